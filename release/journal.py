@@ -1,0 +1,71 @@
+"""The transition journal: tags on the users' listener rule that say which switch was last begun and how far it came.
+
+Only `TrafficSwitch` writes these tags, before it moves a weight and after. They let the next run tell a switch
+that was killed from weights that somebody moved by hand. Tag values are limited by ELBv2 to 256 characters of
+letters, digits, spaces and `+ - = . _ : / @` (AWS: "Tag naming limits and requirements").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from release.placement import Colour
+
+PREFIX = "release-lane:"
+
+
+class Phase(StrEnum):
+    """How far a switch came: weights may be anywhere (moving), on the new side (moved), back (restored)."""
+
+    MOVING = "moving"
+    MOVED = "moved"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a switch: a colour and the release it held, by digest and release id."""
+
+    colour: Colour
+    digest: str
+    release_id: str
+
+    def text(self) -> str:
+        """As one tag value: `blue/sha256:…/0123456789ab`."""
+        return f"{self.colour}/{self.digest}/{self.release_id}"
+
+    @staticmethod
+    def parse(text: str) -> End | None:
+        """Read a tag value; None for `none` (nobody was served) or for what is not ours."""
+        parts = text.split("/")
+        if len(parts) != 3 or parts[0] not in list(Colour):
+            return None
+        return End(Colour(parts[0]), parts[1], parts[2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """The last switch: from one end (None at the first release) to the other, and its phase."""
+
+    source: End | None
+    to: End
+    phase: Phase
+
+    def as_tags(self) -> dict[str, str]:
+        """Tags to be written on the rule; always all of them in one call."""
+        return {
+            f"{PREFIX}from": self.source.text() if self.source else "none",
+            f"{PREFIX}to": self.to.text(),
+            f"{PREFIX}phase": str(self.phase),
+        }
+
+    @staticmethod
+    def from_tags(tags: Mapping[str, str]) -> Journal | None:
+        """Read the rule's tags; None where there is no journal, or a damaged one."""
+        to = End.parse(tags.get(f"{PREFIX}to", ""))
+        phase = tags.get(f"{PREFIX}phase", "")
+        if to is None or phase not in list(Phase):
+            return None
+        return Journal(source=End.parse(tags.get(f"{PREFIX}from", "")), to=to, phase=Phase(phase))
