@@ -1,0 +1,28 @@
+"""A small kit for Pulumi providers in Python: plain values in, plain values out, errors that people can read.
+
+A provider is a list of `Resource`s, one per type, handed to `serve`. The kit speaks the engine's protocol on
+the message classes that the `pulumi` package ships, and imports nothing else of it.
+"""
+
+from gates.kit.diffs import Change, structural
+from gates.kit.errors import Cancelled, PartialFailure, UserError
+from gates.kit.resource import Context, Provider, Resource, State
+from gates.kit.server import serve
+from gates.kit.values import UNKNOWN, Props, Unknown, has_unknown
+
+__all__ = [
+    "UNKNOWN",
+    "Cancelled",
+    "Change",
+    "Context",
+    "PartialFailure",
+    "Props",
+    "Provider",
+    "Resource",
+    "State",
+    "Unknown",
+    "UserError",
+    "has_unknown",
+    "serve",
+    "structural",
+]
