@@ -1,0 +1,1 @@
+"""The sample service: checksums of whatever is posted. Imports nothing of the rest of the repository."""

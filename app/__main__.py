@@ -1,0 +1,38 @@
+"""`python -m app`: serve until SIGTERM, finish what is in flight, exit 0."""
+
+import logging
+import os
+import signal
+import sys
+
+import uvicorn
+
+from app.observed import JsonLines, Observed
+from app.service import create_app
+from app.settings import Settings
+
+
+def main() -> None:
+    settings = Settings.from_environment(os.environ)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines(settings.commit))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # On SIGTERM (the load balancer has drained this task by then) uvicorn stops in order, then raises the
+    # signal once more; a handler that does nothing makes that exit code 0.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    config = uvicorn.Config(
+        Observed(create_app(settings), settings),
+        host="0.0.0.0",
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_keep_alive=75,  # longer than a load balancer's idle timeout (ALB: 60 s): it must hang up first
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    uvicorn.Server(config).run()
+
+
+if __name__ == "__main__":
+    main()

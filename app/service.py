@@ -1,0 +1,50 @@
+"""The HTTP interface. Handlers are coroutines that never block, so none of them needs a thread."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.requests import ClientDisconnect
+
+from app import selfcheck
+from app.checksums import SUPPORTED_ALGORITHMS, checksum
+from app.settings import Settings
+
+LARGEST_BODY = 100 * 1024 * 1024  # bytes; hashed as they arrive, never held
+
+
+def create_app(settings: Settings) -> FastAPI:
+    api = FastAPI(title="Checksums", version=settings.commit, max_body_size=LARGEST_BODY)
+    about = {
+        "commit": settings.commit,
+        "digest": settings.digest,
+        "colour": settings.colour,
+        "releaseId": settings.release_id,
+        "startedAt": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+    @api.get("/health")
+    async def health() -> dict[str, str]:
+        """Is this process fit to get traffic? Asks nobody else, so a sick neighbour stops no healthy task."""
+        return {"status": "ok"}
+
+    @api.get("/api/v1/status")
+    async def status() -> dict[str, Any]:
+        """What runs here, and whether it still does its job: always 200, the verdict is `status`."""
+        problems = selfcheck.problems()
+        return {"status": "error" if problems else "ok", "problems": problems, **about}
+
+    @api.post("/api/v1/checksums")
+    async def post_checksums(request: Request, algorithm: str = "sha256") -> dict[str, Any]:
+        """The checksum of the body."""
+        if algorithm not in SUPPORTED_ALGORITHMS:
+            supported = ", ".join(SUPPORTED_ALGORITHMS)
+            raise HTTPException(400, f"algorithm {algorithm!r}: should be one of {supported}")
+        size, hex_digits = await checksum(request.stream(), algorithm)
+        return {"algorithm": algorithm, "checksum": hex_digits, "bytes": size}
+
+    @api.exception_handler(ClientDisconnect)
+    async def client_left(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=499)  # nobody reads it, but the log should not call it our failure
+
+    return api

@@ -1,0 +1,28 @@
+"""Settings, all of them from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """COMMIT is baked into the image; PORT and RELEASE_* come from the task definition."""
+
+    port: int = 8080
+    commit: str = "unknown"
+    digest: str = ""
+    colour: str = ""
+    release_id: str = ""
+    stop_seconds: int = 25  # below ECS's stopTimeout (30 s), so that we say what was cut off, not SIGKILL
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
+        """Unset and empty variables keep the default; ValueError when a number is none."""
+        return cls(
+            port=int(env.get("PORT") or cls.port),
+            commit=env.get("COMMIT") or cls.commit,
+            digest=env.get("RELEASE_DIGEST", ""),
+            colour=env.get("RELEASE_COLOUR", ""),
+            release_id=env.get("RELEASE_ID", ""),
+            stop_seconds=int(env.get("STOP_SECONDS") or cls.stop_seconds),
+        )
