@@ -1,0 +1,29 @@
+"""The `release` provider: `python -m gates ENGINE_ADDRESS`, started by the engine through gates/plugin."""
+
+from __future__ import annotations
+
+import sys
+
+from gates.image import Image
+from gates.kit import Provider, serve
+from gates.observe import find_image, observe
+from gates.rollout import Rollout
+from gates.smoke import SmokeGate
+from gates.switch import TrafficSwitch
+
+VERSION = "0.1.0"
+
+
+def main() -> None:
+    """Serve until the engine ends."""
+    provider = Provider(
+        "release",
+        VERSION,
+        [Image(), Rollout(), SmokeGate(), TrafficSwitch()],
+        {"release:index:observe": observe, "release:index:findImage": find_image},
+    )
+    serve(provider, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

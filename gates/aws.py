@@ -1,0 +1,380 @@
+"""The one door to AWS for the gates: typed reads of an environment, and the few writes of the users' rule.
+
+Sources: AWS API references of ECS, Elastic Load Balancing v2, ECR, STS and CloudWatch Logs. Nothing is cached
+between calls except clients and the identity behind them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gates.names import Access, Names
+from release.digest import Digest
+from release.errors import CloudError, Refused
+from release.placement import Colour, Release, Service
+from release.rollout import Deployment, Reading, Target, Task
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import TaskTypeDef
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+RELEASE_LABEL = "release-lane.release"
+"""Docker label in a task definition that carries the release's configuration as JSON."""
+
+POOL = ThreadPoolExecutor(max_workers=12, thread_name_prefix="aws")
+_SESSION_LOCK = threading.Lock()
+
+
+@cache
+def _session(access: Access) -> Any:
+    """A session in the region of the stack, with the stack's role; never whatever happens to lie around."""
+    import boto3
+
+    session = boto3.session.Session(region_name=access.region)
+    if not access.role:
+        return session
+    assumed = session.client("sts").assume_role(RoleArn=access.role, RoleSessionName="release-lane")["Credentials"]
+    return boto3.session.Session(
+        region_name=access.region,
+        aws_access_key_id=assumed["AccessKeyId"],
+        aws_secret_access_key=assumed["SecretAccessKey"],
+        aws_session_token=assumed["SessionToken"],
+    )
+
+
+@cache
+def _made(access: Access, service: str) -> Any:
+    from botocore.config import Config
+
+    config = Config(retries={"max_attempts": 5, "mode": "standard"}, max_pool_connections=20)
+    return _session(access).client(service, config=config)
+
+
+def client(access: Access, service: str) -> Any:
+    """A client of this AWS service, made once (making one is slow and not thread-safe)."""
+    with _SESSION_LOCK:
+        return _made(access, service)
+
+
+@cache
+def check_account(access: Access) -> str:
+    """The account that AWS says these credentials belong to; `Refused` unless it is the stack's own."""
+    account = str(client(access, "sts").get_caller_identity()["Account"])
+    if account != access.account:
+        raise Refused(
+            f"These credentials are of AWS account {account}, but the stack belongs to {access.account or '(none)'}.",
+            why="an environment must never be changed in another environment's account",
+            next_step="use the environment's role, or correct `account` in its stack file.",
+        )
+    return account
+
+
+def credentials_last(access: Access, seconds: float) -> None:
+    """Refuse credentials that expire within `seconds`: a switch must not lose its hands half way."""
+    credentials = _session(access).get_credentials()
+    expiry = getattr(credentials, "_expiry_time", None)
+    if expiry is None:
+        return
+    left = (expiry - datetime.datetime.now(expiry.tzinfo)).total_seconds()
+    if left < seconds:
+        raise Refused(
+            f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s. Users were not touched.",
+            next_step="get fresh credentials, then run the update again.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image in the registry. `manifests`: its own digest and, for an index, those of its platforms."""
+
+    digest: str
+    tags: tuple[str, ...]
+    manifests: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """The users' listener rule: weights in percent, and its tags."""
+
+    arn: str
+    weights: Mapping[Colour, int]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balancer:
+    """The load balancer of an environment as far as it exists."""
+
+    dns_name: str = ""
+    listener: str = ""
+    target_groups: Mapping[Colour, str] = field(default_factory=dict)
+    rule: Rule | None = None
+
+
+class Cloud:
+    """One environment in AWS. Every method reads (or writes) now."""
+
+    def __init__(self, names: Names) -> None:
+        """Refuses an account that is not the environment's."""
+        self.names = names
+        check_account(names.access)
+
+    @property
+    def ecs(self) -> ECSClient:
+        """Client of Amazon ECS."""
+        return client(self.names.access, "ecs")  # type: ignore[no-any-return]
+
+    @property
+    def elb(self) -> ElasticLoadBalancingv2Client:
+        """Client of Elastic Load Balancing v2."""
+        return client(self.names.access, "elbv2")  # type: ignore[no-any-return]
+
+    @property
+    def ecr(self) -> ECRClient:
+        """Client of Amazon ECR."""
+        return client(self.names.access, "ecr")  # type: ignore[no-any-return]
+
+    @property
+    def logs(self) -> CloudWatchLogsClient:
+        """Client of CloudWatch Logs."""
+        return client(self.names.access, "logs")  # type: ignore[no-any-return]
+
+    # ---- the registry
+
+    def image(self, *, digest: str = "", tag: str = "") -> Image | None:
+        """An image by digest or by tag; None if the repository or the image does not exist."""
+        wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": tag}]
+        try:
+            found = self.ecr.describe_images(repositoryName=self.names.repository, imageIds=wanted)["imageDetails"]
+        except self.ecr.exceptions.ClientError as error:
+            if _code(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
+                return None
+            raise
+        if not found:
+            return None
+        known = found[0]["imageDigest"]
+        return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=self._manifests(known))
+
+    def _manifests(self, digest: str) -> frozenset[str]:
+        ids: Any = [{"imageDigest": digest}]
+        got = self.ecr.batch_get_image(repositoryName=self.names.repository, imageIds=ids)["images"]
+        document = json.loads(got[0]["imageManifest"]) if got else {}
+        return frozenset({digest, *(str(part["digest"]) for part in document.get("manifests") or ())})
+
+    # ---- the load balancer
+
+    def balancer(self) -> Balancer:
+        """What exists of load balancer, users' listener, target groups and rule."""
+        found = self._load_balancer()
+        groups = self.target_groups()
+        if not found:
+            return Balancer(target_groups=groups)
+        listeners = self.elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]
+        listener = next((at["ListenerArn"] for at in listeners if at["Port"] == self.names.users_port), "")
+        rule = self.rule(listener, groups) if listener else None
+        return Balancer(dns_name=found["DNSName"], listener=listener, target_groups=groups, rule=rule)
+
+    def _load_balancer(self) -> Any:
+        try:
+            return self.elb.describe_load_balancers(Names=[self.names.load_balancer])["LoadBalancers"][0]
+        except self.elb.exceptions.LoadBalancerNotFoundException:
+            return None
+
+    def target_groups(self) -> dict[Colour, str]:
+        """ARNs of those target groups that exist."""
+        by_name = {name: colour for colour, name in self.names.target_groups.items()}
+        try:
+            found = self.elb.describe_target_groups(Names=list(by_name))["TargetGroups"]
+        except self.elb.exceptions.TargetGroupNotFoundException:
+            return {}
+        return {by_name[group["TargetGroupName"]]: group["TargetGroupArn"] for group in found}
+
+    def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
+        """The users' rule with its weights and tags as they are now, or None."""
+        rules = [rule for rule in self.elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]]
+        if not rules:
+            return None
+        if len(rules) > 1:
+            raise Refused(
+                f"The users' listener has {len(rules)} rules; this program keeps exactly one.",
+                why="somebody added a rule, so who serves which request is no longer decided by the switch alone",
+                next_step="remove the added rule from the listener, then update again.",
+            )
+        arn = rules[0]["RuleArn"]
+        forward = rules[0]["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
+        raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
+        total = sum(raw.values()) or 1
+        tags = self.elb.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
+        return Rule(
+            arn=arn,
+            weights={colour: round(100 * raw.get(group, 0) / total) for colour, group in groups.items()},
+            tags={tag["Key"]: tag.get("Value", "") for tag in tags},
+        )
+
+    def create_rule(
+        self, listener: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int], tags: Mapping[str, str]
+    ) -> str:
+        """Create the users' rule (`/*`, priority 1) with weights and tags in one call; its ARN."""
+        made = self.elb.create_rule(
+            ListenerArn=listener,
+            Priority=1,
+            Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
+            Actions=_forward(groups, weights),
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+        return str(made["Rules"][0]["RuleArn"])
+
+    def set_weights(self, rule: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> None:
+        """Move users: one ModifyRule."""
+        self.elb.modify_rule(RuleArn=rule, Actions=_forward(groups, weights))
+
+    def tag_rule(self, rule: str, tags: Mapping[str, str]) -> None:
+        """Write all tags in one call."""
+        self.elb.add_tags(ResourceArns=[rule], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def delete_rule(self, rule: str) -> None:
+        """Delete the users' rule: the listener answers 503 again. A rule that is gone already is fine."""
+        try:
+            self.elb.delete_rule(RuleArn=rule)
+        except self.elb.exceptions.RuleNotFoundException:
+            return
+
+    # ---- a colour
+
+    def read(self, colour: Colour, target_group: str | None) -> Reading:
+        """What one colour's service runs now: deployments, tasks (recently stopped ones too), targets."""
+        service = self._service(colour)
+        if service is None:
+            return Reading(exists=False)
+        tasks = POOL.submit(self._tasks, colour)
+        targets = POOL.submit(self._targets, target_group) if target_group else None
+        return Reading(
+            exists=True,
+            wanted=service["desiredCount"],
+            task_definition=service["taskDefinition"],
+            deployments=tuple(_deployment(each) for each in service["deployments"]),
+            tasks=tuple(tasks.result()),
+            targets=tuple(targets.result()) if targets else (),
+        )
+
+    def _service(self, colour: Colour) -> Any:
+        name = self.names.services[colour]
+        try:
+            found = self.ecs.describe_services(cluster=self.names.cluster, services=[name])["services"]
+        except self.ecs.exceptions.ClusterNotFoundException:
+            return None
+        return next((service for service in found if service["status"] == "ACTIVE"), None)
+
+    def _tasks(self, colour: Colour) -> list[Task]:
+        arns: list[str] = []
+        for status in ("RUNNING", "STOPPED"):
+            paginator = self.ecs.get_paginator("list_tasks")
+            pages = paginator.paginate(
+                cluster=self.names.cluster,
+                serviceName=self.names.services[colour],
+                desiredStatus=status,
+            )
+            arns += [arn for page in pages for arn in page["taskArns"]]
+        described = (
+            self.ecs.describe_tasks(cluster=self.names.cluster, tasks=list(part))["tasks"] for part in _hundreds(arns)
+        )
+        return [_task(task, self.names.container) for tasks in described for task in tasks]
+
+    def _targets(self, group: str) -> list[Target]:
+        found = self.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        return [
+            Target(
+                ip=each["Target"]["Id"],
+                state=each["TargetHealth"].get("State", ""),
+                reason=" ".join(
+                    filter(None, (each["TargetHealth"].get("Reason"), each["TargetHealth"].get("Description")))
+                ),
+            )
+            for each in found
+        ]
+
+    def release_of(self, task_definition: str) -> Release | None:
+        """The release a task definition was made for, by its own label; None if it is not one of ours."""
+        if not task_definition:
+            return None
+        found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+        container = next((c for c in found["containerDefinitions"] if c.get("name") == self.names.container), None)
+        label = (container or {}).get("dockerLabels", {}).get(RELEASE_LABEL)
+        if not container or not label or "@" not in container.get("image", ""):
+            return None
+        written = json.loads(label)
+        return Release(
+            digest=Digest(container["image"].rsplit("@", 1)[1]),
+            commit=str(written.get("commit") or ""),
+            service=Service.from_dict(written["service"]),
+        )
+
+    def log_lines(self, task: str, limit: int = 15) -> list[str]:
+        """The last log lines of a task, oldest first; empty where there are none (or they cannot be read)."""
+        stream = f"{self.names.container}/{self.names.container}/{task.rsplit('/', 1)[-1]}"
+        try:
+            events = self.logs.get_log_events(
+                logGroupName=self.names.log_group, logStreamName=stream, limit=limit, startFromHead=False
+            )["events"]
+        except self.logs.exceptions.ClientError:
+            return []
+        return [str(event.get("message", "")).rstrip() for event in events]
+
+
+def _forward(groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
+    shares = [{"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour]
+    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
+
+
+def _deployment(value: Any) -> Deployment:
+    return Deployment(
+        id=value["id"],
+        primary=value["status"] == "PRIMARY",
+        task_definition=value["taskDefinition"],
+        state=value.get("rolloutState", ""),
+        reason=value.get("rolloutStateReason", ""),
+    )
+
+
+def _task(value: TaskTypeDef, container: str) -> Task:
+    main = next((each for each in value.get("containers", []) if each.get("name") == container), None) or {}
+    interfaces = main.get("networkInterfaces") or []
+    code = main.get("exitCode")
+    reasons = [value.get("stoppedReason", ""), main.get("reason", ""), f"exit code {code}" if code is not None else ""]
+    return Task(
+        arn=value["taskArn"],
+        deployment=value.get("startedBy", ""),
+        status=value.get("lastStatus", ""),
+        digest=main.get("imageDigest", ""),
+        ip=interfaces[0].get("privateIpv4Address", "") if interfaces else "",
+        stop_code=value.get("stopCode", ""),
+        stopped_reason="; ".join(dict.fromkeys(filter(None, reasons))),
+    )
+
+
+def _hundreds(items: Sequence[str]) -> Iterable[Sequence[str]]:
+    """DescribeTasks takes at most 100 tasks a call."""
+    return (items[start : start + 100] for start in range(0, len(items), 100))
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def unreachable(access: Access, error: Exception) -> CloudError:
+    """AWS (or the local cloud) did not answer at all."""
+    return CloudError(
+        f"AWS does not answer in {access.region}.",
+        why=str(error),
+        next_step="check network and endpoint; for the local cloud: `make status`, then `make up`.",
+    )

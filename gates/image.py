@@ -1,0 +1,31 @@
+"""The image gate: the registry really has this digest."""
+
+from __future__ import annotations
+
+from gates.gate import Gate, cloud_of
+from gates.kit import Context, Props
+from gates.passes import RUN, Pass
+from release.digest import short
+from release.errors import Refused
+
+
+class Image(Gate):
+    """Passes a digest that the registry serves. Input `digest`; output `detail` names the tags."""
+
+    token = "release:index:Image"
+    shown = ("digest",)
+
+    def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
+        """Ask the registry."""
+        del ctx
+        digest = str(inputs["digest"])
+        cloud = cloud_of(inputs)
+        image = cloud.image(digest=digest)
+        if image is None:
+            raise Refused(
+                f"{digest} is not in the registry {cloud.names.repository}.",
+                next_step="build it (`release build`), or take a digest that `release status` knows.",
+            )
+        return Pass(
+            digest=digest, run=RUN
+        ), f"{short(digest)} is in the registry as {', '.join(image.tags) or 'untagged'}"

@@ -1,0 +1,83 @@
+"""Where an environment lives in AWS: region, role, account, and the names its resources have there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from release.placement import Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Which AWS account and region to talk to, and as whom (`role` is an ARN to assume, "" for none)."""
+
+    region: str
+    account: str
+    role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """One environment's names. They are fixed by project and stack, so they are known before anything exists."""
+
+    access: Access
+    cluster: str
+    load_balancer: str
+    services: Mapping[Colour, str]
+    target_groups: Mapping[Colour, str]
+    test_ports: Mapping[Colour, int]
+    users_port: int
+    container: str
+    log_group: str
+    repository: str
+
+    @staticmethod
+    def of(prefix: str, *, access: Access, users_port: int, log_group: str, repository: str) -> Names:
+        """Names of the environment whose resources begin with `prefix` (`<project>-<stack>`)."""
+        return Names(
+            access=access,
+            cluster=prefix,
+            load_balancer=prefix,
+            services={colour: f"{prefix}-{colour}" for colour in Colour},
+            target_groups={colour: f"{prefix}-{colour}" for colour in Colour},
+            test_ports={Colour.BLUE: 9001, Colour.GREEN: 9002},
+            users_port=users_port,
+            container="app",
+            log_group=log_group,
+            repository=repository,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON value: the `environment` input of every gate."""
+        return {
+            "region": self.access.region,
+            "account": self.access.account,
+            "role": self.access.role,
+            "cluster": self.cluster,
+            "loadBalancer": self.load_balancer,
+            "services": {str(c): n for c, n in self.services.items()},
+            "targetGroups": {str(c): n for c, n in self.target_groups.items()},
+            "testPorts": {str(c): n for c, n in self.test_ports.items()},
+            "usersPort": self.users_port,
+            "container": self.container,
+            "logGroup": self.log_group,
+            "repository": self.repository,
+        }
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Names:
+        """Read what `as_dict` wrote."""
+        return Names(
+            access=Access(region=value["region"], account=value["account"], role=value.get("role") or ""),
+            cluster=value["cluster"],
+            load_balancer=value["loadBalancer"],
+            services={Colour(c): n for c, n in value["services"].items()},
+            target_groups={Colour(c): n for c, n in value["targetGroups"].items()},
+            test_ports={Colour(c): int(n) for c, n in value["testPorts"].items()},
+            users_port=int(value["usersPort"]),
+            container=value["container"],
+            log_group=value["logGroup"],
+            repository=value["repository"],
+        )

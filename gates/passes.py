@@ -1,0 +1,53 @@
+"""The pass that one gate hands to the next: what it passed, and in which run.
+
+The run token is made when the provider process starts, and one process serves one update. A pass that comes out of
+the state of an earlier update (`--target`, `--exclude`, a gate that did not run) therefore never opens anything.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from release.digest import short
+from release.errors import Refused
+
+RUN = uuid.uuid4().hex
+"""Names this process, and with it this update."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run."""
+
+    digest: str
+    run: str
+    colour: str = ""
+    taskDefinition: str = ""
+    deployment: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """The `passedFor` output."""
+        return asdict(self)
+
+
+def demand(passed: Mapping[str, Any] | None, *, gate: str, digest: str, colour: str = "") -> Pass:
+    """The pass of the gate before, if it is for this digest (and colour) and of this very run; else `Refused`."""
+    why = ""
+    if not passed:
+        why = "it left no pass at all"
+    elif passed.get("run") != RUN:
+        why = "its pass is of an earlier run; a gate cannot be skipped with --target or --exclude"
+    elif passed.get("digest") != digest:
+        why = f"it passed {short(str(passed.get('digest')))}"
+    elif colour and passed.get("colour") != colour:
+        why = f"it passed {passed.get('colour')}, wanted is {colour}"
+    if why or not passed:
+        raise Refused(
+            f"{gate} did not pass {short(digest)} in this update. Users were not touched.",
+            why=why,
+            next_step="run the whole update, without --target and --exclude.",
+        )
+    return Pass(**{key: str(passed.get(key) or "") for key in Pass.__dataclass_fields__})

@@ -1,0 +1,82 @@
+"""The rollout gate: the wanted number of tasks runs exactly this digest and is healthy.
+
+It looks again and again until `release.rollout.judge` says passed or failed; a sure sign of failure ends it at
+once, with the stop reason and the last log lines. `deadlineSeconds` bounds the rest.
+"""
+
+from __future__ import annotations
+
+import time
+
+from gates.aws import Cloud
+from gates.gate import Gate, cloud_of, pass_input
+from gates.kit import Cancelled, Context, Props
+from gates.passes import RUN, Pass, demand
+from release.digest import short
+from release.errors import CheckFailed
+from release.placement import Colour
+from release.rollout import Failed, Passed, Waiting, Wanted, judge
+
+QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
+"""Seconds between two looks: quick at first, then slower, which is kinder to AWS's request limits."""
+
+
+class Rollout(Gate):
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, deadlineSeconds, passedFor (of Image), environment."""
+
+    token = "release:index:Rollout"
+    shown = ("digest", "colour", "tasks")
+
+    def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
+        """Wait for the rollout, or fail with the reason."""
+        digest, colour = str(inputs["digest"]), Colour(inputs["colour"])
+        if inputs["tasks"]:
+            demand(pass_input(inputs), gate="The image gate", digest=digest)
+        cloud = cloud_of(inputs)
+        wanted = Wanted(
+            tasks=int(inputs["tasks"]),
+            task_definition=str(inputs["taskDefinition"]),
+            manifests=self._manifests(cloud, digest) if inputs["tasks"] else frozenset(),
+        )
+        deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]))
+        passed = Pass(
+            digest=digest,
+            run=RUN,
+            colour=str(colour),
+            taskDefinition=wanted.task_definition,
+            deployment=deployment,
+        )
+        return passed, f"{wanted.tasks} tasks run {short(digest)} on {colour}, all healthy"
+
+    def _manifests(self, cloud: Cloud, digest: str) -> frozenset[str]:
+        image = cloud.image(digest=digest)
+        return image.manifests if image else frozenset({digest})
+
+
+def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float) -> str:
+    """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
+    group = cloud.balancer().target_groups.get(colour)
+    begun = time.monotonic()
+    while True:
+        outcome = judge(cloud.read(colour, group), wanted)
+        spent = time.monotonic() - begun
+        match outcome:
+            case Passed(deployment):
+                return deployment
+            case Failed(reason, task):
+                raise _refusal(cloud, colour, reason, task)
+            case Waiting(progress):
+                ctx.say(f"{colour}: {progress} ({spent:.0f} of {deadline:.0f} s)")
+                if spent > deadline:
+                    raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "")
+        if ctx.cancelled.wait(QUICK if spent < QUICK_FOR else SLOW):
+            raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
+
+
+def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str) -> CheckFailed:
+    lines = cloud.log_lines(task) if task else []
+    logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
+    return CheckFailed(
+        f"The rollout gate refused {colour}: {reason}. Users were not touched.{logs}",
+        next_step="mend the image and release the new digest; the idle colour is healed by the next update.",
+    )

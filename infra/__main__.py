@@ -1,0 +1,28 @@
+"""Entry point of every stack: read the settings, build the stack's role. A ReleaseError ends it without a traceback."""
+
+from __future__ import annotations
+
+import pulumi
+
+from infra.settings import ArtifactsSettings, EnvironmentSettings, parse
+from release.errors import ReleaseError
+
+
+def main() -> None:
+    """Build this stack. Imports of a role happen here, so that bad settings are told before anything loads."""
+    raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    match parse(raw, pulumi.get_project()):
+        case EnvironmentSettings() as settings:
+            from infra.environment import build_environment
+
+            build_environment(settings)
+        case ArtifactsSettings() as settings:
+            from infra.artifacts import build_artifacts
+
+            build_artifacts(settings)
+
+
+try:
+    main()
+except ReleaseError as error:
+    raise pulumi.RunError(str(error)) from None

@@ -1,0 +1,204 @@
+"""A stack's settings: `parse(raw) -> Settings`, with every problem reported at once, each with its path.
+
+`raw` is the stack's whole configuration as the engine hands it over: `<project>:<key>` to a string, JSON for
+anything structured. Only this project's own keys are judged here; `aws:*` belongs to the AWS provider. The
+annotated example of all keys is docs/stack-settings.example.yaml (a test parses it).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from release.decision import OnDrift
+from release.digest import Digest, parse_digest
+from release.errors import ReleaseError, UsageError
+from release.placement import Service
+
+FARGATE_MEMORY = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4097, 1024)),
+    1024: tuple(range(2048, 8193, 1024)),
+    2048: tuple(range(4096, 16385, 1024)),
+    4096: tuple(range(8192, 30721, 1024)),
+}
+"""CPU units to MiB that Fargate accepts (AWS: Amazon ECS task definition parameters for Fargate, task size)."""
+
+
+def _digest(text: str) -> str:
+    try:
+        return parse_digest(text)
+    except ReleaseError as error:
+        raise ValueError(f"{error.what} {error.why}. {error.next_step}") from error
+
+
+DigestText = Annotated[str, AfterValidator(_digest)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class ServiceSettings(_Strict):
+    """`service`: how the container runs."""
+
+    cpu: Literal[256, 512, 1024, 2048, 4096] = 256
+    memory: int = 512
+    desired_count: int = Field(default=2, ge=1, le=200)
+    port: int = Field(default=8080, ge=1, le=65535)
+    health_path: str = Field(default="/health", pattern=r"^/")
+
+
+class HealthCheckSettings(_Strict):
+    """`healthCheck`: when the load balancer calls a target healthy (AWS: 5 to 300 s, timeout below interval)."""
+
+    interval_seconds: int = Field(default=5, ge=5, le=300)
+    timeout_seconds: int = Field(default=2, ge=2, le=120)
+    healthy_threshold: int = Field(default=2, ge=2, le=10)
+    unhealthy_threshold: int = Field(default=2, ge=2, le=10)
+    drain_seconds: int = Field(default=30, ge=0, le=3600)
+
+
+class SmokeSettings(_Strict):
+    """`smoke`: for how long the checks may be repeated before they count as failed."""
+
+    deadline_seconds: int = Field(default=20, ge=1, le=900)
+
+
+class RolloutSettings(_Strict):
+    """`rollout`: for how long tasks may take to start without a sure sign of failure."""
+
+    deadline_seconds: int = Field(default=300, ge=10, le=3600)
+
+
+class NetworkSettings(_Strict):
+    """`network`: the VPC's address range (two /24 subnets are cut from it)."""
+
+    cidr: str = Field(default="10.20.0.0/16", pattern=r"^\d+\.\d+\.0\.0/16$")
+
+
+class _Stack(_Strict):
+    account: str = Field(pattern=r"^\d{12}$")
+
+
+class EnvironmentSettings(_Stack):
+    """An environment: where users are served."""
+
+    role: Literal["environment"] = "environment"
+    image_digest: DigestText | None = None
+    rollback_from: DigestText | None = None
+    on_drift: OnDrift | None = None
+    promotes_from: str | None = None
+    artifacts: str = "artifacts"
+    service: ServiceSettings = ServiceSettings()
+    env: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    health_check: HealthCheckSettings = HealthCheckSettings()
+    smoke: SmokeSettings = SmokeSettings()
+    rollout: RolloutSettings = RolloutSettings()
+    network: NetworkSettings = NetworkSettings()
+    test_access: list[str] = []
+
+    def release_service(self) -> Service:
+        """The part of a release that is configuration."""
+        return Service(**self.service.model_dump(), env=self.env, secrets=self.secrets)
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest asked for, None to keep what is live."""
+        return Digest(self.image_digest) if self.image_digest else None
+
+
+class ArtifactsSettings(_Stack):
+    """The artifacts stack: the registry and the image of one commit."""
+
+    role: Literal["artifacts"]
+    source: str = ""
+
+
+Settings = EnvironmentSettings | ArtifactsSettings
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(raw: Mapping[str, str], project: str) -> Settings:
+    """Read a stack's configuration. One `UsageError` names every problem, with its path and how to mend it."""
+    own = {key.split(":", 1)[1]: value for key, value in raw.items() if key.startswith(f"{project}:")}
+    values = {key: _plain(value) for key, value in own.items()}
+    problems: list[str] = [] if raw.get("aws:region") else ["aws:region: is missing; set it in the stack file"]
+    model = ArtifactsSettings if values.get("role") == "artifacts" else EnvironmentSettings
+    settings = _validated(model, values, problems)
+    if isinstance(settings, EnvironmentSettings):
+        problems += _across(settings)
+    if problems or settings is None:
+        raise UsageError(
+            "The stack's settings are wrong; nothing was changed:\n" + "\n".join(f"  {line}" for line in problems),
+            next_step="correct the stack file (all keys: docs/stack-settings.example.yaml).",
+        )
+    return settings
+
+
+def _validated(model: type[Model], values: dict[str, Any], problems: list[str]) -> Model | None:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems += [_words(each) for each in error.errors()]
+        return None
+
+
+def _plain(value: str) -> Any:
+    """Structured values and numbers come as JSON; digits of an account id and the like stay text."""
+    if value[:1] in "{[":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _words(problem: Any) -> str:
+    path = ".".join(str(part) for part in problem["loc"]) or "(all)"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{path}: is not a known key"
+        case "missing":
+            return f"{path}: is missing"
+        case "literal_error":
+            return f"{path}: should be one of {problem['ctx']['expected']}, not {problem['input']!r}"
+        case "value_error":
+            return f"{path}: {problem['ctx']['error']}"
+    return f"{path}: {problem['msg']}, not {problem['input']!r}"
+
+
+def _across(settings: EnvironmentSettings) -> list[str]:
+    """What only several keys together can get wrong."""
+    problems = []
+    memory = FARGATE_MEMORY[settings.service.cpu]
+    if settings.service.memory not in memory:
+        allowed = ", ".join(map(str, memory))
+        problems.append(f"service.memory: with cpu {settings.service.cpu} Fargate takes one of {allowed}")
+    if settings.health_check.timeout_seconds >= settings.health_check.interval_seconds:
+        problems.append("healthCheck.timeoutSeconds: must be less than healthCheck.intervalSeconds")
+    if settings.rollback_from and not settings.image_digest:
+        problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
+    for name in sorted(settings.env.keys() & settings.secrets.keys()):
+        problems.append(f"secrets.{name}: is in env as well; a variable comes from one place")
+    for name in sorted({*settings.env, *settings.secrets}):
+        problems += _bad_name(name)
+    return problems
+
+
+RESERVED = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
+"""Variables that the program itself gives to the container."""
+
+
+def _bad_name(name: str) -> list[str]:
+    if name in RESERVED:
+        return [f"env.{name}: is given by the program itself"]
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return [f"env.{name}: is not a name of an environment variable"]
+    return []

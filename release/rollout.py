@@ -1,0 +1,168 @@
+"""Does a colour run exactly what was asked for? A pure verdict over what ECS and the load balancer say.
+
+Sources: AWS ECS API reference (Task.stopCode, Container.imageDigest, Deployment.rolloutState) and ELBv2
+(TargetHealth.State). What the application says of itself is no proof here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from release.digest import short
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One task; `deployment` is the ECS deployment that started it, `digest` ECS's own `imageDigest`."""
+
+    arn: str
+    deployment: str
+    status: str
+    digest: str = ""
+    ip: str = ""
+    stop_code: str = ""
+    stopped_reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One target of a target group: healthy, initial, unhealthy, draining or unused, and why."""
+
+    ip: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One ECS deployment of a service; the primary one is the newest."""
+
+    id: str
+    primary: bool
+    task_definition: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One look at a colour."""
+
+    exists: bool
+    wanted: int = 0
+    task_definition: str = ""
+    deployments: tuple[Deployment, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+    @property
+    def primary(self) -> Deployment | None:
+        """The newest deployment."""
+        return next((each for each in self.deployments if each.primary), None)
+
+    @property
+    def running(self) -> tuple[Task, ...]:
+        """Tasks that run now."""
+        return tuple(task for task in self.tasks if task.status == "RUNNING")
+
+    @property
+    def healthy(self) -> int:
+        """How many running tasks the load balancer calls healthy."""
+        return sum(self.state_of(task) == "healthy" for task in self.running)
+
+    def state_of(self, task: Task) -> str:
+        """The load balancer's word on a task."""
+        return next((target.state for target in self.targets if target.ip == task.ip), "unregistered")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """`tasks` running `task_definition` from an image whose manifest is one of `manifests`."""
+
+    tasks: int
+    task_definition: str
+    manifests: Set[str]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Everything wanted runs and is healthy, and nothing else does. `deployment` is the ECS deployment."""
+
+    deployment: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not yet; `progress` is one line for people."""
+
+    progress: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A sure sign that it will not succeed; `task` is the ARN whose log lines help ("" if none)."""
+
+    reason: str
+    task: str = ""
+
+
+Outcome = Passed | Waiting | Failed
+
+
+def judge(reading: Reading, wanted: Wanted) -> Outcome:
+    """One look: passed, failed for sure, or worth waiting for."""
+    primary = reading.primary
+    if not reading.exists or primary is None:
+        return Failed("the service does not exist")
+    if primary.task_definition != wanted.task_definition or reading.wanted != wanted.tasks:
+        return Waiting("ECS has not taken up the new task definition yet")
+    if _complete(reading, primary, wanted):
+        return Passed(primary.id)
+    return _sure_sign(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))
+
+
+def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
+    """All tasks of the primary deployment, on the digest, healthy; no task or target of anything else."""
+    running = reading.running
+    ours = {task.ip for task in running}
+    in_rotation = {target.ip for target in reading.targets if target.state != "draining"}
+    return (
+        len(running) == wanted.tasks
+        and all(task.deployment == primary.id and task.digest in wanted.manifests for task in running)
+        and all(reading.state_of(task) == "healthy" for task in running)
+        and in_rotation == ours
+    )
+
+
+def _sure_sign(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed | None:
+    tasks = [task for task in reading.tasks if task.deployment == primary.id]
+    for task in tasks:
+        if task.status == "RUNNING" and task.digest not in wanted.manifests:
+            ran = short(task.digest) if task.digest else "no image digest at all"
+            return Failed(f"a task runs {ran}, which is not the image asked for", task.arn)
+        if task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or _failed_health(task):
+            return Failed(task.stopped_reason or task.stop_code, task.arn)
+    if primary.state == "FAILED":
+        return Failed(primary.reason or "ECS calls the deployment failed")
+    return _sick_target(reading, tasks)
+
+
+def _failed_health(task: Task) -> bool:
+    return task.status in ("DEACTIVATING", "STOPPING", "STOPPED") and "health checks" in task.stopped_reason
+
+
+def _sick_target(reading: Reading, tasks: list[Task]) -> Failed | None:
+    by_ip = {task.ip: task for task in tasks if task.status == "RUNNING"}
+    for target in reading.targets:
+        if target.state == "unhealthy" and target.ip in by_ip:
+            return Failed(f"the health check keeps failing: {target.reason or 'unhealthy'}", by_ip[target.ip].arn)
+    return None
+
+
+def _progress(reading: Reading, primary: Deployment, wanted: Wanted) -> str:
+    ours = [task for task in reading.running if task.deployment == primary.id]
+    healthy = sum(reading.state_of(task) == "healthy" for task in ours)
+    others = len(reading.running) - len(ours)
+    leaving = f", {others} old to stop" if others else ""
+    return f"{len(ours)} of {wanted.tasks} tasks running, {healthy} healthy{leaving}"
