@@ -1,0 +1,32 @@
+"""`python -m local.toolchain engine|act`: make the tool if it is not there, print where it is."""
+
+from __future__ import annotations
+
+import sys
+
+from local.errors import LocalError
+from local.toolchain import ensure_act, ensure_engine
+from local.toolchain.cache import cache_folder
+
+
+def main(argv: list[str]) -> int:
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    try:
+        match argv:
+            case ["engine"]:
+                print(ensure_engine(cache_folder(), say).bin)
+            case ["act"]:
+                print(ensure_act(cache_folder(), say))
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
