@@ -8,6 +8,7 @@ without `site`, and loads the stubs without the rest of the SDK.
 Lifetime: it ends with the engine, also when that is killed, and nothing that it started outlives it.
 """
 
+# ruff: noqa: ARG002  (the signature of a handler is the protocol's)
 from __future__ import annotations
 
 import contextlib
@@ -179,7 +180,7 @@ def explain(code: int) -> str:
 # --- the service
 
 
-class Host(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[misc]
+class Host(language_pb2_grpc.LanguageRuntimeServicer):
     def __init__(self, engine: str, children: Children) -> None:
         self.engine, self.children = engine, children
         self.scripts = os.environ.get("RELEASE_LANE_ENGINE_BIN", os.path.dirname(os.path.abspath(__file__)))
@@ -238,7 +239,12 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[misc]
         given = dict(entry.split("=", 1) for entry in request.env)
         environment = {**environment_for(python), **given}
         child = self.children.start([python, "-u", *module, *after], request.pwd, environment, piped=True)
-        context.add_callback(lambda: child.poll() is None and signal_group(child, signal.SIGTERM))
+
+        def hang_up() -> None:
+            if child.poll() is None:
+                signal_group(child, signal.SIGTERM)
+
+        context.add_callback(hang_up)
         yield from _output(child)
         yield language_pb2.RunPluginResponse(exitcode=self.children.wait(child))
 
