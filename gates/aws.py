@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gates.names import Access, Names
-from release.digest import Digest
+from release.container import release_in
 from release.errors import CloudError, Refused
-from release.placement import Colour, Release, Service
+from release.names import Access, Names
+from release.placement import Colour, Release
 from release.rollout import Deployment, Reading, Target, Task
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TaskTypeDef
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_logs import CloudWatchLogsClient
-
-RELEASE_LABEL = "release-lane.release"
-"""Docker label in a task definition that carries the release's configuration as JSON."""
 
 POOL = ThreadPoolExecutor(max_workers=12, thread_name_prefix="aws")
 _SESSION_LOCK = threading.Lock()
@@ -308,16 +305,7 @@ class Cloud:
         if not task_definition:
             return None
         found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-        container = next((c for c in found["containerDefinitions"] if c.get("name") == self.names.container), None)
-        label = (container or {}).get("dockerLabels", {}).get(RELEASE_LABEL)
-        if not container or not label or "@" not in container.get("image", ""):
-            return None
-        written = json.loads(label)
-        return Release(
-            digest=Digest(container["image"].rsplit("@", 1)[1]),
-            commit=str(written.get("commit") or ""),
-            service=Service.from_dict(written["service"]),
-        )
+        return release_in(found["containerDefinitions"], self.names.container)
 
     def log_lines(self, task: str, limit: int = 15) -> list[str]:
         """The last log lines of a task, oldest first; empty where there are none (or they cannot be read)."""

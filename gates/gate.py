@@ -13,9 +13,9 @@ from typing import Any, ClassVar, TypeVar
 
 from gates.aws import Cloud
 from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError
-from gates.names import Names
 from gates.passes import Pass
 from release.errors import ReleaseError
+from release.names import Names
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ from typing import Any
 from gates.aws import POOL, Cloud, check_account
 from gates.gate import told
 from gates.kit import Context, Props
-from gates.names import Access, Names
+from release.names import Access, Names
 from release.placement import Colour
 from release.rollout import Reading
 

@@ -22,7 +22,10 @@ QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, deadlineSeconds, passedFor (of Image), environment."""
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, deadlineSeconds, passedFor, environment.
+
+    `starts` is true when this update starts tasks; then the image gate's pass is demanded.
+    """
 
     token = "release:index:Rollout"
     shown = ("digest", "colour", "tasks")
@@ -30,13 +33,13 @@ class Rollout(Gate):
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Wait for the rollout, or fail with the reason."""
         digest, colour = str(inputs["digest"]), Colour(inputs["colour"])
-        if inputs["tasks"]:
+        if inputs["starts"]:
             demand(pass_input(inputs), gate="The image gate", digest=digest)
         cloud = cloud_of(inputs)
         wanted = Wanted(
             tasks=int(inputs["tasks"]),
             task_definition=str(inputs["taskDefinition"]),
-            manifests=self._manifests(cloud, digest) if inputs["tasks"] else frozenset(),
+            manifests=_manifests(cloud, digest, starts=bool(inputs["starts"])),
         )
         deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]))
         passed = Pass(
@@ -48,9 +51,16 @@ class Rollout(Gate):
         )
         return passed, f"{wanted.tasks} tasks run {short(digest)} on {colour}, all healthy"
 
-    def _manifests(self, cloud: Cloud, digest: str) -> frozenset[str]:
-        image = cloud.image(digest=digest)
-        return image.manifests if image else frozenset({digest})
+
+def _manifests(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
+    """Digests that ECS may report for this image. Going back to tasks that run needs no registry."""
+    try:
+        image = cloud.image(digest=digest) if digest else None
+    except cloud.ecr.exceptions.ClientError:
+        if starts:
+            raise
+        image = None
+    return image.manifests if image else frozenset({digest})
 
 
 def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float) -> str:

@@ -130,8 +130,11 @@ def parse(raw: Mapping[str, str], project: str) -> Settings:
     own = {key.split(":", 1)[1]: value for key, value in raw.items() if key.startswith(f"{project}:")}
     values = {key: _plain(value) for key, value in own.items()}
     problems: list[str] = [] if raw.get("aws:region") else ["aws:region: is missing; set it in the stack file"]
-    model = ArtifactsSettings if values.get("role") == "artifacts" else EnvironmentSettings
-    settings = _validated(model, values, problems)
+    settings: Settings | None
+    if values.get("role") == "artifacts":
+        settings = _validated(ArtifactsSettings, values, problems)
+    else:
+        settings = _validated(EnvironmentSettings, values, problems)
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings)
     if problems or settings is None:

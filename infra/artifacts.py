@@ -1,0 +1,138 @@
+"""The artifacts stack: the registry, and the image of one commit, built once and never again.
+
+The tag is the commit's SHA and cannot be moved (immutable tags); environments only ever see the digest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+from pulumi_aws import ecr
+
+from infra.recall import call, check_provider_account, own_outputs
+from infra.settings import ArtifactsSettings
+from release.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTEXT = "app"
+"""The folder with the Dockerfile, in the repository that is built."""
+
+EXPIRE_UNTAGGED = {
+    "rules": [
+        {
+            # ECR cannot know which digests are held by a task definition: only untagged images may ever expire.
+            "rulePriority": 1,
+            "description": "untagged images are leftovers",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": 14,
+            },
+            "action": {"type": "expire"},
+        }
+    ]
+}
+
+
+def build_artifacts(settings: ArtifactsSettings) -> None:
+    """Registry and image; outputs imageDigest, commit, imageUri, repositoryUrl."""
+    check_provider_account(settings.account)
+    source = Path(settings.source).resolve() if settings.source else ROOT
+    commit = clean_commit(source)
+    repository = _repository()
+    built = _already_built(settings, commit)
+    recorded = own_outputs()
+    if built and recorded.get("commit") != commit:
+        # The registry already has this commit (another build is in the state): take that image, build nothing.
+        digest: pulumi.Output[str] = pulumi.Output.from_input(built)
+        if recorded.get("imageDigest"):
+            _image(repository, source, commit, keep=True)
+    else:
+        image = _image(repository, source, commit, keep=bool(built))
+        digest = image.repo_digest.apply(lambda reference: reference.rsplit("@", 1)[1])
+    pulumi.export("imageDigest", digest)
+    pulumi.export("commit", digest.apply(lambda _: commit))
+    pulumi.export("repositoryUrl", repository.repository_url)
+    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
+
+
+def clean_commit(source: Path) -> str:
+    """The commit that `source` has checked out; `UsageError` if its build context differs from it."""
+    commit = _git(source, "rev-parse", "HEAD").strip()
+    changed = _git(source, "status", "--porcelain", "--", CONTEXT).splitlines()
+    if changed:
+        raise UsageError(
+            f"{CONTEXT}/ has changes that are in no commit: {', '.join(line[3:] for line in changed[:5])}.",
+            why="an image must be traceable to a commit, and its tag is the commit's SHA",
+            next_step="commit (or stash) them, then build.",
+        )
+    if not (source / CONTEXT / "Dockerfile").exists():
+        raise UsageError(f"There is no {CONTEXT}/Dockerfile in {source}.", next_step="give another `source`.")
+    return commit
+
+
+def _git(source: Path, *arguments: str) -> str:
+    try:
+        return subprocess.run(["git", "-C", str(source), *arguments], check=True, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        raise UsageError("git is not installed, but the image's tag is a commit.", next_step="install git.") from None
+    except subprocess.CalledProcessError as error:
+        raise UsageError(
+            f"{source} is not a git checkout with a commit.",
+            why=str(error.stderr).strip(),
+            next_step="build from a checkout: the image's tag is its commit.",
+        ) from None
+
+
+def repository_name() -> str:
+    """`<project>/app`."""
+    return f"{pulumi.get_project()}/app"
+
+
+def _repository() -> ecr.Repository:
+    repository = ecr.Repository(
+        "app",
+        name=repository_name(),
+        image_tag_mutability="IMMUTABLE",
+        image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+    )
+    ecr.LifecyclePolicy("app", repository=repository.name, policy=json.dumps(EXPIRE_UNTAGGED, sort_keys=True))
+    return repository
+
+
+def _already_built(settings: ArtifactsSettings, commit: str) -> str:
+    """The digest that the registry has for this commit, "" if none."""
+    found = call(
+        "release:index:findImage",
+        {
+            "region": pulumi.Config("aws").require("region"),
+            "account": settings.account,
+            "repository": repository_name(),
+            "tag": commit,
+        },
+    )
+    return str(found.get("digest") or "")
+
+
+def _image(repository: ecr.Repository, source: Path, commit: str, *, keep: bool) -> docker.Image:
+    """Build and push. With `keep` the image in the state stays as it is."""
+    token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
+    return docker.Image(
+        "app",
+        image_name=pulumi.Output.concat(repository.repository_url, ":", commit),
+        build=docker.DockerBuildArgs(
+            context=str(source / CONTEXT),
+            dockerfile=str(source / CONTEXT / "Dockerfile"),
+            platform="linux/amd64",
+            args={"COMMIT": commit},
+        ),
+        registry=docker.RegistryArgs(
+            server=repository.repository_url, username=token.user_name, password=pulumi.Output.secret(token.password)
+        ),
+        opts=pulumi.ResourceOptions(ignore_changes=["*"] if keep else ["registry.password"]),
+    )

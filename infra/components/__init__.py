@@ -1,0 +1,1 @@
+"""Components of an environment: network, balancer, colour."""

@@ -1,0 +1,90 @@
+"""One environment: recall, observe, decide, then a graph in which users are moved last.
+
+    Image -> TaskDefinition(idle) -> Service(idle) -> Rollout -> SmokeGate -> TrafficSwitch -> outputs
+
+The outputs hang off the switch, so a failed update changes none of them.
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+from infra.graph import Environment, build_graph
+from infra.recall import check_provider_account, observe, own_record, record_of, repository_url
+from infra.settings import EnvironmentSettings
+from release.decision import Refuse, Requested, Verdict, decide
+from release.digest import short
+from release.errors import UsageError
+from release.names import Access, Names
+
+USERS_PORT = 80
+LONGEST_NAME = 32
+"""Load balancers and target groups take at most 32 characters (AWS ELBv2 API reference, CreateTargetGroup)."""
+
+
+def build_environment(settings: EnvironmentSettings) -> None:
+    """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
+    repository = repository_url(settings.artifacts)
+    names = names_of(settings, repository)
+    verdict, environment = _decided(settings, names, repository)
+    match verdict.decision:
+        case Refuse(error=error):
+            raise error
+        case decision:
+            _announce(verdict)
+            build_graph(environment, decision, verdict.standing)
+
+
+def names_of(settings: EnvironmentSettings, repository: str) -> Names:
+    """This stack's names; refuses a project and stack name that AWS would find too long."""
+    prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+    if len(prefix) + len("-green") > LONGEST_NAME:
+        raise UsageError(
+            f"The names of project and stack are too long together: {prefix!r} has {len(prefix)} characters.",
+            why=f"AWS takes {LONGEST_NAME} for a target group, of which -green needs six",
+            next_step="use a shorter stack name.",
+        )
+    return Names.of(
+        prefix,
+        access=Access(region=pulumi.Config("aws").require("region"), account=settings.account, role=_role()),
+        users_port=USERS_PORT,
+        log_group=f"/{pulumi.get_project()}/{pulumi.get_stack()}",
+        repository=repository.split("/", 1)[1],
+    )
+
+
+def _role() -> str:
+    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names, so that gates use the same."""
+    config = pulumi.Config("aws")
+    many = config.get_object("assumeRoles") or []
+    one = config.get_object("assumeRole") or (many[0] if many else {})
+    return str(one.get("roleArn") or "")
+
+
+def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tuple[Verdict, Environment]:
+    observed, commit, in_registry = observe(names, settings.image_digest or "")
+    check_provider_account(settings.account)
+    requested = Requested(
+        service=settings.release_service(),
+        digest=settings.digest,
+        rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
+        on_drift=settings.on_drift,
+        commit=commit,
+        in_registry=in_registry,
+        promotes_from=settings.promotes_from,
+    )
+    source = settings.promotes_from
+    proven = record_of(source, "a digest is promoted from there") if source and settings.image_digest else None
+    verdict = decide(own_record(), observed, requested, proven.evidence if proven else ())
+    return verdict, Environment(settings=settings, names=names, repository=repository, observed=observed)
+
+
+def _announce(verdict: Verdict) -> None:
+    """Say the decision in words, in preview and update."""
+    for note in verdict.notes:
+        pulumi.log.warn(note)
+    decision = verdict.decision
+    target = getattr(decision, "target", None)
+    release = getattr(decision, "release", None)
+    what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
+    pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")

@@ -1,0 +1,119 @@
+"""The gates as Pulumi resources of the `release` provider (see `gates/`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pulumi
+
+from infra.components.colour import ColourSide
+from release.names import Names
+from release.placement import Colour, Release
+
+GATE_OUTPUTS = ("passedFor", "detail")
+
+
+class GateResource(pulumi.CustomResource):
+    """One gate; `passedFor` is what it hands to the next."""
+
+    passedFor: pulumi.Output[dict[str, str]]
+
+    def __init__(self, kind: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        props = {**inputs, **dict.fromkeys(GATE_OUTPUTS)}
+        super().__init__(f"release:index:{kind}", _logical(kind), props, opts)
+
+
+class TrafficSwitchResource(pulumi.CustomResource):
+    """The switch; its outputs are the stack's record."""
+
+    exported: ClassVar[tuple[str, ...]] = (
+        "url",
+        "liveColour",
+        "imageDigest",
+        "commit",
+        "releaseId",
+        "liveRelease",
+        "previousDigest",
+        "previousRelease",
+        "liveHistory",
+        "evidence",
+    )
+    url: pulumi.Output[str]
+    liveColour: pulumi.Output[str]
+    imageDigest: pulumi.Output[str]
+    commit: pulumi.Output[str]
+    releaseId: pulumi.Output[str]
+    liveRelease: pulumi.Output[dict[str, Any]]
+    previousDigest: pulumi.Output[str]
+    previousRelease: pulumi.Output[dict[str, Any]]
+    liveHistory: pulumi.Output[list[Any]]
+    evidence: pulumi.Output[list[Any]]
+
+    def __init__(self, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        props = {**inputs, **dict.fromkeys(self.exported)}
+        super().__init__("release:index:TrafficSwitch", "traffic-switch", props, opts)
+
+
+def _logical(kind: str) -> str:
+    return {"Image": "image", "Rollout": "rollout", "SmokeGate": "smoke"}[kind]
+
+
+def image_gate(names: Names, release: Release, *, active: bool) -> GateResource:
+    """The registry has the digest."""
+    inputs = {"active": active, "digest": release.digest, "environment": names.as_dict()}
+    return GateResource("Image", inputs, pulumi.ResourceOptions())
+
+
+def rollout_gate(
+    names: Names,
+    release: Release,
+    colour: Colour,
+    *,
+    side: ColourSide,
+    tasks: int,
+    starts: bool,
+    active: bool,
+    deadline: int,
+    image: GateResource,
+) -> GateResource:
+    """The colour runs the digest, whole and healthy."""
+    inputs = {
+        "active": active,
+        "digest": release.digest,
+        "colour": str(colour),
+        "tasks": tasks,
+        "starts": starts,
+        "taskDefinition": side.task_definition.arn,
+        "deadlineSeconds": deadline,
+        "passedFor": image.passedFor,
+        "environment": names.as_dict(),
+    }
+    return GateResource("Rollout", inputs, pulumi.ResourceOptions(depends_on=[side]))
+
+
+def smoke_gate(
+    names: Names, release: Release, colour: Colour, *, active: bool, deadline: int, rollout: GateResource
+) -> GateResource:
+    """The smoke checks pass on the colour's test listener."""
+    inputs = {
+        "active": active,
+        "digest": release.digest,
+        "commit": release.commit,
+        "colour": str(colour),
+        "deadlineSeconds": deadline,
+        "passedFor": rollout.passedFor,
+        "environment": names.as_dict(),
+    }
+    return GateResource("SmokeGate", inputs, pulumi.ResourceOptions(depends_on=[rollout]))
+
+
+def traffic_switch(
+    names: Names, inputs: dict[str, Any], smoke: pulumi.CustomResource, everything: Sequence[pulumi.Resource]
+) -> TrafficSwitchResource:
+    """Users are moved after everything else of the stack is as it should be."""
+    passed = getattr(smoke, "passedFor")  # noqa: B009
+    return TrafficSwitchResource(
+        {**inputs, "passedFor": passed, "environment": names.as_dict()},
+        pulumi.ResourceOptions(depends_on=[smoke, *everything]),
+    )

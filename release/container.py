@@ -1,0 +1,69 @@
+"""A release as an ECS container definition, and back: what runs says by itself which release it is.
+
+Source: AWS ECS API reference, ContainerDefinition. Pure; the JSON is the same for the same release and colour.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from release.digest import Digest
+from release.placement import Colour, Release, Service
+
+LABEL = "release-lane.release"
+"""Docker label that carries the release's configuration as JSON."""
+
+
+def container_definition(
+    release: Release, colour: Colour, *, repository: str, container: str, log_group: str, region: str
+) -> dict[str, Any]:
+    """The one container of a task. `repository` is the registry's URL without tag or digest."""
+    service = release.service
+    environment = {
+        **service.env,
+        "PORT": str(service.port),
+        "RELEASE_DIGEST": release.digest,
+        "RELEASE_COLOUR": str(colour),
+        "RELEASE_ID": release.id,
+    }
+    return {
+        "name": container,
+        "image": f"{repository}@{release.digest}",
+        "essential": True,
+        "portMappings": [{"containerPort": service.port, "protocol": "tcp"}],
+        "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(service.secrets.items())],
+        "dockerLabels": {LABEL: _label(release)},
+        "readonlyRootFilesystem": True,
+        "stopTimeout": 30,
+        "linuxParameters": {"initProcessEnabled": True},
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group,
+                "awslogs-region": region,
+                "awslogs-stream-prefix": container,
+            },
+        },
+    }
+
+
+def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Release | None:
+    """The release that a task definition's containers were written for; None if they are not ours."""
+    ours = next((each for each in definitions if each.get("name") == container), None) or {}
+    label = ours.get("dockerLabels", {}).get(LABEL)
+    image = str(ours.get("image", ""))
+    if not label or "@" not in image:
+        return None
+    written = json.loads(label)
+    return Release(
+        digest=Digest(image.rsplit("@", 1)[1]),
+        commit=str(written.get("commit") or ""),
+        service=Service.from_dict(written["service"]),
+    )
+
+
+def _label(release: Release) -> str:
+    return json.dumps({"commit": release.commit, "service": release.service.as_dict()}, sort_keys=True)
