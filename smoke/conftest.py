@@ -1,0 +1,91 @@
+"""Options and fixtures of the smoke checks. Plain pytest and requests; needs nothing else of this repository."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("smoke", "what to check, and what it should be")
+    group.addoption("--url", help="base URL, such as http://10.0.0.7:9001 (required)")
+    group.addoption("--expect-digest", metavar="sha256:…", help="the image that must answer")
+    group.addoption("--expect-colour", metavar="blue|green", help="the colour that must answer")
+    group.addoption("--expect-commit", metavar="SHA", help="the commit that must answer")
+    group.addoption("--answer-within", type=float, default=5.0, metavar="SECONDS", help="budget of each answer")
+    group.addoption("--samples", type=int, default=10, help="status answers to compare (default 10)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--url"):
+        raise pytest.UsageError("--url is missing: smoke checks need a running service, such as http://127.0.0.1:8080")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The service under check; `within` is the budget of one answer in seconds."""
+
+    url: str
+    within: float
+
+    def get(self, path: str) -> requests.Response:
+        return self._send("GET", path)
+
+    def post(self, path: str, body: bytes, **query: str) -> requests.Response:
+        return self._send("POST", path, data=body, params=query)
+
+    def _send(self, method: str, path: str, **more: Any) -> requests.Response:
+        """A new connection each time, as another user would have: none gets stuck to one task."""
+        what = f"{method} {self.url}{path}"
+        more |= {"timeout": self.within, "allow_redirects": False, "headers": {"Connection": "close"}}
+        try:
+            return requests.request(method, self.url + path, **more)
+        except requests.Timeout:
+            raise failed(f"{what}: no answer within {self.within:g} s") from None
+        except requests.RequestException as error:
+            raise failed(f"{what}: no answer, {error}") from None
+
+
+def failed(message: str) -> BaseException:
+    """A failure of which only the message is shown: no traceback of this file."""
+    return pytest.fail.Exception(message, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest) -> Site:
+    return Site(request.config.getoption("--url").rstrip("/"), request.config.getoption("--answer-within"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer of /api/v1/status."""
+
+    where: str  # method and URL, for messages
+    body: dict[str, Any]
+    headers: dict[str, str]  # names in lower case
+
+
+@pytest.fixture(scope="session")
+def samples(request: pytest.FixtureRequest, site: Site) -> list[Sample]:
+    """Several, because several tasks stand behind one URL and each of them has to be the right one."""
+    return [_sample(site) for _ in range(request.config.getoption("--samples"))]
+
+
+def _sample(site: Site) -> Sample:
+    answer = site.get("/api/v1/status")
+    where = f"GET {answer.url}"
+    if answer.status_code != 200:
+        raise failed(f"{where}: got status {answer.status_code}, expected 200")
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    try:
+        return Sample(where, dict(answer.json()), headers)
+    except ValueError:
+        raise failed(f"{where}: got {answer.text[:200]!r}, expected a JSON object") from None
+
+
+@pytest.fixture
+def expected(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What was given of digest, colour and commit."""
+    given = {name: request.config.getoption(f"--expect-{name}") for name in ("digest", "colour", "commit")}
+    return {name: value for name, value in given.items() if value}

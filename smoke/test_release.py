@@ -1,0 +1,38 @@
+"""Is it the release that was meant, and is it well? Keep these; they hold for any service."""
+
+from typing import Any
+
+import pytest
+
+
+def test_health_answers(site: Any) -> None:
+    answer = site.get("/health")
+    assert answer.status_code == 200, f"GET {answer.url}: got status {answer.status_code}, expected 200"
+
+
+def test_status_says_ok(samples: Any) -> None:
+    for sample in samples:
+        got, problems = sample.body.get("status"), sample.body.get("problems", "no problems named")
+        assert got == "ok", f"status of {sample.where}: got {got!r} ({problems}), expected 'ok'"
+
+
+@pytest.mark.parametrize("name", ["digest", "colour", "commit"])
+def test_every_answer_comes_from_the_release_that_was_meant(samples: Any, expected: Any, name: str) -> None:
+    if name not in expected:
+        pytest.skip(f"no --expect-{name} given")
+    for sample in samples:
+        got = sample.body.get(name)
+        assert got == expected[name], f"{name} of {sample.where}: got {got!r}, expected {expected[name]!r}"
+
+
+@pytest.mark.parametrize("name", ["digest", "colour"])
+def test_headers_and_body_name_the_same_release(samples: Any, name: str) -> None:
+    """Nothing in between, such as a cache, may put one release's headers on another one's answer."""
+    for sample in samples:
+        header, body = sample.headers.get(f"x-release-{name}", ""), sample.body.get(name)
+        assert header == body, f"X-Release-{name.title()} of {sample.where}: got {header!r}, expected {body!r}"
+
+
+def test_an_unknown_path_gives_404(site: Any) -> None:
+    answer = site.get("/no-such-path-for-smoke-checks")
+    assert answer.status_code == 404, f"GET {answer.url}: got status {answer.status_code}, expected 404"
