@@ -1,0 +1,47 @@
+# `make` lists what there is; the text after ## is the manual.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench lock bootstrap
+PYTHON := .venv/bin/python
+export PYTHONUNBUFFERED := 1
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: bootstrap ## watch a release go to staging and production on this machine, fail, and be undone
+	@$(PYTHON) -m local.demo
+
+test: bootstrap ## everything: lint, types, all rings of tests (needs Docker; says what it left out)
+	@$(PYTHON) -m local.checks
+
+test-fast: bootstrap ## lint, types and the rings that need no cloud: under a minute
+	@$(PYTHON) -m local.checks --fast
+
+test-cloud: bootstrap ## only the ring that runs on the local cloud
+	@$(PYTHON) -m local.checks cloud
+
+lint: bootstrap ## style and format, changing nothing
+	@$(PYTHON) -m local.checks lint format
+
+types: bootstrap ## mypy --strict
+	@$(PYTHON) -m local.checks types
+
+fmt: bootstrap ## put the code into the house format
+	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix --quiet .
+
+up: bootstrap ## start the local cloud; then `. local/env` in a shell
+	@$(PYTHON) -m local up
+
+down: bootstrap ## remove the local cloud and all that ran in it
+	@$(PYTHON) -m local down
+
+status: bootstrap ## what runs in the local cloud, since when, at which addresses
+	@$(PYTHON) -m local status
+
+bench: bootstrap ## measure promote and rollback on the local cloud
+	@$(PYTHON) -m local.bench
+
+lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
+	@$(PYTHON) -m local.toolchain lock
+
+bootstrap:
+	@./bootstrap

@@ -1,0 +1,166 @@
+"""Everything that must hold, run side by side, with one summary at the end.
+
+python -m local.checks           lint, types and all rings of tests (starts the local cloud for its ring)
+python -m local.checks --fast    lint, types and the rings without the cloud
+python -m local.checks NAME …    only these: lint format types rings cloud
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from local import cloud
+from local.alone import alone
+from local.errors import LocalError
+from local.places import ROOT, Places
+from local.progress import Progress
+
+BIN = ROOT / ".venv/bin"
+PYTEST_NO_TESTS = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """A command that says yes by exit code 0. `loud`: its output is shown as it comes, not only on failure."""
+
+    name: str
+    command: tuple[str, ...]
+    loud: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`code` 0 is a yes; `left_out` says why a check did not run at all."""
+
+    name: str
+    code: int
+    seconds: float
+    left_out: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0 and not self.left_out
+
+    def describe(self) -> str:
+        if self.left_out:
+            return f"LEFT OUT  {self.name}: {self.left_out}"
+        return f"{'ok' if self.ok else 'FAILED':8}  {self.name} ({self.seconds:.1f} s)"
+
+
+def tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(BIN / name), *arguments)
+
+
+LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
+FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
+TYPES = Check("types", tool("mypy", "--no-error-summary"))
+RINGS = Check("rings", tool("python", "-m", "pytest", "-q", "-m", "not cloud"), loud=True)
+CLOUD = Check("cloud", tool("python", "-m", "pytest", "-m", "cloud", "--durations=10"), loud=True)
+EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, CLOUD)}
+
+
+def main(argv: list[str]) -> int:
+    names = [name for name in argv if not name.startswith("--")]
+    if unknown := [name for name in names if name not in EVERY]:
+        print(f"no such check: {', '.join(unknown)}; there are {', '.join(EVERY)}", file=sys.stderr)
+        return 2
+    wanted = [EVERY[name] for name in names] or [c for c in EVERY.values() if c is not CLOUD or "--fast" not in argv]
+    try:
+        return conclude(run(wanted))
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(wanted: Sequence[Check]) -> list[Outcome]:
+    """All checks but the cloud ring at once; that one alone, on a cloud that came up meanwhile."""
+    if CLOUD not in wanted:
+        return side_by_side([_starter(check) for check in wanted])
+    why_not = cloud_cannot_run()
+    others = [_starter(check) for check in wanted if check is not CLOUD]
+    if why_not:
+        return [*side_by_side(others), Outcome(CLOUD.name, 0, 0.0, why_not)]
+    places = Places.read()
+    with alone(places.lock, "test"):
+        outcomes = side_by_side([*others, lambda: _bring_up(places)])
+        if not outcomes[-1].ok:
+            return [*outcomes, Outcome(CLOUD.name, 0, 0.0, "the local cloud did not come up")]
+        found = cloud.current(places)
+        return [*outcomes, perform(CLOUD, found.environment if found else os.environ)]
+
+
+def cloud_cannot_run() -> str:
+    """Why the ring that needs containers cannot run on this machine; "" when it can."""
+    if sys.platform != "linux":
+        return "the local cloud needs Linux"
+    if not shutil.which("docker"):
+        return "there is no docker on this machine (./bootstrap)"
+    return ""
+
+
+def _starter(check: Check) -> Callable[[], Outcome]:
+    return lambda: perform(check, os.environ)
+
+
+def _bring_up(places: Places) -> Outcome:
+    begin = time.monotonic()
+    try:
+        with Progress() as progress:
+            cloud.up(places, progress)
+    except LocalError as error:
+        print(error, file=sys.stderr, flush=True)
+        return Outcome("local cloud", error.exit_code, time.monotonic() - begin)
+    return Outcome("local cloud", 0, time.monotonic() - begin)
+
+
+def side_by_side(jobs: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
+    """Run all jobs at once; their outcomes in the order given."""
+    outcomes: dict[int, Outcome] = {}
+
+    def keep(number: int, job: Callable[[], Outcome]) -> None:
+        outcomes[number] = job()
+
+    threads = [threading.Thread(target=keep, args=pair, daemon=True) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [outcomes[number] for number in range(len(jobs))]
+
+
+def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
+    begin = time.monotonic()
+    pipe = None if check.loud else subprocess.PIPE
+    done = subprocess.run(
+        check.command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL,
+        stdout=pipe, stderr=None if check.loud else subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    seconds = time.monotonic() - begin
+    if done.returncode and not check.loud:
+        print(f"--- {check.name}\n{done.stdout}", flush=True)
+    if check.loud and done.returncode == PYTEST_NO_TESTS:
+        print(f"--- {check.name}: no test was found", flush=True)
+    return Outcome(check.name, done.returncode, seconds)
+
+
+def conclude(outcomes: Sequence[Outcome]) -> int:
+    """Print the summary; 0 only if everything ran and said yes, or was left out for a stated reason."""
+    print("\nsummary")
+    for outcome in outcomes:
+        print(f"  {outcome.describe()}")
+    failed = [outcome for outcome in outcomes if outcome.code]
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} in order", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

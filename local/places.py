@@ -1,0 +1,135 @@
+"""Where the local cloud of this checkout lives, and what the shell needs to speak to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.toolchain.cache import cache_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "release-lane"
+STACKS = ("artifacts", "staging", "production")
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Folders, port and names of one local cloud. Two may run at once if port and network differ."""
+
+    root: Path = ROOT
+    runtime: Path = ROOT / ".local"
+    cache: Path
+    port: int = 4566
+    network: str = PROJECT
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Places:
+        """The checkout's own; LOCAL_RUNTIME, LOCAL_EMULATOR_PORT and LOCAL_DOCKER_NETWORK make a second one."""
+        return cls(
+            runtime=Path(environ.get("LOCAL_RUNTIME", ROOT / ".local")).absolute(),
+            cache=cache_folder(environ),
+            port=int(environ.get("LOCAL_EMULATOR_PORT", "4566")),
+            network=environ.get("LOCAL_DOCKER_NETWORK", PROJECT),
+        )
+
+    @property
+    def cloud_id(self) -> str:
+        """8 hex that mark whatever this cloud starts; the same for as long as the checkout stays where it is."""
+        return hashlib.sha256(str(self.runtime).encode()).hexdigest()[:8]
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def run(self) -> Path:
+        return self.runtime / "run"
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever starts, uses or removes the cloud as a whole."""
+        return self.run / "cloud.lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.runtime / "logs"
+
+    @property
+    def state(self) -> Path:
+        return self.runtime / "state"
+
+    @property
+    def pulumi_home(self) -> Path:
+        return self.runtime / "pulumi-home"
+
+    @property
+    def emulator(self) -> Path:
+        return self.runtime / "emulator"
+
+    @property
+    def edge(self) -> Path:
+        return self.runtime / "edge"
+
+    @property
+    def generated(self) -> Path:
+        return self.runtime / "env.generated"
+
+
+def exports(places: Places, build_args: str = "") -> dict[str, str]:
+    """What a shell or a child process needs, but for the PATH."""
+    return {
+        "RELEASE_LANE_LOCAL": "1",
+        "RELEASE_LANE_HOME": str(places.root),
+        "RELEASE_LANE_BUILD_ARGS": build_args,
+        "PULUMI_HOME": str(places.pulumi_home),
+        "PULUMI_BACKEND_URL": f"file://{places.state}",
+        "PULUMI_CONFIG_PASSPHRASE": "local-cloud",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "AWS_ENDPOINT_URL": places.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def search_path(places: Places, engine: Path, inherited: str) -> str:
+    """The PATH with the project's interpreter and the engine first, each once."""
+    first = [str(places.root / ".venv/bin"), str(engine)]
+    rest = [entry for entry in inherited.split(os.pathsep) if entry and entry not in first]
+    return os.pathsep.join([*first, *rest])
+
+
+def environment(
+    places: Places, engine: Path, build_args: str = "", inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """A whole environment for child processes that speak to this cloud (a real account's settings removed)."""
+    misleading = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_PROFILE", "PULUMI_ACCESS_TOKEN")
+    kept = {name: value for name, value in inherited.items() if name not in misleading}
+    path = search_path(places, engine, inherited.get("PATH", os.defpath))
+    return {**kept, **exports(places, build_args), "PATH": path}
+
+
+def render_generated(places: Places, engine: Path, build_args: str) -> str:
+    """The text of `.local/env.generated`, which `local/env` reads in: POSIX sh."""
+    lines = ["# Written by `make up`; read by local/env.", f"release_lane_engine={shlex.quote(str(engine))}"]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in exports(places, build_args).items()]
+    lines.append("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN PULUMI_ACCESS_TOKEN")
+    return "\n".join(lines) + "\n"
+
+
+def read_generated(text: str) -> dict[str, str]:
+    """The variables that `render_generated` wrote; `release_lane_engine` among them."""
+    values = {}
+    for line in text.splitlines():
+        name, equals, value = line.removeprefix("export ").partition("=")
+        if equals and name.isidentifier():
+            values[name] = "".join(shlex.split(value))
+    return values

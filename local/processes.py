@@ -1,0 +1,203 @@
+"""Processes of the local cloud: start them apart from us, find them again, end them; who listens on a port.
+
+A process is known by its id *and* the moment it started, so that a stale record never names a stranger.
+Linux only: everything is read from /proc.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process that we started. `ticks` is its start, in clock ticks since the machine's boot."""
+
+    name: str
+    pid: int
+    ticks: int
+    command: str
+
+    @property
+    def alive(self) -> bool:
+        return start_ticks(self.pid) == self.ticks
+
+    @property
+    def since(self) -> float:
+        """When it started: seconds since the epoch."""
+        return started_at(self.ticks)
+
+
+def start_ticks(pid: int) -> int | None:
+    """When process `pid` started, in ticks since boot; None when there is no such process, or only its zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def started_at(ticks: int) -> float:
+    boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+    return int(boot.split()[1]) + ticks * TICK
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, one line; "" when it is gone or hidden."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def memory_of(pids: Iterable[int]) -> int:
+    """Resident bytes of all these processes together."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return total
+
+
+def every_pid() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def marked(variable: str, value: str) -> list[int]:
+    """Live processes whose environment says `variable=value`: what we started, and whatever that started in turn."""
+    mark = f"{variable}={value}".encode()
+    found = []
+    for pid in every_pid():
+        with contextlib.suppress(OSError):
+            given = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if mark in given and pid != os.getpid() and start_ticks(pid) is not None:
+                found.append(pid)
+    return found
+
+
+# --- start, find, end
+
+
+def spawn(run: Path, name: str, command: list[str], *, log: Path, environment: Mapping[str, str], cwd: Path) -> Started:
+    """Start `command` in a session of its own, its output to `log`, and note it as `run/<name>.pid`."""
+    run.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
+            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    started = Started(name, process.pid, start_ticks(process.pid) or 0, " ".join(command))
+    _record(run, name).write_text(json.dumps(asdict(started)))
+    return started
+
+
+def find(run: Path, name: str) -> Started | None:
+    """The recorded process if it still lives; a stale record is removed."""
+    path = _record(run, name)
+    try:
+        started = Started(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    if started.alive:
+        return started
+    path.unlink(missing_ok=True)
+    return None
+
+
+def forget(run: Path, name: str) -> None:
+    _record(run, name).unlink(missing_ok=True)
+
+
+def _record(run: Path, name: str) -> Path:
+    return run / f"{name}.pid"
+
+
+def end(pids: Iterable[int], grace: float) -> None:
+    """SIGTERM to each process, wait until all are gone, SIGKILL to what is left after `grace` seconds."""
+    known = {pid: ticks for pid in pids if (ticks := start_ticks(pid)) is not None}
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _still(known):
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+        wait_until_gone(known, grace if number is signal.SIGTERM else 2.0)
+
+
+def wait_until_gone(known: Mapping[int, int], seconds: float) -> bool:
+    """True once none of the processes (pid -> start ticks) is left, False after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while left := _still(known):
+        if time.monotonic() > deadline:
+            return False
+        for pid in left:
+            _reap(pid)
+        time.sleep(0.01)
+    return True
+
+
+def _still(known: Mapping[int, int]) -> list[int]:
+    return [pid for pid, ticks in known.items() if start_ticks(pid) == ticks]
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+# --- ports
+
+
+def can_bind(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True
+
+
+def listener(address: str, port: int) -> int | None:
+    """The process that listens on address:port (or on that port of every address); None if it cannot be seen."""
+    inodes = {inode for host, at, inode in _listening() if at == port and host in (address, "0.0.0.0", "::")}
+    if not inodes:
+        return None
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for pid in every_pid():
+        with contextlib.suppress(OSError):
+            for handle in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.readlink(handle) in wanted:
+                        return pid
+    return None
+
+
+def _listening() -> list[tuple[str, int, str]]:
+    """(address, port, inode) of every listening TCP socket."""
+    found = []
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                host, port = fields[1].split(":")
+                if fields[3] == "0A":
+                    found.append((_address(host), int(port, 16), fields[9]))
+    return found
+
+
+def _address(text: str) -> str:
+    """/proc/net/tcp writes addresses in hex, each 32-bit word in the machine's own byte order."""
+    words = [bytes.fromhex(text[i : i + 8])[::-1] for i in range(0, len(text), 8)]
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, b"".join(words)).removeprefix("::ffff:")
