@@ -1,0 +1,134 @@
+"""A stand-in for the engine in tests of the program: answers its questions, remembers what it registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks as engine_mocks
+
+from infra.environment import build_environment
+from infra.settings import EnvironmentSettings, parse
+from release.placement import Colour, Release, Service
+
+ACCOUNT = "000000000000"
+FIRST = "sha256:" + "1" * 64
+SECOND = "sha256:" + "2" * 64
+THIRD = "sha256:" + "3" * 64
+SERVICE = Service()
+
+
+def release(digest: str, service: Service = SERVICE) -> Release:
+    """A release of this digest with the default configuration."""
+    return Release(digest=digest, service=service, commit="c" * 40)  # type: ignore[arg-type]
+
+
+@dataclass
+class Registered:
+    """One registered resource."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass
+class World(engine_mocks.Mocks):
+    """What the program is told, and what it registered."""
+
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    account: str = ACCOUNT
+    registered: list[Registered] = field(default_factory=list)
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        """Answer a function call."""
+        match args.token:
+            case "pulumi:pulumi:readStackOutputs":
+                stack = args.args["name"].rsplit("/", 1)[1]
+                return {"name": stack, "outputs": dict(self.outputs.get(stack, {}))}
+            case "release:index:observe":
+                return dict(self.observed)
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                return {"accountId": self.account}
+        raise AssertionError(f"the program asked {args.token}")
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Remember a resource; its outputs are its inputs."""
+        self.registered.append(Registered(args.typ, args.name, args.inputs))
+        return f"{args.name}-id", {**args.inputs, "arn": f"arn:{args.name}", "dnsName": "lb.test", "passedFor": {}}
+
+    def of_type(self, suffix: str) -> list[Registered]:
+        """Registered resources whose type ends like this."""
+        return [each for each in self.registered if each.type.endswith(suffix)]
+
+    def one(self, suffix: str) -> Registered:
+        """The only one of its type."""
+        (found,) = self.of_type(suffix)
+        return found
+
+
+def side(held: Release | None, *, tasks: int = 2, running: int | None = None) -> dict[str, Any]:
+    """A colour as `observe` tells it."""
+    if held is None:
+        return {"exists": False}
+    return {
+        "exists": True,
+        "digest": held.digest if tasks else "",
+        "release": held.as_dict(),
+        "wanted": tasks,
+        "running": tasks if running is None else running,
+        "healthy": tasks if running is None else running,
+        "deployment": "ecs-svc/1",
+        "taskDefinition": "arn:td",
+    }
+
+
+def observed(
+    blue: Release | None = None,
+    green: Release | None = None,
+    live: Colour | None = None,
+    image: str = "",
+    green_tasks: int = 2,
+) -> dict[str, Any]:
+    """An environment as `observe` tells it, everybody on `live`."""
+    weights = {str(colour): 100 if colour is live else 0 for colour in Colour}
+    return {
+        "listenerArn": "arn:listener" if live else "",
+        "rule": {"weights": weights, "tags": {}} if live else None,
+        "colours": {"blue": side(blue), "green": side(green, tasks=green_tasks)},
+        "image": {"digest": image, "tags": ["c" * 40]} if image else None,
+    }
+
+
+def outputs_of(live: Release, colour: Colour, previous: Release | None = None) -> dict[str, Any]:
+    """A stack's outputs with this release live."""
+    past = [previous.as_dict()] if previous else []
+    return {
+        "liveColour": str(colour),
+        "liveRelease": live.as_dict(),
+        "previousRelease": previous.as_dict() if previous else {},
+        "liveHistory": [*past, live.as_dict()],
+        "evidence": [],
+    }
+
+
+ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}
+
+
+def run(world: World, config: Mapping[str, str] | None = None, stack: str = "staging") -> World:
+    """Run the environment program to its end against this world."""
+    raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
+    settings = parse(raw, "release-lane")
+    assert isinstance(settings, EnvironmentSettings)
+
+    @pulumi.runtime.test
+    def body() -> None:
+        build_environment(settings)
+
+    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack)
+    pulumi.runtime.set_all_config(raw)
+    body()
+    return world

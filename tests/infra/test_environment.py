@@ -1,0 +1,115 @@
+"""The environment program with Pulumi mocks: what a decision becomes as a graph."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release.errors import Refused, ReleaseError
+from release.placement import Colour
+from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, THIRD, World, observed, outputs_of, release, run
+
+pytestmark = pytest.mark.program
+
+
+def digest_of(task_definition: object) -> str:
+    (container,) = json.loads(task_definition.inputs["containerDefinitions"])  # type: ignore[attr-defined]
+    return str(container["image"]).rsplit("@", 1)[1]
+
+
+def test_first_release_goes_to_blue_while_green_stays_empty() -> None:
+    world = run(
+        World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST}
+    )
+    tasks = {each.name: each.inputs["desiredCount"] for each in world.of_type("service:Service")}
+    assert tasks == {"release-lane-staging-blue": 2, "release-lane-staging-green": 0}
+    switch = world.one("TrafficSwitch").inputs
+    assert (switch["live"], switch["decision"], switch["active"]) == ("blue", "deploy", True)
+
+
+def test_no_release_and_none_asked_for_builds_an_environment_that_serves_nobody() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed()))
+    assert not world.of_type("service:Service")
+    assert not world.of_type("TrafficSwitch")
+    (users,) = [each for each in world.of_type("listener:Listener") if each.name.endswith("users")]
+    assert users.inputs["defaultActions"][0]["fixedResponse"]["statusCode"] == "503"
+
+
+def test_a_new_digest_is_written_to_the_idle_colour() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+            observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+        ),
+        {"release-lane:imageDigest": SECOND},
+    )
+    written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
+    assert written["release-lane-staging-green"] == SECOND
+    assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
+
+
+def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        ),
+        {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND},
+    )
+    assert world.one("TrafficSwitch").inputs["decision"] == "flip"
+    assert world.one("Rollout").inputs["starts"] is False
+    assert world.one(":Image").inputs["active"] is False
+
+
+def test_nothing_asked_for_leaves_all_gates_inactive() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN),
+        )
+    )
+    gates = [world.one(kind).inputs["active"] for kind in (":Image", "Rollout", "SmokeGate", "TrafficSwitch")]
+    assert gates == [False, False, False, False]
+
+
+def test_a_damaged_idle_colour_is_healed_without_moving_users() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(THIRD), green=release(SECOND), live=Colour.GREEN),
+        )
+    )
+    written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
+    assert written["release-lane-staging-blue"] == FIRST
+    assert world.one("Rollout").inputs["colour"] == "blue"
+    assert world.one("TrafficSwitch").inputs["active"] is False
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"release-lane:imageDigest": FIRST}, "rollback"),
+        ({"release-lane:imageDigest": THIRD, "release-lane:promotesFrom": "dev"}, "never proven on dev"),
+    ],
+)
+def test_what_must_not_happen_is_refused_before_anything_is_registered(config: dict[str, str], said: str) -> None:
+    world = World(
+        outputs={**ARTIFACTS, "dev": {}, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+        observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+    )
+    with pytest.raises(Refused, match=said):
+        run(world, config)
+    assert not world.registered
+
+
+def test_another_account_than_the_stacks_is_refused() -> None:
+    with pytest.raises(ReleaseError, match="works in account 999999999999"):
+        run(World(outputs=ARTIFACTS, observed=observed(), account="999999999999"))
+
+
+def test_staging_and_production_share_no_name_and_no_network() -> None:
+    worlds = [run(World(outputs=ARTIFACTS, observed=observed()), stack=stack) for stack in ("staging", "production")]
+    names = [{each.inputs["name"] for each in world.registered if "name" in each.inputs} for world in worlds]
+    assert names[0]
+    assert not names[0] & names[1]
