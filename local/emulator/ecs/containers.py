@@ -1,0 +1,197 @@
+"""A task's containers at Docker: what to create, and the few calls that we make."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.types import Healthcheck, LogConfig, Ulimit
+
+CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "release-lane.cloud", "release-lane.task", "release-lane.container"
+DEFAULT_STOP_TIMEOUT = 30
+MEBIBYTE = 1024 * 1024
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One container to be: everything that Docker is told, in the task definition's own terms.
+
+    `memory` in MiB, `cpu` in CPU units (1024 = one CPU; shares here, so that many tasks fit a small machine);
+    `joins` is the Docker id of the container whose network it shares.
+    """
+
+    name: str
+    task: str
+    image_id: str
+    environment: Mapping[str, str]
+    command: Sequence[str] | None
+    entry_point: Sequence[str] | None
+    memory: int | None
+    cpu: int | None
+    definition: Mapping[str, Any]
+    joins: str | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What Docker says of a container."""
+
+    running: bool
+    ip: str | None
+    mac: str | None
+    exit_code: int | None
+    out_of_memory: bool
+    health: str | None
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event of one of our containers: `die`, `oom`, or a health status."""
+
+    task: str
+    container: str
+    docker_id: str
+    kind: str
+    exit_code: int | None
+    health: str | None
+
+
+class Containers:
+    """Docker, limited to containers that carry our cloud's label."""
+
+    def __init__(self, client: docker.APIClient, cloud_id: str, network: str, time_scale: float) -> None:
+        self._client = client
+        self._cloud = cloud_id
+        self._network = network
+        self._scale = time_scale
+
+    def ensure_network(self) -> None:
+        if not self._client.networks(names=[self._network]):
+            with contextlib.suppress(APIError):  # two tasks at once: the other one has just made it
+                self._client.create_network(self._network, driver="bridge", check_duplicate=True)
+
+    def create(self, plan: Plan) -> str:
+        """Docker's id of the new container. Raises APIError."""
+        definition = plan.definition
+        made = self._client.create_container(
+            plan.image_id,
+            command=list(plan.command) if plan.command is not None else None,
+            entrypoint=list(plan.entry_point) if plan.entry_point is not None else None,
+            environment=dict(plan.environment),
+            user=definition.get("user"),
+            working_dir=definition.get("workingDirectory"),
+            name=f"release-lane-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
+            labels={CLOUD_LABEL: self._cloud, TASK_LABEL: plan.task, NAME_LABEL: plan.name},
+            healthcheck=self._healthcheck(definition.get("healthCheck")),
+            host_config=self._host_config(plan),
+        )
+        return str(made["Id"])
+
+    def _host_config(self, plan: Plan) -> Any:
+        definition = plan.definition
+        return self._client.create_host_config(
+            network_mode=f"container:{plan.joins}" if plan.joins else self._network,
+            mem_limit=plan.memory * MEBIBYTE if plan.memory else None,
+            cpu_shares=max(2, plan.cpu) if plan.cpu else None,
+            read_only=bool(definition.get("readonlyRootFilesystem")),
+            init=bool((definition.get("linuxParameters") or {}).get("initProcessEnabled")),
+            log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"}),
+            ulimits=[
+                Ulimit(name=u["name"], soft=u["softLimit"], hard=u["hardLimit"])
+                for u in definition.get("ulimits") or ()
+            ],
+        )
+
+    def _healthcheck(self, check: Mapping[str, Any] | None) -> Healthcheck | None:
+        if check is None:
+            return None
+
+        def nanoseconds(seconds: float) -> int:
+            return int(seconds * self._scale * NANOSECONDS)
+
+        return Healthcheck(
+            test=check["command"],
+            interval=nanoseconds(check.get("interval", 30)),
+            timeout=nanoseconds(check.get("timeout", 5)),
+            retries=check.get("retries", 3),
+            start_period=nanoseconds(check.get("startPeriod", 0)),
+        )
+
+    def start(self, docker_id: str) -> Seen:
+        """Raises APIError when it does not start."""
+        self._client.start(docker_id)
+        return self.look(docker_id)
+
+    def look(self, docker_id: str) -> Seen:
+        """Raises NotFound when it is gone."""
+        found = self._client.inspect_container(docker_id)
+        state = found["State"]
+        network = (found["NetworkSettings"]["Networks"] or {}).get(self._network, {})
+        return Seen(
+            running=bool(state["Running"]),
+            ip=network.get("IPAddress") or None,
+            mac=network.get("MacAddress") or None,
+            exit_code=None if state["Running"] else int(state["ExitCode"]),
+            out_of_memory=bool(state.get("OOMKilled")),
+            health=_health((state.get("Health") or {}).get("Status")),
+        )
+
+    def stop(self, docker_id: str, timeout: float) -> None:
+        """SIGTERM, and SIGKILL after `timeout` seconds; returns when it has ended. Gone or ended is fine."""
+        with contextlib.suppress(NotFound):
+            self._client.stop(docker_id, timeout=int(timeout))
+
+    def remove(self, docker_id: str) -> None:
+        with contextlib.suppress(NotFound):
+            self._client.remove_container(docker_id, v=True, force=True)
+
+    def of_task(self, task: str) -> list[str]:
+        """Docker ids of every container that carries the task's label, running or not."""
+        return [c["Id"] for c in self._list(f"{TASK_LABEL}={task}")]
+
+    def all(self) -> dict[str, str]:
+        """Docker id -> task ARN of everything that this cloud has at Docker."""
+        return {c["Id"]: c["Labels"].get(TASK_LABEL, "") for c in self._list()}
+
+    def _list(self, *labels: str) -> list[dict[str, Any]]:
+        wanted = [f"{CLOUD_LABEL}={self._cloud}", *labels]
+        found: list[dict[str, Any]] = self._client.containers(all=True, filters={"label": wanted})
+        return found
+
+    def events(self, since: float, opened: Callable[[Any], None]) -> Iterator[Happening]:
+        """Our containers' ends and health changes as they happen; `opened` gets what can be closed."""
+        filters = {
+            "type": "container",
+            "label": f"{CLOUD_LABEL}={self._cloud}",
+            "event": ["die", "oom", "health_status"],
+        }
+        stream = self._client.events(since=since, filters=filters, decode=True)
+        opened(stream)
+        for event in stream:
+            about = event["Actor"]["Attributes"]
+            kind, _, detail = event["Action"].partition(": ")
+            yield Happening(
+                task=about.get(TASK_LABEL, ""),
+                container=about.get(NAME_LABEL, ""),
+                docker_id=event["Actor"]["ID"],
+                kind=kind,
+                exit_code=int(about["exitCode"]) if "exitCode" in about else None,
+                health=_health(detail),
+            )
+
+    def logs(self, docker_id: str, since: float) -> Iterator[bytes]:
+        """The container's output from `since` on (0: all of it), a timestamped line at a time, until it ends."""
+        stream: Iterator[bytes] = self._client.logs(
+            docker_id, stdout=True, stderr=True, stream=True, follow=True, timestamps=True, since=since or None
+        )
+        return stream
+
+
+def _health(status: str | None) -> str | None:
+    """Docker's word for a health check's state as ECS's; None without a check."""
+    return {"starting": "UNKNOWN", "healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}.get(status or "")

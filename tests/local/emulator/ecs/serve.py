@@ -1,0 +1,28 @@
+"""The emulator with our ECS and, instead of load balancing, fake target groups. Run by conftest.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from local.emulator.__main__ import prepare, serve
+from local.emulator.environment import Environment
+
+if __name__ == "__main__":
+    prepare(Environment.read(os.environ))  # before ministack is imported
+    from fake_targets import FakeTargetGroups
+
+    from local.emulator import ecs
+    from local.emulator.ecs.api import handle_request
+
+    class EcsWithFakeTargets:
+        def start(self) -> None:
+            ecs.start(targets=FakeTargetGroups())
+
+        def stop(self) -> None:
+            ecs.stop()
+
+    serve({"ecs": handle_request}, [EcsWithFakeTargets()])
