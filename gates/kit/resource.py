@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
@@ -107,7 +107,8 @@ class Resource(ABC):
         raise NotImplementedError(f"{self.token} cannot be updated in place")
 
     def read(self, ctx: Context, id: str, props: Props, inputs: Props) -> tuple[Props, Props] | None:
-        """The truth about it as (outputs, inputs), or None when it is gone. Both empty on an import."""
+        """The truth about it as (outputs, inputs), or None when it is gone. `props` and `inputs` are empty
+        on an import. An output named `id` is the id to record, where an import takes other spellings, too."""
         del ctx, id
         return props, inputs
 
@@ -127,7 +128,8 @@ class Provider:
     """A named, versioned set of resource types and functions.
 
     `configure` is called once with the configuration, before anything else, and may raise UserError.
-    `note` is added to the refusal of a type or function that is not there.
+    `note` is added to the refusal of a type or function that is not there. `secret_results` names, by
+    function token, the results that are secrets.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class Provider:
         functions: Mapping[str, Function] | None = None,
         configure: Callable[[Props], None] | None = None,
         note: str = "",
+        secret_results: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.name = name
         self.version = version
@@ -145,3 +148,4 @@ class Provider:
         self.functions = dict(functions or {})
         self.configure = configure
         self.note = note
+        self.secret_results = dict(secret_results or {})

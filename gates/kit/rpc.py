@@ -142,6 +142,7 @@ class Servicer:
             raise UserError(self._missing("function", request.tok))
         args, secrets = decode(request.args)
         result = function(self._context(request, type=request.tok), args)
+        secrets |= {(name,) for name in self.provider.secret_results.get(request.tok, ())}
         response = provider_pb2.InvokeResponse()
         encode(result, getattr(response, "return"), secrets)
         return response
@@ -200,8 +201,8 @@ class Servicer:
             return provider_pb2.ReadResponse()
         outputs, live_inputs = found
         return provider_pb2.ReadResponse(
-            id=request.id,
-            properties=_struct(outputs, _with_outputs(secret_props | secret_inputs, resource)),
+            id=outputs.get("id", request.id),
+            properties=_struct(_without_id(outputs), _with_outputs(secret_props | secret_inputs, resource)),
             inputs=_struct(live_inputs, secret_inputs),
         )
 
@@ -249,6 +250,10 @@ def _state(request: Any, outputs: Any) -> tuple[State, frozenset[Path]]:
 
 def _with_outputs(secrets: frozenset[Path], resource: Resource) -> frozenset[Path]:
     return secrets | {(name,) for name in resource.secret_outputs}
+
+
+def _without_id(outputs: Props) -> Props:
+    return {name: value for name, value in outputs.items() if name != "id"}
 
 
 def _struct(props: Props, secrets: frozenset[Path]) -> Any:

@@ -1,0 +1,51 @@
+"""The stand-in as a whole."""
+
+from __future__ import annotations
+
+from gates.kit import Provider
+from local.standins.aws import ec2, ecr, ecs, iam, lb, logs, security
+from local.standins.aws.base import AwsResource
+from local.standins.aws.door import Door
+from local.standins.aws.functions import SECRET_RESULTS, functions
+from local.standins.versions import plugin_version
+
+TYPES: tuple[type[AwsResource], ...] = (
+    ec2.Vpc,
+    ec2.Subnet,
+    ec2.InternetGateway,
+    ec2.RouteTable,
+    ec2.RouteTableAssociation,
+    security.SecurityGroup,
+    security.SecurityGroupIngressRule,
+    security.SecurityGroupEgressRule,
+    iam.Role,
+    iam.RolePolicyAttachment,
+    iam.RolePolicy,
+    logs.LogGroup,
+    ecs.Cluster,
+    ecs.TaskDefinition,
+    ecs.Service,
+    lb.LoadBalancer,
+    lb.TargetGroup,
+    lb.Listener,
+    ecr.Repository,
+    ecr.LifecyclePolicy,
+)
+
+NOTE = (
+    "the local cloud stands in for pulumi-aws with the types that this project's program uses. "
+    "Add it in local/standins/aws, or use the official plugin"
+)
+
+
+def provider(door: Door) -> Provider:
+    """All types and functions, through `door`."""
+    return Provider(
+        "aws",
+        plugin_version("pulumi_aws"),
+        [type_(door) for type_ in TYPES],
+        functions(door),
+        door.configure,
+        note=NOTE,
+        secret_results=SECRET_RESULTS,
+    )

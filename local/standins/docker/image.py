@@ -1,0 +1,195 @@
+"""pulumi-docker's `Image`: build a directory, push it, and know it by the digest that the registry gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError, has_unknown
+from local.standins.docker.command import (
+    CommandFailed,
+    Docker,
+    Login,
+    environment_build_args,
+    pushed_digest,
+)
+from local.standins.docker.context import digest
+from local.standins.loopback import is_loopback
+from local.standins.schema import Prop, Table, filled, problems
+
+BUILD: Table = {
+    "context": Prop(default="."),
+    "dockerfile": Prop(),
+    "args": Prop(),
+    "target": Prop(),
+    "platform": Prop(),
+    "network": Prop(),
+    "addHosts": Prop(),
+    "cacheFrom": Prop(fields={"images": Prop()}),
+    "builderVersion": Prop(),
+}
+REGISTRY: Table = {"server": Prop(), "username": Prop(), "password": Prop()}
+
+
+class Image(Resource):
+    """Its id is the image's name. Deleting it leaves the image where it is, as with the official plugin."""
+
+    token = "docker:index/image:Image"
+    props: ClassVar[Table] = {
+        "imageName": Prop(),
+        "build": Prop(fields=BUILD, default={}),
+        "registry": Prop(fields=REGISTRY),
+        "skipPush": Prop(default=False),
+        "buildOnPreview": Prop(default=False),
+    }
+    computed = frozenset({"baseImageName", "registryServer", "repoDigest", "context", "dockerfile", "platform"})
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @override
+    def check(self, ctx: Context, inputs: Props, old: Props | None) -> tuple[Props, list[tuple[str, str]]]:
+        wrong = list(problems(self.props, inputs, "pulumi-docker"))
+        if wrong:
+            return inputs, wrong
+        values = filled(self.props, inputs)
+        if values["build"] is UNKNOWN:
+            return values, []
+        build = filled(BUILD, values["build"])
+        if build["context"] is not UNKNOWN:
+            build.setdefault("dockerfile", str(Path(build["context"], "Dockerfile")))
+        values["build"] = build
+        wrong = [*_missing_files(build), *_remote_registry(values)]
+        if not wrong and not has_unknown([build["context"], build["dockerfile"]]):
+            # as with the official plugin, part of the inputs: changed files are a changed image
+            build["contextDigest"] = digest(Path(build["context"]), Path(build["dockerfile"]))
+        return values, wrong
+
+    @override
+    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
+        changes = super().diff(ctx, old, inputs, ignore)
+        # a registry's password is another one at every run; it is no reason to build anew
+        return [change for change in changes if change.top != "registry" or change.path == "registry.server"]
+
+    @override
+    def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
+        if inputs["buildOnPreview"] is True and not has_unknown(inputs):
+            self._build(ctx, self._docker(), inputs)
+        outputs = super().preview(ctx, inputs, None)
+        return outputs if has_unknown(inputs) else outputs | self._outputs(inputs, UNKNOWN)
+
+    @override
+    def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
+        return str(inputs["imageName"]), self._build_and_push(ctx, inputs)
+
+    @override
+    def update(self, ctx: Context, old: State, inputs: Props) -> Props:
+        return self._build_and_push(ctx, inputs)
+
+    def _docker(self) -> Docker:
+        return Docker(self._environment)
+
+    def _build_and_push(self, ctx: Context, inputs: Props) -> Props:
+        with self._docker().logged_in(_login(inputs)) as docker:
+            self._build(ctx, docker, inputs)
+            if inputs["skipPush"]:
+                ctx.warn("not pushed, as skipPush says: so there is no repoDigest")
+                return self._outputs(inputs, None)
+            pushed = _push(ctx, docker, inputs["imageName"])
+        return self._outputs(inputs, f"{repository(inputs['imageName'])}@{pushed}")
+
+    def _build(self, ctx: Context, docker: Docker, inputs: Props) -> None:
+        local = environment_build_args(self._environment)
+        command = build_command(inputs, local, docker.platform())
+        try:
+            docker.run(ctx, command)
+        except CommandFailed as error:
+            raise UserError(f"the build of {inputs['imageName']} failed:\n{error.tail}") from error
+
+    def _outputs(self, inputs: Props, repo_digest: Any) -> Props:
+        name, build = inputs["imageName"], inputs["build"]
+        return {
+            "baseImageName": name,
+            "registryServer": registry_host(name),
+            "repoDigest": repo_digest,
+            "context": build["context"],
+            "dockerfile": build["dockerfile"],
+            "platform": build.get("platform"),
+        }
+
+
+def build_command(inputs: Props, local_args: Mapping[str, str], daemon_platform: str) -> list[str]:
+    """The arguments of `docker` that build the image.
+
+    The network is the host's, so that a build reaches what the machine reaches. The daemon's own platform is
+    not named: Docker before 23 takes the flag only with experimental features on.
+    """
+    build = inputs["build"]
+    arguments = {**(build.get("args") or {}), **local_args}
+    command = ["build", "--network", build.get("network") or "host", "--file", build["dockerfile"]]
+    for name in sorted(arguments):
+        command += ["--build-arg", f"{name}={arguments[name]}"]
+    if build.get("target"):
+        command += ["--target", build["target"]]
+    if build.get("platform") and build["platform"] != daemon_platform:
+        command += ["--platform", build["platform"]]
+    for host in build.get("addHosts") or ():
+        command += ["--add-host", host]
+    for image in (build.get("cacheFrom") or {}).get("images") or ():
+        command += ["--cache-from", image]
+    return [*command, "--tag", inputs["imageName"], build["context"]]
+
+
+def _push(ctx: Context, docker: Docker, name: str) -> str:
+    try:
+        return pushed_digest(docker.run(ctx, ["push", name]))
+    except CommandFailed as error:
+        host = registry_host(name)
+        unreachable = any(sign in error.tail for sign in ("connection refused", "no such host", "i/o timeout"))
+        what = f"the registry {host} could not be reached" if unreachable else f"{host} did not take {name}"
+        raise UserError(f"{what}:\n{error.tail}") from error
+
+
+def repository(name: str) -> str:
+    """`localhost:4566/release-lane/app:abc` -> `localhost:4566/release-lane/app`."""
+    path, slash, last = name.rpartition("/")
+    return path + slash + last.partition(":")[0]
+
+
+def registry_host(name: str) -> str:
+    """The registry of an image's name: `localhost:4566`, or Docker Hub where none is named."""
+    first, slash, _ = name.partition("/")
+    return first if slash and (":" in first or "." in first or first == "localhost") else "docker.io"
+
+
+def _login(inputs: Props) -> Login | None:
+    registry = inputs.get("registry") or {}
+    if not registry.get("username"):
+        return None
+    # a repository's URL is taken for the server, too: only its host counts
+    server = (registry.get("server") or registry_host(inputs["imageName"])).removeprefix("https://")
+    host = server.removeprefix("http://").partition("/")[0]
+    return Login(host, registry["username"], registry.get("password") or "")
+
+
+def _missing_files(build: Props) -> list[tuple[str, str]]:
+    context, dockerfile = build["context"], build.get("dockerfile", UNKNOWN)
+    if context is not UNKNOWN and not Path(context).is_dir():
+        return [("build.context", f"there is no directory {Path(context).absolute()}")]
+    if dockerfile is not UNKNOWN and not Path(dockerfile).is_file():
+        return [("build.dockerfile", f"there is no file {Path(dockerfile).absolute()}")]
+    return []
+
+
+def _remote_registry(values: Props) -> list[tuple[str, str]]:
+    name = values.get("imageName")
+    if not isinstance(name, str) or values["skipPush"] is True:
+        return []
+    host = registry_host(name)
+    if is_loopback(host.rpartition(":")[0] or host):
+        return []
+    advice = "this is the local cloud's stand-in for pulumi-docker; for a real registry use the official plugin"
+    return [("imageName", f"{host} is not a registry of this machine: {advice}")]
