@@ -1,0 +1,43 @@
+"""Evidence: which digests passed where."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release.digest import Digest
+from release.evidence import KEPT, Proof, proof_of, with_proof
+
+pytestmark = pytest.mark.pure
+
+
+def digest(number: int) -> Digest:
+    return Digest(f"sha256:{number:064x}")
+
+
+def proof(number: int, at: str = "2026-01-01T00:00:00+00:00") -> Proof:
+    return Proof(digest=digest(number), commit="c" * 40, release_id="0" * 12, at=at, smoke="7 checks passed")
+
+
+def test_a_proof_survives_being_recorded() -> None:
+    assert Proof.from_dict(json.loads(json.dumps(proof(1).as_dict()))) == proof(1)
+
+
+def test_a_digest_that_never_passed_has_no_proof() -> None:
+    assert proof_of(digest(2), [proof(1)]) is None
+    assert proof_of(digest(1), []) is None
+
+
+def test_the_latest_proof_of_a_digest_counts() -> None:
+    assert proof_of(digest(1), [proof(1, "old"), proof(2), proof(1, "new")]) == proof(1, "new")
+
+
+def test_passing_again_replaces_the_older_proof_and_makes_it_the_youngest() -> None:
+    assert with_proof([proof(1, "old"), proof(2)], proof(1, "new")) == (proof(2), proof(1, "new"))
+
+
+def test_the_oldest_proofs_are_forgotten_first() -> None:
+    full = tuple(proof(number) for number in range(KEPT))
+    kept = with_proof(full, proof(KEPT))
+    assert kept == (*full[1:], proof(KEPT))
