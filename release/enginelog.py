@@ -1,0 +1,167 @@
+"""What the engine reported of one preview or update: its event log, read into plain values. Pure.
+
+Source: `EngineEvent` of the Pulumi SDK (sdk/go/common/apitype/events.go), one JSON object a line. Debug messages
+are skipped unread: the engine writes secrets into them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+UNCHANGED = frozenset({"same", "read", "refresh", "discard"})
+"""Operations that change nothing in the cloud."""
+
+_BOILERPLATE = ("update failed", "preview failed", "an unhandled error occurred: the program exited")
+_REPLACING = frozenset({"replace", "create-replacement", "delete-replaced", "discard-replaced"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What happens to one resource. `op` is same, create, update, replace, delete, …; `paths` what changes.
+
+    A component is not `custom`: it only groups others, and nothing of it exists in the cloud.
+    """
+
+    op: str
+    urn: str
+    type: str
+    custom: bool = True
+    paths: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    old_inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The logical name: the last part of the URN."""
+        return self.urn.rsplit("::", 1)[-1]
+
+    @property
+    def changes(self) -> bool:
+        """Is anything done to it at all?"""
+        return self.op not in UNCHANGED
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message of the program, a provider or the engine; `urn` is the resource it is about ("" for the program)."""
+
+    text: str
+    urn: str = ""
+
+    @property
+    def type(self) -> str:
+        """The type of the resource it is about, "" for the program itself."""
+        parts = self.urn.split("::")
+        return parts[2].rsplit("$", 1)[-1] if len(parts) == 4 else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineLog:
+    """One run: its steps (one a resource), what was said, and how it ended ("" if the log breaks off)."""
+
+    steps: tuple[Step, ...] = ()
+    errors: tuple[Message, ...] = ()
+    warnings: tuple[Message, ...] = ()
+    infos: tuple[Message, ...] = ()
+    policies: tuple[Message, ...] = ()
+    touched: bool = False
+    """A step that changes something was finished, or was begun and failed."""
+    result: str = ""
+
+    def step(self, type_: str) -> Step | None:
+        """The step of the resource of this type; the first, if there are several."""
+        return next((step for step in self.steps if step.type == type_), None)
+
+
+def read_log(lines: Iterable[str]) -> EngineLog:
+    """Read an event log; a last line that was cut off by a kill is left out."""
+    events = [event for line in lines if (event := _event(line))]
+    said = [diagnostic for event in events if (diagnostic := event.get("diagnosticEvent"))]
+    return EngineLog(
+        steps=_steps(event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event),
+        errors=_errors(_messages(said, "error")),
+        warnings=_messages(said, "warning"),
+        infos=_messages(said, "info"),
+        policies=tuple(_policy(event["policyEvent"]) for event in events if "policyEvent" in event),
+        touched=any(_touches(event) for event in events),
+        result=next((str(e["summaryEvent"].get("result", "")) for e in events if "summaryEvent" in e), ""),
+    )
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    if '"severity":"debug"' in line:
+        return None
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return event
+
+
+def _steps(found: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
+    """One step a resource: the several of a replacement become one `replace`."""
+    steps: dict[str, Step] = {}
+    for metadata in found:
+        step = _step(metadata)
+        earlier = steps.get(step.urn)
+        steps[step.urn] = _together(earlier, step) if earlier else step
+    return tuple(steps.values())
+
+
+def _step(metadata: Mapping[str, Any]) -> Step:
+    op = str(metadata["op"])
+    changed = metadata.get("detailedDiff") or dict.fromkeys(metadata.get("diffs") or ())
+    return Step(
+        op="replace" if op in _REPLACING else op,
+        urn=str(metadata["urn"]),
+        type=str(metadata["type"]),
+        custom=bool((metadata.get("new") or metadata.get("old") or {}).get("custom")),
+        paths=tuple(sorted({*changed, *(metadata.get("keys") or ())})),
+        inputs=(metadata.get("new") or {}).get("inputs") or {},
+        old_inputs=(metadata.get("old") or {}).get("inputs") or {},
+    )
+
+
+def _together(earlier: Step, later: Step) -> Step:
+    first = earlier if earlier.op == "replace" or not later.changes else later
+    return Step(
+        op=first.op,
+        urn=first.urn,
+        type=first.type,
+        custom=first.custom,
+        paths=tuple(sorted({*earlier.paths, *later.paths})),
+        inputs=earlier.inputs or later.inputs,
+        old_inputs=earlier.old_inputs or later.old_inputs,
+    )
+
+
+def _messages(said: Iterable[Mapping[str, Any]], severity: str) -> tuple[Message, ...]:
+    found = (
+        Message(str(each["message"]).strip(), str(each.get("urn") or ""))
+        for each in said
+        if each.get("severity") == severity and not each.get("ephemeral")
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _errors(found: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Without the engine's own closing words, where somebody said more than that."""
+    telling = tuple(message for message in found if not message.text.startswith(_BOILERPLATE))
+    return telling or found
+
+
+def _policy(event: Mapping[str, Any]) -> Message:
+    name = f"{event.get('policyPackName')}/{event.get('policyName')} ({event.get('enforcementLevel')})"
+    return Message(f"{name}: {str(event.get('message', '')).strip()}", str(event.get("resourceUrn") or ""))
+
+
+def _touches(event: Mapping[str, Any]) -> bool:
+    if "resOpFailedEvent" in event:
+        return True
+    done = event.get("resOutputsEvent") or {}
+    metadata = done.get("metadata") or {}
+    changing = metadata.get("op", "same") not in UNCHANGED
+    return bool(changing and not done.get("planning") and not str(metadata.get("type")).startswith("pulumi:"))

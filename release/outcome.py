@@ -1,0 +1,130 @@
+"""How an update or preview ended, told from what the engine reported: done, or which `ReleaseError` it was. Pure.
+
+Kinds of failure are kept apart, since they ask for different things of a person: a check said no (1), settings
+are wrong (2), a tool or the cloud failed (3), it was refused (4). The program and the gates write
+`ReleaseError.__str__` into their one message; a line `Kind: Refused` there decides. Without one it follows from
+where the message came from: the program refuses, a gate says no, anything else is a failure of the cloud.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from release.enginelog import EngineLog, Message
+from release.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError
+
+GATES = "release:index:"
+"""Type tokens of the gates begin with this."""
+
+KINDS: dict[str, type[ReleaseError]] = {
+    kind.__name__: kind for kind in (CheckFailed, UsageError, CloudError, Refused, Interrupted)
+}
+
+_NOT_PUT_BACK = "COULD NOT BE PUT BACK"
+_USAGE = ("The stack's settings are wrong", "There is no stack ")
+_LOCKED = re.compile(r"created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a stack's lock. `since` is ISO 8601, as the engine writes it."""
+
+    user: str
+    host: str
+    pid: int
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host} (process {self.pid}) since {self.since}"
+
+
+def lock_holders(stderr: str) -> tuple[Holder, ...]:
+    """Who holds the lock, if that is why the engine gave up; else nobody.
+
+    The engine has no other way to say it than this text (pkg/backend/diy/lock.go, checkForLock).
+    """
+    if "the stack is currently locked by" not in stderr:
+        return ()
+    found = tuple(
+        Holder(user=each["user"], host=each["host"], pid=int(each["pid"]), since=each["since"])
+        for each in _LOCKED.finditer(stderr)
+    )
+    return found or (Holder(user="somebody", host="an unknown host", pid=0, since="an unknown time"),)
+
+
+def locked(stack: str, holders: Iterable[Holder], gone: bool = False) -> Refused:
+    """The refusal for a held lock. `gone`: the holder is a process of this machine that no longer runs."""
+    who = "; ".join(map(str, holders))
+    why = "two updates of one stack never run at once"
+    if gone:
+        why = "that process is gone: it was killed and left its lock behind"
+    return Refused(
+        f"{stack} is being updated by {who}. Nothing was changed.",
+        why=why,
+        next_step=f"remove the lock with `pulumi cancel --yes --stack {stack}`, then run the update again."
+        if gone
+        else f"wait for it (--lock-wait SECONDS); if it is dead for sure: `pulumi cancel --yes --stack {stack}`.",
+    )
+
+
+def failure(log: EngineLog, stderr: str) -> ReleaseError:
+    """The one error that tells best why the engine ended with a failure."""
+    if not log.errors:
+        return _engine_failed(stderr)
+    chosen = next((message for message in log.errors if message.type.startswith(GATES)), log.errors[0])
+    error = _classified(chosen)
+    others = [message.text.splitlines()[0] for message in log.errors if message is not chosen and message.type]
+    if others:
+        error.why = "; ".join(filter(None, [error.why, "besides: " + "; ".join(others)]))
+    return error
+
+
+def weights_are_unsure(error: ReleaseError) -> bool:
+    """Did a failed switch leave the users' weights where nobody meant them? Then a person must look first."""
+    return _NOT_PUT_BACK in error.what
+
+
+def _classified(message: Message) -> ReleaseError:
+    lines, parts = _parted(message.text)
+    what = "\n".join(lines)
+    kind = KINDS.get(parts.get("Kind", "")) or _kind_by_origin(message, what, advised="Next" in parts)
+    return kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
+
+
+def _parted(text: str) -> tuple[list[str], dict[str, str]]:
+    """The first sentences, and the lines `Why: …`, `Next: …`, `Kind: …` that follow them."""
+    lines: list[str] = []
+    parts: dict[str, str] = {}
+    for line in text.splitlines():
+        label, colon, rest = line.partition(": ")
+        if colon and label in ("Why", "Next", "Kind"):
+            parts[label] = rest.strip()
+        elif parts and line.strip():
+            last = list(parts)[-1]
+            parts[last] += "\n" + line
+        else:
+            lines.append(line)
+    return lines, parts
+
+
+def _kind_by_origin(message: Message, what: str, *, advised: bool) -> type[ReleaseError]:
+    """Every refusal of the program advises what to do next; an error of AWS that it passes on does not."""
+    if what.startswith(_USAGE):
+        return UsageError
+    if what.startswith("Program failed with an unhandled exception") or _NOT_PUT_BACK in what:
+        return CloudError
+    if not message.type or message.type == "pulumi:pulumi:Stack":
+        return Refused if advised else CloudError
+    return CheckFailed if message.type.startswith(GATES) else CloudError
+
+
+def _engine_failed(stderr: str) -> ReleaseError:
+    """It gave up before the program ran: what it wrote to stderr is all there is."""
+    lines = [line.removeprefix("error: ") for line in stderr.strip().splitlines() if line.strip()]
+    return CloudError(
+        "The engine failed before anything was changed.",
+        why=lines[-1] if lines else "it said nothing",
+        next_step="see its own words above; `pulumi about` shows whether backend and plugins answer.",
+    )
