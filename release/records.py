@@ -72,10 +72,10 @@ class Side:
         return self.wanted == 0 and self.running == 0
 
     def holds(self, release: Release) -> bool:
-        """Runs this release, whole (every wanted task) and healthy."""
+        """Runs this release, whole (at least as many tasks as it is configured for) and healthy."""
         return (
-            self.wanted > 0
-            and self.running == self.healthy == self.wanted
+            self.running == self.healthy == self.wanted
+            and self.wanted >= max(1, release.service.desired_count)
             and self.release_id == release.id
             and self.digest == release.digest
         )
