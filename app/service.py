@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def post_checksums(request: Request, algorithm: str = "sha256") -> dict[str, Any]:
         """The checksum of the body."""
         if algorithm not in SUPPORTED_ALGORITHMS:
-            supported = ", ".join(SUPPORTED_ALGORITHMS)
+            supported = ", ".join(sorted(SUPPORTED_ALGORITHMS))
             raise HTTPException(400, f"algorithm {algorithm!r}: should be one of {supported}")
         size, hex_digits = await checksum(request.stream(), algorithm)
         return {"algorithm": algorithm, "checksum": hex_digits, "bytes": size}
