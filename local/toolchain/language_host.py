@@ -44,7 +44,8 @@ def _light_pulumi() -> None:
             sys.modules[name] = shell
 
 
-_light_pulumi()
+if __name__ == "__main__":
+    _light_pulumi()
 
 import grpc  # noqa: E402
 from google.protobuf import empty_pb2, json_format  # noqa: E402
