@@ -75,12 +75,11 @@ def main() -> None:
 
 def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
-    from hypercorn.config import Config
     from ministack import app
 
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
     app.SERVICE_HANDLERS.update(handlers)
-    Config.graceful_timeout = 0.5  # clients keep connections open; do not wait long for them to go
+    app._HypercornConfig.graceful_timeout = 0.5  # clients keep connections open; do not wait long for them to go
     started: list[OwnService] = []
     try:
         for service in services:

@@ -6,9 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ministack import app
-from ministack.core.responses import request_scope
-
 from local.emulator.wire import ServiceError
 
 TARGETS = {"logs": "Logs_20140328", "ssm": "AmazonSSM", "secretsmanager": "secretsmanager"}
@@ -19,6 +16,10 @@ def call(service: str, action: str, payload: Mapping[str, Any], account: str, re
 
     Raises ServiceError with the service's error code.
     """
+    # not before the first call: ministack reads the environment when it is imported
+    from ministack import app
+    from ministack.core.responses import request_scope
+
     headers = {
         "x-amz-target": f"{TARGETS[service]}.{action}",
         "content-type": "application/x-amz-json-1.1",

@@ -1,74 +1,31 @@
 """Elastic Container Service over Docker: our own, small, and truthful about deployments.
 
-`start` makes it run, `stop` ends it (containers stay), `api.handle_request` is what ministack calls.
+    api ──> actions ──> store <── control (asks scheduler, the pure part) ──> tasks ──> containers, images, logs
+
+`start` makes it run, `stop` ends it (containers stay), `api.handle_request` is what ministack calls. Imports
+happen late, so that the pure parts can be used where neither ministack nor Docker is installed.
 """
 
 from __future__ import annotations
 
-import logging
-import os
+from typing import TYPE_CHECKING
 
-from docker import APIClient
-from docker.utils import kwargs_from_env
-
-from local.emulator.ecs import api
-from local.emulator.ecs.arns import Scope
-from local.emulator.ecs.backend import Backend
-from local.emulator.ecs.containers import Containers
-from local.emulator.ecs.control import Control
-from local.emulator.ecs.images import Images
-from local.emulator.ecs.logs import CloudWatchLogs, Shipper
-from local.emulator.ecs.secrets import SecretStores
-from local.emulator.ecs.store import Pulse, Store
-from local.emulator.ecs.targets import Announces, TargetGroups
-from local.emulator.ecs.tasks import Lives, Tools
-from local.emulator.environment import Environment
-from local.emulator.wire import StateFile
-
-_running: tuple[Control, Store] | None = None
+if TYPE_CHECKING:
+    from local.emulator.ecs.targets import TargetGroups
 
 
-def start(targets: TargetGroups | None = None, environment: Environment | None = None) -> None:
-    """Begin with the state of before. Raises docker.errors.DockerException when Docker is away."""
-    global _running
-    environment = environment or Environment.read(os.environ)
-    targets = targets or _elbv2_targets()
-    client = APIClient(version="auto", **kwargs_from_env())
-    containers = Containers(client, environment.cloud_id, environment.network, environment.time_scale)
-    store = Store(StateFile(environment.state / "ecs.json"), Pulse())
-    log_service = CloudWatchLogs()
-    tools = Tools(
-        containers=containers,
-        images=Images(client, environment.port),
-        shipper=Shipper(log_service, logging.getLogger("ecs").warning),
-        log_service=log_service,
-        secrets=SecretStores(),
-        targets=targets,
-    )
-    target_pulse = Pulse()
-    lives = Lives(store, tools, target_pulse, polled=not isinstance(targets, Announces))
-    control = Control(store, lives, containers, targets, target_pulse, environment.port, environment.time_scale)
+def start(targets: TargetGroups | None = None) -> None:
+    """Begin with the state of before; `targets` are ELBv2's unless others are given.
 
-    def open_backend(scope: Scope) -> Backend:
-        return Backend(store, lives, targets, scope)
+    Raises docker.errors.DockerException when Docker is away.
+    """
+    from local.emulator.ecs import running
 
-    api.serve_with(open_backend)
-    control.start()
-    _running = (control, store)
+    running.start(targets)
 
 
 def stop() -> None:
     """Answer no more, move no more, and write the last state."""
-    global _running
-    if _running is not None:
-        api.serve_with(None)
-        _running[0].stop()
-        _running[1].close()
-        _running = None
+    from local.emulator.ecs import running
 
-
-def _elbv2_targets() -> TargetGroups:
-    from local.emulator.elbv2.targets import TARGET_GROUPS
-
-    found: TargetGroups = TARGET_GROUPS
-    return found
+    running.stop()

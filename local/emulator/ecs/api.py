@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region
-
 from local.emulator.ecs.actions import clusters, definitions, services, tasks
 from local.emulator.ecs.arns import Scope
 from local.emulator.ecs.backend import Answer, Backend, Request
@@ -58,6 +56,8 @@ async def handle_request(
     _method: str, _path: str, headers: Mapping[str, str], body: bytes, _query: Mapping[str, Any]
 ) -> Response:
     """ministack's handler signature; work happens in a thread, so that its event loop stays free."""
+    from ministack.core.responses import get_account_id, get_region
+
     action = headers.get("x-amz-target", "").rpartition(".")[2]
     return await asyncio.to_thread(answer, action, body, Scope(get_account_id(), get_region()))
 

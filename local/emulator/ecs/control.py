@@ -247,6 +247,9 @@ class Control:
             case scheduler.AnnounceSteady():
                 self._store.say(arn, "has reached a steady state.")
                 return replace(self._store.services[arn], steady=True)
+            case scheduler.AnnounceStuck():
+                self._store.say(arn, scheduler.STUCK)
+                return self._store.services[arn]
             case scheduler.Deactivate():
                 ended = replace(service.primary, updated_at=now)
                 return replace(service, status="INACTIVE", deployments=(ended,))

@@ -16,6 +16,10 @@ from local.emulator.ecs.targets import Health
 # AWS seconds, before the time scale.
 SETTLE = 10.0  # how long a task without a load balancer must have been running to count as started well
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
+STUCK = (
+    "was unable to stop or start tasks during a deployment because of the service deployment configuration. "
+    "Update the minimumHealthyPercent or maximumPercent value and try again."
+)
 FREE_RESTARTS = 3  # so many failures in a row are answered at once
 
 
@@ -67,6 +71,11 @@ class AnnounceSteady:
 
 
 @dataclass(frozen=True)
+class AnnounceStuck:
+    """The percentages allow neither a start nor a stop."""
+
+
+@dataclass(frozen=True)
 class Deactivate:
     """A deleted service has no tasks left."""
 
@@ -78,7 +87,7 @@ class Wait:
     seconds: float
 
 
-Step = Start | Stop | MarkSteady | Fail | Complete | Retire | AnnounceSteady | Deactivate | Wait
+Step = Start | Stop | MarkSteady | Fail | Complete | Retire | AnnounceSteady | AnnounceStuck | Deactivate | Wait
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,16 @@ def plan(view: View) -> list[Step]:
     """The next steps for this service; empty when it is as it should be."""
     if view.service.status == "DRAINING":
         return _drain(view)
-    for rule in (_mark_steady, _stop_sick, _break_circuit, _roll, _retire, _complete, _announce_steady):
+    for rule in (
+        _mark_steady,
+        _stop_sick,
+        _break_circuit,
+        _roll,
+        _retire,
+        _complete,
+        _announce_steady,
+        _announce_stuck,
+    ):
         if steps := rule(view):
             return steps
     return _wait(view)
@@ -272,6 +290,15 @@ def _announce_steady(view: View) -> list[Step]:
     service = view.service
     due = not service.steady and service.primary.rollout is RolloutState.COMPLETED and _whole(view)
     return [AnnounceSteady()] if due else []
+
+
+def _announce_stuck(view: View) -> list[Step]:
+    """Said once: every task is healthy, some are missing, and `_roll` (which comes before) found nothing to do."""
+    events = view.service.events
+    moving = any(not (t.ended or view.healthy(t)) for t in view.tasks)
+    if moving or _missing(view) <= 0 or _room(view) > 0 or (events and events[0].message.endswith(STUCK)):
+        return []
+    return [AnnounceStuck()]
 
 
 def _wait(view: View) -> list[Step]:

@@ -64,9 +64,15 @@ def _rules(request: Request, before: DeploymentRules) -> DeploymentRules:
         breaker=before.breaker if breaker is None else breaker["enable"],
         rollback=before.rollback if breaker is None else breaker["rollback"],
     )
-    if rules.maximum_percent < 100 or rules.maximum_percent <= rules.minimum_healthy_percent:
-        raise invalid("The maximumPercent must be at least 100 and greater than the minimumHealthyPercent.")
+    _check_percentages(rules)
     return rules
+
+
+def _check_percentages(rules: DeploymentRules) -> None:
+    if rules.maximum_percent == rules.minimum_healthy_percent == 100:
+        raise invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
+    if rules.maximum_percent < max(100, rules.minimum_healthy_percent):
+        raise invalid("maximumPercent should be at least 100 and not less than minimumHealthyPercent.")
 
 
 def _load_balancers(backend: Backend, request: Request, definition: TaskDefinition) -> tuple[LoadBalancer, ...]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from local.emulator.__main__ import prepare, serve
 from local.emulator.environment import Environment
 
 if __name__ == "__main__":
     prepare(Environment.read(os.environ))  # before ministack is imported
-    from fake_targets import FakeTargetGroups
-
     from local.emulator import ecs
     from local.emulator.ecs.api import handle_request
+    from tests.local.emulator.ecs.fake_targets import FakeTargetGroups
 
     class EcsWithFakeTargets:
         def start(self) -> None:

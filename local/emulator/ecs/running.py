@@ -1,0 +1,69 @@
+"""ECS put together and set going: the only place that knows all of its parts."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from docker import APIClient
+from docker.utils import kwargs_from_env
+
+from local.emulator.ecs import api
+from local.emulator.ecs.arns import Scope
+from local.emulator.ecs.backend import Backend
+from local.emulator.ecs.containers import Containers
+from local.emulator.ecs.control import Control
+from local.emulator.ecs.images import Images
+from local.emulator.ecs.logs import CloudWatchLogs, Shipper
+from local.emulator.ecs.secrets import SecretStores
+from local.emulator.ecs.store import Pulse, Store
+from local.emulator.ecs.targets import Announces, TargetGroups
+from local.emulator.ecs.tasks import Lives, Tools
+from local.emulator.environment import Environment
+from local.emulator.wire import StateFile
+
+_running: tuple[Control, Store] | None = None
+
+
+def start(targets: TargetGroups | None) -> None:
+    global _running
+    environment = Environment.read(os.environ)
+    targets = targets or _elbv2_targets()
+    client = APIClient(version="auto", **kwargs_from_env())
+    containers = Containers(client, environment.cloud_id, environment.network, environment.time_scale)
+    store = Store(StateFile(environment.state / "ecs.json"), Pulse())
+    log_service = CloudWatchLogs()
+    tools = Tools(
+        containers=containers,
+        images=Images(client, environment.port),
+        shipper=Shipper(log_service, logging.getLogger("ecs").warning),
+        log_service=log_service,
+        secrets=SecretStores(),
+        targets=targets,
+    )
+    target_pulse = Pulse()
+    lives = Lives(store, tools, target_pulse, polled=not isinstance(targets, Announces))
+    control = Control(store, lives, containers, targets, target_pulse, environment.port, environment.time_scale)
+
+    def open_backend(scope: Scope) -> Backend:
+        return Backend(store, lives, targets, scope)
+
+    api.serve_with(open_backend)
+    control.start()
+    _running = (control, store)
+
+
+def stop() -> None:
+    global _running
+    if _running is not None:
+        api.serve_with(None)
+        _running[0].stop()
+        _running[1].close()
+        _running = None
+
+
+def _elbv2_targets() -> TargetGroups:
+    from local.emulator.elbv2.targets import TARGET_GROUPS
+
+    found: TargetGroups = TARGET_GROUPS
+    return found
