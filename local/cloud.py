@@ -26,6 +26,7 @@ from local.base_image import build_args, ensure_base_image
 from local.errors import LocalError
 from local.places import PROJECT, STACKS, Places, environment, read_generated, render_generated
 from local.progress import Progress
+from local.standins.install import install
 from local.toolchain import ensure_engine
 from local.toolchain.cache import Say
 
@@ -95,13 +96,6 @@ def _ensure_emulator(places: Places, interpreter: Path, say: Say) -> None:
 
 
 def _install_stand_ins(places: Places, say: Say) -> None:
-    import importlib
-
-    try:
-        install = importlib.import_module("local.standins.install").install
-    except ModuleNotFoundError:
-        say("are not part of this checkout yet")
-        return
     install(places.pulumi_home)
     say(f"in {places.pulumi_home}")
 

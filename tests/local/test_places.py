@@ -1,0 +1,110 @@
+"""What a shell is told about the local cloud, and that `local/env` works where people are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local.places import ROOT, Places, environment, exports, read_generated, render_generated, search_path
+
+ENGINE = Path("/cache/it's/bin")
+
+
+def places(tmp_path: Path) -> Places:
+    return Places(root=tmp_path, runtime=tmp_path / ".local", cache=tmp_path / "cache")
+
+
+@pytest.mark.pure
+def test_what_is_written_can_be_read_back() -> None:
+    here = places(Path("/a checkout/with 'quotes'"))
+    text = render_generated(here, ENGINE, '{"BASE_IMAGE": "x y"}')
+    values = read_generated(text)
+    assert values["release_lane_engine"] == str(ENGINE)
+    assert {name: values[name] for name in exports(here)} == exports(here, '{"BASE_IMAGE": "x y"}')
+
+
+@pytest.mark.pure
+def test_a_real_accounts_settings_do_not_reach_a_child() -> None:
+    inherited = {"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "t", "PATH": "/bin", "HOME": "/root"}
+    child = environment(places(Path("/x")), ENGINE, "", inherited)
+    assert "AWS_PROFILE" not in child
+    assert "AWS_SESSION_TOKEN" not in child
+    assert child["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert child["PATH"] == f"/x/.venv/bin:{ENGINE}:/bin"
+
+
+@pytest.mark.pure
+def test_the_path_holds_each_folder_once() -> None:
+    here = places(Path("/x"))
+    once = search_path(here, ENGINE, "/bin:/usr/bin")
+    assert search_path(here, ENGINE, once) == once
+
+
+@pytest.mark.pure
+def test_two_checkouts_mark_what_they_start_differently() -> None:
+    assert places(Path("/a")).cloud_id != places(Path("/b")).cloud_id
+    assert places(Path("/a")).cloud_id == places(Path("/a")).cloud_id
+
+
+@pytest.mark.pure
+def test_a_second_cloud_is_chosen_by_the_environment() -> None:
+    chosen = {"LOCAL_RUNTIME": "/r", "LOCAL_EMULATOR_PORT": "4600", "LOCAL_DOCKER_NETWORK": "n"}
+    here = Places.read(chosen)
+    assert (here.runtime, here.endpoint, here.network) == (Path("/r"), "http://127.0.0.1:4600", "n")
+
+
+# --- local/env, in real shells
+
+SHELLS = [shell for shell in ("bash", "zsh", "dash") if shutil.which(shell)]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    folder = tmp_path / "a checkout"
+    (folder / "local").mkdir(parents=True)
+    shutil.copy(ROOT / "local/env", folder / "local/env")
+    return folder
+
+
+def source(shell: str, checkout: Path, cwd: Path, then: str) -> subprocess.CompletedProcess[str]:
+    command = [shell, "-c", f'. "{checkout}/local/env"; {then}']
+    return subprocess.run(command, cwd=cwd, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_a_cloud_the_shell_is_told_what_to_run(shell: str, checkout: Path) -> None:
+    done = source(shell, checkout, checkout, "echo code $?")
+    assert "make -C" in done.stderr
+    assert done.stdout == "code 1\n"
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize("shell", SHELLS)
+def test_with_a_cloud_everything_is_exported_and_nothing_said(shell: str, checkout: Path) -> None:
+    (checkout / ".local").mkdir()
+    here = places(checkout)
+    here.generated.write_text(render_generated(here, ENGINE, '{"A": "b c"}'))
+    inside = checkout / "local"
+    twice = f'. "{checkout}/local/env"; '
+    done = source(shell, checkout, inside, twice + 'echo "$PATH"; echo "$RELEASE_LANE_BUILD_ARGS"; env')
+    path, build_args, *rest = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert path.startswith(f"{checkout}/.venv/bin:{ENGINE}:")
+    assert path.count(str(ENGINE)) == 1
+    assert build_args == '{"A": "b c"}'
+    assert set(rest) >= {f"{name}={value}" for name, value in exports(here, '{"A": "b c"}').items()}
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "dash"])
+def test_it_can_be_sourced_from_anywhere(shell: str, checkout: Path, tmp_path: Path) -> None:
+    (checkout / ".local").mkdir()
+    here = places(checkout)
+    here.generated.write_text(render_generated(here, ENGINE, ""))
+    done = source(shell, checkout, tmp_path, 'echo "$RELEASE_LANE_HOME"')
+    assert (done.stdout, done.stderr) == (f"{checkout}\n", "")
