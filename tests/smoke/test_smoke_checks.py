@@ -1,0 +1,274 @@
+"""The smoke checks against a real server that is right, wrong or broken: each check is seen red once."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.provider
+
+ROOT = Path(__file__).parents[2]
+DIGEST, OTHER_DIGEST = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+EXPECTED = ("--expect-digest", DIGEST, "--expect-colour", "green", "--expect-commit", "c0ffee")
+OUT_OF_PATIENCE = threading.Event()  # never set: what hangs waits on it
+
+
+@dataclass
+class Service:
+    """What the server answers; a test changes one thing of it."""
+
+    status: dict[str, Any] = field(
+        default_factory=lambda: {
+            "status": "ok",
+            "digest": DIGEST,
+            "colour": "green",
+            "commit": "c0ffee",
+        }
+    )
+    headers: dict[str, str] = field(default_factory=lambda: {"X-Release-Digest": DIGEST, "X-Release-Colour": "green"})
+    health: int = 200
+    unknown: int = 404
+    algorithms: dict[str, Callable[..., Any]] = field(
+        default_factory=lambda: {"sha256": hashlib.sha256, "sha3-256": hashlib.sha3_256}
+    )
+    status_text: str | None = None  # instead of JSON
+    every_third: dict[str, Any] = field(default_factory=dict)  # what each third status says differently
+    asked: int = 0
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, str]:
+        match method, path:
+            case "GET", "/health":
+                return self.health, "{}"
+            case "GET", "/api/v1/status":
+                self.asked += 1
+                changed = self.every_third if self.asked % 3 == 0 else {}
+                return 200, self.status_text or json.dumps(self.status | changed)
+            case "POST", "/api/v1/checksums":
+                return self.checksum(query["algorithm"][0], body)
+        return self.unknown, "{}"
+
+    def checksum(self, algorithm: str, body: bytes) -> tuple[int, str]:
+        if algorithm not in self.algorithms:
+            return 400, f"one of {', '.join(self.algorithms)}"
+        return 200, json.dumps({"checksum": self.algorithms[algorithm](body).hexdigest()})
+
+
+class Handler(BaseHTTPRequestHandler):
+    service: Service
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, text = self.service.answer(self.command, url.path, parse_qs(url.query), body)
+        self.send_response(status)
+        for name, value in {**self.service.headers, "Content-Length": str(len(text))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def url(service: Service) -> Iterator[str]:
+    handler = type("HandlerOfOne", (Handler,), {"service": service})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@dataclass(frozen=True)
+class Run:
+    exit_code: int
+    red: dict[str, str]  # name of the check -> its message
+    skipped: frozenset[str]
+    output: str
+
+
+@pytest.fixture
+def smoke(url: str, tmp_path: Path) -> Callable[..., Run]:
+    """Run the checks just as the gate does."""
+
+    def run(*arguments: str) -> Run:
+        report = tmp_path / "smoke.xml"
+        own = ("-c", "/dev/null", "--rootdir", "smoke", "-p", "no:cacheprovider", f"--junitxml={report}")
+        command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", url, *arguments]
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        return read(done, report)
+
+    return run
+
+
+def read(done: subprocess.CompletedProcess[str], report: Path) -> Run:
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    assert cases, done.stdout
+    red = {
+        str(case.get("name")): str(problem.text)
+        for case in cases
+        for problem in (*case.iter("failure"), *case.iter("error"))
+    }
+    skipped = frozenset(str(case.get("name")) for case in cases if case.find("skipped") is not None)
+    return Run(done.returncode, red, skipped, done.stdout)
+
+
+def test_the_right_release_passes(smoke: Callable[..., Run]) -> None:
+    run = smoke(*EXPECTED)
+    assert (run.exit_code, run.red, run.skipped) == (0, {}, frozenset()), run.output
+
+
+def test_without_expectations_only_these_comparisons_are_left_out(smoke: Callable[..., Run]) -> None:
+    run = smoke()
+    meant = "test_every_answer_comes_from_the_release_that_was_meant"
+    assert (run.exit_code, run.red) == (0, {})
+    assert run.skipped == {f"{meant}[{name}]" for name in ("digest", "colour", "commit")}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("digest", OTHER_DIGEST, DIGEST),
+        ("digest", None, DIGEST),
+        ("colour", "blue", "green"),
+        ("commit", "facade", "c0ffee"),
+    ],
+)
+def test_another_release_is_told_from_the_one_that_was_meant(
+    service: Service, smoke: Callable[..., Run], url: str, name: str, wrong: str | None, right: str
+) -> None:
+    service.status[name] = wrong
+    if f"X-Release-{name.title()}" in service.headers and wrong:
+        service.headers[f"X-Release-{name.title()}"] = wrong
+    run = smoke(*EXPECTED)
+    check = f"test_every_answer_comes_from_the_release_that_was_meant[{name}]"
+    assert run.exit_code == 1
+    assert f"{name} of GET {url}/api/v1/status: got {wrong!r}, expected {right!r}" in run.red[check]
+    assert wrong is None or list(run.red) == [check]
+
+
+def test_one_wrong_task_among_several_is_found(service: Service, smoke: Callable[..., Run]) -> None:
+    service.every_third = {"commit": "facade"}
+    run = smoke(*EXPECTED)
+    assert run.exit_code == 1
+    assert list(run.red) == ["test_every_answer_comes_from_the_release_that_was_meant[commit]"]
+
+
+def test_headers_of_another_release_are_found(service: Service, smoke: Callable[..., Run]) -> None:
+    service.headers["X-Release-Colour"] = "blue"
+    run = smoke(*EXPECTED)
+    assert run.exit_code == 1
+    assert list(run.red) == ["test_headers_and_body_name_the_same_release[colour]"]
+
+
+def test_a_broken_status_shows_its_problems(service: Service, smoke: Callable[..., Run]) -> None:
+    service.status |= {"status": "error", "problems": ["sha256 is wrong"]}
+    run = smoke(*EXPECTED)
+    assert (run.exit_code, list(run.red)) == (1, ["test_status_says_ok"])
+    assert "got 'error' (['sha256 is wrong']), expected 'ok'" in run.red["test_status_says_ok"]
+
+
+RIGHT, WRONG = hashlib.sha256, hashlib.sha3_256
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        ({"health": 503}, "test_health_answers"),
+        ({"unknown": 200}, "test_an_unknown_path_gives_404"),
+        ({"algorithms": {"sha256": WRONG, "sha3-256": WRONG}}, "test_it_computes_checksums[sha256]"),
+        ({"algorithms": {"sha256": RIGHT}}, "test_it_computes_checksums[sha3-256]"),
+        (
+            {"algorithms": {"sha256": RIGHT, "sha3-256": WRONG, "rot13": WRONG}},
+            "test_it_says_which_algorithms_it_knows",
+        ),
+    ],
+)
+def test_each_other_fault_is_seen_by_its_check(
+    service: Service, smoke: Callable[..., Run], broken: dict[str, Any], check: str
+) -> None:
+    vars(service).update(broken)
+    run = smoke(*EXPECTED)
+    assert (run.exit_code, list(run.red)) == (1, [check]), run.output
+
+
+def test_a_page_that_is_no_json_is_quoted(service: Service, smoke: Callable[..., Run]) -> None:
+    service.status_text = "<h1>Sorry</h1>"
+    run = smoke(*EXPECTED)
+    assert run.exit_code == 1
+    assert "got '<h1>Sorry</h1>', expected a JSON object" in run.red["test_status_says_ok"]
+
+
+def test_an_answer_that_does_not_come_is_a_failure_with_the_budget_named(
+    service: Service, smoke: Callable[..., Run], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = service.answer
+
+    def hang(method: str, path: str, *rest: Any) -> tuple[int, str]:
+        if path == "/health":
+            OUT_OF_PATIENCE.wait(30)
+        return answer(method, path, *rest)
+
+    monkeypatch.setattr(service, "answer", hang)
+    run = smoke(*EXPECTED, "--answer-within", "0.5")
+    assert run.exit_code == 1
+    assert f"GET {url}/health: no answer within 0.5 s" in run.red["test_health_answers"]
+
+
+def test_nobody_there_is_a_failure_that_names_the_address(smoke: Callable[..., Run]) -> None:
+    run = smoke("--url", "http://127.0.0.1:9")
+    assert run.exit_code == 1
+    assert "GET http://127.0.0.1:9/health: no answer" in run.red["test_health_answers"]
+    assert "Traceback" not in run.output
+
+
+def test_without_a_url_it_says_what_is_missing() -> None:
+    command = [sys.executable, "-m", "pytest", "smoke", "-c", "/dev/null", "--rootdir", "smoke"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "--url is missing" in done.stderr
+
+
+def test_the_sample_service_passes() -> None:
+    """No server of this file: the service that the repository ships."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    names = {"PORT": str(port), "RELEASE_DIGEST": DIGEST, "RELEASE_COLOUR": "green", "COMMIT": "c0ffee"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "app"], cwd=ROOT, env={**os.environ, **names}, stdout=subprocess.DEVNULL
+    ) as app:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the sample service did not start"
+                time.sleep(0.02)
+        own = ["-c", "/dev/null", "--rootdir", "smoke", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", f"http://127.0.0.1:{port}", *EXPECTED]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        app.terminate()
+    assert done.returncode == 0, done.stdout
