@@ -31,9 +31,6 @@ from local.toolchain.cache import Say, cache_folder, only_one
 OFFICIAL = "python:3.11-slim-bookworm"
 REPOSITORY = "release-lane/base"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-REGISTRY_PATIENCE = 5.0  # seconds until the registry must have begun to answer
-PULL_PATIENCE = 300.0  # seconds for the whole pull once it has
-
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -209,8 +206,12 @@ def _heard(line: str, say: Say) -> str:
     return line
 
 
+@dataclass(frozen=True)
 class DockerCli:
     """`Images` by the docker command."""
+
+    registry_patience: float = 5.0  # seconds until the registry must have begun to answer
+    pull_patience: float = 300.0  # seconds for the whole pull once it has
 
     def has(self, reference: str) -> bool:
         return self._run("image", "inspect", "--format", "{{.Id}}", reference).returncode == 0
@@ -220,9 +221,9 @@ class DockerCli:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             assert process.stdout is not None
             # The first line comes as soon as the registry has named the layers, and end-of-file on an error.
-            answered, _, _ = select.select([process.stdout], [], [], REGISTRY_PATIENCE)
+            answered, _, _ = select.select([process.stdout], [], [], self.registry_patience)
             try:
-                process.communicate(timeout=PULL_PATIENCE if answered else 0)
+                process.communicate(timeout=self.pull_patience if answered else 0)
             except subprocess.TimeoutExpired:
                 process.kill()
         return process.returncode == 0
