@@ -124,7 +124,8 @@ def _build(folder: Path, version: Version, say: Say) -> None:
 
 def _install_host(folder: Path) -> None:
     """Our language host and its launcher, as they are in this checkout now."""
-    _put(folder / OURS, (HERE / OURS).read_bytes())
+    for name in (OURS, "run_program.py"):
+        _put(folder / name, (HERE / name).read_bytes())
     _put(folder / HOST, (HERE / "launch_language_host.sh").read_bytes())
 
 

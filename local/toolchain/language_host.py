@@ -55,6 +55,7 @@ VERSION = "0.1.0"
 BAIL = 32  # a program exits with it when it has shown its error itself
 GRACE = 2.0  # seconds that what we started gets between SIGTERM and SIGKILL
 EXEC = "pulumi-language-python-exec"
+RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run_program.py")
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -267,7 +268,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         }
         given = [part for name, value in flags.items() for part in (f"--{name}", value)]
         script = os.path.join(self.scripts, EXEC)
-        return [python, "-u", script, *given, request.info.entry_point or ".", *request.args]
+        return [python, "-u", RUNNER, script, *given, request.info.entry_point or ".", *request.args]
 
     def _python(self, info: Any, context: Any) -> str:
         try:

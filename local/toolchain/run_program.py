@@ -1,0 +1,53 @@
+"""Runs the SDK's own runner of programs, `pulumi-language-python-exec`, a quarter of a second faster.
+
+    python -u run_program.py PATH/pulumi-language-python-exec ARGUMENTS…
+
+Importing a cloud SDK makes millions of objects that stay: the collector would walk them again and again, and
+the interpreter would take them apart one by one at the end. So the collector waits longer, and once everything
+that wants to run at exit has run, the process simply ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import runpy
+import sys
+import threading
+import traceback
+
+
+def main() -> int:
+    """The exit code that the interpreter would end with."""
+    sys.argv = sys.argv[1:]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        return exit_code(end.code)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def exit_code(given: object) -> int:
+    """What `sys.exit(given)` means."""
+    match given:
+        case None:
+            return 0
+        case int():
+            return given & 0xFF
+        case _:
+            print(given, file=sys.stderr)
+            return 1
+
+
+if __name__ == "__main__":
+    gc.set_threshold(100_000, 50, 100)
+    code = main()
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter's own end does
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

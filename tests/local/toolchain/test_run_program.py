@@ -1,0 +1,43 @@
+"""A program ends by the quick way exactly as it would have by the ordinary one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.places import ROOT
+
+pytestmark = pytest.mark.provider
+
+RUNNER = ROOT / "local/toolchain/run_program.py"
+
+
+def both(script: Path, source: str) -> list[tuple[int, str, str]]:
+    """(exit code, stdout, last line of stderr) by Python itself, and by the runner."""
+    script.write_text(source)
+    ways = [[sys.executable, str(script), "x"], [sys.executable, str(RUNNER), str(script), "x"]]
+    done = [subprocess.run(way, capture_output=True, text=True) for way in ways]
+    return [(d.returncode, d.stdout, d.stderr.strip().rpartition("\n")[2]) for d in done]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "print('ok', end='')",
+        "import sys; print(sys.argv[1:], __name__)",
+        "import sys; sys.exit()",
+        "import sys; sys.exit(32)",
+        "import sys; sys.exit(-1)",
+        "import sys; sys.exit('a message')",
+        "raise ValueError('a bug')",
+        "import atexit; atexit.register(print, 'at exit')",
+        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()",
+        "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(print, 'pool')",
+    ],
+)
+def test_it_ends_as_python_would(tmp_path: Path, source: str) -> None:
+    ordinary, quick = both(tmp_path / "program", source)
+    assert quick == ordinary
