@@ -1,0 +1,110 @@
+"""The project as its files describe it: Pulumi.yaml and a stack file for each stack."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from release.errors import UsageError
+from release.route import Route, route_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackFile:
+    """One Pulumi.<name>.yaml. `artifacts` is the stack that holds the registry."""
+
+    name: str
+    path: Path
+    role: str = "environment"
+    promotes_from: str | None = None
+    artifacts: str = "artifacts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """Pulumi.yaml's name and folder, and all stack files beside it."""
+
+    name: str
+    root: Path
+    stacks: Mapping[str, StackFile]
+
+    @property
+    def route(self) -> Route:
+        """The order of environments; `UsageError` for circles and unknown names."""
+        environments = (stack for stack in self.stacks.values() if stack.role == "environment")
+        return route_of({stack.name: stack.promotes_from for stack in environments})
+
+    def artifacts_of(self, environment: str) -> str:
+        """The stack whose image this environment takes."""
+        return self.stacks[self.route.check(environment)].artifacts
+
+    @property
+    def builds(self) -> str:
+        """The one stack that builds the image; `UsageError` if there is none or more than one."""
+        found = [stack.name for stack in self.stacks.values() if stack.role == "artifacts"]
+        if len(found) == 1:
+            return found[0]
+        raise UsageError(
+            f"There are {len(found)} stack files with role: artifacts, but one is needed to build.",
+            why=f"in {self.root}: {', '.join(found) or 'none'}",
+            next_step="keep one Pulumi.<name>.yaml with role: artifacts.",
+        )
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` with a Pulumi.yaml."""
+    for folder in (start, *start.parents):
+        if (folder / "Pulumi.yaml").exists():
+            return folder
+    raise UsageError(
+        f"There is no Pulumi.yaml in {start} or above it.", next_step="run `release` inside the project's checkout."
+    )
+
+
+def read_project(root: Path) -> Project:
+    """Read all stack files; `UsageError` names a file that cannot be read."""
+    name = str(_read(root / "Pulumi.yaml").get("name") or "")
+    files = sorted(root.glob("Pulumi.*.yaml"))
+    stacks = [_stack(path, name) for path in files]
+    return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
+
+
+def _stack(path: Path, project: str) -> StackFile:
+    config = _read(path).get("config") or {}
+    own = {str(key).split(":", 1)[-1]: value for key, value in config.items() if str(key).startswith(f"{project}:")}
+    return StackFile(
+        name=path.name.removeprefix("Pulumi.").removesuffix(".yaml"),
+        path=path,
+        role=str(own.get("role") or "environment"),
+        promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
+        artifacts=str(own.get("artifacts") or "artifacts"),
+    )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{path.name} is not a mapping of settings.", next_step="correct the file.")
+    return found
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """A copy of a stack file that only its owner can read, for as long as it is needed.
+
+    The engine saves what it is given with `-c` into the file it reads, and a committed stack file must never
+    carry an image digest.
+    """
+    with tempfile.TemporaryDirectory(prefix="release-") as folder:
+        copy = Path(folder, path.name)
+        copy.write_bytes(path.read_bytes())
+        yield copy

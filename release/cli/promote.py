@@ -1,0 +1,52 @@
+"""`release promote`: what the environment before proved."""
+
+from __future__ import annotations
+
+import argparse
+
+from release.cli.releasing import Change, add_digest, add_environment, add_options, carry_out, digest_given
+from release.cli.tools import Tools
+from release.digest import Digest
+from release.errors import UsageError
+
+NAME = "promote"
+HELP = "Bring to an environment what the one before it has live."
+DETAILS = """\
+Which one is before is said by promotesFrom in the stack file. The environment takes only a
+digest that was proven there; it asks for a confirmation unless --yes is given.
+
+  release promote production
+  release promote production --digest sha256:… --yes
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    add_digest(parser, "what the environment before has live")
+    add_options(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the environment with the digest."""
+    environment = arguments.environment
+    source = tools.project.route.source_of(environment)
+    if source is None:
+        raise UsageError(
+            f"{environment} promotes from nowhere: it is the first of its route.",
+            next_step=f"`release deploy {environment}`.",
+        )
+    given = digest_given(arguments)
+    tools.engine.ready()
+    before = tools.existing(environment)
+    digest = given or live_in(tools, source)
+    change = Change(verb=NAME, environment=environment, digest=digest, config={"imageDigest": digest})
+    return carry_out(tools, change, arguments, before)
+
+
+def live_in(tools: Tools, source: str) -> Digest:
+    """What the environment has live; `UsageError` if it has nothing."""
+    recorded = tools.existing(source).recorded
+    if recorded is None:
+        raise UsageError(f"Nothing is live in {source}.", next_step=f"`release deploy {source}` first.")
+    return recorded.live.digest

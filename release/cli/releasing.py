@@ -1,0 +1,227 @@
+"""The story that deploy, promote, rollback and heal share: look, ask, update, heal what failed, report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from release.adapters.engine import Run, StackState
+from release.cli.tools import Tools
+from release.digest import Digest, parse_digest, short
+from release.errors import Interrupted, Refused, ReleaseError, UsageError
+from release.outcome import Holder, failure, lock_holders, locked, weights_are_unsure
+from release.placement import Release
+from release.records import Recorded
+from release.review import Planned, planned_in
+
+POLL = 2.0
+"""Seconds between two attempts while another update holds the lock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One update that somebody asked for: `config` is given to the stack for this run only."""
+
+    verb: str
+    environment: str
+    digest: Digest | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """For the stack's history."""
+        return " ".join(filter(None, ["release", self.verb, self.environment, self.digest]))
+
+
+def add_digest(parser: argparse.ArgumentParser, default: str) -> None:
+    """`--digest`, read strictly."""
+    parser.add_argument("--digest", metavar="sha256:…", type=str, help=f"the image to release (default: {default})")
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """The one positional argument."""
+    parser.add_argument("environment", metavar="ENVIRONMENT", help="the stack's name, such as staging")
+
+
+def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
+    """Options of every verb that updates an environment."""
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask, not even for a production-like one")
+    parser.add_argument(
+        "--lock-wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait while another update holds the stack's lock (default: 0, refuse at once)",
+    )
+    if heals:
+        parser.add_argument(
+            "--no-heal",
+            action="store_true",
+            help="after a failed release leave the idle colour as it is, to look at it; `release heal` mends it later",
+        )
+
+
+def digest_given(arguments: argparse.Namespace) -> Digest | None:
+    """`--digest`, if it was given; a `UsageError` for anything but a digest."""
+    return parse_digest(arguments.digest) if arguments.digest is not None else None
+
+
+def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
+    """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
+    confirm(tools, change, before, yes=arguments.yes)
+    run = update(tools, change.environment, change.config, change.message, wait=arguments.lock_wait)
+    if run.signal is not None or run.exit_code != 0:
+        raise _failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
+    _report(tools, change, before, run)
+    return 0
+
+
+# ---- Asking ---------------------------------------------------------------------------------------------------
+
+
+def confirm(tools: Tools, change: Change, before: StackState, *, yes: bool) -> None:
+    """A production-like environment wants a yes: from a person, or given as --yes."""
+    if yes or not tools.project.route.guarded(change.environment):
+        return
+    if not tools.terminal.interactive:
+        raise UsageError(
+            f"{change.environment} wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
+            why="it promotes from another environment, so it is taken for a production-like one",
+            next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
+        )
+    if not tools.terminal.ask(f"{_intent(change)} Now {_standing(before.recorded)}. Go on?"):
+        raise Interrupted("Not confirmed. Nothing was changed.")
+
+
+def _intent(change: Change) -> str:
+    digest = f" {short(change.digest)}" if change.digest else ""
+    return f"{change.verb.capitalize()}{digest} in {change.environment}."
+
+
+def _standing(recorded: Recorded | None) -> str:
+    if recorded is None:
+        return "nobody is served there"
+    return f"users are on {recorded.live_colour}, {_named(recorded.live)}"
+
+
+def _named(release: Release) -> str:
+    return short(release.digest) + (f" (commit {release.commit[:7]})" if release.commit else "")
+
+
+# ---- Updating -------------------------------------------------------------------------------------------------
+
+
+def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *, wait: float = 0.0) -> Run:
+    """Run the engine; while another update holds the lock, try again for `wait` seconds. `Refused` after that."""
+    begun = tools.machine.now()
+    told: tuple[Holder, ...] = ()
+    while True:
+        run = tools.engine.update(stack, config, message)
+        holders = lock_holders(run.stderr) if run.exit_code and run.signal is None else ()
+        if not holders:
+            return run
+        gone = all(tools.machine.gone(holder) for holder in holders)
+        left = begun + wait - tools.machine.now()
+        if gone or left <= 0:
+            raise locked(stack, holders, gone=gone)
+        if holders != told:
+            tools.terminal.say(f"{stack} is being updated by {'; '.join(map(str, holders))}; waiting for it.")
+            told = holders
+        tools.machine.sleep(min(POLL, left))
+
+
+def _failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:
+    """The error to end with; the idle colour is healed first, where a refused release was left there."""
+    if run.signal is not None:
+        return _interrupted(change, run)
+    error = failure(run.log, run.stderr)
+    if change.digest is None or not run.log.touched:
+        return error
+    if weights_are_unsure(error):
+        error.add_note("The idle colour was not healed: first a person must look at the users' weights.")
+    elif not heal:
+        error.add_note(f"The idle colour was left as it is (--no-heal); `release heal {change.environment}` mends it.")
+    else:
+        error.add_note(_healed(tools, change))
+    return error
+
+
+def _healed(tools: Tools, change: Change) -> str:
+    """Heal the idle colour by one more update, without a digest; what came of it, in words."""
+    tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
+    run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
+    if run.exit_code == 0:
+        return f"The idle colour was healed: a rollback of {change.environment} is ready again."
+    why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
+    return f"The idle colour could NOT be healed ({why}). Next: `release heal {change.environment}`."
+
+
+def _interrupted(change: Change, run: Run) -> Interrupted:
+    name = run.signal.name if run.signal else "a signal"
+    if run.exit_code == 0:
+        return Interrupted(
+            f"{name} came after the update of {change.environment} was already done.",
+            next_step=f"`release status {change.environment}` shows what is live.",
+        )
+    touched = "the idle colour may hold half a release" if run.log.touched else "nothing was changed"
+    heal = f"; `release heal {change.environment}` mends the idle colour." if run.log.touched else "."
+    return Interrupted(
+        f"The update of {change.environment} was stopped by {name}.",
+        why=f"{touched}; a switch that had begun was finished or undone by the engine, or is by the next update",
+        next_step=f"`release status {change.environment}` shows what is live{heal}",
+    )
+
+
+# ---- Reporting ------------------------------------------------------------------------------------------------
+
+
+def _report(tools: Tools, change: Change, before: StackState, run: Run) -> None:
+    after = tools.engine.state(change.environment)
+    recorded = after.recorded if after else None
+    planned = planned_in(run.log)
+    tools.terminal.emit(
+        _as_data(change, planned, before.recorded, recorded, after.outputs if after else {}),
+        _as_text(change, planned, before.recorded, recorded, after.outputs if after else {}),
+    )
+
+
+def _as_data(
+    change: Change, planned: Planned, before: Recorded | None, after: Recorded | None, outputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "environment": change.environment,
+        "decision": planned.decision,
+        "reason": planned.reason,
+        "liveColour": str(after.live_colour) if after else None,
+        "digest": after.live.digest if after else None,
+        "commit": after.live.commit if after else None,
+        "releaseId": after.live.id if after else None,
+        "replaced": before.live.digest if before and after and before.live.id != after.live.id else None,
+        "previousDigest": after.previous.digest if after and after.previous else None,
+        "url": outputs.get("url"),
+    }
+
+
+def _as_text(
+    change: Change, planned: Planned, before: Recorded | None, after: Recorded | None, outputs: Mapping[str, Any]
+) -> str:
+    if after is None:
+        return f"{change.environment}: built; no release yet, users get 503."
+    now = f"users are on {after.live_colour}, {_named(after.live)}"
+    where = f" at {outputs['url']}" if outputs.get("url") else ""
+    if before and before.live == after.live and before.live_colour is after.live_colour:
+        done = {"keep": "nothing to do", "heal": f"the idle colour {after.live_colour.other} is in order again"}
+        return f"{change.environment}: {done.get(planned.decision, 'recorded as it was')}; {now}{where}."
+    until = f" Until now: {before.live_colour}, {_named(before.live)}." if before else " It is the first release here."
+    return f"{change.environment}: {now}{where}.{until}"
+
+
+def refuse_same(digest: Digest, recorded: Recorded, environment: str) -> None:
+    """A rollback to what is live already has nothing to do; saying so beats a silent success."""
+    if digest == recorded.live.digest:
+        raise Refused(
+            f"{short(digest)} is what is live in {environment} already.",
+            next_step="`release status` lists what was live before; give one of those with --to.",
+        )

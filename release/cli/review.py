@@ -1,0 +1,106 @@
+"""`release review`: what an approver reads."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from release.adapters.engine import StackState
+from release.cli.deploy import built_last
+from release.cli.promote import live_in
+from release.cli.releasing import add_digest, add_environment, digest_given
+from release.cli.tools import Tools
+from release.digest import Digest
+from release.errors import Interrupted, ReleaseError, UsageError
+from release.evidence import Proof
+from release.outcome import failure
+from release.review import Subject, markdown, refusal, review
+
+NAME = "review"
+HELP = "Preview a release and write what an approver has to know, as Markdown."
+DETAILS = """\
+The decision in words, old and new side by side, the evidence, and everything else that would
+change, deletions loud. Only paths of properties are shown, never their values. What the
+program would refuse is shown as refused, with exit code 4. Nothing is changed.
+
+  release review production
+  release review production --digest sha256:… >> "$GITHUB_STEP_SUMMARY"
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    add_digest(parser, "what the environment before has live, or what was built last")
+    parser.add_argument("--rollback", action="store_true", help="review it as a rollback from what is live now")
+    parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Preview, then write."""
+    environment = tools.project.route.check(arguments.environment)
+    given = digest_given(arguments)
+    tools.engine.ready()
+    before = tools.existing(environment)
+    digest = given or _default(tools, environment)
+    subject = _subject(tools, environment, before, rollback=arguments.rollback)
+    config = {"imageDigest": digest, **_rollback(before, environment, asked=arguments.rollback)}
+    done = tools.engine.preview(environment, config)
+    if done.signal is not None:
+        raise Interrupted("The preview was stopped. It changes nothing.")
+    if done.exit_code != 0:
+        error = failure(done.log, done.stderr)
+        _write(tools, arguments, refusal(subject, error), environment, digest, error)
+        raise error
+    _write(tools, arguments, markdown(review(subject, done.log)), environment, digest, None)
+    return 0
+
+
+def _default(tools: Tools, environment: str) -> Digest:
+    source = tools.project.route.source_of(environment)
+    return live_in(tools, source) if source else built_last(tools, environment)
+
+
+def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
+    source = tools.project.route.source_of(environment)
+    root = tools.project.root
+    return Subject(
+        environment=environment,
+        recorded=before.recorded,
+        source=source,
+        evidence=_evidence(tools, source),
+        rollback=rollback,
+        program=tools.git.head(root),
+        program_dirty=bool(tools.git.changed(root)),
+    )
+
+
+def _evidence(tools: Tools, source: str | None) -> tuple[Proof, ...]:
+    state = tools.engine.state(source) if source else None
+    return state.recorded.evidence if state and state.recorded else ()
+
+
+def _rollback(before: StackState, environment: str, *, asked: bool) -> dict[str, str]:
+    if not asked:
+        return {}
+    if before.recorded is None:
+        raise UsageError(f"Nothing is live in {environment}, so there is nothing to go back from.")
+    return {"rollbackFrom": before.recorded.live.digest}
+
+
+def _write(
+    tools: Tools,
+    arguments: argparse.Namespace,
+    text: str,
+    environment: str,
+    digest: Digest,
+    error: ReleaseError | None,
+) -> None:
+    """To the file that was asked for, else to stdout (with --json an error is told by the edge alone)."""
+    if arguments.out:
+        Path(arguments.out).write_text(text, encoding="utf-8")
+        tools.terminal.say(f"The review is in {arguments.out}.")
+    if tools.terminal.json and error is None:
+        tools.terminal.emit({"environment": environment, "digest": digest, "markdown": text}, "")
+    elif not tools.terminal.json and not arguments.out:
+        tools.terminal.emit(None, text)

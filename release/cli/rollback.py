@@ -1,0 +1,71 @@
+"""`release rollback`: back to what was live before."""
+
+from __future__ import annotations
+
+import argparse
+
+from release.cli.releasing import Change, add_environment, add_options, carry_out, refuse_same
+from release.cli.tools import Tools
+from release.digest import Digest, parse_digest, short
+from release.errors import Refused
+from release.records import Recorded
+
+NAME = "rollback"
+HELP = "Go back to a digest that was live there before; by default the previous one."
+DETAILS = """\
+While the idle colour still holds the previous release, only weights move: no build, no new
+task. Else it is deployed again, through the same gates. `release status` says which.
+
+  release rollback production
+  release rollback production --to sha256:… --yes
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
+    add_options(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the environment with the old digest, and say that this is meant."""
+    environment = tools.project.route.check(arguments.environment)
+    given = parse_digest(arguments.to) if arguments.to is not None else None
+    tools.engine.ready()
+    before = tools.existing(environment)
+    recorded = before.recorded
+    if recorded is None:
+        raise Refused(f"Nothing is live in {environment}, so there is nothing to go back from.")
+    digest = _known(given, recorded, environment) if given else _previous(recorded, environment)
+    config = {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
+    return carry_out(tools, Change(verb=NAME, environment=environment, digest=digest, config=config), arguments, before)
+
+
+def _previous(recorded: Recorded, environment: str) -> Digest:
+    previous = recorded.previous
+    if previous is None:
+        raise Refused(
+            f"{environment} has had one release only: there is no previous one to go back to.",
+            next_step="release a mended digest instead.",
+        )
+    if previous.digest == recorded.live.digest:
+        raise Refused(
+            f"The previous release of {environment} has the same image ({short(previous.digest)}).",
+            why="only its configuration differs, and that comes from the stack file",
+            next_step=f"put the configuration back in Pulumi.{environment}.yaml, then "
+            f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
+        )
+    return previous.digest
+
+
+def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:
+    refuse_same(digest, recorded, environment)
+    if recorded.was_live(digest) is None:
+        past = ", ".join(dict.fromkeys(short(each.digest) for each in recorded.history)) or "none"
+        raise Refused(
+            f"{short(digest)} was never live in {environment}, so going there is no rollback.",
+            why=f"live were: {past}",
+            next_step=f"`release promote {environment} --digest …`, if that is what you want.",
+        )
+    return digest
