@@ -19,8 +19,20 @@ from release.probe.worker import allow_many_connections
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
-    settings = Settings(
+    made = parser()
+    arguments = made.parse_args(argv)
+    try:
+        settings = settings_from(arguments)
+    except ValueError as error:
+        made.error(str(error))  # exit code 2
+    allow_many_connections()
+    report = asyncio.run(probe(settings, arguments.seconds))
+    print(json.dumps(asdict(report)) if arguments.json else text(report))
+    return 0 if report.total.flawless else 1
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    return Settings(
         url=arguments.url,
         rate=arguments.rate,
         timeout=arguments.timeout,
@@ -29,10 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         expect=tuple(arguments.expect),
         wait_ready=arguments.wait_ready,
     )
-    allow_many_connections()
-    report = asyncio.run(probe(settings, arguments.seconds))
-    print(json.dumps(asdict(report)) if arguments.json else text(report))
-    return 0 if report.total.flawless else 1
 
 
 async def probe(settings: Settings, seconds: float | None) -> Report:

@@ -60,6 +60,8 @@ def _body(rest: bytes, status: int, fields: dict[bytes, bytes], ended: bool) -> 
         return _chunks(rest)
     if (length := fields.get(b"content-length")) is None:
         return rest if ended else None  # it ends with the connection
+    if not length.isdigit():
+        raise Malformed(f"not a Content-Length: {length[:40]!r}")
     missing = int(length) - len(rest)
     if missing < 0:
         raise Malformed(f"{-missing} bytes more than Content-Length says")

@@ -35,6 +35,14 @@ class Settings:
     expect: tuple[int, ...] = ()  # status codes that are fine besides 2xx
     wait_ready: bool = False  # count from the first good answer only
 
+    def __post_init__(self) -> None:
+        """ValueError when it cannot be meant."""
+        target = urlsplit(self.url)
+        if target.scheme not in ("http", "https") or not target.hostname:
+            raise ValueError(f"{self.url!r}: should be a URL such as http://127.0.0.1:8080/api/v1/status")
+        if self.rate <= 0:
+            raise ValueError(f"rate {self.rate:g}: should be above 0")
+
 
 class Flight:
     """One request that is under way."""
@@ -64,10 +72,8 @@ class Engine:
         self._open = 0
         self._behind = 0.0
         target = urlsplit(settings.url)
-        if target.scheme not in ("http", "https") or not target.hostname:
-            raise ValueError(f"{settings.url!r}: should be a URL such as http://127.0.0.1:8080/api/v1/status")
         self._tls = ssl.create_default_context() if target.scheme == "https" else None
-        self._address = (target.hostname, target.port or (443 if self._tls else 80))
+        self._address = (target.hostname or "", target.port or (443 if self._tls else 80))
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
         self.request = (
             f"GET {path} HTTP/1.1\r\nHost: {target.netloc.rpartition('@')[2]}\r\n"
@@ -75,7 +81,7 @@ class Engine:
         ).encode()
 
     def mark(self, name: str) -> None:
-        """Requests due from now on belong to a new step."""
+        """Requests sent from now on belong to a new step."""
         now = time.time()
         self.tallies[-1].ended = now
         self.tallies.append(Tally(name, now))

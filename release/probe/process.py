@@ -39,6 +39,11 @@ class Probe:
         self._write(asdict(self.settings))
         return self
 
+    @property
+    def pid(self) -> int:
+        """Of the prober's process; 0 before it was started."""
+        return self._process.pid if self._process else 0
+
     def wait_until_ready(self, seconds: float) -> bool:
         """True once requests are being counted (with `wait_ready`: after the first good answer)."""
         return bool(self._ask({"do": "await-ready", "timeout": seconds})["ready"])
@@ -48,8 +53,8 @@ class Probe:
         self._ask({"do": "mark", "name": name})
 
     def snapshot(self) -> Report:
-        """What is known now; requests under way are in `in_flight`."""
-        return report_from(self._ask({"do": "snapshot"}))
+        """What is known now; requests under way are in `in_flight`. After `stop`: the final report."""
+        return self._report or report_from(self._ask({"do": "snapshot"}))
 
     def stop(self) -> Report:
         """Stop sending, wait for what is under way (at most the timeout), end the process. May be repeated."""
@@ -67,21 +72,24 @@ class Probe:
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             self._write(command)
-            assert self._process is not None
-            assert self._process.stdout is not None
-            answer = self._process.stdout.readline()
+            process = self._running()
+            answer = process.stdout.readline() if process.stdout else ""
         if not answer:
             raise CloudError("The probe ended by itself.", why="its error is shown above")
         return dict(json.loads(answer))
 
     def _write(self, line: dict[str, Any]) -> None:
-        if self._process is None or self._process.stdin is None:
-            raise RuntimeError("the probe was not started")
         try:
-            print(json.dumps(line), file=self._process.stdin, flush=True)
+            print(json.dumps(line), file=self._running().stdin, flush=True)
         except BrokenPipeError:
             raise CloudError("The probe ended by itself.", why="its error is shown above") from None
 
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise CloudError("The probe is not running.", why="it was not started, or has ended")
+        return self._process
+
     def _end(self) -> None:
-        if self._process is not None:
-            self._process.__exit__(None, None, None)  # closes its stdin, which ends it, and waits
+        process, self._process = self._process, None
+        if process is not None:
+            process.__exit__(None, None, None)  # closes its stdin, which ends it, and waits
