@@ -1,0 +1,98 @@
+"""What the rehearsals look at in the emulated AWS, and what they break there by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+
+from release.placement import Colour
+from tests.rehearsals.lane import PROJECT, Lane, Stack
+
+
+@cache
+def _client(endpoint: str, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def client(lane: Lane, service: str) -> Any:
+    """A client of the local cloud."""
+    return _client(lane.variables["AWS_ENDPOINT_URL"], service)
+
+
+def eventually(what: str, look: Callable[[], Any], seconds: float = 30) -> Any:
+    """Look until it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"never came true in {seconds:.0f} s: {what}")
+
+
+def tasks(stack: Stack, colour: Colour | str) -> set[str]:
+    """ARNs of the tasks that a colour runs."""
+    found = client(stack.lane, "ecs").list_tasks(
+        cluster=f"{PROJECT}-{stack.name}", serviceName=f"{PROJECT}-{stack.name}-{colour}"
+    )
+    return set(found["taskArns"])
+
+
+def running_digests(stack: Stack, colour: Colour | str) -> set[str]:
+    """Digests of the images that a colour's running tasks run, by ECS's own word."""
+    arns = list(tasks(stack, colour))
+    if not arns:
+        return set()
+    described = client(stack.lane, "ecs").describe_tasks(cluster=f"{PROJECT}-{stack.name}", tasks=arns)["tasks"]
+    return {each["containers"][0].get("imageDigest", "") for each in described if each["lastStatus"] == "RUNNING"}
+
+
+def rule(stack: Stack) -> Any:
+    """The users' rule, None if there is none."""
+    elb = client(stack.lane, "elbv2")
+    balancer = elb.describe_load_balancers(Names=[f"{PROJECT}-{stack.name}"])["LoadBalancers"][0]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    users = next(each for each in listeners if each["Port"] == 80)
+    rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
+    return next((each for each in rules if not each["IsDefault"]), None)
+
+
+def weights(stack: Stack) -> dict[str, int]:
+    """Weights by colour, read from the load balancer."""
+    found = rule(stack)
+    groups = found["Actions"][0]["ForwardConfig"]["TargetGroups"] if found else []
+    return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in groups}
+
+
+def move_by_hand(stack: Stack, **wanted: int) -> None:
+    """What somebody in the console would do."""
+    found = rule(stack)
+    groups = [
+        {
+            "TargetGroupArn": each["TargetGroupArn"],
+            "Weight": wanted["blue" if "-blue/" in each["TargetGroupArn"] else "green"],
+        }
+        for each in found["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    ]
+    client(stack.lane, "elbv2").modify_rule(
+        RuleArn=found["RuleArn"], Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+    )
+
+
+def gateway(network: str) -> str:
+    """The address under which containers reach this machine."""
+    return subprocess.run(
+        ["docker", "network", "inspect", network, "--format", "{{(index .IPAM.Config 0).Gateway}}"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip

@@ -1,0 +1,93 @@
+"""The local cloud for a session of rehearsals, a registry with images that behave well or badly, and a prober."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import cloud as local_cloud
+from local.places import Places
+from local.progress import Progress
+from release.probe import Probe
+from tests.rehearsals.lane import Lane, Stack
+
+
+@pytest.fixture(scope="session")
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Lane:
+    """State of this session's stacks, on a local cloud that is up."""
+    with Progress(sys.stderr) as progress:
+        up = local_cloud.up(Places.read(), progress)
+    return Lane.open(tmp_path_factory.mktemp("lane"), up.environment)
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A scratch repository with the sample service in it."""
+    from local.demo.source import Source
+
+    return Source(tmp_path_factory.mktemp("source") / "repository", Path(__file__).resolve().parents[2])
+
+
+@pytest.fixture(scope="session")
+def good(lane: Lane, source: object) -> str:
+    """The sample service, built by the artifacts stack; its digest."""
+    artifacts = lane.stack("artifacts", like="artifacts", source=str(source.folder))  # type: ignore[attr-defined]
+    result = artifacts.up()
+    assert result.ok, result.text
+    lane.repository = artifacts.outputs["repositoryUrl"]
+    return str(artifacts.outputs["imageDigest"])
+
+
+@pytest.fixture(scope="session")
+def better(lane: Lane, good: str) -> str:
+    """Another good image."""
+    return lane.derive("better", good, "LABEL edition=2")
+
+
+@pytest.fixture(scope="session")
+def best(lane: Lane, good: str) -> str:
+    """A third good image."""
+    return lane.derive("best", good, "LABEL edition=3")
+
+
+@pytest.fixture(scope="session")
+def liar(lane: Lane, good: str) -> str:
+    """Healthy, but its status says error: the self-check's reference value is another one."""
+    return lane.derive(
+        "liar",
+        good,
+        "USER 0",
+        "RUN sed -i 's/ba7816bf8f01cfea/0000000000000000/' /srv/app/selfcheck.py"
+        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
+        "USER 10001:10001",
+    )
+
+
+@pytest.fixture(scope="session")
+def crasher(lane: Lane, good: str) -> str:
+    """Exits at once."""
+    return lane.derive("crasher", good, 'CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]')
+
+
+@pytest.fixture
+def probe() -> Iterator[object]:
+    """Start probers by `probe(stack)`; they count what users get."""
+    running: list[Probe] = []
+
+    def start(stack: Stack, rate: float = 200) -> Probe:
+        prober = Probe(stack.url + "/api/v1/status", rate).start()
+        running.append(prober)
+        return prober
+
+    yield start
+    for prober in running:
+        prober.stop()
+
+
+@pytest.fixture(scope="session")
+def network() -> str:
+    """The containers' network of the local cloud."""
+    return Places.read().network

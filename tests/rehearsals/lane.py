@@ -1,0 +1,203 @@
+"""One lane on the local cloud: a registry, images that behave well or badly, and environments of its own.
+
+Everything here runs the real engine as a person would (`pulumi up`), with its own state, its own stack names and
+its own copies of the stack files, so that a demo in the same checkout is not disturbed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROJECT = "release-lane"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command of the engine ended. `text` is all that it printed."""
+
+    code: int
+    text: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Did it succeed?"""
+        return self.code == 0
+
+
+@dataclass
+class Lane:
+    """State and environment variables shared by the stacks of one test session."""
+
+    folder: Path
+    variables: Mapping[str, str]
+    repository: str = ""
+    images: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def open(folder: Path, variables: Mapping[str, str]) -> Lane:
+        """A lane with a file backend under `folder`."""
+        state = folder / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        return Lane(folder, {**variables, "PULUMI_BACKEND_URL": f"file://{state}"})
+
+    def stack(self, name: str, like: str, **config: Any) -> Stack:
+        """A new, empty stack named `name` with the settings of the committed stack `like`, and some changed."""
+        stack = Stack(self, name, self._settings(name, like, config))
+        if not (self.folder / f"state/.pulumi/stacks/{PROJECT}/{name}.json").exists():
+            self._init(name, stack.settings)
+        return stack
+
+    def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
+        content = yaml.safe_load((ROOT / f"Pulumi.{like}.yaml").read_text())
+        content["config"] |= {f"{PROJECT}:{key}": value for key, value in config.items()}
+        path = self.folder / f"Pulumi.{name}.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    def _init(self, name: str, settings: Path) -> None:
+        """`stack init` writes a salt into the settings file, so it works in a folder of its own."""
+        folder = self.folder / f"init-{name}"
+        folder.mkdir(exist_ok=True)
+        (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        shutil.copy(settings, folder / settings.name)
+        command = ["pulumi", "stack", "init", f"organization/{PROJECT}/{name}", "--no-select", "--non-interactive"]
+        subprocess.run(command, cwd=folder, env=dict(self.variables), check=True, capture_output=True)
+        shutil.copy(folder / settings.name, settings)
+
+    def derive(self, name: str, good: str, *lines: str) -> str:
+        """Push an image made from a good one by a few Dockerfile lines; its digest."""
+        if name in self.images:
+            return self.images[name]
+        commit = name.encode().hex().ljust(40, "0")[:40]
+        reference = f"{self.repository}:{commit}"
+        recipe = "\n".join([f"FROM {self.repository}@{good}", f"ENV COMMIT={commit}", *lines])
+        environ = {**self.variables, "DOCKER_BUILDKIT": "0"}
+        for command, given in ((["build", "-t", reference, "-"], recipe), (["push", reference], None)):
+            subprocess.run(["docker", *command], input=given, text=True, env=environ, check=True, capture_output=True)
+        inspected = subprocess.run(
+            ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", reference],
+            check=True, capture_output=True, text=True, env=environ,
+        ).stdout  # fmt: skip
+        self.images[name] = json.loads(inspected)[0].rsplit("@", 1)[1]
+        return self.images[name]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack, updated by the real engine."""
+
+    lane: Lane
+    name: str
+    settings: Path
+    project: Path = ROOT
+
+    def with_changed_program(self, file: str, old: str, new: str) -> Stack:
+        """The same stack, updated by a copy of this repository in which one line of the program is another."""
+        copy = self.lane.folder / f"program-{time.monotonic_ns()}"
+        for part in ("infra", "release", "gates", "smoke"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "Pulumi.yaml", copy)
+        (copy / ".venv").symlink_to(ROOT / ".venv")
+        text = (copy / file).read_text()
+        assert old in text, f"{file} has no {old!r} any more"
+        (copy / file).write_text(text.replace(old, new))
+        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": str(copy)})
+        return Stack(lane, self.name, self.settings, copy)
+
+    def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:
+        """`pulumi up` with keys given for this run alone."""
+        with self.started("up", *options, **config) as process:
+            return process.wait(timeout)
+
+    def preview(self, *options: str, **config: Any) -> Result:
+        """`pulumi preview --diff`."""
+        with self.started("preview", "--diff", *options, **config) as process:
+            return process.wait(120)
+
+    @contextmanager
+    def started(self, verb: str, *options: str, **config: Any) -> Iterator[Running]:
+        """The engine while it runs; it is ended with the block."""
+        run = self.lane.folder / f"run-{self.name}-{time.monotonic_ns()}.yaml"
+        shutil.copy(self.settings, run)
+        given = [part for key, value in config.items() for part in ("-c", f"{key}={value}")]
+        extra = ["--yes", "--skip-preview"] if verb == "up" else []
+        extra += ["--yes"] if verb in ("refresh", "destroy") else []
+        command = ["pulumi", verb, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"]
+        log = run.with_suffix(".log")
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [*command, "--color=never", "--config-file", str(run), *extra, *given, *options],
+                cwd=self.project, env=dict(self.lane.variables), stdout=out, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+            try:
+                yield Running(process, log)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+    def command(self, *arguments: str) -> Result:
+        """Any other command of the engine on this stack."""
+        begun = time.monotonic()
+        done = subprocess.run(
+            ["pulumi", *arguments, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"],
+            cwd=ROOT, env=dict(self.lane.variables), capture_output=True, text=True,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout + done.stderr, time.monotonic() - begun)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Recorded outputs, read from the state itself."""
+        state = json.loads((self.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.name}.json").read_text())
+        resources = (state["checkpoint"].get("latest") or {}).get("resources") or []
+        root = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
+        return dict(root.get("outputs") or {})
+
+    def served(self) -> dict[str, Any]:
+        """What users get now: the status answer, or {"http": code} where it is none."""
+        answer = requests.get(self.url + "/api/v1/status", timeout=5)
+        return answer.json() if answer.ok else {"http": answer.status_code}
+
+    @property
+    def url(self) -> str:
+        """The users' address, whether it is recorded yet or not."""
+        from tests.rehearsals.cloud import client
+
+        name = f"{PROJECT}-{self.name}"
+        found = client(self.lane, "elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
+        return f"http://{found[0]['DNSName']}"
+
+
+class Running:
+    """The engine at work."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self._begun = time.monotonic()
+
+    @property
+    def text(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def wait(self, timeout: float) -> Result:
+        """Its end."""
+        code = self.process.wait(timeout)
+        return Result(code, self.text, time.monotonic() - self._begun)
