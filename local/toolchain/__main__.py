@@ -1,4 +1,7 @@
-"""`python -m local.toolchain engine|act`: make the tool if it is not there, print where it is."""
+"""`python -m local.toolchain engine|act`: make the tool if it is not there, print where it is.
+
+`python -m local.toolchain lock [--upgrade]`: write every lock anew.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from local.errors import LocalError
 from local.toolchain import ensure_act, ensure_engine
 from local.toolchain.cache import cache_folder
+from local.toolchain.lock import write_locks
 
 
 def main(argv: list[str]) -> int:
@@ -19,6 +23,8 @@ def main(argv: list[str]) -> int:
                 print(ensure_engine(cache_folder(), say).bin)
             case ["act"]:
                 print(ensure_act(cache_folder(), say))
+            case ["lock", *flags] if set(flags) <= {"--upgrade"}:
+                write_locks(say, upgrade="--upgrade" in flags)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

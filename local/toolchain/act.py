@@ -19,10 +19,15 @@ def ensure_act(cache: Path, say: Say) -> Path:
         return binary
     with only_one(cache / "act" / "lock", say):
         if not binary.exists():
-            recipe = Recipe(
-                package=ACT_PACKAGE, go_mod=act_go_mod(), go_sum=SUMS.read_text() if SUMS.exists() else "",
-                ldflags=f"-w -s -X main.version={ACT_VERSION}",
-            )  # fmt: skip
             with filling(home) as work:
-                build(recipe, work, say)
+                build(act_recipe(), work, say)
     return binary
+
+
+def act_recipe() -> Recipe:
+    return Recipe(
+        package=ACT_PACKAGE,
+        go_mod=act_go_mod(),
+        go_sum=SUMS.read_text(),
+        ldflags=f"-w -s -X main.version={ACT_VERSION}",
+    )

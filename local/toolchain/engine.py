@@ -105,21 +105,24 @@ def _fill(home: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _build(folder: Path, version: Version, say: Say) -> None:
-    recipe = go.Recipe(
+    work = folder.parent / "build"
+    work.mkdir()
+    go.build(engine_recipe(version), work, say).rename(folder / "pulumi")
+    sdk = go.module_folder("github.com/pulumi/pulumi/sdk/v3", work) / "python"
+    for script in ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python"):
+        _put(folder / Path(script).name, (sdk / script).read_bytes())
+    _install_host(folder)
+    shutil.rmtree(work)
+
+
+def engine_recipe(version: Version) -> go.Recipe:
+    return go.Recipe(
         package=ENGINE_PACKAGE,
         go_mod=engine_go_mod(version),
         go_sum=(HERE / "engine.sum").read_text(),
         tags="osusergo,grpcnotrace",
         ldflags=f"-w -s -X {ENGINE_VERSION_SYMBOL}={version}",
     )
-    work = folder.parent / "build"
-    work.mkdir()
-    go.build(recipe, work, say).rename(folder / "pulumi")
-    sdk = go.module_folder("github.com/pulumi/pulumi/sdk/v3", work) / "python"
-    for script in ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python"):
-        _put(folder / Path(script).name, (sdk / script).read_bytes())
-    _install_host(folder)
-    shutil.rmtree(work)
 
 
 def _install_host(folder: Path) -> None:

@@ -31,13 +31,7 @@ class Recipe:
 
 def build(recipe: Recipe, work: Path, say: Say) -> Path:
     """Build `recipe.package` in `work` and return the binary. Raises LocalError with the compiler's last words."""
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
-    if go is None:
-        raise LocalError(
-            f"{recipe.package} cannot be built: there is no Go on this machine.",
-            why="no ready-made binary could be downloaded, so it must be built from its published modules",
-            next_step="install Go 1.25 or newer (https://go.dev/dl), or the tool itself, and run this again",
-        )
+    go = _go(recipe.package)
     _need_disk(work)
     (work / "go.mod").write_text(recipe.go_mod)
     (work / "go.sum").write_text(recipe.go_sum)
@@ -48,6 +42,26 @@ def build(recipe: Recipe, work: Path, say: Say) -> Path:
     options = [*common, "-v", "-trimpath", f"-ldflags={recipe.ldflags}", "-o", str(binary)]
     _run(go, ["build", *options, recipe.package], work, _Packages(say, total))
     return binary
+
+
+def _go(package: str) -> str:
+    """The go command. Raises LocalError where there is none."""
+    found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+    if found is None:
+        raise LocalError(
+            f"{package} cannot be built: there is no Go on this machine.",
+            why="no ready-made binary could be downloaded, so it must be built from its published modules",
+            next_step="install Go 1.25 or newer (https://go.dev/dl), or the tool itself, and run this again",
+        )
+    return found
+
+
+def sums(recipe: Recipe, work: Path, say: Say) -> str:
+    """The go.sum that `recipe` needs, and not a line more."""
+    (work / "go.mod").write_text(recipe.go_mod)
+    arguments = ["list", "-deps", "-mod=mod", f"-tags={recipe.tags}", recipe.package]
+    _run(_go(recipe.package), arguments, work, _Modules(say))
+    return (work / "go.sum").read_text()
 
 
 class _Count:
@@ -155,9 +169,8 @@ def _need_disk(work: Path) -> None:
 
 def module_folder(module: str, work: Path) -> Path:
     """Where the module cache holds the sources of `module`, as the go.mod in `work` chose it."""
-    go = shutil.which("go") or "/usr/local/go/bin/go"
     answer = subprocess.run(
-        [go, "list", "-mod=mod", "-m", "-f", "{{.Dir}}", module], cwd=work, capture_output=True, text=True
+        [_go(module), "list", "-mod=mod", "-m", "-f", "{{.Dir}}", module], cwd=work, capture_output=True, text=True
     )
     if answer.returncode or not answer.stdout.strip():
         raise LocalError(f"The sources of {module} cannot be found.", why=answer.stderr.strip())
