@@ -71,7 +71,9 @@ class Containers:
         self._scale = time_scale
 
     def ensure_network(self) -> None:
-        if not self._client.networks(names=[self._network]):
+        try:
+            self._client.inspect_network(self._network)
+        except NotFound:
             with contextlib.suppress(APIError):  # two tasks at once: the other one has just made it
                 self._client.create_network(self._network, driver="bridge", check_duplicate=True)
 

@@ -32,6 +32,7 @@ from local.emulator.ecs.tasks import Lives
 
 logger = logging.getLogger("ecs")
 HEALTH_LOOK = 0.2  # seconds, only where target groups cannot tell of a change
+DOCKER_RETRY = 0.5  # seconds
 TIDY = 60.0  # seconds between looks for stopped tasks to forget
 
 
@@ -93,18 +94,12 @@ class Control:
             except Exception as error:
                 if not self._closing.is_set():
                     logger.warning("Docker's events ended, listening again: %s", error)
-            if not self._closing.wait(0.5):
-                self._recheck()
+            self._closing.wait(DOCKER_RETRY)
 
     def _opened(self, stream: Any) -> None:
-        self._events = stream
-
-    def _recheck(self) -> None:
-        with self._store.lock:
-            running = [t.arn for t in self._store.tasks.values() if t.running]
-        for arn in running:
-            with contextlib.suppress(docker.errors.DockerException, KeyError):
-                self._lives.recheck(arn)
+        again, self._events = self._events is not None, stream
+        if again:
+            self._lives.recover()
 
     # ------------------------------------------------------------ services
 

@@ -38,6 +38,7 @@ class Line:
 class LogService(Protocol):
     def ensure_stream(self, stream: Stream, create_group: bool) -> None: ...
     def put(self, stream: Stream, lines: Sequence[Line]) -> None: ...
+    def newest(self, stream: Stream) -> float: ...
 
 
 class CloudWatchLogs:
@@ -61,8 +62,14 @@ class CloudWatchLogs:
         payload = {"logGroupName": stream.group, "logStreamName": stream.name, "logEvents": events}
         self._call("PutLogEvents", stream, payload)
 
-    def _call(self, action: str, stream: Stream, payload: Mapping[str, Any]) -> None:
-        inprocess.call("logs", action, payload, stream.scope.account, stream.scope.region)
+    def newest(self, stream: Stream) -> float:
+        """When the last stored line was printed, in seconds since the epoch; 0 when there is none."""
+        payload = {"logGroupName": stream.group, "logStreamName": stream.name, "limit": 1, "startFromHead": False}
+        events = self._call("GetLogEvents", stream, payload).get("events") or [{"timestamp": 0}]
+        return float(events[-1]["timestamp"]) / 1000
+
+    def _call(self, action: str, stream: Stream, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return inprocess.call("logs", action, payload, stream.scope.account, stream.scope.region)
 
 
 def stream_for(container: Mapping[str, Any], task_id: str, scope: Scope) -> tuple[Stream, bool] | None:
@@ -88,11 +95,11 @@ class Shipper:
         threading.Thread(target=self._send, name="ecs-logs", daemon=True).start()
 
     def follow(self, docker_id: str, stream: Stream, output: Iterator[bytes], after: float = 0.0) -> None:
-        """Ship lines of `output` that are later than `after`."""
+        """Ship the lines of `output` that are later than `after`; the service knows times to the millisecond."""
 
         def read() -> None:
             for line in parse(output, stream):
-                if line.at > after:
+                if int(line.at * 1000) > int(after * 1000):
                     self._queue.put(line)
 
         reader = threading.Thread(target=read, name=f"ecs-log-{docker_id[:12]}", daemon=True)
@@ -141,7 +148,7 @@ def by_stream(lines: Iterable[Line]) -> dict[Stream, list[Line]]:
 
 
 def parse(output: Iterable[bytes], stream: Stream) -> Iterator[Line]:
-    """Docker's `2025-01-31T12:00:00.123456789Z text` lines; a line without a stamp continues nothing and is kept."""
+    """Docker's `2025-01-31T12:00:00.123456789Z text` lines. Empty ones are left out: the service takes none."""
     for chunk in output:
         for raw in chunk.decode("utf-8", "replace").splitlines():
             stamp, _, text = raw.partition(" ")

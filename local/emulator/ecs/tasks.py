@@ -18,7 +18,7 @@ from local.emulator.ecs.arns import scope_of
 from local.emulator.ecs.containers import DEFAULT_STOP_TIMEOUT, Containers, Happening, Plan, Seen
 from local.emulator.ecs.definitions import size
 from local.emulator.ecs.images import CannotPull, Images, Pulled
-from local.emulator.ecs.logs import LogService, Shipper, stream_for
+from local.emulator.ecs.logs import LogService, Shipper, Stream, stream_for
 from local.emulator.ecs.model import StopCode, Task, TaskStatus
 from local.emulator.ecs.secrets import SecretReader, Unreadable
 from local.emulator.ecs.store import Pulse, Store
@@ -27,7 +27,6 @@ from local.emulator.wire import ServiceError
 
 logger = logging.getLogger("ecs")
 STARTS_AT_ONCE = 6
-KILLED_BY_STOP = 137
 HEALTH_LOOK = 0.2  # seconds, only where target groups cannot tell of a change
 
 
@@ -140,19 +139,32 @@ class Lives:
             self._launch(arn)
 
     def _resume_running(self, task: Task) -> None:
-        self.recheck(task.arn)
+        self._follow_again(task)
+        self._compare(task.arn)
         if self._store.tasks[task.arn].running:
-            self._follow_logs(task, after=self._store.clock())
             self._register(task)
 
-    def recheck(self, arn: str) -> None:
-        """Compare a running task with what Docker has, for events that nobody heard."""
-        task = self._store.tasks[arn]
+    def recover(self) -> None:
+        """Docker was away: notice what ended meanwhile, and go on stopping what could not be stopped."""
+        with self._store.lock:
+            tasks = [t for t in self._store.tasks.values() if not t.ended]
+        for task in tasks:
+            if task.running:
+                self._in_thread(self._compare, task.arn)
+            elif not task.wanted:
+                self._in_thread(self._stop, task.arn)
+
+    def _compare(self, arn: str) -> None:
+        """Look at a running task's containers, for events that nobody heard."""
+        with contextlib.suppress(OSError, APIError):  # Docker has gone again; its return brings us back here
+            self._compare_containers(self._store.tasks[arn])
+
+    def _compare_containers(self, task: Task) -> None:
         for container in task.containers:
             seen = self._look(container.docker_id)
             if container.status != "STOPPED" and (seen is None or not seen.running):
                 code = seen.exit_code if seen else None
-                self.happened(Happening(arn, container.name, container.docker_id or "", "die", code, None))
+                self.happened(Happening(task.arn, container.name, container.docker_id or "", "die", code, None))
 
     def _look(self, docker_id: str | None) -> Seen | None:
         try:
@@ -269,7 +281,8 @@ class Lives:
             seen = self._tools.containers.start(docker_id)
         except APIError as error:
             raise FailedToStart(f"CannotStartContainerError: {error.explanation}", plan.name) from error
-        self._follow_container(task, plan.definition, docker_id, after=0.0)
+        if found := stream_for(plan.definition, task.id, scope_of(task.arn)):
+            self._follow(docker_id, found[0], after=0.0)
         with self._store.changing():
             container = next(c for c in self._store.tasks[task.arn].containers if c.name == plan.name)
             if container.status != "STOPPED" and seen.running:
@@ -286,17 +299,15 @@ class Lives:
             with self._store.changing():
                 if self._store.tasks[arn].wanted:
                     self._store.edit_task(arn, last_status=TaskStatus.RUNNING, started_at=self._store.clock())
+                if service := self._store.service_of(task):
+                    for group, _ in task.targets:
+                        self._store.say(service.arn, f"registered 1 targets in (target-group {group})")
         logger.info("task %s runs in %s", arn, owner[:12])
 
     def _register(self, task: Task) -> None:
         for group, port in task.targets:
             if task.ip and self._tools.targets.exists(group):
                 self._tools.targets.register(group, task.ip, port)
-        if task.targets:
-            with self._store.changing():
-                if service := self._store.service_of(task):
-                    for group, _ in task.targets:
-                        self._store.say(service.arn, f"registered 1 targets in (target-group {group})")
 
     def _failed_to_start(self, arn: str, failure: FailedToStart) -> None:
         with self._store.changing():
@@ -316,16 +327,21 @@ class Lives:
 
     # ------------------------------------------------------------ logs
 
-    def _follow_logs(self, task: Task, after: float) -> None:
+    def _follow_again(self, task: Task) -> None:
+        """After a restart: from the last line that was stored."""
         _, definitions = self._describe(task.arn)
         for container in task.containers:
-            if container.docker_id and container.status == "RUNNING":
-                self._follow_container(task, definitions[container.name], container.docker_id, after)
+            found = stream_for(definitions[container.name], task.id, scope_of(task.arn))
+            if container.docker_id and found:
+                try:
+                    self._tools.log_service.ensure_stream(*found)
+                    self._follow(container.docker_id, found[0], self._tools.log_service.newest(found[0]))
+                except ServiceError as error:
+                    logger.warning("task %s: its log is not continued: %s", task.id, error)
 
-    def _follow_container(self, task: Task, definition: Mapping[str, Any], docker_id: str, after: float) -> None:
-        if found := stream_for(definition, task.id, scope_of(task.arn)):
-            output = self._tools.containers.logs(docker_id, after)
-            self._tools.shipper.follow(docker_id, found[0], output, after)
+    def _follow(self, docker_id: str, stream: Stream, after: float) -> None:
+        with contextlib.suppress(NotFound):
+            self._tools.shipper.follow(docker_id, stream, self._tools.containers.logs(docker_id, after), after)
 
     # ------------------------------------------------------------ stopping
 
@@ -376,6 +392,7 @@ class Lives:
             task = self._store.tasks[arn]
             if task.ended:
                 return
+            self._change(arn, last_status=TaskStatus.DEPROVISIONING)
             for group, port in task.targets:
                 if task.ip and self._tools.targets.exists(group):
                     self._tools.targets.deregister(group, task.ip, port)

@@ -154,6 +154,7 @@ def test_an_image_that_only_docker_has_cannot_be_pulled(ecs: Ecs, docker_client:
     own.tag(only_here, "never-pushed")
     ended = ecs.task(ecs.run(ecs.define(image=f"{only_here}:never-pushed")), "STOPPED")
     assert ended["stoppedReason"].startswith("CannotPullContainerError: pull image manifest")
+    docker_client.images.remove(f"{only_here}:never-pushed")
 
 
 def test_a_command_that_does_not_exist_cannot_be_started(ecs: Ecs) -> None:
@@ -355,10 +356,13 @@ def test_after_a_restart_the_emulator_finds_its_tasks_again(
     assert emulator.stop() == 0
     docker_client.containers.get(lost["containers"][0]["runtimeId"]).kill()
     emulator.start()
-    eventually(lambda: len([t for t in ecs.tasks() if t["lastStatus"] == "RUNNING"]) == 2)
-    again = {t["taskArn"]: t for t in ecs.tasks()}
+
+    def replaced() -> dict[str, Any] | None:
+        found = {t["taskArn"]: t for t in ecs.tasks() if t["lastStatus"] == "RUNNING"}
+        return found if len(found) == 2 and lost["taskArn"] not in found else None
+
+    again = eventually(replaced) or {}
     assert again[kept["taskArn"]]["containers"] == kept["containers"], "the same container, not a new one"
-    assert lost["taskArn"] not in again
     assert ecs.task(lost["taskArn"], "STOPPED")["stopCode"] == "EssentialContainerExited"
     assert ecs.primary()["id"] == done["id"]
     eventually(lambda: ecs.lines(kept["taskArn"]) == ["one", "two"], "the log going on after the restart")
@@ -368,8 +372,8 @@ def test_the_registry_keeps_its_images_over_a_restart_and_its_tags_unchanged(ecs
     ecr = emulator.client("ecr")
     before = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"]
     manifest = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "one"}])["images"][0]
+    other = manifest["imageManifest"] + " "
     with pytest.raises(ClientError) as refused:
-        other = manifest["imageManifest"] + " "
         ecr.put_image(repositoryName=REPOSITORY, imageManifest=other, imageTag="one")
     assert refused.value.response["Error"]["Code"] == "ImageTagAlreadyExistsException"
     emulator.stop()
