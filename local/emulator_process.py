@@ -15,7 +15,7 @@ from pathlib import Path
 from local import processes
 from local.dockerd import last_lines
 from local.errors import LocalError
-from local.places import REGION, ROOT, Places
+from local.places import DEFAULT_PORT, REGION, ROOT, Places
 from local.toolchain.cache import Say, filling, only_one
 
 NAME = "emulator"
@@ -62,8 +62,12 @@ def running(places: Places) -> processes.Started | None:
 
 
 def need_ports(places: Places) -> None:
-    """Raises LocalError naming the process that holds a port which the emulator or the edge needs."""
-    wanted = [("127.0.0.1", places.port), *(("127.0.10.1", port) for port in EDGE_PORTS)]
+    """Raises LocalError naming the process that holds a port which the emulator or the edge needs.
+
+    A second cloud is asked only for the port it was given: load balancers of the first may hold the others.
+    """
+    edge = [("127.0.10.1", port) for port in EDGE_PORTS] if places.port == DEFAULT_PORT else []
+    wanted = [("127.0.0.1", places.port), *edge]
     for address, port in wanted:
         if not processes.can_bind(address, port):
             raise _port_error(address, port)

@@ -16,6 +16,7 @@ PROJECT = "release-lane"
 STACKS = ("artifacts", "staging", "production")
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+DEFAULT_PORT = 4566
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Places:
     root: Path = ROOT
     runtime: Path = ROOT / ".local"
     cache: Path
-    port: int = 4566
+    port: int = DEFAULT_PORT
     network: str = PROJECT
 
     @classmethod
@@ -34,7 +35,7 @@ class Places:
         return cls(
             runtime=Path(environ.get("LOCAL_RUNTIME", ROOT / ".local")).absolute(),
             cache=cache_folder(environ),
-            port=int(environ.get("LOCAL_EMULATOR_PORT", "4566")),
+            port=int(environ.get("LOCAL_EMULATOR_PORT", DEFAULT_PORT)),
             network=environ.get("LOCAL_DOCKER_NETWORK", PROJECT),
         )
 
