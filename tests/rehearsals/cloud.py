@@ -5,29 +5,16 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import boto3
-
+from local.lane import Lane, Stack
+from local.places import PROJECT
 from release.placement import Colour
-from tests.rehearsals.lane import PROJECT, Lane, Stack
-
-
-@cache
-def _client(endpoint: str, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
 
 
 def client(lane: Lane, service: str) -> Any:
     """A client of the local cloud."""
-    return _client(lane.variables["AWS_ENDPOINT_URL"], service)
+    return lane.aws(service)
 
 
 def eventually(what: str, look: Callable[[], Any], seconds: float = 30) -> Any:

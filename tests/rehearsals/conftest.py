@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from local import cloud as local_cloud
+from local.lane import Lane, Stack
 from local.places import Places
 from local.progress import Progress
 from release.probe import Probe
-from tests.rehearsals.lane import Lane, Stack
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from local.lane import Lane, Stack
 from release.probe import Probe
 from tests.rehearsals.cloud import client, eventually, move_by_hand, running_digests, tasks, weights
-from tests.rehearsals.lane import Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
 Prober = Callable[..., Probe]

@@ -1,7 +1,7 @@
 """One lane on the local cloud: a registry, images that behave well or badly, and environments of its own.
 
-Everything here runs the real engine as a person would (`pulumi up`), with its own state, its own stack names and
-its own copies of the stack files, so that a demo in the same checkout is not disturbed.
+Rehearsals and benchmarks run the real engine through it as a person would (`pulumi up`), with state, stack names and
+copies of the stack files of their own, so that a demo in the same checkout is not disturbed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,28 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import requests
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PROJECT = "release-lane"
+from local.places import PROJECT
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@cache
+def _client(endpoint: str, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,10 @@ class Lane:
         state = folder / "state"
         state.mkdir(parents=True, exist_ok=True)
         return Lane(folder, {**variables, "PULUMI_BACKEND_URL": f"file://{state}"})
+
+    def aws(self, service: str) -> Any:
+        """A client of the local cloud."""
+        return _client(self.variables["AWS_ENDPOINT_URL"], service)
 
     def stack(self, name: str, like: str, **config: Any) -> Stack:
         """A new, empty stack named `name` with the settings of the committed stack `like`, and some changed."""
@@ -177,10 +195,8 @@ class Stack:
     @property
     def url(self) -> str:
         """The users' address, whether it is recorded yet or not."""
-        from tests.rehearsals.cloud import client
-
         name = f"{PROJECT}-{self.name}"
-        found = client(self.lane, "elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
+        found = self.lane.aws("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
         return f"http://{found[0]['DNSName']}"
 
 

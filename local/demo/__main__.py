@@ -1,0 +1,185 @@
+"""The demo's story. `python -m local.demo` (`make demo`).
+
+Starts the local cloud from nothing, whatever state the last demo (or a kill) left, and leaves it running: the URLs
+at the end stay up until `make down`. Exit codes as in `local.__main__`; 1 if users noticed anything.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from local import cloud
+from local.alone import alone
+from local.demo.source import BROKEN, GOOD, Source
+from local.demo.steps import Stage, Step, served, totals
+from local.errors import LocalError
+from local.places import Places
+from local.progress import Progress
+from release.digest import short
+from release.probe import Counts
+
+SCREEN = Console(stderr=True, highlight=False)
+COUNTS = Mapping[str, Mapping[str, Counts]]
+
+
+def main() -> int:
+    """Tell the story once."""
+    places = Places.read()
+    begun = time.monotonic()
+    try:
+        with alone(places.lock, "make demo"):
+            return _demo(places, begun)
+    except LocalError as error:
+        SCREEN.print(f"demo: {error}", style="red", markup=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        SCREEN.print("interrupted; `make demo` starts over, `make down` removes what was started")
+        return 130
+
+
+def _demo(places: Places, begun: float) -> int:
+    SCREEN.rule("The local cloud, from nothing")
+    cloud.down(places, lambda _: None, keep_state=False)
+    with Progress() as progress:
+        up = cloud.up(places, progress)
+    stage = Stage(up.environment, places.root, places.logs / "demo.log")
+    stage.log.write_text("")
+    source = Source(places.runtime / "demo" / "source", places.root)
+    try:
+        broken = _story(stage, source)
+    finally:
+        counts = stage.counts()
+    return _summary(places, stage, counts, broken, time.monotonic() - begun)
+
+
+def _story(stage: Stage, source: Source) -> str:
+    """The seven steps; the digest that must never have reached anybody."""
+    first = _build(stage, source, "build 1")
+    _deploy(stage, "staging", first, "release 1 to staging")
+    _promote(stage, first, "release 1 to production")
+    source.commit(GOOD)
+    second = _build(stage, source, "build 2")
+    _deploy(stage, "staging", second, "release 2 to staging")
+    _promote(stage, second, "release 2 to production")
+    source.commit(BROKEN)
+    third = _build(stage, source, "build 3, broken")
+    _refused(stage, third)
+    _unproven(stage, third)
+    _rollback(stage, first)
+    return third
+
+
+@contextmanager
+def _step(stage: Stage, name: str) -> Iterator[Step]:
+    """Say what begins and how long it took."""
+    step = stage.begin(name)
+    begun = time.monotonic()
+    with SCREEN.status(f"{name} …"):
+        yield step
+    step.seconds = time.monotonic() - begun
+    SCREEN.print(f"  {step.seconds:5.1f} s  {name}: {step.note}", markup=False)
+
+
+def _build(stage: Stage, source: Source, name: str) -> str:
+    with _step(stage, name) as step:
+        built = stage.release("build", "--source", str(source.folder)).data
+        step.digest = str(built["imageDigest"])
+        step.note = f"commit {built['commit'][:7]} is {short(step.digest)}"
+    return step.digest
+
+
+def _deploy(stage: Stage, environment: str, digest: str, name: str) -> None:
+    with _step(stage, name) as step:
+        _moved(stage, step, stage.release("deploy", environment, "--digest", digest, "--yes").data)
+
+
+def _promote(stage: Stage, digest: str, name: str) -> None:
+    with _step(stage, name) as step:
+        _moved(stage, step, stage.release("promote", "production", "--digest", digest, "--yes").data)
+
+
+def _moved(stage: Stage, step: Step, data: Mapping[str, str]) -> None:
+    step.digest, step.live = data["digest"], f"{data['environment']} {data['liveColour']}"
+    step.note = f"{data['decision']}; users of {data['environment']} are on {data['liveColour']} at {data['url']}"
+    if data["environment"] not in stage.probes:
+        stage.watch(data["environment"], data["url"])
+
+
+def _refused(stage: Stage, digest: str) -> None:
+    with _step(stage, "release 3 to staging") as step:
+        said = stage.release("deploy", "staging", "--digest", digest, "--yes", expect=1).data
+        _stayed(stage, step, "staging")
+        step.note = f"refused, and the idle colour healed.\n{_quoted(said)}"
+
+
+def _unproven(stage: Stage, digest: str) -> None:
+    with _step(stage, "release 3 to production") as step:
+        said = stage.release("promote", "production", "--digest", digest, "--yes", expect=4).data
+        _stayed(stage, step, "production")
+        step.note = f"refused.\n{_quoted(said)}"
+
+
+def _rollback(stage: Stage, digest: str) -> None:
+    with _step(stage, "production back to release 1") as step:
+        data = stage.release("rollback", "production", "--to", digest, "--yes").data
+        _moved(stage, step, data)
+        if data["decision"] != "flip":
+            raise LocalError(f"The rollback was a {data['decision']}, but should only have moved weights.")
+
+
+def _stayed(stage: Stage, step: Step, environment: str) -> None:
+    """After a refusal: what users of this environment still have."""
+    status = stage.release("status", environment).data
+    row = status["environments"][0] if "environments" in status else status
+    step.digest, step.live = row["digest"], f"{environment} {row['liveColour']}"
+
+
+def _quoted(said: Mapping[str, str]) -> str:
+    lines = [line for key in ("what", "why", "next_step") for line in str(said.get(key) or "").splitlines()]
+    return "\n".join(f"             | {line}" for line in lines[:9])
+
+
+def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds: float) -> int:
+    names = list(counts)
+    table = Table(title=f"The whole route in {seconds:.0f} s", title_justify="left")
+    for heading in ("step", "seconds", "digest", "users are on", *(f"failed/total {name}" for name in names)):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=True)
+    for step in stage.steps:
+        asked = {name: f"{failed}/{sent}" for name, failed, sent in totals(counts, step.name)}
+        table.add_row(
+            step.name,
+            f"{step.seconds:.1f}",
+            short(step.digest),
+            step.live or "-",
+            *(asked.get(name, "-") for name in names),
+        )
+    Console().print(table)
+    failed = sum(each.failed for steps in counts.values() for each in steps.values())
+    sent = sum(each.sent for steps in counts.values() for each in steps.values())
+    unharmed = failed == 0 and broken not in served(counts)
+    print(f"Users: {failed} of {sent} requests failed; the broken build answered {'NONE' if unharmed else 'SOME'}.")
+    for name in names:
+        print(f"  {name:<11} {stage.probes[name].settings.url.removesuffix('/api/v1/status')}")
+    print("These stay up until `make down`. By hand: . local/env, then `release status`, or see README.")
+    _keep(places, stage, counts, seconds)
+    return 0 if unharmed else 1
+
+
+def _keep(places: Places, stage: Stage, counts: COUNTS, seconds: float) -> None:
+    """The same as JSON, for whoever wants to compare two demos."""
+    steps = [
+        {**vars(step), "requests": {name: [failed, sent] for name, failed, sent in totals(counts, step.name)}}
+        for step in stage.steps
+    ]
+    (places.runtime / "demo" / "summary.json").write_text(json.dumps({"seconds": seconds, "steps": steps}, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
