@@ -131,27 +131,44 @@ def decide(
     `recorded`: the stack's own outputs, None before its first release. `observed`: read live, just now.
     `evidence`: what `requested.promotes_from` recorded. Never raises: what must not happen is a `Refuse`.
     """
+    case = Case(recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence))
     try:
-        return _decide(recorded, observed, requested, tuple(evidence))
+        return _decide(case)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 
 
-def _decide(
-    recorded: Recorded | None, observed: Observed, requested: Requested, evidence: tuple[Proof, ...]
-) -> Verdict:
-    if recorded and not observed.listener:
-        raise _nothing_found(recorded)
-    found = _locate(recorded, observed)
-    match found:
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """All that a decision is made from; the arguments of `decide`."""
+
+    recorded: Recorded | None
+    observed: Observed
+    requested: Requested
+    evidence: tuple[Proof, ...]
+
+    @property
+    def restoring(self) -> bool:
+        """This run says: go back to what was recorded."""
+        return self.requested.on_drift is OnDrift.RESTORE
+
+    def asks_only_for(self, digest: str) -> bool:
+        """Nothing was asked for, or this digest."""
+        return self.requested.digest in (None, digest)
+
+
+def _decide(case: Case) -> Verdict:
+    if case.recorded and not case.observed.listener:
+        raise _nothing_found(case.recorded)
+    match _locate(case.recorded, case.observed):
         case None:
-            return Verdict(decision=_first(observed, requested, evidence), standing=None)
-        case Recorded():
-            return _standing(found, observed, requested, evidence)
-        case Interrupted():
-            return _interrupted(found, observed, requested, evidence)
-        case Drift():
-            return _drifted(found, recorded, observed, requested, evidence)
+            return Verdict(decision=_first(case), standing=None)
+        case Recorded() as standing:
+            return Verdict(decision=_ordinary(case, standing), standing=standing)
+        case Interrupted() as found:
+            return replace(_interrupted(case, found), notes=(_found_interrupted(found, case.observed),))
+        case Drift() as drift:
+            return replace(_drifted(case, drift), notes=(f"drift: {drift.what}",))
 
 
 # ---- Where users are, and whether the record explains it ------------------------------------------------
@@ -159,9 +176,8 @@ def _decide(
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted:
-    """A journalled switch that nobody recorded: users are at `end` (or divided), the record says `recorded`."""
+    """A journalled switch that nobody recorded. `end` is the one of its ends where users are now, None if neither."""
 
-    recorded: Recorded | None
     journal: Journal
     end: End | None
 
@@ -180,88 +196,101 @@ def _locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interru
     if weights is None:
         return Drift(what="the users' listener rule is gone: users get 503", at=None) if recorded else None
     at = whole(weights)
-    if recorded and at is recorded.live_colour:
-        return _live_as_recorded(recorded, observed.sides[at])
+    settled = recorded is not None and at is recorded.live_colour
+    other = _something_else(observed.sides[recorded.live_colour], recorded.live) if recorded else ""
+    if settled and not other:
+        return recorded
     if journal and _explains(journal, recorded, at):
-        return Interrupted(recorded=recorded, journal=journal, end=_end_at(journal, at))
+        return Interrupted(journal=journal, end=_end_at(journal, at))
+    if recorded and settled:
+        return Drift(what=f"{recorded.live_colour} runs {other}, recorded is {short(recorded.live.digest)}", at=at)
     return Drift(what=f"users are served {_percent(weights)}, {_should(recorded)}", at=at)
 
 
-def _live_as_recorded(recorded: Recorded, side: Side) -> Recorded | Drift:
-    """The live colour's tasks must be the recorded release; a stopped or sick one is no drift but a failed check."""
-    if side.release_id not in ("", recorded.live.id) or (side.digest and side.digest != recorded.live.digest):
-        ran = short(side.digest) or side.release_id
-        return Drift(
-            what=f"{recorded.live_colour} runs {ran}, recorded is {short(recorded.live.digest)}",
-            at=recorded.live_colour,
-        )
-    return recorded
+def _something_else(side: Side, live: Release) -> str:
+    """What a colour runs in place of the live release ("" if nothing). Stopped or sick tasks are a failed check."""
+    if side.digest and side.digest != live.digest:
+        return short(side.digest)
+    if side.release and side.release.id != live.id:
+        return f"{short(side.release.digest)} as release {side.release.id}"
+    if side.task_definition and not side.release:
+        return "a task definition that this program did not write"
+    return ""
 
 
 def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None) -> bool:
-    """Does this journal account for users being `at` (None: divided), given the record?"""
+    """Does this journal account for users being `at` (None: divided), given the record?
+
+    One of its ends is the recorded release, unless several switches in a row went unrecorded: then it is newer
+    than the record, and says more.
+    """
     ends = [end for end in (journal.source, journal.to) if end]
-    known = (recorded is None and journal.source is None) or any(
-        recorded and end.colour is recorded.live_colour and end.release_id == recorded.live.id for end in ends
-    )
+    if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
+        return False
     match journal.phase:
+        case Phase.MOVING if journal.source and journal.source.colour is journal.to.colour:
+            return True  # going back to what was recorded, from wherever users were
         case Phase.MOVING:
-            possible = {None, *(end.colour for end in ends)}
+            return at in {None, *(end.colour for end in ends)}
         case Phase.MOVED:
-            possible = {journal.to.colour}
+            return at is journal.to.colour
         case Phase.RESTORED:
-            possible = {journal.source.colour if journal.source else None}
-    return known and at in possible
+            return at is (journal.source.colour if journal.source else None)
+
+
+def _is_live(end: End, recorded: Recorded) -> bool:
+    return end.colour is recorded.live_colour and end.release_id == recorded.live.id
 
 
 def _end_at(journal: Journal, at: Colour | None) -> End | None:
     return next((end for end in (journal.to, journal.source) if end and end.colour is at), None)
 
 
+def _found_interrupted(found: Interrupted, observed: Observed) -> str:
+    to = found.journal.to
+    where = f"on {found.end.colour}" if found.end else f"served {_percent(observed.weights or {})}"
+    return f"found an interrupted switch to {to.colour} ({short(to.digest)}): users are {where}"
+
+
 # ---- A settled stack --------------------------------------------------------------------------------------
 
 
-def _first(observed: Observed, requested: Requested, evidence: tuple[Proof, ...]) -> Decision:
-    if requested.digest is None:
+def _first(case: Case) -> Decision:
+    if case.requested.digest is None:
         return Prepare()
-    release = _new_release(requested, evidence)
-    return _deploy(release, Colour.BLUE, None, observed, "the first release of this environment")
+    return _deploy(case, _new_release(case), Colour.BLUE, "the first release of this environment")
 
 
-def _standing(
-    standing: Recorded, observed: Observed, requested: Requested, evidence: tuple[Proof, ...], note: str = ""
-) -> Verdict:
-    """The ordinary case: the record is true. Also reached after an interrupted switch was accounted for."""
-    decision = _ordinary(standing, observed, requested, evidence)
-    return Verdict(decision=decision, standing=standing, notes=(note,) if note else ())
-
-
-def _ordinary(standing: Recorded, observed: Observed, requested: Requested, evidence: tuple[Proof, ...]) -> Decision:
-    live, digest = standing.live, requested.digest
+def _ordinary(case: Case, standing: Recorded) -> Decision:
+    """The record is true. Also reached after an interrupted switch was counted as done."""
+    live, requested = standing.live, case.requested
+    digest = requested.digest
+    if case.restoring and case.asks_only_for(live.digest) and not case.observed.sides[standing.live_colour].holds(live):
+        return _back_to(case, standing, f"restore the recorded release: {standing.live_colour} is not whole")
     if digest is None or (digest == live.digest and requested.service == live.service):
-        return _keep_or_heal(standing, observed, requested)
+        return _keep_or_heal(case, standing)
     if digest == live.digest:
         release = replace(live, service=requested.service)
-        return _to_idle(release, standing, observed, "same image, new configuration")
+        return _to_idle(case, release, standing, "same image, new configuration")
     past = standing.was_live(digest)
     if past:
         _refuse_silent_rollback(past, standing, requested)
-        return _to_idle(past, standing, observed, f"rollback from {short(live.digest)}", rollback=True)
-    return _to_idle(_new_release(requested, evidence), standing, observed, "a new image")
+        return _to_idle(case, past, standing, f"rollback from {short(live.digest)}", rollback=True)
+    return _to_idle(case, _new_release(case), standing, "a new image")
 
 
-def _keep_or_heal(standing: Recorded, observed: Observed, requested: Requested) -> Decision:
+def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
     idle = standing.live_colour.other
-    side = observed.sides[idle]
+    side = case.observed.sides[idle]
     previous = standing.previous
     if previous and not side.holds(previous):
-        tasks = max(previous.service.desired_count, observed.sides[standing.live_colour].running)
+        tasks = max(previous.service.desired_count, case.observed.sides[standing.live_colour].running)
         held = f"holds {short(side.digest)}" if side.digest else "is not whole"
         reason = f"{idle} {held}, but should hold the previous release {short(previous.digest)}"
         return Heal(target=idle, release=previous, tasks=tasks, reason=reason, retry_of=_same_release(side, previous))
     if not previous and not side.empty:
         return Heal(target=idle, release=None, tasks=0, reason=f"{idle} should hold nothing")
-    pending = requested.service != standing.live.service
+    pending = case.requested.service != standing.live.service
     return Keep(
         live=standing.live_colour,
         reason="the recorded release stays"
@@ -274,28 +303,22 @@ def _keep_or_heal(standing: Recorded, observed: Observed, requested: Requested) 
     )
 
 
-def _to_idle(release: Release, standing: Recorded, observed: Observed, reason: str, rollback: bool = False) -> Decision:
+def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:
     """Flip if the idle colour already holds the release, else deploy to it."""
     idle = standing.live_colour.other
-    if observed.sides[idle].holds(release):
+    if case.observed.sides[idle].holds(release):
         return Flip(target=idle, release=release, reason=reason, rollback=rollback)
-    return _deploy(release, idle, standing.live_colour, observed, reason, rollback)
+    return _deploy(case, release, idle, reason, rollback)
 
 
-def _deploy(
-    release: Release,
-    target: Colour,
-    live: Colour | None,
-    observed: Observed,
-    reason: str,
-    rollback: bool = False,
-) -> Decision:
-    if observed.weights and observed.weights[target] > 0:
-        raise Refused(
-            f"{target} would be deployed to while it serves users ({_percent(observed.weights)}).",
-            why="a colour that serves is never changed",
-            next_step="finish or undo the interrupted switch first: run the update again without imageDigest.",
-        )
+def _deploy(case: Case, release: Release, target: Colour, reason: str, rollback: bool = False) -> Decision:
+    """Deploy to a colour that serves nobody; the one place where a `Deploy` is made."""
+    observed, weights = case.observed, case.observed.weights or {}
+    if weights.get(target):
+        raise _serves(target, weights)
+    if release.digest == case.requested.digest and not case.requested.in_registry:
+        raise _not_in_registry(release.digest)
+    live = target.other if weights.get(target.other) else None
     running = observed.sides[live].running if live else 0
     return Deploy(
         target=target,
@@ -313,102 +336,129 @@ def _same_release(side: Side, release: Release) -> str:
     return side.deployment if side.release_id == release.id else ""
 
 
-# ---- An interrupted switch, and drift -----------------------------------------------------------------------
+# ---- An interrupted switch ----------------------------------------------------------------------------------
 
 
-def _interrupted(found: Interrupted, observed: Observed, requested: Requested, evidence: tuple[Proof, ...]) -> Verdict:
-    """Finish it, undo it, or (another digest is asked for) count it as done and go on."""
-    recorded, journal, end = found.recorded, found.journal, found.end
-    note = f"found an interrupted switch to {journal.to.colour} ({short(journal.to.digest)}): users are " + (
-        f"on {end.colour}" if end else f"divided {_percent(observed.weights or {})}"
-    )
-    if recorded and requested.digest == recorded.live.digest:
-        decision = _back_to(recorded, observed, "undo the interrupted switch")
-        return Verdict(decision=decision, standing=recorded, notes=(note,))
+def _interrupted(case: Case, found: Interrupted) -> Verdict:
+    """Undo it, finish it, or (another digest is asked for) count it as done and go on."""
+    recorded, end = case.recorded, found.end
+    if recorded and _undoes(case, recorded, found):
+        return Verdict(decision=_back_to(case, recorded, "undo the interrupted switch"), standing=recorded)
     if end is None:
-        return _divided(found, observed, requested, note)
-    release = _release_at(end, observed)
-    if requested.digest in (None, end.digest):
-        decision = Finish(target=end.colour, release=release, reason="finish the interrupted switch")
-        return Verdict(decision=decision, standing=recorded, notes=(note,))
-    return _standing(_advanced(recorded, end.colour, release), observed, requested, evidence, note)
+        return Verdict(decision=_finish_divided(case, found), standing=recorded)
+    release = _release_at(end, case)
+    if release is None:
+        return Verdict(decision=_afresh(case), standing=None)
+    if not case.asks_only_for(end.digest):
+        standing = advance(recorded, end.colour, release)
+        return Verdict(decision=_ordinary(case, standing), standing=standing)
+    if recorded is None and case.restoring and not case.observed.sides[end.colour].holds(release):
+        standing = advance(None, end.colour, release)
+        return Verdict(decision=_back_to(case, standing, f"{end.colour} is not whole"), standing=standing)
+    decision = Finish(target=end.colour, release=release, reason="finish the interrupted switch")
+    return Verdict(decision=decision, standing=recorded)
 
 
-def _divided(found: Interrupted, observed: Observed, requested: Requested, note: str) -> Verdict:
-    """Users are on both colours: only the release that the switch was going to may be asked for now."""
+def _undoes(case: Case, recorded: Recorded, found: Interrupted) -> bool:
+    """Does this run ask for what is recorded, rather than for what the switch was going to?"""
+    requested, to, live = case.requested, found.journal.to, recorded.live
+    if not case.asks_only_for(live.digest) or not (requested.digest or case.restoring):
+        return False
+    if found.end and found.end.release_id == live.id:
+        return not case.observed.sides[found.end.colour].holds(live)
+    same_image = to.digest == live.digest and to.release_id != live.id
+    return case.restoring or not same_image or requested.service == live.service
+
+
+def _finish_divided(case: Case, found: Interrupted) -> Decision:
+    """Users are on neither end alone: only the release that the switch was going to may be asked for now."""
     to = found.journal.to
-    if requested.digest not in (None, to.digest):
+    if not case.asks_only_for(to.digest):
         raise Refused(
-            f"A switch to {short(to.digest)} was interrupted; users are {_percent(observed.weights or {})}.",
-            why="a third release has no idle colour to go to while both serve",
+            f"A switch to {short(to.digest)} was interrupted; users are {_percent(case.observed.weights or {})}.",
+            why="before another release all users have to be on one side, and that recorded",
             next_step="run the update without imageDigest to finish it, or with the recorded digest to undo it.",
         )
-    release = _release_at(to, observed)
-    if not observed.sides[to.colour].holds(release):
+    side = case.observed.sides[to.colour]
+    if side.release is None or side.release.id != to.release_id or not side.holds(side.release):
         raise CheckFailed(
             f"The interrupted switch to {short(to.digest)} cannot be finished: {to.colour} is not whole.",
-            next_step="undo it: run the update with imageDigest set to the recorded digest.",
+            next_step="undo it: run the update with imageDigest set to the recorded digest, or with onDrift=restore.",
         )
-    decision = Flip(target=to.colour, release=release, reason="finish the interrupted switch")
-    return Verdict(decision=decision, standing=found.recorded, notes=(note,))
+    return Flip(target=to.colour, release=side.release, reason="finish the interrupted switch")
 
 
-def _drifted(
-    drift: Drift,
-    recorded: Recorded | None,
-    observed: Observed,
-    requested: Requested,
-    evidence: tuple[Proof, ...],
-) -> Verdict:
-    """Refuse, unless this run says what to do about it."""
-    note = f"drift: {drift.what}"
-    release = observed.sides[drift.at].release if drift.at else None
-    match requested.on_drift:
-        case OnDrift.ADOPT if drift.at and release and observed.sides[drift.at].holds(release):
-            _refuse_unknown(release, recorded)
-            decision: Decision = Finish(target=drift.at, release=release, reason=f"adopt {drift.what}")
-            return Verdict(decision=decision, standing=recorded, notes=(note,))
-        case OnDrift.RESTORE if recorded and drift.at is recorded.live_colour:
-            wanted = requested if requested.digest else replace(requested, digest=recorded.live.digest)
-            if wanted.digest == recorded.live.digest:
-                decision = _deploy(recorded.live, drift.at.other, drift.at, observed, "restore the recorded release")
-                return Verdict(decision=decision, standing=recorded, notes=(note,))
-            return _standing(recorded, observed, wanted, evidence, note)
-        case OnDrift.RESTORE if recorded:
-            decision = _back_to(recorded, observed, "restore the recorded weights")
-            return Verdict(decision=decision, standing=recorded, notes=(note,))
-    raise Refused(
-        f"Drift: {drift.what}.",
-        why="nothing that this program did explains it",
-        next_step="find out who did it; then run with onDrift=restore to go back to what was recorded, "
-        "or with onDrift=adopt to record what is.",
-    )
-
-
-def _back_to(recorded: Recorded, observed: Observed, reason: str) -> Decision:
-    """Users go (back) to the recorded release, by weights alone where its colour still holds it."""
-    side = observed.sides[recorded.live_colour]
-    if side.holds(recorded.live):
-        return Flip(target=recorded.live_colour, release=recorded.live, reason=reason)
-    other = recorded.live_colour.other if (observed.weights or {}).get(recorded.live_colour.other) else None
-    return _deploy(recorded.live, recorded.live_colour, other, observed, reason)
-
-
-def _release_at(end: End, observed: Observed) -> Release:
-    release = observed.sides[end.colour].release
+def _release_at(end: End, case: Case) -> Release | None:
+    """The release at an end; None if it is another one and this run gives a way out (no record, restoring)."""
+    release = case.observed.sides[end.colour].release
     if release and release.id == end.release_id:
         return release
+    if case.recorded is None and case.restoring:
+        return None
+    undo = "run with imageDigest set to the recorded digest to undo the switch."
     raise Refused(
         f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs something else.",
         why="somebody changed the service after the switch was interrupted",
-        next_step="run with imageDigest set to the recorded digest to undo the switch.",
+        next_step=undo if case.recorded else _AFRESH,
     )
 
 
-def _advanced(recorded: Recorded | None, colour: Colour, release: Release) -> Recorded:
-    if recorded is None:
-        return Recorded(live_colour=colour, live=release, history=(release,))
-    return advance(recorded, colour, release)
+# ---- Drift, and ways back -----------------------------------------------------------------------------------
+
+
+def _drifted(case: Case, drift: Drift) -> Verdict:
+    """Refuse, unless this run says what to do about it."""
+    recorded = case.recorded
+    match case.requested.on_drift:
+        case OnDrift.ADOPT if recorded:
+            return Verdict(decision=_adopt(case, recorded, drift), standing=recorded)
+        case OnDrift.RESTORE if recorded is None:
+            return Verdict(decision=_afresh(case), standing=None)
+        case OnDrift.RESTORE if recorded and case.asks_only_for(recorded.live.digest):
+            return Verdict(decision=_back_to(case, recorded, "restore what was recorded"), standing=recorded)
+        case OnDrift.RESTORE if recorded and drift.at is recorded.live_colour:
+            return Verdict(decision=_ordinary(case, recorded), standing=recorded)
+        case OnDrift.RESTORE:
+            raise _one_thing_at_a_time(drift)
+    raise _unexplained(drift, recorded)
+
+
+def _adopt(case: Case, recorded: Recorded, drift: Drift) -> Decision:
+    """Record what is, if that is one whole release which passed the gates here before."""
+    release = case.observed.sides[drift.at].release if drift.at else None
+    if not (drift.at and release and case.observed.sides[drift.at].holds(release)):
+        raise Refused(
+            f"Drift: {drift.what}. It cannot be adopted.",
+            why="users are not all on one colour that runs one release, whole and healthy",
+            next_step="go back with onDrift=restore.",
+        )
+    if not case.asks_only_for(release.digest):
+        raise _one_thing_at_a_time(drift)
+    _refuse_unknown(release, recorded)
+    return Finish(target=drift.at, release=release, reason=f"adopt: {drift.what}")
+
+
+def _back_to(case: Case, recorded: Recorded, reason: str) -> Decision:
+    """Users go (back) to the recorded release: by weights alone where a colour holds it, else by a deployment."""
+    live, home = recorded.live, recorded.live_colour
+    sides, weights = case.observed.sides, case.observed.weights or {}
+    for colour in (home, home.other):
+        if sides[colour].holds(live):
+            there = whole(weights) is colour
+            return (Finish if there else Flip)(target=colour, release=live, reason=reason)
+    return _deploy(case, live, home.other if weights.get(home) else home, reason)
+
+
+def _afresh(case: Case) -> Decision:
+    """Nothing is recorded and what serves is unknown: the digest asked for becomes the first release beside it."""
+    if case.requested.digest is None:
+        raise Refused("There is no record to restore: nothing was released here yet.", next_step=_AFRESH)
+    blue = (case.observed.weights or {}).get(Colour.BLUE)
+    target = Colour.GREEN if blue else Colour.BLUE
+    return _deploy(case, _new_release(case), target, "the first release, in place of what nobody recorded")
+
+
+_AFRESH = "give imageDigest together with onDrift=restore: it is released on the colour that serves nobody."
 
 
 HISTORY = 20
@@ -434,15 +484,13 @@ def advance(recorded: Recorded | None, colour: Colour, release: Release) -> Reco
 # ---- What is refused ------------------------------------------------------------------------------------------
 
 
-def _new_release(requested: Requested, evidence: tuple[Proof, ...]) -> Release:
+def _new_release(case: Case) -> Release:
+    """The release asked for, if the registry has it and it was proven where it has to be."""
+    requested, evidence = case.requested, case.evidence
     digest = requested.digest
     assert digest is not None
     if not requested.in_registry:
-        raise Refused(
-            f"{digest} is not in the registry.",
-            why="no image with this digest was pushed there, or it was deleted since",
-            next_step="build it (`release build`), or take a digest that `release status` knows.",
-        )
+        raise _not_in_registry(digest)
     source = requested.promotes_from
     if source and proof_of(digest, evidence) is None:
         raise Refused(
@@ -451,6 +499,22 @@ def _new_release(requested: Requested, evidence: tuple[Proof, ...]) -> Release:
             next_step=f"release it there first: `release deploy {source} --digest {digest}`.",
         )
     return Release(digest=digest, service=requested.service, commit=requested.commit)
+
+
+def _not_in_registry(digest: str) -> Refused:
+    return Refused(
+        f"{digest} is not in the registry.",
+        why="no image with this digest was pushed there, or it was deleted since",
+        next_step="build it (`release build`), or take a digest that `release status` knows.",
+    )
+
+
+def _serves(target: Colour, weights: Weights) -> Refused:
+    return Refused(
+        f"{target} would be deployed to while it serves users ({_percent(weights)}).",
+        why="a colour that serves is never changed, and now both serve",
+        next_step=f"move all weight off {target} in the load balancer, then run again with onDrift=restore.",
+    )
 
 
 def _refuse_silent_rollback(past: Release, standing: Recorded, requested: Requested) -> None:
@@ -465,12 +529,29 @@ def _refuse_silent_rollback(past: Release, standing: Recorded, requested: Reques
     )
 
 
-def _refuse_unknown(release: Release, recorded: Recorded | None) -> None:
-    if recorded and (recorded.was_live(release.digest) or proof_of(release.digest, recorded.evidence)):
+def _refuse_unknown(release: Release, recorded: Recorded) -> None:
+    if recorded.was_live(release.digest) or proof_of(release.digest, recorded.evidence):
         return
     raise Refused(
         f"{short(release.digest)} cannot be adopted: it never passed the gates here.",
         next_step="go back with onDrift=restore, then release it the ordinary way.",
+    )
+
+
+def _unexplained(drift: Drift, recorded: Recorded | None) -> Refused:
+    ways = "with onDrift=restore to go back to what was recorded, or with onDrift=adopt to record what is."
+    return Refused(
+        f"Drift: {drift.what}.",
+        why="nothing that this program did explains it",
+        next_step="find out who did it; then " + (f"run {ways}" if recorded else _AFRESH),
+    )
+
+
+def _one_thing_at_a_time(drift: Drift) -> Refused:
+    return Refused(
+        f"Drift: {drift.what}. It has to be dealt with before another release.",
+        why="both in one update could report a success without what was asked for",
+        next_step="run the update with onDrift but without imageDigest first.",
     )
 
 
