@@ -28,6 +28,30 @@ from local.places import PROJECT
 ROOT = Path(__file__).resolve().parent.parent
 
 
+VARIANTS = {
+    # Good, and nothing else but another digest.
+    "better": ("LABEL edition=2",),
+    "best": ("LABEL edition=3",),
+    # Healthy, but its status says error: the self-check's reference value is another one.
+    "liar": (
+        "USER 0",
+        "RUN sed -i 's/ba7816bf8f01cfea/0000000000000000/' /srv/app/selfcheck.py"
+        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
+        "USER 10001:10001",
+    ),
+    # Exits at once.
+    "crasher": ('CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]',),
+    # Runs, but its health check never answers 200.
+    "sick": ('CMD ["/venv/bin/python", "-m", "http.server", "8080", "--directory", "/srv/app"]',),
+    # Needs something else at its start: the URL in UPSTREAM must answer.
+    "picky": (
+        'CMD ["/venv/bin/python", "-c", "import os, urllib.request as u; u.urlopen(os.environ[\'UPSTREAM\']);'
+        " os.execv('/venv/bin/python', ['python', '-m', 'app'])\"]",
+    ),
+}
+"""Dockerfile lines that make another image of a good one."""
+
+
 @cache
 def _client(endpoint: str, service: str) -> Any:
     return boto3.client(  # type: ignore[call-overload]
@@ -97,13 +121,13 @@ class Lane:
         subprocess.run(command, cwd=folder, env=dict(self.variables), check=True, capture_output=True)
         shutil.copy(folder / settings.name, settings)
 
-    def derive(self, name: str, good: str, *lines: str) -> str:
-        """Push an image made from a good one by a few Dockerfile lines; its digest."""
+    def derive(self, name: str, good: str) -> str:
+        """Push the variant `name` of a good image; its digest."""
         if name in self.images:
             return self.images[name]
         commit = name.encode().hex().ljust(40, "0")[:40]
         reference = f"{self.repository}:{commit}"
-        recipe = "\n".join([f"FROM {self.repository}@{good}", f"ENV COMMIT={commit}", *lines])
+        recipe = "\n".join([f"FROM {self.repository}@{good}", f"ENV COMMIT={commit}", *VARIANTS[name]])
         environ = {**self.variables, "DOCKER_BUILDKIT": "0"}
         for command, given in ((["build", "-t", reference, "-"], recipe), (["push", reference], None)):
             subprocess.run(["docker", *command], input=given, text=True, env=environ, check=True, capture_output=True)
@@ -184,7 +208,7 @@ class Stack:
         """Recorded outputs, read from the state itself."""
         state = json.loads((self.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.name}.json").read_text())
         resources = (state["checkpoint"].get("latest") or {}).get("resources") or []
-        root = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
+        root: dict[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
         return dict(root.get("outputs") or {})
 
     def served(self) -> dict[str, Any]:

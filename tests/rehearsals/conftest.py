@@ -44,32 +44,31 @@ def good(lane: Lane, source: object) -> str:
 @pytest.fixture(scope="session")
 def better(lane: Lane, good: str) -> str:
     """Another good image."""
-    return lane.derive("better", good, "LABEL edition=2")
+    return lane.derive("better", good)
 
 
 @pytest.fixture(scope="session")
 def best(lane: Lane, good: str) -> str:
     """A third good image."""
-    return lane.derive("best", good, "LABEL edition=3")
+    return lane.derive("best", good)
 
 
 @pytest.fixture(scope="session")
 def liar(lane: Lane, good: str) -> str:
-    """Healthy, but its status says error: the self-check's reference value is another one."""
-    return lane.derive(
-        "liar",
-        good,
-        "USER 0",
-        "RUN sed -i 's/ba7816bf8f01cfea/0000000000000000/' /srv/app/selfcheck.py"
-        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
-        "USER 10001:10001",
-    )
+    """Healthy, but its status says error."""
+    return lane.derive("liar", good)
 
 
 @pytest.fixture(scope="session")
 def crasher(lane: Lane, good: str) -> str:
     """Exits at once."""
-    return lane.derive("crasher", good, 'CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]')
+    return lane.derive("crasher", good)
+
+
+@pytest.fixture(scope="session")
+def sick(lane: Lane, good: str) -> str:
+    """Runs, but is never healthy."""
+    return lane.derive("sick", good)
 
 
 @pytest.fixture
