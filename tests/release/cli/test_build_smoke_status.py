@@ -1,0 +1,169 @@
+"""build, smoke and status."""
+
+from __future__ import annotations
+
+import pytest
+
+from release.adapters.engine import FakeEngine, StackState
+from release.adapters.git import FakeGit
+from release.adapters.smoke import Expected, FakeSmoke, Report
+from tests.release.cli.words import (
+    BLUE,
+    GREEN,
+    A,
+    B,
+    C,
+    Stage,
+    becomes,
+    built,
+    failed,
+    ran,
+    release,
+    said,
+    state,
+    states,
+)
+
+pytestmark = pytest.mark.cli
+
+
+def stage(*runs: object, **over: object) -> Stage:
+    return Stage(engine=FakeEngine(states=states(), runs=list(runs)), **over)  # type: ignore[arg-type]
+
+
+# ---- build --------------------------------------------------------------------------------------------------
+
+
+def test_build_writes_the_digest_and_nothing_else_to_stdout() -> None:
+    on = stage(becomes("artifacts", built("c"), ran()))
+    assert on.run("build") == 0
+    assert on.out == f"{C.digest}\n"
+    assert on.engine.calls == [("update", "artifacts", {})]
+
+
+def test_build_from_another_checkout_hands_on_its_whole_path(tmp_path: object) -> None:
+    on = stage(becomes("artifacts", built("c"), ran()))
+    assert on.run("build", "--source", str(tmp_path), "--json") == 0
+    assert on.engine.calls == [("update", "artifacts", {"source": str(tmp_path)})]
+    assert on.data["imageDigest"] == C.digest
+
+
+@pytest.mark.parametrize(
+    ("git", "words"),
+    [
+        (FakeGit(), "no git checkout with a commit"),
+        (FakeGit(commit="c" * 40, differing=("app/service.py",)), "app/service.py"),
+    ],
+)
+def test_build_refuses_what_no_commit_names(git: FakeGit, words: str) -> None:
+    on = stage(git=git)
+    assert on.run("build") == 2
+    assert words in on.err
+    assert on.engine.calls == []
+
+
+def test_changes_outside_of_what_is_built_do_not_matter() -> None:
+    on = stage(becomes("artifacts", built("c"), ran()), git=FakeGit(commit="c" * 40, differing=("README.md",)))
+    assert on.run("build") == 0
+
+
+def test_a_build_that_leaves_another_commits_digest_is_an_error() -> None:
+    on = stage(ran())
+    assert on.run("build") == 3
+    assert "has no digest of commit" in on.err
+    assert on.out == ""
+
+
+def test_a_failed_build_has_no_digest() -> None:
+    on = stage(failed(said("the Dockerfile is wrong", about="urn:pulumi:artifacts::p::docker:index/image:Image::app")))
+    assert on.run("build") == 3
+    assert "the Dockerfile is wrong" in on.err
+    assert on.out == ""
+
+
+# ---- smoke --------------------------------------------------------------------------------------------------
+
+
+def test_smoke_expects_what_is_recorded_as_live() -> None:
+    on = stage()
+    assert on.run("smoke", "staging") == 0
+    assert on.smoke.asked == [("http://127.0.10.1", Expected(digest=B.digest, colour="green", commit=B.commit))]
+    assert "3 smoke checks passed" in on.out
+
+
+def test_smoke_of_any_url_expects_nothing_of_its_release() -> None:
+    on = stage()
+    assert on.run("smoke", "--url", "http://somewhere:8080") == 0
+    assert on.smoke.asked == [("http://somewhere:8080", Expected())]
+
+
+def test_a_failed_check_ends_with_1_and_is_named() -> None:
+    on = stage(smoke=FakeSmoke(Report(checks=3, failures=("test_status: it says error",))))
+    assert on.run("smoke", "staging") == 1
+    assert "test_status: it says error" in on.err
+
+
+def test_no_checks_at_all_are_no_success() -> None:
+    assert stage(smoke=FakeSmoke(Report(checks=0))).run("smoke", "staging") == 1
+
+
+@pytest.mark.parametrize("argv", [["smoke"], ["smoke", "staging", "--url", "http://x"]])
+def test_smoke_wants_one_of_environment_and_url(argv: list[str]) -> None:
+    assert stage().run(*argv) == 2
+
+
+# ---- status -------------------------------------------------------------------------------------------------
+
+
+def test_status_lists_environments_in_the_order_of_the_route() -> None:
+    on = stage()
+    assert on.run("status") == 0
+    lines = on.out.splitlines()
+    assert lines[0].split() == ["ENVIRONMENT", "LIVE", "DIGEST", "COMMIT", "SINCE", "PREVIOUS", "ROLLBACK", "PROVEN"]
+    assert lines[1].split() == [
+        "staging", "green", B.digest[:19], "bbbbbbb", "2026-01-02T03:04:05+00:00", A.digest[:19], "flip", "2"
+    ]  # fmt: skip
+    assert lines[2].split()[:2] == ["production", "blue"]
+    assert "the cloud itself was not asked" in on.out
+
+
+@pytest.mark.parametrize(
+    ("found", "costs"),
+    [
+        (state(GREEN, A, B, idle=A), "flip"),
+        (state(GREEN, A, B, idle=C), "deploy"),
+        (state(GREEN, A, B, idle=A, tasks=0), "deploy"),
+        (state(GREEN, A, B, idle=None), "deploy"),
+        (state(BLUE, A), "none"),
+        (state(GREEN, release("b"), release("b", desired_count=3), idle=release("b")), "settings"),
+    ],
+)
+def test_status_says_what_a_rollback_would_cost(found: StackState, costs: str) -> None:
+    on = stage()
+    on.engine.states["staging"] = found
+    on.run("status", "staging", "--json")
+    assert on.data[0]["rollback"] == {"costs": costs, "basis": "recorded"}
+
+
+def test_status_tells_a_missing_stack_from_one_without_a_release() -> None:
+    on = stage()
+    on.engine.states = {"staging": StackState()}
+    assert on.run("status") == 0
+    assert "no release yet" in on.out
+    assert "no stack yet" in on.out
+
+
+def test_status_of_one_environment_is_full() -> None:
+    on = stage()
+    assert on.run("status", "production") == 0
+    assert f"live           blue, {A.digest}" in on.out
+    assert "promotes from  staging" in on.out
+
+
+def test_status_tells_of_an_update_that_was_killed() -> None:
+    on = stage()
+    on.engine.states["production"] = StackState(
+        outputs=state(BLUE, A).outputs, pending=("urn:pulumi:production::p::aws:ecs/service:Service::green",)
+    )
+    on.run("status")
+    assert "production: an update was killed half way (green unfinished)" in on.out

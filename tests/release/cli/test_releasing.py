@@ -1,0 +1,354 @@
+"""deploy, promote, rollback and heal: what they ask of the engine, what they say, how they end."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from release.adapters.engine import FakeEngine, Run, StackState
+from release.cli.tools import FakeMachine
+from release.errors import CloudError
+from tests.release.cli.words import (
+    BLUE,
+    GREEN,
+    A,
+    B,
+    C,
+    Stage,
+    becomes,
+    configs,
+    digest,
+    failed,
+    log,
+    plan,
+    ran,
+    refused_by_gate,
+    release,
+    said,
+    state,
+    states,
+    urn,
+)
+
+pytestmark = pytest.mark.cli
+
+LOCKED = (
+    "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the "
+    "lock file with `pulumi cancel`.\n  s3://bucket/.pulumi/locks/organization/release-lane/production/x.json: "
+    "created by ann@build-7 (pid 4711) at 2026-01-02T03:04:05Z\n"
+)
+
+
+def stage(*runs: object, **over: object) -> Stage:
+    return Stage(engine=FakeEngine(states=states(), runs=list(runs)), **over)  # type: ignore[arg-type]
+
+
+PROMOTED = becomes("production", state(GREEN, A, B, idle=A), ran(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
+STAGED = becomes("staging", state(BLUE, A, B, C, idle=B), ran(*plan("deploy", BLUE, C, target=BLUE, starts=True)))
+HEALED = ran(*plan("heal", BLUE, A, target=GREEN, starts=True))
+
+
+# ---- What is asked of the engine ----------------------------------------------------------------------------
+
+
+def test_deploy_takes_what_was_built_last() -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run("deploy", "staging") == 0
+    assert on.engine.calls == [("update", "staging", {"imageDigest": B.digest})]
+
+
+def test_deploy_takes_the_digest_it_is_given() -> None:
+    on = stage(STAGED)
+    assert on.run("deploy", "staging", "--digest", C.digest) == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest}]
+
+
+def test_promote_takes_what_the_environment_before_has_live() -> None:
+    on = stage(PROMOTED)
+    assert on.run("promote", "production", "--yes") == 0
+    assert on.engine.calls == [("update", "production", {"imageDigest": B.digest})]
+
+
+def test_rollback_says_by_itself_what_it_leaves() -> None:
+    on = stage(ran(*plan("flip", BLUE, A, target=BLUE)))
+    assert on.run("rollback", "staging") == 0
+    assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": B.digest}]
+
+
+def test_rollback_goes_further_back_when_told_where() -> None:
+    on = stage(ran(*plan("deploy", BLUE, A, target=BLUE, starts=True)))
+    on.engine.states["staging"] = state(GREEN, A, B, C, idle=B)
+    assert on.run("rollback", "staging", "--to", A.digest) == 0
+    assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": C.digest}]
+
+
+def test_heal_names_no_digest_at_all() -> None:
+    on = stage(HEALED)
+    assert on.run("heal", "staging") == 0
+    assert configs(on.engine) == [{}]
+
+
+def test_heal_hands_on_what_to_do_about_drift() -> None:
+    on = stage(HEALED)
+    assert on.run("heal", "production", "--yes", "--on-drift", "restore") == 0
+    assert configs(on.engine) == [{"onDrift": "restore"}]
+
+
+# ---- What is refused before the engine is asked ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "words"),
+    [
+        (["deploy", "staging", "--digest", "latest"], 2, "a tag can be moved"),
+        (["deploy", "stagin"], 2, "There is no environment 'stagin'"),
+        (["deploy", "artifacts"], 2, "There is no environment 'artifacts'"),
+        (["promote", "staging"], 2, "promotes from nowhere"),
+        (["rollback", "production"], 4, "has had one release only"),
+        (["rollback", "staging", "--to", digest("f")], 4, "was never live in staging"),
+        (["rollback", "staging", "--to", B.digest], 4, "is what is live in staging already"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_runs(argv: list[str], code: int, words: str) -> None:
+    on = stage()
+    assert on.run(*argv) == code
+    assert words in on.err
+    assert on.engine.calls == []
+
+
+def test_a_release_that_differs_by_configuration_only_is_no_rollback_of_an_image() -> None:
+    on = stage()
+    on.engine.states["staging"] = state(GREEN, release("b"), release("b", desired_count=3))
+    assert on.run("rollback", "staging") == 4
+    assert "only its configuration differs" in on.err
+    assert "Pulumi.staging.yaml" in on.err
+
+
+def test_a_stack_that_nobody_made_is_told_with_the_command_that_makes_it() -> None:
+    on = stage()
+    del on.engine.states["staging"]
+    assert on.run("deploy", "staging", "--digest", B.digest) == 2
+    assert "pulumi stack init staging" in on.err
+    assert on.engine.calls == []
+
+
+def test_deploy_without_any_image_says_how_to_build_one() -> None:
+    on = stage()
+    on.engine.states["artifacts"] = StackState()
+    assert on.run("deploy", "staging") == 2
+    assert "release build" in on.err
+
+
+def test_promote_while_nothing_is_live_before_says_what_to_do_first() -> None:
+    on = stage()
+    on.engine.states["staging"] = StackState()
+    assert on.run("promote", "production", "--yes") == 2
+    assert "release deploy staging" in on.err
+
+
+def test_a_cloud_that_does_not_answer_is_told_before_anything_runs() -> None:
+    on = stage()
+    on.engine.away = CloudError("The cloud's endpoint http://127.0.0.1:4566 does not answer. Nothing was changed.")
+    assert on.run("deploy", "staging") == 3
+    assert on.engine.calls == []
+
+
+# ---- Asking -------------------------------------------------------------------------------------------------
+
+
+def test_production_without_a_terminal_wants_yes() -> None:
+    on = stage()
+    assert on.run("promote", "production") == 2
+    assert "--yes" in on.err
+    assert on.engine.calls == []
+
+
+def test_production_on_a_terminal_asks_and_says_what_is_live() -> None:
+    on = stage(PROMOTED, answer="y")
+    assert on.run("promote", "production") == 0
+    assert f"Promote {B.digest[:19]} in production. Now users are on blue, {A.digest[:19]}" in on.err
+    assert len(on.engine.calls) == 1
+
+
+@pytest.mark.parametrize("answer", ["", "n", "yep"])
+def test_anything_but_yes_is_a_no(answer: str) -> None:
+    on = stage(answer=answer)
+    assert on.run("promote", "production") == 130
+    assert on.engine.calls == []
+
+
+def test_the_first_environment_of_a_route_is_not_asked_for() -> None:
+    assert stage(STAGED).run("deploy", "staging") == 0
+
+
+# ---- What it says -------------------------------------------------------------------------------------------
+
+
+def test_a_release_reports_where_users_are_on_stdout_alone() -> None:
+    on = stage(PROMOTED)
+    on.run("promote", "production", "--yes")
+    assert on.out.strip() == (
+        f"production: users are on green, {B.digest[:19]} (commit bbbbbbb) at http://127.0.10.1."
+        f" Until now: blue, {A.digest[:19]} (commit aaaaaaa)."
+    )
+    assert on.err == ""
+
+
+def test_json_has_the_decision_and_both_ends() -> None:
+    on = stage(PROMOTED)
+    on.run("promote", "production", "--yes", "--json")
+    assert on.data["decision"] == "deploy"
+    assert (on.data["digest"], on.data["replaced"]) == (B.digest, A.digest)
+    assert on.data["liveColour"] == "green"
+
+
+def test_nothing_to_do_is_said() -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    on.run("deploy", "staging")
+    assert "nothing to do" in on.out
+
+
+def test_a_healed_idle_colour_is_said() -> None:
+    on = stage(ran(*plan("heal", GREEN, B, target=BLUE, starts=True)))
+    on.run("heal", "staging")
+    assert "the idle colour blue is in order again" in on.out
+
+
+def test_an_environment_without_a_release_is_said() -> None:
+    on = stage(ran())
+    on.engine.states["staging"] = StackState()
+    assert on.run("heal", "staging") == 0
+    assert "no release yet" in on.out
+
+
+# ---- How it fails -------------------------------------------------------------------------------------------
+
+
+def test_a_gates_no_ends_with_1_after_the_idle_colour_was_healed() -> None:
+    on = stage(refused_by_gate(), HEALED)
+    assert on.run("promote", "production", "--yes") == 1
+    assert configs(on.engine) == [{"imageDigest": B.digest}, {}]
+    assert "The rollout gate refused green" in on.err
+    assert "The idle colour was healed" in on.err
+    assert on.out == ""
+
+
+def test_no_heal_leaves_the_idle_colour_and_says_how_to_mend_it() -> None:
+    on = stage(refused_by_gate())
+    assert on.run("promote", "production", "--yes", "--no-heal") == 1
+    assert len(on.engine.calls) == 1
+    assert "release heal production" in on.err
+
+
+def test_a_heal_that_fails_does_not_hide_why_the_release_did() -> None:
+    on = stage(refused_by_gate(), failed(said("no room", about=urn("aws:ecs/service:Service", "x"))))
+    assert on.run("promote", "production", "--yes") == 1
+    assert "The rollout gate refused green" in on.err
+    assert "could NOT be healed (no room)" in on.err
+
+
+def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
+    switch = urn("release:index:TrafficSwitch", "traffic-switch")
+    text = "THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to green: away\nNext: look at the rule."
+    on = stage(failed(said(text, about=switch)))
+    assert on.run("promote", "production", "--yes") == 3
+    assert len(on.engine.calls) == 1
+    assert "a person must look" in on.err
+
+
+def test_the_programs_refusal_ends_with_4_and_needs_no_healing() -> None:
+    refusal = said(f"{B.digest} was not proven by staging.\nWhy: no evidence\nNext: deploy it there first.")
+    on = stage(failed(refusal, said("an unhandled error occurred: the program exited with code 1"), touched=False))
+    assert on.run("promote", "production", "--yes") == 4
+    assert len(on.engine.calls) == 1
+    assert "Refused: sha256:bbbb" in on.err
+    assert "Next: deploy it there first." in on.err
+
+
+def test_an_error_of_aws_ends_with_3() -> None:
+    about = urn("aws:ecs/service:Service", "release-lane-production-green")
+    on = stage(failed(said("AWS refused CreateService", about=about)), HEALED)
+    assert on.run("promote", "production", "--yes") == 3
+
+
+def test_an_engine_that_gives_up_at_once_is_told_in_its_own_words() -> None:
+    on = stage(failed(stderr="error: failed to decrypt: incorrect passphrase\n", touched=False))
+    assert on.run("deploy", "staging") == 3
+    assert "incorrect passphrase" in on.err
+
+
+def test_json_tells_the_error_as_data() -> None:
+    on = stage(refused_by_gate(), HEALED)
+    assert on.run("promote", "production", "--yes", "--json") == 1
+    assert (on.data["error"], on.data["exit_code"]) == ("CheckFailed", 1)
+    assert on.data["notes"] == ["The idle colour was healed: a rollback of production is ready again."]
+
+
+def test_colour_is_never_the_only_signal() -> None:
+    on = stage(refused_by_gate(), HEALED, colour=True)
+    on.run("promote", "production", "--yes")
+    assert "\x1b[31mError:" in on.err
+    plain = stage(refused_by_gate(), HEALED)
+    plain.run("promote", "production", "--yes")
+    assert "\x1b" not in plain.err
+    assert "Error: The rollout gate" in plain.err
+
+
+# ---- Signals and locks --------------------------------------------------------------------------------------
+
+
+def stopped(touched: bool, code: int = 1) -> Run:
+    return Run(exit_code=code, log=failed(touched=touched).log, signal=signal.SIGTERM)
+
+
+def test_an_interrupted_release_ends_with_130_and_says_what_it_may_have_left() -> None:
+    on = stage(stopped(touched=True))
+    assert on.run("promote", "production", "--yes") == 130
+    assert len(on.engine.calls) == 1
+    assert "SIGTERM" in on.err
+    assert "release heal production" in on.err
+
+
+def test_an_interrupt_before_any_step_says_that_nothing_was_changed() -> None:
+    on = stage(stopped(touched=False))
+    assert on.run("promote", "production", "--yes") == 130
+    assert "nothing was changed" in on.err
+
+
+def test_an_interrupt_that_came_too_late_is_said_to_be_one() -> None:
+    on = stage(stopped(touched=True, code=0))
+    assert on.run("promote", "production", "--yes") == 130
+    assert "was already done" in on.err
+
+
+def test_a_held_lock_is_refused_with_who_holds_it_and_since_when() -> None:
+    on = stage(Run(exit_code=1, log=log(), stderr=LOCKED))
+    assert on.run("promote", "production", "--yes") == 4
+    assert "ann@build-7 (process 4711) since 2026-01-02T03:04:05Z" in on.err
+    assert "Nothing was changed" in on.err
+
+
+def test_a_lock_may_be_waited_for() -> None:
+    held = Run(exit_code=1, log=log(), stderr=LOCKED)
+    on = stage(held, held, PROMOTED)
+    assert on.run("promote", "production", "--yes", "--lock-wait", "60") == 0
+    assert on.err.count("waiting for it") == 1
+
+
+def test_waiting_for_a_lock_ends() -> None:
+    held = Run(exit_code=1, log=log(), stderr=LOCKED)
+    on = stage(*[held] * 10)
+    assert on.run("promote", "production", "--yes", "--lock-wait", "5") == 4
+    assert on.machine.time == 5
+
+
+def test_the_lock_of_a_killed_process_is_not_waited_for() -> None:
+    on = stage(
+        Run(exit_code=1, log=log(), stderr=LOCKED.replace("build-7", "here")),
+        machine=FakeMachine(dead=frozenset({4711})),
+    )
+    assert on.run("promote", "production", "--yes", "--lock-wait", "60") == 4
+    assert "that process is gone" in on.err
+    assert "pulumi cancel --yes --stack production" in on.err
+    assert len(on.engine.calls) == 1
