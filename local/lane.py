@@ -32,6 +32,8 @@ VARIANTS = {
     # Good, and nothing else but another digest.
     "better": ("LABEL edition=2",),
     "best": ("LABEL edition=3",),
+    "third": ("LABEL edition=4",),
+    "fourth": ("LABEL edition=5",),
     # Healthy, but its status says error: the self-check's reference value is another one.
     "liar": (
         "USER 0",
@@ -165,6 +167,11 @@ class Stack:
         """`pulumi up` with keys given for this run alone."""
         with self.started("up", *options, **config) as process:
             return process.wait(timeout)
+
+    def destroy(self) -> Result:
+        """Remove everything of it."""
+        with self.started("destroy") as process:
+            return process.wait(300)
 
     def preview(self, *options: str, **config: Any) -> Result:
         """`pulumi preview --diff`."""
