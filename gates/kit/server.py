@@ -19,6 +19,7 @@ from gates.kit.rpc import MESSAGE_LIMIT, Servicer, handler
 WORKERS = 128  # threads at most, made as needed; the engine itself asks for far less at once
 GRACE = 4.0  # seconds for work under way to end itself; the engine kills after 5
 PARENT_POLL = 0.25  # seconds between looks at whether the parent is still there
+FLUSH = 0.5  # seconds at most for the last answers to leave
 CHILD_GRACE = 0.5  # seconds for child processes between SIGTERM and SIGKILL
 
 
@@ -45,12 +46,13 @@ def serve(provider: Provider, argv: Sequence[str]) -> None:
     if not argv:
         sys.exit(f"pulumi-resource-{provider.name} is a plugin: the Pulumi engine starts it.")
     bell = _ring_on_signals()
-    _, port, servicer = start(provider, argv[-1])
+    server, port, servicer = start(provider, argv[-1])
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     _wait_for_the_end(bell, parent)
     servicer.cancelled.set()
     _wait_for_work(servicer, bell)
+    server.stop(FLUSH).wait(FLUSH)
     _end_children()
     os._exit(0)  # threads of work that does not end must not keep the process
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from typing_extensions import override
 
@@ -62,7 +64,7 @@ class Image(Resource):
         if build["context"] is not UNKNOWN:
             build.setdefault("dockerfile", str(Path(build["context"], "Dockerfile")))
         values["build"] = build
-        wrong = [*_missing_files(build), *_remote_registry(values)]
+        wrong = [*_missing_files(build), *self._remote_registry(values)]
         if not wrong and not has_unknown([build["context"], build["dockerfile"]]):
             # as with the official plugin, part of the inputs: changed files are a changed image
             build["contextDigest"] = digest(Path(build["context"]), Path(build["dockerfile"]))
@@ -93,21 +95,33 @@ class Image(Resource):
         return Docker(self._environment)
 
     def _build_and_push(self, ctx: Context, inputs: Props) -> Props:
-        with self._docker().logged_in(_login(inputs)) as docker:
+        name = local_name(inputs["imageName"], self._environment)
+        with self._docker().logged_in(_login(inputs, registry_host(name))) as docker:
             self._build(ctx, docker, inputs)
             if inputs["skipPush"]:
                 ctx.warn("not pushed, as skipPush says: so there is no repoDigest")
                 return self._outputs(inputs, None)
-            pushed = _push(ctx, docker, inputs["imageName"])
+            pushed = _push(ctx, docker, name)
         return self._outputs(inputs, f"{repository(inputs['imageName'])}@{pushed}")
 
     def _build(self, ctx: Context, docker: Docker, inputs: Props) -> None:
+        name = local_name(inputs["imageName"], self._environment)
         local = environment_build_args(self._environment)
-        command = build_command(inputs, local, docker.platform())
+        command = build_command(name, inputs["build"], local, docker.platform())
         try:
             docker.run(ctx, command)
         except CommandFailed as error:
             raise UserError(f"the build of {inputs['imageName']} failed:\n{error.tail}") from error
+
+    def _remote_registry(self, values: Props) -> list[tuple[str, str]]:
+        name = values.get("imageName")
+        if not isinstance(name, str) or values["skipPush"] is True:
+            return []
+        host = registry_host(local_name(name, self._environment))
+        if is_loopback(host.rpartition(":")[0] or host):
+            return []
+        advice = "this is the local cloud's stand-in for pulumi-docker; for a real registry use the official plugin"
+        return [("imageName", f"{host} is not a registry of this machine: {advice}")]
 
     def _outputs(self, inputs: Props, repo_digest: Any) -> Props:
         name, build = inputs["imageName"], inputs["build"]
@@ -121,17 +135,28 @@ class Image(Resource):
         }
 
 
-def build_command(inputs: Props, local_args: Mapping[str, str], daemon_platform: str) -> list[str]:
-    """The arguments of `docker` that build the image.
+ECR = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?=/)")
+
+
+def local_name(name: str, environment: Mapping[str, str]) -> str:
+    """The name under which this machine knows an image: the local cloud's registry answers for ECR.
+
+    `123456789012.dkr.ecr.us-east-1.amazonaws.com/app:1` -> `127.0.0.1:4566/app:1`, from AWS_ENDPOINT_URL.
+    """
+    endpoint = urlsplit(environment.get("AWS_ENDPOINT_URL", "")).netloc
+    return ECR.sub(endpoint, name, count=1) if endpoint and ECR.match(name) else name
+
+
+def build_command(name: str, build: Props, local_args: Mapping[str, str], daemon_platform: str) -> list[str]:
+    """The arguments of `docker` that build the image under `name`.
 
     The network is the host's, so that a build reaches what the machine reaches. The daemon's own platform is
     not named: Docker before 23 takes the flag only with experimental features on.
     """
-    build = inputs["build"]
     arguments = {**(build.get("args") or {}), **local_args}
     command = ["build", "--network", build.get("network") or "host", "--file", build["dockerfile"]]
-    for name in sorted(arguments):
-        command += ["--build-arg", f"{name}={arguments[name]}"]
+    for argument in sorted(arguments):
+        command += ["--build-arg", f"{argument}={arguments[argument]}"]
     if build.get("target"):
         command += ["--target", build["target"]]
     if build.get("platform") and build["platform"] != daemon_platform:
@@ -140,7 +165,7 @@ def build_command(inputs: Props, local_args: Mapping[str, str], daemon_platform:
         command += ["--add-host", host]
     for image in (build.get("cacheFrom") or {}).get("images") or ():
         command += ["--cache-from", image]
-    return [*command, "--tag", inputs["imageName"], build["context"]]
+    return [*command, "--tag", name, build["context"]]
 
 
 def _push(ctx: Context, docker: Docker, name: str) -> str:
@@ -165,13 +190,10 @@ def registry_host(name: str) -> str:
     return first if slash and (":" in first or "." in first or first == "localhost") else "docker.io"
 
 
-def _login(inputs: Props) -> Login | None:
+def _login(inputs: Props, host: str) -> Login | None:
     registry = inputs.get("registry") or {}
     if not registry.get("username"):
         return None
-    # a repository's URL is taken for the server, too: only its host counts
-    server = (registry.get("server") or registry_host(inputs["imageName"])).removeprefix("https://")
-    host = server.removeprefix("http://").partition("/")[0]
     return Login(host, registry["username"], registry.get("password") or "")
 
 
@@ -182,14 +204,3 @@ def _missing_files(build: Props) -> list[tuple[str, str]]:
     if dockerfile is not UNKNOWN and not Path(dockerfile).is_file():
         return [("build.dockerfile", f"there is no file {Path(dockerfile).absolute()}")]
     return []
-
-
-def _remote_registry(values: Props) -> list[tuple[str, str]]:
-    name = values.get("imageName")
-    if not isinstance(name, str) or values["skipPush"] is True:
-        return []
-    host = registry_host(name)
-    if is_loopback(host.rpartition(":")[0] or host):
-        return []
-    advice = "this is the local cloud's stand-in for pulumi-docker; for a real registry use the official plugin"
-    return [("imageName", f"{host} is not a registry of this machine: {advice}")]

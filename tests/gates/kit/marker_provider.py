@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from gates.kit import (
     Change,
     Context,
@@ -36,27 +38,33 @@ class Marker(Resource):
     computed = frozenset({"arn", "password"})
     secret_outputs = frozenset({"password"})
 
+    @override
     def check(self, ctx: Context, inputs: Props, old: Props | None) -> tuple[Props, list[tuple[str, str]]]:
         if inputs.get("text") == "":
             return inputs, [("text", "should not be empty")]
         defaults = {"name": (old or {}).get("name") or f"{ctx.name}-{ctx.random_seed.hex()[:4]}"}
         return defaults | inputs, []
 
+    @override
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         drift = [Change("weights")] if old.outputs.get("drifted") else []
         return [*super().diff(ctx, old, inputs, ignore), *drift]
 
+    @override
     def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
         self._act(ctx, inputs)
         return "m-1", {"arn": "arn:m-1", "password": "hunter2", "seen": sorted(inputs), "nothing": None}
 
+    @override
     def update(self, ctx: Context, old: State, inputs: Props) -> Props:
         self._act(ctx, inputs)
         return {"before": old.inputs.get("text")}
 
+    @override
     def read(self, ctx: Context, id: str, props: Props, inputs: Props) -> tuple[Props, Props] | None:
         return None if id == "gone" else (props | {"arn": f"arn:{id}"}, inputs | {"text": "live"})
 
+    @override
     def delete(self, ctx: Context, state: State) -> None:
         self._act(ctx, state.outputs)
 
@@ -77,8 +85,9 @@ class Marker(Resource):
                 ctx.say("waiting")
                 ctx.wait(60, "the marker's wait")
             case "hang":
-                ctx.say("hanging")
-                subprocess.run([sys.executable, "-c", "import time; print(end='', flush=True); time.sleep(60)"])
+                child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+                ctx.say(str(child.pid))
+                child.wait()
 
 
 def echo(ctx: Context, args: Props) -> Props:
