@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO, TextIO
+from typing import TextIO
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -55,18 +55,27 @@ def run_child(
         )
         forwarding.to(child)
         assert child.stderr is not None
-        kept: list[bytes] = []
-        tee = threading.Thread(target=_tee, args=(child.stderr, display.fileno(), kept), daemon=True)
-        tee.start()
+        with child.stderr:
+            kept = b"".join(_tee(child, child.stderr.fileno(), display.fileno()))
         code = child.wait()
-        tee.join(timeout=2)
-    return Ended(code=code, stderr=b"".join(kept).decode(errors="replace"), signal=forwarding.got)
+    return Ended(code=code, stderr=kept.decode(errors="replace"), signal=forwarding.got)
 
 
-def _tee(source: IO[bytes], display: int, kept: list[bytes]) -> None:
-    for line in source:
-        kept.append(line)
-        os.write(display, line)
+def _tee(child: subprocess.Popen[bytes], source: int, display: int) -> Iterator[bytes]:
+    """Show what comes, and hand it on, until the end of the pipe or of the child.
+
+    Without a thread: Linux sends the signal of `_end_with` once for each thread of a parent that dies, and the
+    engine takes the second as "stop at once". A grandchild may keep the pipe open, hence the look at the child.
+    """
+    while True:
+        ended = child.poll() is not None
+        ready, _, _ = select.select([source], [], [], 0 if ended else 0.5)
+        data = os.read(source, 65536) if ready else b""
+        if data:
+            os.write(display, data)
+            yield data
+        elif ready or ended:
+            return
 
 
 def _end_with(parent: int) -> Callable[[], None] | None:

@@ -1,0 +1,205 @@
+"""The engine's adapter against a `pulumi` that is a script: what it is given, and what becomes of what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from release.adapters.engine import PulumiEngine, StackState
+from release.adapters.project import read_project
+from release.container import container_definition
+from release.errors import CloudError
+from release.placement import Colour
+from tests.release.cli.words import A, B, outputs, plan, pre, said
+
+pytestmark = pytest.mark.cli
+
+SCRIPT = """#!{python}
+import json, os, pathlib, sys
+argv = sys.argv[1:]
+here = pathlib.Path(__file__).parent
+def option(name): return argv[argv.index(name) + 1]
+if argv[:2] == ["stack", "export"]:
+    answer = here / (option("--stack") + ".json")
+    if answer.name == "broken.json":
+        print("error: no access to the bucket", file=sys.stderr); sys.exit(1)
+    if not answer.exists():
+        print("error: no stack named", file=sys.stderr); sys.exit(6)
+    print(answer.read_text()); sys.exit(0)
+settings = pathlib.Path(option("--config-file"))
+seen = {{
+    "argv": argv, "settings": settings.read_text(), "mode": oct(settings.parent.stat().st_mode & 0o777),
+    "environ": dict(os.environ), "cwd": os.getcwd(),
+}}
+settings.write_text(settings.read_text() + "# the engine saved this\\n")
+(here / "seen.json").write_text(json.dumps(seen))
+with open(option("--event-log"), "w") as log:
+    log.write((here / "events").read_text())
+print("display")
+print("its own error", file=sys.stderr)
+sys.exit(int((here / "code").read_text()))
+"""
+
+
+class World:
+    """A project, a pulumi on the PATH, and what it saw."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.bin = folder, folder / "bin"
+        self.bin.mkdir()
+        command = self.bin / "pulumi"
+        command.write_text(SCRIPT.format(python=sys.executable))
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+        (folder / "Pulumi.yaml").write_text("name: release-lane\nruntime: python\n")
+        (folder / "Pulumi.staging.yaml").write_text("config:\n  release-lane:account: '1'\n")
+        self.display = (folder / "display").open("w+")
+        self.answers()
+
+    def answers(self, *events: object, code: int = 0) -> None:
+        lines = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in events)
+        (self.bin / "events").write_text(lines)
+        (self.bin / "code").write_text(str(code))
+
+    def engine(self, **environ: str) -> PulumiEngine:
+        path = {"PATH": f"{self.bin}:{os.environ['PATH']}"}
+        return PulumiEngine(project=read_project(self.folder), display=self.display, environ=path | environ)
+
+    @property
+    def seen(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads((self.bin / "seen.json").read_text())
+        return found
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_committed_stack_file_never_changes(world: World) -> None:
+    before = (world.folder / "Pulumi.staging.yaml").read_text()
+    world.engine().update("staging", {"imageDigest": A.digest}, "why")
+    assert (world.folder / "Pulumi.staging.yaml").read_text() == before
+    assert world.seen["settings"] == before
+    assert world.seen["mode"] == "0o700"
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert not Path(argv[argv.index("--config-file") + 1]).exists()
+
+
+def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: World) -> None:
+    world.engine().update("staging", {"imageDigest": A.digest, "rollbackFrom": B.digest}, "why")
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert argv[:5] == ["up", "--yes", "--skip-preview", "--message", "why"]
+    assert [argv[at + 1] for at, part in enumerate(argv) if part == "--config"] == [
+        f"imageDigest={A.digest}", f"rollbackFrom={B.digest}"
+    ]  # fmt: skip
+    assert world.seen["cwd"] == str(world.folder)
+
+
+def test_settings_that_would_lose_records_are_not_handed_on(world: World) -> None:
+    world.engine(PULUMI_CONTINUE_ON_ERROR="true", PULUMI_SKIP_CHECKPOINTS="true", KEPT="1").preview("staging", {})
+    environ = world.seen["environ"]
+    assert isinstance(environ, dict)
+    assert not {"PULUMI_CONTINUE_ON_ERROR", "PULUMI_SKIP_CHECKPOINTS"} & environ.keys()
+    assert environ["KEPT"] == "1"
+
+
+def test_a_run_has_exit_code_events_and_the_engines_own_words(world: World) -> None:
+    world.answers(*plan("deploy", Colour.GREEN, B, target=Colour.GREEN), said("no"), code=1)
+    run = world.engine().update("staging", {}, "why")
+    assert (run.exit_code, run.stderr, run.signal) == (1, "its own error\n", None)
+    assert [message.text for message in run.log.errors] == ["no"]
+    assert run.log.step("release:index:TrafficSwitch")
+    world.display.seek(0)
+    assert sorted(world.display.read().split("\n")) == ["", "display", "its own error"]
+
+
+def test_the_event_log_never_has_a_name_in_the_file_system(world: World) -> None:
+    world.answers(pre("create", "t", "n"))
+    world.engine().preview("staging", {})
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert str(argv[argv.index("--event-log") + 1]).startswith("/dev/fd/")
+
+
+# ---- The state ----------------------------------------------------------------------------------------------
+
+
+def exported() -> dict[str, object]:
+    definition = container_definition(
+        A, Colour.GREEN, repository="registry/app", container="app", log_group="g", region="r"
+    )
+    prefix = "urn:pulumi:staging::release-lane::"
+    parent = "release-lane:infra:Colour$"
+    return {
+        "deployment": {
+            "resources": [
+                {"type": "pulumi:pulumi:Stack", "urn": f"{prefix}pulumi:pulumi:Stack::release-lane-staging",
+                 "outputs": outputs(Colour.BLUE, A, B)},
+                {"type": "aws:ecs/taskDefinition:TaskDefinition",
+                 "urn": f"{prefix}{parent}aws:ecs/taskDefinition:TaskDefinition::release-lane-staging-green",
+                 "inputs": {"containerDefinitions": json.dumps([definition])}},
+                {"type": "aws:ecs/service:Service",
+                 "urn": f"{prefix}{parent}aws:ecs/service:Service::release-lane-staging-green",
+                 "inputs": {"desiredCount": 2}},
+            ],
+            "pending_operations": [{"resource": {"urn": "urn:x"}, "type": "creating"}],
+        }
+    }  # fmt: skip
+
+
+def test_a_state_has_outputs_what_each_colour_was_given_and_what_is_unfinished(world: World) -> None:
+    (world.bin / "staging.json").write_text(json.dumps(exported()))
+    state = world.engine().state("staging")
+    assert state
+    assert state.recorded
+    assert state.recorded.live == B
+    assert state.held[Colour.GREEN].release == A
+    assert state.held[Colour.GREEN].tasks == 2
+    assert state.held[Colour.BLUE].release is None
+    assert state.pending == ("urn:x",)
+
+
+def test_a_stack_without_any_update_has_an_empty_state() -> None:
+    assert StackState.of("staging", "p", {"version": 3, "deployment": None}).recorded is None
+
+
+def test_a_stack_that_does_not_exist_has_no_state(world: World) -> None:
+    assert world.engine().state("staging") is None
+
+
+def test_a_backend_that_refuses_is_told_in_its_own_words(world: World) -> None:
+    with pytest.raises(CloudError, match="cannot be read") as caught:
+        world.engine().state("broken")
+    assert caught.value.why == "no access to the bucket"
+
+
+# ---- Is everything there? -----------------------------------------------------------------------------------
+
+
+def test_without_an_engine_the_way_to_get_one_is_told(world: World) -> None:
+    (world.bin / "pulumi").unlink()
+    engine = PulumiEngine(project=read_project(world.folder), display=world.display, environ={"PATH": str(world.bin)})
+    with pytest.raises(CloudError, match="not on the PATH"):
+        engine.ready()
+
+
+def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(CloudError, match="does not answer"):
+            world.engine(AWS_ENDPOINT_URL=endpoint).ready()
+
+
+def test_an_endpoint_that_answers_is_enough(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        world.engine(AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.getsockname()[1]}").ready()
+    world.engine().ready()
