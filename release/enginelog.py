@@ -15,6 +15,7 @@ UNCHANGED = frozenset({"same", "read", "refresh", "discard"})
 """Operations that change nothing in the cloud."""
 
 _BOILERPLATE = ("update failed", "preview failed", "an unhandled error occurred: the program exited")
+_GRAVITY = ("same", "update", "create", "replace", "delete")
 _REPLACING = frozenset({"replace", "create-replacement", "delete-replaced", "discard-replaced"})
 
 
@@ -126,7 +127,8 @@ def _step(metadata: Mapping[str, Any]) -> Step:
 
 
 def _together(earlier: Step, later: Step) -> Step:
-    first = earlier if earlier.op == "replace" or not later.changes else later
+    """The graver operation counts."""
+    first = max(earlier, later, key=lambda step: _GRAVITY.index(step.op) if step.op in _GRAVITY else 0)
     return Step(
         op=first.op,
         urn=first.urn,

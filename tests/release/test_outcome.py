@@ -1,0 +1,132 @@
+"""How a run of the engine ended, told from its event log; and reading that log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release.enginelog import EngineLog, read_log
+from release.errors import CheckFailed, CloudError, Refused, ReleaseError, UsageError
+from release.outcome import failure, lock_holders, locked, weights_are_unsure
+from tests.release.cli.words import done, log, pre, said, urn
+
+pytestmark = pytest.mark.pure
+
+STACK = urn("pulumi:pulumi:Stack", "release-lane-production")
+GATE = urn("release:index:SmokeGate", "smoke")
+CHILD = urn("release-lane:infra:Colour$aws:ecs/service:Service", "green")
+
+
+@pytest.mark.parametrize(
+    ("text", "about", "kind"),
+    [
+        ("The smoke gate refused green.\nNext: mend it.", GATE, CheckFailed),
+        ("sha256:… was not proven.\nWhy: x\nNext: y", "", Refused),
+        ("sha256:… was not proven.\nWhy: x\nNext: y", STACK, Refused),
+        ("The stack's settings are wrong; nothing was changed:\n  service.cpu: bad\nNext: y", "", UsageError),
+        ("AWS refused DescribeServices: no (AccessDenied)", "", CloudError),
+        ("AWS refused CreateService: no (AccessDenied)", CHILD, CloudError),
+        ("Program failed with an unhandled exception:\nTraceback …\nNext: x", "", CloudError),
+        ("THE WEIGHTS COULD NOT BE PUT BACK after …\nNext: look", GATE, CloudError),
+        ("These credentials are of another account.\nNext: x\nKind: Refused", GATE, Refused),
+        ("It cannot be finished.\nNext: x\nKind: CheckFailed", "", CheckFailed),
+        ("No such thing.\nKind: Nonsense\nNext: x", "", Refused),
+    ],
+)
+def test_the_kind_of_a_failure(text: str, about: str, kind: type[ReleaseError]) -> None:
+    assert type(failure(log(said(text, about=about)), "")) is kind
+
+
+def test_every_error_survives_the_way_through_the_engine() -> None:
+    error = Refused("What happened.", why="a reason\nin two lines", next_step="do this.")
+    told = failure(log(said(str(error))), "")
+    assert (told.what, told.why, told.next_step) == (error.what, error.why, error.next_step)
+
+
+def test_log_lines_stay_with_what_happened() -> None:
+    text = "The rollout gate refused green: it exited.\n  last log lines:\n    no database: here\nNext: mend it."
+    told = failure(log(said(text, about=GATE)), "")
+    assert told.what.endswith("no database: here")
+    assert told.next_step == "mend it."
+
+
+def test_a_gates_no_is_told_before_other_failures_of_the_same_run() -> None:
+    told = failure(log(said("no subnets left", about=CHILD), said("It lies.", about=GATE), said("update failed")), "")
+    assert told.what == "It lies."
+    assert "besides: no subnets left" in told.why
+
+
+def test_without_any_message_the_engines_own_words_are_all_there_is() -> None:
+    told = failure(EngineLog(), "warning: old\nerror: failed to load checkpoint\n")
+    assert isinstance(told, CloudError)
+    assert told.why == "failed to load checkpoint"
+    assert failure(EngineLog(), "").why == "it said nothing"
+
+
+def test_only_unsure_weights_keep_a_person_from_healing() -> None:
+    assert weights_are_unsure(CloudError("THE WEIGHTS COULD NOT BE PUT BACK after a failed switch"))
+    assert not weights_are_unsure(CheckFailed("The smoke gate refused green."))
+
+
+# ---- Locks --------------------------------------------------------------------------------------------------
+
+LOCKED = (
+    "error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the "
+    "lock file with `pulumi cancel`.\n"
+    "  file:///s/.pulumi/locks/a.json?no_tmp_dir=true: created by root@vm (pid 29561) at 2026-11-21T08:23:25Z\n"
+    "  file:///s/.pulumi/locks/b.json: created by @ci-7 (pid 12) at 2026-11-21T08:23:26+01:00\n"
+)
+
+
+def test_lock_holders_are_read() -> None:
+    assert [(each.user, each.host, each.pid, each.since) for each in lock_holders(LOCKED)] == [
+        ("root", "vm", 29561, "2026-11-21T08:23:25Z"),
+        ("", "ci-7", 12, "2026-11-21T08:23:26+01:00"),
+    ]
+
+
+def test_other_failures_are_no_locks() -> None:
+    assert lock_holders("error: created by root@vm (pid 1) at now") == ()
+
+
+def test_a_lock_in_other_words_still_is_one() -> None:
+    (holder,) = lock_holders("error: the stack is currently locked by 1 lock(s). Look: https://…")
+    assert holder.user == "somebody"
+
+
+def test_a_lock_is_refused_with_the_way_out() -> None:
+    assert "--lock-wait" in locked("staging", lock_holders(LOCKED)).next_step
+    assert "that process is gone" in locked("staging", lock_holders(LOCKED), gone=True).why
+
+
+# ---- The event log ------------------------------------------------------------------------------------------
+
+
+def test_debug_messages_are_not_even_read() -> None:
+    line = json.dumps(said("props: S3CRET", severity="debug"), separators=(",", ":"))
+    assert read_log([line]) == EngineLog()
+
+
+def test_ephemeral_messages_and_doublets_are_left_out() -> None:
+    found = log(said("x", severity="info", ephemeral=True), said("y", severity="info"), said("y", severity="info"))
+    assert [message.text for message in found.infos] == ["y"]
+
+
+def test_a_line_that_was_cut_off_is_left_out() -> None:
+    assert read_log(['{"diagnosticEvent":{"message":"x","severity":"error"}}', '{"diag']).errors[0].text == "x"
+
+
+@pytest.mark.parametrize(
+    ("event", "touched"),
+    [
+        (done("create", "aws:ecs/service:Service", "green"), True),
+        ({"resOpFailedEvent": {"metadata": {"op": "create"}}}, True),
+        (done("same", "aws:ecs/service:Service", "green"), False),
+        (done("read", "pulumi:pulumi:StackReference", "x"), False),
+        (done("create", "pulumi:providers:aws", "default"), False),
+        (pre("create", "aws:ecs/service:Service", "green"), False),
+    ],
+)
+def test_touched_means_that_something_was_really_done(event: dict[str, object], touched: bool) -> None:
+    assert log(event).touched is touched

@@ -1,0 +1,178 @@
+"""Reviews, word for word: `reviews/<name>.md` beside this file. UPDATE_REVIEWS=1 writes them anew; read the diff."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.enginelog import EngineLog
+from release.errors import Refused, UsageError
+from release.placement import all_on
+from release.review import Subject, markdown, refusal, review
+from tests.release.cli.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
+
+pytestmark = pytest.mark.pure
+
+REVIEWS = Path(__file__).with_name("reviews")
+TASKS, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
+ON_GREEN = [
+    pre("same", "pulumi:pulumi:Stack", "release-lane-production", custom=False),
+    pre("replace", TASKS, "release-lane-production-green", paths=["containerDefinitions"]),
+    pre("update", SERVICE, "release-lane-production-green", paths=["taskDefinition"]),
+]
+PRODUCTION = Subject(
+    environment="production",
+    recorded=recorded(BLUE, A),
+    source="staging",
+    evidence=(proof(A), proof(B)),
+    program="d" * 40,
+)
+
+
+def promotion(*more: Any) -> EngineLog:
+    return log(*plan("deploy", GREEN, B, target=GREEN, starts=True), *ON_GREEN, *more)
+
+
+def check(name: str, text: str) -> None:
+    golden = REVIEWS / f"{name}.md"
+    if os.environ.get("UPDATE_REVIEWS"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def test_a_promotion() -> None:
+    check("promotion", markdown(review(PRODUCTION, promotion())))
+
+
+def test_a_first_release() -> None:
+    subject = Subject(environment="staging", program="d" * 40, program_dirty=True)
+    first = log(
+        *plan("deploy", BLUE, A, target=BLUE, starts=True, expected=None),
+        pre("create", "release-lane:infra:Network", "release-lane-staging", custom=False),
+        pre("create", "aws:ec2/vpc:Vpc", "release-lane-staging"),
+        pre("create", TASKS, "release-lane-staging-blue"),
+        pre("create", SERVICE, "release-lane-staging-blue"),
+        pre("create", SERVICE, "release-lane-staging-green"),
+    )
+    check("first", markdown(review(subject, first)))
+
+
+def test_a_rollback_by_weights_alone() -> None:
+    subject = Subject(
+        environment="production", recorded=recorded(GREEN, A, B), source="staging", evidence=(), rollback=True
+    )
+    events = plan("flip", BLUE, A, target=BLUE, reason="rollback from sha256:bbbbbbbbbbbb")
+    check("rollback", markdown(review(subject, log(*events))))
+
+
+def test_nothing_to_do() -> None:
+    subject = Subject(environment="production", recorded=recorded(GREEN, A, B), source="staging")
+    events = plan("keep", GREEN, B, target=None, reason="the recorded release stays")
+    check("keep", markdown(review(subject, log(*events))))
+
+
+def test_healing() -> None:
+    subject = Subject(environment="production", recorded=recorded(GREEN, A, B), source="staging")
+    events = plan("heal", GREEN, B, target=BLUE, starts=True, reason="blue is not whole, but should hold a release")
+    more = [
+        pre("replace", TASKS, "release-lane-production-blue"),
+        pre("update", SERVICE, "release-lane-production-blue"),
+    ]
+    check("heal", markdown(review(subject, log(*events, *more))))
+
+
+def test_everything_that_an_approver_must_not_miss() -> None:
+    more = [
+        pre("update", "aws:lb/listener:Listener", "release-lane-production-users", paths=["port", "defaultActions[0]"]),
+        pre("replace", "aws:lb/loadBalancer:LoadBalancer", "release-lane-production", paths=["subnets"]),
+        pre("delete", "aws:ec2/subnet:Subnet", "release-lane-production-b"),
+        pre("update", SERVICE, "release-lane-production-blue", paths=["desiredCount"]),
+        said("drift: users are served blue 90%, green 10%\nrecorded is blue", severity="warning"),
+        {"policyEvent": {"policyPackName": "house", "policyName": "no-public", "enforcementLevel": "mandatory",
+                         "message": "a bucket is public", "resourceUrn": "urn:x"}},
+    ]  # fmt: skip
+    old = release("a", env={"LOG_LEVEL": "info", "GONE": "1"}, secrets={"TOKEN": "arn:aws:ssm:1"})
+    new = release("b", env={"LOG_LEVEL": "hunter2", "NEW": "1"}, secrets={"TOKEN": "arn:aws:ssm:2"}, memory=1024)
+    subject = Subject(environment="production", recorded=recorded(BLUE, old), source="staging", evidence=())
+    events = [*plan("deploy", GREEN, new, target=GREEN, starts=True), *ON_GREEN, *more]
+    text = markdown(review(subject, log(*events)))
+    assert "hunter2" not in text
+    check("everything", text)
+
+
+def test_a_refusal() -> None:
+    error = Refused(
+        f"{B.digest} was not proven by staging.", why="no evidence", next_step="deploy it to staging first."
+    )
+    check("refusal", refusal(PRODUCTION, error))
+
+
+def test_wrong_settings_are_not_called_a_refusal() -> None:
+    assert "**This release is not possible.**" in refusal(PRODUCTION, UsageError("service.cpu: should be one of 256"))
+
+
+# ---- What must hold whatever is in it ------------------------------------------------------------------------
+
+
+def test_values_of_properties_are_never_shown() -> None:
+    secret = pre("update", "aws:ssm/parameter:Parameter", "token", paths=["value"], value="hunter2")
+    assert "hunter2" not in markdown(review(PRODUCTION, promotion(secret)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pre("update", SERVICE, "release-lane-production-blue"),
+        pre("replace", SERVICE, "release-lane-production-green"),
+        pre("delete", TASKS, "release-lane-production-green"),
+        pre("update", "aws:lb/targetGroup:TargetGroup", "release-lane-production-green"),
+        pre("delete", "release:index:TrafficSwitch", "old-switch"),
+        pre("create", "aws:ec2/vpc:Vpc", "release-lane-production-green"),
+    ],
+)
+def test_only_the_release_on_its_own_colour_goes_without_saying(step: Any) -> None:
+    urn = step["resourcePreEvent"]["metadata"]["urn"]
+    assert urn in [each.urn for each in review(PRODUCTION, promotion(step)).others]
+
+
+def test_a_task_definition_is_not_expected_to_change_for_a_flip() -> None:
+    found = review(PRODUCTION, log(*plan("flip", GREEN, B, target=GREEN), *ON_GREEN))
+    assert [step.type for step in found.others] == [TASKS]
+
+
+def test_deletes_and_replaces_come_first_and_loud() -> None:
+    delete = pre("delete", "aws:ec2/subnet:Subnet", "zzz")
+    update = pre("update", "aws:ec2/subnet:Subnet", "aaa")
+    text = markdown(review(PRODUCTION, promotion(update, delete)))
+    assert text.index("**DELETE**") < text.index("| update |")
+    assert "CAREFUL: 1 of these" in text
+
+
+def test_the_parts_of_a_replacement_are_told_as_one() -> None:
+    parts = [
+        pre(op, "aws:lb/loadBalancer:LoadBalancer", "lb", paths=["subnets"])
+        for op in ("create-replacement", "replace", "delete-replaced")
+    ]
+    found = review(PRODUCTION, promotion(*parts))
+    assert [(step.op, step.paths) for step in found.others] == [("replace", ("subnets",))]
+
+
+def test_text_from_elsewhere_cannot_break_the_table() -> None:
+    step = pre("update", "aws:ec2/subnet:Subnet", "a|b", paths=["tags.x|y\nz"])
+    (row,) = [line for line in markdown(review(PRODUCTION, promotion(step))).splitlines() if "a\\|b" in line]
+    assert row.count(" | ") == 3
+    assert "tags.x\\|y z" in row
+
+
+def test_a_release_without_proof_says_so() -> None:
+    unproven = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
+    assert "staging has **no proof** of this digest" in markdown(review(unproven, promotion()))
+
+
+def test_weights_are_those_that_were_observed() -> None:
+    events = plan("deploy", GREEN, B, target=GREEN, starts=True, expected={"blue": 90, "green": 10})
+    assert "| Users | blue 90%, green 10% | blue 0%, green 100% |" in markdown(review(PRODUCTION, log(*events)))
+    assert all_on(GREEN) == {GREEN: 100, BLUE: 0}
