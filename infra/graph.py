@@ -12,7 +12,7 @@ from pulumi_aws import cloudwatch, ecs, iam
 from infra.components.balancer import Balancer, BalancerArgs
 from infra.components.colour import ColourArgs, ColourSide, Runtime
 from infra.components.network import Network, NetworkArgs
-from infra.gates import image_gate, rollout_gate, smoke_gate, traffic_switch
+from infra.gating import image_gate, rollout_gate, smoke_gate, traffic_switch
 from infra.settings import EnvironmentSettings
 from release.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
 from release.names import Names
