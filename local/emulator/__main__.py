@@ -77,7 +77,11 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
+    from local.emulator import durable, ecr
+
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
+    ecr.install(Environment.read(os.environ).state / "ecr-layers")
+    durable.install(own=frozenset(handlers))
     app.SERVICE_HANDLERS.update(handlers)
     app._HypercornConfig.graceful_timeout = 0.5  # clients keep connections open; do not wait long for them to go
     started: list[OwnService] = []

@@ -81,4 +81,8 @@ def _act(action: str, body: bytes, scope: Scope) -> Answer:
         request = json.loads(body or b"{}")
     except ValueError as error:
         raise ServiceError("SerializationException", f"Not JSON: {error}") from error
-    return ACTIONS[action](_open(scope), request)
+    backend = _open(scope)
+    answer = ACTIONS[action](backend, request)
+    if not action.startswith(("Describe", "List")):
+        backend.store.wait_saved()  # what was answered outlives this process
+    return answer

@@ -149,12 +149,16 @@ class Containers:
             self._client.stop(docker_id, timeout=int(timeout))
 
     def remove(self, docker_id: str) -> None:
-        with contextlib.suppress(NotFound):
+        """Gone, or being removed by somebody else, is fine."""
+        try:
             self._client.remove_container(docker_id, v=True, force=True)
+        except APIError as error:
+            if error.status_code not in (404, 409):
+                raise
 
-    def of_task(self, task: str) -> list[str]:
-        """Docker ids of every container that carries the task's label, running or not."""
-        return [c["Id"] for c in self._list(f"{TASK_LABEL}={task}")]
+    def of_task(self, task: str) -> dict[str, str]:
+        """Container name -> Docker id of every container that carries the task's label, running or not."""
+        return {c["Labels"].get(NAME_LABEL, ""): c["Id"] for c in self._list(f"{TASK_LABEL}={task}")}
 
     def all(self) -> dict[str, str]:
         """Docker id -> task ARN of everything that this cloud has at Docker."""

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +28,9 @@ from local.emulator.ecs.model import (
 )
 from local.emulator.ecs.scheduler import View
 from local.emulator.ecs.store import Pulse, Store
-from local.emulator.ecs.targets import Announces, Health, TargetGroups
+from local.emulator.ecs.targets import Address, Announces, Health, TargetGroups, TargetHealth
 from local.emulator.ecs.tasks import Lives
+from local.emulator.wire import ServiceError
 
 logger = logging.getLogger("ecs")
 HEALTH_LOOK = 0.2  # seconds, only where target groups cannot tell of a change
@@ -160,7 +162,11 @@ class Control:
         with self._store.lock:
             service = self._store.services.get(arn)
             groups = service.target_groups if service else frozenset()
-        return {group: self._targets.health(group) for group in groups if self._targets.exists(group)}
+        found: dict[str, Mapping[Address, TargetHealth]] = {}
+        for group in groups:
+            with contextlib.suppress(ServiceError):  # deleted: its targets are nobody's
+                found[group] = self._targets.health(group)
+        return found
 
     def _view(self, arn: str, health: Health) -> View | None:
         service = self._store.services.get(arn)

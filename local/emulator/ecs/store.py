@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from typing import Any
 from local.emulator.ecs.model import Cluster, Container, Event, Service, Task, TaskDefinition
 from local.emulator.wire import StateFile, decode, encode
 
+logger = logging.getLogger("ecs")
 VERSION = 1
 MOST_EVENTS = 100
+SAVE_PATIENCE = 5.0  # seconds
 STOPPED_TASKS_SHOWN = 3600.0  # seconds; AWS shows stopped tasks for about an hour
 INACTIVE_SERVICES_SHOWN = 3600.0
 
@@ -53,7 +56,8 @@ class Store:
         self.services: dict[str, Service] = {}
         self.tasks: dict[str, Task] = {}
         self._file = file
-        self._unsaved = threading.Event()
+        self._saving = threading.Condition()
+        self._changed = self._saved = 0  # counts of changes
         self._closed = False
         self._load()
         self._saver = threading.Thread(target=self._save_when_changed, name="ecs-state", daemon=True)
@@ -63,13 +67,22 @@ class Store:
     def changing(self) -> Iterator[None]:
         with self.lock:
             yield
-        self._unsaved.set()
+        with self._saving:
+            self._changed += 1
+            self._saving.notify_all()
         self.pulse.beat()
+
+    def wait_saved(self) -> None:
+        """Return when every change made before this call is on disk."""
+        with self._saving:
+            wanted = self._changed
+            self._saving.wait_for(lambda: self._saved >= wanted or self._closed, SAVE_PATIENCE)
 
     def close(self) -> None:
         """Write what is unsaved and end."""
-        self._closed = True
-        self._unsaved.set()
+        with self._saving:
+            self._closed = True
+            self._saving.notify_all()
         self._saver.join()
 
     # ------------------------------------------------------------ small changes, under the lock
@@ -127,12 +140,21 @@ class Store:
         self.tasks = {t["arn"]: decode(Task, t) for t in found["tasks"]}
 
     def _save_when_changed(self) -> None:
-        while not self._closed:
-            self._unsaved.wait()
-            self._unsaved.clear()
-            self.save()
+        while True:
+            with self._saving:
+                self._saving.wait_for(lambda: self._closed or self._changed > self._saved)
+                closed, version = self._closed, self._changed
+            try:
+                self._save()
+            except OSError as error:  # a full disk must not end ECS
+                logger.error("ECS's state was not written: %s", error)
+            with self._saving:
+                self._saved = version
+                self._saving.notify_all()
+            if closed:
+                return
 
-    def save(self) -> None:
+    def _save(self) -> None:
         with self.lock:
             document = {
                 "version": VERSION,

@@ -23,7 +23,10 @@ Health = Mapping[str, Mapping[Address, TargetHealth]]
 
 
 class TargetGroups(Protocol):
-    """Thread-safe. `health` includes targets that drain until their delay is over."""
+    """Thread-safe. `health` includes targets that drain until their delay is over.
+
+    What needs a target group raises ServiceError when there is none.
+    """
 
     def exists(self, arn: str) -> bool: ...
     def has_load_balancer(self, arn: str) -> bool: ...

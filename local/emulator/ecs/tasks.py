@@ -86,7 +86,7 @@ class Lives:
         """Docker says that one of our containers died or changed its health."""
         with self._store.changing():
             task = self._store.tasks.get(event.task)
-            if task is None or task.ended:
+            if task is None or task.ended or event.docker_id not in [c.docker_id for c in task.containers]:
                 return
             if event.kind == "health_status":
                 self._store.edit_container(event.task, event.container, health=event.health)
@@ -134,9 +134,22 @@ class Lives:
             self._stop(arn)
         elif task.last_status is TaskStatus.RUNNING:
             self._resume_running(task)
-        else:
-            self._discard(arn)
+        elif not self._adopt(task):
+            self._discard(task)
             self._launch(arn)
+
+    def _adopt(self, task: Task) -> bool:
+        """Whether a task that was starting has all its containers by now; then it runs."""
+        ids = self._tools.containers.of_task(task.arn)
+        seen = {name: self._look(docker_id) for name, docker_id in ids.items()}
+        if set(ids) != {c.name for c in task.containers} or not all(s and s.running for s in seen.values()):
+            return False
+        for name, docker_id in ids.items():
+            self._change_container(task.arn, name, docker_id=docker_id)
+            self._started(task.arn, name, seen[name])
+        self._follow_again(self._store.tasks[task.arn])
+        self._running(task.arn)
+        return True
 
     def _resume_running(self, task: Task) -> None:
         self._follow_again(task)
@@ -196,7 +209,7 @@ class Lives:
             plan = self._plan(task, definition, pulled[container.name], environments[container.name], first)
             docker_id = self._run_container(task, plan)
             first = first or docker_id
-        self._running(arn, first or "")
+        self._running(arn)
 
     def _describe(self, arn: str) -> tuple[Task, dict[str, Mapping[str, Any]]]:
         with self._store.lock:
@@ -283,31 +296,66 @@ class Lives:
             raise FailedToStart(f"CannotStartContainerError: {error.explanation}", plan.name) from error
         if found := stream_for(plan.definition, task.id, scope_of(task.arn)):
             self._follow(docker_id, found[0], after=0.0)
-        with self._store.changing():
-            container = next(c for c in self._store.tasks[task.arn].containers if c.name == plan.name)
-            if container.status != "STOPPED" and seen.running:
-                self._store.edit_container(task.arn, plan.name, status="RUNNING", health=seen.health)
-            if plan.joins is None:
-                self._store.edit_task(task.arn, ip=seen.ip, mac=seen.mac)
+        self._started(task.arn, plan.name, seen)
         return docker_id
 
-    def _running(self, arn: str, owner: str) -> None:
+    def _started(self, arn: str, name: str, seen: Seen | None) -> None:
+        """Record what Docker says of a container; one that has ended meanwhile stays so."""
+        with self._store.changing():
+            container = next(c for c in self._store.tasks[arn].containers if c.name == name)
+            if seen and seen.running and container.status != "STOPPED":
+                self._store.edit_container(arn, name, status="RUNNING", health=seen.health)
+            if seen and seen.ip:  # one that joins another's network has none of its own
+                self._store.edit_task(arn, ip=seen.ip, mac=seen.mac)
+
+    def _running(self, arn: str) -> None:
         """The task is RUNNING once its targets are registered, unless it has ended or was stopped meanwhile."""
         task = self._store.tasks[arn]
         if task.wanted and all(c.status == "RUNNING" for c in task.containers if c.essential):
-            self._register(task)
+            groups = self._register(task)
             with self._store.changing():
                 if self._store.tasks[arn].wanted:
                     self._store.edit_task(arn, last_status=TaskStatus.RUNNING, started_at=self._store.clock())
-                if service := self._store.service_of(task):
-                    for group, _ in task.targets:
-                        self._store.say(service.arn, f"registered 1 targets in (target-group {group})")
-        logger.info("task %s runs in %s", arn, owner[:12])
+                for group in groups:
+                    self._say(task, f"registered 1 targets in (target-group {group})")
 
-    def _register(self, task: Task) -> None:
+    def _register(self, task: Task) -> list[str]:
+        """The target groups that have taken the task's address."""
+        taken = []
         for group, port in task.targets:
-            if task.ip and self._tools.targets.exists(group):
-                self._tools.targets.register(group, task.ip, port)
+            try:
+                self._tools.targets.register(group, task.ip or "", port)
+                taken.append(group)
+            except ServiceError as error:
+                self._say(task, f"failed to register targets in (target-group {group}) with (error {error})")
+        return taken
+
+    def _deregister(self, task: Task) -> list[tuple[str, int]]:
+        """The targets that have begun to drain; a group that is gone has none."""
+        left = []
+        for group, port in task.targets if task.ip else ():
+            with contextlib.suppress(ServiceError):
+                self._tools.targets.deregister(group, task.ip or "", port)
+                left.append((group, port))
+        return left
+
+    def _delay(self, group: str) -> float:
+        try:
+            return self._tools.targets.deregistration_delay(group)
+        except ServiceError:
+            return 0.0
+
+    def _draining(self, task: Task, group: str, port: int) -> bool:
+        try:
+            return (task.ip or "", port) in self._tools.targets.health(group)
+        except ServiceError:
+            return False
+
+    def _say(self, task: Task, text: str) -> None:
+        """An event of the task's service, if a service started it."""
+        with self._store.changing():
+            if service := self._store.service_of(task):
+                self._store.say(service.arn, text)
 
     def _failed_to_start(self, arn: str, failure: FailedToStart) -> None:
         with self._store.changing():
@@ -358,26 +406,19 @@ class Lives:
 
     def _drain(self, task: Task) -> None:
         """Take its targets out and wait until none is left draining, or the containers are gone before."""
-        targets = self._tools.targets
-        groups = [(group, port) for group, port in task.targets if targets.exists(group)]
-        for group, port in groups:
-            targets.deregister(group, task.ip or "", port)
-        deadline = time.monotonic() + max([targets.deregistration_delay(g) for g, _ in groups], default=0.0)
-        self._say_draining(task, groups)
+        groups = self._deregister(task)
+        deadline = time.monotonic() + max([self._delay(group) for group, _ in groups], default=0.0)
+        for group, _ in groups:
+            self._say(task, f"deregistered 1 targets in (target-group {group})")
+        if groups:
+            self._say(task, "has begun draining connections on 1 tasks.")
         while (left := deadline - time.monotonic()) > 0:
             seen = self._target_pulse.count()
-            if not any((task.ip or "", port) in targets.health(group) for group, port in groups):
+            if not any(self._draining(task, group, port) for group, port in groups):
                 return
             if all(c.status == "STOPPED" for c in self._store.tasks[task.arn].containers if c.essential):
                 return
             self._target_pulse.wait(seen, min(left, HEALTH_LOOK) if self._polled else left)
-
-    def _say_draining(self, task: Task, groups: list[tuple[str, int]]) -> None:
-        with self._store.changing():
-            if groups and (service := self._store.service_of(task)):
-                for group, _ in groups:
-                    self._store.say(service.arn, f"deregistered 1 targets in (target-group {group})")
-                self._store.say(service.arn, "has begun draining connections on 1 tasks.")
 
     def _stop_containers(self, task: Task) -> None:
         _, definitions = self._describe(task.arn)
@@ -393,9 +434,7 @@ class Lives:
             if task.ended:
                 return
             self._change(arn, last_status=TaskStatus.DEPROVISIONING)
-            for group, port in task.targets:
-                if task.ip and self._tools.targets.exists(group):
-                    self._tools.targets.deregister(group, task.ip, port)
+            self._deregister(task)
             for container in task.containers:
                 self._end_container(arn, container.name, container.docker_id)
             self._change(arn, last_status=TaskStatus.STOPPED, stopped_at=self._store.clock())
@@ -413,8 +452,11 @@ class Lives:
             self._tools.containers.remove(docker_id)
         self._change_container(arn, name, **changes)
 
-    def _discard(self, arn: str) -> None:
-        for docker_id in self._tools.containers.of_task(arn):
+    def _discard(self, task: Task) -> None:
+        """Remove what was begun, so that the task can be started anew."""
+        for container in task.containers:
+            self._change_container(task.arn, container.name, docker_id=None, status="PENDING", exit_code=None)
+        for docker_id in self._tools.containers.of_task(task.arn).values():
             self._tools.containers.remove(docker_id)
 
     # ------------------------------------------------------------ small things

@@ -93,6 +93,11 @@ class Emulator:
         self.process.terminate()
         return self.process.wait(PATIENCE)
 
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
     def client(self, service: str) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -202,6 +207,9 @@ class Ecs:
         stream = f"app/app/{task_arn.rsplit('/', 1)[-1]}"
         found = self.logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True)
         return [event["message"] for event in found["events"]]
+
+    def until_printed(self, task_arn: str, line: str) -> None:
+        eventually(lambda: line in self.lines(task_arn), f"the line {line!r}")
 
     def clear(self) -> None:
         """Delete the service, stop what runs, and wait until nothing is left."""

@@ -274,7 +274,8 @@ def test_stopping_a_task_ends_it_by_sigterm_within_its_stop_timeout(ecs: Ecs) ->
     deaf = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"]
     for command, stop_timeout, exit_code in ((patient, 30, 0), (deaf, 1, 137)):
         arn = ecs.run(ecs.define(command, stopTimeout=stop_timeout))
-        eventually(lambda arn=arn: ecs.lines(arn) == ["ready"] if ecs.task(arn, "RUNNING") else False)
+        ecs.task(arn, "RUNNING")
+        ecs.until_printed(arn, "ready")
         ecs.api.stop_task(cluster=ecs.cluster, task=arn, reason="because")
         ended = ecs.task(arn, "STOPPED")
         assert (ended["stopCode"], ended["stoppedReason"]) == ("UserInitiated", "because")
@@ -365,18 +366,19 @@ def test_after_a_restart_the_emulator_finds_its_tasks_again(
     assert again[kept["taskArn"]]["containers"] == kept["containers"], "the same container, not a new one"
     assert ecs.task(lost["taskArn"], "STOPPED")["stopCode"] == "EssentialContainerExited"
     assert ecs.primary()["id"] == done["id"]
-    eventually(lambda: ecs.lines(kept["taskArn"]) == ["one", "two"], "the log going on after the restart")
+    ecs.until_printed(kept["taskArn"], "two")
+    assert ecs.lines(kept["taskArn"]) == ["one", "two"]
 
 
-def test_the_registry_keeps_its_images_over_a_restart_and_its_tags_unchanged(ecs: Ecs, emulator: Emulator) -> None:
+def test_a_killed_emulator_comes_back_with_its_images_and_tasks(ecs: Ecs, emulator: Emulator) -> None:
     ecr = emulator.client("ecr")
     before = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"]
-    manifest = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "one"}])["images"][0]
-    other = manifest["imageManifest"] + " "
-    with pytest.raises(ClientError) as refused:
-        ecr.put_image(repositoryName=REPOSITORY, imageManifest=other, imageTag="one")
-    assert refused.value.response["Error"]["Code"] == "ImageTagAlreadyExistsException"
-    emulator.stop()
+    arn = ecs.run(ecs.define(["sh", "-c", "echo one; sleep 3; echo two; exec sleep 1000"]))
+    running = ecs.task(arn, "RUNNING")
+    emulator.kill()
     emulator.start()
     assert ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"] == before
+    assert ecs.task(arn, "RUNNING")["containers"] == running["containers"]
+    ecs.until_printed(arn, "two")
+    assert ecs.lines(arn) == ["one", "two"]
     assert ecs.task(ecs.run(ecs.define(SLEEP)), "RUNNING")

@@ -358,12 +358,13 @@ class Simulation:
 
     of: Service
     world: World
+    now: float = NOW
 
     def settle(self) -> None:
-        """Apply steps until only waiting is left, checking at each what must always hold."""
+        """Apply steps until some task must become something; time passes only when nothing else is left to do."""
         for _ in range(200):
-            steps = plan(self.world.view(self.of))
-            if not steps or isinstance(steps[0], Wait):
+            steps = plan(self.world.view(self.of, self.now))
+            if not steps or (isinstance(steps[0], Wait) and self.starting()):
                 return
             for step in steps:
                 self.apply(step)
@@ -371,16 +372,19 @@ class Simulation:
         raise AssertionError("the scheduler never comes to rest")
 
     def check(self) -> None:
-        view = self.world.view(self.of)
+        view = self.world.view(self.of, self.now)
         limit = max(self.of.desired * self.of.rules.maximum_percent // 100, self.most_before)
         assert len(view.live) <= limit
+
+    def starting(self) -> list[Task]:
+        return [t for t in self.world.tasks if t.last_status is TaskStatus.PENDING]
 
     @property
     def most_before(self) -> int:
         return sum(t.started_by == OLD for t in self.world.tasks)
 
     def serving(self) -> int:
-        return sum(self.world.view(self.of).healthy(t) for t in self.world.tasks)
+        return sum(self.world.view(self.of, self.now).healthy(t) for t in self.world.tasks)
 
     @property
     def stuck(self) -> bool:
@@ -394,19 +398,21 @@ class Simulation:
             case Stop(task, _, failed):
                 self.end(task)
                 if failed:
-                    self.of = scheduler.after_failure(self.of, self.task(task).started_by, NOW)
+                    self.of = scheduler.after_failure(self.of, self.task(task).started_by, self.now)
             case MarkSteady(task):
-                self.edit(task, steady_at=NOW)
+                self.edit(task, steady_at=self.now)
                 self.of = scheduler.after_steady_task(self.of, self.task(task).started_by)
             case Complete():
-                self.of = scheduler.after_completion(self.of, NOW)
+                self.of = scheduler.after_completion(self.of, self.now)
             case Fail():
-                self.of = scheduler.after_circuit_break(self.of, NOW)
+                self.of = scheduler.after_circuit_break(self.of, self.now)
             case Retire(gone):
                 left = tuple(d for d in self.of.deployments if d.id != gone)
                 self.of = replace(self.of, deployments=left)
             case AnnounceSteady():
                 self.of = replace(self.of, steady=True)
+            case Wait(seconds):
+                self.now += seconds
             case AnnounceStuck():
                 self.of = replace(self.of, events=(Event(id="e", at=NOW, message=scheduler.STUCK),))
 
@@ -422,14 +428,14 @@ class Simulation:
     def become(self, task: Task, fate: str) -> None:
         match fate:
             case "runs well":
-                self.edit(task.arn, last_status=TaskStatus.RUNNING, ip=f"ip-{task.arn}", started_at=NOW)
+                self.edit(task.arn, last_status=TaskStatus.RUNNING, ip=f"ip-{task.arn}", started_at=self.now)
                 self.world.health[(f"ip-{task.arn}", PORT)] = FakeHealth("healthy")
             case "fails its check":
-                self.edit(task.arn, last_status=TaskStatus.RUNNING, ip=f"ip-{task.arn}", started_at=NOW)
+                self.edit(task.arn, last_status=TaskStatus.RUNNING, ip=f"ip-{task.arn}", started_at=self.now)
                 self.world.health[(f"ip-{task.arn}", PORT)] = FakeHealth("unhealthy")
             case "exits":
                 self.end(task.arn)
-                self.of = scheduler.after_failure(self.of, task.started_by, NOW)
+                self.of = scheduler.after_failure(self.of, task.started_by, self.now)
 
 
 FATES = st.sampled_from(["runs well", "fails its check", "exits"])
@@ -450,10 +456,9 @@ def test_a_rollout_keeps_its_percentages_and_ends_whole_or_failed(
     for _ in range(100):
         simulation.settle()
         assert simulation.serving() >= desired * minimum / 100, "fewer healthy tasks than the minimum"
-        starting = [t for t in simulation.world.tasks if t.last_status is TaskStatus.PENDING]
-        if not starting:
+        if not simulation.starting():
             break
-        simulation.become(starting[0], next(remaining, "runs well"))
+        simulation.become(simulation.starting()[0], next(remaining, "runs well"))
     of = simulation.of
     assert simulation.stuck == (of.primary.rollout is RolloutState.IN_PROGRESS)
     if of.primary.rollout is RolloutState.COMPLETED:
