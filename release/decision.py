@@ -201,7 +201,7 @@ def _locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interru
     if settled and not other:
         return recorded
     if journal and _explains(journal, recorded, at):
-        return Interrupted(journal=journal, end=_end_at(journal, at))
+        return Interrupted(journal=journal, end=_end_at(journal, at, observed))
     if recorded and settled:
         return Drift(what=f"{recorded.live_colour} runs {other}, recorded is {short(recorded.live.digest)}", at=at)
     return Drift(what=f"users are served {_percent(weights)}, {_should(recorded)}", at=at)
@@ -225,24 +225,33 @@ def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None) ->
     than the record, and says more.
     """
     ends = [end for end in (journal.source, journal.to) if end]
+    if _returns(journal) and journal.phase is not Phase.MOVED:
+        return True
     if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
         return False
     match journal.phase:
-        case Phase.MOVING if journal.source and journal.source.colour is journal.to.colour:
-            return True  # going back to what was recorded, from wherever users were
         case Phase.MOVING:
             return at in {None, *(end.colour for end in ends)}
         case Phase.MOVED:
             return at is journal.to.colour
         case Phase.RESTORED:
-            return at is (journal.source.colour if journal.source else None)
+            # On the receiving side, too: weights are put back to where users were, and while an interrupted
+            # switch is being finished that is there.
+            return at in {end.colour for end in ends}
+
+
+def _returns(journal: Journal) -> bool:
+    """A switch back to what was recorded, from wherever users were."""
+    return journal.source is not None and journal.source.release_id == journal.to.release_id
 
 
 def _is_live(end: End, recorded: Recorded) -> bool:
     return end.colour is recorded.live_colour and end.release_id == recorded.live.id
 
 
-def _end_at(journal: Journal, at: Colour | None) -> End | None:
+def _end_at(journal: Journal, at: Colour | None, observed: Observed) -> End | None:
+    if at and _returns(journal) and observed.sides[at].release_id != journal.to.release_id:
+        return None  # its journal does not say where users were
     return next((end for end in (journal.to, journal.source) if end and end.colour is at), None)
 
 

@@ -550,16 +550,30 @@ def test_a_switch_whose_colour_was_changed_meanwhile_is_not_finished_but_undone(
 @pytest.mark.parametrize(
     ("written", "users"),
     [
-        (TO_C[Phase.RESTORED], BLUE),
+        (TO_C[Phase.RESTORED], DIVIDED),
         (journal((BLUE, A), (GREEN, B), Phase.MOVED), BLUE),
         (journal((BLUE, A), (GREEN, B), Phase.MOVED), DIVIDED),
         (journal((BLUE, A), (GREEN, B), Phase.RESTORED), DIVIDED),
     ],
-    ids=["put back", "finished and moved back", "finished and divided", "restored and divided"],
+    ids=["put back and divided", "finished and moved back", "finished and divided", "restored and divided"],
 )
 def test_a_switch_that_ended_does_not_explain_moved_weights(written: Any, users: Any) -> None:
     blue = C if written is TO_C[Phase.RESTORED] else A
     assert refusal(RECORD, observed(blue, B, users, written), ask()).what.startswith("Drift: ")
+
+
+@pytest.mark.parametrize("record", [RECORD, None], ids=["later", "first"])
+def test_a_finish_that_failed_is_finished_by_the_next_update(record: Recorded | None) -> None:
+    """It put the weights back to where users were: on the receiving colour."""
+    written = TO_C[Phase.RESTORED] if record else journal(None, (BLUE, C), Phase.RESTORED)
+    finished = decision(record, observed(C, B, BLUE, written), ask())
+    assert isinstance(finished, Finish)
+    assert (finished.target, finished.release) == (BLUE, C)
+
+
+def test_an_undo_that_failed_is_undone_by_the_next_update() -> None:
+    written = journal((GREEN, B), (GREEN, B), Phase.RESTORED)
+    assert isinstance(decision(RECORD, observed(C, B, BLUE, written), ask()), Flip)
 
 
 def test_an_interrupted_first_switch_is_finished() -> None:

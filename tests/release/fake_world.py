@@ -1,0 +1,383 @@
+"""A small world in which decisions are performed: two colours, weights, a journal, a record, a registry, proofs.
+
+It performs a decision step by step as program and gates do (infra/graph.py, gates/rollout.py, gates/switch.py),
+can be killed between any two steps, and asserts at each step what must hold there. Hands may change things, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Any
+
+from release.decision import (
+    Deploy,
+    Finish,
+    Flip,
+    Heal,
+    Keep,
+    OnDrift,
+    Prepare,
+    Refuse,
+    Requested,
+    Verdict,
+    advance,
+    decide,
+)
+from release.digest import Digest
+from release.errors import ReleaseError
+from release.evidence import Proof, proof_of, with_proof
+from release.journal import End, Journal, Phase
+from release.placement import Colour, Release, Service, all_on, whole
+from release.records import Observed, Recorded
+
+
+class Step(Enum):
+    """Where an update may be killed: after this step."""
+
+    DECIDING = auto()
+    STARTING = auto()  # ECS knows of the tasks, none is healthy yet
+    DEPLOYING = auto()
+    GATES = auto()
+    JOURNAL = auto()  # phase moving is written, no weight moved
+    WEIGHTS = auto()
+    CONFIRMING = auto()  # phase moved is written, nothing recorded
+    PUTTING_BACK = auto()  # weights are back after a failed check, phase restored is not written
+
+
+class Outcome(Enum):
+    """How an update ended."""
+
+    DONE = auto()
+    FAILED = auto()
+    REFUSED = auto()
+    KILLED = auto()
+
+
+class Killed(Exception):
+    """The update was killed."""
+
+
+class GateFailed(Exception):
+    """A gate or check said no."""
+
+
+class Fault(Enum):
+    """What is wrong with an image."""
+
+    NEVER_HEALTHY = auto()
+    FAILS_SMOKE = auto()
+
+
+@dataclass
+class FakeSide:
+    """One colour's service. `release` None with an `image`: a task definition that is not ours."""
+
+    exists: bool = False
+    release: Release | None = None
+    image: str = ""
+    wanted: int = 0
+    healthy: int = 0
+    deployment: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the provider's `observe` returns it."""
+        return {
+            "exists": self.exists,
+            "digest": self.image if self.wanted else "",
+            "release": self.release.as_dict() if self.release else None,
+            "wanted": self.wanted,
+            "running": self.wanted,
+            "healthy": self.healthy,
+            "deployment": f"ecs-svc/{self.deployment}" if self.exists else "",
+            "taskDefinition": f"app:{self.deployment}" if self.exists else "",
+        }
+
+    def runs(self, release: Release) -> bool:
+        """As the rollout gate judges: some tasks, all of this release, all healthy."""
+        ours = self.release is not None and self.release.id == release.id and self.image == release.digest
+        return ours and self.healthy == self.wanted > 0
+
+
+@dataclass
+class FakeWorld:
+    """One environment. `guarded`: it takes only what the environment before it proved (`proven`)."""
+
+    guarded: bool = False
+    faults: dict[str, Fault] = field(default_factory=dict)
+    registry: set[str] = field(default_factory=set)
+    proven: tuple[Proof, ...] = ()
+    sides: dict[Colour, FakeSide] = field(default_factory=lambda: {colour: FakeSide() for colour in Colour})
+    weights: dict[Colour, int] | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    deployments: int = 0
+
+    # What really happened, unknown to the program:
+    passed: frozenset[tuple[str, str]] = frozenset()  # digest and release id of what passed every gate here
+    served: frozenset[tuple[Colour, str]] = frozenset()  # colour and release id that users were on
+    begun: frozenset[str] = frozenset()  # ids of releases to which a switch was begun, rightly
+    by_hand: bool = False  # somebody touched what users get, and no update succeeded since
+    unrecorded: bool = False  # an update was killed while it switched, and none succeeded since
+
+    # ---- what the program sees
+
+    def observe(self) -> Observed:
+        """The cloud as it is now."""
+        rule = {"weights": dict(self.weights), "tags": self.tags} if self.weights is not None else None
+        sides = {str(colour): side.as_dict() for colour, side in self.sides.items()}
+        return Observed.from_dict({"listenerArn": "arn:listener", "rule": rule, "colours": sides})
+
+    @property
+    def record(self) -> Recorded | None:
+        """The stack's own outputs."""
+        return Recorded.from_outputs(self.outputs)
+
+    def verdict(self, request: Requested) -> Verdict:
+        """What an update with this request would do."""
+        request = replace(
+            request,
+            in_registry=request.digest is None or request.digest in self.registry,
+            promotes_from="staging" if self.guarded else None,
+        )
+        return decide(self.record, self.observe(), request, self.proven if self.guarded else ())
+
+    # ---- one update
+
+    def update(self, request: Requested, kill: Step | None = None, live_smoke_fails: bool = False) -> Outcome:
+        """Decide and perform; killed after `kill` if it comes to that."""
+        run = Run(self, request, kill, live_smoke_fails)
+        before, everything = (self.weights, self.outputs), self.snapshot()
+        try:
+            outcome = run.perform()
+        except Killed:
+            return Outcome.KILLED
+        except GateFailed:
+            outcome = Outcome.FAILED
+        if outcome is Outcome.DONE:
+            self.by_hand = self.unrecorded = False
+        else:
+            assert (self.weights, self.outputs) == before, "a failed update changed what users see, or an output"
+        if outcome is Outcome.REFUSED:
+            assert self.snapshot() == everything, "a refused update changed something"
+        return outcome
+
+    def snapshot(self) -> Any:
+        """Everything that an update could change."""
+        return self.weights, self.tags, self.outputs, {colour: replace(side) for colour, side in self.sides.items()}
+
+    def clone(self) -> FakeWorld:
+        """The same world, to try something in. (Only `sides` is ever changed in place.)"""
+        return replace(self, sides={colour: replace(side) for colour, side in self.sides.items()})
+
+    # ---- what happens besides updates
+
+    def time_passes(self) -> None:
+        """ECS keeps as many tasks healthy as are wanted, if the image is fit."""
+        for side in self.sides.values():
+            side.healthy = 0 if self.faults.get(side.image) is Fault.NEVER_HEALTHY else side.wanted
+
+    def hand_moves(self, weights: dict[Colour, int] | None) -> None:
+        """Somebody changes the users' rule, or deletes it."""
+        self.by_hand = True
+        self.weights = dict(weights) if weights is not None else None
+        if weights is None:
+            self.tags = {}
+        self._note_served()
+
+    def hand_places(self, colour: Colour, release: Release | None, image: str) -> None:
+        """Somebody rolls a colour to another task definition."""
+        self._touched(colour)
+        self.deployments += 1
+        self.sides[colour] = FakeSide(True, release, image, 2, 2, self.deployments)
+        self._note_served()
+
+    def hand_destroys(self, colour: Colour, service_too: bool) -> None:
+        """Somebody scales a colour to nothing, or deletes its service."""
+        self._touched(colour)
+        side = self.sides[colour]
+        self.sides[colour] = FakeSide() if service_too else replace(side, wanted=0, healthy=0)
+
+    def falls_sick(self, colour: Colour) -> None:
+        """A task of a colour fails its health checks."""
+        side = self.sides[colour]
+        side.healthy = max(0, side.healthy - 1)
+
+    def _touched(self, colour: Colour) -> None:
+        self.by_hand = self.by_hand or bool((self.weights or {}).get(colour))
+
+    def _note_served(self) -> None:
+        for colour in self.serving():
+            release = self.sides[colour].release
+            if release and self.sides[colour].wanted:
+                self.served |= {(colour, release.id)}
+
+    def serving(self) -> list[Colour]:
+        """Colours that get users."""
+        return [colour for colour, weight in (self.weights or {}).items() if weight > 0]
+
+    def live_is_well(self) -> bool:
+        """All users are on the recorded colour, which runs the recorded release, healthy."""
+        record = self.record
+        return bool(
+            record
+            and whole(self.weights or {}) is record.live_colour
+            and self.sides[record.live_colour].runs(record.live)
+        )
+
+    def proves(self, digest: Digest) -> None:
+        """The environment before this one proved a digest."""
+        self.proven = with_proof(self.proven, Proof(digest=digest, commit="", release_id="", at=""))
+
+
+@dataclass
+class Run:
+    """One update under way."""
+
+    world: FakeWorld
+    request: Requested
+    kill: Step | None
+    live_smoke_fails: bool
+
+    def perform(self) -> Outcome:
+        """Decide, then do it."""
+        verdict = self.world.verdict(self.request)
+        self._after(Step.DECIDING)
+        match verdict.decision:
+            case Refuse(error=error):
+                assert isinstance(error, ReleaseError)
+                return Outcome.REFUSED
+            case Prepare():
+                assert verdict.standing is None
+                return Outcome.DONE
+            case Keep():
+                self._record_is_true()
+            case Heal(target=target, release=None):
+                self._free(target)
+                self.world.sides[target] = replace(self.world.sides[target], wanted=0, healthy=0)
+                self._record_is_true()
+            case Heal(target=target, release=Release() as release, tasks=tasks, retry_of=retry):
+                self._start(target, release, tasks, retry)
+                self._gates(target, release)
+                self._record_is_true()
+            case Deploy(target=target, release=release, tasks=tasks, retry_of=retry):
+                self._start(target, release, tasks, retry)
+                self._gates(target, release)
+                self._move(target, release, verdict.standing)
+            case Flip(target=target, release=release) | Finish(target=target, release=release):
+                self._gates(target, release)
+                self._move(target, release, verdict.standing)
+        return Outcome.DONE
+
+    def _after(self, step: Step) -> None:
+        if step is self.kill:
+            raise Killed
+
+    def _free(self, target: Colour) -> None:
+        assert not (self.world.weights or {}).get(target), "a colour that serves would be changed"
+
+    def _start(self, target: Colour, release: Release, tasks: int, retry_of: str) -> None:
+        self._free(target)
+        world, side = self.world, self.world.sides[target]
+        same = side.exists and side.release == release
+        assert retry_of == (f"ecs-svc/{side.deployment}" if same else ""), "a retry must start a new deployment"
+        assert tasks >= release.service.desired_count
+        world.deployments += 1
+        world.sides[target] = FakeSide(True, release, release.digest, tasks, 0, world.deployments)
+        self._after(Step.STARTING)
+        world.time_passes()
+        self._after(Step.DEPLOYING)
+
+    def _gates(self, target: Colour, release: Release) -> None:
+        world = self.world
+        if not world.sides[target].runs(release) or world.faults.get(release.digest) is Fault.FAILS_SMOKE:
+            raise GateFailed
+        world.passed |= {(release.digest, release.id)}
+        self._after(Step.GATES)
+
+    def _move(self, target: Colour, release: Release, standing: Recorded | None) -> None:
+        """As `gates.switch.perform`."""
+        world = self.world
+        self._may_serve(target, release, standing)
+        before, unrecorded = world.weights, world.unrecorded
+        self._tag(target, release, standing, Phase.MOVING)
+        world.unrecorded = True
+        world.begun |= {release.id}
+        if before is not None:  # else one call creates the rule with weights and tags
+            self._after(Step.JOURNAL)
+        world.weights = all_on(target)
+        world._note_served()
+        self._after(Step.WEIGHTS)
+        if self.live_smoke_fails:
+            self._put_back(before, target, release, standing)
+            world.unrecorded = unrecorded
+            raise GateFailed
+        self._tag(target, release, standing, Phase.MOVED)
+        self._after(Step.CONFIRMING)
+        world.outputs = as_outputs(self._recorded(target, release, standing))
+
+    def _put_back(
+        self, before: dict[Colour, int] | None, target: Colour, release: Release, standing: Recorded | None
+    ) -> None:
+        self.world.weights = before
+        if before is None:
+            self.world.tags = {}
+        else:
+            self._after(Step.PUTTING_BACK)
+            self._tag(target, release, standing, Phase.RESTORED)
+
+    def _tag(self, target: Colour, release: Release, standing: Recorded | None, phase: Phase) -> None:
+        source = standing and End(standing.live_colour, standing.live.digest, standing.live.id)
+        journal = Journal(source=source or None, to=End(target, release.digest, release.id), phase=phase)
+        self.world.tags = {**self.world.tags, **journal.as_tags()}
+
+    def _recorded(self, target: Colour, release: Release, standing: Recorded | None) -> Recorded:
+        after = advance(standing, target, release)
+        proof = Proof(digest=release.digest, commit=release.commit, release_id=release.id, at="now")
+        return replace(after, evidence=with_proof(after.evidence, proof))
+
+    def _record_is_true(self) -> None:
+        """As the switch's look at reality in an update that moves nobody."""
+        if not self.world.live_is_well():
+            raise GateFailed
+
+    def _may_serve(self, target: Colour, release: Release, standing: Recorded | None) -> None:
+        """What users are about to get was asked for in the way it has to be."""
+        world, request, record = self.world, self.request, self.world.record
+        if world.serving() == [target]:
+            return
+        undo = record is not None and release.digest == record.live.digest
+        finishing = record is None or world.serving() != [record.live_colour]
+        if undo or (finishing and release.id in world.begun):
+            return
+        if standing and release.digest != standing.live.digest and standing.was_live(release.digest):
+            assert request.rollback_from == standing.live.digest, "a rollback that nobody asked for"
+            assert request.digest == release.digest, "a rollback to what nobody asked for"
+            return
+        same_image = standing is not None and release.digest == standing.live.digest
+        assert same_image or not world.guarded or proof_of(release.digest, world.proven), "served without proof"
+
+
+def as_outputs(recorded: Recorded) -> dict[str, Any]:
+    """The record as stack outputs."""
+    return {
+        "liveColour": str(recorded.live_colour),
+        "liveRelease": recorded.live.as_dict(),
+        "previousRelease": recorded.previous.as_dict() if recorded.previous else {},
+        "liveHistory": [past.as_dict() for past in recorded.history],
+        "evidence": [proof.as_dict() for proof in recorded.evidence],
+    }
+
+
+def requests_out(world: FakeWorld, service: Service, fresh: Digest) -> Iterator[Requested]:
+    """What a person might try in order to get out of any state: nothing, the digests at hand, restore."""
+    journal = Journal.from_tags(world.tags) if world.weights is not None else None
+    yield Requested(service=service)
+    if world.record:
+        yield Requested(service=service, digest=world.record.live.digest)
+    if journal:
+        yield Requested(service=service, digest=Digest(journal.to.digest))
+    yield Requested(service=service, on_drift=OnDrift.RESTORE)
+    if world.record is None:
+        yield Requested(service=service, digest=fresh, on_drift=OnDrift.RESTORE)
