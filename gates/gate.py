@@ -77,4 +77,4 @@ class Gate(Resource):
 
 def pass_input(inputs: Props) -> Any:
     """The pass of the gate before this one."""
-    return inputs.get("passedFor")
+    return inputs.get("passOfBefore")

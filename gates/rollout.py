@@ -22,7 +22,7 @@ QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, deadlineSeconds, passedFor, environment.
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, deadlineSeconds, passOfBefore, environment.
 
     `starts` is true when this update starts tasks; then the image gate's pass is demanded.
     """

@@ -51,7 +51,7 @@ class Report:
 
 
 class SmokeGate(Gate):
-    """Inputs: digest, commit, colour, deadlineSeconds, passedFor (of Rollout), environment."""
+    """Inputs: digest, commit, colour, deadlineSeconds, passOfBefore (Rollout's), environment."""
 
     token = "release:index:SmokeGate"
 

@@ -66,7 +66,7 @@ class Move:
 
 
 class TrafficSwitch(Resource):
-    """Inputs: active, decision, reason, live, weights, release, expected, standing, passedFor, environment, …"""
+    """Inputs: active, decision, reason, live, weights, release, expected, standing, passOfBefore, environment, …"""
 
     token = "release:index:TrafficSwitch"
     computed = frozenset(

@@ -86,7 +86,7 @@ def rollout_gate(
         "starts": starts,
         "taskDefinition": side.task_definition.arn,
         "deadlineSeconds": deadline,
-        "passedFor": image.passedFor,
+        "passOfBefore": image.passedFor,
         "environment": names.as_dict(),
     }
     return GateResource("Rollout", inputs, pulumi.ResourceOptions(depends_on=[side]))
@@ -102,7 +102,7 @@ def smoke_gate(
         "commit": release.commit,
         "colour": str(colour),
         "deadlineSeconds": deadline,
-        "passedFor": rollout.passedFor,
+        "passOfBefore": rollout.passedFor,
         "environment": names.as_dict(),
     }
     return GateResource("SmokeGate", inputs, pulumi.ResourceOptions(depends_on=[rollout]))
@@ -114,6 +114,6 @@ def traffic_switch(
     """Users are moved after everything else of the stack is as it should be."""
     passed = getattr(smoke, "passedFor")  # noqa: B009
     return TrafficSwitchResource(
-        {**inputs, "passedFor": passed, "environment": names.as_dict()},
+        {**inputs, "passOfBefore": passed, "environment": names.as_dict()},
         pulumi.ResourceOptions(depends_on=[smoke, *everything]),
     )

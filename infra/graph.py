@@ -203,6 +203,7 @@ def _side(
         colour=colour,
         release=release,
         tasks=plan.tasks if is_target else environment.observed.sides[colour].wanted if not plan.first else 0,
+        grace_seconds=environment.settings.rollout.grace_seconds,
         runtime=runtime,
         write_release=_writes(colour, plan),
         write_service=_writes(colour, plan) or (plan.empties and is_target),

@@ -71,8 +71,12 @@ class SmokeSettings(_Strict):
 
 
 class RolloutSettings(_Strict):
-    """`rollout`: for how long tasks may take to start without a sure sign of failure."""
+    """`rollout`: for how long tasks may take to start without a sure sign of failure.
 
+    `graceSeconds`: failing health checks of a task younger than that do not count (ECS health check grace period).
+    """
+
+    grace_seconds: int = Field(default=30, ge=0, le=3600)
     deadline_seconds: int = Field(default=300, ge=10, le=3600)
 
 

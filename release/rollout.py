@@ -136,6 +136,7 @@ def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
 
 
 def _sure_sign(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed | None:
+    """An unhealthy target alone is none: it may be starting. ECS stops its task once the grace period is over."""
     tasks = [task for task in reading.tasks if task.deployment == primary.id]
     for task in tasks:
         if task.status == "RUNNING" and task.digest not in wanted.manifests:
@@ -145,19 +146,11 @@ def _sure_sign(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed 
             return Failed(task.stopped_reason or task.stop_code, task.arn)
     if primary.state == "FAILED":
         return Failed(primary.reason or "ECS calls the deployment failed")
-    return _sick_target(reading, tasks)
+    return None
 
 
 def _failed_health(task: Task) -> bool:
     return task.status in ("DEACTIVATING", "STOPPING", "STOPPED") and "health checks" in task.stopped_reason
-
-
-def _sick_target(reading: Reading, tasks: list[Task]) -> Failed | None:
-    by_ip = {task.ip: task for task in tasks if task.status == "RUNNING"}
-    for target in reading.targets:
-        if target.state == "unhealthy" and target.ip in by_ip:
-            return Failed(f"the health check keeps failing: {target.reason or 'unhealthy'}", by_ip[target.ip].arn)
-    return None
 
 
 def _progress(reading: Reading, primary: Deployment, wanted: Wanted) -> str:

@@ -41,6 +41,7 @@ class ColourArgs:
     colour: Colour
     release: Release
     tasks: int
+    grace_seconds: int
     runtime: Runtime
     write_release: bool
     write_service: bool
@@ -107,6 +108,7 @@ class ColourSide(pulumi.ComponentResource):
             deployment_circuit_breaker=ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=False),
             # Rollout is the gate; ECS's own wait would hang for 20 minutes on an image that cannot start.
             wait_for_steady_state=False,
+            health_check_grace_period_seconds=args.grace_seconds,
             force_new_deployment=True,
             triggers={"retryOf": args.retry_of} if args.retry_of else None,
             load_balancers=[
