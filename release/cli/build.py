@@ -44,8 +44,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     tools.existing(stack)
     tools.terminal.say(f"Building commit {commit} of {source}.")
-    config = {"source": str(source)} if arguments.source else {}
-    done = update(tools, stack, config, f"release build {commit}", wait=arguments.lock_wait)
+    done = update(tools, stack, {"source": str(source)}, f"release build {commit}", wait=arguments.lock_wait)
     if done.signal is not None:
         raise Interrupted(f"The build was stopped by {done.signal.name}.", next_step="`release build` does the rest.")
     if done.exit_code != 0:

@@ -153,7 +153,7 @@ def _healed(tools: Tools, change: Change) -> str:
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
     run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
-        return f"The idle colour was healed: a rollback of {change.environment} is ready again."
+        return f"The idle colour of {change.environment} was healed."
     why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
     return f"The idle colour could NOT be healed ({why}). Next: `release heal {change.environment}`."
 

@@ -85,7 +85,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         for name, state in zip(wanted, states, strict=True)
     ]
     text = _full(rows[0]) if arguments.environment else _table(rows)
-    tools.terminal.emit([_data(row) for row in rows], text)
+    tools.terminal.emit({"environments": [_data(row) for row in rows]}, text)
     return 0
 
 
@@ -144,24 +144,24 @@ def _operations(row: Row) -> str:
 
 
 def _data(row: Row) -> dict[str, Any]:
+    """For --json, by the names of the stack's outputs; all of a release's facts are null where there is none."""
     recorded, state = row.recorded, row.state
-    facts: dict[str, Any] = {
+    live = recorded.live if recorded else None
+    previous = recorded.previous if recorded else None
+    return {
         "environment": row.environment,
         "promotesFrom": row.source,
         "exists": state is not None,
-        "live": None,
-        "pending": list(state.pending) if state else [],
-    }
-    if recorded is None or state is None:
-        return facts
-    return {
-        **facts,
-        "live": {"colour": str(recorded.live_colour), **recorded.live.as_dict()},
+        "liveColour": str(recorded.live_colour) if recorded else None,
+        "digest": live.digest if live else None,
+        "commit": live.commit if live else None,
+        "releaseId": live.id if live else None,
         "since": row.since or None,
-        "url": state.outputs.get("url"),
-        "testUrls": state.outputs.get("testUrls"),
-        "previous": recorded.previous.as_dict() if recorded.previous else None,
+        "url": state.outputs.get("url") if state else None,
+        "testUrls": state.outputs.get("testUrls") if state else None,
+        "previousDigest": previous.digest if previous else None,
         "rollback": {"costs": str(row.rollback), "basis": "recorded"},
-        "history": [past.as_dict() for past in recorded.history],
-        "evidence": [proof.as_dict() for proof in recorded.evidence],
+        "history": [past.as_dict() for past in recorded.history] if recorded else [],
+        "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
+        "pending": list(state.pending) if state else [],
     }

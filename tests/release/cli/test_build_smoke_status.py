@@ -38,7 +38,7 @@ def test_build_writes_the_digest_and_nothing_else_to_stdout() -> None:
     on = stage(becomes("artifacts", built("c"), ran()))
     assert on.run("build") == 0
     assert on.out == f"{C.digest}\n"
-    assert on.engine.calls == [("update", "artifacts", {})]
+    assert on.engine.calls == [("update", "artifacts", {"source": "/checkout"})]
 
 
 def test_build_from_another_checkout_hands_on_its_whole_path(tmp_path: object) -> None:
@@ -142,7 +142,9 @@ def test_status_says_what_a_rollback_would_cost(found: StackState, costs: str) -
     on = stage()
     on.engine.states["staging"] = found
     on.run("status", "staging", "--json")
-    assert on.data[0]["rollback"] == {"costs": costs, "basis": "recorded"}
+    (row,) = on.data["environments"]
+    assert row["rollback"] == {"costs": costs, "basis": "recorded"}
+    assert row["digest"] == found.outputs["imageDigest"]
 
 
 def test_status_tells_a_missing_stack_from_one_without_a_release() -> None:

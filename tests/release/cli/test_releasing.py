@@ -230,7 +230,7 @@ def test_a_gates_no_ends_with_1_after_the_idle_colour_was_healed() -> None:
     assert on.run("promote", "production", "--yes") == 1
     assert configs(on.engine) == [{"imageDigest": B.digest}, {}]
     assert "The rollout gate refused green" in on.err
-    assert "The idle colour was healed" in on.err
+    assert "The idle colour of production was healed" in on.err
     assert on.out == ""
 
 
@@ -282,7 +282,7 @@ def test_json_tells_the_error_as_data() -> None:
     on = stage(refused_by_gate(), HEALED)
     assert on.run("promote", "production", "--yes", "--json") == 1
     assert (on.data["error"], on.data["exit_code"]) == ("CheckFailed", 1)
-    assert on.data["notes"] == ["The idle colour was healed: a rollback of production is ready again."]
+    assert on.data["notes"] == ["The idle colour of production was healed."]
 
 
 def test_colour_is_never_the_only_signal() -> None:
