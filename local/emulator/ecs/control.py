@@ -111,8 +111,10 @@ class Control:
         with contextlib.suppress(docker.errors.DockerException):
             self._containers.ensure_network()
         self._lives.resume()
-        while not self._closing.is_set():
+        while True:
             seen = self._store.pulse.count()
+            if self._closing.is_set():
+                return
             try:
                 wait = self._pass()
             except Exception:

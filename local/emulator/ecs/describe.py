@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from local.emulator.ecs.model import (
     TaskDefinition,
 )
 
+ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 PLATFORM = {"platformVersion": "1.4.0", "platformFamily": "Linux"}
 
 
@@ -151,7 +153,7 @@ def task(value: Task, definition: TaskDefinition, include: Iterable[str] = ()) -
         healthStatus=_task_health(value),
         containers=[container(c, value) for c in value.containers],
         attachments=_attachments(value),
-        attributes=[{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        attributes=[{"name": "ecs.cpu-architecture", "value": ARCHITECTURE}],
         overrides={"containerOverrides": [{"name": c.name} for c in value.containers], **value.overrides},
         availabilityZone=f"{scope_of(value.arn).region}a",
         createdAt=value.created_at,

@@ -122,8 +122,10 @@ class Ecs:
         self.logs = self.emulator.client("logs")
         self.api.create_cluster(clusterName=self.cluster)
 
-    def define(self, command: list[str] = SLEEP, image: str = "", **container: Any) -> str:
-        """Register a task definition of one container named app; its ARN."""
+    def define(
+        self, command: list[str] = SLEEP, image: str = "", containers: list[dict[str, Any]] | None = None, **more: Any
+    ) -> str:
+        """Register a task definition of one container named app, with `more` of it, or of `containers`; its ARN."""
         options = {"awslogs-group": LOG_GROUP, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "app"}
         definition = {
             "name": "app",
@@ -140,7 +142,7 @@ class Ecs:
             cpu="256",
             memory="512",
             executionRoleArn="arn:aws:iam::000000000000:role/execution",
-            containerDefinitions=[definition | container],
+            containerDefinitions=containers or [definition | more],
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])
 

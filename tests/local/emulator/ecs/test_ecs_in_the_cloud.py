@@ -9,7 +9,7 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.ecs.conftest import REPOSITORY, SLEEP, Ecs, Emulator, eventually
+from tests.local.emulator.ecs.conftest import LOG_GROUP, REPOSITORY, SLEEP, Ecs, Emulator, eventually
 from tests.local.emulator.ecs.fake_targets import group
 
 pytestmark = pytest.mark.cloud
@@ -247,10 +247,12 @@ def test_a_one_off_task_runs_to_its_end_with_overrides(ecs: Ecs) -> None:
         "environment": [{"name": "GREETING", "value": "hello"}],
     }
     arn = ecs.run(ecs.define(), overrides={"containerOverrides": [override]}, startedBy="a-migration")
-    assert ecs.api.list_tasks(cluster=ecs.cluster, startedBy="a-migration")["taskArns"] in ([arn], [])
     ended = ecs.task(arn, "STOPPED")
     assert (ended["stopCode"], ended["containers"][0]["exitCode"]) == ("EssentialContainerExited", 7)
     assert ended["startedBy"] == "a-migration"
+    mine = {"cluster": ecs.cluster, "desiredStatus": "STOPPED"}
+    assert ecs.api.list_tasks(startedBy="a-migration", **mine)["taskArns"] == [arn]
+    assert ecs.api.list_tasks(startedBy="somebody-else", **mine)["taskArns"] == []
     assert ecs.lines(arn) == ["hello from us-east-1"]
 
 
@@ -321,6 +323,25 @@ def test_a_container_gets_what_its_definition_says(ecs: Ecs, docker_client: dock
     (network,) = made["NetworkSettings"]["Networks"].items()
     assert network[0] == ecs.emulator.cloud_id
     assert network[1]["IPAddress"] == task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
+
+
+def test_containers_of_a_task_share_an_address_and_end_with_an_essential_one(
+    ecs: Ecs, docker_client: docker.DockerClient
+) -> None:
+    options = {"awslogs-group": LOG_GROUP, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "app"}
+    containers: list[dict[str, Any]] = [
+        {"name": "helper", "image": ecs.image, "command": SLEEP, "essential": False},
+        {"name": "app", "image": ecs.image, "command": ["sh", "-c", "sleep 2; exit 5"]},
+    ]
+    for container in containers:
+        container["logConfiguration"] = {"logDriver": "awslogs", "options": options}
+    arn = ecs.run(ecs.define(containers=containers))
+    running = {c["name"]: c for c in ecs.task(arn, "RUNNING")["containers"]}
+    helper = docker_client.containers.get(running["helper"]["runtimeId"]).attrs
+    assert helper["HostConfig"]["NetworkMode"] == f"container:{running['app']['runtimeId']}"
+    ended = {c["name"]: c for c in ecs.task(arn, "STOPPED")["containers"]}
+    assert ended["app"]["exitCode"] == 5
+    assert ended["helper"]["lastStatus"] == "STOPPED"
 
 
 def test_a_container_health_check_decides_when_there_is_no_load_balancer(ecs: Ecs) -> None:
