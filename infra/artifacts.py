@@ -44,8 +44,9 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     check_provider_account(settings.account)
     source = Path(settings.source).resolve() if settings.source else ROOT
     commit = clean_commit(source)
-    repository = _repository()
-    built = _already_built(settings, commit)
+    name = settings.repository or f"{pulumi.get_project()}/app"
+    repository = _repository(name)
+    built = _already_built(settings, name, commit)
     recorded = own_outputs()
     if built and recorded.get("commit") != commit:
         # The registry already has this commit (another build is in the state): take that image, build nothing.
@@ -89,15 +90,10 @@ def _git(source: Path, *arguments: str) -> str:
         ) from None
 
 
-def repository_name() -> str:
-    """`<project>/app`."""
-    return f"{pulumi.get_project()}/app"
-
-
-def _repository() -> ecr.Repository:
+def _repository(name: str) -> ecr.Repository:
     repository = ecr.Repository(
         "app",
-        name=repository_name(),
+        name=name,
         image_tag_mutability="IMMUTABLE",
         image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
     )
@@ -105,14 +101,14 @@ def _repository() -> ecr.Repository:
     return repository
 
 
-def _already_built(settings: ArtifactsSettings, commit: str) -> str:
+def _already_built(settings: ArtifactsSettings, repository: str, commit: str) -> str:
     """The digest that the registry has for this commit, "" if none."""
     found = call(
         "release:index:findImage",
         {
             "region": pulumi.Config("aws").require("region"),
             "account": settings.account,
-            "repository": repository_name(),
+            "repository": repository,
             "tag": commit,
         },
     )

@@ -123,6 +123,7 @@ class ArtifactsSettings(_Stack):
 
     role: Literal["artifacts"]
     source: str = ""
+    repository: str = Field(default="", pattern=r"^([a-z0-9]+([._/-][a-z0-9]+)*)?$")
 
 
 Settings = EnvironmentSettings | ArtifactsSettings

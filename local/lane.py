@@ -6,8 +6,10 @@ copies of the stack files of their own, so that a demo in the same checkout is n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.exceptions
 import requests
 import yaml
 
@@ -87,6 +90,9 @@ class Lane:
     variables: Mapping[str, str]
     repository: str = ""
     images: dict[str, str] = field(default_factory=dict)
+    stacks: set[str] = field(default_factory=set)
+    mark: str = field(default_factory=lambda: secrets.token_hex(2))
+    """In all names, so that what an earlier, killed session left is never taken for this one's."""
 
     @staticmethod
     def open(folder: Path, variables: Mapping[str, str]) -> Lane:
@@ -99,8 +105,25 @@ class Lane:
         """A client of the local cloud."""
         return _client(self.variables["AWS_ENDPOINT_URL"], service)
 
+    def artifacts(self, source: Path) -> Stack:
+        """This lane's own artifacts stack, which builds from `source`."""
+        return self.stack("artifacts", like="artifacts", source=str(source), repository=f"lane-{self.mark}/app")
+
+    def environment(self, name: str, like: str = "staging", **config: Any) -> Stack:
+        """A new, empty environment with the settings of the committed stack `like`, and some changed."""
+        return self.stack(f"{name}-{self.mark}", like, **config)
+
+    def close(self) -> None:
+        """Remove all environments and the registry."""
+        for name in sorted(self.stacks - {"artifacts"}):
+            Stack(self, name, self.folder / f"Pulumi.{name}.yaml").destroy()
+        if "artifacts" in self.stacks:
+            with contextlib.suppress(botocore.exceptions.ClientError):
+                self.aws("ecr").delete_repository(repositoryName=f"lane-{self.mark}/app", force=True)
+
     def stack(self, name: str, like: str, **config: Any) -> Stack:
         """A new, empty stack named `name` with the settings of the committed stack `like`, and some changed."""
+        self.stacks.add(name)
         stack = Stack(self, name, self._settings(name, like, config))
         if not (self.folder / f"state/.pulumi/stacks/{PROJECT}/{name}.json").exists():
             self._init(name, stack.settings)
@@ -128,8 +151,10 @@ class Lane:
         if name in self.images:
             return self.images[name]
         commit = name.encode().hex().ljust(40, "0")[:40]
-        reference = f"{self.repository}:{commit}"
-        recipe = "\n".join([f"FROM {self.repository}@{good}", f"ENV COMMIT={commit}", *VARIANTS[name]])
+        # Docker pushes to the registry's own address; its name in AWS is for task definitions.
+        registry = self.variables["AWS_ENDPOINT_URL"].removeprefix("http://") + "/" + self.repository.split("/", 1)[1]
+        reference = f"{registry}:{commit}"
+        recipe = "\n".join([f"FROM {registry}@{good}", f"ENV COMMIT={commit}", *VARIANTS[name]])
         environ = {**self.variables, "DOCKER_BUILDKIT": "0"}
         for command, given in ((["build", "-t", reference, "-"], recipe), (["push", reference], None)):
             subprocess.run(["docker", *command], input=given, text=True, env=environ, check=True, capture_output=True)

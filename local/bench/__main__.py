@@ -49,8 +49,7 @@ def _bench(places: Places) -> int:
             lane = Lane.open(Path(folder), up.environment)
             figures, users = _measured(lane, Path(folder), places.root, say)
             memory = cloud.status(places).memory / 2**20
-            for name in ("benchone", "benchtwo", "artifacts"):
-                lane.stack(name, like="artifacts" if name == "artifacts" else "staging").destroy()
+            lane.close()
     kept = _keep(places.root, figures, users, memory)
     _print(figures, users, memory, kept)
     return 1 if any(each.failed for each in users) else 0
@@ -59,14 +58,14 @@ def _bench(places: Places) -> int:
 def _measured(lane: Lane, folder: Path, root: Path, say: measure.Say) -> tuple[list[Figure], list[Users]]:
     say("building images")
     source = Source(folder / "source", root)
-    artifacts = lane.stack("artifacts", like="artifacts", source=str(source.folder))
+    artifacts = lane.artifacts(source.folder)
     digests = []
     for _ in range(2):
         measure.ran(artifacts.up())
         digests.append(str(artifacts.outputs["imageDigest"]))
         source.commit(GOOD)
     lane.repository = artifacts.outputs["repositoryUrl"]
-    one, two = measure.environment(lane, "benchone"), measure.environment(lane, "benchtwo")
+    one, two = measure.environment(lane, "one"), measure.environment(lane, "two")
     say("first releases")
     for digest in digests:
         measure.ran(one.up(imageDigest=digest))

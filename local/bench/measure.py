@@ -117,4 +117,4 @@ def under_load(stack: Stack, good: str, bad: str, say: Say) -> list[Users]:
 
 def environment(lane: Lane, name: str, **settings: Any) -> Stack:
     """An environment for measuring, like staging, with a short smoke deadline."""
-    return lane.stack(name, like="staging", smoke={"deadlineSeconds": SMOKE_DEADLINE}, **settings)
+    return lane.environment(name, smoke={"deadlineSeconds": SMOKE_DEADLINE}, **settings)

@@ -16,11 +16,13 @@ from release.probe import Probe
 
 
 @pytest.fixture(scope="session")
-def lane(tmp_path_factory: pytest.TempPathFactory) -> Lane:
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
     """State of this session's stacks, on a local cloud that is up."""
     with Progress(sys.stderr) as progress:
         up = local_cloud.up(Places.read(), progress)
-    return Lane.open(tmp_path_factory.mktemp("lane"), up.environment)
+    opened = Lane.open(tmp_path_factory.mktemp("lane"), up.environment)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> object:
 @pytest.fixture(scope="session")
 def good(lane: Lane, source: object) -> str:
     """The sample service, built by the artifacts stack; its digest."""
-    artifacts = lane.stack("artifacts", like="artifacts", source=str(source.folder))  # type: ignore[attr-defined]
+    artifacts = lane.artifacts(source.folder)  # type: ignore[attr-defined]
     result = artifacts.up()
     assert result.ok, result.text
     lane.repository = artifacts.outputs["repositoryUrl"]

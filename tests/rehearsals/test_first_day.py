@@ -21,7 +21,7 @@ Prober = Callable[..., Probe]
 @pytest.fixture(scope="module")
 def staging(lane: Lane, good: str, better: str) -> Stack:
     """An environment with two releases behind it: good on blue, better (live) on green."""
-    stack = lane.stack("stage", like="staging", smoke={"deadlineSeconds": 3})
+    stack = lane.environment("stage", like="staging", smoke={"deadlineSeconds": 3})
     for digest in (good, better):
         result = stack.up(imageDigest=digest)
         assert result.ok, result.text
@@ -39,15 +39,17 @@ def settled(stack: Stack, live: str, idle: str) -> None:
 
 
 def test_before_the_first_release_users_get_503(lane: Lane, good: str, liar: str) -> None:
-    stack = lane.stack("fresh", like="staging", smoke={"deadlineSeconds": 1})
-    assert stack.up().ok
+    stack = lane.environment("fresh", like="staging", smoke={"deadlineSeconds": 1})
+    prepared = stack.up()
+    assert prepared.ok, prepared.text
     assert stack.served() == {"http": 503}
     refused = stack.up(imageDigest=liar)
     assert not refused.ok
     assert "smoke gate refused" in refused.text
     assert stack.served() == {"http": 503}
     assert "liveColour" not in stack.outputs
-    assert stack.up(imageDigest=good).ok
+    released = stack.up(imageDigest=good)
+    assert released.ok, released.text
     assert stack.served()["digest"] == good
 
 
@@ -90,7 +92,7 @@ def test_an_image_that_exits_at_once_is_refused_with_its_last_words(staging: Sta
 def test_a_change_of_configuration_leaves_the_live_tasks_alone(lane: Lane, staging: Stack) -> None:
     colour = staging.outputs["liveColour"]
     before = tasks(staging, colour)
-    changed = lane.stack("stage", like="staging", env={"LOG_LEVEL": "warning"}, smoke={"deadlineSeconds": 3})
+    changed = lane.environment("stage", like="staging", env={"LOG_LEVEL": "warning"}, smoke={"deadlineSeconds": 3})
     result = changed.up()
     assert result.ok, result.text
     assert "waits for the next release" in result.text
@@ -154,7 +156,7 @@ def test_the_same_digest_succeeds_on_a_second_try(lane: Lane, staging: Stack, go
 
     with Upstream(network) as upstream:
         picky = lane.derive("picky", good)
-        stack = lane.stack("stage", like="staging", env={"UPSTREAM": upstream.url}, smoke={"deadlineSeconds": 3})
+        stack = lane.environment("stage", like="staging", env={"UPSTREAM": upstream.url}, smoke={"deadlineSeconds": 3})
         upstream.away()
         first = stack.up(imageDigest=picky)
         assert not first.ok
@@ -163,11 +165,11 @@ def test_the_same_digest_succeeds_on_a_second_try(lane: Lane, staging: Stack, go
         second = stack.up(imageDigest=picky)
         assert second.ok, second.text
         assert staging.served()["digest"] == picky
-        lane.stack("stage", like="staging", smoke={"deadlineSeconds": 3})
+        lane.environment("stage", like="staging", smoke={"deadlineSeconds": 3})
 
 
 def test_production_takes_nothing_that_staging_did_not_prove(lane: Lane, staging: Stack, good: str, best: str) -> None:
-    stack = lane.stack("prod", like="production", promotesFrom=staging.name, smoke={"deadlineSeconds": 3})
+    stack = lane.environment("prod", like="production", promotesFrom=staging.name, smoke={"deadlineSeconds": 3})
     refused = stack.up(imageDigest=best)
     assert not refused.ok
     assert "never proven on stage" in refused.text

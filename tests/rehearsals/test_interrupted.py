@@ -1,0 +1,147 @@
+"""Ctrl-C and kill -9 of the engine in each gate: users are served throughout, and the README's way back works."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local.lane import Lane, Running, Stack
+from release.probe import Probe
+from tests.rehearsals.cloud import eventually, running_digests, tasks, weights
+from tests.rehearsals.slow_registry import SlowRegistry
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
+Prober = Callable[..., Probe]
+
+
+@pytest.fixture(scope="module")
+def stack(lane: Lane, good: str, better: str) -> Stack:
+    """An environment that has just gone from good to better."""
+    made = lane.environment("crash", like="staging", smoke={"deadlineSeconds": 8})
+    for digest in (good, better):
+        result = made.up(imageDigest=digest)
+        assert result.ok, result.text
+    return made
+
+
+def idle_of(stack: Stack) -> str:
+    return {"blue": "green", "green": "blue"}[stack.outputs["liveColour"]]
+
+
+@contextlib.contextmanager
+def in_image_gate(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, waiting in the image gate."""
+    with SlowRegistry(stack.lane.variables["AWS_ENDPOINT_URL"]) as door:
+        lane = Lane(stack.lane.folder, {**stack.lane.variables, "AWS_ENDPOINT_URL_ECR": door.url})
+        with Stack(lane, stack.name, stack.settings).started("up", imageDigest=digest) as running:
+            assert door.waiting.wait(20), running.text
+            yield running
+
+
+@contextlib.contextmanager
+def in_rollout_gate(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, waiting for tasks that have not answered their health check yet."""
+    idle = idle_of(stack)
+    before = tasks(stack, idle)
+    with stack.started("up", imageDigest=digest) as running:
+        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before, 20)
+        yield running
+
+
+@contextlib.contextmanager
+def in_smoke_gate(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, repeating smoke checks that fail."""
+    with stack.started("up", imageDigest=digest) as running:
+        eventually("tasks run it", lambda: running_digests(stack, idle_of(stack)) == {digest}, 20)
+        eventually("smoke checks run", lambda: _descendants_run("smoke", running), 20)
+        yield running
+
+
+@contextlib.contextmanager
+def in_switch(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, just after users were moved and before anything was recorded."""
+    idle = idle_of(stack)
+    with stack.started("up", imageDigest=digest) as running:
+        eventually("users are moved", lambda: weights(stack).get(idle) == 100, 30)
+        yield running
+
+
+def _descendants_run(word: str, running: Running) -> bool:
+    """Does a process of this machine run the smoke checks now?"""
+    from pathlib import Path
+
+    for commands in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            parts = commands.read_bytes().split(b"\0")
+            if b"pytest" in parts and word.encode() in parts and b"--expect-colour" in parts:
+                return running.process.poll() is None
+    return False
+
+
+GATES = {
+    "image": (in_image_gate, "best"),
+    "rollout": (in_rollout_gate, "best"),
+    "smoke": (in_smoke_gate, "liar"),
+    "switch": (in_switch, "best"),
+}
+
+
+def way_back(stack: Stack) -> None:
+    """What the README says to do: free the lock, clear what was left half made, update again."""
+    freed = stack.command("cancel", "--yes")
+    assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
+    again = stack.up()
+    assert again.ok, again.text
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
+def test_interrupted_in(
+    gate: str, how: signal.Signals, stack: Stack, request: pytest.FixtureRequest, probe: Prober
+) -> None:
+    begin, image = GATES[gate]
+    digest = request.getfixturevalue(image)
+    live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
+    if digest == live:
+        back = stack.up(imageDigest=previous, rollbackFrom=live)
+        assert back.ok, back.text
+        live = stack.outputs["imageDigest"]
+    prober = probe(stack)
+    intent = {"rollbackFrom": live} if _was_live(stack, digest) else {}
+    with begin(_with_intent(stack, intent), digest) as running:
+        running.process.send_signal(how)
+        ended = running.wait(60)
+    assert not ended.ok, ended.text
+    assert stack.outputs["imageDigest"] == live, "an interrupted update records nothing"
+    way_back(stack)
+    served = stack.served()
+    assert served["digest"] == stack.outputs["imageDigest"]
+    assert served["digest"] in ({live} if gate != "switch" else {live, digest})
+    settled = stack.up("--expect-no-changes")
+    assert settled.ok, settled.text
+    time.sleep(0.2)
+    report = prober.stop()
+    assert report.total.failed == 0, report.total.reasons
+    assert {release.digest for release in report.total.releases} <= ({live} if gate != "switch" else {live, digest})
+
+
+def _was_live(stack: Stack, digest: str) -> bool:
+    return digest in {past["digest"] for past in stack.outputs["liveHistory"]}
+
+
+def _with_intent(stack: Stack, intent: dict[str, str]) -> Stack:
+    """The stack with rollbackFrom in its settings for one run."""
+    import yaml
+
+    if not intent:
+        return stack
+    content = yaml.safe_load(stack.settings.read_text())
+    content["config"] |= {f"release-lane:{key}": value for key, value in intent.items()}
+    # rollbackFrom needs imageDigest beside it, which the run gives.
+    settings = stack.settings.with_name(f"{stack.settings.stem}-intent.yaml")
+    settings.write_text(yaml.safe_dump(content))
+    return Stack(stack.lane, stack.name, settings)
