@@ -2,7 +2,7 @@
 
 python -m local.checks           lint, types and all rings of tests (starts the local cloud for its ring)
 python -m local.checks --fast    lint, types and the rings without the cloud
-python -m local.checks NAME …    only these: lint format types rings cloud
+python -m local.checks NAME …    only these: lint format types pure rings cloud
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from local import cloud
 from local.alone import alone
@@ -28,11 +29,12 @@ PYTEST_NO_TESTS = 5
 
 @dataclass(frozen=True)
 class Check:
-    """A command that says yes by exit code 0. `loud`: its output is shown as it comes, not only on failure."""
+    """A command that says yes by exit code 0. When its output is shown: only if it fails, once it has ended (a
+    block of its own beside others), or as it comes."""
 
     name: str
     command: tuple[str, ...]
-    loud: bool = False
+    show: Literal["on failure", "at the end", "as it comes"] = "on failure"
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,17 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(BIN / name), *arguments)
 
 
+def pytest(*arguments: str) -> tuple[str, ...]:
+    return tool("python", "-m", "pytest", "-q", *arguments)
+
+
 LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
-RINGS = Check("rings", tool("python", "-m", "pytest", "-q", "-m", "not cloud"), loud=True)
-CLOUD = Check("cloud", tool("python", "-m", "pytest", "-m", "cloud", "--durations=10"), loud=True)
-EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, CLOUD)}
+PURE = Check("pure", pytest("-m", "pure"), show="at the end")
+RINGS = Check("rings", pytest("-m", "not pure and not cloud"), show="as it comes")
+CLOUD = Check("cloud", pytest("-m", "cloud and not pure", "--durations=10"), show="as it comes")
+EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD)}
 
 
 def main(argv: list[str]) -> int:
@@ -139,15 +146,15 @@ def side_by_side(jobs: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
 
 def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
     begin = time.monotonic()
-    pipe = None if check.loud else subprocess.PIPE
+    live = check.show == "as it comes"
     done = subprocess.run(
         check.command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL,
-        stdout=pipe, stderr=None if check.loud else subprocess.STDOUT, text=True,
+        stdout=None if live else subprocess.PIPE, stderr=None if live else subprocess.STDOUT, text=True,
     )  # fmt: skip
     seconds = time.monotonic() - begin
-    if done.returncode and not check.loud:
-        print(f"--- {check.name}\n{done.stdout}", flush=True)
-    if check.loud and done.returncode == PYTEST_NO_TESTS:
+    if not live and (done.returncode or check.show == "at the end"):
+        print(f"\n--- {check.name}\n{done.stdout}", flush=True)
+    if check.show != "on failure" and done.returncode == PYTEST_NO_TESTS:
         print(f"--- {check.name}: no test was found", flush=True)
     return Outcome(check.name, done.returncode, seconds)
 

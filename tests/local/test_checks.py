@@ -45,9 +45,12 @@ def test_an_unknown_check_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.pure
-def test_every_ring_is_run_by_some_check() -> None:
-    marks = [check.command[check.command.index("-m", 3) + 1] for check in EVERY.values() if check.loud]
-    assert sorted(marks) == ["cloud", "not cloud"]
+@pytest.mark.parametrize("marks", [{"pure"}, {"program"}, {"provider"}, {"cli"}, {"cloud"}, set(), {"pure", "cloud"}])
+def test_every_test_is_run_by_exactly_one_check(marks: set[str]) -> None:
+    """A test without any mark, too."""
+    chosen = [check.command for check in EVERY.values() if "pytest" in check.command]
+    expressions = [command[command.index("-m", 3) + 1] for command in chosen]
+    assert [eval(e, {}, {m: m in marks for m in ("pure", "cloud")}) for e in expressions].count(True) == 1
 
 
 @pytest.mark.provider
@@ -61,7 +64,7 @@ def test_a_commands_exit_code_is_the_verdict(source: str, code: int, capsys: pyt
 @pytest.mark.provider
 def test_a_ring_without_any_test_is_a_no(capfd: pytest.CaptureFixture[str]) -> None:
     command = (sys.executable, "-m", "pytest", "-q", "-m", "pure and cloud", "tests/local/test_checks.py")
-    assert perform(Check("rings", command, loud=True), os.environ).code != 0
+    assert perform(Check("rings", command, show="as it comes"), os.environ).code != 0
     assert "no test was found" in capfd.readouterr().out
 
 
