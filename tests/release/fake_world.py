@@ -113,6 +113,7 @@ class FakeWorld:
     tags: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     deployments: int = 0
+    _read: tuple[dict[str, Any], Recorded | None] | None = None
 
     # What really happened, unknown to the program:
     passed: frozenset[tuple[str, str]] = frozenset()  # digest and release id of what passed every gate here
@@ -131,8 +132,10 @@ class FakeWorld:
 
     @property
     def record(self) -> Recorded | None:
-        """The stack's own outputs."""
-        return Recorded.from_outputs(self.outputs)
+        """The stack's own outputs (read once; they are only ever replaced as a whole)."""
+        if self._read is None or self._read[0] is not self.outputs:
+            self._read = self.outputs, Recorded.from_outputs(self.outputs)
+        return self._read[1]
 
     def verdict(self, request: Requested) -> Verdict:
         """What an update with this request would do."""

@@ -13,7 +13,7 @@ from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from release.decision import Keep, OnDrift, Prepare, Refuse, Requested
+from release.decision import Heal, Keep, OnDrift, Prepare, Refuse, Requested
 from release.digest import Digest
 from release.placement import Colour, Release, Service, all_on, whole
 from tests.release.fake_world import FakeWorld, Fault, Outcome, Step, requests_out
@@ -43,10 +43,16 @@ class Releasing(RuleBasedStateMachine):
         self.world = FakeWorld()
         self.service = SERVICES[0]
 
-    @initialize(guarded=st.booleans())
-    def environment(self, guarded: bool) -> None:
+    @initialize(guarded=st.booleans(), releases=st.lists(st.sampled_from(GOOD), max_size=3))
+    def environment(self, guarded: bool, releases: list[Digest]) -> None:
+        """An environment that was released to in peace, or never."""
         faults = {DEAD: Fault.NEVER_HEALTHY, FAULTY: Fault.FAILS_SMOKE, FOREIGN: Fault.FAILS_SMOKE}
         self.world = FakeWorld(guarded=guarded, faults=faults, registry={*GOOD, DEAD, FAULTY, FRESH})
+        for digest in releases:
+            self.world.proves(digest)
+            live = self.world.record.live.digest if self.world.record else None
+            request = Requested(service=self.service, digest=digest, rollback_from=live)
+            assert self.world.update(request) is Outcome.DONE
 
     # ---- what may happen
 
@@ -72,14 +78,34 @@ class Releasing(RuleBasedStateMachine):
     def a_task_falls_sick(self, colour: Colour) -> None:
         self.world.falls_sick(colour)
 
-    @rule(digest=digests, leaving=rollbacks, kill=kills, fails=now_and_then, restore=now_and_then)
-    def update(self, digest: Digest | None, leaving: Any, kill: Step | None, fails: bool, restore: bool) -> None:
+    @rule(digest=st.sampled_from(GOOD), kill=kills, fails=now_and_then)
+    def a_release(self, digest: Digest, kill: Step | None, fails: bool) -> None:
+        """Proven, and with the intent that it may need."""
+        self.world.proves(digest)
+        leaving = self._leaving("served")
+        self._update(Requested(service=self.service, digest=digest, rollback_from=leaving), kill, fails)
+
+    @rule(kill=kills, fails=now_and_then)
+    def an_update_without_a_request(self, kill: Step | None, fails: bool) -> None:
+        self._update(Requested(service=self.service), kill, fails)
+
+    @rule(kill=kills, fails=now_and_then, restore=now_and_then)
+    @precondition(lambda self: self.world.record)
+    def back_to_what_is_recorded(self, kill: Step | None, fails: bool, restore: bool) -> None:
         on_drift = OnDrift.RESTORE if restore else None
         self._update(
-            Requested(service=self.service, digest=digest, rollback_from=self._leaving(leaving), on_drift=on_drift),
-            kill,
-            fails,
+            Requested(service=self.service, digest=self.world.record.live.digest, on_drift=on_drift), kill, fails
         )
+
+    @rule(digest=digests, leaving=rollbacks, kill=kills, fails=now_and_then, restore=now_and_then)
+    def any_update(self, digest: Digest | None, leaving: Any, kill: Step | None, fails: bool, restore: bool) -> None:
+        request = Requested(
+            service=self.service,
+            digest=digest,
+            rollback_from=self._leaving(leaving),
+            on_drift=OnDrift.RESTORE if restore else None,
+        )
+        self._update(request, kill, fails)
 
     def _leaving(self, said: Any) -> Digest | None:
         """What rollbackFrom says: the recorded digest, the one that users really have, another one, or nothing."""
@@ -163,9 +189,10 @@ class Releasing(RuleBasedStateMachine):
         return None
 
     def _settles(self, world: FakeWorld) -> None:
-        """From here on updates without a request succeed, and the second of them finds nothing to do."""
+        """From here on an update without a request heals at most, and another one finds nothing to do."""
         nothing = Requested(service=self.service)
-        assert world.update(nothing) is Outcome.DONE
+        if isinstance(world.verdict(nothing).decision, Heal):
+            assert world.update(nothing) is Outcome.DONE
         before = world.snapshot()
         assert isinstance(world.verdict(nothing).decision, Keep | Prepare), "doing nothing twice does something"
         assert world.update(nothing) is Outcome.DONE
@@ -203,7 +230,7 @@ class Meddling(Releasing):
     def somebody_destroys_a_colour(self, colour: Colour, service_too: bool) -> None:
         self.world.hand_destroys(colour, service_too)
 
-    @rule(digest=digests, way=st.sampled_from(OnDrift), kill=kills, fails=now_and_then)
+    @rule(digest=st.none() | digests, way=st.sampled_from(OnDrift), kill=kills, fails=now_and_then)
     def update_that_deals_with_drift(self, digest: Digest | None, way: OnDrift, kill: Step | None, fails: bool) -> None:
         self._update(Requested(service=self.service, digest=digest, on_drift=way), kill, fails)
 
@@ -213,8 +240,8 @@ class Meddling(Releasing):
         self.world.tags = {}
 
 
-EXAMPLES = max(300, settings.default.max_examples)
+EXAMPLES = max(200, settings.default.max_examples)
 TestReleasing = Releasing.TestCase
-TestReleasing.settings = settings(max_examples=EXAMPLES, stateful_step_count=20)
+TestReleasing.settings = settings(max_examples=EXAMPLES, stateful_step_count=15)
 TestMeddling = Meddling.TestCase
-TestMeddling.settings = settings(max_examples=EXAMPLES, stateful_step_count=20)
+TestMeddling.settings = settings(max_examples=EXAMPLES, stateful_step_count=15)
