@@ -1,0 +1,374 @@
+"""The traffic switch: what it demands before it moves anybody, and what it does when something breaks afterwards."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gates.aws import _session
+from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
+from gates.passes import RUN, Pass
+from gates.switch import Move, TrafficSwitch, as_outputs, deviation, perform
+from release.digest import Digest
+from release.errors import CheckFailed, CloudError, Refused
+from release.journal import End, Journal, Phase
+from release.placement import Colour, Release, Service, all_on
+from release.records import Recorded
+from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
+
+BLUE, GREEN = Colour.BLUE, Colour.GREEN
+A, B, C = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "abc")
+RECORD = Recorded(live_colour=BLUE, live=A, history=(A,))
+PASS = Pass(digest=B.digest, run=RUN, colour="green", taskDefinition=f"app:{B.id}", deployment="ecs-svc/2")
+MOVE = Move(live=GREEN, release=B, expected=all_on(BLUE), standing=RECORD, passed=PASS, smoke_deadline=0.0)
+FIRST = replace(MOVE, expected=None, standing=None)
+
+
+def context(said: list[str] | None = None) -> Context:
+    def log(text: str, urn: str, *, severity: str, ephemeral: bool) -> None:
+        del urn, severity, ephemeral
+        if said is not None:
+            said.append(text)
+
+    return Context(config={}, cancelled=threading.Event(), log=log, name="traffic-switch")
+
+
+Make = Callable[..., FakeCloud]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes the cloud of a test: A on blue serves users, B waits on green, behind a site that really answers."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    _session.cache_clear()
+    made: list[FakeCloud] = []
+
+    with site(lambda: made[-1]) as port:
+
+        def make(**over: Any) -> FakeCloud:
+            plain = FakeCloud(
+                names=names(port),
+                sides={BLUE: holding(A, "ecs-svc/1"), GREEN: holding(B, "ecs-svc/2", colour_number=2)},
+                releases={BLUE: A, GREEN: B},
+                weights=all_on(BLUE),
+            )
+            made.append(replace(plain, **over))
+            return made[-1]
+
+        yield make
+    _session.cache_clear()
+
+
+# ---- a switch that succeeds
+
+
+@pytest.mark.provider
+def test_it_writes_the_journal_moves_everybody_at_once_and_confirms(cloud: Make) -> None:
+    at = cloud()
+    outputs = perform(context(), at, MOVE)
+    assert at.writes == ["moving", "weights blue 0 green 100", "moved"]
+    assert at.weights == all_on(GREEN)
+    assert Journal.from_tags(at.tags) == Journal(
+        source=End(BLUE, A.digest, A.id), to=End(GREEN, B.digest, B.id), phase=Phase.MOVED
+    )
+    recorded = Recorded.from_outputs(json.loads(json.dumps(outputs)))
+    assert recorded is not None
+    assert (recorded.live_colour, recorded.live, recorded.previous, recorded.history) == (GREEN, B, A, (A, B))
+    (proof,) = recorded.evidence
+    assert (proof.digest, proof.commit, proof.release_id) == (B.digest, B.commit, B.id)
+    assert proof.smoke.endswith("checks passed")
+    assert not proof.smoke.startswith("0 ")
+    assert outputs["url"] == f"http://127.0.0.1:{at.names.users_port}"
+
+
+@pytest.mark.provider
+def test_the_first_switch_creates_the_rule_with_weights_and_journal_in_one_call(cloud: Make) -> None:
+    at = cloud(weights=None)
+    recorded = Recorded.from_outputs(perform(context(), at, FIRST))
+    assert at.writes == ["create blue 0 green 100 moving", "moved"]
+    assert Journal.from_tags(at.tags) == Journal(source=None, to=End(GREEN, B.digest, B.id), phase=Phase.MOVED)
+    assert recorded is not None
+    assert (recorded.live, recorded.previous, recorded.history) == (B, None, (B,))
+
+
+# ---- what it demands before it moves anybody
+
+
+def refused_untouched(
+    at: FakeCloud, move: Move, error: type[Exception], saying: str, ctx: Context | None = None
+) -> None:
+    weights, tags = at.weights, dict(at.tags)
+    with pytest.raises(error) as raised:
+        perform(ctx or context(), at, move)
+    assert saying in str(raised.value)
+    assert (at.writes, at.weights, at.tags) == ([], weights, tags)
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize(
+    "weights", [all_on(GREEN), {BLUE: 50, GREEN: 50}, {BLUE: 99, GREEN: 1}, {BLUE: 0, GREEN: 0}, None], ids=str
+)
+def test_weights_that_moved_since_the_decision_stop_it(cloud: Make, weights: Any) -> None:
+    refused_untouched(cloud(weights=weights), MOVE, Refused, "weights were moved meanwhile")
+
+
+@pytest.mark.provider
+def test_a_rule_that_appeared_since_the_decision_stops_the_first_switch(cloud: Make) -> None:
+    refused_untouched(cloud(), FIRST, Refused, "weights were moved meanwhile")
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize(
+    "green",
+    [
+        holding(B, "ecs-svc/3"),
+        holding(C, "ecs-svc/2"),
+        sick(holding(B, "ecs-svc/2")),
+        replace(holding(B, "ecs-svc/2"), tasks=()),
+        replace(holding(B, "ecs-svc/2"), exists=False),
+        replace(holding(B, "ecs-svc/2"), wanted=3),
+    ],
+    ids=["redeployed", "another task definition", "sick", "no tasks", "no service", "scaled"],
+)
+def test_a_colour_that_is_not_what_passed_the_gates_stops_it(cloud: Make, green: Any) -> None:
+    at = cloud()
+    at.sides[GREEN] = green
+    refused_untouched(at, MOVE, CheckFailed, "green is no longer what passed the gates")
+
+
+@pytest.mark.provider
+def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
+    refused_untouched(cloud(listener="", weights=None), FIRST, CloudError, "users' listener")
+
+
+@pytest.mark.provider
+def test_an_interrupt_before_the_move_moves_nobody(cloud: Make) -> None:
+    ctx = context()
+    ctx.cancelled.set()
+    refused_untouched(cloud(), MOVE, Cancelled, "before it moved anybody", ctx)
+
+
+@pytest.mark.provider
+def test_credentials_that_expire_before_the_longest_switch_is_over_stop_it(
+    cloud: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import datetime
+
+    expiry = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=4)).isoformat()
+    given = {"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c", "Expiration": expiry}
+    (tmp_path / "credentials.json").write_text(json.dumps(given))
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {tmp_path / 'credentials.json'}\n")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    _session.cache_clear()
+    refused_untouched(cloud(), MOVE, Refused, "The AWS credentials expire in")
+
+
+def inputs(**over: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "active": True,
+        "decision": "deploy",
+        "reason": "a new image",
+        "live": "green",
+        "release": B.as_dict(),
+        "weights": {"blue": 0, "green": 100},
+        "expected": {"blue": 100.0, "green": 0.0},
+        "standing": as_outputs(RECORD),
+        "passOfBefore": PASS.as_dict(),
+        "smokeDeadlineSeconds": 0,
+        "environment": names(80).as_dict(),
+    }
+    return {**given, **over}
+
+
+@pytest.mark.pure
+def test_a_move_is_what_the_inputs_say() -> None:
+    assert Move.of(inputs()) == MOVE
+    assert Move.of(inputs(expected=None, standing=None)) == FIRST
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("passed", "why"),
+    [
+        (None, "no pass at all"),
+        ({**PASS.as_dict(), "run": "of another update"}, "of an earlier run"),
+        ({**PASS.as_dict(), "digest": A.digest}, "it passed sha256:aaaaaaaaaaaa"),
+        ({**PASS.as_dict(), "colour": "blue"}, "it passed blue"),
+    ],
+    ids=["none", "another run", "another digest", "another colour"],
+)
+def test_without_the_smoke_gates_pass_of_this_run_there_is_no_move(passed: Any, why: str) -> None:
+    with pytest.raises(Refused) as refused:
+        Move.of(inputs(passOfBefore=passed))
+    assert why in refused.value.why
+
+
+# ---- breaches after the move
+
+
+@pytest.mark.provider
+def test_a_live_url_that_answers_with_another_release_puts_the_weights_back(cloud: Make) -> None:
+    at = cloud(releases={BLUE: A, GREEN: C})
+    said: list[str] = []
+    with pytest.raises(CheckFailed) as failed:
+        perform(context(said), at, MOVE)
+    assert "The smoke gate refused" in failed.value.what
+    assert at.writes == ["moving", "weights blue 0 green 100", "weights blue 100 green 0", "restored"]
+    assert at.weights == all_on(BLUE)
+    assert any(text.startswith("putting the weights back") for text in said)
+
+
+@pytest.mark.provider
+def test_a_first_switch_that_fails_leaves_no_rule(cloud: Make) -> None:
+    at = cloud(weights=None, releases={BLUE: A, GREEN: C})
+    with pytest.raises(CheckFailed):
+        perform(context(), at, FIRST)
+    assert at.writes == ["create blue 0 green 100 moving", "delete"]
+    assert at.weights is None
+
+
+@pytest.mark.provider
+def test_weights_that_did_not_become_what_was_set_are_no_success(cloud: Make) -> None:
+    """The live URL goes on serving the old release, as if the load balancer had not taken the change."""
+    at = cloud(deaf=True, releases={BLUE: B, GREEN: B})
+    with pytest.raises(CheckFailed):
+        perform(context(), at, MOVE)
+    assert at.writes[-1] == "restored"
+    assert Journal.from_tags(at.tags).phase is Phase.RESTORED  # type: ignore[union-attr]
+
+
+@pytest.mark.provider
+def test_a_colour_that_breaks_under_its_users_is_left_again(cloud: Make) -> None:
+    at = cloud()
+
+    def breaks(write: str) -> None:
+        if write.startswith("weights blue 0"):
+            at.sides[GREEN] = sick(at.sides[GREEN])
+
+    at.before_write = breaks
+    with pytest.raises(CheckFailed) as failed:
+        perform(context(), at, MOVE)
+    assert "no longer what passed the gates" in failed.value.what
+    assert at.weights == all_on(BLUE)
+    assert at.writes[-2:] == ["weights blue 100 green 0", "restored"]
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize("write", ["moving", "weights blue 0 green 100", "moved"])
+def test_a_write_that_fails_leaves_users_where_they_were(cloud: Make, write: str) -> None:
+    at = cloud()
+
+    def fails(what: str) -> None:
+        if what == write:
+            raise ConnectionError("the network is gone for a moment")
+
+    at.before_write = fails
+    with pytest.raises(ConnectionError):
+        perform(context(), at, MOVE)
+    assert at.weights == all_on(BLUE)
+
+
+@pytest.mark.provider
+def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
+    at = cloud(releases={BLUE: A, GREEN: C})
+
+    def fails(what: str) -> None:
+        if what.startswith("weights blue 100"):
+            raise ConnectionError("the network is gone")
+
+    at.before_write = fails
+    with pytest.raises(CloudError) as failed:
+        perform(context(), at, MOVE)
+    assert failed.value.what.startswith("THE WEIGHTS COULD NOT BE PUT BACK")
+    assert "The smoke gate refused" in failed.value.why
+    # the journal still says moving, so that the next update finishes or undoes it
+    assert Journal.from_tags(at.tags).phase is Phase.MOVING  # type: ignore[union-attr]
+
+
+# ---- the record and reality
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, None),
+        ({"weights": all_on(GREEN)}, "users are served blue 0%, green 100%, recorded is blue"),
+        ({"weights": {BLUE: 90, GREEN: 10}}, "users are served blue 90%, green 10%, recorded is blue"),
+        ({"weights": None}, "users are served by no rule at all (503), recorded is blue"),
+        ({"blue": sick(holding(A, "ecs-svc/1"))}, "blue has 1 healthy of 2 wanted tasks"),
+        ({"blue": replace(holding(A, "ecs-svc/1"), tasks=())}, "blue has 0 healthy of 2 wanted tasks"),
+        ({"blue": replace(holding(A, "ecs-svc/1", tasks=0))}, "blue has 0 healthy of 0 wanted tasks"),
+        ({"blue": holding(C, "ecs-svc/9")}, "blue runs sha256:cccccccccccc, not sha256:aaaaaaaaaaaa"),
+        ({"green": sick(holding(B, "ecs-svc/2"))}, None),
+    ],
+    ids=["none", "moved", "divided", "no rule", "sick", "no tasks", "to zero", "another image", "idle does not matter"],
+)
+def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str | None) -> None:
+    sides = {
+        BLUE: change.pop("blue", holding(A, "ecs-svc/1")),
+        GREEN: change.pop("green", holding(B, "ecs-svc/2", colour_number=2)),
+    }
+    over = {"weights": all_on(BLUE), **change}
+    at = FakeCloud(names=names(80), sides=sides, releases={}, **over)
+    assert deviation(at, as_outputs(RECORD)) == told  # type: ignore[arg-type]
+
+
+@pytest.mark.pure
+def test_a_platform_manifest_of_the_recorded_image_is_no_deviation() -> None:
+    platform = "sha256:" + "1" * 64
+    running = holding(replace(A, digest=Digest(platform)), "ecs-svc/1")
+    at = FakeCloud(names=names(80), sides={BLUE: running}, releases={}, weights=all_on(BLUE))
+    assert deviation(at, as_outputs(RECORD)) is not None  # type: ignore[arg-type]
+    at.images[A.digest] = frozenset({A.digest, platform})
+    assert deviation(at, as_outputs(RECORD)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.pure
+def test_the_record_survives_being_written_as_outputs() -> None:
+    record = Recorded(live_colour=GREEN, live=B, previous=A, history=(A, B))
+    assert Recorded.from_outputs(json.loads(json.dumps(as_outputs(record)))) == record
+    assert Recorded.from_outputs(as_outputs(RECORD)) == RECORD
+
+
+# ---- preview and diff
+
+
+OLD = State(
+    id="traffic-switch",
+    inputs=inputs(live="blue", release=A.as_dict()),
+    outputs={**as_outputs(RECORD), "url": "http://x"},
+)
+
+
+@pytest.mark.pure
+def test_a_preview_shows_what_will_be_recorded_but_not_the_proof() -> None:
+    shown = TrafficSwitch().preview(context(), inputs(passOfBefore=UNKNOWN), OLD)
+    assert (shown["liveColour"], shown["imageDigest"], shown["previousDigest"]) == ("green", B.digest, A.digest)
+    assert shown["evidence"] is UNKNOWN
+    assert shown["url"] == "http://x"
+
+
+@pytest.mark.pure
+def test_a_preview_refuses_a_pass_of_an_earlier_run() -> None:
+    """As when a gate was left out with --target: its stored output is known already in the preview."""
+    with pytest.raises(UserError, match="of an earlier run"):
+        TrafficSwitch().preview(context(), inputs(passOfBefore={**PASS.as_dict(), "run": "old"}), OLD)
+
+
+@pytest.mark.pure
+def test_an_active_switch_always_runs_and_shows_what_changes() -> None:
+    same = State(id="traffic-switch", inputs=inputs(), outputs=OLD.outputs)
+    assert TrafficSwitch().diff(context(), same, inputs(), []) == [Change("active")]
+    paths = {change.path for change in TrafficSwitch().diff(context(), OLD, inputs(), [])}
+    assert {"live", "release.digest", "release.commit", "release.id"} <= paths
