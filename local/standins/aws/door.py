@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +30,8 @@ TAKEN = frozenset(
 )
 """Provider configuration that is honoured, or (skip…, s3UsePathStyle) makes no difference here."""
 
+CONNECT = 2.0  # seconds to wait for the local cloud to take a connection
+
 ClientFactory = Callable[[str, str, Mapping[str, str]], Any]
 """(service, region, {endpoint, key, secret, token}) -> a botocore client."""
 
@@ -42,6 +45,17 @@ def loopback_endpoint(environment: Mapping[str, str]) -> str:
     if not is_loopback(urlsplit(endpoint).hostname or ""):
         raise UserError(f"AWS_ENDPOINT_URL={endpoint} is not an address of this machine. {advice}")
     return endpoint
+
+
+def answers(endpoint: str) -> bool:
+    """Whether something listens at `endpoint`."""
+    address = urlsplit(endpoint)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=CONNECT).close()
+    except OSError:
+        return False
+    return True
 
 
 def botocore_client(service: str, region: str, access: Mapping[str, str]) -> Any:
@@ -64,8 +78,14 @@ def botocore_client(service: str, region: str, access: Mapping[str, str]) -> Any
 class Door:
     """Clients by service and region, for the account and region that the provider is configured with."""
 
-    def __init__(self, environment: Mapping[str, str], make_client: ClientFactory = botocore_client) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        make_client: ClientFactory = botocore_client,
+        answers: Callable[[str], bool] = answers,
+    ) -> None:
         self._environment = environment
+        self._answers = answers
         self._make_client = make_client
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -93,6 +113,8 @@ class Door:
             "secret": config.get("secretKey") or environment.get("AWS_SECRET_ACCESS_KEY", "test"),
             "token": config.get("token") or environment.get("AWS_SESSION_TOKEN", ""),
         }
+        if not self._answers(self._access["endpoint"]):
+            raise UserError(f"nothing answers at {self._access['endpoint']}: start the local cloud (`make up`)")
         self._check_account(config)
 
     def _check_account(self, config: Props) -> None:

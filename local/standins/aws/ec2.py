@@ -98,13 +98,16 @@ class Vpc(DescribedResource):
 
     @override
     def settle(self, api: Any, id: str, new: Props) -> None:
-        self.change(api, id, {}, new)
+        at_creation = {"instanceTenancy": new["instanceTenancy"], "enableDnsSupport": True}
+        self.change(api, id, at_creation, new)
 
     @override
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
+        if old["instanceTenancy"] != new["instanceTenancy"]:
+            api.modify_vpc_tenancy(VpcId=id, InstanceTenancy=new["instanceTenancy"])
         for name, attribute in self._SWITCHES:  # the API takes one at a time
-            if name in new and new[name] != old.get(name):
-                api.modify_vpc_attribute(VpcId=id, **{attribute: {"Value": new[name]}})
+            if new.get(name, False) != old.get(name, False):
+                api.modify_vpc_attribute(VpcId=id, **{attribute: {"Value": new.get(name, False)}})
 
     @override
     def describe(self, api: Any, id: str) -> list[dict[str, Any]]:

@@ -262,8 +262,10 @@ class Service(EcsResource):
         if not changed:
             return
         arguments = self._arguments(new, changed)
-        if "loadBalancers" in changed:
-            arguments["loadBalancers"] = to_api(self.props, {"loadBalancers": []} | changed)["loadBalancers"]
+        if "loadBalancers" in changed:  # None takes them away, which the API spells as an empty list
+            arguments["loadBalancers"] = to_api(self.props, {"loadBalancers": new.get("loadBalancers") or []})[
+                "loadBalancers"
+            ]
         force = bool(new.get("forceNewDeployment"))
         place = {"service": id, "cluster": new.get("cluster", "default")}
         api.update_service(**arguments, **place, forceNewDeployment=force)

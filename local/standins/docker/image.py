@@ -173,9 +173,15 @@ def _push(ctx: Context, docker: Docker, name: str) -> str:
         return pushed_digest(docker.run(ctx, ["push", name]))
     except CommandFailed as error:
         host = registry_host(name)
-        unreachable = any(sign in error.tail for sign in ("connection refused", "no such host", "i/o timeout"))
-        what = f"the registry {host} could not be reached" if unreachable else f"{host} did not take {name}"
-        raise UserError(f"{what}:\n{error.tail}") from error
+        raise UserError(f"{_push_failure(host, name, error.tail)}:\n{error.tail}") from error
+
+
+def _push_failure(host: str, name: str, output: str) -> str:
+    if any(sign in output for sign in ("connection refused", "no such host", "i/o timeout")):
+        return f"the registry {host} could not be reached"
+    if "immutable" in output:
+        return f"{host} has another image under {name} already, and its tags cannot be moved: commit the change"
+    return f"{host} did not take {name}"
 
 
 def repository(name: str) -> str:

@@ -1,0 +1,199 @@
+"""Each type, all its properties and steps, against AWS's own models of its APIs."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from gates.kit import Context, Props, State
+from local.standins.aws.base import AwsResource
+from local.standins.aws.door import Door
+from local.standins.aws.provider import TYPES
+from tests.local.standins.examples import EXAMPLES
+from tests.local.standins.fake_aws import Answer, FakeAws
+
+pytestmark = pytest.mark.pure
+
+ENVIRONMENT = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+CONTEXT = Context({}, threading.Event(), lambda *_, **__: None, name="thing", random_seed=b"seed")
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+# what the generated answers cannot know
+SCRIPT: dict[str, Answer] = {
+    "iam.list_attached_role_policies": {"AttachedPolicies": [{"PolicyArn": READ_ONLY}]},
+    "iam.get_role": lambda _: {
+        "Role": {
+            "Path": "/a/",
+            "RoleName": "a",
+            "RoleId": "AROA0123456789ABCDEF",
+            "Arn": "arn:aws:iam::000000000000:role/a",
+            "CreateDate": "2026-01-01",
+            "AssumeRolePolicyDocument": "%7B%7D",
+        }
+    },
+    "iam.get_role_policy": {"RoleName": "a", "PolicyName": "b", "PolicyDocument": "%7B%7D"},
+    "ecr.get_lifecycle_policy": {"lifecyclePolicyText": '{"rules": []}'.ljust(100)},
+    "logs.describe_log_groups": {"logGroups": [{"logGroupName": "/a", "arn": "arn:log:/a:*"}]},
+    "ecs.describe_services": lambda _: {"services": [service("INACTIVE" if _.get("gone") else "ACTIVE")]},
+    "ecs.describe_clusters": {"clusters": [{"clusterArn": "arn:c", "clusterName": "a", "status": "ACTIVE"}]},
+    "ec2.describe_route_tables": {
+        "RouteTables": [
+            {"RouteTableId": "rtb-1", "OwnerId": "1", "Associations": [{"RouteTableAssociationId": "text"}]}
+        ]
+    },
+}
+
+
+def service(status: str) -> dict[str, Any]:
+    return {
+        "serviceArn": "arn:aws:ecs:eu-west-1:000000000000:service/a/a-blue",
+        "clusterArn": "arn:c",
+        "serviceName": "a-blue",
+        "status": status,
+        "taskDefinition": "arn:t",
+        "desiredCount": 0,
+    }
+
+
+def standin(type_: type[AwsResource], **script: Answer) -> tuple[AwsResource, FakeAws]:
+    """The type, its door and the fake behind it."""
+    aws = FakeAws(SCRIPT | {name.replace("__", "."): answer for name, answer in script.items()})
+    door = Door(ENVIRONMENT, aws.client, answers=lambda _: True)
+    door.configure({"region": "us-east-1"})
+    return type_(door), aws
+
+
+def checked(resource: AwsResource, inputs: Props) -> Props:
+    values, wrong = resource.check(CONTEXT, inputs, None)
+    assert wrong == []
+    return values
+
+
+@pytest.fixture(params=TYPES, ids=lambda type_: type_.token)
+def type_(request: pytest.FixtureRequest) -> type[AwsResource]:
+    kind = request.param
+    assert isinstance(kind, type)
+    return kind
+
+
+def test_every_property_has_an_example_that_is_not_its_default(type_: type[AwsResource]) -> None:
+    example = EXAMPLES[type_.token]
+    assert example.keys() == type_.props.keys()
+    same = {name for name, prop in type_.props.items() if example[name] == prop.default}
+    assert same <= {"waitForSteadyState"}
+
+
+def test_a_create_makes_calls_that_aws_knows_and_fills_in_every_output(type_: type[AwsResource]) -> None:
+    resource, aws = standin(type_)
+    id, outputs = resource.create(CONTEXT, checked(resource, EXAMPLES[type_.token]))
+    assert id
+    assert aws.changes
+    assert {name for name in type_.computed if outputs.get(name) is None} == set()
+
+
+# flags that steer the stand-in itself, and what AWS takes with the next change only
+WITHOUT_A_CALL = {
+    "forceDelete",
+    "forceDetachPolicies",
+    "forceNewDeployment",
+    "revokeRulesOnDelete",
+    "skipDestroy",
+    "trackLatest",
+    "waitForSteadyState",
+}
+
+
+def test_each_property_that_can_change_in_place_is_changed_by_a_call(type_: type[AwsResource]) -> None:
+    example = EXAMPLES[type_.token]
+    silent = set()
+    for name in type_.props.keys() - type_.replace_on - WITHOUT_A_CALL:
+        resource, aws = standin(type_)
+        before = checked(resource, example)
+        after = checked(resource, changed(example, name))
+        if before == after:
+            silent.add(f"{name} (no difference)")
+        outputs = before | {"arn": "arn:x"}
+        resource.update(CONTEXT, State(aws_id(type_), before, outputs), after)
+        if not aws.changes:
+            silent.add(name)
+    assert silent == set()
+
+
+def changed(example: Props, name: str) -> Props:
+    """The example with another value for one property; without it where that is enough."""
+    others: Props = {
+        "assumeRolePolicy": '{"Version": "x"}',
+        "policy": '{"Version": "x"}',
+        "taskDefinition": "arn:other",
+        "ipAddressType": "ipv4",
+        "port": 8443,
+        "ipProtocol": "udp",
+        "networkConfiguration": {"subnets": ["s-2"]},
+        "healthCheck": {"path": "/other"},
+        "defaultActions": [{"type": "forward", "targetGroupArn": "arn:other"}],
+        "loadBalancingAlgorithmType": "least_outstanding_requests",
+        "sslPolicy": "other",
+        "certificateArn": "arn:other",
+        "platformVersion": "LATEST",
+        "propagateTags": "NONE",
+    }
+    if name in others and name in example:
+        return example | {name: others[name]}
+    return {key: value for key, value in example.items() if key != name}
+
+
+def aws_id(type_: type[AwsResource]) -> str:
+    """An id of the right form."""
+    return {
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": f"a/{READ_ONLY}",
+        "aws:iam/rolePolicy:RolePolicy": "a:b",
+        "aws:cloudwatch/logGroup:LogGroup": "/a",
+    }.get(type_.token, "text")
+
+
+def test_a_refresh_that_finds_what_was_made_changes_no_input(type_: type[AwsResource]) -> None:
+    """Only what AWS answers differently counts, and never a field that was not asked for."""
+    resource, _ = standin(type_)
+    inputs = checked(resource, EXAMPLES[type_.token])
+    id, outputs = resource.create(CONTEXT, inputs)
+    found = resource.read(CONTEXT, id, inputs | outputs, inputs)
+    assert found is not None
+    assert found[1].keys() == inputs.keys()
+
+
+def test_an_import_finds_it_by_its_id_alone(type_: type[AwsResource]) -> None:
+    resource, _ = standin(type_)
+    found = resource.read(CONTEXT, aws_id(type_), {}, {})
+    assert found is not None
+    outputs, inputs = found
+    assert inputs.keys() <= type_.props.keys()
+    assert type_.computed - {"managedPolicyArns"} <= outputs.keys()
+
+
+def test_what_is_gone_is_read_as_gone_and_deleted_without_complaint(type_: type[AwsResource]) -> None:
+    from tests.local.standins.fake_aws import _operations, refusal
+
+    gone = {
+        f"{type_.service}.{operation}": refusal(operation, "ResourceNotFoundException")
+        for operation in _operations(type_.service)
+    }
+    empty = {"logs.describe_log_groups": {"logGroups": []}, "ecs.describe_clusters": {"clusters": []}}
+    resource, aws = standin(type_)
+    aws.script |= gone | empty
+    known = checked(resource, EXAMPLES[type_.token]) | {"arn": "arn:x", "skipDestroy": False}
+    assert resource.read(CONTEXT, aws_id(type_), known, known) is None
+    resource.delete(CONTEXT, State(aws_id(type_), known, known))
+
+
+def test_a_delete_makes_calls_that_aws_knows(type_: type[AwsResource]) -> None:
+    resource, aws = standin(type_, ecs__describe_services=one_after_another("ACTIVE", "INACTIVE"))
+    known = checked(resource, EXAMPLES[type_.token]) | {"arn": "arn:x", "skipDestroy": False}
+    resource.delete(CONTEXT, State(aws_id(type_), known, known))
+    assert aws.changes
+
+
+def one_after_another(*statuses: str) -> Answer:
+    left = list(statuses)
+    return lambda _: {"services": [service(left.pop(0) if len(left) > 1 else left[0])]}
