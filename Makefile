@@ -35,7 +35,7 @@ down: bootstrap ## remove the local cloud and all that ran in it
 	@$(PYTHON) -m local down
 
 status: bootstrap ## what runs in the local cloud, since when, at which addresses
-	@$(PYTHON) -m local status
+	@$(PYTHON) -m local status || true
 
 bench: bootstrap ## measure promote and rollback on the local cloud
 	@$(PYTHON) -m local.bench

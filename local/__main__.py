@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from local import cloud, doctor
+from local import cloud, doctor, processes
 from local.alone import alone
 from local.errors import LocalError
 from local.places import Places
@@ -35,6 +35,8 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; `make down` removes what was started", file=sys.stderr)
         return 130
+    finally:
+        processes.end_children()  # a build that is under way when something else failed
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from local import cloud
+from local import cloud, processes
 from local.alone import alone
 from local.errors import LocalError
 from local.places import ROOT, Places
@@ -86,6 +86,8 @@ def main(argv: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    finally:
+        processes.end_children()
 
 
 def run(wanted: Sequence[Check]) -> list[Outcome]:

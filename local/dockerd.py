@@ -57,6 +57,15 @@ def answers() -> str | None:
         return None
 
 
+def refusal() -> str:
+    """Why no Docker can be reached, in the client's words."""
+    try:
+        docker("version", "--format", "{{.Server.Version}}", timeout=10)
+    except LocalError as error:
+        return error.why
+    return ""
+
+
 def ensure(places: Places, say: Say) -> None:
     """A Docker that answers. Raises LocalError saying what keeps it from starting."""
     if version := answers():
@@ -68,9 +77,9 @@ def ensure(places: Places, say: Say) -> None:
         raise _missing("dockerd")
     if os.geteuid() != 0:
         raise LocalError(
-            "No Docker is running, and only root can start it.",
-            why=f"this is user {os.geteuid()}",
-            next_step="sudo systemctl start docker (and be in the group docker), or run this as root",
+            "Docker cannot be used, and only root can start it.",
+            why=f"user {os.geteuid()} was told: {refusal()}",
+            next_step="sudo systemctl start docker, and sudo usermod -aG docker $USER (then log in anew); or be root",
         )
     need_disk("/var/lib")
     say("starting dockerd")

@@ -81,6 +81,14 @@ def _port_error(address: str, port: int) -> LocalError:
             why="ports below 1024 are kept for root",
             next_step="run as root, or: sudo sysctl net.ipv4.ip_unprivileged_port_start=80",
         )
+    other = processes.environment_of(holder) if holder else {}
+    if MARK in other:
+        root = other.get("PYTHONPATH", "another checkout")
+        return LocalError(
+            f"{address}:{port} is taken by the local cloud of {root}.",
+            why="two local clouds cannot use the same addresses",
+            next_step=f"make -C {root} down",
+        )
     who = f"process {holder} ({processes.command_of(holder)[:100]})" if holder else "a process that is not visible"
     return LocalError(
         f"{address}:{port} is taken by {who}.",

@@ -86,6 +86,15 @@ def marked(variable: str, value: str) -> list[int]:
     return found
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """What the process was given when it started; {} when it is gone or hidden."""
+    try:
+        given = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in given if "=" in entry)
+
+
 # --- start, find, end
 
 
@@ -132,6 +141,18 @@ def end(pids: Iterable[int], grace: float) -> None:
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
         wait_until_gone(known, grace if number is signal.SIGTERM else 2.0)
+
+
+def end_children(grace: float = 1.0) -> None:
+    """End what this process started and still waits for: its children in its own session, not `spawn`ed ones."""
+    own = os.getsid(0)
+    children = []
+    for pid in every_pid():
+        with contextlib.suppress(OSError, IndexError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid() and int(fields[3]) == own:
+                children.append(pid)
+    end(children, grace)
 
 
 def wait_until_gone(known: Mapping[int, int], seconds: float) -> bool:

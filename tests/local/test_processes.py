@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from local import processes
+from local.places import ROOT
 
 pytestmark = pytest.mark.provider
 
@@ -104,3 +105,23 @@ def test_who_listens_on_a_port_is_named() -> None:
 def test_a_listener_on_every_address_is_named_too() -> None:
     with socket.create_server(("0.0.0.0", 0)) as server:
         assert processes.listener("127.0.0.1", server.getsockname()[1]) == os.getpid()
+
+
+def test_at_the_end_children_are_ended_but_not_what_was_started_to_stay(tmp_path: Path) -> None:
+    source = f"""
+import subprocess, sys
+from pathlib import Path
+from local import processes
+from local.places import ROOT
+run = Path({str(tmp_path)!r})
+child = subprocess.Popen(["sleep", "1000"])
+stays = processes.spawn(run, "stays", ["sleep", "1000"], log=run / "log", environment={{}}, cwd=run)
+processes.end_children()
+print(child.poll(), stays.alive, stays.pid)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, start_new_session=True
+    )
+    code, alive, pid = done.stdout.split()
+    processes.end([int(pid)], 1.0)
+    assert (code, alive) == ("-15", "True")
