@@ -1,0 +1,179 @@
+"""A checkout of its own on the local cloud: this working tree under another project name, with state of its own.
+
+`release`, the engine and the program all run from it, as on a person's machine; nothing of the demo's stacks is
+touched. Everything it made in the cloud is removed by `close`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).resolve().parents[3]
+STACKS = ("artifacts", "staging", "production")
+LEFT_OUT = (".venv", ".local", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+ME = {
+    "GIT_AUTHOR_NAME": "Test", "GIT_AUTHOR_EMAIL": "test@localhost", "GIT_COMMITTER_NAME": "Test",
+    "GIT_COMMITTER_EMAIL": "test@localhost", "GIT_CONFIG_GLOBAL": os.devnull,
+}  # fmt: skip
+FAULT = ('"sha512": hashlib.sha512', '"sha512": hashlib.sha384')
+"""In app/checksums.py: a build that is healthy, but whose self-check says error."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """stdout as JSON."""
+        return json.loads(self.out)
+
+    def ok(self) -> Ended:
+        """Itself, if it succeeded."""
+        assert self.code == 0, f"ended with {self.code}\n{self.out}\n{self.err}"
+        return self
+
+
+class Checkout:
+    """One scratch checkout; `variables` is the environment that everything in it runs with."""
+
+    def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
+        self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
+        ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state", "PYTHONPATH": str(folder)}
+        self.variables = {**cloud, **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / ".local/state").mkdir(parents=True)
+        self._rename()
+        self._generate()
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit("As it is in the working tree")
+        for stack in STACKS:
+            self.run("pulumi", "stack", "init", stack, "--no-select", "--non-interactive").ok()
+        self.commit("Stacks made")
+
+    def _rename(self) -> None:
+        for path in self.folder.glob("Pulumi*.yaml"):
+            text = path.read_text().replace("release-lane:", f"{self.project}:")
+            path.write_text(text.replace("name: release-lane\n", f"name: {self.project}\n"))
+
+    def _generate(self) -> None:
+        """What `. local/env` reads: the cloud that is up, with this checkout's own state."""
+        wanted = {
+            key: value for key, value in self.variables.items() if key.startswith(("PULUMI_", "AWS_", "RELEASE_"))
+        }
+        engine = shutil.which("pulumi", path=self.variables["PATH"])
+        assert engine
+        lines = [f"release_lane_engine={shlex.quote(str(Path(engine).parent))}"]
+        lines += [f"export {key}={shlex.quote(value)}" for key, value in wanted.items()]
+        (self.folder / ".local/env.generated").write_text("\n".join(lines) + "\n")
+
+    # ---- doing
+
+    def run(self, *command: str, **more: str) -> Ended:
+        """Any command in it."""
+        done = subprocess.run(
+            command, cwd=self.folder, env={**self.variables, **more}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def release(self, *arguments: str) -> Ended:
+        """The command, without a terminal."""
+        return self.run(sys.executable, "-m", "release.cli", *arguments)
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The command while it runs; it does not outlive the block."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "release.cli", *arguments], cwd=self.folder, env=self.variables, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.communicate()
+
+    def git(self, *arguments: str) -> str:
+        """git in it."""
+        return self.run("git", *arguments).ok().out.strip()
+
+    def commit(self, message: str) -> str:
+        """Commit everything; the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def change(self, file: str, old: str, new: str) -> str:
+        """Commit one changed line."""
+        path = self.folder / file
+        assert old in path.read_text(), f"{file} has no {old!r} any more"
+        path.write_text(path.read_text().replace(old, new, 1))
+        return self.commit(f"{old!r} becomes {new!r}")
+
+    # ---- looking
+
+    def status(self, environment: str) -> Any:
+        """What is recorded of an environment."""
+        (row,) = self.release("status", environment, "--json").ok().data["environments"]
+        return row
+
+    def engines(self) -> list[str]:
+        """Command lines of engines that still run for this checkout."""
+        found = []
+        for proc in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                environ = (proc / "environ").read_bytes()
+                command = (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if str(self.folder).encode() in environ and "pulumi" in command.split(" ")[0]:
+                    found.append(command)
+        return found
+
+    def close(self) -> None:
+        """Remove what it made in the cloud."""
+        for stack in ("production", "staging"):
+            self.run("pulumi", "cancel", "--yes", "--stack", stack)
+            self.run("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive", "--stack", stack)
+        registry = boto3.client(
+            "ecr", endpoint_url=self.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )  # fmt: skip
+        with contextlib.suppress(registry.exceptions.ClientError):
+            registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
+
+
+@contextmanager
+def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
+    """A checkout, on a local cloud that is up."""
+    from local import cloud
+    from local.places import Places
+    from local.progress import Progress
+
+    with Progress(sys.stderr) as progress:
+        up = cloud.up(Places.read(), progress)
+    checkout = Checkout(folder, up.environment)
+    try:
+        yield checkout
+    finally:
+        checkout.close()
