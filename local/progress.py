@@ -43,6 +43,7 @@ class Progress:
         self._clock, self._begin = clock, clock()
         self._tasks: list[Task] = []
         self._lock = threading.Lock()
+        self._closed = False
         console = Console(file=self._stream, highlight=False)
         self._live = (
             Live(get_renderable=self._table, console=console, refresh_per_second=8, transient=False)
@@ -56,6 +57,8 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """What still runs after this, because another part failed, is not heard any more."""
+        self._closed = True
         if self._live:
             self._live.stop()
 
@@ -90,6 +93,8 @@ class Progress:
 
     def _print(self, text: str) -> None:
         with self._lock:
+            if self._closed:
+                return
             print(f"[{self._clock() - self._begin:6.1f} s] {text}", file=self._stream, flush=True)
 
     def _table(self) -> Table:
