@@ -1,6 +1,8 @@
 """Elastic Container Service over Docker: our own, small, and truthful about deployments.
 
-    api ──> actions ──> store <── control (asks scheduler, the pure part) ──> tasks ──> containers, images, logs
+    api ──> actions ──> store <── control (asks scheduler, the pure part)
+                          ^           └──> tasks ──> starting, ending ──> containers, images, logs, registration
+                          └────────────────────────────────┘
 
 `start` makes it run, `stop` ends it (containers stay), `api.handle_request` is what ministack calls. Imports
 happen late, so that the pure parts can be used where neither ministack nor Docker is installed.

@@ -15,6 +15,7 @@ CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "release-lane.cloud", "release-lane.task",
 DEFAULT_STOP_TIMEOUT = 30
 MEBIBYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
+NEVER = "0001-01-01"  # Docker's date of what has not happened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +134,23 @@ class Containers:
         """Raises NotFound when it is gone."""
         found = self._client.inspect_container(docker_id)
         state = found["State"]
+        ended = not state["Running"] and not state["StartedAt"].startswith(NEVER)
         network = (found["NetworkSettings"]["Networks"] or {}).get(self._network, {})
         return Seen(
             running=bool(state["Running"]),
             ip=network.get("IPAddress") or None,
             mac=network.get("MacAddress") or None,
-            exit_code=None if state["Running"] else int(state["ExitCode"]),
+            exit_code=int(state["ExitCode"]) if ended else None,
             out_of_memory=bool(state.get("OOMKilled")),
             health=_health((state.get("Health") or {}).get("Status")),
         )
+
+    def find(self, docker_id: str | None) -> Seen | None:
+        """None when there is none, or none any more."""
+        try:
+            return self.look(docker_id) if docker_id else None
+        except NotFound:
+            return None
 
     def stop(self, docker_id: str, timeout: float) -> None:
         """SIGTERM, and SIGKILL after `timeout` seconds; returns when it has ended. Gone or ended is fine."""

@@ -26,6 +26,7 @@ from local.emulator.ecs.model import (
     Task,
     TaskDefinition,
 )
+from local.emulator.ecs.registration import HEALTH_LOOK
 from local.emulator.ecs.scheduler import View
 from local.emulator.ecs.store import Pulse, Store
 from local.emulator.ecs.targets import Address, Announces, Health, TargetGroups, TargetHealth
@@ -33,7 +34,6 @@ from local.emulator.ecs.tasks import Lives
 from local.emulator.wire import ServiceError
 
 logger = logging.getLogger("ecs")
-HEALTH_LOOK = 0.2  # seconds, only where target groups cannot tell of a change
 DOCKER_RETRY = 0.5  # seconds
 TIDY = 60.0  # seconds between looks for stopped tasks to forget
 

@@ -15,10 +15,12 @@ from local.emulator.ecs.containers import Containers
 from local.emulator.ecs.control import Control
 from local.emulator.ecs.images import Images
 from local.emulator.ecs.logs import CloudWatchLogs, Shipper
+from local.emulator.ecs.registration import Registration
 from local.emulator.ecs.secrets import SecretStores
+from local.emulator.ecs.starting import Tools
 from local.emulator.ecs.store import Pulse, Store
-from local.emulator.ecs.targets import Announces, TargetGroups
-from local.emulator.ecs.tasks import Lives, Tools
+from local.emulator.ecs.targets import TargetGroups
+from local.emulator.ecs.tasks import Lives
 from local.emulator.environment import Environment
 from local.emulator.wire import StateFile
 
@@ -39,10 +41,9 @@ def start(targets: TargetGroups | None) -> None:
         shipper=Shipper(log_service, logging.getLogger("ecs").warning),
         log_service=log_service,
         secrets=SecretStores(),
-        targets=targets,
     )
     target_pulse = Pulse()
-    lives = Lives(store, tools, target_pulse, polled=not isinstance(targets, Announces))
+    lives = Lives(store, tools, Registration(store, targets, target_pulse))
     control = Control(store, lives, containers, targets, target_pulse, environment.port, environment.time_scale)
 
     def open_backend(scope: Scope) -> Backend:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from local.emulator.ecs.model import Deployment, RolloutState, Service, StopCode, Task, TaskStatus
+from local.emulator.ecs.model import Deployment, RolloutState, Service, Task, TaskStatus
 from local.emulator.ecs.targets import Health
 
 # AWS seconds, before the time scale.
@@ -314,10 +314,6 @@ def _wait(view: View) -> list[Step]:
 # ---------------------------------------------------------------- what steps do to a service
 
 
-def with_event_text(service: Service, text: str) -> str:
-    return f"(service {service.name}) {text}"
-
-
 def update_deployment(service: Service, changed: Deployment) -> Service:
     return replace(service, deployments=tuple(changed if d.id == changed.id else d for d in service.deployments))
 
@@ -377,11 +373,6 @@ def after_circuit_break(service: Service, now: float) -> Service:
     )
     others = tuple(d for d in service.deployments[1:] if d.id != target.id)
     return replace(service, deployments=(back, failed, *others))
-
-
-def counts_as_failure(task: Task) -> bool:
-    """Whether the end of this task, which nobody had asked for, speaks against its deployment."""
-    return task.stop_code in (StopCode.FAILED_TO_START, StopCode.CONTAINER_EXITED)
 
 
 def counts(tasks: Iterable[Task]) -> Mapping[str, int]:

@@ -105,6 +105,24 @@ class Store:
         event = Event(id=f"{time.time_ns():x}", at=self.clock(), message=f"(service {service.name}) {text}")
         self.services[service_arn] = replace(service, events=(event, *service.events)[:MOST_EVENTS])
 
+    # ------------------------------------------------------------ whole changes, for threads without the lock
+
+    def change_task(self, arn: str, **changes: Any) -> None:
+        with self.changing():
+            self.edit_task(arn, **changes)
+
+    def change_container(self, arn: str, name: str, **changes: Any) -> None:
+        with self.changing():
+            self.edit_container(arn, name, **changes)
+
+    def tell(self, task: Task, text: str) -> None:
+        """An event of the service that started the task, if one did."""
+        with self.changing():
+            if service := self.service_of(task):
+                self.say(service.arn, text)
+
+    # ------------------------------------------------------------ questions
+
     def tasks_of(self, service: Service) -> tuple[Task, ...]:
         group = f"service:{service.name}"
         return tuple(t for t in self.tasks.values() if t.cluster == service.cluster and t.group == group)

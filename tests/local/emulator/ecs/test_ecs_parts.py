@@ -10,7 +10,7 @@ from local.emulator.ecs.arns import Scope
 from local.emulator.ecs.definitions import normalise
 from local.emulator.ecs.images import Reference
 from local.emulator.ecs.logs import Line, Stream, parse, stream_for
-from local.emulator.ecs.tasks import overridden
+from local.emulator.ecs.starting import overridden
 from local.emulator.wire import ServiceError
 
 pytestmark = pytest.mark.pure

@@ -19,7 +19,6 @@ from local.emulator.ecs.model import (
     LoadBalancer,
     RolloutState,
     Service,
-    StopCode,
     Task,
     TaskStatus,
 )
@@ -464,8 +463,3 @@ def test_a_rollout_keeps_its_percentages_and_ends_whole_or_failed(
     if of.primary.rollout is RolloutState.COMPLETED:
         assert [d.id for d in of.deployments] == [NEW]
         assert simulation.serving() == desired
-
-
-def test_stop_codes_that_speak_against_a_deployment() -> None:
-    world = World().add(stop_code=StopCode.FAILED_TO_START).add(stop_code=StopCode.USER)
-    assert [scheduler.counts_as_failure(t) for t in world.tasks] == [True, False]
