@@ -54,10 +54,11 @@ class Image(Resource):
 
     @override
     def check(self, ctx: Context, inputs: Props, old: Props | None) -> tuple[Props, list[tuple[str, str]]]:
-        wrong = list(problems(self.props, inputs, "pulumi-docker"))
+        given = _without_digest(inputs)
+        wrong = list(problems(self.props, given, "pulumi-docker"))
         if wrong:
             return inputs, wrong
-        values = filled(self.props, inputs)
+        values = filled(self.props, given)
         if values["build"] is UNKNOWN:
             return values, []
         build = filled(BUILD, values["build"])
@@ -201,6 +202,14 @@ def _login(inputs: Props, host: str) -> Login | None:
     if not registry.get("username"):
         return None
     return Login(host, registry["username"], registry.get("password") or "")
+
+
+def _without_digest(inputs: Props) -> Props:
+    """Inputs that an earlier check has completed come back where their changes are ignored."""
+    build = inputs.get("build")
+    if not isinstance(build, dict):
+        return inputs
+    return inputs | {"build": {name: value for name, value in build.items() if name != "contextDigest"}}
 
 
 def _missing_files(build: Props) -> list[tuple[str, str]]:

@@ -123,6 +123,16 @@ def test_the_files_of_the_context_belong_to_the_diff(context: Path, tools: Path)
         assert list(client.diff(before, after, urn=URN).detailedDiff) == ["build.contextDigest"]
 
 
+def test_an_image_that_is_to_stay_as_it_is_stays_so(context: Path, tools: Path) -> None:
+    """With ignoreChanges the engine hands back the inputs that an earlier check has completed."""
+    with standin(FakeDocker.make(tools).environment) as client:
+        before = inputs(client, context)
+        (context / "new").write_text("1")
+        after = inputs(client, context, **before)
+        assert list(client.diff(before, after, urn=URN, ignoreChanges=["*"]).diffs) == []
+        assert list(client.diff(before, after, urn=URN).detailedDiff) == ["build.contextDigest"]
+
+
 def test_a_new_password_is_no_reason_to_build(context: Path, tools: Path) -> None:
     registry = {"server": "s", "username": "AWS", "password": "1"}
     with standin(FakeDocker.make(tools).environment) as client:

@@ -93,6 +93,13 @@ def test_a_create_makes_calls_that_aws_knows_and_fills_in_every_output(type_: ty
     assert {name for name in type_.computed if outputs.get(name) is None} == set()
 
 
+def test_inputs_that_were_checked_can_be_checked_again(type_: type[AwsResource]) -> None:
+    """With ignoreChanges the engine hands back the inputs of before."""
+    resource, _ = standin(type_)
+    once = checked(resource, EXAMPLES[type_.token])
+    assert checked(resource, once) == once
+
+
 # flags that steer the stand-in itself, and what AWS takes with the next change only
 WITHOUT_A_CALL = {
     "forceDelete",
