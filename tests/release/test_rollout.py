@@ -85,10 +85,6 @@ def test_an_old_task_that_is_draining_and_stopped_is_no_obstacle() -> None:
         ),
         (reading(deployments=(replace(NEW, state="FAILED", reason="circuit breaker"),), tasks=()), "circuit breaker"),
         (reading(deployments=(replace(NEW, state="FAILED"),), tasks=()), "ECS calls the deployment failed"),
-        (
-            reading(targets=(target(1), target(2, "unhealthy", "Target.ResponseCodeMismatch"))),
-            "the health check keeps failing: Target.ResponseCodeMismatch",
-        ),
     ],
     ids=[
         "no service",
@@ -101,7 +97,6 @@ def test_an_old_task_that_is_draining_and_stopped_is_no_obstacle() -> None:
         "health checks failed",
         "circuit breaker",
         "failed without a reason",
-        "unhealthy target",
     ],
 )
 def test_a_sure_sign_of_failure_ends_it_with_the_reason(seen: Reading, reason: str) -> None:
@@ -120,8 +115,6 @@ def test_the_failed_task_is_named_so_that_its_log_can_be_read() -> None:
     assert judge(reading((task(1), task(2, digest=OTHER))), WANTED) == Failed(
         "a task runs sha256:cccccccccccc, which is not the image asked for", "task/2"
     )
-    sick = judge(reading(targets=(target(1), target(2, "unhealthy"))), WANTED)
-    assert sick == Failed("the health check keeps failing: unhealthy", "task/2")
 
 
 @pytest.mark.parametrize(
@@ -169,8 +162,9 @@ def test_it_waits_for_tasks_to_start() -> None:
     )
 
 
-@pytest.mark.parametrize("state", ["initial", "unused", "draining"])
+@pytest.mark.parametrize("state", ["initial", "unhealthy", "unused", "draining"])
 def test_it_waits_for_targets_to_become_healthy(state: str) -> None:
+    """Unhealthy is no sure sign: the task may be starting. ECS stops it once its grace period is over."""
     waits(judge(reading(targets=(target(1), target(2, state))), WANTED), "2 of 2 tasks running, 1 healthy")
 
 
