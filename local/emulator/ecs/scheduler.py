@@ -180,8 +180,14 @@ def _sick(view: View, task: Task) -> Stop | None:
     return None
 
 
+LEAST_GRACE = 10.0
+"""Seconds of a grace period that are not scaled: a container does not start faster because clocks do."""
+
+
 def _grace_left(view: View, task: Task) -> float:
-    return (task.started_at or view.now) + view.service.grace * view.time_scale - view.now
+    asked = view.service.grace
+    grace = max(asked * view.time_scale, min(asked, LEAST_GRACE))
+    return (task.started_at or view.now) + grace - view.now
 
 
 def breaker_threshold(desired: int) -> int:
