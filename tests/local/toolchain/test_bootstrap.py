@@ -1,0 +1,98 @@
+"""./bootstrap: what it finds missing, and what it says where it cannot help."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from local.places import ROOT
+
+pytestmark = pytest.mark.provider
+
+
+def load(script: Path) -> ModuleType:
+    loader = SourceFileLoader("bootstrap_under_test", str(script))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """As much of a fresh clone as bootstrap looks at."""
+    for name in ("bootstrap", "requirements.lock", "pyproject.toml", "local/toolchain/uv.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def bootstrap(checkout: Path) -> ModuleType:
+    return load(checkout / "bootstrap")
+
+
+def test_a_fresh_clone_misses_its_virtual_environment(checkout: Path) -> None:
+    done = subprocess.run([sys.executable, "bootstrap", "--check"], cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert ".venv" in done.stdout
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml", "local/toolchain/uv.txt"])
+def test_the_environment_is_renewed_when_what_it_is_made_from_changes(
+    bootstrap: ModuleType, checkout: Path, name: str
+) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv/.bootstrap").write_text(bootstrap.wanted_stamp())
+    assert bootstrap.venv_is_current()
+    with (checkout / name).open("a") as file:
+        file.write("# changed\n")
+    assert not bootstrap.venv_is_current()
+
+
+def test_commands_that_are_missing_are_named_by_their_package(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "COMMANDS", {"no-such-command": "a-package", "neither": "a-package"})
+    assert bootstrap.missing_packages() == ["a-package"]
+
+
+def test_where_there_is_no_apt_it_says_what_is_needed(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(bootstrap.CannotError, match=r"missing on this machine: haproxy(.|\n)*next: install"):
+        bootstrap.install_packages(["haproxy"])
+
+
+def test_an_old_python_is_refused_in_one_line(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "LEAST_PYTHON", (99, 0))
+    assert bootstrap.main([]) == 2
+    assert "Python 99.0 or newer is needed" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_shows_the_end_of_its_output(bootstrap: ModuleType) -> None:
+    with pytest.raises(bootstrap.CannotError, match=r"thing: failed(.|\n)*code 3(.|\n)*the reason"):
+        bootstrap.step("thing", ["sh", "-c", "echo the reason >&2; exit 3"])
+
+
+def test_only_what_a_program_imports_at_once_of_the_large_sdk_is_compiled(bootstrap: ModuleType) -> None:
+    site = bootstrap.VENV / "lib/python3.11/site-packages"
+    for name in ("pulumi_aws/ecs", "pulumi_aws/sagemaker", "boto3"):
+        (site / name).mkdir(parents=True)
+    (site / "pulumi_aws/__init__.py").touch()
+    chosen = {str(Path(path).relative_to(site)) for path in bootstrap.worth_compiling()}
+    assert {"boto3", "pulumi_aws/ecs", "pulumi_aws/__init__.py"} <= chosen
+    assert "pulumi_aws/sagemaker" not in chosen
