@@ -104,5 +104,7 @@ class Progress:
             sign: Spinner | Text = Spinner("dots")
             if task.ok is not None:
                 sign = Text("ok", "green") if task.ok else Text("FAILED", "red")
-            table.add_row(sign, task.name, Text(f"{seconds:.1f} s", "dim"), Text(task.text, overflow="ellipsis"))
+            table.add_row(
+                sign, task.name, Text(f"{seconds:.1f} s", "dim"), Text(task.text, no_wrap=True, overflow="ellipsis")
+            )
         return table
