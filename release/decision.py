@@ -371,7 +371,11 @@ def _interrupted(case: Case, found: Interrupted) -> Verdict:
 def _undoes(case: Case, recorded: Recorded, found: Interrupted) -> bool:
     """Does this run ask for what is recorded, rather than for what the switch was going to?"""
     requested, to, live = case.requested, found.journal.to, recorded.live
-    if not case.asks_only_for(live.digest) or not (requested.digest or case.restoring):
+    if not case.asks_only_for(live.digest):
+        return False
+    if found.end is None and to.release_id == live.id:
+        return True  # an undo was interrupted itself
+    if requested.digest is None and not case.restoring:
         return False
     if found.end and found.end.release_id == live.id:
         return not case.observed.sides[found.end.colour].holds(live)

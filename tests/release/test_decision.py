@@ -632,9 +632,12 @@ def test_an_interrupted_undo_is_explained_and_can_be_finished() -> None:
         assert (finished.target, finished.release) == (GREEN, B)
 
 
-def test_an_interrupted_undo_whose_colour_is_lost_deploys_it() -> None:
+@pytest.mark.parametrize(
+    "request_", [ask(), ask(B), ask(on_drift=OnDrift.RESTORE)], ids=["nothing", "again", "restore"]
+)
+def test_an_interrupted_undo_whose_colour_is_lost_deploys_it(request_: Requested) -> None:
     cloud = observed(C, side(B, **STOPPED), BLUE, journal((GREEN, B), (GREEN, B), Phase.MOVING))
-    undone = decision(RECORD, cloud, ask(B))
+    undone = decision(RECORD, cloud, request_)
     assert isinstance(undone, Deploy)
     assert (undone.target, undone.release) == (GREEN, B)
 
