@@ -11,11 +11,27 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from release.digest import Digest, short
-from release.errors import CheckFailed, CloudError, Refused, ReleaseError
+from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
-from release.journal import End, Journal, Phase
-from release.placement import Colour, Release, Service, Weights, whole
+from release.journal import End
+from release.placement import Colour, Release, Service, whole
 from release.records import Observed, Recorded, Side
+from release.refusals import (
+    changed_meanwhile,
+    never_proven,
+    no_record,
+    not_adoptable,
+    not_in_registry,
+    nothing_found,
+    one_thing_at_a_time,
+    serves,
+    silent_rollback,
+    third_release,
+    unexplained,
+    unfinishable,
+    unknown_here,
+)
+from release.whereabouts import Drift, Interrupted, found_interrupted, locate
 
 
 class OnDrift(StrEnum):
@@ -159,106 +175,16 @@ class Case:
 
 def _decide(case: Case) -> Verdict:
     if case.recorded and not case.observed.listener:
-        raise _nothing_found(case.recorded)
-    match _locate(case.recorded, case.observed):
+        raise nothing_found(case.recorded)
+    match locate(case.recorded, case.observed):
         case None:
             return Verdict(decision=_first(case), standing=None)
         case Recorded() as standing:
             return Verdict(decision=_ordinary(case, standing), standing=standing)
         case Interrupted() as found:
-            return replace(_interrupted(case, found), notes=(_found_interrupted(found, case.observed),))
+            return replace(_interrupted(case, found), notes=(found_interrupted(found, case.observed),))
         case Drift() as drift:
             return replace(_drifted(case, drift), notes=(f"drift: {drift.what}",))
-
-
-# ---- Where users are, and whether the record explains it ------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interrupted:
-    """A journalled switch that nobody recorded. `end` is the one of its ends where users are now, None if neither."""
-
-    journal: Journal
-    end: End | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drift:
-    """Something that neither the record nor the journal explains. `at`: the one colour serving, if there is one."""
-
-    what: str
-    at: Colour | None
-
-
-def _locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrupted | Drift | None:
-    """Tell a settled stack from an interrupted switch, and both from drift; None: nobody was ever served."""
-    weights, journal = observed.weights, observed.journal
-    if weights is None:
-        return Drift(what="the users' listener rule is gone: users get 503", at=None) if recorded else None
-    at = whole(weights)
-    settled = recorded is not None and at is recorded.live_colour
-    other = _something_else(observed.sides[recorded.live_colour], recorded.live) if recorded else ""
-    if settled and not other:
-        return recorded
-    if journal and _explains(journal, recorded, at):
-        return Interrupted(journal=journal, end=_end_at(journal, at, observed))
-    if recorded and settled:
-        return Drift(what=f"{recorded.live_colour} runs {other}, recorded is {short(recorded.live.digest)}", at=at)
-    return Drift(what=f"users are served {_percent(weights)}, {_should(recorded)}", at=at)
-
-
-def _something_else(side: Side, live: Release) -> str:
-    """What a colour runs in place of the live release ("" if nothing). Stopped or sick tasks are a failed check."""
-    if side.digest and side.digest != live.digest:
-        return short(side.digest)
-    if side.release and side.release.id != live.id:
-        return f"{short(side.release.digest)} as release {side.release.id}"
-    if side.task_definition and not side.release:
-        return "a task definition that this program did not write"
-    return ""
-
-
-def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None) -> bool:
-    """Does this journal account for users being `at` (None: divided), given the record?
-
-    One of its ends is the recorded release, unless several switches in a row went unrecorded: then it is newer
-    than the record, and says more.
-    """
-    ends = [end for end in (journal.source, journal.to) if end]
-    if _returns(journal) and journal.phase is not Phase.MOVED:
-        return True
-    if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
-        return False
-    match journal.phase:
-        case Phase.MOVING:
-            return at in {None, *(end.colour for end in ends)}
-        case Phase.MOVED:
-            return at is journal.to.colour
-        case Phase.RESTORED:
-            # On the receiving side, too: weights are put back to where users were, and while an interrupted
-            # switch is being finished that is there.
-            return at in {end.colour for end in ends}
-
-
-def _returns(journal: Journal) -> bool:
-    """A switch back to what was recorded, from wherever users were."""
-    return journal.source is not None and journal.source.release_id == journal.to.release_id
-
-
-def _is_live(end: End, recorded: Recorded) -> bool:
-    return end.colour is recorded.live_colour and end.release_id == recorded.live.id
-
-
-def _end_at(journal: Journal, at: Colour | None, observed: Observed) -> End | None:
-    if at and _returns(journal) and observed.sides[at].release_id != journal.to.release_id:
-        return None  # its journal does not say where users were
-    return next((end for end in (journal.to, journal.source) if end and end.colour is at), None)
-
-
-def _found_interrupted(found: Interrupted, observed: Observed) -> str:
-    to = found.journal.to
-    where = f"on {found.end.colour}" if found.end else f"served {_percent(observed.weights or {})}"
-    return f"found an interrupted switch to {to.colour} ({short(to.digest)}): users are {where}"
 
 
 # ---- A settled stack --------------------------------------------------------------------------------------
@@ -283,7 +209,8 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
         return _to_idle(case, release, standing, "same image, new configuration")
     past = standing.was_live(digest)
     if past:
-        _refuse_silent_rollback(past, standing, requested)
+        if requested.rollback_from != live.digest:
+            raise silent_rollback(past.digest, live.digest, requested.rollback_from)
         return _to_idle(case, past, standing, f"rollback from {short(live.digest)}", rollback=True)
     return _to_idle(case, _new_release(case), standing, "a new image")
 
@@ -312,6 +239,19 @@ def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
     )
 
 
+def _new_release(case: Case) -> Release:
+    """The release asked for, if the registry has it and it was proven where it has to be."""
+    requested, evidence = case.requested, case.evidence
+    digest = requested.digest
+    assert digest is not None
+    if not requested.in_registry:
+        raise not_in_registry(digest)
+    source = requested.promotes_from
+    if source and proof_of(digest, evidence) is None:
+        raise never_proven(digest, source, len(evidence))
+    return Release(digest=digest, service=requested.service, commit=requested.commit)
+
+
 def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:
     """Flip if the idle colour already holds the release, else deploy to it."""
     idle = standing.live_colour.other
@@ -324,9 +264,9 @@ def _deploy(case: Case, release: Release, target: Colour, reason: str, rollback:
     """Deploy to a colour that serves nobody; the one place where a `Deploy` is made."""
     observed, weights = case.observed, case.observed.weights or {}
     if weights.get(target):
-        raise _serves(target, weights)
+        raise serves(target, weights)
     if release.digest == case.requested.digest and not case.requested.in_registry:
-        raise _not_in_registry(release.digest)
+        raise not_in_registry(release.digest)
     live = target.other if weights.get(target.other) else None
     running = observed.sides[live].running if live else 0
     return Deploy(
@@ -387,17 +327,10 @@ def _finish_divided(case: Case, found: Interrupted) -> Decision:
     """Users are on neither end alone: only the release that the switch was going to may be asked for now."""
     to = found.journal.to
     if not case.asks_only_for(to.digest):
-        raise Refused(
-            f"A switch to {short(to.digest)} was interrupted; users are {_percent(case.observed.weights or {})}.",
-            why="before another release all users have to be on one side, and that recorded",
-            next_step="run the update without imageDigest to finish it, or with the recorded digest to undo it.",
-        )
+        raise third_release(to, case.observed.weights or {})
     side = case.observed.sides[to.colour]
     if side.release is None or side.release.id != to.release_id or not side.holds(side.release):
-        raise CheckFailed(
-            f"The interrupted switch to {short(to.digest)} cannot be finished: {to.colour} is not whole.",
-            next_step="undo it: run the update with imageDigest set to the recorded digest, or with onDrift=restore.",
-        )
+        raise unfinishable(to)
     return Flip(target=to.colour, release=side.release, reason="finish the interrupted switch")
 
 
@@ -408,12 +341,7 @@ def _release_at(end: End, case: Case) -> Release | None:
         return release
     if case.recorded is None and case.restoring:
         return None
-    undo = "run with imageDigest set to the recorded digest to undo the switch."
-    raise Refused(
-        f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs something else.",
-        why="somebody changed the service after the switch was interrupted",
-        next_step=undo if case.recorded else _AFRESH,
-    )
+    raise changed_meanwhile(end, recorded=case.recorded is not None)
 
 
 # ---- Drift, and ways back -----------------------------------------------------------------------------------
@@ -432,22 +360,19 @@ def _drifted(case: Case, drift: Drift) -> Verdict:
         case OnDrift.RESTORE if recorded and drift.at is recorded.live_colour:
             return Verdict(decision=_ordinary(case, recorded), standing=recorded)
         case OnDrift.RESTORE:
-            raise _one_thing_at_a_time(drift)
-    raise _unexplained(drift, recorded)
+            raise one_thing_at_a_time(drift)
+    raise unexplained(drift, recorded)
 
 
 def _adopt(case: Case, recorded: Recorded, drift: Drift) -> Decision:
     """Record what is, if that is one whole release which passed the gates here before."""
     release = case.observed.sides[drift.at].release if drift.at else None
     if not (drift.at and release and case.observed.sides[drift.at].holds(release)):
-        raise Refused(
-            f"Drift: {drift.what}. It cannot be adopted.",
-            why="users are not all on one colour that runs one release, whole and healthy",
-            next_step="go back with onDrift=restore.",
-        )
+        raise not_adoptable(drift)
     if not case.asks_only_for(release.digest):
-        raise _one_thing_at_a_time(drift)
-    _refuse_unknown(release, recorded)
+        raise one_thing_at_a_time(drift)
+    if not recorded.was_live(release.digest) and proof_of(release.digest, recorded.evidence) is None:
+        raise unknown_here(release.digest)
     return Finish(target=drift.at, release=release, reason=f"adopt: {drift.what}")
 
 
@@ -465,13 +390,13 @@ def _back_to(case: Case, recorded: Recorded, reason: str) -> Decision:
 def _afresh(case: Case) -> Decision:
     """Nothing is recorded and what serves is unknown: the digest asked for becomes the first release beside it."""
     if case.requested.digest is None:
-        raise Refused("There is no record to restore: nothing was released here yet.", next_step=_AFRESH)
+        raise no_record()
     blue = (case.observed.weights or {}).get(Colour.BLUE)
     target = Colour.GREEN if blue else Colour.BLUE
     return _deploy(case, _new_release(case), target, "the first release, in place of what nobody recorded")
 
 
-_AFRESH = "give imageDigest together with onDrift=restore: it is released on the colour that serves nobody."
+# ---- The record afterwards ----------------------------------------------------------------------------------
 
 
 HISTORY = 20
@@ -492,94 +417,3 @@ def advance(recorded: Recorded | None, colour: Colour, release: Release) -> Reco
         previous=recorded.previous if same else recorded.live,
         history=recorded.history if same else (*recorded.history, release)[-HISTORY:],
     )
-
-
-# ---- What is refused ------------------------------------------------------------------------------------------
-
-
-def _new_release(case: Case) -> Release:
-    """The release asked for, if the registry has it and it was proven where it has to be."""
-    requested, evidence = case.requested, case.evidence
-    digest = requested.digest
-    assert digest is not None
-    if not requested.in_registry:
-        raise _not_in_registry(digest)
-    source = requested.promotes_from
-    if source and proof_of(digest, evidence) is None:
-        raise Refused(
-            f"{short(digest)} was never proven on {source}.",
-            why=f"an image gets here only after it passed every gate of {source} ({len(evidence)} have)",
-            next_step=f"release it there first: `release deploy {source} --digest {digest}`.",
-        )
-    return Release(digest=digest, service=requested.service, commit=requested.commit)
-
-
-def _not_in_registry(digest: str) -> Refused:
-    return Refused(
-        f"{digest} is not in the registry.",
-        why="no image with this digest was pushed there, or it was deleted since",
-        next_step="build it (`release build`), or take a digest that `release status` knows.",
-    )
-
-
-def _serves(target: Colour, weights: Weights) -> Refused:
-    return Refused(
-        f"{target} would be deployed to while it serves users ({_percent(weights)}).",
-        why="a colour that serves is never changed, and now both serve",
-        next_step=f"move all weight off {target} in the load balancer, then run again with onDrift=restore.",
-    )
-
-
-def _refuse_silent_rollback(past: Release, standing: Recorded, requested: Requested) -> None:
-    live = standing.live.digest
-    if requested.rollback_from == live:
-        return
-    said = f"rollbackFrom says {short(requested.rollback_from)}" if requested.rollback_from else "nothing says so"
-    raise Refused(
-        f"{short(past.digest)} was live here before: going back to it is a rollback, and {said}.",
-        why=f"live now is {short(live)}; a stale file or an old job must never roll back by itself",
-        next_step=f"if it is meant: `release rollback`, or give rollbackFrom={live} as well.",
-    )
-
-
-def _refuse_unknown(release: Release, recorded: Recorded) -> None:
-    if recorded.was_live(release.digest) or proof_of(release.digest, recorded.evidence):
-        return
-    raise Refused(
-        f"{short(release.digest)} cannot be adopted: it never passed the gates here.",
-        next_step="go back with onDrift=restore, then release it the ordinary way.",
-    )
-
-
-def _unexplained(drift: Drift, recorded: Recorded | None) -> Refused:
-    ways = "with onDrift=restore to go back to what was recorded, or with onDrift=adopt to record what is."
-    return Refused(
-        f"Drift: {drift.what}.",
-        why="nothing that this program did explains it",
-        next_step="find out who did it; then " + (f"run {ways}" if recorded else _AFRESH),
-    )
-
-
-def _one_thing_at_a_time(drift: Drift) -> Refused:
-    return Refused(
-        f"Drift: {drift.what}. It has to be dealt with before another release.",
-        why="both in one update could report a success without what was asked for",
-        next_step="run the update with onDrift but without imageDigest first.",
-    )
-
-
-def _nothing_found(recorded: Recorded) -> CloudError:
-    return CloudError(
-        "Nothing of this environment is found in the cloud, although a release is recorded.",
-        why=f"recorded is {short(recorded.live.digest)} on {recorded.live_colour}; the load balancer or its "
-        "listener is missing, or region or account are not those of the last update",
-        next_step="check region, account and credentials; if it was deleted: `pulumi refresh`, then update.",
-    )
-
-
-def _percent(weights: Weights) -> str:
-    return ", ".join(f"{colour} {weights.get(colour, 0)}%" for colour in Colour)
-
-
-def _should(recorded: Recorded | None) -> str:
-    return f"recorded is {recorded.live_colour}" if recorded else "and no release was ever recorded"
