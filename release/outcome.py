@@ -22,6 +22,7 @@ KINDS: dict[str, type[ReleaseError]] = {
     kind.__name__: kind for kind in (CheckFailed, UsageError, CloudError, Refused, Interrupted)
 }
 
+_BUG = "Program failed with an unhandled exception"
 _NOT_PUT_BACK = "COULD NOT BE PUT BACK"
 _USAGE = ("The stack's settings are wrong", "There is no stack ")
 _LOCKED = re.compile(r"created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
@@ -87,6 +88,12 @@ def weights_are_unsure(error: ReleaseError) -> bool:
 
 
 def _classified(message: Message) -> ReleaseError:
+    if message.text.startswith(_BUG):
+        return CloudError(
+            f"The program itself failed: {message.text.splitlines()[-1].strip()}",
+            why="this is a mistake in the program, not in what was asked for; its traceback is above",
+            next_step="correct the program. An update that had begun is told by the next one.",
+        )
     lines, parts = _parted(message.text)
     what = "\n".join(lines)
     kind = KINDS.get(parts.get("Kind", "")) or _kind_by_origin(message, what, advised="Next" in parts)
@@ -113,7 +120,7 @@ def _kind_by_origin(message: Message, what: str, *, advised: bool) -> type[Relea
     """Every refusal of the program advises what to do next; an error of AWS that it passes on does not."""
     if what.startswith(_USAGE):
         return UsageError
-    if what.startswith("Program failed with an unhandled exception") or _NOT_PUT_BACK in what:
+    if _NOT_PUT_BACK in what:
         return CloudError
     if not message.type or message.type == "pulumi:pulumi:Stack":
         return Refused if advised else CloudError

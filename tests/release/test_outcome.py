@@ -44,6 +44,11 @@ def test_every_error_survives_the_way_through_the_engine() -> None:
     assert (told.what, told.why, told.next_step) == (error.what, error.why, error.next_step)
 
 
+def test_a_bug_of_the_program_is_told_in_its_last_line() -> None:
+    text = "Program failed with an unhandled exception:\nTraceback (most recent call last):\n  …\nNameError: name 'x'"
+    assert failure(log(said(text)), "").what == "The program itself failed: NameError: name 'x'"
+
+
 def test_log_lines_stay_with_what_happened() -> None:
     text = "The rollout gate refused green: it exited.\n  last log lines:\n    no database: here\nNext: mend it."
     told = failure(log(said(text, about=GATE)), "")
