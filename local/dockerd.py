@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -97,7 +98,7 @@ def _wait_until_it_answers(places: Places, started: processes.Started, say: Say)
         if not started.alive or waited > START_WITHIN:
             raise LocalError(
                 "dockerd did not come up.",
-                why=last_lines(places, "dockerd", 6),
+                why=complaint(places),
                 next_step=f"read {places.logs / 'dockerd.log'}; containers need a kernel with overlayfs and iptables",
             )
         say(f"waiting for dockerd, {waited:.0f} s")
@@ -168,6 +169,13 @@ def last_lines(places: Places, name: str, count: int) -> str:
     except OSError:
         return "it wrote no log"
     return "\n        ".join(lines[-count:]) or "its log is empty"
+
+
+def complaint(places: Places) -> str:
+    """Its last words are mostly about its connections; the reason is a line that says so."""
+    lines = last_lines(places, NAME, 200).splitlines()
+    reasons = [line.strip() for line in lines if re.search(r"failed to start|level=(fatal|error)", line)]
+    return reasons[-1] if reasons else last_lines(places, NAME, 6)
 
 
 def container_names(places: Places) -> list[dict[str, str]]:
