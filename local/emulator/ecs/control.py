@@ -271,7 +271,7 @@ def new_task(
     load_balancers: tuple[LoadBalancer, ...] = (),
     overrides: Json | None = None,
     tags: Json | None = None,
-    extra: Json | None = None,
+    client_token: str = "",
 ) -> Task:
     """A task as it is before anything has happened to it."""
     scope, where, task_id = scope_of(cluster), cluster.rsplit("/", 1)[-1], new_task_id()
@@ -296,5 +296,5 @@ def new_task(
         load_balancers=load_balancers,
         overrides=overrides or {},
         tags=tags or {},
-        extra=extra or {},
+        client_token=client_token,
     )

@@ -167,7 +167,7 @@ def task(value: Task, definition: TaskDefinition, include: Iterable[str] = ()) -
         stoppedReason=value.stopped_reason,
         enableExecuteCommand=False,
         tags=tag_list(value.tags) if "TAGS" in include else None,
-    ) | dict(value.extra)
+    )
 
 
 def container(value: Container, of: Task) -> dict[str, Any]:

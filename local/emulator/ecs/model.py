@@ -169,7 +169,7 @@ class Task:
     """One copy of a task definition.
 
     `steady_at` (not shown) is when it first was all that its service asks: running, and healthy in its target
-    groups. `overrides` is RunTask's, kept as given.
+    groups. `overrides` is RunTask's, kept as given; `client_token` too, so that a repeated call starts nothing.
     """
 
     arn: str
@@ -183,7 +183,7 @@ class Task:
     load_balancers: tuple[LoadBalancer, ...] = ()
     overrides: Json = field(default_factory=dict)
     tags: Json = field(default_factory=dict)
-    extra: Json = field(default_factory=dict)
+    client_token: str = ""
     last_status: TaskStatus = TaskStatus.PROVISIONING
     desired_status: str = "RUNNING"
     ip: str | None = None

@@ -25,13 +25,20 @@ def run_task(backend: Backend, request: Request) -> Answer:
     if request.get("launchType") not in (None, "FARGATE"):
         raise invalid("The local cloud runs only launchType FARGATE; AWS would run others.")
     with backend.store.changing():
-        tasks = [_one_off(backend, request) for _ in range(count)]
+        repeated = _of_same_call(backend, request)
+        tasks = repeated or [_one_off(backend, request) for _ in range(count)]
         for task in tasks:
             backend.store.tasks[task.arn] = task
         answer = {"tasks": [_shown(backend, t, ("TAGS",)) for t in tasks], "failures": []}
-    for task in tasks:
+    for task in () if repeated else tasks:
         backend.lives.launch(task.arn)
     return answer
+
+
+def _of_same_call(backend: Backend, request: Request) -> list[Task]:
+    """What an earlier call with the same client token started: SDKs repeat a call whose answer they did not get."""
+    token = request.get("clientToken")
+    return [t for t in backend.store.tasks.values() if token and t.client_token == token]
 
 
 def _one_off(backend: Backend, request: Request) -> Task:
@@ -51,6 +58,7 @@ def _one_off(backend: Backend, request: Request) -> Task:
         network=network,
         overrides=overrides,
         tags=tags_in(request),
+        client_token=request.get("clientToken") or "",
     )
 
 

@@ -256,6 +256,12 @@ def test_a_one_off_task_runs_to_its_end_with_overrides(ecs: Ecs) -> None:
     assert ecs.lines(arn) == ["hello from us-east-1"]
 
 
+def test_a_repeated_run_task_starts_nothing_more(ecs: Ecs) -> None:
+    definition = ecs.define()
+    assert ecs.run(definition, clientToken="once") == ecs.run(definition, clientToken="once")
+    assert len(ecs.tasks()) == 1
+
+
 def test_secrets_come_from_parameter_store_and_secrets_manager(ecs: Ecs) -> None:
     name = f"/{ecs.cluster}/token"
     ecs.emulator.client("ssm").put_parameter(Name=name, Value="from-ssm", Type="SecureString")
