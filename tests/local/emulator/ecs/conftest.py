@@ -256,6 +256,8 @@ def emulator(docker_client: docker.DockerClient, tmp_path_factory: pytest.TempPa
         container.remove(force=True)
     for network in docker_client.networks.list(names=[emulator.cloud_id]):
         network.remove()
+    for pulled in docker_client.images.list(filters={"reference": f"{emulator.registry}/*/*"}):
+        docker_client.images.remove(pulled.id, force=True)
 
 
 # A shell and what it needs, out of the base image: pushed in a moment.
@@ -263,7 +265,7 @@ PACK = 'tar -chf - /bin/sh /bin/sleep /bin/cat $(ldd /bin/sh /bin/sleep /bin/cat
 
 
 @pytest.fixture(scope="session")
-def image(emulator: Emulator, docker_client: docker.DockerClient) -> Iterator[str]:
+def image(emulator: Emulator) -> str:
     """A pushed image with a shell, by digest, under ECR's own host name."""
     base = ensure_base_image(cache_folder(), say)
     name = f"{emulator.registry}/{REPOSITORY}"
@@ -273,8 +275,7 @@ def image(emulator: Emulator, docker_client: docker.DockerClient) -> Iterator[st
     subprocess.run(["sh", "-c", f"{pack} 2>/dev/null | docker import - {name}:one"], check=True)
     subprocess.run(["docker", "push", "--quiet", f"{name}:one"], check=True)
     digest = emulator.client("ecr").describe_images(repositoryName=REPOSITORY)["imageDetails"][0]["imageDigest"]
-    yield f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}@{digest}"
-    docker_client.images.remove(f"{name}:one", force=True)
+    return f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}@{digest}"
 
 
 @pytest.fixture
