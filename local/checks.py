@@ -1,6 +1,6 @@
 """Everything that must hold, run side by side, with one summary at the end.
 
-python -m local.checks           lint, types and all rings of tests (starts the local cloud for its ring)
+python -m local.checks           lint, types and all rings of tests (the local cloud runs for its ring)
 python -m local.checks --fast    lint, types and the rings without the cloud
 python -m local.checks NAME …    only these: lint format types pure rings cloud
 """
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,12 +100,24 @@ def run(wanted: Sequence[Check]) -> list[Outcome]:
     if why_not:
         return [*side_by_side(others), Outcome(CLOUD.name, 0, 0.0, why_not)]
     places = Places.read()
-    with alone(places.lock, "test"):
+    with alone(places.lock, "test"), _as_it_was(places):
         outcomes = side_by_side([*others, lambda: _bring_up(places)])
         if not outcomes[-1].ok:
             return [*outcomes, Outcome(CLOUD.name, 0, 0.0, "the local cloud did not come up")]
         found = cloud.current(places)
         return [*outcomes, perform(CLOUD, found.environment if found else os.environ)]
+
+
+@contextmanager
+def _as_it_was(places: Places) -> Iterator[None]:
+    """A cloud that ran before still runs afterwards; one that did not, does not."""
+    ran = cloud.current(places) is not None
+    try:
+        yield
+    finally:
+        if not ran:
+            processes.end_children()
+            cloud.down(places, print)
 
 
 def cloud_cannot_run() -> str:

@@ -76,6 +76,7 @@ class Progress:
         self._end(task, ok=True)
 
     def _say(self, task: Task, text: str) -> None:
+        text = text.removeprefix(f"{task.name}: ")
         now, shape = self._clock(), re.sub(r"\d+(\.\d+)?", "#", text)
         with self._lock:
             news = shape != task.shape or now - task.said >= QUIET_FOR
