@@ -280,6 +280,15 @@ def test_what_cannot_be_pulled_is_refused_before_anything_changes(of: Release, m
     assert "is not in the registry" in error.what
 
 
+def test_what_the_registry_lost_is_no_new_release_even_if_the_idle_colour_still_holds_it() -> None:
+    error = refusal(RECORD, observed(C, B, GREEN), ask(C, in_registry=False))
+    assert "is not in the registry" in error.what
+
+
+def test_going_back_by_weights_alone_needs_no_registry() -> None:
+    assert isinstance(decision(RECORD, SETTLED, ask(A, rollback_from=B.digest, in_registry=False)), Flip)
+
+
 def test_an_image_that_the_environment_before_did_not_prove_is_refused() -> None:
     error = refusal(RECORD, SETTLED, ask(C, promotes_from="staging"), [proof(B)])
     assert isinstance(error, Refused)
