@@ -38,8 +38,13 @@ def only_one(lock_file: Path, say: Say) -> Iterator[None]:
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """A folder to fill; it becomes `folder` when the block ends well, and vanishes when it does not."""
+    """A folder to fill; it becomes `folder` when the block ends well, and vanishes when it does not.
+
+    The caller holds the lock of that part of the cache (`only_one`): what a killed filling left is removed.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for stale in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(stale, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         yield work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.errors import LocalError
-from local.toolchain.cache import cache_folder, filling
+from local.toolchain.cache import cache_folder, filling, only_one
 from local.toolchain.download import NotAvailable, download
 from local.toolchain.engine import HOST, OURS, ensure_engine, on_path
 from local.toolchain.pins import Download, Version
@@ -106,6 +107,38 @@ def test_a_filling_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(LocalError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_filling_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    (tmp_path / ".thing.abc").mkdir()
+    with filling(tmp_path / "thing") as work:
+        (work / "whole").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["thing"]
+    assert (tmp_path / "thing/whole").exists()
+
+
+def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
+    lock, said = tmp_path / "lock", Said()
+    inside, leave, order = threading.Event(), threading.Event(), list[str]()
+
+    def first() -> None:
+        with only_one(lock, Said()):
+            inside.set()
+            leave.wait(20)
+            order.append("first")
+
+    def second(text: str) -> None:
+        said.append(text)
+        leave.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(20)
+    with only_one(lock, second):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
+    assert said == [f"waiting for another checkout that is at it (process {os.getpid()})"]
 
 
 # --- the download
