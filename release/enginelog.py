@@ -7,6 +7,7 @@ are skipped unread: the engine writes secrets into them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ UNCHANGED = frozenset({"same", "read", "refresh", "discard"})
 """Operations that change nothing in the cloud."""
 
 _BOILERPLATE = ("update failed", "preview failed", "an unhandled error occurred: the program exited")
+_COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _GRAVITY = ("same", "update", "create", "replace", "delete")
 _REPLACING = frozenset({"replace", "create-replacement", "delete-replaced", "discard-replaced"})
 
@@ -142,11 +144,16 @@ def _together(earlier: Step, later: Step) -> Step:
 
 def _messages(said: Iterable[Mapping[str, Any]], severity: str) -> tuple[Message, ...]:
     found = (
-        Message(str(each["message"]).strip(), str(each.get("urn") or ""))
+        Message(_plain(str(each["message"])), str(each.get("urn") or ""))
         for each in said
         if each.get("severity") == severity and not each.get("ephemeral")
     )
     return tuple(dict.fromkeys(found))
+
+
+def _plain(text: str) -> str:
+    """Without colours: the engine's own marks (`<{%reset%}>`), or a terminal's."""
+    return _COLOURS.sub("", text).strip()
 
 
 def _errors(found: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -157,7 +164,7 @@ def _errors(found: tuple[Message, ...]) -> tuple[Message, ...]:
 
 def _policy(event: Mapping[str, Any]) -> Message:
     name = f"{event.get('policyPackName')}/{event.get('policyName')} ({event.get('enforcementLevel')})"
-    return Message(f"{name}: {str(event.get('message', '')).strip()}", str(event.get("resourceUrn") or ""))
+    return Message(f"{name}: {_plain(str(event.get('message', '')))}", str(event.get("resourceUrn") or ""))
 
 
 def _touches(event: Mapping[str, Any]) -> bool:

@@ -118,6 +118,10 @@ def test_ephemeral_messages_and_doublets_are_left_out() -> None:
     assert [message.text for message in found.infos] == ["y"]
 
 
+def test_colours_are_no_part_of_a_message() -> None:
+    assert log(said("<{%fg 1%}>no\x1b[38;5;1m room<{%reset%}>")).errors[0].text == "no room"
+
+
 def test_a_line_that_was_cut_off_is_left_out() -> None:
     assert read_log(['{"diagnosticEvent":{"message":"x","severity":"error"}}', '{"diag']).errors[0].text == "x"
 
