@@ -54,7 +54,8 @@ class StackState:
     def of(stack: str, project: str, exported: Mapping[str, Any]) -> StackState:
         """Read what `pulumi stack export` wrote."""
         deployment = exported.get("deployment") or {}
-        resources = deployment.get("resources") or []
+        # A replaced resource stays in the state until it is deleted, under the same URN as the one in its place.
+        resources = [each for each in deployment.get("resources") or () if not each.get("delete")]
         root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
         prefix = f"{project}-{stack}"
         return StackState(

@@ -136,6 +136,9 @@ def exported() -> dict[str, object]:
     definition = container_definition(
         A, Colour.GREEN, repository="registry/app", container="app", log_group="g", region="r"
     )
+    replaced = container_definition(
+        B, Colour.GREEN, repository="registry/app", container="app", log_group="g", region="r"
+    )
     prefix = "urn:pulumi:staging::release-lane::"
     parent = "release-lane:infra:Colour$"
     return {
@@ -146,6 +149,9 @@ def exported() -> dict[str, object]:
                 {"type": "aws:ecs/taskDefinition:TaskDefinition",
                  "urn": f"{prefix}{parent}aws:ecs/taskDefinition:TaskDefinition::release-lane-staging-green",
                  "inputs": {"containerDefinitions": json.dumps([definition])}},
+                {"type": "aws:ecs/taskDefinition:TaskDefinition", "delete": True,
+                 "urn": f"{prefix}{parent}aws:ecs/taskDefinition:TaskDefinition::release-lane-staging-green",
+                 "inputs": {"containerDefinitions": json.dumps([replaced])}},
                 {"type": "aws:ecs/service:Service",
                  "urn": f"{prefix}{parent}aws:ecs/service:Service::release-lane-staging-green",
                  "inputs": {"desiredCount": 2}},

@@ -63,7 +63,7 @@ def test_the_first_release_goes_to_staging_then_to_production(lane: Checkout) ->
 
 def test_stack_files_are_as_committed(lane: Checkout) -> None:
     assert lane.git("status", "--porcelain", "--", "*.yaml") == ""
-    assert "imageDigest" not in (lane.folder / "Pulumi.staging.yaml").read_text()
+    assert f"{lane.project}:imageDigest" not in (lane.folder / "Pulumi.staging.yaml").read_text()
 
 
 def test_a_second_release_is_reviewed_before_it_is_promoted(lane: Checkout) -> None:
