@@ -51,7 +51,7 @@ VARIANTS = {
     # Needs something else at its start: the URL in UPSTREAM must answer.
     "picky": (
         'CMD ["/venv/bin/python", "-c", "import os, urllib.request as u; u.urlopen(os.environ[\'UPSTREAM\']);'
-        " os.execv('/venv/bin/python', ['python', '-m', 'app'])\"]",
+        " os.execv('/venv/bin/python', ['/venv/bin/python', '-m', 'app'])\"]",
     ),
 }
 """Dockerfile lines that make another image of a good one."""

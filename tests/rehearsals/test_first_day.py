@@ -38,6 +38,12 @@ def settled(stack: Stack, live: str, idle: str) -> None:
     assert (running_digests(stack, colour), running_digests(stack, other)) == ({live}, {idle})
 
 
+def another_past(stack: Stack) -> str:
+    """A digest that was live here before and is not live now."""
+    digests = [past["digest"] for past in stack.outputs["liveHistory"]]
+    return next(digest for digest in reversed(digests) if digest != stack.outputs["imageDigest"])
+
+
 def test_before_the_first_release_users_get_503(lane: Lane, good: str, liar: str) -> None:
     stack = lane.environment("fresh", like="staging", smoke={"deadlineSeconds": 1})
     prepared = stack.up()
@@ -110,9 +116,10 @@ def test_a_change_of_this_programs_own_code_leaves_the_live_tasks_alone(staging:
     assert result.ok, result.text
     assert {side: tasks(staging, side) for side in ("blue", "green")} == before
     live = staging.outputs["liveColour"]
-    released = changed.up(imageDigest=staging.outputs["previousDigest"], rollbackFrom=staging.outputs["imageDigest"])
+    released = changed.up(imageDigest=another_past(staging), rollbackFrom=staging.outputs["imageDigest"])
     assert released.ok, released.text
-    assert tasks(staging, live) == before[live]
+    assert staging.outputs["liveColour"] != live
+    assert tasks(staging, live) == before[live], "the change went out with the release, on the other colour"
 
 
 def test_the_switch_alone_moves_nobody(staging: Stack, best: str) -> None:
@@ -125,16 +132,19 @@ def test_the_switch_alone_moves_nobody(staging: Stack, best: str) -> None:
     assert staging.served()["digest"] == live == staging.outputs["imageDigest"]
 
 
-def test_an_old_digest_is_no_wish_but_a_rollback_that_must_be_said(staging: Stack) -> None:
-    live, previous = staging.outputs["imageDigest"], staging.outputs["previousDigest"]
+def test_an_old_digest_is_no_wish_but_a_rollback_that_must_be_said(staging: Stack, best: str) -> None:
+    previous = staging.outputs["imageDigest"]
+    assert staging.up(imageDigest=best).ok
     idle_tasks = tasks(staging, {"blue": "green", "green": "blue"}[staging.outputs["liveColour"]])
     refused = staging.up(imageDigest=previous)
     assert not refused.ok
     assert "is a rollback" in refused.text
-    assert f"rollbackFrom={live}" in refused.text
-    flipped = staging.up(imageDigest=previous, rollbackFrom=live)
+    assert f"rollbackFrom={best}" in refused.text
+    assert staging.served()["digest"] == best
+    flipped = staging.up(imageDigest=previous, rollbackFrom=best)
     assert flipped.ok, flipped.text
     assert "Decision: flip" in flipped.text
+    assert staging.served()["digest"] == previous
     assert tasks(staging, staging.outputs["liveColour"]) == idle_tasks, "a flip starts no task"
 
 
@@ -168,9 +178,9 @@ def test_the_same_digest_succeeds_on_a_second_try(lane: Lane, staging: Stack, go
         lane.environment("stage", like="staging", smoke={"deadlineSeconds": 3})
 
 
-def test_production_takes_nothing_that_staging_did_not_prove(lane: Lane, staging: Stack, good: str, best: str) -> None:
+def test_production_takes_nothing_that_staging_did_not_prove(lane: Lane, staging: Stack, good: str, sick: str) -> None:
     stack = lane.environment("prod", like="production", promotesFrom=staging.name, smoke={"deadlineSeconds": 3})
-    refused = stack.up(imageDigest=best)
+    refused = stack.up(imageDigest=sick)
     assert not refused.ok
     assert "never proven on stage" in refused.text
     promoted = stack.up(imageDigest=good)
