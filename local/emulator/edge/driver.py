@@ -1,7 +1,8 @@
 """Brings HAProxy to what a state says: by command for weights and targets, by a reload for structure.
 
 When `apply` returns, HAProxy carries the state. Health is read from HAProxy when somebody asks, and when it logs that a
-server changed (a datagram, so within a millisecond); a look every second makes up for a datagram that was lost.
+server changed (a datagram, so within a millisecond); a look every second makes up for a datagram that was lost. UDP,
+because a unix socket holds no more than ten.
 Every process that still serves clients is told of weights and targets, also those that a reload has replaced.
 """
 
@@ -29,7 +30,6 @@ from local.emulator.elbv2.service import Refused
 
 log = logging.getLogger("edge")
 
-EVENTS = "events.sock"
 LOOK_EVERY = 1.0  # seconds, without events
 LET_GO_WITHIN = 2.0  # seconds for an old process to stop listening
 CHANGED_SERVER = re.compile(rb"[Ss]erver ([^\s/]+)/")
@@ -74,8 +74,8 @@ class Driver:
             self._folder = Folder(self._place)
             self._folder.clear()
             self._spawner = ThreadPoolExecutor(1, "edge-spawner")
-            self._events = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._events.bind(self._folder.short(EVENTS))
+            self._events = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._events.bind(("127.0.0.1", 0))
             self._events.settimeout(LOOK_EVERY)
             self._running = True
             try:
@@ -167,7 +167,8 @@ class Driver:
         self._folder.write(MAP, map_text(rendered.weights))
         self._folder.write(CONFIG, rendered.config)
         try:
-            new = self._spawner.submit(self._folder.spawn, self._executable, self._current).result()
+            events = self._events.getsockname()[1]
+            new = self._spawner.submit(self._folder.spawn, self._executable, events, self._current).result()
         except Failed as error:
             self._folder.write(MAP, map_text(self._carried.rendered.weights))
             raise self._why(error) from error
@@ -287,8 +288,8 @@ class Driver:
 
     def _nudge(self) -> None:
         """Make the events' thread look at everything, and tell of changes without any lock held here."""
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(NUDGE, self._folder.short(EVENTS))
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(NUDGE, self._events.getsockname())
 
     def _listen(self) -> None:
         """The events' thread."""

@@ -67,18 +67,27 @@ class Folder:
         draft.write_text(text)
         os.replace(draft, self.path / name)
 
-    def spawn(self, executable: str, after: Generation | None) -> Generation:
-        """Start with the configuration that lies here; ready when this returns. Raises Failed, nothing changed."""
+    def spawn(self, executable: str, events: int, after: Generation | None) -> Generation:
+        """Start with the configuration that lies here; ready when this returns. Raises Failed, nothing changed.
+
+        `events` is the UDP port that it logs to.
+        """
         self._count += 1
         name = f"run-{self._count}.sock"
         command = ["setpriv", "--pdeathsig", "TERM", executable, "-f", CONFIG]
         if after:
             command += ["-x", after.socket, "-sf", str(after.pid)]
-        environment = {**os.environ, "EDGE_SOCKET": name, "EDGE_MAXCONN": str(capacity())}
+        settings = {"EDGE_SOCKET": name, "EDGE_MAXCONN": str(capacity()), "EDGE_EVENTS": str(events)}
         with (self.path / LOG).open("ab") as log:
             begin = log.tell()
             process = subprocess.Popen(
-                command, cwd=self.path, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=self.path,
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the emulator, which ends its children in order
             )
         return Generation(process, self._connect(process, name, begin), name)
 

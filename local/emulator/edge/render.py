@@ -51,12 +51,13 @@ BALANCE = {
 }
 
 UNAVAILABLE = '"<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>"'
+UNREACHABLE = '"<html><body><h1>No target could be reached</h1></body></html>"'
 BAD_GATEWAY = '"<html><body><h1>502 Bad Gateway</h1></body></html>"'
 GLOBAL = f"""\
 global
   stats socket "unix@${{EDGE_SOCKET}}" mode 600 level admin expose-fd listeners
   stats timeout 20d
-  log unix@events.sock local0 notice
+  log "127.0.0.1:${{EDGE_EVENTS}}" local0 notice
   maxconn "${{EDGE_MAXCONN}}"
   nbthread 2
   hard-stop-after 300s
@@ -265,9 +266,9 @@ def _backend(state: State, group: TargetGroup, time_scale: float) -> list[str]:
         f"  http-check send meth GET uri {word(check.path)} ver HTTP/1.1"
         f" hdr Host %[bc_dst]:%[bc_dst_port] hdr User-Agent {HEALTH_CHECK_AGENT}",
         f"  http-check expect status {check.matcher}",
-        # HAProxy says 503 both where there is no server and where one cannot be reached, which is AWS's 502
-        f"  http-request return status 503 content-type text/html string {UNAVAILABLE} if {{ nbsrv eq 0 }}",
-        f"  http-error status 503 content-type text/html string {BAD_GATEWAY}",
+        # HAProxy says 503 both where there is no server and where one cannot be reached, which is AWS's 502. The text
+        # must fit both: `nbsrv`, which could tell, is 0 in a process that a reload has replaced.
+        f"  http-error status 503 content-type text/html string {UNREACHABLE}",
         "  http-response set-var(txn.answered) bool(true)",
         "  http-after-response set-status 502 if { status 503 } { srv_id gt 0 } !{ var(txn.answered) -m found }",
         f"  default-server {_check_times(check, time_scale)}",

@@ -73,10 +73,13 @@ def changes(before: Table, after: Table) -> list[str]:
                 commands += release(name, slot.number)
         for address, slot in backend_after.slots.items():
             was = old.get(address)
-            if slot.draining and (was is None or not was.draining):
-                commands += drain(name, slot.number)
-            elif not slot.draining and (was is None or was.draining):
-                commands += introduce(name, slot.number, address)
+            match (was is None or was.draining, slot.draining):
+                case (True, False):
+                    commands += introduce(name, slot.number, address)
+                case (False, True):
+                    commands += drain(name, slot.number)
+                case _:
+                    pass  # as it was; or it drains already and its slot has been out of traffic all along
     return commands
 
 

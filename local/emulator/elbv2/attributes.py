@@ -46,6 +46,9 @@ LOAD_BALANCER: Sequence[Attribute] = (
     _flag("connection_logs.s3.enabled", "false", Use.RECORDED),
     Attribute("connection_logs.s3.bucket", "", Use.RECORDED),
     Attribute("connection_logs.s3.prefix", "", Use.RECORDED),
+    _flag("health_check_logs.s3.enabled", "false", Use.RECORDED),
+    Attribute("health_check_logs.s3.bucket", "", Use.RECORDED),
+    Attribute("health_check_logs.s3.prefix", "", Use.RECORDED),
     Attribute("client_keep_alive.seconds", "3600", Use.RECORDED, 60, 604800),
     Attribute("load_balancing.cross_zone.enabled", "true", Use.FIXED),
     Attribute(

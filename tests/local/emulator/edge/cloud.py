@@ -47,10 +47,13 @@ class _Endpoint(BaseHTTPRequestHandler):
 
 
 class Target:
-    """A tiny HTTP server. `health` is the status of /health; /slow answers after `pause` seconds."""
+    """A tiny HTTP server. `health`: status of /health; `status`: of the rest; `pause`: seconds before /slow answers."""
 
     def __init__(self, ip: str, port: int = 8080, *, name: str = "") -> None:
-        self.ip, self.port, self.name, self.health, self.pause = ip, port, name or ip, 200, 1.0
+        self.ip, self.port, self.name = ip, port, name or ip
+        self.health, self.status, self.pause = 200, 200, 1.0
+        self.busy = 0  # slow requests under way
+        self.asked: list[str] = []  # path and headers of every request
         target = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,10 +61,13 @@ class Target:
             wbufsize = -1  # one segment for an answer: two would wait for a delayed acknowledgement
 
             def do_GET(self) -> None:
+                target.asked.append(f"{self.path} {dict(self.headers)}")
                 if self.path.startswith("/slow"):
+                    target.busy += 1
                     time.sleep(target.pause)
+                    target.busy -= 1
                 body = f"{target.name} {self.path} {dict(self.headers)}".encode()
-                self.send_response(target.health if self.path == "/health" else 200)
+                self.send_response(target.health if self.path == "/health" else target.status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

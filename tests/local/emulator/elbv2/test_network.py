@@ -1,0 +1,38 @@
+"""Subnets as EC2 tells them."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.emulator.elbv2.model import Subnet
+from local.emulator.elbv2.network import read_subnets
+from local.emulator.wire import ServiceError
+
+pytestmark = pytest.mark.pure
+
+
+def answer(*subnets: tuple[str, str, str]) -> bytes:
+    items = "".join(
+        f"<item><subnetId>{one}</subnetId><vpcId>{vpc}</vpcId><availabilityZone>{zone}</availabilityZone>"
+        f"<tagSet><item><key>a</key><value>b</value></item></tagSet></item>"
+        for one, vpc, zone in subnets
+    )
+    space = "http://ec2.amazonaws.com/doc/2016-11-15/"
+    return f'<DescribeSubnetsResponse xmlns="{space}"><subnetSet>{items}</subnetSet></DescribeSubnetsResponse>'.encode()
+
+
+def test_zones_and_vpc_are_read_in_the_order_asked_for() -> None:
+    found = read_subnets(answer(("b", "v", "z2"), ("a", "v", "z1")), ["a", "b"])
+    assert found.vpc == "v"
+    assert found.subnets == (Subnet("a", "z1"), Subnet("b", "z2"))
+
+
+def test_a_subnet_that_is_not_there_is_named() -> None:
+    with pytest.raises(ServiceError, match="'c'") as caught:
+        read_subnets(answer(("a", "v", "z")), ["a", "c"])
+    assert caught.value.code == "SubnetNotFound"
+
+
+def test_subnets_of_two_vpcs_do_not_make_a_load_balancer() -> None:
+    with pytest.raises(ServiceError, match="same VPC"):
+        read_subnets(answer(("a", "v", "z"), ("b", "w", "z")), ["a", "b"])
