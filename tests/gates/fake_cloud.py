@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from gates.aws import Balancer, Image, Rule
 from release.names import Access, Names
-from release.placement import Colour, Release, whole
+from release.placement import Colour, Release
 from release.rollout import Deployment, Reading, Target, Task
 
 GROUPS = {colour: f"arn:group/{colour}" for colour in Colour}
@@ -54,8 +54,8 @@ class FakeCloud:
     images: dict[str, frozenset[str]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     before_write: Callable[[str], None] = lambda _: None
-    deaf: bool = False
-    """Weights are accepted but do not change."""
+    takes: Callable[[Mapping[Colour, int]], Mapping[Colour, int]] = dict
+    """What the load balancer makes of new weights."""
 
     def balancer(self) -> Balancer:
         rule = Rule(arn=RULE, weights=dict(self.weights), tags=dict(self.tags)) if self.weights is not None else None
@@ -82,8 +82,7 @@ class FakeCloud:
         assert (rule, groups) == (RULE, GROUPS)
         assert self.weights is not None
         self._write(f"weights {_words(weights)}")
-        if not self.deaf:
-            self.weights = dict(weights)
+        self.weights = dict(self.takes(weights))
 
     def tag_rule(self, rule: str, tags: Mapping[str, str]) -> None:
         assert rule == RULE
@@ -110,14 +109,15 @@ def _phase(tags: Mapping[str, str]) -> str:
 
 @contextmanager
 def site(cloud: Callable[[], FakeCloud]) -> Iterator[int]:
-    """The port of a real site on loopback which serves, as users get it, what the cloud's weights say."""
+    """The port of a real site on loopback which serves the colour that has most of the weight."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             here = cloud()
-            colour = whole(here.weights or {})
-            if colour is None:
+            weights = here.weights or {}
+            colour = max(weights, key=lambda each: weights[each], default=None)
+            if colour is None or not weights[colour]:
                 self._send(503, {"error": "nobody serves"}, {})
                 return
             release = here.releases[colour]

@@ -238,13 +238,14 @@ def test_a_first_switch_that_fails_leaves_no_rule(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_weights_that_did_not_become_what_was_set_are_no_success(cloud: Make) -> None:
-    """The live URL goes on serving the old release, as if the load balancer had not taken the change."""
-    at = cloud(deaf=True, releases={BLUE: B, GREEN: B})
+@pytest.mark.parametrize("found", [{BLUE: 100, GREEN: 0}, {BLUE: 1, GREEN: 99}], ids=["not at all", "not quite"])
+def test_weights_that_did_not_become_what_was_set_are_no_success(cloud: Make, found: dict[Colour, int]) -> None:
+    """Not even if the live URL answers well."""
+    at = cloud(takes=lambda weights: found if weights == all_on(GREEN) else weights)
     with pytest.raises(CheckFailed):
         perform(context(), at, MOVE)
-    assert at.writes[-1] == "restored"
-    assert Journal.from_tags(at.tags).phase is Phase.RESTORED  # type: ignore[union-attr]
+    assert at.weights == all_on(BLUE)
+    assert at.writes[-2:] == ["weights blue 100 green 0", "restored"]
 
 
 @pytest.mark.provider

@@ -197,6 +197,9 @@ class Releasing(RuleBasedStateMachine):
         assert isinstance(world.verdict(nothing).decision, Keep | Prepare), "doing nothing twice does something"
         assert world.update(nothing) is Outcome.DONE
         assert world.snapshot() == before
+        record = world.record
+        if record and record.previous:
+            assert world.sides[record.live_colour.other].runs(record.previous), "going back would need new tasks"
 
     @invariant()
     def nothing_is_blamed_on_hands_that_did_nothing(self) -> None:
