@@ -9,7 +9,6 @@ Every process that still serves clients is told of weights and targets, also tho
 from __future__ import annotations
 
 import logging
-import re
 import socket
 import threading
 import time
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.emulator.edge import ports, process, slots
-from local.emulator.edge.health import CHECKING, DRAINING, HEALTHY, REGISTERING, of_server, servers
+from local.emulator.edge.health import CHECKING, DRAINING, HEALTHY, REGISTERING, backend_of, of_server, servers
 from local.emulator.edge.process import CONFIG, Failed, Folder, Generation
 from local.emulator.edge.render import MAP, Rendered, Seat, backend, binds, map_text, render
 from local.emulator.edge.runtime import Lost, Unwilling
@@ -32,7 +31,6 @@ log = logging.getLogger("edge")
 
 LOOK_EVERY = 1.0  # seconds, without events
 LET_GO_WITHIN = 2.0  # seconds for an old process to stop listening
-CHANGED_SERVER = re.compile(rb"[Ss]erver ([^\s/]+)/")
 NUDGE = b"look at everything"
 
 Healths = dict[str, dict[Address, TargetHealth]]
@@ -72,6 +70,11 @@ class Driver:
             except Failed as error:
                 raise Refused(str(error)) from error
             self._folder = Folder(self._place)
+            try:
+                self._folder.occupy()
+            except process.Occupied as error:
+                self._folder.close()
+                raise Refused(str(error)) from error
             self._folder.clear()
             self._spawner = ThreadPoolExecutor(1, "edge-spawner")
             self._events = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -98,6 +101,7 @@ class Driver:
             self._current, self._leaving = None, []
             self._carried = Carried(State(), {}, Rendered("", "", {}))
             self._folder.record([])
+            self._folder.leave()
             self._spawner.shutdown(wait=False)
 
     # ------------------------------------------------------------ changes
@@ -309,11 +313,10 @@ class Driver:
         try:
             while True:
                 event = self._events.recv(4096)
-                found = CHANGED_SERVER.search(event)
                 if event == NUDGE:
                     return None
-                if found:
-                    names.add(found[1].decode())
+                if name := backend_of(event):
+                    names.add(name)
                 self._events.setblocking(False)  # whatever else has come already
         except BlockingIOError:
             return names

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 
 from local.emulator.elbv2.model import TargetHealth
@@ -21,6 +22,9 @@ TIMED_OUT = TargetHealth("unhealthy", "Target.Timeout", "Request timed out")
 FAILED = TargetHealth("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
 
 
+EVENT = re.compile(rb"[Ss]erver ([^\s/]+)/")
+
+
 @dataclass(frozen=True)
 class Server:
     """One line of `show stat`."""
@@ -28,6 +32,12 @@ class Server:
     status: str  # UP, "UP 1/2", DOWN, "DOWN 1/3", NOLB, MAINT, DRAIN …
     check: str  # L7OK, L7STS, L4CON, L4TOUT, L7TOUT, INI …
     code: str  # HTTP status of the last check, if any
+
+
+def backend_of(event: bytes) -> str | None:
+    """The backend that a line of HAProxy's log is about, if it is about a server's state or check."""
+    found = EVENT.search(event)
+    return found[1].decode() if found else None
 
 
 def servers(stat: str) -> dict[str, Server]:

@@ -11,6 +11,7 @@ All paths are relative to the folder, which is the child's working directory, be
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import resource
@@ -36,6 +37,10 @@ class Failed(Exception):
     """HAProxy did not start; the text is what it said."""
 
 
+class Occupied(Exception):
+    """Another emulator drives the load balancer of this folder."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """`process` is a direct child; `runtime` its command connection."""
@@ -57,6 +62,16 @@ class Folder:
         self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         self._count = 0
+
+    def occupy(self) -> None:
+        """Only one emulator may use it, until that leaves or dies. Raises Occupied."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Occupied(f"{self.path} is in use by another emulator; end that one first: make down") from None
+
+    def leave(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def short(self, name: str) -> str:
         """A path that is short however deep the folder lies; valid in this process."""

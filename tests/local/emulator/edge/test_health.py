@@ -12,6 +12,7 @@ from local.emulator.edge.health import (
     REGISTERING,
     TIMED_OUT,
     Server,
+    backend_of,
     of_server,
     servers,
 )
@@ -68,3 +69,21 @@ def test_servers_are_read_from_csv_with_quotes() -> None:
         "b,open1,no check,,,\n"
     )
     assert servers(text) == {"s1": Server("UP", "L7OK", "200"), "open1": Server("no check", "", "")}
+
+
+@pytest.mark.parametrize(
+    ("event", "backend"),
+    [
+        (b"<133>Nov 21 08:15:57 haproxy[1]: Server blue.0a1b/s1 is UP. 1 active and 0 backup servers", "blue.0a1b"),
+        (b"<129>Nov 21 08:16:30 haproxy[1]: Server my-app.0a1b/s12 is DOWN. 0 active and 1 backup", "my-app.0a1b"),
+        (
+            b"<133>Nov 21 08:16:29 haproxy[1]: Health check for server blue.0a1b/s1 failed, reason: Layer7 wrong "
+            b'status, code: 500, info: "Internal Server Error", check duration: 1ms, status: 1/2 UP.',
+            "blue.0a1b",
+        ),
+        (b"<128>Nov 21 08:16:30 haproxy[1]: backend blue.0a1b has no server available!", None),
+        (b"", None),
+    ],
+)  # fmt: skip
+def test_events_name_their_backend(event: bytes, backend: str | None) -> None:
+    assert backend_of(event) == backend

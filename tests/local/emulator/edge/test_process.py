@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator.edge.process import Folder, alive, capacity, end, parse_version
+from local.emulator.edge.process import Folder, Occupied, alive, capacity, end, parse_version
 
 pytestmark = pytest.mark.provider
 
@@ -49,3 +49,14 @@ def test_only_our_own_haproxy_is_ended(tmp_path: Path) -> None:
     assert not alive(stranger.pid)
     stranger.wait()
     folder.close()
+
+
+def test_a_folder_serves_one_emulator_at_a_time(tmp_path: Path) -> None:
+    first, second = Folder(tmp_path), Folder(tmp_path)
+    first.occupy()
+    with pytest.raises(Occupied, match="in use by another emulator"):
+        second.occupy()
+    first.leave()
+    second.occupy()
+    first.close()
+    second.close()

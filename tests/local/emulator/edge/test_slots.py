@@ -93,13 +93,15 @@ def test_the_commands_lead_to_what_the_table_says(history: list[Mapping[int, boo
     for moment in history:
         after = seated(state_with(*(target(host, draining) for host, draining in moment.items())), table)
         for command in changes(table, after):
-            _, _, server, *what = command.split()
+            _, _, which, *what = command.split()
             values = dict(zip(what[::2], what[1::2], strict=True))
-            servers.setdefault(server, {}).update(values)
+            servers.setdefault(which, {}).update(values)
         table = after
     wanted = {slot.number: (at, slot) for at, slot in table[BLUE].slots.items()}
     for number in range(1, 10):
-        server, twin = (servers.get(f"{BLUE}/{kind}{number}", {"state": "maint"}) for kind in ("s", "open"))
+        untouched = {"state": "maint"}
+        server = servers.get(f"{BLUE}/s{number}", untouched)
+        twin = servers.get(f"{BLUE}/open{number}", untouched)
         if number not in wanted:
             assert (server["state"], twin["state"]) == ("maint", "maint")
             continue

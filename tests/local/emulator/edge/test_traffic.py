@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator import elbv2
 from local.emulator.edge.process import alive, find_executable
 from local.emulator.elbv2.targets import TARGET_GROUPS
 from tests.local.emulator.edge.cloud import Cloud, Target, eventually, fixed, running, weighted
@@ -26,7 +28,9 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("haproxy", path="/usr/sbin:/usr/bin"), reason="HAProxy is not installed"),
 ]
 
-PORT, TARGET_PORT = 18090, 18080
+# below the ports that the kernel gives out, and different for each run, as several may share a machine
+PORT = 20_000 + os.getpid() % 1_000 * 10
+TARGET_PORT = PORT + 9
 
 
 @pytest.fixture
@@ -131,14 +135,14 @@ def test_all_weights_zero_is_unavailable(two: Any) -> None:
     assert two.client.get() == (503, "<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>")
 
 
-def test_no_request_fails_through_twenty_flips(two: Any, stack: ExitStack) -> None:
+def test_no_request_fails_through_twenty_flips(cloud: Cloud, two: Any, stack: ExitStack) -> None:
     """At least 20,000 requests over connections that stay open."""
     for host, name in ((11, "blue"), (12, "green")):
         stack.callback(Running("serve", f"127.0.21.{host}", TARGET_PORT, name).stop)
     groups, addresses = (two.blue, two.green), ("127.0.21.11", "127.0.21.12")
     for group, address in zip(groups, addresses, strict=True):
         TARGET_GROUPS.register(group, address, TARGET_PORT)
-        eventually(lambda group=group, at=(address, TARGET_PORT): TARGET_GROUPS.health(group)[at].state == "healthy")
+        cloud.until_healthy(group)
     for group, slow in zip(groups, (two.on_blue, two.on_green), strict=True):
         TARGET_GROUPS.deregister(group, slow.ip, slow.port)
     load = Running("ask", two.address, PORT, 16)
@@ -146,22 +150,22 @@ def test_no_request_fails_through_twenty_flips(two: Any, stack: ExitStack) -> No
     for flip in range(20):
         two.weights(*((0, 100) if flip % 2 == 0 else (100, 0)))
         assert two.client.name() == ("green" if flip % 2 == 0 else "blue")
-        begin = served(two)
-        eventually(lambda begin=begin: served(two) - begin >= 1_050)
+        until_served(served() + 1_050)
     result = load.result()
     assert result["failed"] == {}
     assert result["requests"] >= 20_000
     assert result["by"].keys() == {"blue", "green"}
 
 
-def served(two: Any) -> int:
-    """Requests that HAProxy has answered, by its own count."""
-    del two
-    from local.emulator import elbv2
-
+def served() -> int:
+    """Requests that the current HAProxy has answered, by its own count."""
     driver: Any = elbv2._running._edge  # type: ignore[union-attr]
     with driver._lock:
         return int(driver._current.runtime.info()["CumReq"])
+
+
+def until_served(count: int) -> None:
+    eventually(lambda: served() >= count)
 
 
 def test_a_flip_right_after_a_reload_holds_in_the_old_process_too(cloud: Cloud, two: Any) -> None:
@@ -472,6 +476,10 @@ def test_old_processes_go_when_nobody_uses_them(cloud: Cloud, tmp_path: Path) ->
     eventually(lambda: len(haproxies(tmp_path)) == 1)
 
 
+def until_ended(pids: list[int]) -> None:
+    eventually(lambda: not any(map(alive, pids)))
+
+
 EMULATOR = """
 import sys
 from pathlib import Path
@@ -503,7 +511,7 @@ def test_an_emulator_that_is_killed_takes_haproxy_with_it_and_the_next_goes_on(t
         assert pids
         emulator.kill()
         emulator.communicate()
-        eventually(lambda pids=pids: not any(map(alive, pids)))
+        until_ended(pids)
 
 
 def test_what_is_rendered_is_what_haproxy_takes(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_deletion_protection_protects(account: Account) -> None:
 
 def test_what_does_not_exist_is_not_found(account: Account) -> None:
     gone = "arn:aws:elasticloadbalancing:us-east-1:000000000000:"
-    lost = {
+    lost: dict[str, tuple[str, dict[str, Any]]] = {
         "DescribeLoadBalancers": ("LoadBalancerNotFound", {"Names": ["x"]}),
         "DescribeLoadBalancerAttributes": ("LoadBalancerNotFound", {"LoadBalancerArn": f"{gone}loadbalancer/app/x/1"}),
         "CreateListener": (
