@@ -100,7 +100,8 @@ class Containers:
         return self._client.create_host_config(
             network_mode=f"container:{plan.joins}" if plan.joins else self._network,
             mem_limit=plan.memory * MEBIBYTE if plan.memory else None,
-            cpu_shares=max(2, plan.cpu) if plan.cpu else None,
+            # On Fargate a task has its CPU for itself; here it must at least not starve beside everything else.
+            cpu_shares=max(1024, plan.cpu) if plan.cpu else None,
             read_only=bool(definition.get("readonlyRootFilesystem")),
             init=bool((definition.get("linuxParameters") or {}).get("initProcessEnabled")),
             log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"}),
