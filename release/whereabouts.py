@@ -36,7 +36,7 @@ def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrup
     other = _something_else(observed.sides[recorded.live_colour], recorded.live) if recorded else ""
     if settled and not other:
         return recorded
-    if journal and _explains(journal, recorded, at):
+    if journal and _explains(journal, recorded, at, observed):
         return Interrupted(journal=journal, end=_end_at(journal, at, observed))
     if recorded and settled:
         return Drift(what=f"{recorded.live_colour} runs {other}, recorded is {short(recorded.live.digest)}", at=at)
@@ -54,7 +54,7 @@ def _something_else(side: Side, live: Release) -> str:
     return ""
 
 
-def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None) -> bool:
+def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None, observed: Observed) -> bool:
     """Does this journal account for users being `at` (None: divided), given the record?
 
     One of its ends is the recorded release, unless several switches in a row went unrecorded: then it is newer
@@ -64,7 +64,8 @@ def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None) ->
     if _returns(journal) and journal.phase is not Phase.MOVED:
         return True
     if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
-        return False
+        # Users are on the recorded colour, which runs something else: the end that it came to, or nobody knows what.
+        return journal.to.colour is at and journal.to.release_id == observed.sides[at].release_id
     match journal.phase:
         case Phase.MOVING:
             return at in {None, *(end.colour for end in ends)}

@@ -684,6 +684,15 @@ def test_two_interrupted_switches_are_undone_where_nobody_is_served() -> None:
     assert (after.target, after.release, after.live) == (BLUE, B, GREEN)
 
 
+@pytest.mark.parametrize("phase", Phase)
+def test_an_interrupted_finish_of_two_switches_is_finished(phase: Phase) -> None:
+    """Its journal goes from the recorded release to another one on the same colour."""
+    cloud = observed(C, D, GREEN, journal((GREEN, B), (GREEN, D), phase))
+    finished = decision(RECORD, cloud, ask())
+    assert isinstance(finished, Finish)
+    assert (finished.target, finished.release) == (GREEN, D)
+
+
 def test_two_interrupted_switches_before_any_record_are_finished() -> None:
     cloud = observed(A, B, GREEN, journal((BLUE, A), (GREEN, B), Phase.MOVED))
     finished = decision(None, cloud, ask())
