@@ -1,4 +1,7 @@
-"""Hypothesis profiles for all property tests: `HYPOTHESIS_PROFILE=thorough pytest …` tries thousands."""
+"""Hypothesis profiles for all property tests.
+
+An ordinary run always tries the same examples; `HYPOTHESIS_PROFILE=thorough pytest …` tries thousands of new ones.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,13 @@ from hypothesis import HealthCheck, settings
 
 # The machine that runs the tests may be busy: no example is failed for being slow.
 settings.register_profile(
-    "quick", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "quick",
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize=True,
 )
-settings.register_profile("more", settings.get_profile("quick"), max_examples=1500)
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=10000)
+settings.register_profile("more", settings.get_profile("quick"), max_examples=1500, derandomize=False)
+settings.register_profile("thorough", settings.get_profile("more"), max_examples=10000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
