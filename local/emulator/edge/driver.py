@@ -31,6 +31,7 @@ log = logging.getLogger("edge")
 
 LOOK_EVERY = 1.0  # seconds, without events
 LET_GO_WITHIN = 2.0  # seconds for an old process to stop listening
+TOO_SHORT, PAUSE = 1.0, 0.5  # seconds: a life that calls for a pause, and the pause
 NUDGE = b"look at everything"
 
 Healths = dict[str, dict[Address, TargetHealth]]
@@ -85,6 +86,8 @@ class Driver:
                 self.apply(state)
             except BaseException:
                 self.stop()
+                self._events.close()
+                self._folder.close()
                 raise
             threading.Thread(target=self._listen, name="edge-events", daemon=True).start()
 
@@ -97,7 +100,7 @@ class Driver:
             generations = [*self._leaving, *([self._current] if self._current else [])]
             process.end([one.pid for one in generations])
             for one in generations:
-                one.runtime.close()
+                self._folder.forget(one)
             self._current, self._leaving = None, []
             self._carried = Carried(State(), {}, Rendered("", "", {}))
             self._folder.record([])
@@ -234,16 +237,17 @@ class Driver:
         """Wait for its end; if it was the current one, begin again until it works."""
         begin = time.monotonic()
         code = generation.process.wait()
-        pause = 0.0 if time.monotonic() - begin > 1 else 0.5
+        if time.monotonic() - begin < TOO_SHORT:
+            time.sleep(PAUSE)  # it may end again at once: do not spin
         while not self._ended(generation, code):
-            time.sleep(pause := max(0.5, pause))
+            time.sleep(PAUSE)
 
     def _ended(self, generation: Generation, code: int) -> bool:
         """Whether there is nothing more to do about it."""
         with self._lock:
+            self._folder.forget(generation)
             if generation in self._leaving:
                 self._leaving.remove(generation)
-                generation.runtime.close()
             if not self._running or (self._current is not None and self._current is not generation):
                 return True
             log.error("HAProxy (process %d) ended with %d; starting it again", generation.pid, code)
@@ -251,7 +255,7 @@ class Driver:
             try:
                 self._reload(self._carried)
             except Exception:
-                log.exception("HAProxy could not be started again; next try in half a second")
+                log.exception("HAProxy could not be started again; next try in %s seconds", PAUSE)
                 return False
             self._nudge()
             return True

@@ -123,6 +123,11 @@ class Folder:
         """The pid file: one process a line, the current one last."""
         self.write(PIDS, "".join(f"{pid}\n" for pid in pids))
 
+    def forget(self, gone: Generation) -> None:
+        """Remove what an ended process has left."""
+        gone.runtime.close()
+        (self.path / gone.socket).unlink(missing_ok=True)
+
     def clear(self) -> None:
         """End what an earlier emulator left behind, and remove its sockets."""
         with suppress(OSError):

@@ -22,8 +22,16 @@ def find_subnets(ids: Sequence[str], scope: Scope) -> Network:
     with request_scope(scope.account, scope.region):
         handler = app.SERVICE_HANDLERS["ec2"]
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        _, _, answer = app.call_service_handler_sync(handler, "POST", "/", headers, body, {})
+        status, _, answer = app.call_service_handler_sync(handler, "POST", "/", headers, body, {})
+    if status >= 300:
+        raise ServiceError("SubnetNotFound", message_of(answer))
     return read_subnets(answer, ids)
+
+
+def message_of(answer: bytes) -> str:
+    """What EC2's error says: which subnet it does not know."""
+    found = next(tree.fromstring(answer).iter("Message"), None)
+    return found.text or "" if found is not None else answer.decode(errors="replace")
 
 
 def read_subnets(answer: bytes, ids: Sequence[str]) -> Network:

@@ -136,7 +136,9 @@ def test_every_action_is_one_of_awss(operation: str) -> None:
 
 def test_an_error_is_told_as_aws_tells_it(wire: Wire) -> None:
     status, content = wire.send("DeleteListener", ListenerArn="arn:<none>")
-    parsed = create_parser("query").parse({"body": content, "headers": {}, "status_code": status}, Shape("none", {"type": "structure"}))
+    parsed = create_parser("query").parse(
+        {"body": content, "headers": {}, "status_code": status}, Shape("none", {"type": "structure"})
+    )
     assert status == 400
     assert parsed["Error"] == {
         "Type": "Sender",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.emulator.elbv2.model import Subnet
-from local.emulator.elbv2.network import read_subnets
+from local.emulator.elbv2.network import message_of, read_subnets
 from local.emulator.wire import ServiceError
 
 pytestmark = pytest.mark.pure
@@ -36,3 +36,9 @@ def test_a_subnet_that_is_not_there_is_named() -> None:
 def test_subnets_of_two_vpcs_do_not_make_a_load_balancer() -> None:
     with pytest.raises(ServiceError, match="same VPC"):
         read_subnets(answer(("a", "v", "z"), ("b", "w", "z")), ["a", "b"])
+
+
+def test_what_ec2_says_of_a_subnet_is_passed_on() -> None:
+    error = b"<Response><Errors><Error><Code>x</Code><Message>no 'c'</Message></Error></Errors></Response>"
+    assert message_of(error) == "no 'c'"
+    assert message_of(b"<Response/>") == "<Response/>"
