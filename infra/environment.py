@@ -7,9 +7,12 @@ The outputs hang off the switch, so a failed update changes none of them.
 
 from __future__ import annotations
 
+import importlib
+import threading
+
 import pulumi
 
-from infra.graph import Environment, build_graph
+from infra.plan import Environment
 from infra.recall import check_provider_account, observe, own_record, record_of, repository_url
 from infra.settings import EnvironmentSettings
 from release.decision import Refuse, Requested, Verdict, decide
@@ -24,6 +27,7 @@ LONGEST_NAME = 32
 
 def build_environment(settings: EnvironmentSettings) -> None:
     """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
+    _load_types()
     repository = repository_url(settings.artifacts)
     names = names_of(settings, repository)
     verdict, environment = _decided(settings, names, repository)
@@ -32,7 +36,14 @@ def build_environment(settings: EnvironmentSettings) -> None:
             raise error
         case decision:
             _announce(verdict)
+            from infra.graph import build_graph
+
             build_graph(environment, decision, verdict.standing)
+
+
+def _load_types() -> None:
+    """Load the AWS resource types (half a second) while the cloud is being asked what it is."""
+    threading.Thread(target=importlib.import_module, args=("infra.graph",), daemon=True).start()
 
 
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:

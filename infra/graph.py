@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -13,83 +12,11 @@ from infra.components.balancer import Balancer, BalancerArgs
 from infra.components.colour import ColourArgs, ColourSide, Runtime
 from infra.components.network import Network, NetworkArgs
 from infra.gating import image_gate, rollout_gate, smoke_gate, traffic_switch
-from infra.settings import EnvironmentSettings
-from release.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
+from infra.plan import Doable, Environment, Plan, plan_of
+from release.container import secret_resources
 from release.names import Names
-from release.placement import Colour, Release, Service, all_on
-from release.records import Observed, Recorded
-
-Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
-
-
-@dataclass(frozen=True, kw_only=True)
-class Environment:
-    """What the graph is built from, besides the decision."""
-
-    settings: EnvironmentSettings
-    names: Names
-    repository: str
-    observed: Observed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A decision in the terms of the graph.
-
-    `target` is the colour that the gates look at and `release` what it holds or shall hold; `starts` says that
-    tasks are started there, `empties` that they are taken away, `moves` that users are moved or recorded there.
-    """
-
-    name: str
-    reason: str
-    target: Colour
-    release: Release | None
-    tasks: int
-    starts: bool = False
-    empties: bool = False
-    moves: bool = False
-    first: bool = False
-    retry_of: str = ""
-
-    @property
-    def gated(self) -> bool:
-        """Do the gates run?"""
-        return self.starts or self.moves
-
-
-def plan_of(decision: Doable, standing: Recorded | None, observed: Observed) -> Plan | None:
-    """Read a decision; None where there is no release at all yet."""
-    match decision:
-        case Prepare():
-            return None
-        case Keep(live=live, reason=reason):
-            release = standing.live if standing else None
-            return Plan(name="keep", reason=reason, target=live, release=release, tasks=observed.sides[live].wanted)
-        case Heal(target=target, release=None, reason=reason):
-            held = observed.sides[target].release or (standing.live if standing else None)
-            return Plan(name="heal", reason=reason, target=target, release=held, tasks=0, empties=True)
-        case Heal(target=target, release=release, tasks=tasks, reason=reason, retry_of=retry):
-            return Plan(
-                name="heal", reason=reason, target=target, release=release, tasks=tasks, starts=True, retry_of=retry
-            )
-        case Deploy(target=target, release=release, tasks=tasks, live=live, reason=reason, retry_of=retry):
-            return Plan(
-                name="deploy",
-                reason=reason,
-                target=target,
-                release=release,
-                tasks=tasks,
-                starts=True,
-                moves=True,
-                first=live is None,
-                retry_of=retry,
-            )
-        case Flip(target=target, release=release, reason=reason):
-            tasks = observed.sides[target].wanted
-            return Plan(name="flip", reason=reason, target=target, release=release, tasks=tasks, moves=True)
-        case Finish(target=target, release=release, reason=reason):
-            tasks = observed.sides[target].wanted
-            return Plan(name="finish", reason=reason, target=target, release=release, tasks=tasks, moves=True)
+from release.placement import Colour, Service, all_on
+from release.records import Recorded
 
 
 def build_graph(environment: Environment, decision: Doable, standing: Recorded | None) -> None:
@@ -97,7 +24,7 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
     names = environment.names
     plan = plan_of(decision, standing, environment.observed)
     network = _network(environment)
-    runtime = _runtime(environment, network, plan)
+    runtime = _runtime(environment, network, plan, standing)
     pulumi.export("testUrls", _test_urls(runtime)) if plan is None else None
     if plan is None or plan.release is None:
         return
@@ -137,7 +64,7 @@ def _network(environment: Environment) -> Network:
     return Network(names.cluster, args)
 
 
-def _runtime(environment: Environment, network: Network, plan: Plan | None) -> Runtime:
+def _runtime(environment: Environment, network: Network, plan: Plan | None, standing: Recorded | None) -> Runtime:
     names, settings = environment.names, environment.settings
     service = plan.release.service if plan and plan.release else settings.release_service()
     args = BalancerArgs(
@@ -147,6 +74,7 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None) -> R
         health_check=settings.health_check,
         writable=frozenset(colour for colour in Colour if _writes(colour, plan)),
     )
+    readable = secret_resources(_services(settings.release_service(), standing))
     cloudwatch.LogGroup(names.cluster, name=names.log_group, retention_in_days=30)
     return Runtime(
         names=names,
@@ -154,8 +82,8 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None) -> R
         cluster=ecs.Cluster(names.cluster, name=names.cluster),
         network=network,
         balancer=Balancer(names.cluster, args),
-        execution_role=_role(names, "execution", managed="service-role/AmazonECSTaskExecutionRolePolicy"),
-        task_role=_role(names, "task"),
+        execution_role=_execution_role(names, readable),
+        task_role=_role(names, "task").arn,
     )
 
 
@@ -171,7 +99,30 @@ def _writes(colour: Colour, plan: Plan | None) -> bool:
     return bool(plan and (plan.first or (plan.starts and colour is plan.target)))
 
 
-def _role(names: Names, part: str, managed: str = "") -> pulumi.Output[str]:
+def _services(service: Service, standing: Recorded | None) -> list[Service]:
+    """Configurations that may run after this update: the one in the stack file, the live and the previous one."""
+    held = (standing.live, standing.previous) if standing else ()
+    return [service, *(release.service for release in held if release)]
+
+
+def _execution_role(names: Names, readable: list[str]) -> pulumi.Output[str]:
+    """The role with which ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""
+    role = _role(names, "execution")
+    managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    iam.RolePolicyAttachment(f"{names.cluster}-execution", role=role.name, policy_arn=managed)
+    if readable:
+        statement = {
+            "Effect": "Allow",
+            "Action": ["secretsmanager:GetSecretValue", "ssm:GetParameters"],
+            "Resource": readable,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+        iam.RolePolicy(f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=policy)
+    arn: pulumi.Output[str] = role.arn
+    return arn
+
+
+def _role(names: Names, part: str) -> iam.Role:
     assume = {
         "Version": "2012-10-17",
         "Statement": [
@@ -179,11 +130,7 @@ def _role(names: Names, part: str, managed: str = "") -> pulumi.Output[str]:
         ],
     }
     name = f"{names.cluster}-{part}"
-    role = iam.Role(name, name=name, assume_role_policy=json.dumps(assume, sort_keys=True))
-    if managed:
-        iam.RolePolicyAttachment(name, role=role.name, policy_arn=f"arn:aws:iam::aws:policy/{managed}")
-    arn: pulumi.Output[str] = role.arn
-    return arn
+    return iam.Role(name, name=name, assume_role_policy=json.dumps(assume, sort_keys=True))
 
 
 def _side(

@@ -44,7 +44,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
-class ServiceSettings(_Strict):
+class _Section(_Strict):
+    """A structured key: it comes as JSON, so a number is a number, and `true` is none."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class ServiceSettings(_Section):
     """`service`: how the container runs."""
 
     cpu: Literal[256, 512, 1024, 2048, 4096] = 256
@@ -54,7 +60,7 @@ class ServiceSettings(_Strict):
     health_path: str = Field(default="/health", pattern=r"^/")
 
 
-class HealthCheckSettings(_Strict):
+class HealthCheckSettings(_Section):
     """`healthCheck`: when the load balancer calls a target healthy (AWS: 5 to 300 s, timeout below interval)."""
 
     interval_seconds: int = Field(default=5, ge=5, le=300)
@@ -64,13 +70,13 @@ class HealthCheckSettings(_Strict):
     drain_seconds: int = Field(default=30, ge=0, le=3600)
 
 
-class SmokeSettings(_Strict):
+class SmokeSettings(_Section):
     """`smoke`: for how long the checks may be repeated before they count as failed."""
 
     deadline_seconds: int = Field(default=20, ge=1, le=900)
 
 
-class RolloutSettings(_Strict):
+class RolloutSettings(_Section):
     """`rollout`: for how long tasks may take to start without a sure sign of failure.
 
     `graceSeconds`: failing health checks of a task younger than that do not count (ECS health check grace period).
@@ -155,6 +161,15 @@ def _validated(model: type[Model], values: dict[str, Any], problems: list[str]) 
         return model.model_validate(values)
     except ValidationError as error:
         problems += [_words(each) for each in error.errors()]
+        return _without(model, values, {str(each["loc"][0]) for each in error.errors()})
+
+
+def _without(model: type[Model], values: dict[str, Any], bad: set[str]) -> Model | None:
+    """What is right by itself, so that what only several keys together get wrong is told at the same time."""
+    rest = {key: value for key, value in values.items() if key not in bad}
+    try:
+        return model.model_validate({"account": "0" * 12, **rest})
+    except ValidationError:
         return None
 
 

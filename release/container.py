@@ -65,5 +65,15 @@ def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Rele
     )
 
 
+def secret_resources(services: Iterable[Service]) -> list[str]:
+    """ARNs that a role must be allowed to read for these services' secrets, sorted.
+
+    A reference to Secrets Manager may end in `:json-key:version-stage:version-id`; a policy takes the secret's own
+    ARN, its first seven parts (AWS: "Pass Secrets Manager secrets through Amazon ECS environment variables").
+    """
+    references = {reference for service in services for reference in service.secrets.values()}
+    return sorted({":".join(reference.split(":")[:7]) for reference in references})
+
+
 def _label(release: Release) -> str:
     return json.dumps({"commit": release.commit, "service": release.service.as_dict()}, sort_keys=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from release.errors import Refused, ReleaseError
 from release.placement import Colour
-from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, THIRD, World, observed, outputs_of, release, run
+from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
 pytestmark = pytest.mark.program
 
@@ -19,9 +20,7 @@ def digest_of(task_definition: object) -> str:
 
 
 def test_first_release_goes_to_blue_while_green_stays_empty() -> None:
-    world = run(
-        World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST}
-    )
+    world = run(World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST})
     tasks = {each.name: each.inputs["desiredCount"] for each in world.of_type("service:Service")}
     assert tasks == {"release-lane-staging-blue": 2, "release-lane-staging-green": 0}
     switch = world.one("TrafficSwitch").inputs
@@ -113,3 +112,17 @@ def test_staging_and_production_share_no_name_and_no_network() -> None:
     names = [{each.inputs["name"] for each in world.registered if "name" in each.inputs} for world in worlds]
     assert names[0]
     assert not names[0] & names[1]
+
+
+def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:db-AbCdEf"
+    service = replace(SERVICE, secrets={"OLD": "arn:aws:ssm:us-east-1:000000000000:parameter/old"})
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST, service), Colour.BLUE)},
+            observed=observed(blue=release(FIRST, service), live=Colour.BLUE),
+        ),
+        {"release-lane:secrets": json.dumps({"DB": f"{secret}:password::"})},
+    )
+    (statement,) = json.loads(world.one("rolePolicy:RolePolicy").inputs["policy"])["Statement"]
+    assert statement["Resource"] == [secret, service.secrets["OLD"]]

@@ -94,6 +94,9 @@ def way_back(stack: Stack) -> None:
     """What the README says to do: free the lock, clear what was left half made, update again."""
     freed = stack.command("cancel", "--yes")
     assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
+    with stack.started("refresh", "--clear-pending-creates") as process:
+        refreshed = process.wait(120)
+    assert refreshed.ok, refreshed.text
     again = stack.up()
     assert again.ok, again.text
 

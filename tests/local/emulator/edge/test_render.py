@@ -81,10 +81,10 @@ def test_intervals_are_scaled_down_to_a_tenth_of_a_second_at_least(scale: float,
     assert line in render(state, scale, sizes(state), {}).config
 
 
-def test_timeouts_of_checks_are_a_second_at_least() -> None:
+def test_timeouts_of_checks_are_five_seconds_at_least() -> None:
     state = blue_green()
-    assert "timeout check 2000ms" in render(state, 1.0, sizes(state), {}).config
-    assert "timeout check 1000ms" in render(state, 0.1, sizes(state), {}).config
+    assert "timeout check 20000ms" in render(state, 10.0, sizes(state), {}).config
+    assert "timeout check 5000ms" in render(state, 0.1, sizes(state), {}).config
 
 
 def test_each_listener_is_bound_once_at_its_load_balancers_address() -> None:

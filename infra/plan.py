@@ -1,0 +1,83 @@
+"""A decision in the terms of the graph: which colour may be written, which gates run, whether users are moved. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.settings import EnvironmentSettings
+from release.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
+from release.names import Names
+from release.placement import Colour, Release
+from release.records import Observed, Recorded
+
+Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What the graph is built from, besides the decision."""
+
+    settings: EnvironmentSettings
+    names: Names
+    repository: str
+    observed: Observed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A decision in the terms of the graph.
+
+    `target` is the colour that the gates look at and `release` what it holds or shall hold; `starts` says that
+    tasks are started there, `empties` that they are taken away, `moves` that users are moved or recorded there.
+    """
+
+    name: str
+    reason: str
+    target: Colour
+    release: Release | None
+    tasks: int
+    starts: bool = False
+    empties: bool = False
+    moves: bool = False
+    first: bool = False
+    retry_of: str = ""
+
+    @property
+    def gated(self) -> bool:
+        """Do the gates run?"""
+        return self.starts or self.moves
+
+
+def plan_of(decision: Doable, standing: Recorded | None, observed: Observed) -> Plan | None:
+    """Read a decision; None where there is no release at all yet."""
+    match decision:
+        case Prepare():
+            return None
+        case Keep(live=live, reason=reason):
+            release = standing.live if standing else None
+            return Plan(name="keep", reason=reason, target=live, release=release, tasks=observed.sides[live].wanted)
+        case Heal(target=target, release=None, reason=reason):
+            held = observed.sides[target].release or (standing.live if standing else None)
+            return Plan(name="heal", reason=reason, target=target, release=held, tasks=0, empties=True)
+        case Heal(target=target, release=release, tasks=tasks, reason=reason, retry_of=retry):
+            return Plan(
+                name="heal", reason=reason, target=target, release=release, tasks=tasks, starts=True, retry_of=retry
+            )
+        case Deploy(target=target, release=release, tasks=tasks, live=live, reason=reason, retry_of=retry):
+            return Plan(
+                name="deploy",
+                reason=reason,
+                target=target,
+                release=release,
+                tasks=tasks,
+                starts=True,
+                moves=True,
+                first=live is None,
+                retry_of=retry,
+            )
+        case Flip(target=target, release=release, reason=reason):
+            tasks = observed.sides[target].wanted
+            return Plan(name="flip", reason=reason, target=target, release=release, tasks=tasks, moves=True)
+        case Finish(target=target, release=release, reason=reason):
+            tasks = observed.sides[target].wanted
+            return Plan(name="finish", reason=reason, target=target, release=release, tasks=tasks, moves=True)
