@@ -232,5 +232,6 @@ def test_a_broken_commit_stops_in_staging(act: Act, checkout: Checkout) -> None:
     checkout.change("app/checksums.py", *FAULT)
     done = act.push()
     assert done.code != 0
+    assert "The smoke gate refused" in done.out
     assert "Promote to production" not in re.sub(r"(?m)^.*Job.*skipped.*$", "", done.out)
     assert {name: checkout.status(name)["digest"] for name in ("staging", "production")} == before
