@@ -160,11 +160,13 @@ def end(pids: list[int]) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Zombies are not."""
+    """A zombie is not, unless other threads of it still run: they hold its sockets."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     except OSError:
         return False
+    state, threads = fields[0], int(fields[17])
+    return state not in "ZX" or threads > 1
 
 
 def find_executable() -> str:

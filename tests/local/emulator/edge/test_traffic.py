@@ -253,11 +253,17 @@ def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_told(
     assert set(two.split(50)) == {"blue", "other"}
 
 
-def test_a_target_that_hangs_times_out(cloud: Cloud, two: Any) -> None:
-    cloud.client.modify_target_group(TargetGroupArn=two.blue, HealthCheckPath="/slow")
-    two.on_blue.pause = 3.0
-    eventually(lambda: cloud.health(two.blue)[two.on_blue.ip] == ("unhealthy", "Target.Timeout"))
-    two.on_blue.pause = 0.0
+def test_a_target_that_hangs_times_out(cloud: Cloud, two: Any, stack: ExitStack) -> None:
+    """It accepts no connection: its queue is full, and nobody takes from it."""
+    hanging = stack.enter_context(socket.socket())
+    hanging.bind(("127.0.21.5", TARGET_PORT))
+    hanging.listen(0)
+    for _ in range(2):
+        waiting = stack.enter_context(socket.socket())
+        waiting.setblocking(False)
+        waiting.connect_ex(hanging.getsockname())
+    TARGET_GROUPS.register(two.blue, "127.0.21.5", TARGET_PORT)
+    eventually(lambda: cloud.health(two.blue)["127.0.21.5"] == ("unhealthy", "Target.Timeout"))
 
 
 def test_a_group_whose_targets_are_all_unhealthy_fails_open(cloud: Cloud, two: Any) -> None:
