@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -37,7 +38,7 @@ def main() -> int:
         with alone(places.lock, "make demo"):
             return _demo(places, begun)
     except LocalError as error:
-        SCREEN.print(f"demo: {error}", style="red", markup=False)
+        SCREEN.print(f"demo: {error}", style="red", markup=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
         SCREEN.print("interrupted; `make demo` starts over, `make down` removes what was started")
@@ -62,14 +63,14 @@ def _demo(places: Places, begun: float) -> int:
 def _story(stage: Stage, source: Source) -> str:
     """The seven steps; the digest that must never have reached anybody."""
     first = _build(stage, source, "build 1")
-    _deploy(stage, "staging", first, "release 1 to staging")
-    _promote(stage, first, "release 1 to production")
+    _deploy(stage, "staging", first, "1 to staging")
+    _promote(stage, first, "1 to production")
     source.commit(GOOD)
     second = _build(stage, source, "build 2")
-    _deploy(stage, "staging", second, "release 2 to staging")
-    _promote(stage, second, "release 2 to production")
+    _deploy(stage, "staging", second, "2 to staging")
+    _promote(stage, second, "2 to production")
     source.commit(BROKEN)
-    third = _build(stage, source, "build 3, broken")
+    third = _build(stage, source, "build 3 (broken)")
     _refused(stage, third)
     _unproven(stage, third)
     _rollback(stage, first)
@@ -84,7 +85,7 @@ def _step(stage: Stage, name: str) -> Iterator[Step]:
     with SCREEN.status(f"{name} …"):
         yield step
     step.seconds = time.monotonic() - begun
-    SCREEN.print(f"  {step.seconds:5.1f} s  {name}: {step.note}", markup=False)
+    SCREEN.print(f"  {step.seconds:5.1f} s  {name}: {step.note}", markup=False, soft_wrap=True)
 
 
 def _build(stage: Stage, source: Source, name: str) -> str:
@@ -106,28 +107,28 @@ def _promote(stage: Stage, digest: str, name: str) -> None:
 
 
 def _moved(stage: Stage, step: Step, data: Mapping[str, str]) -> None:
-    step.digest, step.live = data["digest"], f"{data['environment']} {data['liveColour']}"
+    step.digest, step.live = data["digest"], data["liveColour"]
     step.note = f"{data['decision']}; users of {data['environment']} are on {data['liveColour']} at {data['url']}"
     if data["environment"] not in stage.probes:
         stage.watch(data["environment"], data["url"])
 
 
 def _refused(stage: Stage, digest: str) -> None:
-    with _step(stage, "release 3 to staging") as step:
+    with _step(stage, "3 to staging") as step:
         said = stage.release("deploy", "staging", "--digest", digest, "--yes", expect=1).data
         _stayed(stage, step, "staging")
         step.note = f"refused, and the idle colour healed.\n{_quoted(said)}"
 
 
 def _unproven(stage: Stage, digest: str) -> None:
-    with _step(stage, "release 3 to production") as step:
+    with _step(stage, "3 to production") as step:
         said = stage.release("promote", "production", "--digest", digest, "--yes", expect=4).data
         _stayed(stage, step, "production")
         step.note = f"refused.\n{_quoted(said)}"
 
 
 def _rollback(stage: Stage, digest: str) -> None:
-    with _step(stage, "production back to release 1") as step:
+    with _step(stage, "production back to 1") as step:
         data = stage.release("rollback", "production", "--to", digest, "--yes").data
         _moved(stage, step, data)
         if data["decision"] != "flip":
@@ -138,7 +139,7 @@ def _stayed(stage: Stage, step: Step, environment: str) -> None:
     """After a refusal: what users of this environment still have."""
     status = stage.release("status", environment).data
     row = status["environments"][0] if "environments" in status else status
-    step.digest, step.live = row["digest"], f"{environment} {row['liveColour']}"
+    step.digest, step.live = row["digest"], row["liveColour"]
 
 
 def _quoted(said: Mapping[str, str]) -> str:
@@ -148,19 +149,19 @@ def _quoted(said: Mapping[str, str]) -> str:
 
 def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds: float) -> int:
     names = list(counts)
-    table = Table(title=f"The whole route in {seconds:.0f} s", title_justify="left")
-    for heading in ("step", "seconds", "digest", "users are on", *(f"failed/total {name}" for name in names)):
-        table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=True)
+    table = Table(title=f"The whole route in {seconds:.0f} s", title_justify="left", box=SIMPLE)
+    for heading in ("step", "s", "digest", "live", *(f"{name}\nfailed/total" for name in names)):
+        table.add_column(heading, justify="right" if heading == "s" else "left")
     for step in stage.steps:
         asked = {name: f"{failed}/{sent}" for name, failed, sent in totals(counts, step.name)}
         table.add_row(
             step.name,
             f"{step.seconds:.1f}",
-            short(step.digest),
+            short(step.digest).removeprefix("sha256:"),
             step.live or "-",
             *(asked.get(name, "-") for name in names),
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
     failed = sum(each.failed for steps in counts.values() for each in steps.values())
     sent = sum(each.sent for steps in counts.values() for each in steps.values())
     unharmed = failed == 0 and broken not in served(counts)
