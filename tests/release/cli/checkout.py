@@ -161,6 +161,8 @@ class Checkout:
         )  # fmt: skip
         with contextlib.suppress(registry.exceptions.ClientError):
             registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
+        mine = self.run("docker", "images", "--quiet", "--filter", f"reference=*/{self.project}/app").out.split()
+        self.run("docker", "image", "rm", "--force", *dict.fromkeys(mine))
 
 
 @contextmanager
