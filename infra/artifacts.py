@@ -6,6 +6,7 @@ The tag is the commit's SHA and cannot be moved (immutable tags); environments o
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -48,16 +49,21 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     repository = _repository(name)
     built = _already_built(settings, name, commit)
     recorded = own_outputs()
-    if built and recorded.get("commit") != commit:
-        # The registry already has this commit (another build is in the state): take that image, build nothing.
-        digest: pulumi.Output[str] = pulumi.Output.from_input(built)
-        if recorded.get("imageDigest"):
-            _image(repository, source, commit, keep=True)
-    else:
-        image = _image(repository, source, commit, keep=bool(built))
+    context = os.path.relpath(source / CONTEXT)
+    digest: pulumi.Output[str]
+    if not built:
+        image = _image(repository, context, commit)
         digest = image.repo_digest.apply(lambda reference: reference.rsplit("@", 1)[1])
+    else:
+        # The registry has this commit: it is never built again, and the image in the state (perhaps of another
+        # commit) stays as it is. Where the folder it was built from is gone, only its entry in the state goes.
+        digest = pulumi.Output.from_input(built)
+        context = recorded.get("context", "")
+        if context and Path(context).exists():
+            _image(repository, context, commit, keep=True)
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit))
+    pulumi.export("context", context)
     pulumi.export("repositoryUrl", repository.repository_url)
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 
@@ -115,20 +121,27 @@ def _already_built(settings: ArtifactsSettings, repository: str, commit: str) ->
     return str(found.get("digest") or "")
 
 
-def _image(repository: ecr.Repository, source: Path, commit: str, *, keep: bool) -> docker.Image:
-    """Build and push. With `keep` the image in the state stays as it is."""
+def _image(repository: ecr.Repository, context: str, commit: str, *, keep: bool = False) -> docker.Image:
+    """Build and push. With `keep` the image in the state stays as it is.
+
+    `context` is relative to the program's folder, so that another checkout of the same repository sees no change.
+    """
     token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
     return docker.Image(
         "app",
         image_name=pulumi.Output.concat(repository.repository_url, ":", commit),
         build=docker.DockerBuildArgs(
-            context=str(source / CONTEXT),
-            dockerfile=str(source / CONTEXT / "Dockerfile"),
+            context=context,
+            dockerfile=f"{context}/Dockerfile",
             platform="linux/amd64",
             args={"COMMIT": commit},
         ),
         registry=docker.RegistryArgs(
             server=repository.repository_url, username=token.user_name, password=pulumi.Output.secret(token.password)
         ),
-        opts=pulumi.ResourceOptions(ignore_changes=["*"] if keep else ["registry.password"]),
+        opts=pulumi.ResourceOptions(
+            ignore_changes=["*"] if keep else ["registry.password"],
+            # An image stays in the registry whatever becomes of its entry in the state.
+            retain_on_delete=True,
+        ),
     )

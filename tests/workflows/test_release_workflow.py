@@ -213,11 +213,6 @@ def test_a_push_to_main_goes_to_production_by_one_digest(act: Act, checkout: Che
 
 
 @pytest.mark.cloud
-@pytest.mark.xfail(
-    strict=True,
-    reason="a commit that is built already cannot be built again from another folder once the first one is gone: "
-    "the artifacts program registers its image with the old build context",
-)
 def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Checkout) -> None:
     before = checkout.status("production")
     done = act.push()
