@@ -28,7 +28,8 @@ SERVICES = [Service(), Service(env={"LOG_LEVEL": "debug"}), Service(desired_coun
 
 colours = st.sampled_from(Colour)
 digests = st.sampled_from([None, *GOOD, *GOOD, *GOOD, DEAD, FAULTY, UNKNOWN])
-kills = st.none() | st.sampled_from(Step)
+switching = [Step.JOURNAL, Step.WEIGHTS, Step.CONFIRMING, Step.PUTTING_BACK]
+kills = st.none() | st.sampled_from(switching) | st.sampled_from(Step)
 rollbacks = st.sampled_from(["live", "served", None, GOOD[0]])
 now_and_then = st.sampled_from([False, False, False, True])
 
