@@ -27,12 +27,17 @@ class ReleaseError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """All parts on their own lines; parts that were not given are left out."""
+        """All parts on their own lines; parts that were not given are left out.
+
+        The last line names the kind of error: this text is all that crosses from a gate, through the engine's
+        display, to the command, which ends with the exit code of that kind.
+        """
         lines = [self.what]
         if self.why:
             lines.append(f"Why: {self.why}")
         if self.next_step:
             lines.append(f"Next: {self.next_step}")
+        lines.append(f"Kind: {type(self).__name__}")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, str | int]:

@@ -27,12 +27,12 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 def test_the_text_has_one_line_for_each_part() -> None:
     error = Refused("It was refused.", why="it must not be", next_step="ask first.")
-    assert str(error) == "It was refused.\nWhy: it must not be\nNext: ask first."
+    assert str(error) == "It was refused.\nWhy: it must not be\nNext: ask first.\nKind: Refused"
 
 
 def test_parts_that_were_not_given_are_left_out() -> None:
-    assert str(CloudError("It broke.")) == "It broke."
-    assert str(CloudError("It broke.", next_step="try again.")) == "It broke.\nNext: try again."
+    assert str(CloudError("It broke.")) == "It broke.\nKind: CloudError"
+    assert str(CloudError("It broke.", next_step="try again.")) == "It broke.\nNext: try again.\nKind: CloudError"
 
 
 def test_the_same_as_data() -> None:

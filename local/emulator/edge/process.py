@@ -190,8 +190,12 @@ def parse_version(said: str) -> tuple[int, int]:
 
 
 def capacity() -> int:
-    """Connections that the limit of open files allows: each needs two, and the process some for itself."""
+    """Connections that the limit of open files allows.
+
+    Each needs two; a third of the limit is left for listeners, for health checks (one a server slot) and for the
+    process itself, so that dozens of load balancers fit.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
-    return max(100, min(MOST_CONNECTIONS, (hard - 500) // 2))
+    return max(100, min(MOST_CONNECTIONS, hard // 3))
