@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+import threading
 
 from gates.image import Image
 from gates.kit import Provider, serve
@@ -16,6 +18,8 @@ VERSION = "0.1.0"
 
 def main() -> None:
     """Serve until the engine ends."""
+    # What every update needs first takes a while to load: begin before the engine asks.
+    threading.Thread(target=importlib.import_module, args=("boto3",), daemon=True).start()
     provider = Provider(
         "release",
         VERSION,

@@ -13,7 +13,7 @@ import threading
 import pulumi
 
 from infra.plan import Environment
-from infra.recall import check_provider_account, observe, own_record, record_of, repository_url
+from infra.recall import observe, own_record, record_of, repository_url
 from infra.settings import EnvironmentSettings
 from release.decision import Refuse, Requested, Verdict, decide
 from release.digest import short
@@ -74,7 +74,6 @@ def _role() -> str:
 
 def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tuple[Verdict, Environment]:
     observed, commit, in_registry = observe(names, settings.image_digest or "")
-    check_provider_account(settings.account)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,

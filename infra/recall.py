@@ -6,10 +6,15 @@ outputs come from the engine's own `readStackOutputs` function, which takes no l
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
+
+# Underscored, but the only way to wait for two functions at once in a program that is not a coroutine; it is what
+# `pulumi.runtime.invoke` itself uses, and the SDK's version is pinned.
+from pulumi.runtime.sync_await import _sync_await
 
 from release.errors import CloudError, Refused, ReleaseError, UsageError
 from release.names import Names
@@ -43,16 +48,31 @@ def repository_url(artifacts: str) -> str:
 
 
 def observe(names: Names, digest: str) -> tuple[Observed, str, bool]:
-    """The environment now; the commit that the registry's tags name for `digest`; whether the registry has it."""
-    found = call("release:index:observe", {"environment": names.as_dict(), "digest": digest})
+    """The environment now; the commit that the registry's tags name for `digest`; whether the registry has it.
+
+    At the same time the AWS provider is asked for its account (both processes have to start, which takes longer
+    than any answer); it must be the environment's.
+    """
+    found, identity = _call_both(
+        ("release:index:observe", {"environment": names.as_dict(), "digest": digest}), (CALLER_IDENTITY, {})
+    )
+    _check(identity, names.access.account)
     image = found.get("image") or {}
     tags = sorted(image.get("tags") or [], key=len)
     return Observed.from_dict(found), tags[-1] if tags else "", bool(image) or not digest
 
 
+CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
+
+
 def check_provider_account(expected: str) -> None:
-    """The AWS provider must see the stack's account, too: it and the gates have separate credentials."""
-    seen = str(call("aws:index/getCallerIdentity:getCallerIdentity", {}).get("accountId"))
+    """The AWS provider must see the stack's account."""
+    _check(call(CALLER_IDENTITY, {}), expected)
+
+
+def _check(identity: Mapping[str, Any], expected: str) -> None:
+    """Gates and provider have separate credentials, so each is held to the account by itself."""
+    seen = str(identity.get("accountId"))
     if seen != expected:
         raise Refused(
             f"The AWS provider works in account {seen}, but the stack belongs to {expected}.",
@@ -63,11 +83,27 @@ def check_provider_account(expected: str) -> None:
 
 def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """Call a provider's function and wait for its answer."""
+    return _sync_await(_called(token, args))
+
+
+Request = tuple[str, Mapping[str, Any]]
+
+
+def _call_both(one: Request, other: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Call two functions at the same time and wait for both."""
+
+    async def both() -> tuple[dict[str, Any], dict[str, Any]]:
+        answers = await asyncio.gather(_called(*one), _called(*other))
+        return answers[0], answers[1]
+
+    return _sync_await(both())
+
+
+async def _called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        answer = pulumi.runtime.invoke(token, dict(args)).value
+        return dict(await pulumi.runtime.invoke_async(token, dict(args)) or {})
     except Exception as error:
         raise _told(token, error) from error
-    return dict(answer or {})
 
 
 def _told(token: str, error: Exception) -> ReleaseError:
