@@ -17,6 +17,7 @@ How it behaves, and where AWS differs
 - All targets of a group not healthy: it fails open, requests go to all of them, as on AWS. No target: 503.
 - A target that cannot be reached: 502, never hidden by a retry (AWS: 504 if connecting times out). Stickiness: none.
 - Draining lasts for the scaled deregistration delay; requests under way may finish even after it.
-- Idle time-outs are not scaled, and a health check is given 5 s at least. Request headers may be 15 kB in all (AWS: 64 kB).
+- Idle time-outs are not scaled, and a health check is given 5 s at least.
+  Request headers may be 15 kB in all (AWS: 64 kB).
 - Only HTTP/1.1, no TLS; one "node" per load balancer, so health is the same for every client.
 """

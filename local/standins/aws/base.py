@@ -153,7 +153,7 @@ class AwsResource(Resource):
 
     def _retag(self, api: Any, id: str, known: Props, old: Props, new: Props) -> None:
         before, after = old.get("tags") or {}, new.get("tags") or {}
-        put = {key: value for key, value in after.items() if before.get(key) != value}
+        put = {key: value for key, value in sorted(after.items()) if before.get(key) != value}
         drop = sorted(before.keys() - after.keys())
         if put or drop:
             self.retag(api, id, known, put, drop)
