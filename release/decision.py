@@ -325,13 +325,16 @@ def _undoes(case: Case, recorded: Recorded, found: Interrupted) -> bool:
 
 def _finish_divided(case: Case, found: Interrupted) -> Decision:
     """Users are on neither end alone: only the release that the switch was going to may be asked for now."""
-    to = found.journal.to
-    if not case.asks_only_for(to.digest):
-        raise third_release(to, case.observed.weights or {})
-    side = case.observed.sides[to.colour]
-    if side.release is None or side.release.id != to.release_id or not side.holds(side.release):
-        raise unfinishable(to)
-    return Flip(target=to.colour, release=side.release, reason="finish the interrupted switch")
+    to, recorded = found.journal.to, case.recorded is not None
+    side, asked = case.observed.sides[to.colour], case.asks_only_for(to.digest)
+    release = side.release if side.release_id == to.release_id else None
+    if asked and release and side.holds(release):
+        return Flip(target=to.colour, release=release, reason="finish the interrupted switch")
+    if not recorded and case.restoring:
+        return _afresh(case)
+    if not asked:
+        raise third_release(to, case.observed.weights or {}, recorded=recorded)
+    raise unfinishable(to, recorded=recorded)
 
 
 def _release_at(end: End, case: Case) -> Release | None:

@@ -55,20 +55,23 @@ def serves(target: Colour, weights: Weights) -> Refused:
 # ---- Interrupted switches
 
 
-def third_release(to: End, weights: Weights) -> Refused:
+def third_release(to: End, weights: Weights, *, recorded: bool) -> Refused:
     """Another release than those of the interrupted switch."""
     return Refused(
         f"A switch to {short(to.digest)} was interrupted; users are {percent(weights)}.",
         why="before another release all users have to be on one side, and that recorded",
-        next_step="run the update without imageDigest to finish it, or with the recorded digest to undo it.",
+        next_step="run the update without imageDigest to finish it"
+        + (", or with the recorded digest to undo it." if recorded else f"; or {AFRESH}"),
     )
 
 
-def unfinishable(to: End) -> CheckFailed:
+def unfinishable(to: End, *, recorded: bool) -> CheckFailed:
     """The receiving colour is not what it should be."""
     return CheckFailed(
         f"The interrupted switch to {short(to.digest)} cannot be finished: {to.colour} is not whole.",
-        next_step="undo it: run the update with imageDigest set to the recorded digest, or with onDrift=restore.",
+        next_step="undo it: run the update with imageDigest set to the recorded digest, or with onDrift=restore."
+        if recorded
+        else AFRESH,
     )
 
 

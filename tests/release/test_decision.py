@@ -615,6 +615,16 @@ def test_an_interrupted_first_switch_whose_colour_was_changed_has_a_way_out() ->
     assert (out.target, out.release, out.live) == (GREEN, A, BLUE)
 
 
+@pytest.mark.parametrize("of", [A, D], ids=["the same", "another"])
+def test_an_interrupted_first_switch_that_cannot_be_finished_is_begun_anew(of: Release) -> None:
+    cloud = observed(side(A, **SCALED_TO_ZERO), None, NOBODY, journal(None, (BLUE, A), Phase.MOVING))
+    for request_ in (ask(), ask(of)):
+        assert "onDrift=restore" in refusal(None, cloud, request_).next_step
+    out = decision(None, cloud, ask(of, on_drift=OnDrift.RESTORE))
+    assert isinstance(out, Deploy)
+    assert (out.target, out.release, out.live) == (BLUE, of, None)
+
+
 def test_an_interrupted_change_of_configuration_is_finished_by_asking_for_it_again() -> None:
     """Image and recorded image are the same here: the configuration tells which release is meant."""
     debug = release("b", OTHER_SERVICE)
