@@ -11,8 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
 from pathlib import Path
 
 from gates.gate import Gate, cloud_of, pass_input
@@ -20,34 +18,13 @@ from gates.kit import Cancelled, Context, Props
 from gates.passes import Pass, demand
 from release.digest import short
 from release.errors import CheckFailed, CloudError
+from release.smoking import ENVIRONMENT, Expected, Report, command, read_report
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository: `smoke/` lies there."""
 
 PAUSE = 0.3
 """Seconds between two attempts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expected:
-    """What the answers must name: digest, colour, and commit ("" leaves the commit out)."""
-
-    digest: str
-    colour: str
-    commit: str = ""
-
-    def options(self) -> list[str]:
-        """As options of `pytest smoke`."""
-        commit = ["--expect-commit", self.commit] if self.commit else []
-        return ["--expect-digest", self.digest, "--expect-colour", self.colour, *commit]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """One run of the checks: how many there were, and a line for each that failed."""
-
-    checks: int
-    failures: tuple[str, ...]
 
 
 class SmokeGate(Gate):
@@ -92,16 +69,10 @@ def run_checks(ctx: Context, url: str, expected: Expected) -> Report:
     """One run of `pytest smoke`; CloudError where pytest itself could not do it."""
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
         junit = Path(folder, "report.xml")
-        command = [
-            sys.executable,
-            *("-m", "pytest", "smoke", "-q", "-c", os.devnull, "--rootdir", "smoke", "-p", "no:cacheprovider"),
-            *("--url", url, *expected.options(), f"--junitxml={junit}"),
-        ]
         process = subprocess.Popen(
-            command,
+            command(sys.executable, url, expected, str(junit)),
             cwd=ROOT,
-            # Plugins of this project's own test suite are none of the checks' business, and slow to load.
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env={**os.environ, **ENVIRONMENT},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -126,26 +97,6 @@ def _until_done(ctx: Context, process: subprocess.Popen[str]) -> str:
                 process.kill()
                 process.wait()
                 raise Cancelled("The smoke gate was interrupted. Users were not touched.") from None
-
-
-def read_report(text: str) -> Report:
-    """Read pytest's JUnit XML. A run without a single check counts as a failure."""
-    root = ElementTree.fromstring(text)
-    cases = list(root.iter("testcase"))
-    failures = [
-        f"{case.get('name')}: {_first_line(problem.get('message') or '')}"
-        for case in cases
-        for problem in case
-        if problem.tag in ("failure", "error")
-    ]
-    skipped = sum(1 for case in cases if case.find("skipped") is not None)
-    if len(cases) - skipped <= 0:
-        failures.append("smoke: not a single check was run")
-    return Report(checks=len(cases) - skipped, failures=tuple(failures))
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["failed"])[0]
 
 
 def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float) -> CheckFailed:

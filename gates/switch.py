@@ -16,7 +16,7 @@ from gates.aws import Balancer, Cloud, credentials_last
 from gates.gate import cloud_of, pass_input, told
 from gates.kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State
 from gates.passes import Pass, demand
-from gates.smoke import Expected, Report, until_passed
+from gates.smoke import until_passed
 from release.decision import advance
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
@@ -25,6 +25,7 @@ from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Weights, all_on, whole
 from release.records import Recorded
 from release.rollout import Passed, Reading, Wanted, judge
+from release.smoking import Expected, Report
 
 SHOWN = ("decision", "reason", "live", "weights", "release")
 """Inputs whose change an approver should see in the diff."""

@@ -17,7 +17,7 @@ OURS = {"app", "gates", "infra", "local", "release", "smoke"}
 
 PURE_STDLIB = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "itertools"),
-    *("ipaddress", "json", "math", "operator", "re", "string", "textwrap", "types", "typing"),
+    *("ipaddress", "json", "math", "operator", "re", "string", "textwrap", "types", "typing", "xml"),
 }
 """What a module that only decides may use: nothing of it reads a clock, a file, a process or an environment."""
 

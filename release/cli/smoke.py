@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from release.adapters.smoke import Expected
 from release.cli.tools import Tools
 from release.digest import short
 from release.errors import CheckFailed, UsageError
+from release.smoking import Expected
 
 NAME = "smoke"
 HELP = "Run the smoke checks against an environment's own URL, or against any other."

@@ -11,8 +11,9 @@ import pytest
 
 from release.adapters.git import RealGit
 from release.adapters.project import find_root, read_project
-from release.adapters.smoke import Expected, PytestSmoke, read_report
+from release.adapters.smoke import PytestSmoke
 from release.errors import CloudError, UsageError
+from release.smoking import Expected, read_report
 
 pytestmark = pytest.mark.cli
 

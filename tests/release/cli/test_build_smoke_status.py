@@ -6,7 +6,8 @@ import pytest
 
 from release.adapters.engine import FakeEngine, StackState
 from release.adapters.git import FakeGit
-from release.adapters.smoke import Expected, FakeSmoke, Report
+from release.adapters.smoke import FakeSmoke
+from release.smoking import Expected, Report
 from tests.release.cli.words import (
     BLUE,
     GREEN,

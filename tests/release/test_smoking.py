@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gates.smoke import Expected, read_report
+from release.smoking import Expected, read_report
 
 
 def junit(*cases: str) -> str:
