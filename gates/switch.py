@@ -23,7 +23,7 @@ from release.errors import CheckFailed, CloudError, Refused
 from release.evidence import Proof, with_proof
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Weights, all_on, whole
-from release.records import Recorded
+from release.records import OUTPUTS, Recorded
 from release.rollout import Passed, Reading, Wanted, judge
 from release.smoking import Expected, Report
 
@@ -70,20 +70,7 @@ class TrafficSwitch(Resource):
     """Inputs: active, decision, reason, live, weights, release, expected, standing, passOfBefore, environment, …"""
 
     token = "release:index:TrafficSwitch"
-    computed = frozenset(
-        {
-            "url",
-            "liveColour",
-            "imageDigest",
-            "commit",
-            "releaseId",
-            "liveRelease",
-            "previousDigest",
-            "previousRelease",
-            "liveHistory",
-            "evidence",
-        }
-    )
+    computed = frozenset(OUTPUTS)
 
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         """While active always a change; otherwise reality decides: it must be what was recorded."""

@@ -10,6 +10,7 @@ import pulumi
 from infra.components.colour import ColourSide
 from release.names import Names
 from release.placement import Colour, Release
+from release.records import OUTPUTS
 
 GATE_OUTPUTS = ("passedFor", "detail")
 
@@ -27,18 +28,7 @@ class GateResource(pulumi.CustomResource):
 class TrafficSwitchResource(pulumi.CustomResource):
     """The switch; its outputs are the stack's record."""
 
-    exported: ClassVar[tuple[str, ...]] = (
-        "url",
-        "liveColour",
-        "imageDigest",
-        "commit",
-        "releaseId",
-        "liveRelease",
-        "previousDigest",
-        "previousRelease",
-        "liveHistory",
-        "evidence",
-    )
+    exported: ClassVar[tuple[str, ...]] = OUTPUTS
     url: pulumi.Output[str]
     liveColour: pulumi.Output[str]
     imageDigest: pulumi.Output[str]

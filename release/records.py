@@ -10,6 +10,20 @@ from release.evidence import Proof
 from release.journal import Journal
 from release.placement import Colour, Release, Weights
 
+OUTPUTS = (
+    "url",
+    "liveColour",
+    "imageDigest",
+    "commit",
+    "releaseId",
+    "liveRelease",
+    "previousDigest",
+    "previousRelease",
+    "liveHistory",
+    "evidence",
+)
+"""What the traffic switch records, and the stack hands out under the same names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
