@@ -133,7 +133,7 @@ class TrafficSwitch(Resource):
         if problem:
             raise CheckFailed(
                 f"Nothing was asked for, but reality is not what was recorded: {problem}.",
-                next_step="run the update again: it decides on what it finds, and says the ways out.",
+                next_step="if it does not recover by itself, run the update with onDrift=restore, or roll back.",
             )
         return kept
 

@@ -21,7 +21,7 @@ DEFAULT_PORT = 4566
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Folders, port and names of one local cloud. Two may run at once if port and network differ."""
+    """Folders, port and names of one local cloud. One runs at a time: load balancers share 127.0.10.x."""
 
     root: Path = ROOT
     runtime: Path = ROOT / ".local"
