@@ -83,8 +83,20 @@ def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadlin
             raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
 
 
+LOGS_WITHIN = 3.0
+"""Seconds that the last log lines of a task may take to arrive; the refusal does not wait longer for them."""
+
+
+def _last_words(cloud: Cloud, task: str, *, spoke: bool) -> list[str]:
+    """Log lines of a task; one that ran and exited surely wrote some, so they are worth waiting for."""
+    until = time.monotonic() + (LOGS_WITHIN if spoke else 0.0)
+    while not (lines := cloud.log_lines(task)) and time.monotonic() < until:
+        time.sleep(QUICK)
+    return lines
+
+
 def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str) -> CheckFailed:
-    lines = cloud.log_lines(task) if task else []
+    lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
     logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
     return CheckFailed(
         f"The rollout gate refused {colour}: {reason}. Users were not touched.{logs}",

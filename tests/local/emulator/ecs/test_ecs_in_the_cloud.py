@@ -324,7 +324,7 @@ def test_a_container_gets_what_its_definition_says(ecs: Ecs, docker_client: dock
     assert (made["Config"]["User"], made["Config"]["WorkingDir"]) == ("1000:1000", "/bin")
     host = made["HostConfig"]
     assert (host["ReadonlyRootfs"], host["Init"]) == (True, True)
-    assert (host["Memory"], host["CpuShares"]) == (512 * 1024 * 1024, 256)
+    assert (host["Memory"], host["CpuShares"]) == (512 * 1024 * 1024, 1024)
     assert (host["Ulimits"][0]["Soft"], host["Ulimits"][0]["Hard"]) == (512, 1024)
     (network,) = made["NetworkSettings"]["Networks"].items()
     assert network[0] == ecs.emulator.cloud_id
