@@ -14,7 +14,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from infra.recall import call, check_provider_account, own_outputs
+from infra.recall import assumed_role, call, check_provider_account, own_outputs
 from infra.settings import ArtifactsSettings
 from release.errors import UsageError
 
@@ -114,6 +114,7 @@ def _already_built(settings: ArtifactsSettings, repository: str, commit: str) ->
         {
             "region": pulumi.Config("aws").require("region"),
             "account": settings.account,
+            "role": assumed_role(),
             "repository": repository,
             "tag": commit,
         },

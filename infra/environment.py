@@ -13,7 +13,7 @@ import threading
 import pulumi
 
 from infra.plan import Environment
-from infra.recall import observe, own_record, record_of, repository_url
+from infra.recall import assumed_role, observe, own_record, record_of, repository_url
 from infra.settings import EnvironmentSettings
 from release.decision import Refuse, Requested, Verdict, decide
 from release.digest import short
@@ -57,19 +57,11 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
         )
     return Names.of(
         prefix,
-        access=Access(region=pulumi.Config("aws").require("region"), account=settings.account, role=_role()),
+        access=Access(region=pulumi.Config("aws").require("region"), account=settings.account, role=assumed_role()),
         users_port=USERS_PORT,
         log_group=f"/{pulumi.get_project()}/{pulumi.get_stack()}",
         repository=repository.split("/", 1)[1],
     )
-
-
-def _role() -> str:
-    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names, so that gates use the same."""
-    config = pulumi.Config("aws")
-    many = config.get_object("assumeRoles") or []
-    one = config.get_object("assumeRole") or (many[0] if many else {})
-    return str(one.get("roleArn") or "")
 
 
 def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tuple[Verdict, Environment]:

@@ -74,7 +74,7 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None, stan
         health_check=settings.health_check,
         writable=frozenset(colour for colour in Colour if _writes(colour, plan)),
     )
-    readable = secret_resources(_services(settings.release_service(), standing))
+    readable = secret_resources(_services(settings.release_service(), standing, plan))
     cloudwatch.LogGroup(names.cluster, name=names.log_group, retention_in_days=30)
     return Runtime(
         names=names,
@@ -99,17 +99,18 @@ def _writes(colour: Colour, plan: Plan | None) -> bool:
     return bool(plan and (plan.first or (plan.starts and colour is plan.target)))
 
 
-def _services(service: Service, standing: Recorded | None) -> list[Service]:
-    """Configurations that may run after this update: the one in the stack file, the live and the previous one."""
+def _services(service: Service, standing: Recorded | None, plan: Plan | None) -> list[Service]:
+    """Configurations that may run after this update: the stack file's, the live, the previous and the planned one."""
     held = (standing.live, standing.previous) if standing else ()
-    return [service, *(release.service for release in held if release)]
+    planned = plan.release if plan else None
+    return [service, *(release.service for release in (*held, planned) if release)]
 
 
 def _execution_role(names: Names, readable: list[str]) -> pulumi.Output[str]:
     """The role with which ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""
     role = _role(names, "execution")
     managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
-    iam.RolePolicyAttachment(f"{names.cluster}-execution", role=role.name, policy_arn=managed)
+    allowed = [iam.RolePolicyAttachment(f"{names.cluster}-execution", role=role.name, policy_arn=managed).id]
     if readable:
         statement = {
             "Effect": "Allow",
@@ -117,8 +118,12 @@ def _execution_role(names: Names, readable: list[str]) -> pulumi.Output[str]:
             "Resource": readable,
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
-        iam.RolePolicy(f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=policy)
-    arn: pulumi.Output[str] = role.arn
+        made = iam.RolePolicy(
+            f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=policy
+        )
+        allowed.append(made.id)
+    # Whoever uses the role waits until it may do what it is for.
+    arn: pulumi.Output[str] = pulumi.Output.all(role.arn, *allowed).apply(lambda known: known[0])
     return arn
 
 

@@ -127,3 +127,11 @@ def _existing(stack: str, why: str) -> dict[str, Any]:
             f"There is no stack {stack}, but this one needs it: {why}.",
             next_step=f"create it: `pulumi stack init {stack}`, or correct the stack file.",
         ) from error
+
+
+def assumed_role() -> str:
+    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names, so that gates use the same."""
+    config = pulumi.Config("aws")
+    many = config.get_object("assumeRoles") or []
+    one = config.get_object("assumeRole") or (many[0] if many else {})
+    return str(one.get("roleArn") or "")

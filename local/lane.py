@@ -91,6 +91,7 @@ class Lane:
     repository: str = ""
     images: dict[str, str] = field(default_factory=dict)
     stacks: set[str] = field(default_factory=set)
+    niceness: int = 0
     mark: str = field(default_factory=lambda: secrets.token_hex(2))
     """In all names, so that what an earlier, killed session left is never taken for this one's."""
 
@@ -211,7 +212,8 @@ class Stack:
         given = [part for key, value in config.items() for part in ("-c", f"{key}={value}")]
         extra = ["--yes", "--skip-preview"] if verb == "up" else []
         extra += ["--yes"] if verb in ("refresh", "destroy") else []
-        command = ["pulumi", verb, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"]
+        nice = ["nice", "-n", str(self.lane.niceness)] if self.lane.niceness else []
+        command = [*nice, "pulumi", verb, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"]
         log = run.with_suffix(".log")
         with log.open("w") as out:
             process = subprocess.Popen(

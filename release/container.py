@@ -69,10 +69,11 @@ def secret_resources(services: Iterable[Service]) -> list[str]:
     """ARNs that a role must be allowed to read for these services' secrets, sorted.
 
     A reference to Secrets Manager may end in `:json-key:version-stage:version-id`; a policy takes the secret's own
-    ARN, its first seven parts (AWS: "Pass Secrets Manager secrets through Amazon ECS environment variables").
+    ARN, its first seven parts (AWS: "Pass Secrets Manager secrets through Amazon ECS environment variables"). One to
+    a parameter may end in `:version`; its ARN has six.
     """
     references = {reference for service in services for reference in service.secrets.values()}
-    return sorted({":".join(reference.split(":")[:7]) for reference in references})
+    return sorted({":".join(reference.split(":")[: 6 if ":ssm:" in reference else 7]) for reference in references})
 
 
 def _label(release: Release) -> str:

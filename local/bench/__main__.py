@@ -2,7 +2,7 @@
 
 Ratios, not seconds, are what compares across machines: everything is divided by a `pulumi up` that changes nothing,
 measured in the same run. Exit codes: 0 measured (whether or not aims were met), 1 users noticed something,
-3 something that was to be measured failed.
+3 something that was to be measured failed, 4 another command uses the local cloud.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def main() -> int:
     try:
         with alone(places.lock, "make bench"):
             return _bench(places)
-    except (LocalError, RuntimeError) as error:
+    except LocalError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.exit_code
+    except RuntimeError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 3
 
@@ -120,10 +123,11 @@ def _print(figures: list[Figure], users: list[Users], memory: float, kept: Path)
         table.add_row(each.name, f"{each.median:.2f}", spread, str(len(each.seconds)), f"{each.units:.2f}", aim, met)
     Console().print(table)
     crowd = Table(title=f"Users at {measure.RATE:.0f} requests a second", title_justify="left")
-    for heading in ("during", "sent", "failed", "late"):
+    for heading in ("during", "sent", "failed", "late", "why"):
         crowd.add_column(heading)
     for some in users:
-        crowd.add_row(some.during, str(some.sent), str(some.failed), str(some.late))
+        why = ", ".join(f"{number} {reason}" for reason, number in some.reasons.items())
+        crowd.add_row(some.during, str(some.sent), str(some.failed), str(some.late), why or "-")
     Console().print(crowd)
     print(f"The whole local cloud with all environments: {memory:.0f} MiB. Kept as {kept.name} in bench/results/.")
 
