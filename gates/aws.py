@@ -40,13 +40,22 @@ def _session(access: Access) -> Any:
     session = boto3.session.Session(region_name=access.region)
     if not access.role:
         return session
-    assumed = session.client("sts").assume_role(RoleArn=access.role, RoleSessionName="release-lane")["Credentials"]
-    return boto3.session.Session(
-        region_name=access.region,
-        aws_access_key_id=assumed["AccessKeyId"],
-        aws_secret_access_key=assumed["SecretAccessKey"],
-        aws_session_token=assumed["SessionToken"],
-    )
+    from botocore.credentials import RefreshableCredentials
+    from botocore.session import get_session
+
+    def assume() -> dict[str, str]:
+        got = session.client("sts").assume_role(RoleArn=access.role, RoleSessionName="release-lane")["Credentials"]
+        return {
+            "access_key": got["AccessKeyId"],
+            "secret_key": got["SecretAccessKey"],
+            "token": got["SessionToken"],
+            "expiry_time": got["Expiration"].isoformat(),
+        }
+
+    renewing = get_session()
+    # botocore offers no public way to give a session credentials that renew themselves.
+    renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
+    return boto3.session.Session(botocore_session=renewing, region_name=access.region)
 
 
 @cache
@@ -80,7 +89,7 @@ def credentials_last(access: Access, seconds: float) -> None:
     """Refuse credentials that expire within `seconds`: a switch must not lose its hands half way."""
     credentials = _session(access).get_credentials()
     expiry = getattr(credentials, "_expiry_time", None)
-    if expiry is None:
+    if expiry is None or access.role:  # an assumed role's are renewed by themselves
         return
     left = (expiry - datetime.datetime.now(expiry.tzinfo)).total_seconds()
     if left < seconds:
@@ -210,11 +219,16 @@ class Cloud:
         arn = rules[0]["RuleArn"]
         forward = rules[0]["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
         raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
-        total = sum(raw.values()) or 1
+        if (conditions := rules[0].get("Conditions", [])) and conditions[0].get("Values") != ["/*"]:
+            raise Refused(
+                f"The users' rule no longer matches every path: {conditions}.",
+                why="somebody changed it, so some users get the listener's 503",
+                next_step="set its path condition to /* again, then update.",
+            )
         tags = self.elb.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
         return Rule(
             arn=arn,
-            weights={colour: round(100 * raw.get(group, 0) / total) for colour, group in groups.items()},
+            weights={colour: _percent(raw.get(group, 0), sum(raw.values())) for colour, group in groups.items()},
             tags={tag["Key"]: tag.get("Value", "") for tag in tags},
         )
 
@@ -262,6 +276,15 @@ class Cloud:
             deployments=tuple(_deployment(each) for each in service["deployments"]),
             tasks=tuple(tasks.result()),
             targets=tuple(targets.result()) if targets else (),
+        )
+
+    def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
+        """Set what the idle colour's service wants; never called for a colour that serves."""
+        self.ecs.update_service(
+            cluster=self.names.cluster,
+            service=self.names.services[colour],
+            desiredCount=tasks,
+            taskDefinition=task_definition,
         )
 
     def _service(self, colour: Colour) -> Any:
@@ -322,6 +345,13 @@ class Cloud:
 def _forward(groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
     shares = [{"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour]
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
+
+
+def _percent(weight: int, total: int) -> int:
+    """A share in percent; 0 and 100 only where it is exactly nobody or everybody."""
+    if weight in (0, total):
+        return 100 if weight else 0
+    return min(99, max(1, round(100 * weight / total)))
 
 
 def _deployment(value: Any) -> Deployment:

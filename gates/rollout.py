@@ -22,7 +22,8 @@ QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, deadlineSeconds, passOfBefore, environment.
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, corrects, deadlineSeconds, passOfBefore and
+    environment.
 
     `starts` is true when this update starts tasks; then the image gate's pass is demanded.
     """
@@ -41,6 +42,8 @@ class Rollout(Gate):
             task_definition=str(inputs["taskDefinition"]),
             manifests=_manifests(cloud, digest, starts=bool(inputs["starts"])),
         )
+        if inputs["corrects"]:
+            put_right(ctx, cloud, colour, wanted)
         deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]))
         passed = Pass(
             digest=digest,
@@ -61,6 +64,14 @@ def _manifests(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
             raise
         image = None
     return image.manifests if image else frozenset({digest})
+
+
+def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
+    """Undo what hands did to the idle service: the provider sends only what differs from its own state."""
+    seen = cloud.read(colour, None)
+    if seen.exists and (seen.wanted, seen.task_definition) != (wanted.tasks, wanted.task_definition):
+        ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
+        cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
 def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float) -> str:

@@ -6,7 +6,9 @@ They are repeated until all pass or the deadline is over: a load balancer may ne
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ from release.smoking import ENVIRONMENT, Expected, Report, command, read_report
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository: `smoke/` lies there."""
+
+LEAST_LIMIT = 60.0
+"""Seconds that one run of the checks may take at least, however short the deadline: they may be many."""
 
 PAUSE = 0.3
 """Seconds between two attempts."""
@@ -50,7 +55,7 @@ def until_passed(ctx: Context, url: str, expected: Expected, deadline: float) ->
     attempts = 0
     while True:
         attempts += 1
-        report = run_checks(ctx, url, expected)
+        report = run_checks(ctx, url, expected, limit=max(LEAST_LIMIT, deadline))
         if not report.failures:
             return report
         spent = time.monotonic() - begun
@@ -65,8 +70,8 @@ def _pause(ctx: Context) -> None:
         raise Cancelled("The smoke gate was interrupted. Users were not touched.")
 
 
-def run_checks(ctx: Context, url: str, expected: Expected) -> Report:
-    """One run of `pytest smoke`; CloudError where pytest itself could not do it."""
+def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Report:
+    """One run of `pytest smoke`, of at most `limit` seconds; CloudError where pytest itself could not do it."""
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
         junit = Path(folder, "report.xml")
         process = subprocess.Popen(
@@ -78,7 +83,7 @@ def run_checks(ctx: Context, url: str, expected: Expected) -> Report:
             text=True,
             start_new_session=True,
         )
-        output = _until_done(ctx, process)
+        output = _until_done(ctx, process, limit)
         if not junit.exists() or process.returncode not in (0, 1):
             raise CloudError(
                 f"The smoke checks could not be run (pytest exited with {process.returncode}).",
@@ -88,15 +93,28 @@ def run_checks(ctx: Context, url: str, expected: Expected) -> Report:
         return read_report(junit.read_text())
 
 
-def _until_done(ctx: Context, process: subprocess.Popen[str]) -> str:
+def _until_done(ctx: Context, process: subprocess.Popen[str], limit: float) -> str:
+    until = time.monotonic() + limit
     while True:
         try:
             return process.communicate(timeout=0.2)[0]
         except subprocess.TimeoutExpired:
             if ctx.cancelled.is_set():
-                process.kill()
-                process.wait()
-                raise Cancelled("The smoke gate was interrupted. Users were not touched.") from None
+                _end(process)
+                raise Cancelled("The smoke checks were interrupted.") from None
+            if time.monotonic() > until:
+                _end(process)
+                raise CheckFailed(
+                    f"The smoke checks did not come to an end within {limit:.0f} s.",
+                    next_step="give every request in smoke/ a timeout.",
+                ) from None
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """The whole process group: checks may have started processes of their own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float) -> CheckFailed:

@@ -175,7 +175,7 @@ def perform(ctx: Context, cloud: Cloud, move: Move) -> Props:
         report = _confirm(ctx, cloud, move)
     except Exception as breach:
         _put_back(ctx, cloud, balancer, move, breach)
-        raise
+        raise _undone(move, breach) from breach
     return _record(cloud, balancer, move, report)
 
 
@@ -249,6 +249,17 @@ def _put_back(ctx: Context, cloud: Cloud, before: Balancer, move: Move, breach: 
         ) from second
 
 
+def _undone(move: Move, breach: Exception) -> Exception:
+    """What to tell after users were moved and put back; a check that failed meanwhile did not know of the move."""
+    back = f"Users were on {move.live} for a moment, and were put back to where they were before"
+    if isinstance(breach, Cancelled):
+        return Cancelled(f"The switch was interrupted. {back}.")
+    if not isinstance(breach, CheckFailed):
+        return breach
+    what = breach.what.replace(" Users were not touched.", "")
+    return CheckFailed(f"{back}: {what}", why=breach.why, next_step=breach.next_step)
+
+
 def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Props:
     recorded = advance(move.standing, move.live, move.release)
     proof = Proof(
@@ -298,6 +309,8 @@ def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
     running, healthy = len(reading.running), reading.healthy
     if not (running == healthy == reading.wanted > 0):
         return f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
+    if {target.ip for target in reading.targets if target.state != "draining"} != {task.ip for task in reading.running}:
+        return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
     digests = {task.digest for task in reading.running}
     if digests != {recorded.live.digest}:
         image = cloud.image(digest=recorded.live.digest)

@@ -37,6 +37,8 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
         side=sides[plan.target],
         tasks=plan.tasks,
         starts=plan.starts,
+        corrects=plan.starts or plan.empties,
+        runs=environment.observed.sides[plan.target].task_definition,
         active=plan.gated or plan.empties,
         deadline=environment.settings.rollout.deadline_seconds,
         image=image,
@@ -74,7 +76,7 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None, stan
         health_check=settings.health_check,
         writable=frozenset(colour for colour in Colour if _writes(colour, plan)),
     )
-    readable = secret_resources(_services(settings.release_service(), standing, plan))
+    readable = secret_resources(_services(environment, standing, plan))
     cloudwatch.LogGroup(names.cluster, name=names.log_group, retention_in_days=30)
     return Runtime(
         names=names,
@@ -99,11 +101,13 @@ def _writes(colour: Colour, plan: Plan | None) -> bool:
     return bool(plan and (plan.first or (plan.starts and colour is plan.target)))
 
 
-def _services(service: Service, standing: Recorded | None, plan: Plan | None) -> list[Service]:
-    """Configurations that may run after this update: the stack file's, the live, the previous and the planned one."""
+def _services(environment: Environment, standing: Recorded | None, plan: Plan | None) -> list[Service]:
+    """Configurations that may run after this update: asked for, live, previous, planned, and what runs now."""
     held = (standing.live, standing.previous) if standing else ()
     planned = plan.release if plan else None
-    return [service, *(release.service for release in (*held, planned) if release)]
+    running = (side.release for side in environment.observed.sides.values())
+    releases = [release for release in (*held, planned, *running) if release]
+    return [environment.settings.release_service(), *(release.service for release in releases)]
 
 
 def _execution_role(names: Names, readable: list[str]) -> pulumi.Output[str]:

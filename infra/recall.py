@@ -7,6 +7,7 @@ outputs come from the engine's own `readStackOutputs` function, which takes no l
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,8 +59,8 @@ def observe(names: Names, digest: str) -> tuple[Observed, str, bool]:
     )
     _check(identity, names.access.account)
     image = found.get("image") or {}
-    tags = sorted(image.get("tags") or [], key=len)
-    return Observed.from_dict(found), tags[-1] if tags else "", bool(image) or not digest
+    commits = [tag for tag in image.get("tags") or [] if re.fullmatch(r"[0-9a-f]{40}", tag)]
+    return Observed.from_dict(found), commits[0] if commits else "", bool(image) or not digest
 
 
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"

@@ -174,7 +174,7 @@ class Case:
 
 
 def _decide(case: Case) -> Verdict:
-    if case.recorded and not case.observed.listener:
+    if case.recorded and not case.observed.listener and not case.restoring:
         raise nothing_found(case.recorded)
     match locate(case.recorded, case.observed):
         case None:
@@ -212,6 +212,9 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
         if requested.rollback_from != live.digest:
             raise silent_rollback(past.digest, live.digest, requested.rollback_from)
         return _to_idle(case, past, standing, f"rollback from {short(live.digest)}", rollback=True)
+    if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
+        # Live here so long ago that the history forgot it; the evidence has not.
+        raise silent_rollback(digest, live.digest, requested.rollback_from)
     return _to_idle(case, _new_release(case), standing, "a new image")
 
 
@@ -219,9 +222,10 @@ def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
     idle = standing.live_colour.other
     side = case.observed.sides[idle]
     previous = standing.previous
-    if previous and not side.holds(previous):
-        tasks = max(previous.service.desired_count, case.observed.sides[standing.live_colour].running)
-        held = f"holds {short(side.digest)}" if side.digest else "is not whole"
+    serving = case.observed.sides[standing.live_colour].running
+    if previous and not (side.holds(previous) and side.wanted >= serving):
+        tasks = max(previous.service.desired_count, serving)
+        held = _held(side, serving)
         reason = f"{idle} {held}, but should hold the previous release {short(previous.digest)}"
         return Heal(target=idle, release=previous, tasks=tasks, reason=reason, retry_of=_same_release(side, previous))
     if not previous and not side.empty:
@@ -237,6 +241,13 @@ def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
             else ""
         ),
     )
+
+
+def _held(side: Side, serving: int) -> str:
+    if not side.digest:
+        return "is not whole"
+    smaller = f" on {side.wanted} tasks beside {serving} that serve" if side.wanted < serving else ""
+    return f"holds {short(side.digest)}{smaller}"
 
 
 def _new_release(case: Case) -> Release:

@@ -111,4 +111,4 @@ def all_on(colour: Colour) -> dict[Colour, int]:
 def whole(weights: Weights) -> Colour | None:
     """The colour that gets everybody, or None while users are divided or nobody is served."""
     served = [colour for colour, weight in weights.items() if weight > 0]
-    return served[0] if len(served) == 1 else None
+    return served[0] if len(served) == 1 and weights[served[0]] == 100 else None

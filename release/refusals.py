@@ -134,5 +134,6 @@ def nothing_found(recorded: Recorded) -> CloudError:
         "Nothing of this environment is found in the cloud, although a release is recorded.",
         why=f"recorded is {short(recorded.live.digest)} on {recorded.live_colour}; the load balancer or its "
         "listener is missing, or region or account are not those of the last update",
-        next_step="check region, account and credentials; if it was deleted: `pulumi refresh`, then update.",
+        next_step="check region, account and credentials; if it was deleted: `pulumi refresh`, then update with "
+        "onDrift=restore.",
     )

@@ -102,8 +102,9 @@ class ColourSide(pulumi.ComponentResource):
             task_definition=self.task_definition.arn,
             desired_count=args.tasks,
             launch_type="FARGATE",
-            # The idle colour serves nobody: its old tasks need not wait for the new ones.
-            deployment_minimum_healthy_percent=0,
+            # The idle colour serves nobody, but it will: with less, ECS might stop all tasks of a live service at once
+            # when it moves them off a retired platform version.
+            deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=False),
             # Rollout is the gate; ECS's own wait would hang for 20 minutes on an image that cannot start.

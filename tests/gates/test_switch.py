@@ -14,7 +14,7 @@ import pytest
 from gates.aws import _session
 from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
 from gates.passes import RUN, Pass
-from gates.switch import Move, TrafficSwitch, as_outputs, deviation, perform
+from gates.switch import Move, TrafficSwitch, _undone, as_outputs, deviation, perform
 from release.digest import Digest
 from release.errors import CheckFailed, CloudError, Refused
 from release.journal import End, Journal, Phase
@@ -373,3 +373,21 @@ def test_an_active_switch_always_runs_and_shows_what_changes() -> None:
     assert TrafficSwitch().diff(context(), same, inputs(), []) == [Change("active")]
     paths = {change.path for change in TrafficSwitch().diff(context(), OLD, inputs(), [])}
     assert {"live", "release.digest", "release.commit", "release.id"} <= paths
+
+
+@pytest.mark.pure
+def test_a_check_that_failed_after_the_move_does_not_say_that_users_were_not_touched() -> None:
+    told = _undone(
+        Move(
+            live=Colour.GREEN,
+            release=Release(digest=Digest("sha256:" + "b" * 64), service=Service()),
+            expected=None,
+            standing=None,
+            passed=Pass(digest="sha256:" + "b" * 64, run="r"),
+            smoke_deadline=1.0,
+        ),
+        CheckFailed("The smoke gate refused it. Users were not touched.", why="so"),
+    )
+    assert isinstance(told, CheckFailed)
+    assert "put back" in told.what
+    assert "not touched" not in str(told)

@@ -324,8 +324,29 @@ def test_rollback_from_does_not_stand_in_for_proof() -> None:
 
 def test_nothing_found_while_a_release_is_recorded_is_an_error_and_no_first_update() -> None:
     cloud = observed(replace(side(None), exists=False), replace(side(None), exists=False), None, listener=False)
-    for request_ in (ask(), ask(B), ask(C), ask(on_drift=OnDrift.RESTORE)):
+    for request_ in (ask(), ask(B), ask(C)):
         assert isinstance(refusal(RECORD, cloud, request_), CloudError)
+
+
+def test_what_was_deleted_is_built_again_if_that_is_asked_for() -> None:
+    cloud = observed(replace(side(None), exists=False), replace(side(None), exists=False), None, listener=False)
+    again = decide(RECORD, cloud, ask(on_drift=OnDrift.RESTORE)).decision
+    assert isinstance(again, Deploy)
+    assert again.release == RECORD.live
+
+
+def test_a_digest_that_only_the_evidence_remembers_is_a_rollback_that_must_be_said() -> None:
+    old = replace(RECORD, evidence=(proof(C),))
+    assert "is a rollback" in refusal(old, SETTLED, ask(C)).what
+    assert isinstance(decide(old, SETTLED, ask(C, rollback_from=B.digest)).decision, Deploy)
+
+
+def test_an_idle_colour_with_fewer_tasks_than_serve_is_healed_before_it_is_needed() -> None:
+    blue = replace(SETTLED.sides[BLUE], wanted=2, running=2, healthy=2)
+    green = replace(SETTLED.sides[GREEN], wanted=10, running=10, healthy=10)
+    grown = decide(RECORD, replace(SETTLED, sides={BLUE: blue, GREEN: green}), ask()).decision
+    assert isinstance(grown, Heal)
+    assert (grown.target, grown.tasks) == (BLUE, 10)
 
 
 DRIFTS = {
