@@ -241,7 +241,10 @@ def _unmount(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Status:
-    """What runs now. `memory` is resident bytes of the emulator and all that it started."""
+    """What runs now.
+
+    `memory` is the share (PSS) in bytes of the emulator, its load balancer, all containers, and dockerd if it is ours.
+    """
 
     up: bool
     since: float | None
@@ -260,13 +263,19 @@ def status(places: Places) -> Status:
     return Status(
         up=started is not None and emulator_process.is_ready(places),
         since=started.since if started else None,
-        memory=processes.memory_of(pids),
+        memory=processes.memory_of({*pids, *_pids_at_docker(places, version)}),
         processes=tuple(f"{pid} {processes.command_of(pid)[:100]}" for pid in sorted(pids)),
         docker=version,
         docker_ours=processes.find(places.run, dockerd.NAME) is not None,
         containers=tuple(dockerd.container_names(places)) if version else (),
         urls=tuple(emulator_process.load_balancers(places)) if started else (),
     )
+
+
+def _pids_at_docker(places: Places, version: str | None) -> set[int]:
+    daemon = processes.find(places.run, dockerd.NAME)
+    ours = {daemon.pid} if daemon else set()
+    return {*ours, *dockerd.container_pids(places)} if version else ours
 
 
 def clock(seconds: float) -> str:

@@ -186,6 +186,13 @@ def container_names(places: Places) -> list[dict[str, str]]:
     return [{"name": row["Names"], "status": row["Status"], "image": row["Image"]} for row in rows]
 
 
+def container_pids(places: Places) -> set[int]:
+    """Processes of all containers of this cloud, as this machine numbers them."""
+    running = docker("ps", "--quiet", "--filter", f"label={LABEL}={places.cloud_id}").split()
+    listings = (docker("top", container, "-eo", "pid").splitlines()[1:] for container in running)
+    return {int(line) for lines in listings for line in lines}
+
+
 def _missing(command: str) -> LocalError:
     return LocalError(
         f"`{command}` is not installed.",

@@ -62,11 +62,12 @@ def command_of(pid: int) -> str:
 
 
 def memory_of(pids: Iterable[int]) -> int:
-    """Resident bytes of all these processes together."""
+    """Bytes of all these processes together; what several share is counted once (PSS)."""
     total = 0
     for pid in pids:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        with contextlib.suppress(OSError, ValueError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total
 
 
