@@ -45,6 +45,13 @@ def running_digests(stack: Stack, colour: Colour | str) -> set[str]:
     return {each["containers"][0].get("imageDigest", "") for each in described if each["lastStatus"] == "RUNNING"}
 
 
+def deployment_state(stack: Stack, colour: str) -> str:
+    """What ECS says of a colour's newest deployment."""
+    name = f"{PROJECT}-{stack.name}"
+    found = client(stack.lane, "ecs").describe_services(cluster=name, services=[f"{name}-{colour}"])["services"][0]
+    return next(str(each["rolloutState"]) for each in found["deployments"] if each["status"] == "PRIMARY")
+
+
 def rule(stack: Stack) -> Any:
     """The users' rule, None if there is none."""
     elb = client(stack.lane, "elbv2")

@@ -1,7 +1,4 @@
-"""Stories that must end well from the first day, told on the local cloud with real containers.
-
-Each was seen red: the line of the program that makes it end well was taken out once (docs/guarantees.md).
-"""
+"""Stories that must end well from the first day, told on the local cloud with real containers."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import pytest
 
 from local.lane import Lane, Stack
 from release.probe import Probe
-from tests.rehearsals.cloud import client, eventually, move_by_hand, running_digests, tasks, weights
+from tests.rehearsals.cloud import client, deployment_state, eventually, move_by_hand, running_digests, tasks, weights
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
 Prober = Callable[..., Probe]
@@ -36,6 +33,10 @@ def settled(stack: Stack, live: str, idle: str) -> None:
     other = {"blue": "green", "green": "blue"}[colour]
     assert stack.served()["digest"] == live == stack.outputs["imageDigest"]
     assert (running_digests(stack, colour), running_digests(stack, other)) == ({live}, {idle})
+
+
+def idle_of(stack: Stack) -> str:
+    return {"blue": "green", "green": "blue"}[stack.outputs["liveColour"]]
 
 
 def another_past(stack: Stack) -> str:
@@ -171,6 +172,7 @@ def test_the_same_digest_succeeds_on_a_second_try(lane: Lane, staging: Stack, go
         first = stack.up(imageDigest=picky)
         assert not first.ok
         assert "rollout gate refused" in first.text
+        eventually("ECS gives up on the first try", lambda: deployment_state(stack, idle_of(stack)) == "FAILED")
         upstream.back()
         second = stack.up(imageDigest=picky)
         assert second.ok, second.text
