@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -72,8 +74,6 @@ def in_switch(stack: Stack, digest: str) -> Iterator[Running]:
 
 def _descendants_run(word: str, running: Running) -> bool:
     """Does a process of this machine run the smoke checks now?"""
-    from pathlib import Path
-
     for commands in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             parts = commands.read_bytes().split(b"\0")
@@ -130,6 +130,32 @@ def test_interrupted_in(
     report = prober.stop()
     assert report.total.failed == 0, report.total.reasons
     assert {release.digest for release in report.total.releases} <= ({live} if gate != "switch" else {live, digest})
+
+
+def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str, probe: Prober) -> None:
+    """Engine and providers are gone at once, so nobody puts the weights back: the journal tells the next update."""
+    live = stack.outputs["imageDigest"]
+    other = good if live != good else better
+    prober = probe(stack)
+    with in_switch(_with_intent(stack, {"rollbackFrom": live}), other) as running:
+        for pid in [*_children(running.process.pid), running.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        running.wait(20)
+    assert stack.outputs["imageDigest"] == live, "nothing was recorded"
+    assert stack.served()["digest"] == other, "users are on the other release, whole"
+    way_back(stack)
+    assert stack.outputs["imageDigest"] == other == stack.served()["digest"], "the next update finished it"
+    assert prober.stop().total.failed == 0
+
+
+def _children(parent: int) -> list[int]:
+    """Process ids of the engine's plugins."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(status.parent.name))
+    return found
 
 
 def _was_live(stack: Stack, digest: str) -> bool:
