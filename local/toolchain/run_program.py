@@ -15,6 +15,7 @@ import os
 import runpy
 import sys
 import threading
+import time
 import traceback
 
 
@@ -31,6 +32,13 @@ def main() -> int:
     return 0
 
 
+def end_with(parent: int) -> None:
+    """End once the language host is gone: killed, it cannot end its programs, and they would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def exit_code(given: object) -> int:
     """What `sys.exit(given)` means."""
     match given:
@@ -44,6 +52,7 @@ def exit_code(given: object) -> int:
 
 
 if __name__ == "__main__":
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     gc.set_threshold(100_000, 50, 100)
     code = main()
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter's own end does

@@ -17,14 +17,14 @@ def client(lane: Lane, service: str) -> Any:
     return lane.aws(service)
 
 
-def eventually(what: str, look: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(what: str, look: Callable[[], Any], seconds: float = 30, every: float = 0.1) -> Any:
     """Look until it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = look()
         if found:
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise AssertionError(f"never came true in {seconds:.0f} s: {what}")
 
 

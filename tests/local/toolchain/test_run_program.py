@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from local.places import ROOT
+from local.processes import start_ticks
 
 pytestmark = pytest.mark.provider
 
@@ -41,3 +43,19 @@ def both(script: Path, source: str) -> list[tuple[int, str, str]]:
 def test_it_ends_as_python_would(tmp_path: Path, source: str) -> None:
     ordinary, quick = both(tmp_path / "program", source)
     assert quick == ordinary
+
+
+def test_a_program_ends_when_its_language_host_was_killed(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import sys, time\nprint('runs', flush=True)\ntime.sleep(600)\n")
+    host = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); input()"
+    command = [sys.executable, "-c", host, sys.executable, str(RUNNER), str(program)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert parent.stdout.readline() == "runs\n"
+        parent.kill()
+    end = time.monotonic() + 20
+    while start_ticks(pid) is not None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert start_ticks(pid) is None
