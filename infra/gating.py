@@ -103,11 +103,10 @@ def smoke_gate(
 
 
 def traffic_switch(
-    names: Names, inputs: dict[str, Any], smoke: pulumi.CustomResource, everything: Sequence[pulumi.Resource]
+    names: Names, inputs: dict[str, Any], smoke: GateResource, everything: Sequence[pulumi.Resource]
 ) -> TrafficSwitchResource:
     """Users are moved after everything else of the stack is as it should be."""
-    passed = getattr(smoke, "passedFor")  # noqa: B009
     return TrafficSwitchResource(
-        {**inputs, "passOfBefore": passed, "environment": names.as_dict()},
+        {**inputs, "passOfBefore": smoke.passedFor, "environment": names.as_dict()},
         pulumi.ResourceOptions(depends_on=[smoke, *everything]),
     )

@@ -11,7 +11,7 @@ from pulumi_aws import cloudwatch, ecs, iam
 from infra.components.balancer import Balancer, BalancerArgs
 from infra.components.colour import ColourArgs, ColourSide, Runtime
 from infra.components.network import Network, NetworkArgs
-from infra.gating import image_gate, rollout_gate, smoke_gate, traffic_switch
+from infra.gating import GateResource, image_gate, rollout_gate, smoke_gate, traffic_switch
 from infra.plan import Doable, Environment, Plan, plan_of
 from release.container import secret_resources
 from release.names import Names
@@ -174,7 +174,7 @@ def _switch_and_outputs(
     plan: Plan,
     standing: Recorded | None,
     runtime: Runtime,
-    smoke: pulumi.CustomResource,
+    smoke: GateResource,
     sides: dict[Colour, ColourSide],
 ) -> None:
     live = plan.target if plan.moves else standing.live_colour if standing else plan.target

@@ -52,6 +52,11 @@ def deployment_state(stack: Stack, colour: str) -> str:
     return next(str(each["rolloutState"]) for each in found["deployments"] if each["status"] == "PRIMARY")
 
 
+def idle_of(stack: Stack) -> str:
+    """The colour that serves nobody, by the record."""
+    return str(Colour(stack.outputs["liveColour"]).other)
+
+
 def rule(stack: Stack) -> Any:
     """The users' rule, None if there is none."""
     elb = client(stack.lane, "elbv2")

@@ -9,7 +9,16 @@ import pytest
 
 from local.lane import Lane, Stack
 from release.probe import Probe
-from tests.rehearsals.cloud import client, deployment_state, eventually, move_by_hand, running_digests, tasks, weights
+from tests.rehearsals.cloud import (
+    client,
+    deployment_state,
+    eventually,
+    idle_of,
+    move_by_hand,
+    running_digests,
+    tasks,
+    weights,
+)
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
 Prober = Callable[..., Probe]
@@ -33,10 +42,6 @@ def settled(stack: Stack, live: str, idle: str) -> None:
     other = {"blue": "green", "green": "blue"}[colour]
     assert stack.served()["digest"] == live == stack.outputs["imageDigest"]
     assert (running_digests(stack, colour), running_digests(stack, other)) == ({live}, {idle})
-
-
-def idle_of(stack: Stack) -> str:
-    return {"blue": "green", "green": "blue"}[stack.outputs["liveColour"]]
 
 
 def another_past(stack: Stack) -> str:

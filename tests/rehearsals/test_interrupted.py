@@ -13,7 +13,7 @@ import pytest
 
 from local.lane import Lane, Running, Stack
 from release.probe import Probe
-from tests.rehearsals.cloud import eventually, running_digests, tasks, weights
+from tests.rehearsals.cloud import eventually, idle_of, running_digests, tasks, weights
 from tests.rehearsals.slow_registry import SlowRegistry
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
@@ -28,10 +28,6 @@ def stack(lane: Lane, good: str, better: str) -> Stack:
         result = made.up(imageDigest=digest)
         assert result.ok, result.text
     return made
-
-
-def idle_of(stack: Stack) -> str:
-    return {"blue": "green", "green": "blue"}[stack.outputs["liveColour"]]
 
 
 @contextlib.contextmanager
