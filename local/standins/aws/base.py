@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -59,6 +59,11 @@ class AwsResource(Resource):
     def make(self, api: Any, new: Props) -> str:
         """Bring it into being; returns its id."""
 
+    def wrong(self, values: Props) -> Iterator[tuple[str, str]]:
+        """(property, message) of each mistake that the table alone does not show. May see UNKNOWN."""
+        del values
+        yield from ()
+
     def settle(self, api: Any, id: str, new: Props) -> None:
         """What has to follow a `make`."""
 
@@ -95,7 +100,7 @@ class AwsResource(Resource):
             values.setdefault("region", self.door.region)
         if "tags" in self.props and self.door.default_tags and not has_unknown(values.get("tags")):
             values["tags"] = self.door.default_tags | (values.get("tags") or {})
-        return values, []
+        return values, list(self.wrong(values))
 
     @override
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:

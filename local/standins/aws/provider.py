@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gates.kit import Provider
-from local.standins.aws import ec2, ecr, ecs, iam, lb, logs, security
+from local.standins.aws import alarms, ec2, ecr, ecs, iam, lb, logs, security, sns
 from local.standins.aws.base import AwsResource
 from local.standins.aws.door import Door
 from local.standins.aws.functions import SECRET_RESULTS, functions
@@ -22,6 +22,8 @@ TYPES: tuple[type[AwsResource], ...] = (
     iam.RolePolicyAttachment,
     iam.RolePolicy,
     logs.LogGroup,
+    alarms.MetricAlarm,
+    sns.Topic,
     ecs.Cluster,
     ecs.TaskDefinition,
     ecs.Service,

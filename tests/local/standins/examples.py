@@ -1,4 +1,4 @@
-"""For each type of the stand-in: inputs that give every property a value which is not its default."""
+"""For each type of the stand-in: inputs that give its properties values which are not their defaults."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ INLINE = {
     "self": True,
     "description": "d",
 }
+
+ALARM = {"name": "slow", "comparisonOperator": "GreaterThanThreshold", "evaluationPeriods": 3}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "aws:ec2/vpc:Vpc": {
@@ -88,6 +90,32 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
     },
     "aws:iam/rolePolicy:RolePolicy": {"role": "a", "name": "b", "policy": TRUST},
+    "aws:cloudwatch/metricAlarm:MetricAlarm": {
+        **ALARM,
+        "alarmDescription": "too slow",
+        "actionsEnabled": False,
+        "alarmActions": ["arn:aws:sns:us-east-1:000000000000:on-call"],
+        "okActions": ["arn:aws:sns:us-east-1:000000000000:on-call"],
+        "insufficientDataActions": ["arn:aws:sns:us-east-1:000000000000:on-call"],
+        "datapointsToAlarm": 2,
+        "evaluateLowSampleCountPercentiles": "ignore",
+        "treatMissingData": "notBreaching",
+        "metricName": "TargetResponseTime",
+        "namespace": "AWS/ApplicationELB",
+        "dimensions": {"LoadBalancer": "app/a/1", "TargetGroup": "targetgroup/a/1"},
+        "period": 60,
+        "extendedStatistic": "p95",
+        "threshold": 0.5,
+        "unit": "Seconds",
+        **TAGS,
+    },
+    "aws:sns/topic:Topic": {
+        "name": "on-call",
+        "displayName": "On call",
+        "kmsMasterKeyId": "alias/aws/sns",
+        "policy": TRUST,
+        **TAGS,
+    },
     "aws:cloudwatch/logGroup:LogGroup": {
         "name": "/a",
         "retentionInDays": 7,
@@ -219,3 +247,35 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "region": "eu-west-1",
     },
 }
+
+MORE_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    (
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        {**ALARM, "metricName": "RequestCount", "namespace": "AWS/ApplicationELB", "period": 60, "statistic": "Sum"},
+    ),
+    (
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        {
+            **ALARM,
+            "thresholdMetricId": "band",
+            "metricQueries": [
+                {"id": "band", "expression": "ANOMALY_DETECTION_BAND(errors)", "label": "expected"},
+                {
+                    "id": "errors",
+                    "accountId": "000000000000",
+                    "period": 60,
+                    "returnData": True,
+                    "metric": {
+                        "metricName": "HTTPCode_Target_5XX_Count",
+                        "namespace": "AWS/ApplicationELB",
+                        "dimensions": {"LoadBalancer": "app/a/1"},
+                        "period": 60,
+                        "stat": "Sum",
+                        "unit": "Count",
+                    },
+                },
+            ],
+        },
+    ),
+]
+"""For properties that exclude one another: (type, inputs)."""

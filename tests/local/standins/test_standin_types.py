@@ -11,7 +11,7 @@ from gates.kit import Context, Props, State
 from local.standins.aws.base import AwsResource
 from local.standins.aws.door import Door
 from local.standins.aws.provider import TYPES
-from tests.local.standins.examples import EXAMPLES
+from tests.local.standins.examples import EXAMPLES, MORE_EXAMPLES
 from tests.local.standins.fake_aws import Answer, FakeAws
 
 pytestmark = pytest.mark.pure
@@ -33,6 +33,8 @@ SCRIPT: dict[str, Answer] = {
             "AssumeRolePolicyDocument": "%7B%7D",
         }
     },
+    "cloudwatch.describe_alarms": {"MetricAlarms": [{"AlarmName": "slow", "AlarmArn": "arn:alarm"}]},
+    "sns.get_topic_attributes": {"Attributes": {"Owner": "000000000000", "Policy": "{}"}},
     "iam.get_role_policy": {"RoleName": "a", "PolicyName": "b", "PolicyDocument": "%7B%7D"},
     "ecr.get_lifecycle_policy": {"lifecyclePolicyText": '{"rules": []}'.ljust(100)},
     "logs.describe_log_groups": {"logGroups": [{"logGroupName": "/a", "arn": "arn:log:/a:*"}]},
@@ -71,32 +73,40 @@ def checked(resource: AwsResource, inputs: Props) -> Props:
     return values
 
 
-@pytest.fixture(params=TYPES, ids=lambda type_: type_.token)
-def type_(request: pytest.FixtureRequest) -> type[AwsResource]:
-    kind = request.param
-    assert isinstance(kind, type)
-    return kind
+BY_TOKEN: dict[str, type[AwsResource]] = {type_.token: type_ for type_ in TYPES}
+every_type = pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.token)
+every_example = pytest.mark.parametrize(
+    ("type_", "example"),
+    [(BY_TOKEN[token], example) for token, example in (*EXAMPLES.items(), *MORE_EXAMPLES)],
+    ids=lambda value: value.token if isinstance(value, type) else ",".join(value)[:40],
+)
 
 
+@every_type
 def test_every_property_has_an_example_that_is_not_its_default(type_: type[AwsResource]) -> None:
-    example = EXAMPLES[type_.token]
-    assert example.keys() == type_.props.keys()
-    same = {name for name, prop in type_.props.items() if example[name] == prop.default}
+    more = [example for token, example in MORE_EXAMPLES if token == type_.token]
+    shown = {name for example in (EXAMPLES[type_.token], *more) for name in example}
+    assert shown == type_.props.keys()
+    same = {name for name, prop in type_.props.items() if EXAMPLES[type_.token].get(name, "") == prop.default}
     assert same <= {"waitForSteadyState"}
 
 
-def test_a_create_makes_calls_that_aws_knows_and_fills_in_every_output(type_: type[AwsResource]) -> None:
+@every_example
+def test_a_create_makes_calls_that_aws_knows_and_fills_in_every_output(
+    type_: type[AwsResource], example: Props
+) -> None:
     resource, aws = standin(type_)
-    id, outputs = resource.create(CONTEXT, checked(resource, EXAMPLES[type_.token]))
+    id, outputs = resource.create(CONTEXT, checked(resource, example))
     assert id
     assert aws.changes
     assert {name for name in type_.computed if outputs.get(name) is None} == set()
 
 
-def test_inputs_that_were_checked_can_be_checked_again(type_: type[AwsResource]) -> None:
+@every_example
+def test_inputs_that_were_checked_can_be_checked_again(type_: type[AwsResource], example: Props) -> None:
     """With ignoreChanges the engine hands back the inputs of before."""
     resource, _ = standin(type_)
-    once = checked(resource, EXAMPLES[type_.token])
+    once = checked(resource, example)
     assert checked(resource, once) == once
 
 
@@ -112,10 +122,10 @@ WITHOUT_A_CALL = {
 }
 
 
-def test_each_property_that_can_change_in_place_is_changed_by_a_call(type_: type[AwsResource]) -> None:
-    example = EXAMPLES[type_.token]
+@every_example
+def test_each_property_that_can_change_in_place_is_changed_by_a_call(type_: type[AwsResource], example: Props) -> None:
     silent = set()
-    for name in type_.props.keys() - type_.replace_on - WITHOUT_A_CALL:
+    for name in example.keys() - type_.replace_on - WITHOUT_A_CALL:
         resource, aws = standin(type_)
         before = checked(resource, example)
         after = checked(resource, changed(example, name))
@@ -131,6 +141,11 @@ def test_each_property_that_can_change_in_place_is_changed_by_a_call(type_: type
 def changed(example: Props, name: str) -> Props:
     """The example with another value for one property; without it where that is enough."""
     others: Props = {
+        "comparisonOperator": "LessThanThreshold",
+        "evaluationPeriods": 5,
+        "statistic": "Average",
+        "extendedStatistic": "p99",
+        "metricQueries": [{"id": "all", "expression": "1"}],
         "assumeRolePolicy": '{"Version": "x"}',
         "policy": '{"Version": "x"}',
         "taskDefinition": "arn:other",
@@ -157,19 +172,22 @@ def aws_id(type_: type[AwsResource]) -> str:
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment": f"a/{READ_ONLY}",
         "aws:iam/rolePolicy:RolePolicy": "a:b",
         "aws:cloudwatch/logGroup:LogGroup": "/a",
+        "aws:sns/topic:Topic": "arn:aws:sns:us-east-1:000000000000:on-call",
     }.get(type_.token, "text")
 
 
-def test_a_refresh_that_finds_what_was_made_changes_no_input(type_: type[AwsResource]) -> None:
+@every_example
+def test_a_refresh_that_finds_what_was_made_changes_no_input(type_: type[AwsResource], example: Props) -> None:
     """Only what AWS answers differently counts, and never a field that was not asked for."""
     resource, _ = standin(type_)
-    inputs = checked(resource, EXAMPLES[type_.token])
+    inputs = checked(resource, example)
     id, outputs = resource.create(CONTEXT, inputs)
     found = resource.read(CONTEXT, id, inputs | outputs, inputs)
     assert found is not None
     assert found[1].keys() == inputs.keys()
 
 
+@every_type
 def test_an_import_finds_it_by_its_id_alone(type_: type[AwsResource]) -> None:
     resource, _ = standin(type_)
     found = resource.read(CONTEXT, aws_id(type_), {}, {})
@@ -179,24 +197,30 @@ def test_an_import_finds_it_by_its_id_alone(type_: type[AwsResource]) -> None:
     assert type_.computed - {"managedPolicyArns"} <= outputs.keys()
 
 
-def test_what_is_gone_is_read_as_gone_and_deleted_without_complaint(type_: type[AwsResource]) -> None:
+@every_example
+def test_what_is_gone_is_read_as_gone_and_deleted_without_complaint(type_: type[AwsResource], example: Props) -> None:
     from tests.local.standins.fake_aws import _operations, refusal
 
     gone = {
         f"{type_.service}.{operation}": refusal(operation, "ResourceNotFoundException")
         for operation in _operations(type_.service)
     }
-    empty = {"logs.describe_log_groups": {"logGroups": []}, "ecs.describe_clusters": {"clusters": []}}
+    empty: dict[str, Answer] = {
+        "cloudwatch.describe_alarms": {"MetricAlarms": []},
+        "logs.describe_log_groups": {"logGroups": []},
+        "ecs.describe_clusters": {"clusters": []},
+    }
     resource, aws = standin(type_)
     aws.script |= gone | empty
-    known = checked(resource, EXAMPLES[type_.token]) | {"arn": "arn:x", "skipDestroy": False}
+    known = checked(resource, example) | {"arn": "arn:x", "skipDestroy": False}
     assert resource.read(CONTEXT, aws_id(type_), known, known) is None
     resource.delete(CONTEXT, State(aws_id(type_), known, known))
 
 
-def test_a_delete_makes_calls_that_aws_knows(type_: type[AwsResource]) -> None:
+@every_example
+def test_a_delete_makes_calls_that_aws_knows(type_: type[AwsResource], example: Props) -> None:
     resource, aws = standin(type_, ecs__describe_services=one_after_another("ACTIVE", "INACTIVE"))
-    known = checked(resource, EXAMPLES[type_.token]) | {"arn": "arn:x", "skipDestroy": False}
+    known = checked(resource, example) | {"arn": "arn:x", "skipDestroy": False}
     resource.delete(CONTEXT, State(aws_id(type_), known, known))
     assert aws.changes
 
