@@ -11,9 +11,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from gates.aws import Cloud
 from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError
 from gates.passes import Pass
+from release.aws.cloud import Cloud
 from release.errors import ReleaseError
 from release.names import Names
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 
-from gates.aws import Cloud
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Props
 from gates.passes import RUN, Pass, demand
+from release.aws.cloud import Cloud
 from release.digest import short
 from release.errors import CheckFailed
 from release.placement import Colour

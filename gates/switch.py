@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gates.aws import Balancer, Cloud, credentials_last
 from gates.gate import cloud_of, pass_input, told
 from gates.kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State
 from gates.passes import Pass, demand
 from gates.smoke import until_passed
+from release.aws.cloud import Balancer, Cloud
+from release.aws.session import credentials_last
 from release.decision import advance
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused

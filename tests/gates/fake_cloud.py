@@ -1,4 +1,4 @@
-"""A stand-in for `gates.aws.Cloud`: two colours and a users' rule in memory, and a real site that serves by it."""
+"""A stand-in for `release.aws.cloud.Cloud`: two colours and a rule in memory, and a real site that serves by it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from gates.aws import Balancer, Image, Rule
+from release.aws.cloud import Balancer, Image, Rule
 from release.names import Access, Names
 from release.placement import Colour, Release
 from release.rollout import Deployment, Reading, Target, Task

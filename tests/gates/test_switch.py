@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gates.aws import _session
 from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
 from gates.passes import RUN, Pass
 from gates.switch import Move, TrafficSwitch, _undone, as_outputs, deviation, perform
+from release.aws.session import _session
 from release.digest import Digest
 from release.errors import CheckFailed, CloudError, Refused
 from release.journal import End, Journal, Phase

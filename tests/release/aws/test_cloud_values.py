@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gates.aws import _percent
+from release.aws.cloud import _percent
 
 pytestmark = pytest.mark.pure
 

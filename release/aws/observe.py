@@ -1,0 +1,66 @@
+"""An environment as it is now: the users' rule with its tags, and what each colour really runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from release.aws.cloud import POOL, Cloud
+from release.placement import Colour
+from release.rollout import Reading
+
+
+def observed(cloud: Cloud, digest: str = "") -> dict[str, Any]:
+    """Look now; `release.records.Observed.from_dict` reads the answer.
+
+    Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None.
+    """
+    image = POOL.submit(cloud.image, digest=digest) if digest else None
+    readings = POOL.submit(_sides_if_cluster, cloud)
+    balancer = cloud.balancer()
+    sides = readings.result()
+    found = image.result() if image else None
+    return {
+        "listenerArn": balancer.listener,
+        "rule": {
+            "weights": {str(colour): weight for colour, weight in balancer.rule.weights.items()},
+            "tags": dict(balancer.rule.tags),
+        }
+        if balancer.rule
+        else None,
+        "colours": sides,
+        "image": {"digest": found.digest, "tags": list(found.tags)} if found else None,
+    }
+
+
+def _sides_if_cluster(cloud: Cloud) -> dict[str, Any]:
+    groups = cloud.target_groups()
+    pending = {colour: POOL.submit(_side, cloud, colour, groups.get(colour)) for colour in Colour}
+    return {str(colour): future.result() for colour, future in pending.items()}
+
+
+def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
+    reading = cloud.read(colour, group)
+    release = cloud.release_of(reading.task_definition)
+    primary = reading.primary
+    return {
+        "exists": reading.exists,
+        "digest": common_digest(cloud, reading, release.digest if release else ""),
+        "release": release.as_dict() if release else None,
+        "wanted": reading.wanted,
+        "running": len(reading.running),
+        "healthy": reading.healthy,
+        "deployment": primary.id if primary else "",
+        "deploymentState": primary.state if primary else "",
+        "taskDefinition": reading.task_definition,
+    }
+
+
+def common_digest(cloud: Cloud, reading: Reading, named: str) -> str:
+    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests."""
+    digests = {task.digest for task in reading.running}
+    if not digests or digests == {named}:
+        return named if digests else ""
+    image = cloud.image(digest=named) if named else None
+    if image and digests <= image.manifests:
+        return named
+    return digests.pop() if len(digests) == 1 else "several"
