@@ -3,10 +3,13 @@
 Only `TrafficSwitch` writes these tags, before it moves a weight and after. They let the next run tell a switch
 that was killed from weights that somebody moved by hand. Tag values are limited by ELBv2 to 256 characters of
 letters, digits, spaces and `+ - = . _ : / @` (AWS: "Tag naming limits and requirements").
+
+One more tag beside them is written by others, and read by the switch: a person's wish to abort it (`Abort`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,3 +72,29 @@ class Journal:
         if to is None or phase not in list(Phase):
             return None
         return Journal(source=End.parse(tags.get(f"{PREFIX}from", "")), to=to, phase=Phase(phase))
+
+
+ABORT = f"{PREFIX}abort"
+LONGEST_TAG = 256
+
+
+@dataclass(frozen=True)
+class Abort:
+    """Somebody (`by`, for people) asks the switch to the release `release_id` to put the users back.
+
+    The switch reads it at each look, honours it only if it names its own release, and removes it when it begins
+    and when it ends.
+    """
+
+    release_id: str
+    by: str
+
+    def as_tags(self) -> dict[str, str]:
+        """The one tag to write on the users' rule; characters that a tag cannot hold become `-`."""
+        return {ABORT: re.sub(r"[^\w +\-=.:/@]", "-", f"{self.release_id}/{self.by}", flags=re.ASCII)[:LONGEST_TAG]}
+
+    @staticmethod
+    def from_tags(tags: Mapping[str, str]) -> Abort | None:
+        """Read the rule's tags; None where nobody asked for an abort."""
+        release_id, slash, by = tags.get(ABORT, "").partition("/")
+        return Abort(release_id, by) if slash and release_id else None

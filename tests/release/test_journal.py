@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.digest import Digest
-from release.journal import PREFIX, End, Journal, Phase
+from release.journal import ABORT, PREFIX, Abort, End, Journal, Phase
 from release.placement import Colour, Release, Service
 
 pytestmark = pytest.mark.pure
@@ -82,3 +82,35 @@ def test_a_damaged_journal_is_no_journal(damage: dict[str, str]) -> None:
 
 def test_no_tags_are_no_journal() -> None:
     assert Journal.from_tags({}) is None
+
+
+# ---- an abort
+
+
+@given(st.from_regex(r"[0-9a-f]{12}", fullmatch=True), st.text())
+def test_a_wish_to_abort_is_one_tag_that_elbv2_accepts_and_names_its_release(release_id: str, by: str) -> None:
+    ((key, value),) = Abort(release_id, by).as_tags().items()
+    assert ALLOWED.fullmatch(key)
+    assert ALLOWED.fullmatch(value)
+    assert len(value) <= VALUE_LENGTH
+    read = Abort.from_tags({key: value})
+    assert read is not None
+    assert read.release_id == release_id
+
+
+def test_who_asked_for_an_abort_is_kept_for_people() -> None:
+    assert Abort.from_tags(Abort("0123456789ab", "ann@ci/run 7").as_tags()) == Abort("0123456789ab", "ann@ci/run 7")
+    assert Abort.from_tags(Abort("0123456789ab", "ann (on call)").as_tags()) == Abort("0123456789ab", "ann -on call-")
+
+
+@pytest.mark.parametrize("value", ["", "0123456789ab", "/ann"])
+def test_a_damaged_wish_to_abort_is_none(value: str) -> None:
+    assert Abort.from_tags({ABORT: value}) is None
+    assert Abort.from_tags({}) is None
+
+
+@given(journals)
+def test_writing_the_journal_leaves_an_abort_alone(journal: Journal) -> None:
+    wish = Abort("0123456789ab", "ann")
+    assert Abort.from_tags({**wish.as_tags(), **journal.as_tags()}) == wish
+    assert Journal.from_tags({**wish.as_tags(), **journal.as_tags()}) == journal
