@@ -66,7 +66,7 @@ def locked(stack: str, holders: Iterable[Holder], gone: bool = False) -> Refused
         why=why,
         next_step=f"remove the lock with `pulumi cancel --yes --stack {stack}`, then run the update again."
         if gone
-        else f"wait for it (--lock-wait SECONDS); if it is dead for sure: `pulumi cancel --yes --stack {stack}`.",
+        else f"wait for it (--lock-wait 10m); if it is dead for sure: `pulumi cancel --yes --stack {stack}`.",
     )
 
 

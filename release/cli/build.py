@@ -7,6 +7,7 @@ from pathlib import Path
 
 from release.cli.releasing import update
 from release.cli.tools import Tools
+from release.duration import parse_duration
 from release.errors import CloudError, Interrupted, UsageError
 from release.outcome import failure
 
@@ -29,10 +30,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", metavar="DIR", help="the git checkout to build from (default: this project)")
     parser.add_argument(
         "--lock-wait",
-        type=float,
+        type=parse_duration,
         default=0.0,
-        metavar="SECONDS",
-        help="how long to wait while another build holds the lock (default: 0, refuse at once)",
+        metavar="DURATION",
+        help="how long to wait while another build holds the lock, like 90s or 10m (default: refuse at once)",
     )
 
 

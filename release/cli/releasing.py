@@ -10,6 +10,7 @@ from typing import Any
 from release.adapters.engine import Run, StackState
 from release.cli.tools import Tools
 from release.digest import Digest, parse_digest, short
+from release.duration import parse_duration
 from release.errors import Interrupted, Refused, ReleaseError, UsageError
 from release.outcome import Holder, failure, lock_holders, locked, weights_are_unsure
 from release.placement import Release
@@ -50,10 +51,10 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask, not even for a production-like one")
     parser.add_argument(
         "--lock-wait",
-        type=float,
+        type=parse_duration,
         default=0.0,
-        metavar="SECONDS",
-        help="how long to wait while another update holds the stack's lock (default: 0, refuse at once)",
+        metavar="DURATION",
+        help="how long to wait while another update holds the stack's lock, like 90s or 10m (default: refuse at once)",
     )
     if heals:
         parser.add_argument(

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from release.adapters.engine import Engine, PulumiEngine, StackState
 from release.adapters.git import Git, RealGit
+from release.adapters.prober import OpenLoop, Prober
 from release.adapters.project import Project, find_root, read_project
 from release.adapters.smoke import PytestSmoke, Smoke
 from release.cli.terminal import Terminal
@@ -85,6 +86,7 @@ class Tools:
     engine: Engine
     git: Git
     smoke: Smoke
+    prober: Prober
     machine: Machine
 
     def existing(self, stack: str) -> StackState:
@@ -112,5 +114,6 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         engine=PulumiEngine(project=project, display=terminal.err, environ=environ, colour=terminal.colour),
         git=RealGit(),
         smoke=PytestSmoke(root=project.root, display=terminal.err, environ=environ),
+        prober=OpenLoop(),
         machine=RealMachine(),
     )

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, Self
 
 from release.errors import CloudError
-from release.probe.engine import Settings
+from release.probe.settings import Settings
 from release.probe.tally import Report, report_from
 
 

@@ -18,7 +18,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from release.probe.engine import Engine, Settings
+from release.probe.engine import Engine
+from release.probe.settings import Settings
 
 
 async def serve(commands: asyncio.StreamReader, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from release.adapters.engine import FakeEngine, Held, Run, StackState
 from release.adapters.git import FakeGit
+from release.adapters.prober import FakeProber
 from release.adapters.project import Project, StackFile
 from release.adapters.smoke import FakeSmoke
 from release.cli import run
@@ -181,6 +182,7 @@ class Stage:
     engine: FakeEngine = field(default_factory=FakeEngine)
     git: FakeGit = field(default_factory=lambda: FakeGit(commit="c" * 40))
     smoke: FakeSmoke = field(default_factory=FakeSmoke)
+    prober: FakeProber = field(default_factory=FakeProber)
     machine: FakeMachine = field(default_factory=FakeMachine)
     answer: str | None = None
     colour: bool = False
@@ -201,7 +203,7 @@ class Stage:
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
             terminal=terminal, project=project(), engine=self.engine, git=self.git,
-            smoke=self.smoke, machine=self.machine,
+            smoke=self.smoke, prober=self.prober, machine=self.machine,
         )  # fmt: skip
 
     @property

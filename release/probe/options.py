@@ -1,0 +1,52 @@
+"""What the prober can be told on a command line, and its report in words; shared by `release probe` and `-m`."""
+
+from __future__ import annotations
+
+import argparse
+
+from release.duration import parse_duration
+from release.probe.settings import Settings
+from release.probe.tally import Counts, Report
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """All but the URL."""
+    add = parser.add_argument
+    add("--rate", type=float, default=100.0, metavar="N", help="requests a second (default %(default)g)")
+    add("--for", type=parse_duration, dest="seconds", metavar="DURATION", help="how long (default: until Ctrl-C)")
+    add("--wait-ready", action="store_true", help="count from the first good answer only")
+    add("--expect", type=int, action="append", default=[], metavar="STATUS", help="fine besides 2xx, e.g. 503")
+    add("--late-after", type=float, default=1.0, metavar="SECONDS", help="call an answer late (default 1)")
+    add("--timeout", type=float, default=5.0, metavar="SECONDS", help="call it failed (default 5)")
+    add("--connections", type=int, default=1000, metavar="N", help="at once, at most (default 1000)")
+
+
+def settings_from(arguments: argparse.Namespace, url: str) -> Settings:
+    """The prober's settings. ValueError where they cannot be meant."""
+    return Settings(
+        url=url,
+        rate=arguments.rate,
+        timeout=arguments.timeout,
+        late_after=arguments.late_after,
+        connections=arguments.connections,
+        expect=tuple(arguments.expect),
+        wait_ready=arguments.wait_ready,
+    )
+
+
+def text(report: Report) -> str:
+    """For people: totals, releases, failures."""
+    total, latency = report.total, report.total.latency_ms
+    lines = [
+        f"{report.url}: {total.sent} sent at {report.rate:g}/s",
+        f"  {in_short(total)}",
+        f"  ms: half within {latency.p50}, 99 % within {latency.p99}, worst {latency.worst}",
+        *(f"  {seen.count} by {seen.colour or '?'} {seen.digest or '?'}" for seen in total.releases),
+        *(f"  failed {count} times: {reason}" for reason, count in total.reasons.items()),
+    ]
+    return "\n".join(lines)
+
+
+def in_short(counts: Counts) -> str:
+    """`990 ok, 10 failed, 0 late, 0 mixed`."""
+    return f"{counts.ok} ok, {counts.failed} failed, {counts.late} late, {counts.mixed} mixed"

@@ -1,0 +1,74 @@
+"""`release probe`: which URL it asks, what it counts as a failure, and what it writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from release.adapters.engine import FakeEngine, StackState
+from release.adapters.prober import FakeProber
+from tests.release.cli.words import Stage, states
+
+pytestmark = pytest.mark.cli
+
+URL = "http://127.0.0.1:8080/api/v1/status"
+
+
+def stage(failed: int = 0) -> Stage:
+    return Stage(engine=FakeEngine(states=states()), prober=FakeProber(failed=failed))
+
+
+def test_a_url_is_asked_as_it_is() -> None:
+    on = stage()
+    assert on.run("probe", URL, "--rate", "50", "--for", "1m30s") == 0
+    ((settings, seconds),) = on.prober.asked
+    assert (settings.url, settings.rate, seconds) == (URL, 50, 90)
+    assert "4500 ok, 0 failed" in on.out
+
+
+def test_an_environment_is_asked_at_its_recorded_address() -> None:
+    on = stage()
+    assert on.run("probe", "staging", "--for", "2") == 0
+    assert on.prober.asked[0][0].url == "http://127.0.10.1/api/v1/status"
+
+
+def test_another_path_may_be_asked_for() -> None:
+    on = stage()
+    on.run("probe", "staging", "--path", "health", "--for", "2")
+    assert on.prober.asked[0][0].url == "http://127.0.10.1/health"
+
+
+def test_a_failed_request_ends_with_1_and_is_counted() -> None:
+    on = stage(failed=3)
+    assert on.run("probe", URL, "--for", "1", "--json") == 1
+    assert (on.data["flawless"], on.data["total"]["failed"]) == (False, 3)
+    assert on.data["total"]["reasons"] == {"status 500": 3}
+
+
+def test_the_report_is_all_that_stdout_gets() -> None:
+    on = stage()
+    on.run("probe", URL, "--for", "1")
+    assert on.out.startswith(f"{URL}: 100 sent at 100/s\n")
+    assert on.err == f"Probing {URL} at 100 requests a second.\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("ftp://x/",), "should be a URL"),
+        ((URL, "--rate", "0"), "should be above 0"),
+        ((URL, "--for", "soon"), "'soon' is not a duration"),
+        (("nowhere",), "nowhere"),
+    ],
+)
+def test_what_cannot_be_meant_ends_with_2(argv: tuple[str, ...], said: str) -> None:
+    on = stage()
+    assert on.run("probe", *argv) == 2
+    assert said in on.err
+    assert on.prober.asked == []
+
+
+def test_an_environment_without_an_address_is_said() -> None:
+    on = stage()
+    on.engine.states["staging"] = StackState()
+    assert on.run("probe", "staging") == 2
+    assert "has no address yet" in on.err
