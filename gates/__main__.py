@@ -12,6 +12,7 @@ from gates.observe import find_image, observe
 from gates.rollout import Rollout
 from gates.smoke import SmokeGate
 from gates.switch import TrafficSwitch
+from release.aws.patience import INTERRUPTED
 
 VERSION = "0.1.0"
 
@@ -26,7 +27,7 @@ def main() -> None:
         [Image(), Rollout(), SmokeGate(), TrafficSwitch()],
         {"release:index:observe": observe, "release:index:findImage": find_image},
     )
-    serve(provider, sys.argv[1:])
+    serve(provider, sys.argv[1:], INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -11,21 +11,26 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError
+from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError, readable
 from gates.passes import Pass
 from release.aws.cloud import Cloud
-from release.errors import ReleaseError
+from release.errors import CloudError, ReleaseError
 from release.names import Names
 
 Result = TypeVar("Result")
 
 
 def told(work: Callable[[], Result]) -> Result:
-    """Run it; a ReleaseError reaches the person as its message alone."""
+    """Run it; a ReleaseError reaches the person as its message alone, and so does what AWS refused."""
     try:
         return work()
     except ReleaseError as error:
         raise UserError(str(error)) from error
+    except Exception as error:
+        refused = readable(error)
+        if refused is None:
+            raise
+        raise UserError(str(CloudError(refused))) from error
 
 
 def cloud_of(inputs: Props) -> Cloud:

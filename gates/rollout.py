@@ -11,14 +11,19 @@ import time
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Props
 from gates.passes import RUN, Pass, demand
+from release.aws import patience
 from release.aws.cloud import Cloud
 from release.digest import short
-from release.errors import CheckFailed
+from release.errors import CheckFailed, CloudError
 from release.placement import Colour
 from release.rollout import Failed, Passed, Waiting, Wanted, judge
 
 QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
 """Seconds between two looks: quick at first, then slower, which is kinder to AWS's request limits."""
+
+
+REGISTRY_WITHIN = 5.0
+"""Seconds for a registry to answer that is not needed."""
 
 
 class Rollout(Gate):
@@ -58,8 +63,9 @@ class Rollout(Gate):
 def _manifests(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
     """Digests that ECS may report for this image. Going back to tasks that run needs no registry."""
     try:
-        image = cloud.image(digest=digest) if digest else None
-    except cloud.ecr.exceptions.ClientError:
+        with patience.at_most(patience.current().seconds if starts else REGISTRY_WITHIN):
+            image = cloud.image(digest=digest) if digest else None
+    except (cloud.ecr.exceptions.ClientError, CloudError):
         if starts:
             raise
         image = None

@@ -8,31 +8,45 @@ moving it checks the live URL and reads the truth again; any breach puts the wei
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gates.gate import cloud_of, pass_input, told
-from gates.kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State
+from gates.kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State, readable
 from gates.passes import Pass, demand
 from gates.smoke import until_passed
 from release.aws.cloud import Balancer, Cloud
+from release.aws.patience import insisting
 from release.aws.session import credentials_last
 from release.decision import advance
 from release.digest import short
-from release.errors import CheckFailed, CloudError, Refused
+from release.errors import CheckFailed, CloudError, Interrupted, Refused
 from release.evidence import Proof, with_proof
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Weights, all_on, whole
 from release.records import OUTPUTS, Recorded
-from release.rollout import Passed, Reading, Wanted, judge
+from release.rollout import Outcome, Passed, Reading, Waiting, Wanted, judge
 from release.smoking import Expected, Report
+
+Seen = TypeVar("Seen")
 
 SHOWN = ("decision", "reason", "live", "weights", "release")
 """Inputs whose change an approver should see in the diff."""
 
 CREDENTIALS_MARGIN = 300.0
 """Seconds that credentials must outlive the longest switch."""
+
+
+SETTLES_WITHIN = 10.0
+"""Seconds for which AWS may still answer with weights from before a write; only then are wrong ones a breach."""
+
+LOOKS_AGAIN_FOR = 3.0
+"""Seconds for which a colour may look less than whole, in an answer that is too old, before it is a breach."""
+
+PAUSE = 0.3
+"""Seconds between two such looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +180,11 @@ def perform(ctx: Context, cloud: Cloud, move: Move) -> Props:
             next_step="run the whole update, without --target; it creates the listener first.",
         )
     _unmoved(balancer, move)
-    _still_passed(cloud, balancer, move)
+    _still_passed(ctx, cloud, balancer, move)
     credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.smoke_deadline)
     if ctx.cancelled.is_set():
         raise Cancelled("The switch was interrupted before it moved anybody.")
+    _begin(cloud, balancer, move)
     ctx.say(f"moving users to {move.live}")
     try:
         _set(cloud, balancer, move)
@@ -191,10 +206,14 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
         )
 
 
-def _still_passed(cloud: Cloud, balancer: Balancer, move: Move) -> None:
+def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) -> None:
     """The receiving colour is exactly what passed the gates: same deployment, whole and healthy."""
-    reading = cloud.read(move.live, balancer.target_groups.get(move.live))
-    outcome = judge(reading, _as_passed(reading, move))
+
+    def look() -> Outcome:
+        reading = cloud.read(move.live, balancer.target_groups.get(move.live))
+        return judge(reading, _as_passed(reading, move))
+
+    outcome = _again(ctx, look, lambda found: not isinstance(found, Waiting), LOOKS_AGAIN_FOR)
     if outcome != Passed(move.passed.deployment):
         raise CheckFailed(
             f"{move.live} is no longer what passed the gates: {outcome}. Users were not touched.",
@@ -202,45 +221,65 @@ def _still_passed(cloud: Cloud, balancer: Balancer, move: Move) -> None:
         )
 
 
+def _again(ctx: Context, look: Callable[[], Seen], enough: Callable[[Seen], bool], seconds: float) -> Seen:
+    """Look until it is enough, at most for some seconds: an answer of AWS may be older than what was just done."""
+    until = time.monotonic() + seconds
+    while not enough(seen := look()) and time.monotonic() < until:
+        ctx.wait(PAUSE, "looking again")
+    return seen
+
+
 def _as_passed(reading: Reading, move: Move) -> Wanted:
     manifests = frozenset(task.digest for task in reading.running if task.digest)
     return Wanted(tasks=reading.wanted, task_definition=move.passed.taskDefinition, manifests=manifests)
 
 
-def _set(cloud: Cloud, balancer: Balancer, move: Move) -> None:
-    """Journal first, then one call that moves everybody (at the first release one call does both)."""
-    tags = move.journal(Phase.MOVING).as_tags()
+def _begin(cloud: Cloud, balancer: Balancer, move: Move) -> None:
+    """Journal first. It may say "moving" although the write failed: then the next update sees that nobody was moved."""
     if balancer.rule is None:
+        return
+    try:
+        cloud.tag_rule(balancer.rule.arn, move.journal(Phase.MOVING).as_tags())
+    except CloudError as error:
+        raise CloudError(
+            f"The journal could not be written. Users were not touched. {error.what}",
+            why=error.why,
+            next_step=error.next_step,
+        ) from error
+
+
+def _set(cloud: Cloud, balancer: Balancer, move: Move) -> None:
+    """One call that moves everybody (at the first release it makes the rule, with the journal)."""
+    if balancer.rule is None:
+        tags = move.journal(Phase.MOVING).as_tags()
         cloud.create_rule(balancer.listener, balancer.target_groups, all_on(move.live), tags)
         return
-    cloud.tag_rule(balancer.rule.arn, tags)
     cloud.set_weights(balancer.rule.arn, balancer.target_groups, all_on(move.live))
 
 
 def _confirm(ctx: Context, cloud: Cloud, move: Move) -> Report:
     """Users really get the release: smoke the live URL, then read weights and colour again, then journal it."""
     expected = Expected(digest=move.release.digest, colour=move.live, commit=move.release.commit)
-    balancer = cloud.balancer()
-    report = until_passed(ctx, live_url(cloud, balancer), expected, move.smoke_deadline)
-    if balancer.rule is None or balancer.rule.weights != all_on(move.live):
+    report = until_passed(ctx, live_url(cloud, cloud.balancer()), expected, move.smoke_deadline)
+    balancer = _again(ctx, cloud.balancer, lambda found: _has(found, all_on(move.live)), SETTLES_WITHIN)
+    if balancer.rule is None or not _has(balancer, all_on(move.live)):
         found = balancer.rule.weights if balancer.rule else None
         raise CheckFailed(f"The weights did not become what was set: {_words(found)}")
-    _still_passed(cloud, balancer, move)
+    _still_passed(ctx, cloud, balancer, move)
     cloud.tag_rule(balancer.rule.arn, move.journal(Phase.MOVED).as_tags())
     return report
+
+
+def _has(balancer: Balancer, weights: Weights) -> bool:
+    return balancer.rule is not None and balancer.rule.weights == weights
 
 
 def _put_back(ctx: Context, cloud: Cloud, before: Balancer, move: Move, breach: Exception) -> None:
     """Undo the move. If even that fails, say so at the top of everything."""
     ctx.warn(f"putting the weights back: {breach}")
     try:
-        now = cloud.balancer().rule
-        if before.rule is None:
-            if now:
-                cloud.delete_rule(now.arn)
-            return
-        cloud.set_weights(before.rule.arn, before.target_groups, before.rule.weights)
-        cloud.tag_rule(before.rule.arn, move.journal(Phase.RESTORED).as_tags())
+        with insisting():
+            _restore(cloud, before, move)
     except Exception as second:
         raise CloudError(
             f"THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to {move.live}: {second}",
@@ -250,15 +289,27 @@ def _put_back(ctx: Context, cloud: Cloud, before: Balancer, move: Move, breach: 
         ) from second
 
 
+def _restore(cloud: Cloud, before: Balancer, move: Move) -> None:
+    if before.rule is None:
+        if now := cloud.balancer().rule:
+            cloud.delete_rule(now.arn)
+        return
+    cloud.set_weights(before.rule.arn, before.target_groups, before.rule.weights)
+    cloud.tag_rule(before.rule.arn, move.journal(Phase.RESTORED).as_tags())
+
+
 def _undone(move: Move, breach: Exception) -> Exception:
     """What to tell after users were moved and put back; a check that failed meanwhile did not know of the move."""
     back = f"Users were on {move.live} for a moment, and were put back to where they were before"
-    if isinstance(breach, Cancelled):
-        return Cancelled(f"The switch was interrupted. {back}.")
-    if not isinstance(breach, CheckFailed):
-        return breach
-    what = breach.what.replace(" Users were not touched.", "")
-    return CheckFailed(f"{back}: {what}", why=breach.why, next_step=breach.next_step)
+    match breach:
+        case Cancelled() | Interrupted():
+            return Cancelled(f"The switch was interrupted. {back}.")
+        case CheckFailed() | CloudError() | Refused():
+            what = breach.what.replace(" Users were not touched.", "")
+            return type(breach)(f"{back}: {what}", why=breach.why, next_step=breach.next_step)
+        case _ if refused := readable(breach):
+            return CloudError(f"{back}: {refused}")
+    return breach
 
 
 def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Props:

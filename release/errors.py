@@ -64,9 +64,10 @@ class UsageError(ReleaseError):
 
 
 class CloudError(ReleaseError):
-    """AWS, Docker, the engine or another tool failed."""
+    """AWS, Docker, the engine or another tool failed. `unclear`: what was asked for may have been done all the same."""
 
     exit_code = 3
+    unclear: bool = False
 
 
 class Refused(ReleaseError):

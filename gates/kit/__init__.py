@@ -5,7 +5,7 @@ the message classes that the `pulumi` package ships, and imports nothing else of
 """
 
 from gates.kit.diffs import Change, structural
-from gates.kit.errors import Cancelled, PartialFailure, UserError
+from gates.kit.errors import Cancelled, PartialFailure, UserError, readable
 from gates.kit.resource import Context, Provider, Resource, State
 from gates.kit.server import serve
 from gates.kit.values import UNKNOWN, Props, Unknown, has_unknown
@@ -23,6 +23,7 @@ __all__ = [
     "Unknown",
     "UserError",
     "has_unknown",
+    "readable",
     "serve",
     "structural",
 ]

@@ -74,9 +74,9 @@ class Active:
 class Servicer:
     """One provider, served. Each public method answers the engine's request of the same name."""
 
-    def __init__(self, provider: Provider, engine_address: str) -> None:
+    def __init__(self, provider: Provider, engine_address: str, cancelled: threading.Event | None = None) -> None:
         self.provider = provider
-        self.cancelled = threading.Event()
+        self.cancelled = cancelled or threading.Event()
         self.active = Active()
         self._log = EngineLog(engine_address)
         self._config: Props = {}

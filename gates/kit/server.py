@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +24,11 @@ FLUSH = 0.5  # seconds at most for the last answers to leave
 CHILD_GRACE = 0.5  # seconds for child processes between SIGTERM and SIGKILL
 
 
-def start(provider: Provider, engine_address: str) -> tuple[Any, int, Servicer]:
+def start(
+    provider: Provider, engine_address: str, cancelled: threading.Event | None = None
+) -> tuple[Any, int, Servicer]:
     """Serve on a free loopback port; returns the gRPC server, the port and the servicer."""
-    servicer = Servicer(provider, engine_address)
+    servicer = Servicer(provider, engine_address, cancelled)
     server = grpc.server(
         ThreadPoolExecutor(WORKERS),
         handlers=(handler(servicer),),
@@ -36,8 +39,10 @@ def start(provider: Provider, engine_address: str) -> tuple[Any, int, Servicer]:
     return server, port, servicer
 
 
-def serve(provider: Provider, argv: Sequence[str]) -> None:
+def serve(provider: Provider, argv: Sequence[str], cancelled: threading.Event | None = None) -> None:
     """Be the plugin process: `argv` are its arguments, of which the last is the engine's address.
+
+    `cancelled` is set when the update is interrupted, for code that no context reaches.
 
     Prints the port, serves, and does not return: the process ends on SIGINT or SIGTERM (the engine uses
     the first) or with its parent, and takes its child processes along.
@@ -46,7 +51,7 @@ def serve(provider: Provider, argv: Sequence[str]) -> None:
     if not argv:
         sys.exit(f"pulumi-resource-{provider.name} is a plugin: the Pulumi engine starts it.")
     bell = _ring_on_signals()
-    server, port, servicer = start(provider, argv[-1])
+    server, port, servicer = start(provider, argv[-1], cancelled)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     _wait_for_the_end(bell, parent)

@@ -1,5 +1,8 @@
 """One environment in AWS: typed reads, and the few writes of the users' rule. The gates' and the command's one door.
 
+Every call is tried again for a while (`release.aws.patience`). All writes can be repeated: weights, tags and the
+size of a service are absolute, a rule that is gone is deleted, and one that was created meanwhile is looked up.
+
 Sources: AWS API references of ECS, Elastic Load Balancing v2, ECR and CloudWatch Logs. Nothing is cached between
 calls except clients and the identity behind them.
 """
@@ -7,14 +10,17 @@ calls except clients and the identity behind them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from release.aws import patience
 from release.aws.session import check_account, client
 from release.container import release_in
-from release.errors import Refused
+from release.errors import CloudError, Refused
 from release.names import Names
 from release.placement import Colour, Release
 from release.rollout import Deployment, Reading, Target, Task
@@ -27,6 +33,24 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 POOL = ThreadPoolExecutor(max_workers=12, thread_name_prefix="aws")
+
+LOGS_WITHIN = 5.0
+"""Seconds for the last log lines of a task: they only help, and a refusal does not wait long for them."""
+
+Result = TypeVar("Result")
+
+MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+"""Media types of manifests. Unless an index is asked for, the registry may answer with that of one platform."""
+
+
+def submit(work: Callable[[], Result]) -> Future[Result]:
+    """Begin it in another thread, with the patience of this one."""
+    return POOL.submit(copy_context().run, work)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +127,9 @@ class Cloud:
 
     def _manifests(self, digest: str) -> frozenset[str]:
         ids: Any = [{"imageDigest": digest}]
-        got = self.ecr.batch_get_image(repositoryName=self.names.repository, imageIds=ids)["images"]
+        got = self.ecr.batch_get_image(
+            repositoryName=self.names.repository, imageIds=ids, acceptedMediaTypes=list(MANIFESTS)
+        )["images"]
         document = json.loads(got[0]["imageManifest"]) if got else {}
         return frozenset({digest, *(str(part["digest"]) for part in document.get("manifests") or ())})
 
@@ -147,41 +173,54 @@ class Cloud:
                 next_step="remove the added rule from the listener, then update again.",
             )
         arn = rules[0]["RuleArn"]
-        forward = rules[0]["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
-        raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
         if (conditions := rules[0].get("Conditions", [])) and conditions[0].get("Values") != ["/*"]:
             raise Refused(
                 f"The users' rule no longer matches every path: {conditions}.",
                 why="somebody changed it, so some users get the listener's 503",
                 next_step="set its path condition to /* again, then update.",
             )
-        tags = self.elb.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
-        return Rule(
-            arn=arn,
-            weights={colour: _percent(raw.get(group, 0), sum(raw.values())) for colour, group in groups.items()},
-            tags={tag["Key"]: tag.get("Value", "") for tag in tags},
-        )
+        return Rule(arn=arn, weights=_shares(rules[0], groups), tags=self._tags(arn))
+
+    def _tags(self, rule: str) -> dict[str, str]:
+        tags = self.elb.describe_tags(ResourceArns=[rule])["TagDescriptions"][0]["Tags"]
+        return {tag["Key"]: tag.get("Value", "") for tag in tags}
+
+    def _weights(self, rule: str, groups: Mapping[Colour, str]) -> dict[Colour, int]:
+        return _shares(self.elb.describe_rules(RuleArns=[rule])["Rules"][0], groups)
 
     def create_rule(
         self, listener: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int], tags: Mapping[str, str]
     ) -> str:
-        """Create the users' rule (`/*`, priority 1) with weights and tags in one call; its ARN."""
-        made = self.elb.create_rule(
-            ListenerArn=listener,
-            Priority=1,
-            Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
-            Actions=_forward(groups, weights),
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        )
+        """Create the users' rule (`/*`, priority 1) with weights and tags in one call; its ARN.
+
+        After an answer that never came it may be there already: then it is looked up, and is ours by weights and tags.
+        """
+        try:
+            made = self.elb.create_rule(
+                ListenerArn=listener,
+                Priority=1,
+                Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
+                Actions=_forward(groups, weights),
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            )
+        except (CloudError, self.elb.exceptions.PriorityInUseException) as error:
+            if isinstance(error, CloudError) and not error.unclear:
+                raise
+            there = self.rule(listener, groups)
+            if there is None or (there.weights, there.tags) != (weights, tags):
+                raise
+            return there.arn
         return str(made["Rules"][0]["RuleArn"])
 
     def set_weights(self, rule: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> None:
-        """Move users: one ModifyRule."""
-        self.elb.modify_rule(RuleArn=rule, Actions=_forward(groups, weights))
+        """Move users: one ModifyRule. Where it was never answered clearly, the rule itself says whether it was done."""
+        with _unless(lambda: self._weights(rule, groups) == weights):
+            self.elb.modify_rule(RuleArn=rule, Actions=_forward(groups, weights))
 
     def tag_rule(self, rule: str, tags: Mapping[str, str]) -> None:
-        """Write all tags in one call."""
-        self.elb.add_tags(ResourceArns=[rule], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+        """Write all tags in one call. Where it was never answered clearly, the tags say whether it was done."""
+        with _unless(lambda: tags.items() <= self._tags(rule).items()):
+            self.elb.add_tags(ResourceArns=[rule], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
 
     def delete_rule(self, rule: str) -> None:
         """Delete the users' rule: the listener answers 503 again. A rule that is gone already is fine."""
@@ -197,8 +236,8 @@ class Cloud:
         service = self._service(colour)
         if service is None:
             return Reading(exists=False)
-        tasks = POOL.submit(self._tasks, colour)
-        targets = POOL.submit(self._targets, target_group) if target_group else None
+        tasks = submit(lambda: self._tasks(colour))
+        targets = submit(lambda: self._targets(target_group)) if target_group else None
         return Reading(
             exists=True,
             wanted=service["desiredCount"],
@@ -264,12 +303,30 @@ class Cloud:
         """The last log lines of a task, oldest first; empty where there are none (or they cannot be read)."""
         stream = f"{self.names.container}/{self.names.container}/{task.rsplit('/', 1)[-1]}"
         try:
-            events = self.logs.get_log_events(
-                logGroupName=self.names.log_group, logStreamName=stream, limit=limit, startFromHead=False
-            )["events"]
-        except self.logs.exceptions.ClientError:
+            with patience.at_most(LOGS_WITHIN):
+                events = self.logs.get_log_events(
+                    logGroupName=self.names.log_group, logStreamName=stream, limit=limit, startFromHead=False
+                )["events"]
+        except (self.logs.exceptions.ClientError, CloudError):
             return []
         return [str(event.get("message", "")).rstrip() for event in events]
+
+
+@contextmanager
+def _unless(done: Callable[[], bool]) -> Iterator[None]:
+    """Let a write that was never answered clearly count as done where reading says that it was."""
+    try:
+        yield
+    except CloudError as error:
+        if not (error.unclear and done()):
+            raise
+
+
+def _shares(rule: Any, groups: Mapping[Colour, str]) -> dict[Colour, int]:
+    """The weights of a rule in percent."""
+    forward = rule["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
+    raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
+    return {colour: _percent(raw.get(group, 0), sum(raw.values())) for colour, group in groups.items()}
 
 
 def _forward(groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:

@@ -1,4 +1,7 @@
-"""As whom AWS is spoken to: sessions, clients, and the account that they must belong to."""
+"""As whom AWS is spoken to: sessions in the stack's region and role, patient clients, the account they must be of.
+
+Sources: AWS API references of STS (AssumeRole, GetCallerIdentity).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,17 @@ import threading
 from functools import cache
 from typing import Any
 
-from release.errors import CloudError, Refused
+from release.aws import patience
+from release.errors import Refused
 from release.names import Access
 
-_SESSION_LOCK = threading.Lock()
+AGENT = "release-lane"
+"""In the User-Agent of every call of gates and command: CloudTrail tells them from the AWS provider's."""
+
+IDENTITY_WITHIN = 10.0
+"""Seconds for AWS to say who we are. It is the first call: a cloud that does not answer is told soon."""
+
+_LOCK = threading.RLock()
 
 
 @cache
@@ -24,8 +34,10 @@ def _session(access: Access) -> Any:
     from botocore.credentials import RefreshableCredentials
     from botocore.session import get_session
 
+    sts = _patient(session, "sts")
+
     def assume() -> dict[str, str]:
-        got = session.client("sts").assume_role(RoleArn=access.role, RoleSessionName="release-lane")["Credentials"]
+        got = sts.assume_role(RoleArn=access.role, RoleSessionName="release-lane")["Credentials"]
         return {
             "access_key": got["AccessKeyId"],
             "secret_key": got["SecretAccessKey"],
@@ -39,24 +51,39 @@ def _session(access: Access) -> Any:
     return boto3.session.Session(botocore_session=renewing, region_name=access.region)
 
 
-@cache
-def _made(access: Access, service: str) -> Any:
+def _patient(session: Any, service: str) -> Any:
+    """A client of this session that tries again as `release.aws.patience` says."""
     from botocore.config import Config
 
-    config = Config(retries={"max_attempts": 5, "mode": "standard"}, max_pool_connections=20)
-    return _session(access).client(service, config=config)
+    connect, answer = patience.current().timeouts
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=connect,
+        read_timeout=answer,
+        max_pool_connections=20,
+        user_agent_extra=AGENT,
+    )
+    client = session.client(service, config=config)
+    patience.Retries(session.get_credentials()).attach(client)
+    return client
+
+
+@cache
+def _made(access: Access, service: str) -> Any:
+    return _patient(_session(access), service)
 
 
 def client(access: Access, service: str) -> Any:
     """A client of this AWS service, made once (making one is slow and not thread-safe)."""
-    with _SESSION_LOCK:
+    with _LOCK:
         return _made(access, service)
 
 
 @cache
 def check_account(access: Access) -> str:
     """The account that AWS says these credentials belong to; `Refused` unless it is the stack's own."""
-    account = str(client(access, "sts").get_caller_identity()["Account"])
+    with patience.at_most(IDENTITY_WITHIN):
+        account = str(client(access, "sts").get_caller_identity()["Account"])
     if account != access.account:
         raise Refused(
             f"These credentials are of AWS account {account}, but the stack belongs to {access.account or '(none)'}.",
@@ -80,10 +107,7 @@ def credentials_last(access: Access, seconds: float) -> None:
         )
 
 
-def unreachable(access: Access, error: Exception) -> CloudError:
-    """AWS (or the local cloud) did not answer at all."""
-    return CloudError(
-        f"AWS does not answer in {access.region}.",
-        why=str(error),
-        next_step="check network and endpoint; for the local cloud: `make status`, then `make up`.",
-    )
+def forget() -> None:
+    """Sessions, clients and the account are looked up anew; for tests."""
+    for remembered in (_session, _made, check_account):
+        remembered.cache_clear()

@@ -14,9 +14,9 @@ import pytest
 from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
 from gates.passes import RUN, Pass
 from gates.switch import Move, TrafficSwitch, _undone, as_outputs, deviation, perform
-from release.aws.session import _session
+from release.aws import session
 from release.digest import Digest
-from release.errors import CheckFailed, CloudError, Refused
+from release.errors import CheckFailed, CloudError, Interrupted, Refused
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
@@ -47,7 +47,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes the cloud of a test: A on blue serves users, B waits on green, behind a site that really answers."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    _session.cache_clear()
+    monkeypatch.setattr("gates.switch.SETTLES_WITHIN", 0.0)
+    monkeypatch.setattr("gates.switch.LOOKS_AGAIN_FOR", 0.0)
+    session.forget()
     made: list[FakeCloud] = []
 
     with site(lambda: made[-1]) as port:
@@ -63,7 +65,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
             return made[-1]
 
         yield make
-    _session.cache_clear()
+    session.forget()
 
 
 # ---- a switch that succeeds
@@ -169,7 +171,7 @@ def test_credentials_that_expire_before_the_longest_switch_is_over_stop_it(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    _session.cache_clear()
+    session.forget()
     refused_untouched(cloud(), MOVE, Refused, "The AWS credentials expire in")
 
 
@@ -275,6 +277,69 @@ def test_a_write_that_fails_leaves_users_where_they_were(cloud: Make, write: str
 
     at.before_write = fails
     with pytest.raises(ConnectionError):
+        perform(context(), at, MOVE)
+    assert at.weights == all_on(BLUE)
+
+
+@pytest.mark.provider
+def test_weights_and_targets_from_before_the_move_are_looked_at_again(
+    cloud: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS may answer with what was true a moment ago; that is no breach."""
+    monkeypatch.setattr("gates.switch.SETTLES_WITHIN", 60.0)
+    monkeypatch.setattr("gates.switch.LOOKS_AGAIN_FOR", 60.0)
+    at = cloud()
+    before, weights, well = at.balancer(), at.balancer, at.sides[GREEN]
+    stale = iter([before, before])
+    readings = iter([sick(well), replace(well, targets=()), sick(well)])
+    monkeypatch.setattr(at, "balancer", lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights))
+    monkeypatch.setattr(at, "read", lambda *_: next(readings, well))
+    assert perform(context(), at, MOVE)["liveColour"] == "green"
+    assert (next(stale, None), next(readings, None)) == (None, None), "all of them were seen"
+
+
+def _next(stale: Iterator[Any], truth: Callable[[], Any]) -> Any:
+    return next(stale, None) or truth()
+
+
+@pytest.mark.provider
+def test_a_journal_that_cannot_be_written_moves_nobody(cloud: Make) -> None:
+    at = cloud()
+
+    def fails(what: str) -> None:
+        raise CloudError(f"AWS did not do {what}.")
+
+    at.before_write = fails
+    with pytest.raises(CloudError, match="Users were not touched"):
+        perform(context(), at, MOVE)
+    assert at.writes == []
+
+
+@pytest.mark.provider
+def test_what_aws_did_not_do_after_the_move_is_told_with_where_users_are(cloud: Make) -> None:
+    at = cloud()
+
+    def fails(what: str) -> None:
+        if what == "moved":
+            raise CloudError("AWS did not do AddTags.", why="it was throttled")
+
+    at.before_write = fails
+    with pytest.raises(CloudError, match="were put back to where they were before: AWS did not do AddTags") as failed:
+        perform(context(), at, MOVE)
+    assert failed.value.why == "it was throttled"
+    assert at.weights == all_on(BLUE)
+
+
+@pytest.mark.provider
+def test_an_interrupt_that_ends_the_waiting_for_aws_puts_users_back(cloud: Make) -> None:
+    at = cloud()
+
+    def interrupted(what: str) -> None:
+        if what == "moved":
+            raise Interrupted("Interrupted while waiting for AWS.")
+
+    at.before_write = interrupted
+    with pytest.raises(Cancelled, match="The switch was interrupted"):
         perform(context(), at, MOVE)
     assert at.weights == all_on(BLUE)
 

@@ -1,0 +1,276 @@
+"""A proxy between us and AWS that records every call and, where it was told to, lets one go wrong.
+
+`AWS_ENDPOINT_URL` points to it. It injects faults only into our own calls (by their User-Agent): the AWS provider
+has retries of its own. Everything else passes through.
+"""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self, assert_never
+from urllib.parse import urlsplit
+
+from release.aws.session import AGENT
+from tests.faults.wire import Answer, Call, error, read_call
+
+PASSED_ON = frozenset({"transfer-encoding", "content-length", "connection"})
+
+
+class Fault(Enum):
+    """What can happen to one call."""
+
+    THROTTLED = "throttled"
+    SERVER_ERROR = "5xx"
+    NO_ANSWER = "no answer"
+    RESET = "reset"
+    STALE = "stale"
+    DONE_BUT_LATE = "done, answer too late"
+    DONE_BUT_RESET = "done, then reset"
+    DONE_BUT_SERVER_ERROR = "done, then 5xx"
+    EXPIRED = "credentials expire"
+
+
+TAKES_EFFECT = frozenset({Fault.STALE, Fault.DONE_BUT_LATE, Fault.DONE_BUT_RESET, Fault.DONE_BUT_SERVER_ERROR})
+
+
+@dataclass
+class Injection:
+    """A fault for calls named `call`, or for every call ("*"): after `skip` of them, `times` of them."""
+
+    fault: Fault
+    call: str
+    skip: int = 0
+    times: int = 1
+    struck: int = 0
+    seen: int = 0
+
+    def strikes(self, call: Call) -> bool:
+        if self.call not in ("*", call.name):
+            return False
+        self.seen += 1
+        if self.seen <= self.skip or self.struck >= self.times:
+            return False
+        self.struck += 1
+        return True
+
+
+ALWAYS = 10**9
+
+
+@dataclass
+class Away:
+    """All calls of one service are refused (503) until a moment."""
+
+    service: str
+    until: float
+
+
+class _Drop(Exception):
+    """The client gets no answer: the connection is held until it gives up, or reset."""
+
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__()
+        self.reset = reset
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request; `call` is None for what is no AWS call."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def call(self) -> Call | None:
+        """Which call it is, if it is one of ours."""
+        return read_call(self.path, self.headers, self.body) if AGENT in self.headers.get("User-Agent", "") else None
+
+
+@dataclass
+class FaultProxy:
+    """Stands at `url` before the AWS at `endpoint`. `calls` are ours, in the order in which they came."""
+
+    endpoint: str
+    calls: list[Call] = field(default_factory=list)
+    injections: list[Injection] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._expired: set[str] = set()
+        self._answers: dict[tuple[str, bytes], list[Answer]] = {}
+        self._away: list[Away] = []
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    # ---- what a test says
+
+    def inject(self, fault: Fault, call: str = "*", *, skip: int = 0, times: int = 1) -> Injection:
+        """Let calls go wrong from now on; the answer counts how many did."""
+        made = Injection(fault, call, skip, times)
+        with self._lock:
+            self.injections.append(made)
+        return made
+
+    def take_away(self, service: str, seconds: float) -> None:
+        """A service's control plane is away for some seconds from now on."""
+        with self._lock:
+            self._away.append(Away(service, time.monotonic() + seconds))
+
+    def heal(self) -> None:
+        """No more faults; credentials that expired stay so."""
+        with self._lock:
+            self.injections.clear()
+            self._away.clear()
+
+    def begin(self) -> None:
+        """Forget the calls so far (but not their answers: stale ones come from there)."""
+        with self._lock:
+            self.calls.clear()
+
+    def counted(self) -> Counter[str]:
+        """How often each call came."""
+        with self._lock:
+            return Counter(call.name for call in self.calls)
+
+    # ---- what happens to a request
+
+    def answer(self, request: Request) -> Answer:
+        """The answer, true or not. Raises _Drop where there is to be none."""
+        call = request.call
+        if call is None:
+            return self._forward(request)
+        fault = self._fault_of(call)
+        match fault:
+            case None:
+                return self._true_answer(call, request)
+            case Fault.THROTTLED:
+                code = "Throttling" if call.form == "query" else "ThrottlingException"
+                return error(call, 400, code, "Rate exceeded")
+            case Fault.SERVER_ERROR:
+                return error(call, 503, "ServiceUnavailable", "Service unavailable")
+            case Fault.EXPIRED:
+                code = "ExpiredToken" if call.form == "query" else "ExpiredTokenException"
+                return error(call, 403, code, "The security token included in the request is expired")
+            case Fault.NO_ANSWER | Fault.RESET:
+                raise _Drop(reset=fault is Fault.RESET)
+            case Fault.STALE:
+                return self._stale(call, request)
+            case Fault.DONE_BUT_LATE | Fault.DONE_BUT_RESET:
+                self._true_answer(call, request)
+                raise _Drop(reset=fault is Fault.DONE_BUT_RESET)
+            case Fault.DONE_BUT_SERVER_ERROR:
+                self._true_answer(call, request)
+                return error(call, 500, "InternalFailure", "Internal failure")
+        assert_never(fault)
+
+    def _fault_of(self, call: Call) -> Fault | None:
+        with self._lock:
+            self.calls.append(call)
+            if any(each.service == call.service and time.monotonic() < each.until for each in self._away):
+                return Fault.SERVER_ERROR
+            struck = next((each.fault for each in self.injections if each.strikes(call)), None)
+            if struck is Fault.EXPIRED:
+                self._expired.add(call.key)
+            return Fault.EXPIRED if call.key in self._expired else struck
+
+    def _stale(self, call: Call, request: Request) -> Answer:
+        """The newest earlier answer to the same question that said something else; the truth if there was none."""
+        with self._lock:
+            earlier = list(self._answers.get((call.name, call.body), ()))
+        truth = self._true_answer(call, request)
+        return next((old for old in reversed(earlier) if old.says != truth.says), truth)
+
+    def _true_answer(self, call: Call, request: Request) -> Answer:
+        answer = self._forward(request)
+        if answer.status == 200:
+            with self._lock:
+                known = self._answers.setdefault((call.name, call.body), [])
+                if not known or known[-1].says != answer.says:
+                    known.append(answer)
+        return answer
+
+    def _forward(self, request: Request) -> Answer:
+        onward = http.client.HTTPConnection(urlsplit(self.endpoint).netloc, timeout=60)
+        try:
+            onward.request(request.method, request.path, request.body, dict(request.headers))
+            got = onward.getresponse()
+            headers = tuple((name, value) for name, value in got.getheaders() if name.lower() not in PASSED_ON)
+            return Answer(got.status, headers, got.read())
+        finally:
+            onward.close()
+
+    def hold(self, connection: socket.socket) -> None:
+        """Say nothing until the client hangs up."""
+        while not self._closed.is_set():
+            readable, _, _ = select.select([connection], [], [], 0.1)
+            if readable:
+                return
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close without a farewell: one that is to be reset is reset."""
+        self.close_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hung up is what this proxy is about."""
+
+
+def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            try:
+                answer = proxy.answer(Request(self.command, self.path, dict(self.headers), body))
+            except _Drop as drop:
+                self._drop(drop.reset)
+                return
+            self.send_response(answer.status)
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve
+
+        def _drop(self, reset: bool) -> None:
+            self.close_connection = True
+            if reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                proxy.hold(self.connection)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
