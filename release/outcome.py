@@ -8,10 +8,6 @@ where the message came from: the program refuses, a gate says no, anything else 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from release.enginelog import EngineLog, Message
 from release.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError
 
@@ -25,49 +21,6 @@ KINDS: dict[str, type[ReleaseError]] = {
 _BUG = "Program failed with an unhandled exception"
 _NOT_PUT_BACK = "COULD NOT BE PUT BACK"
 _USAGE = ("The stack's settings are wrong", "There is no stack ")
-_LOCKED = re.compile(r"created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holder:
-    """Who holds a stack's lock. `since` is ISO 8601, as the engine writes it."""
-
-    user: str
-    host: str
-    pid: int
-    since: str
-
-    def __str__(self) -> str:
-        return f"{self.user}@{self.host} (process {self.pid}) since {self.since}"
-
-
-def lock_holders(stderr: str) -> tuple[Holder, ...]:
-    """Who holds the lock, if that is why the engine gave up; else nobody.
-
-    The engine has no other way to say it than this text (pkg/backend/diy/lock.go, checkForLock).
-    """
-    if "the stack is currently locked by" not in stderr:
-        return ()
-    found = tuple(
-        Holder(user=each["user"], host=each["host"], pid=int(each["pid"]), since=each["since"])
-        for each in _LOCKED.finditer(stderr)
-    )
-    return found or (Holder(user="somebody", host="an unknown host", pid=0, since="an unknown time"),)
-
-
-def locked(stack: str, holders: Iterable[Holder], gone: bool = False) -> Refused:
-    """The refusal for a held lock. `gone`: the holder is a process of this machine that no longer runs."""
-    who = "; ".join(map(str, holders))
-    why = "two updates of one stack never run at once"
-    if gone:
-        why = "that process is gone: it was killed and left its lock behind"
-    return Refused(
-        f"{stack} is being updated by {who}. Nothing was changed.",
-        why=why,
-        next_step=f"remove the lock with `pulumi cancel --yes --stack {stack}`, then run the update again."
-        if gone
-        else f"wait for it (--lock-wait 10m); if it is dead for sure: `pulumi cancel --yes --stack {stack}`.",
-    )
 
 
 def failure(log: EngineLog, stderr: str) -> ReleaseError:

@@ -9,68 +9,27 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 from urllib.parse import urlsplit
 
+from release.adapters.backend import Backend
+from release.adapters.machine import Machine
 from release.adapters.process import Ended, run_child
 from release.adapters.project import Project, copied
-from release.container import release_in
 from release.enginelog import EngineLog, read_log
 from release.errors import CloudError
-from release.placement import Colour, Release
-from release.records import Recorded
+from release.locking import Note, Origin
+from release.stack import StackState
 
 NO_SUCH_STACK = 6
 """The engine's exit code for an unknown stack (pkg/cmd/pulumi/cmd/exit_codes.go, ExitStackNotFound)."""
 
 BANNED = ("PULUMI_CONTINUE_ON_ERROR", "PULUMI_SKIP_CHECKPOINTS")
 """Settings under which a failed update may change outputs, or a killed one loses its record."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """What the last update gave a colour, by the stack's state; AWS may differ by now."""
-
-    release: Release | None
-    tasks: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackState:
-    """One stack's state. `pending` are URNs of operations that a killed update left unfinished."""
-
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    held: Mapping[Colour, Held] = field(default_factory=dict)
-    pending: tuple[str, ...] = ()
-
-    @property
-    def recorded(self) -> Recorded | None:
-        """The environment's record; None before its first release."""
-        return Recorded.from_outputs(self.outputs)
-
-    @staticmethod
-    def of(stack: str, project: str, exported: Mapping[str, Any]) -> StackState:
-        """Read what `pulumi stack export` wrote."""
-        deployment = exported.get("deployment") or {}
-        # A replaced resource stays in the state until it is deleted, under the same URN as the one in its place.
-        resources = [each for each in deployment.get("resources") or () if not each.get("delete")]
-        root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
-        prefix = f"{project}-{stack}"
-        return StackState(
-            outputs=root.get("outputs") or {},
-            held={colour: _held(resources, f"{prefix}-{colour}") for colour in Colour},
-            pending=tuple(each["resource"]["urn"] for each in deployment.get("pending_operations") or ()),
-        )
-
-
-def _held(resources: Iterable[Mapping[str, Any]], name: str) -> Held:
-    found = {each["type"]: each.get("inputs") or {} for each in resources if each["urn"].endswith(f"::{name}")}
-    definitions = found.get("aws:ecs/taskDefinition:TaskDefinition", {}).get("containerDefinitions")
-    tasks = found.get("aws:ecs/service:Service", {}).get("desiredCount")
-    release = release_in(json.loads(definitions), "app") if isinstance(definitions, str) else None
-    return Held(release=release, tasks=int(tasks or 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,19 +57,58 @@ class Engine(Protocol):
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """Update the stack with this configuration, given for this run only."""
 
+    def unlock(self, stack: str) -> None:
+        """Remove every lock of the stack, whoever holds it. Raises `CloudError` if that fails."""
+
+    def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
+        """Replace the stack's state by an edited export. Operations that a killed update left are dropped."""
+
+    def refresh(self, stack: str, urns: Sequence[str]) -> Run:
+        """Read these resources anew into the state."""
+
+
+def backend_url(environ: Mapping[str, str], root: Path) -> str:
+    """Where the engine keeps its states: as set, or as the engine itself says."""
+    if environ.get("PULUMI_BACKEND_URL"):
+        return environ["PULUMI_BACKEND_URL"]
+    command = [command_of(environ), "whoami", "--verbose", "--json", "--non-interactive"]
+    done = subprocess.run(
+        command, cwd=root, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise CloudError("The engine does not say which backend it uses.", why=done.stderr.strip())
+    return str(json.loads(done.stdout).get("url") or "")
+
+
+def command_of(environ: Mapping[str, str]) -> str:
+    """The engine on the PATH."""
+    found = shutil.which("pulumi", path=environ.get("PATH"))
+    if found:
+        return found
+    raise CloudError(
+        "The Pulumi engine is not on the PATH. Nothing was changed.",
+        next_step="local cloud: `make up`, then `. local/env`; else install the version that pyproject.toml pins.",
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PulumiEngine:
-    """`pulumi` from the PATH. Its display goes to `display`; `environ` is the environment it gets."""
+    """`pulumi` from the PATH. Its display goes to `display`; `environ` is the environment it gets.
+
+    While it changes a stack, a note in the backend says who started it, from where, and what for.
+    """
 
     project: Project
     display: TextIO
     environ: Mapping[str, str]
+    backend: Backend
+    machine: Machine
+    origin: Origin
     colour: bool = False
 
     def ready(self) -> None:
         """Look for the command and for the endpoint, if one is set."""
-        self._command()
+        command_of(self.environ)
         endpoint = self.environ.get("AWS_ENDPOINT_URL", "")
         if endpoint and not _answers(endpoint):
             raise CloudError(
@@ -120,10 +118,7 @@ class PulumiEngine:
 
     def state(self, stack: str) -> StackState | None:
         """Read by `stack export`: one call, no lock, no secrets needed."""
-        command = [self._command(), "stack", "export", "--stack", stack, "--non-interactive"]
-        done = subprocess.run(
-            command, cwd=self.project.root, env=self._env(), stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        done = self._ask("stack", "export", "--stack", stack)
         if done.returncode == NO_SUCH_STACK:
             return None
         if done.returncode != 0:
@@ -140,33 +135,83 @@ class PulumiEngine:
 
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """`pulumi up` without its own preview: what it decides, it decides once, under the lock."""
-        return self._run(["up", "--yes", "--skip-preview", "--message", message], stack, config)
+        with self._announced(stack, message) as started:
+            return self._run(["up", "--yes", "--skip-preview", "--message", message], stack, config, started)
 
-    def _run(self, verb: list[str], stack: str, config: Mapping[str, str]) -> Run:
+    def unlock(self, stack: str) -> None:
+        """`pulumi cancel`; a stack that is not locked is fine."""
+        done = self._ask("cancel", "--yes", "--stack", stack)
+        if done.returncode != 0 and "not currently locked" not in done.stderr + done.stdout:
+            raise _failed(f"The lock of {stack} could not be removed.", done)
+
+    def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
+        """`pulumi stack import`. Secrets in it stay as encrypted as they were exported."""
+        done = self._ask("stack", "import", "--stack", stack, given=json.dumps(state))
+        if done.returncode != 0:
+            raise _failed(f"The state of {stack} could not be written.", done)
+
+    def refresh(self, stack: str, urns: Sequence[str]) -> Run:
+        """`pulumi refresh` of these alone."""
+        targets = [part for urn in urns for part in ("--target", urn)]
+        message = f"release recover {stack}"
+        with self._announced(stack, message) as started:
+            return self._run(["refresh", "--yes", "--skip-preview", "--message", message, *targets], stack, {}, started)
+
+    def _ask(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """One short command, without a display."""
+        command = [command_of(self.environ), *arguments, "--non-interactive"]
+        return subprocess.run(
+            command, cwd=self.project.root, env=self._env(), input=given, capture_output=True, text=True
+        )
+
+    @contextmanager
+    def _announced(self, stack: str, doing: str) -> Iterator[Callable[[int], None]]:
+        """What to call with the engine's process id: it leaves the note, which is removed in the end."""
+        left: list[Note] = []
+
+        def started(pid: int) -> None:
+            note = self.machine.note(pid, doing, self.origin)
+            try:
+                self.backend.leave(stack, note)
+                left.append(note)
+            except CloudError as error:
+                print(
+                    f"{error.what} Others will not see who runs this update ({error.why}).",
+                    file=self.display,
+                    flush=True,
+                )
+
+        try:
+            yield started
+        finally:
+            for note in left:
+                with suppress(CloudError):
+                    self.backend.withdraw(stack, note)
+
+    def _run(
+        self, verb: list[str], stack: str, config: Mapping[str, str], started: Callable[[int], None] | None = None
+    ) -> Run:
         # The event log holds secrets in its debug messages: it lives in a file that has no name and is gone at the end.
         with copied(self.project.stacks[stack].path) as settings, tempfile.TemporaryFile("w+b") as events:
-            command = [self._command(), *verb, "--stack", stack, "--non-interactive", "--suppress-outputs"]
+            command = [command_of(self.environ), *verb, "--stack", stack, "--non-interactive", "--suppress-outputs"]
             command += ["--color", "always" if self.colour else "never", "--config-file", str(settings)]
             command += [part for key, value in config.items() for part in ("--config", f"{key}={value}")]
             command += ["--event-log", f"/dev/fd/{events.fileno()}"]
             ended = run_child(
-                command, cwd=self.project.root, env=self._env(), display=self.display, pass_fds=[events.fileno()]
-            )
+                command, cwd=self.project.root, env=self._env(), display=self.display, pass_fds=[events.fileno()],
+                started=started,
+            )  # fmt: skip
             return _run_of(ended, events.fileno())
-
-    def _command(self) -> str:
-        found = shutil.which("pulumi", path=self.environ.get("PATH"))
-        if found:
-            return found
-        raise CloudError(
-            "The Pulumi engine is not on the PATH. Nothing was changed.",
-            next_step="local cloud: `make up`, then `. local/env`; else install the version that pyproject.toml pins.",
-        )
 
     def _env(self) -> dict[str, str]:
         kept = {name: value for name, value in self.environ.items() if name not in BANNED}
         # The flag --event-log exists only with this set.
         return {**kept, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
+
+def _failed(what: str, done: subprocess.CompletedProcess[str]) -> CloudError:
+    words = done.stderr.strip() or done.stdout.strip() or f"the engine ended with {done.returncode}"
+    return CloudError(what, why=words.removeprefix("error: "), next_step="see docs/guides/recovery.md.")
 
 
 def _run_of(ended: Ended, events: int) -> Run:
@@ -194,6 +239,9 @@ class FakeEngine:
     runs: list[Run | Callable[[FakeEngine], Run]] = field(default_factory=list)
     calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     away: CloudError | None = None
+    unlocked: list[str] = field(default_factory=list)
+    written: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    refreshed: list[str] = field(default_factory=list)
 
     def ready(self) -> None:
         """Fails if `away` says so."""
@@ -212,6 +260,21 @@ class FakeEngine:
         """The next run."""
         del message
         return self._next("update", stack, config)
+
+    def unlock(self, stack: str) -> None:
+        """Remembered."""
+        self.unlocked.append(stack)
+
+    def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
+        """It is the stack's state from now on."""
+        self.written.append((stack, state))
+        self.states[stack] = StackState.of(stack, "release-lane", state)
+
+    def refresh(self, stack: str, urns: Sequence[str]) -> Run:
+        """Always well."""
+        del stack
+        self.refreshed += urns
+        return Run(exit_code=0, log=read_log([]))
 
     def _next(self, verb: str, stack: str, config: Mapping[str, str]) -> Run:
         self.calls.append((verb, stack, dict(config)))

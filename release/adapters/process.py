@@ -38,8 +38,12 @@ def run_child(
     env: Mapping[str, str],
     display: TextIO,
     pass_fds: Sequence[int] = (),
+    started: Callable[[int], None] | None = None,
 ) -> Ended:
-    """Run it with its stdout and stderr on `display` (which must be a real file); stderr is kept as well."""
+    """Run it with its stdout and stderr on `display` (which must be a real file); stderr is kept as well.
+
+    `started` is called with its process id, once it runs.
+    """
     display.flush()
     with _forwarding(display) as forwarding:
         child = subprocess.Popen(
@@ -54,6 +58,8 @@ def run_child(
             preexec_fn=_end_with(os.getpid()),
         )
         forwarding.to(child)
+        if started:
+            started(child.pid)
         assert child.stderr is not None
         with child.stderr:
             kept = b"".join(_tee(child, child.stderr.fileno(), display.fileno()))

@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from release.adapters.engine import Run, StackState
+from release.adapters.engine import Run
 from release.cli.tools import Tools
 from release.digest import Digest, parse_digest, short
 from release.duration import parse_duration
-from release.errors import Interrupted, Refused, ReleaseError, UsageError
-from release.outcome import Holder, failure, lock_holders, locked, weights_are_unsure
+from release.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
+from release.locking import Holder, lock_holders, locked
+from release.outcome import failure, weights_are_unsure
 from release.placement import Release
 from release.records import Recorded
 from release.review import Planned, planned_in
+from release.stack import StackState
 
 POLL = 2.0
-"""Seconds between two attempts while another update holds the lock."""
+"""Seconds between two looks at the lock while another update holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,22 +117,36 @@ def _named(release: Release) -> str:
 
 
 def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *, wait: float = 0.0) -> Run:
-    """Run the engine; while another update holds the lock, try again for `wait` seconds. `Refused` after that."""
-    begun = tools.machine.now()
-    told: tuple[Holder, ...] = ()
+    """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds."""
+    end = tools.machine.now() + wait
+    told: frozenset[Holder] = frozenset()
     while True:
         run = tools.engine.update(stack, config, message)
         holders = lock_holders(run.stderr) if run.exit_code and run.signal is None else ()
         if not holders:
             return run
-        gone = all(tools.machine.gone(holder) for holder in holders)
-        left = begun + wait - tools.machine.now()
+        told = _wait(tools, stack, tools.backend.explained(stack, holders), end, told)
+
+
+def _wait(
+    tools: Tools, stack: str, holders: tuple[Holder, ...], end: float, told: frozenset[Holder]
+) -> frozenset[Holder]:
+    """Until the lock is free, or may be (where the backend does not say); whom the person was told about."""
+    while holders:
+        gone = all(tools.machine.owner(holder).dead for holder in holders)
+        left = end - tools.machine.now()
         if gone or left <= 0:
             raise locked(stack, holders, gone=gone)
-        if holders != told:
+        if not told.issuperset(holders):
             tools.terminal.say(f"{stack} is being updated by {'; '.join(map(str, holders))}; waiting for it.")
-            told = holders
-        tools.machine.sleep(min(POLL, left))
+            told = told.union(holders)
+        # Not always the same pause: two that wait would try at the same moments, and both fail.
+        tools.machine.sleep(min(POLL * (0.75 + tools.machine.chance() / 2), left))
+        try:
+            holders = tools.backend.holders(stack) or ()
+        except CloudError:  # the engine will say it, if it stays so
+            holders = ()
+    return told
 
 
 def _failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from release.adapters.engine import StackState
 from release.cli.deploy import built_last
 from release.cli.promote import live_in
 from release.cli.releasing import add_digest, add_environment, digest_given
@@ -15,6 +14,7 @@ from release.errors import Interrupted, ReleaseError, UsageError
 from release.evidence import Proof
 from release.outcome import failure
 from release.review import Subject, markdown, refusal, review
+from release.stack import StackState
 
 NAME = "review"
 HELP = "Preview a release and write what an approver has to know, as Markdown."

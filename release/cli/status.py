@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from release.adapters.engine import StackState
 from release.cli.terminal import table
 from release.cli.tools import Tools
 from release.digest import short
 from release.evidence import proof_of
 from release.records import Recorded
+from release.stack import StackState
 
 NAME = "status"
 HELP = "Show what is live in each environment, since when, and what a rollback would cost."

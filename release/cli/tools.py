@@ -3,78 +3,21 @@
 from __future__ import annotations
 
 import os
-import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from release.adapters.engine import Engine, PulumiEngine, StackState
+from release.adapters.backend import Backend, RealBackend
+from release.adapters.engine import Engine, PulumiEngine, backend_url
 from release.adapters.git import Git, RealGit
+from release.adapters.machine import Machine, RealMachine
 from release.adapters.prober import OpenLoop, Prober
 from release.adapters.project import Project, find_root, read_project
 from release.adapters.smoke import PytestSmoke, Smoke
 from release.cli.terminal import Terminal
 from release.errors import UsageError
-from release.outcome import Holder
-
-
-class Machine(Protocol):
-    """Time and processes of this machine."""
-
-    def now(self) -> float:
-        """Seconds, only ever going forward."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-    def gone(self, holder: Holder) -> bool:
-        """Is it for sure that this process, which once held a lock, runs no more?"""
-
-
-class RealMachine:
-    """This one."""
-
-    def now(self) -> float:
-        """The monotonic clock."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-    def gone(self, holder: Holder) -> bool:
-        """Only a process of this very host can be looked for."""
-        if holder.host != socket.gethostname() or holder.pid <= 0:
-            return False
-        try:
-            os.kill(holder.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
-
-
-@dataclass
-class FakeMachine:
-    """Time passes only by sleeping; `dead` are the ids of processes that are gone."""
-
-    time: float = 0.0
-    dead: frozenset[int] = frozenset()
-
-    def now(self) -> float:
-        """As far as it slept."""
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        """Passes at once."""
-        self.time += seconds
-
-    def gone(self, holder: Holder) -> bool:
-        """As given."""
-        return holder.pid in self.dead
+from release.locking import Origin
+from release.stack import StackState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +27,7 @@ class Tools:
     terminal: Terminal
     project: Project
     engine: Engine
+    backend: Backend
     git: Git
     smoke: Smoke
     prober: Prober
@@ -108,12 +52,24 @@ class Tools:
 def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> Tools:
     """The project around the working directory, and the engine of the PATH."""
     project = read_project(find_root(Path.cwd()))
+    machine = RealMachine()
+    backend = RealBackend(url=lambda: backend_url(environ, project.root), project=project.name, root=project.root)
+    engine = PulumiEngine(
+        project=project,
+        display=terminal.err,
+        environ=environ,
+        backend=backend,
+        machine=machine,
+        origin=Origin.read(environ),
+        colour=terminal.colour,
+    )
     return Tools(
         terminal=terminal,
         project=project,
-        engine=PulumiEngine(project=project, display=terminal.err, environ=environ, colour=terminal.colour),
+        engine=engine,
+        backend=backend,
         git=RealGit(),
         smoke=PytestSmoke(root=project.root, display=terminal.err, environ=environ),
         prober=OpenLoop(),
-        machine=RealMachine(),
+        machine=machine,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from release.enginelog import EngineLog, read_log
 from release.errors import CheckFailed, CloudError, Refused, ReleaseError, UsageError
-from release.outcome import failure, lock_holders, locked, weights_are_unsure
+from release.outcome import failure, weights_are_unsure
 from tests.release.cli.words import done, log, pre, said, urn
 
 pytestmark = pytest.mark.pure
@@ -72,37 +72,6 @@ def test_without_any_message_the_engines_own_words_are_all_there_is() -> None:
 def test_only_unsure_weights_keep_a_person_from_healing() -> None:
     assert weights_are_unsure(CloudError("THE WEIGHTS COULD NOT BE PUT BACK after a failed switch"))
     assert not weights_are_unsure(CheckFailed("The smoke gate refused green."))
-
-
-# ---- Locks --------------------------------------------------------------------------------------------------
-
-LOCKED = (
-    "error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the "
-    "lock file with `pulumi cancel`.\n"
-    "  file:///s/.pulumi/locks/a.json?no_tmp_dir=true: created by root@vm (pid 29561) at 2026-11-21T08:23:25Z\n"
-    "  file:///s/.pulumi/locks/b.json: created by @ci-7 (pid 12) at 2026-11-21T08:23:26+01:00\n"
-)
-
-
-def test_lock_holders_are_read() -> None:
-    assert [(each.user, each.host, each.pid, each.since) for each in lock_holders(LOCKED)] == [
-        ("root", "vm", 29561, "2026-11-21T08:23:25Z"),
-        ("", "ci-7", 12, "2026-11-21T08:23:26+01:00"),
-    ]
-
-
-def test_other_failures_are_no_locks() -> None:
-    assert lock_holders("error: created by root@vm (pid 1) at now") == ()
-
-
-def test_a_lock_in_other_words_still_is_one() -> None:
-    (holder,) = lock_holders("error: the stack is currently locked by 1 lock(s). Look: https://…")
-    assert holder.user == "somebody"
-
-
-def test_a_lock_is_refused_with_the_way_out() -> None:
-    assert "--lock-wait" in locked("staging", lock_holders(LOCKED)).next_step
-    assert "that process is gone" in locked("staging", lock_holders(LOCKED), gone=True).why
 
 
 # ---- The event log ------------------------------------------------------------------------------------------

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from release.adapters.engine import PulumiEngine, StackState
+from release.adapters.backend import FakeBackend
+from release.adapters.engine import PulumiEngine, backend_url
+from release.adapters.machine import FakeMachine
 from release.adapters.project import read_project
 from release.container import container_definition
 from release.errors import CloudError
+from release.locking import Note, Origin
 from release.placement import Colour
+from release.stack import StackState
 from tests.release.cli.words import A, B, outputs, plan, pre, said
 
 pytestmark = pytest.mark.cli
@@ -25,6 +29,12 @@ import json, os, pathlib, sys
 argv = sys.argv[1:]
 here = pathlib.Path(__file__).parent
 def option(name): return argv[argv.index(name) + 1]
+if argv[0] == "whoami":
+    print(json.dumps({{"user": "ann", "url": "file:///asked"}})); sys.exit(0)
+if argv[0] == "cancel" or argv[:2] == ["stack", "import"]:
+    (here / "asked.json").write_text(json.dumps([argv, sys.stdin.read()]))
+    words = here / "words"
+    print(words.read_text() if words.exists() else "", file=sys.stderr); sys.exit(int((here / "code").read_text()))
 if argv[:2] == ["stack", "export"]:
     answer = here / (option("--stack") + ".json")
     if answer.name == "broken.json":
@@ -35,7 +45,7 @@ if argv[:2] == ["stack", "export"]:
 settings = pathlib.Path(option("--config-file"))
 seen = {{
     "argv": argv, "settings": settings.read_text(), "mode": oct(settings.parent.stat().st_mode & 0o777),
-    "environ": dict(os.environ), "cwd": os.getcwd(),
+    "environ": dict(os.environ), "cwd": os.getcwd(), "pid": os.getpid(),
 }}
 settings.write_text(settings.read_text() + "# the engine saved this\\n")
 (here / "seen.json").write_text(json.dumps(seen))
@@ -52,6 +62,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.bin = folder, folder / "bin"
+        self.backend = FakeBackend()
         self.bin.mkdir()
         command = self.bin / "pulumi"
         command.write_text(SCRIPT.format(python=sys.executable))
@@ -68,7 +79,10 @@ class World:
 
     def engine(self, **environ: str) -> PulumiEngine:
         path = {"PATH": f"{self.bin}:{os.environ['PATH']}"}
-        return PulumiEngine(project=read_project(self.folder), display=self.display, environ=path | environ)
+        return PulumiEngine(
+            project=read_project(self.folder), display=self.display, environ=path | environ,
+            backend=self.backend, machine=FakeMachine(), origin=Origin(who="ann", run="https://r/7"),
+        )  # fmt: skip
 
     @property
     def seen(self) -> dict[str, object]:
@@ -187,12 +201,90 @@ def test_a_backend_that_refuses_is_told_in_its_own_words(world: World) -> None:
     assert caught.value.why == "no access to the bucket"
 
 
+# ---- Notes, locks, and states that are put back -------------------------------------------------------------
+
+
+def test_an_update_leaves_a_note_of_its_engine_for_as_long_as_it_runs(world: World) -> None:
+    world.engine().update("staging", {}, "release deploy staging")
+    (note,) = world.backend.left
+    assert (note.doing, note.who, note.run) == ("release deploy staging", "ann", "https://r/7")
+    assert note.pid == world.seen["pid"]
+    assert world.backend.notes == {}
+
+
+def test_a_preview_takes_no_lock_and_leaves_no_note(world: World) -> None:
+    world.engine().preview("staging", {})
+    assert world.backend.left == []
+
+
+def test_a_note_that_cannot_be_left_stops_no_update(world: World) -> None:
+    class Away(FakeBackend):
+        def leave(self, stack: str, note: Note) -> None:
+            del stack, note
+            raise CloudError("The note could not be left.", why="no access")
+
+    world.backend = Away()
+    assert world.engine().update("staging", {}, "why").exit_code == 0
+    world.display.seek(0)
+    assert "Others will not see who runs this update (no access)" in world.display.read()
+
+
+def asked(world: World) -> tuple[list[str], str]:
+    argv, given = json.loads((world.bin / "asked.json").read_text())
+    return argv, given
+
+
+def test_a_lock_is_removed_by_the_engine_itself(world: World) -> None:
+    world.engine().unlock("staging")
+    assert asked(world)[0] == ["cancel", "--yes", "--stack", "staging", "--non-interactive"]
+
+
+def test_a_lock_that_is_gone_meanwhile_is_removed_enough(world: World) -> None:
+    world.answers(code=255)
+    (world.bin / "words").write_text("error: stack staging is not currently locked")
+    world.engine().unlock("staging")
+
+
+def test_a_lock_that_cannot_be_removed_is_told_in_the_engines_words(world: World) -> None:
+    world.answers(code=255)
+    (world.bin / "words").write_text("error: access denied")
+    with pytest.raises(CloudError, match="could not be removed") as caught:
+        world.engine().unlock("staging")
+    assert caught.value.why == "access denied"
+
+
+def test_an_edited_state_goes_to_the_engine_on_its_stdin(world: World) -> None:
+    world.engine().put_state("staging", {"version": 3})
+    assert asked(world) == (["stack", "import", "--stack", "staging", "--non-interactive"], '{"version": 3}')
+
+
+def test_a_state_that_the_engine_refuses_is_told(world: World) -> None:
+    world.answers(code=255)
+    (world.bin / "words").write_text("error: snapshot integrity")
+    with pytest.raises(CloudError, match="could not be written"):
+        world.engine().put_state("staging", {})
+
+
+def test_only_what_is_named_is_read_anew(world: World) -> None:
+    world.engine().refresh("staging", ["urn:a", "urn:b"])
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert argv[:3] == ["refresh", "--yes", "--skip-preview"]
+    assert [argv[at + 1] for at, part in enumerate(argv) if part == "--target"] == ["urn:a", "urn:b"]
+
+
+def test_the_backend_is_the_one_that_is_set_or_the_one_that_the_engine_names(world: World) -> None:
+    path = f"{world.bin}:{os.environ['PATH']}"
+    assert backend_url({"PULUMI_BACKEND_URL": "s3://b", "PATH": "/nowhere"}, world.folder) == "s3://b"
+    assert backend_url({"PATH": path}, world.folder) == "file:///asked"
+
+
 # ---- Is everything there? -----------------------------------------------------------------------------------
 
 
 def test_without_an_engine_the_way_to_get_one_is_told(world: World) -> None:
     (world.bin / "pulumi").unlink()
-    engine = PulumiEngine(project=read_project(world.folder), display=world.display, environ={"PATH": str(world.bin)})
+    engine = world.engine(PATH=str(world.bin))
     with pytest.raises(CloudError, match="not on the PATH"):
         engine.ready()
 

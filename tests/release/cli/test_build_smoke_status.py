@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from release.adapters.engine import FakeEngine, StackState
+from release.adapters.engine import FakeEngine
 from release.adapters.git import FakeGit
 from release.adapters.smoke import FakeSmoke
 from release.smoking import Expected, Report
+from release.stack import StackState
 from tests.release.cli.words import (
     BLUE,
     GREEN,

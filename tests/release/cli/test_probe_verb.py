@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from release.adapters.engine import FakeEngine, StackState
+from release.adapters.engine import FakeEngine
 from release.adapters.prober import FakeProber
+from release.stack import StackState
 from tests.release.cli.words import Stage, states
 
 pytestmark = pytest.mark.cli

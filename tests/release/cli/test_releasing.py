@@ -6,9 +6,12 @@ import signal
 
 import pytest
 
-from release.adapters.engine import FakeEngine, Run, StackState
-from release.cli.tools import FakeMachine
+from release.adapters.backend import FakeBackend
+from release.adapters.engine import FakeEngine, Run
+from release.adapters.machine import FakeMachine
 from release.errors import CloudError
+from release.locking import Holder, Note, Owner
+from release.stack import StackState
 from tests.release.cli.words import (
     BLUE,
     GREEN,
@@ -346,9 +349,56 @@ def test_waiting_for_a_lock_ends() -> None:
 def test_the_lock_of_a_killed_process_is_not_waited_for() -> None:
     on = stage(
         Run(exit_code=1, log=log(), stderr=LOCKED.replace("build-7", "here")),
-        machine=FakeMachine(dead=frozenset({4711})),
+        machine=FakeMachine(owners={4711: Owner.GONE}),
     )
     assert on.run("promote", "production", "--yes", "--lock-wait", "60") == 4
     assert "that process is gone" in on.err
-    assert "pulumi cancel --yes --stack production" in on.err
+    assert "release recover production" in on.err
+    assert len(on.engine.calls) == 1
+
+
+HELD = Run(exit_code=1, log=log(), stderr=LOCKED)
+ANN = Holder(user="ann", host="build-7", pid=4711, since="2026-01-02T03:04:05Z")
+NOTE = Note(
+    host="build-7", pid=4711, at="2026-01-02T03:04:04Z", doing="release deploy production",
+    who="ann", run="https://ci.example/runs/7",
+)  # fmt: skip
+
+
+def test_whoever_holds_the_lock_is_told_with_the_run_that_it_is_of() -> None:
+    on = stage(HELD, backend=FakeBackend(notes={("production", 4711): NOTE}, readable=False))
+    assert on.run("promote", "production", "--yes") == 4
+    assert "`release deploy production` by ann in https://ci.example/runs/7" in on.err
+
+
+def test_a_lock_without_a_note_is_said_to_be_of_an_unknown_run() -> None:
+    on = stage(HELD)
+    assert on.run("promote", "production", "--yes") == 4
+    assert "CI run unknown (not started by `release`)" in on.err
+
+
+def test_while_the_lock_is_held_the_engine_is_not_started_again() -> None:
+    backend = FakeBackend(held={"production": (ANN,)}, frees={"production": 5})
+    on = stage(HELD, PROMOTED, backend=backend)
+    assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 0
+    assert len(on.engine.calls) == 2
+    assert backend.asked == 6
+    assert on.machine.time == 12
+
+
+def test_somebody_else_who_takes_the_lock_meanwhile_is_told_too() -> None:
+    bob = LOCKED.replace("ann@", "bob@")
+    on = stage(HELD, Run(exit_code=1, log=log(), stderr=bob), HELD, PROMOTED)
+    assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 0
+    assert on.err.count("by ann@build-7") == 1
+    assert on.err.count("by bob@build-7") == 1
+
+
+def test_an_owner_that_dies_while_it_is_waited_for_is_told() -> None:
+    machine = FakeMachine(owners={4711: Owner.RUNS})
+    backend = FakeBackend(held={"production": (ANN,)})
+    on = stage(HELD, backend=backend, machine=machine)
+    backend.each = lambda: machine.owners.update({4711: Owner.GONE})
+    assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 4
+    assert "that process is gone" in on.err
     assert len(on.engine.calls) == 1

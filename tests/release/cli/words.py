@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from release.adapters.engine import FakeEngine, Held, Run, StackState
+from release.adapters.backend import FakeBackend
+from release.adapters.engine import FakeEngine, Run
 from release.adapters.git import FakeGit
+from release.adapters.machine import FakeMachine
 from release.adapters.prober import FakeProber
 from release.adapters.project import Project, StackFile
 from release.adapters.smoke import FakeSmoke
 from release.cli import run
 from release.cli.terminal import Terminal
-from release.cli.tools import FakeMachine, Tools
+from release.cli.tools import Tools
 from release.digest import Digest
 from release.enginelog import EngineLog, read_log
 from release.evidence import Proof
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
+from release.stack import Held, StackState
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 
@@ -180,6 +183,7 @@ class Stage:
     """The command with fakes; `answer` is what a person types when asked (None: there is no terminal)."""
 
     engine: FakeEngine = field(default_factory=FakeEngine)
+    backend: FakeBackend = field(default_factory=lambda: FakeBackend(readable=False))
     git: FakeGit = field(default_factory=lambda: FakeGit(commit="c" * 40))
     smoke: FakeSmoke = field(default_factory=FakeSmoke)
     prober: FakeProber = field(default_factory=FakeProber)
@@ -202,7 +206,7 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(), engine=self.engine, git=self.git,
+            terminal=terminal, project=project(), engine=self.engine, backend=self.backend, git=self.git,
             smoke=self.smoke, prober=self.prober, machine=self.machine,
         )  # fmt: skip
 
