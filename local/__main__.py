@@ -109,7 +109,8 @@ def describe(found: cloud.Status) -> list[str]:
         return [f"The local cloud is down{running}. Next: make up"]
     since = cloud.clock(found.since) if found.since else "?"
     lines = [f"The local cloud is up since {since}, {found.memory / 2**20:.0f} MB."]
-    lines += [f"  docker      {found.docker}, {'started by us' if found.docker_ours else 'not ours'}"]
+    lines += [f"  slot {found.slot}      emulator at {found.endpoint}, load balancers in {found.balancers}"]
+    lines += [f"  docker      {found.docker}, {'started by a local cloud' if found.docker_ours else 'not ours'}"]
     lines += [f"  process     {line}" for line in found.processes]
     lines += [f"  container   {c['name']}  {c['status']}" for c in found.containers]
     lines += [f"  {name:<24} {url}" for name, url in found.urls]

@@ -1,10 +1,11 @@
 """The local cloud: up, down, status.
 
-up      engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
+up      slot, then
+        engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
         stand-ins for provider plugins   │
         Docker ─> network ─> base image  │
                     └─> emulator         └─> .local/env.generated
-down    emulator and load balancer, containers, network, Docker if we started it, state; then look again
+down    emulator and load balancer, containers, network, slot, Docker if it is ours and nobody needs it, state
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from local import dockerd, emulator_process, processes
+from local import dockerd, emulator_process, processes, slots
 from local.base_image import build_args, ensure_base_image
 from local.errors import LocalError
 from local.places import PROJECT, STACKS, Places, environment, read_generated, render_generated
@@ -55,6 +56,8 @@ def up(places: Places, progress: Progress) -> Cloud:
     for folder in (places.run, places.logs, places.state, places.pulumi_home):
         folder.mkdir(parents=True, exist_ok=True)
     dockerd.need_disk(str(places.runtime))
+    with progress.running("slot") as told:
+        places = slots.take(places, emulator_process.need_ports, told)
     parts = Parts(progress)
     engine = parts.begin("engine", lambda say: ensure_engine(places.cache, say).bin)
     interpreter = parts.begin("emulator's packages", lambda say: emulator_process.ensure_environment(places.cache, say))
@@ -73,6 +76,7 @@ def up(places: Places, progress: Progress) -> Cloud:
 
 def current(places: Places) -> Cloud | None:
     """The cloud that `up` left, if its emulator still runs; nothing is started."""
+    places = places.held()
     if not places.generated.exists() or emulator_process.running(places) is None:
         return None
     values = read_generated(places.generated.read_text())
@@ -80,7 +84,8 @@ def current(places: Places) -> Cloud | None:
 
 
 def _ensure_docker(places: Places, say: Say) -> None:
-    dockerd.ensure(places, say)
+    with slots.alone(places.shared):
+        dockerd.ensure(places, say)
     dockerd.ensure_network(places)
 
 
@@ -204,7 +209,10 @@ def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
     containers = dockerd.remove_containers(places) if answers else 0
     networks = dockerd.remove_networks(places) if answers else 0
     left = leftovers(places) if answers else []
-    stopped = dockerd.stop(places, say)
+    with slots.alone(places.shared):
+        if not left:
+            slots.let_go(places, keep=keep_state)
+        stopped = dockerd.stop(places, [one.runtime for one in slots.others_of(places) if one.up], say)
     _unmount(places.runtime)
     _remove_files(places, keep_state)
     left += [f"process {pid} ({processes.command_of(pid)[:80]})" for pid in emulator_process.everything(places)]
@@ -247,6 +255,9 @@ class Status:
     """
 
     up: bool
+    slot: int
+    endpoint: str
+    balancers: str
     since: float | None
     memory: int
     processes: tuple[str, ...]
@@ -257,23 +268,27 @@ class Status:
 
 
 def status(places: Places) -> Status:
+    places = places.held()
     started = emulator_process.running(places)
     pids = emulator_process.everything(places)
     version = dockerd.answers()
     return Status(
         up=started is not None and emulator_process.is_ready(places),
+        slot=places.slot,
+        endpoint=places.endpoint,
+        balancers=f"{places.balancers}.0/24",
         since=started.since if started else None,
         memory=processes.memory_of({*pids, *_pids_at_docker(places, version)}),
         processes=tuple(f"{pid} {processes.command_of(pid)[:100]}" for pid in sorted(pids)),
         docker=version,
-        docker_ours=processes.find(places.run, dockerd.NAME) is not None,
+        docker_ours=dockerd.ours_runs(places) is not None,
         containers=tuple(dockerd.container_names(places)) if version else (),
         urls=tuple(emulator_process.load_balancers(places)) if started else (),
     )
 
 
 def _pids_at_docker(places: Places, version: str | None) -> set[int]:
-    daemon = processes.find(places.run, dockerd.NAME)
+    daemon = dockerd.ours_runs(places)
     ours = {daemon.pid} if daemon else set()
     return {*ours, *dockerd.container_pids(places)} if version else ours
 

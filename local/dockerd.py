@@ -1,4 +1,8 @@
-"""Docker on this machine: used as it is when it runs, started when it does not, and only then stopped again."""
+"""Docker on this machine: used as it is when it runs, started when it does not, and only then stopped again.
+
+All local clouds of a machine use one. If one of them started it, the last one that is up stops it; who starts or stops
+it holds `slots.alone`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from local import processes
 from local.errors import LocalError
@@ -18,6 +23,7 @@ from local.toolchain.cache import Say
 
 NAME = "dockerd"
 LABEL = "release-lane.cloud"
+FOLDER_LABEL = "release-lane.folder"  # on networks: for a person who finds one
 START_WITHIN = 60.0  # seconds
 STOP_WITHIN = 15.0  # seconds
 DISK_NEEDED = 2 * 2**30  # bytes
@@ -70,8 +76,7 @@ def refusal() -> str:
 def ensure(places: Places, say: Say) -> None:
     """A Docker that answers. Raises LocalError saying what keeps it from starting."""
     if version := answers():
-        ours = processes.find(places.run, NAME)
-        say(f"Docker {version}, " + ("started by us" if ours else "was running already and is left alone"))
+        say(f"Docker {version}, " + ("started by a local cloud" if ours_runs(places) else "not started by us"))
         return
     command = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/sbin")
     if command is None:
@@ -86,9 +91,18 @@ def ensure(places: Places, say: Say) -> None:
     say("starting dockerd")
     environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
     started = processes.spawn(
-        places.run, NAME, [command], log=places.logs / "dockerd.log", environment=environment, cwd=places.runtime
+        places.daemon, NAME, [command], log=log_of(places), environment=environment, cwd=Path("/")
     )
     _wait_until_it_answers(places, started, say)
+
+
+def ours_runs(places: Places) -> processes.Started | None:
+    """The dockerd that a local cloud of this machine started. Only root writes that folder."""
+    return processes.find(places.daemon, NAME)
+
+
+def log_of(places: Places) -> Path:
+    return places.daemon / f"{NAME}.log"
 
 
 def _wait_until_it_answers(places: Places, started: processes.Started, say: Say) -> None:
@@ -99,7 +113,7 @@ def _wait_until_it_answers(places: Places, started: processes.Started, say: Say)
             raise LocalError(
                 "dockerd did not come up.",
                 why=complaint(places),
-                next_step=f"read {places.logs / 'dockerd.log'}; containers need a kernel with overlayfs and iptables",
+                next_step=f"read {log_of(places)}; containers need a kernel with overlayfs and iptables",
             )
         say(f"waiting for dockerd, {waited:.0f} s")
         time.sleep(0.1)
@@ -120,7 +134,8 @@ def ensure_network(places: Places) -> None:
     """The bridge on which every task has an address of its own."""
     if docker("network", "ls", "--quiet", "--filter", f"name=^{places.network}$"):
         return
-    docker("network", "create", "--label", f"{LABEL}={places.cloud_id}", places.network)
+    marks = ("--label", f"{LABEL}={places.cloud_id}", "--label", f"{FOLDER_LABEL}={places.runtime}")
+    docker("network", "create", *marks, places.network)
 
 
 def ours(places: Places) -> Found:
@@ -148,24 +163,37 @@ def _each_at_once(command: list[str], names: Sequence[str]) -> None:
         subprocess.run(["docker", *command, *names], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
-def stop(places: Places, say: Say) -> bool:
-    """Stop the dockerd that we started, unless it now runs containers of others. True if it was stopped."""
-    started = processes.find(places.run, NAME)
+def stop(places: Places, users: Sequence[str], say: Say) -> bool:
+    """Stop the dockerd that a local cloud started, unless somebody still needs it. True if it was stopped.
+
+    `users`: folders of other local clouds that are up.
+    """
+    started = ours_runs(places)
     if started is None:
         return False
-    others = docker("ps", "--quiet").split() if answers() else []
-    if others:
-        say(f"dockerd keeps running: {len(others)} containers that are not ours run in it")
+    if why := _needed(users) or _not_mine(started):
+        say(f"dockerd keeps running: {why}")
         return False
     processes.end([started.pid], STOP_WITHIN)
-    processes.forget(places.run, NAME)
+    processes.forget(places.daemon, NAME)
     return True
 
 
-def last_lines(places: Places, name: str, count: int) -> str:
+def _needed(users: Sequence[str]) -> str:
+    if users:
+        return f"the local cloud of {users[0]} uses it" + (f", and {len(users) - 1} more" if users[1:] else "")
+    strangers = docker("ps", "--quiet").split() if answers() else []
+    return f"{len(strangers)} containers that are not ours run in it" if strangers else ""
+
+
+def _not_mine(started: processes.Started) -> str:
+    return "" if os.geteuid() == 0 else f"root started it, and only root can stop it: sudo kill {started.pid}"
+
+
+def last_lines(log: Path, count: int) -> str:
     """The end of a log, for an error message."""
     try:
-        lines = (places.logs / f"{name}.log").read_text(errors="replace").splitlines()
+        lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return "it wrote no log"
     return "\n        ".join(lines[-count:]) or "its log is empty"
@@ -173,9 +201,9 @@ def last_lines(places: Places, name: str, count: int) -> str:
 
 def complaint(places: Places) -> str:
     """Its last words are mostly about its connections; the reason is a line that says so."""
-    lines = last_lines(places, NAME, 200).splitlines()
+    lines = last_lines(log_of(places), 200).splitlines()
     reasons = [line.strip() for line in lines if re.search(r"failed to start|level=(fatal|error)", line)]
-    return reasons[-1] if reasons else last_lines(places, NAME, 6)
+    return reasons[-1] if reasons else last_lines(log_of(places), 6)
 
 
 def container_names(places: Places) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,8 +15,8 @@ from pathlib import Path
 
 from local import processes
 from local.dockerd import last_lines
-from local.errors import LocalError
-from local.places import DEFAULT_PORT, REGION, ROOT, Places
+from local.errors import LocalError, NotAllowed
+from local.places import REGION, ROOT, Places
 from local.toolchain.cache import Say, filling, only_one
 
 NAME = "emulator"
@@ -62,25 +63,24 @@ def running(places: Places) -> processes.Started | None:
 
 
 def need_ports(places: Places) -> None:
-    """Raises LocalError naming the process that holds a port which the emulator or the edge needs.
+    """Raises LocalError naming the process that holds a port of this slot's emulator or first load balancer.
 
-    A second cloud is asked only for the port it was given: load balancers of the first may hold the others.
+    NotAllowed if this user may not open such a port at all.
     """
-    edge = [("127.0.10.1", port) for port in EDGE_PORTS] if places.port == DEFAULT_PORT else []
-    wanted = [("127.0.0.1", places.port), *edge]
-    for address, port in wanted:
-        if not processes.can_bind(address, port):
-            raise _port_error(address, port)
+    edge = [(f"{places.balancers}.1", port) for port in EDGE_PORTS]
+    for address, port in [("127.0.0.1", places.port), *edge]:
+        if error := processes.refusal_to_bind(address, port):
+            raise _port_error(address, port, error)
 
 
-def _port_error(address: str, port: int) -> LocalError:
-    holder = processes.listener(address, port)
-    if holder is None and port < 1024 and os.geteuid() != 0:
-        return LocalError(
+def _port_error(address: str, port: int, error: OSError) -> LocalError:
+    if error.errno == errno.EACCES:
+        return NotAllowed(
             f"{address}:{port} cannot be opened by user {os.geteuid()}.",
             why="ports below 1024 are kept for root",
             next_step="run as root, or: sudo sysctl net.ipv4.ip_unprivileged_port_start=80",
         )
+    holder = processes.listener(address, port)
     other = processes.environment_of(holder) if holder else {}
     if MARK in other:
         root = other.get("PYTHONPATH", "another checkout")
@@ -123,6 +123,7 @@ def emulator_environment(places: Places) -> dict[str, str]:
         "LOCAL_EDGE_DIR": str(places.edge),
         "LOCAL_EMULATOR_PORT": str(places.port),
         "LOCAL_DOCKER_NETWORK": places.network,
+        "LOCAL_BALANCERS": places.balancers,
         "AWS_DEFAULT_REGION": REGION,
     }
 
@@ -134,7 +135,7 @@ def wait_until_ready(places: Places, started: processes.Started, say: Say) -> No
         if not started.alive or waited > READY_WITHIN:
             raise LocalError(
                 "The emulator ended before it was ready." if not started.alive else "The emulator does not answer.",
-                why=last_lines(places, NAME, 8),
+                why=last_lines(places.logs / f"{NAME}.log", 8),
                 next_step=f"read {places.logs / 'emulator.log'}",
             )
         say(f"waiting for it to answer, {waited:.0f} s")

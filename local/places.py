@@ -6,7 +6,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.toolchain.cache import cache_folder
@@ -16,33 +16,61 @@ PROJECT = "release-lane"
 STACKS = ("artifacts", "staging", "production")
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
-DEFAULT_PORT = 4566
+FIRST_PORT, FIRST_BLOCK = 4566, 10  # of slot 0; see local/slots.py
+SLOTS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Folders, port and names of one local cloud. One runs at a time: load balancers share 127.0.10.x."""
+    """Folders, addresses and names of one local cloud. `slot` says which addresses (local/slots.py).
+
+    `shared` is where the clouds of one machine tell each other what they hold, `daemon` where a dockerd that one of
+    them started is noted and logs.
+    """
 
     root: Path = ROOT
     runtime: Path = ROOT / ".local"
     cache: Path
-    port: int = DEFAULT_PORT
-    network: str = PROJECT
+    slot: int = 0
+    shared: Path = Path("/var/tmp") / PROJECT
+    daemon: Path = Path("/run") / PROJECT
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Places:
-        """The checkout's own; LOCAL_RUNTIME, LOCAL_EMULATOR_PORT and LOCAL_DOCKER_NETWORK make a second one."""
-        return cls(
-            runtime=Path(environ.get("LOCAL_RUNTIME", ROOT / ".local")).absolute(),
-            cache=cache_folder(environ),
-            port=int(environ.get("LOCAL_EMULATOR_PORT", DEFAULT_PORT)),
-            network=environ.get("LOCAL_DOCKER_NETWORK", PROJECT),
-        )
+        """The checkout's own, in the slot that it holds. Another folder in LOCAL_RUNTIME is another cloud."""
+        runtime = Path(environ.get("LOCAL_RUNTIME", ROOT / ".local")).absolute()
+        return cls(runtime=runtime, cache=cache_folder(environ)).held()
+
+    def held(self) -> Places:
+        """The same, in the slot that is noted in its folder; slot 0 while none is."""
+        try:
+            return replace(self, slot=int(self.slot_file.read_text()))
+        except (OSError, ValueError):
+            return replace(self, slot=0)
+
+    @property
+    def slot_file(self) -> Path:
+        return self.runtime / "slot"
 
     @property
     def cloud_id(self) -> str:
         """8 hex that mark whatever this cloud starts; the same for as long as the checkout stays where it is."""
         return hashlib.sha256(str(self.runtime).encode()).hexdigest()[:8]
+
+    @property
+    def port(self) -> int:
+        """The emulator's."""
+        return FIRST_PORT + self.slot
+
+    @property
+    def balancers(self) -> str:
+        """The first three numbers of all load balancers' addresses."""
+        return f"127.0.{FIRST_BLOCK + self.slot}"
+
+    @property
+    def network(self) -> str:
+        """The containers' network in Docker. Named after the cloud: a slot may have another holder tomorrow."""
+        return f"{PROJECT}-{self.cloud_id}"
 
     @property
     def endpoint(self) -> str:

@@ -109,20 +109,26 @@ def spawn(run: Path, name: str, command: list[str], *, log: Path, environment: M
             stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     started = Started(name, process.pid, start_ticks(process.pid) or 0, " ".join(command))
-    _record(run, name).write_text(json.dumps(asdict(started)))
+    _record(run, name).write_text(json.dumps({**asdict(started), "run": str(run.absolute())}))
     return started
 
 
 def find(run: Path, name: str) -> Started | None:
-    """The recorded process if it still lives; a stale record is removed."""
+    """The recorded process if it still lives; a stale record is removed.
+
+    A record that was copied along with its folder names the process of the original, and is stale, too.
+    """
     path = _record(run, name)
     try:
-        started = Started(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        record = json.loads(path.read_text())
+        home = record.pop("run")
+        started = Started(**record)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    if started.alive:
+    if started.alive and home == str(run.absolute()):
         return started
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
     return None
 
 
@@ -180,14 +186,15 @@ def _reap(pid: int) -> None:
 # --- ports
 
 
-def can_bind(address: str, port: int) -> bool:
+def refusal_to_bind(address: str, port: int) -> OSError | None:
+    """Why it cannot be opened; None when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return error
+        return None
 
 
 def listener(address: str, port: int) -> int | None:

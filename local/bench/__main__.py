@@ -51,7 +51,7 @@ def _bench(places: Places) -> int:
         with progress.running("measuring") as say, tempfile.TemporaryDirectory(dir=places.runtime) as folder:
             lane = Lane.open(Path(folder), up.environment)
             figures, users = _measured(lane, Path(folder), places.root, say)
-            memory = cloud.status(places).memory / 2**20
+            memory = cloud.status(up.places).memory / 2**20
             lane.close()
     kept = _keep(places.root, figures, users, memory)
     _print(figures, users, memory, kept)

@@ -1,6 +1,6 @@
 """The local cloud itself: up, what it leaves alone, what survives a kill, and that down leaves nothing.
 
-Runs a second cloud beside the one of this checkout: own folder, port, network.
+Runs a second cloud beside the one of this checkout: own folder, own slot.
 """
 
 from __future__ import annotations
@@ -21,22 +21,16 @@ import pytest
 
 from local import cloud, dockerd, emulator_process, processes
 from local.errors import LocalError
-from local.places import ROOT, STACKS, Places
+from local.places import ROOT, SLOTS, STACKS, Places
 from local.progress import Progress
 from local.toolchain.cache import cache_folder
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    port = free_port()
-    here = Places(runtime=tmp_path_factory.mktemp("cloud"), cache=cache_folder(), port=port, network=f"test-{port}")
+    here = Places(runtime=tmp_path_factory.mktemp("cloud"), cache=cache_folder())
     yield here
     cloud.down(here, print)
 
@@ -58,12 +52,7 @@ def emulator(places: Places) -> processes.Started:
 
 
 def command(places: Places, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "LOCAL_RUNTIME": str(places.runtime),
-        "LOCAL_EMULATOR_PORT": str(places.port),
-        "LOCAL_DOCKER_NETWORK": places.network,
-    }
+    environment = {**os.environ, "LOCAL_RUNTIME": str(places.runtime)}
     return subprocess.run(
         [sys.executable, "-m", "local", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
     )
@@ -126,10 +115,9 @@ def test_a_killed_emulator_comes_back_with_the_next_up(running: cloud.Cloud) -> 
 
 
 def test_a_taken_port_is_reported_with_its_holder(running: cloud.Cloud, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        other = replace(running.places, runtime=tmp_path / "other", port=port)
-        with pytest.raises(LocalError, match=rf"127.0.0.1:{port} is taken by process {os.getpid()} "):
+    other = replace(running.places, runtime=tmp_path / "other", slot=SLOTS - 1)
+    with socket.create_server((f"{other.balancers}.1", 9001)):
+        with pytest.raises(LocalError, match=rf"{other.balancers}.1:9001 is taken by process {os.getpid()} "):
             emulator_process.need_ports(other)
 
 

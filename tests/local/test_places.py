@@ -52,9 +52,17 @@ def test_two_checkouts_mark_what_they_start_differently() -> None:
 
 @pytest.mark.pure
 def test_a_second_cloud_is_chosen_by_the_environment() -> None:
-    chosen = {"LOCAL_RUNTIME": "/r", "LOCAL_EMULATOR_PORT": "4600", "LOCAL_DOCKER_NETWORK": "n"}
-    here = Places.read(chosen)
-    assert (here.runtime, here.endpoint, here.network) == (Path("/r"), "http://127.0.0.1:4600", "n")
+    here = Places.read({"LOCAL_RUNTIME": "/nowhere/r", "HOME": "/nowhere"})
+    assert here.runtime == Path("/nowhere/r")
+    assert (here.slot, here.endpoint, here.balancers) == (0, "http://127.0.0.1:4566", "127.0.10")
+
+
+@pytest.mark.provider
+def test_the_slot_noted_in_the_folder_says_the_addresses(tmp_path: Path) -> None:
+    (tmp_path / "slot").write_text("3\n")
+    here = Places.read({"LOCAL_RUNTIME": str(tmp_path)})
+    assert (here.slot, here.endpoint, here.balancers) == (3, "http://127.0.0.1:4569", "127.0.13")
+    assert exports(here)["AWS_ENDPOINT_URL"] == here.endpoint
 
 
 # --- local/env, in real shells

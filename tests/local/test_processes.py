@@ -97,9 +97,9 @@ def test_who_listens_on_a_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert processes.listener("127.0.0.1", port) == os.getpid()
-        assert not processes.can_bind("127.0.0.1", port)
+        assert processes.refusal_to_bind("127.0.0.1", port)
     assert processes.listener("127.0.0.1", port) is None
-    assert processes.can_bind("127.0.0.1", port)
+    assert processes.refusal_to_bind("127.0.0.1", port) is None
 
 
 def test_a_listener_on_every_address_is_named_too() -> None:
@@ -125,3 +125,14 @@ print(child.poll(), stays.alive, stays.pid)
     code, alive, pid = done.stdout.split()
     processes.end([int(pid)], 1.0)
     assert (code, alive) == ("-15", "True")
+
+
+def test_a_record_that_was_copied_with_its_folder_is_of_the_original(
+    started: processes.Started, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "thing.pid").write_text((tmp_path / "thing.pid").read_text())
+    assert processes.find(copy, "thing") is None
+    assert started.alive
+    assert processes.find(tmp_path, "thing") == started

@@ -23,6 +23,7 @@ _running: Service | None = None
 def start(environ: Mapping[str, str] = os.environ, find_subnets: FindSubnets | None = None) -> None:
     """Go on from the state under LOCAL_EMULATOR_STATE, with the load balancer's files in LOCAL_EDGE_DIR.
 
+    Load balancers get addresses LOCAL_BALANCERS.1 (127.0.10) and following.
     LOCAL_TIME_SCALE (0.1) multiplies health-check intervals and deregistration delays. Raises service.Refused when
     the load balancer cannot run (no HAProxy, a port is taken), store.Unreadable.
     """
@@ -39,7 +40,8 @@ def start(environ: Mapping[str, str] = os.environ, find_subnets: FindSubnets | N
         time_scale=scale,
         on_change=TARGET_GROUPS.announce,
     )
-    service = Service(Store(state / "elbv2.json"), edge, find_subnets or network.find_subnets, scale)
+    block = environ.get("LOCAL_BALANCERS", "127.0.10")
+    service = Service(Store(state / "elbv2.json"), edge, find_subnets or network.find_subnets, scale, block)
     service.start()
     _running = service
     TARGET_GROUPS.attach(service)

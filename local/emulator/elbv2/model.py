@@ -117,7 +117,7 @@ class Subnet:
 class LoadBalancer:
     arn: str
     name: str
-    number: int  # its address is 127.0.10.<number>
+    number: int
     scheme: str
     vpc: str
     subnets: tuple[Subnet, ...]
@@ -125,10 +125,11 @@ class LoadBalancer:
     address_type: str
     created: str  # ISO 8601, UTC
     attributes: Mapping[str, str] = field(default_factory=dict)
+    block: str = "127.0.10"  # of the local cloud that made it
 
     @property
     def address(self) -> str:
-        return f"127.0.10.{self.number}"
+        return f"{self.block}.{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)

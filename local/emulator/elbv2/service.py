@@ -56,13 +56,16 @@ FindSubnets = Callable[[Sequence[str], Scope], Network]
 
 
 class Service:
-    """Elastic Load Balancing, thread-safe. `time_scale` multiplies deregistration delays."""
+    """Elastic Load Balancing, thread-safe. `time_scale` multiplies deregistration delays; `block`: see Call."""
 
-    def __init__(self, store: Store, edge: Edge, find_subnets: FindSubnets, time_scale: float = 1.0) -> None:
+    def __init__(
+        self, store: Store, edge: Edge, find_subnets: FindSubnets, time_scale: float = 1.0, block: str = "127.0.10"
+    ) -> None:
         self._store = store
         self._edge = edge
         self._find_subnets = find_subnets
         self._time_scale = time_scale
+        self._block = block
         self._lock = threading.RLock()
         self._state = State()
         self._timers: set[threading.Timer] = set()
@@ -102,6 +105,7 @@ class Service:
             network=lambda ids: self._find_subnets(ids, scope),
             health=self.health,
             delay_scale=self._time_scale,
+            block=self._block,
         )
 
     def _change(self, after: State) -> None:

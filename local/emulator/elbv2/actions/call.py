@@ -23,7 +23,9 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """`health` asks the load balancer; `network` raises ServiceError SubnetNotFound; `delay_scale` shortens drains."""
+    """`health` asks the load balancer; `network` raises ServiceError SubnetNotFound; `delay_scale` shortens drains.
+
+    `block`: the first three numbers of new load balancers' addresses."""
 
     region: str
     account: str
@@ -32,6 +34,7 @@ class Call:
     network: Callable[[Sequence[str]], Network]
     health: Callable[[str], Mapping[Address, TargetHealth]]
     delay_scale: float
+    block: str
 
     def arn(self, resource: str) -> str:
         return f"arn:aws:elasticloadbalancing:{self.region}:{self.account}:{resource}"

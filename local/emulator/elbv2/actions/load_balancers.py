@@ -1,4 +1,4 @@
-"""Load balancers. Each has an address of its own, 127.0.10.<number>, which is also its DNS name."""
+"""Load balancers. Each has an address of its own, <block>.<number>, which is also its DNS name."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def create(state: State, params: Params, call: Call) -> tuple[State, Shape]:
         arn=call.arn(f"loadbalancer/app/{name}/{call.new_id()}"),
         name=name,
         number=_free_number(state),
+        block=call.block,
         scheme=params.choice("Scheme", "internet-facing", "internal"),
         vpc=network.vpc,
         subnets=network.subnets,
@@ -47,7 +48,8 @@ def create(state: State, params: Params, call: Call) -> tuple[State, Shape]:
 
 def _same(other: LoadBalancer, wanted: LoadBalancer) -> LoadBalancer:
     """As on AWS, a repeated create returns the one that exists, if it was asked for in the same words."""
-    alike = replace(wanted, arn=other.arn, number=other.number, created=other.created, attributes=other.attributes)
+    kept = {name: getattr(other, name) for name in ("arn", "number", "block", "created", "attributes")}
+    alike = replace(wanted, **kept)
     if alike != other:
         raise ServiceError(
             "DuplicateLoadBalancerName",

@@ -53,6 +53,7 @@ class Account:
     state: State = field(default_factory=State)
     now: float = 1_000.0
     region: str = "us-east-1"
+    block: str = "127.0.10"
     healths: Mapping[Address, TargetHealth] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -65,6 +66,7 @@ class Account:
             network=network,
             health=lambda _: self.healths,
             delay_scale=0.1,
+            block=self.block,
         )
 
     def do(self, action: str, **members: Any) -> Any:

@@ -43,6 +43,15 @@ def test_each_load_balancer_gets_an_address_of_its_own(account: Account) -> None
     assert second.endswith("0000000000000002")
 
 
+def test_clouds_of_one_machine_have_load_balancers_at_different_addresses(account: Account) -> None:
+    account.load_balancer("one")
+    account.block = "127.0.13"
+    assert account.load_balancer("one").endswith("0000000000000001")  # what exists stays where it is
+    account.load_balancer("two")
+    shown = account.do("DescribeLoadBalancers")["LoadBalancers"]
+    assert [one["DNSName"] for one in shown] == ["127.0.10.1", "127.0.13.2"]
+
+
 def test_the_vpc_and_zones_are_those_of_the_subnets(account: Account) -> None:
     account.load_balancer()
     (shown,) = account.do("DescribeLoadBalancers", Names=["lb"])["LoadBalancers"]
