@@ -295,7 +295,15 @@ def _restore(cloud: Cloud, before: Balancer, move: Move) -> None:
             cloud.delete_rule(now.arn)
         return
     cloud.set_weights(before.rule.arn, before.target_groups, before.rule.weights)
-    cloud.tag_rule(before.rule.arn, move.journal(Phase.RESTORED).as_tags())
+    cloud.tag_rule(before.rule.arn, _journal_of_before(before, move).as_tags())
+
+
+def _journal_of_before(before: Balancer, move: Move) -> Journal:
+    """What explains users where they were found: this switch, put back; or (after a failed finish) the one before."""
+    home = move.standing.live_colour if move.standing else None
+    found = Journal.from_tags(before.rule.tags) if before.rule else None
+    at_home = home is not None and before.rule is not None and whole(before.rule.weights) is home
+    return move.journal(Phase.RESTORED) if at_home or found is None else found
 
 
 def _undone(move: Move, breach: Exception) -> Exception:

@@ -71,6 +71,8 @@ def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tu
         digest=settings.digest,
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
+        on_alarm=settings.on_alarm,
+        idle_tasks=settings.idle.tasks,
         commit=commit,
         in_registry=in_registry,
         promotes_from=settings.promotes_from,

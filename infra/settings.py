@@ -7,18 +7,22 @@ annotated example of all keys is docs/stack-settings.example.yaml (a test parses
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic.alias_generators import to_camel
 
-from release.decision import OnDrift
+from release.alarms import Kind, Watched
+from release.decision import OnAlarm, OnDrift
 from release.digest import Digest, parse_digest
 from release.errors import ReleaseError, UsageError
+from release.names import Names
 from release.placement import Service
+from release.shift import Shift
 
 FARGATE_MEMORY = {
     256: (512, 1024, 2048),
@@ -86,6 +90,66 @@ class RolloutSettings(_Section):
     deadline_seconds: int = Field(default=300, ge=10, le=3600)
 
 
+class ShiftSettings(_Section):
+    """`shift`: in which steps users are moved (percent of the new release), and how long each is watched."""
+
+    steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(100,), min_length=1, strict=False)
+    bake_seconds: int = Field(default=0, ge=0, le=86400)
+
+
+Arn = Annotated[str, Field(pattern=r"^arn:")]
+
+
+class AlarmSettings(_Section):
+    """`alarms`: CloudWatch alarms of each colour (those with a threshold), and further ones that have a say.
+
+    `lateSeconds`: how late datapoints may come; what a bake without any waits longer.
+    """
+
+    error_percent: float | None = Field(default=None, gt=0, le=100)
+    latency_seconds: float | None = Field(default=None, gt=0, le=3600)
+    unhealthy_targets: int | None = Field(default=None, ge=1, le=1000)
+    period_seconds: int = Field(default=60, ge=1, le=3600)
+    datapoints: int = Field(default=1, ge=1, le=60)
+    late_seconds: int = Field(default=120, ge=0, le=3600)
+    names: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] = Field(default=(), strict=False)
+    actions: tuple[Arn, ...] = Field(default=(), max_length=5, strict=False)
+
+    def thresholds(self) -> dict[Kind, float]:
+        """Of the kinds that were asked for."""
+        given = {
+            Kind.ERRORS: self.error_percent,
+            Kind.LATENCY: self.latency_seconds,
+            Kind.UNHEALTHY: self.unhealthy_targets,
+        }
+        return {kind: float(limit) for kind, limit in given.items() if limit is not None}
+
+    def watched(self, names: Names) -> Watched:
+        """All alarms that have a say in a switch of this environment."""
+        return Watched.of(names, self.thresholds(), self.names)
+
+
+KEEP = "keep"
+
+
+def _keep_or_tasks(value: Any) -> str | int:
+    """One message for both forms."""
+    if value == KEEP or (type(value) is int and 0 <= value <= 200):
+        return value  # type: ignore[no-any-return]
+    raise ValueError(f"should be {KEEP} or 0 to 200 tasks, not {value!r}")
+
+
+class IdleSettings(_Section):
+    """`idle`: how many tasks the idle colour keeps of the previous release after the watch."""
+
+    after_watch: Annotated[str | int, PlainValidator(_keep_or_tasks)] = KEEP
+
+    @property
+    def tasks(self) -> int | None:
+        """None: as many as serve users."""
+        return self.after_watch if isinstance(self.after_watch, int) else None
+
+
 class NetworkSettings(_Strict):
     """`network`: the VPC's address range (two /24 subnets are cut from it)."""
 
@@ -103,6 +167,7 @@ class EnvironmentSettings(_Stack):
     image_digest: DigestText | None = None
     rollback_from: DigestText | None = None
     on_drift: OnDrift | None = None
+    on_alarm: OnAlarm | None = None
     promotes_from: str | None = None
     artifacts: str = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -111,12 +176,20 @@ class EnvironmentSettings(_Stack):
     health_check: HealthCheckSettings = HealthCheckSettings()
     smoke: SmokeSettings = SmokeSettings()
     rollout: RolloutSettings = RolloutSettings()
+    shift: ShiftSettings = ShiftSettings()
+    alarms: AlarmSettings = AlarmSettings()
+    idle: IdleSettings = IdleSettings()
     network: NetworkSettings = NetworkSettings()
     test_access: list[str] = []
 
     def release_service(self) -> Service:
         """The part of a release that is configuration."""
         return Service(**self.service.model_dump(), env=self.env, secrets=self.secrets)
+
+    @property
+    def wanted_shift(self) -> Shift:
+        """How users are moved."""
+        return Shift(steps=self.shift.steps, bake=self.shift.bake_seconds)
 
     @property
     def digest(self) -> Digest | None:
@@ -194,7 +267,8 @@ def _words(problem: Any) -> str:
             return f"{path}: should be one of {problem['ctx']['expected']}, not {problem['input']!r}"
         case "value_error":
             return f"{path}: {problem['ctx']['error']}"
-    return f"{path}: {problem['msg']}, not {problem['input']!r}"
+    message = problem["msg"].replace("tuple", "list").replace("Tuple", "List")
+    return f"{path}: {message}, not {problem['input']!r}"
 
 
 def _across(settings: EnvironmentSettings) -> list[str]:
@@ -206,12 +280,34 @@ def _across(settings: EnvironmentSettings) -> list[str]:
         problems.append(f"service.memory: with cpu {settings.service.cpu} Fargate takes one of {allowed}")
     if settings.health_check.timeout_seconds >= settings.health_check.interval_seconds:
         problems.append("healthCheck.timeoutSeconds: must be less than healthCheck.intervalSeconds")
+    problems += _moving(settings)
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
     for name in sorted(settings.env.keys() & settings.secrets.keys()):
         problems.append(f"secrets.{name}: is in env as well; a variable comes from one place")
     for name in sorted({*settings.env, *settings.secrets}):
         problems += _bad_name(name)
+    return problems
+
+
+METRIC_PERIODS = (1, 5, 10, 20, 30)
+"""Seconds below a minute that CloudWatch takes (AWS API reference, GetMetricData, MetricStat.Period)."""
+
+LOCAL_ACCOUNT = "000000000000"
+
+
+def _moving(settings: EnvironmentSettings) -> list[str]:
+    """What is wrong with steps and alarms."""
+    problems = []
+    steps, period = settings.shift.steps, settings.alarms.period_seconds
+    if any(low >= high for low, high in itertools.pairwise(steps)) or steps[-1] != 100:
+        problems.append(f"shift.steps: must rise strictly and end with 100, not {list(steps)}")
+    if period not in METRIC_PERIODS and period % 60:
+        problems.append("alarms.periodSeconds: CloudWatch takes 1, 5, 10, 20, 30 or n times 60")
+    elif period < 60 and settings.account != LOCAL_ACCOUNT:
+        problems.append("alarms.periodSeconds: on AWS a load balancer's metrics come by the minute; not less than 60")
+    doubled = sorted({name for name in settings.alarms.names if settings.alarms.names.count(name) > 1})
+    problems += [f"alarms.names: {name} is named twice" for name in doubled]
     return problems
 
 

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from release.digest import Digest, short
+from release.choice import (
+    Decision,
+    Deploy,
+    Finish,
+    Flip,
+    Heal,
+    Keep,
+    OnAlarm,
+    OnDrift,
+    Prepare,
+    Refuse,
+    Requested,
+    Verdict,
+    goes_back,
+)
+from release.conditions import check_conditions
+from release.digest import short
 from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
+from release.idle import need_of_idle
 from release.journal import End
-from release.placement import Colour, Release, Service, whole
-from release.records import Observed, Recorded, Side
+from release.placement import Colour, Release, whole
+from release.records import Observed, Recorded
 from release.refusals import (
     changed_meanwhile,
     never_proven,
@@ -33,110 +49,23 @@ from release.refusals import (
 )
 from release.whereabouts import Drift, Interrupted, found_interrupted, locate
 
-
-class OnDrift(StrEnum):
-    """What to do about live weights or live tasks that nobody recorded: take them as they are, or go back."""
-
-    ADOPT = "adopt"
-    RESTORE = "restore"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Requested:
-    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now.
-
-    `commit` is what the registry's tag says of the digest; `in_registry` is False when the registry does not
-    have it. `promotes_from` names the environment that has to have proven it (None: the first of the route).
-    """
-
-    service: Service
-    digest: Digest | None = None
-    rollback_from: Digest | None = None
-    on_drift: OnDrift | None = None
-    commit: str = ""
-    in_registry: bool = True
-    promotes_from: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepare:
-    """Nothing is live and nothing was asked for: build the environment; its users' listener answers 503."""
-
-    reason: str = "no release yet; the users' listener answers 503"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Keep:
-    """Nothing to do but to make sure that reality is what was recorded."""
-
-    live: Colour
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heal:
-    """The idle colour should hold `release` (None: nothing) and does not; users are not touched."""
-
-    target: Colour
-    release: Release | None
-    tasks: int
-    reason: str
-    retry_of: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deploy:
-    """Start `release` on the idle colour, pass the gates, switch.
-
-    `tasks` is how many are wanted there; `retry_of` names the ECS deployment of the same release that must not
-    be mistaken for this one; `live` is None for the first release of an environment.
-    """
-
-    target: Colour
-    release: Release
-    tasks: int
-    live: Colour | None
-    reason: str
-    rollback: bool = False
-    retry_of: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flip:
-    """The target already runs `release`, whole and healthy: pass the gates and move weights; no new task."""
-
-    target: Colour
-    release: Release
-    reason: str
-    rollback: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finish:
-    """Users already are on `target`, by a switch whose record was lost: pass the gates again and record it."""
-
-    target: Colour
-    release: Release
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refuse:
-    """Nothing is changed; `error` says what, why, and the ways out."""
-
-    error: ReleaseError
-
-
-Decision = Prepare | Keep | Heal | Deploy | Flip | Finish | Refuse
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The decision, together with the record it starts from (after an interrupted switch was accounted for)."""
-
-    decision: Decision
-    standing: Recorded | None
-    notes: tuple[str, ...] = ()
+__all__ = [
+    "Decision",
+    "Deploy",
+    "Finish",
+    "Flip",
+    "Heal",
+    "Keep",
+    "OnAlarm",
+    "OnDrift",
+    "Prepare",
+    "Refuse",
+    "Requested",
+    "Verdict",
+    "advance",
+    "decide",
+    "goes_back",
+]
 
 
 def decide(
@@ -149,7 +78,9 @@ def decide(
     """
     case = Case(recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence))
     try:
-        return _decide(case)
+        verdict = _decide(case)
+        notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
+        return replace(verdict, notes=(*verdict.notes, *notes))
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 
@@ -219,17 +150,9 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
-    idle = standing.live_colour.other
-    side = case.observed.sides[idle]
-    previous = standing.previous
-    serving = case.observed.sides[standing.live_colour].running
-    if previous and not (side.holds(previous) and side.wanted >= serving):
-        tasks = max(previous.service.desired_count, serving)
-        held = _held(side, serving)
-        reason = f"{idle} {held}, but should hold the previous release {short(previous.digest)}"
-        return Heal(target=idle, release=previous, tasks=tasks, reason=reason, retry_of=_same_release(side, previous))
-    if not previous and not side.empty:
-        return Heal(target=idle, release=None, tasks=0, reason=f"{idle} should hold nothing")
+    heal = need_of_idle(standing, case.observed, case.requested.idle_tasks)
+    if heal:
+        return heal
     pending = case.requested.service != standing.live.service
     return Keep(
         live=standing.live_colour,
@@ -241,13 +164,6 @@ def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
             else ""
         ),
     )
-
-
-def _held(side: Side, serving: int) -> str:
-    if not side.digest:
-        return "is not whole"
-    smaller = f" on {side.wanted} tasks beside {serving} that serve" if side.wanted < serving else ""
-    return f"holds {short(side.digest)}{smaller}"
 
 
 def _new_release(case: Case) -> Release:
@@ -264,9 +180,10 @@ def _new_release(case: Case) -> Release:
 
 
 def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:
-    """Flip if the idle colour already holds the release, else deploy to it."""
+    """Flip if the idle colour already holds the release, on tasks enough for all users; else deploy to it."""
     idle = standing.live_colour.other
-    if case.observed.sides[idle].holds(release):
+    side, live = case.observed.sides[idle], case.observed.sides[standing.live_colour]
+    if side.holds(release) and side.wanted >= min(live.running, live.wanted):
         return Flip(target=idle, release=release, reason=reason, rollback=rollback)
     return _deploy(case, release, idle, reason, rollback)
 
@@ -287,13 +204,8 @@ def _deploy(case: Case, release: Release, target: Colour, reason: str, rollback:
         live=live,
         reason=reason,
         rollback=rollback,
-        retry_of=_same_release(observed.sides[target], release),
+        retry_of=observed.sides[target].tried(release),
     )
-
-
-def _same_release(side: Side, release: Release) -> str:
-    """The ECS deployment that already tried this very release: a retry must start a new one."""
-    return side.deployment if side.release_id == release.id else ""
 
 
 # ---- An interrupted switch ----------------------------------------------------------------------------------
@@ -305,7 +217,8 @@ def _interrupted(case: Case, found: Interrupted) -> Verdict:
     if recorded and _undoes(case, recorded, found):
         return Verdict(decision=_back_to(case, recorded, "undo the interrupted switch"), standing=recorded)
     if end is None:
-        return Verdict(decision=_finish_divided(case, found), standing=recorded)
+        standing = _came_from(case, found)
+        return Verdict(decision=_divided(case, found, standing), standing=standing)
     release = _release_at(end, case)
     if release is None:
         return Verdict(decision=_afresh(case), standing=None)
@@ -334,18 +247,36 @@ def _undoes(case: Case, recorded: Recorded, found: Interrupted) -> bool:
     return case.restoring or not same_image or requested.service == live.service
 
 
-def _finish_divided(case: Case, found: Interrupted) -> Decision:
-    """Users are on neither end alone: only the release that the switch was going to may be asked for now."""
-    to, recorded = found.journal.to, case.recorded is not None
+def _came_from(case: Case, found: Interrupted) -> Recorded | None:
+    """The record, or (if nobody recorded the release that users come from) what it would have become."""
+    source, recorded = found.journal.source, case.recorded
+    if source is None or (recorded and source.release_id == recorded.live.id):
+        return recorded
+    release = case.observed.sides[source.colour].release
+    return advance(recorded, source.colour, release) if release and release.id == source.release_id else recorded
+
+
+def _divided(case: Case, found: Interrupted, standing: Recorded | None) -> Decision:
+    """Users are on neither end alone: only a release of these ends may be asked for now."""
+    to, back_to = found.journal.to, standing.live.digest if standing else ""
+    if standing and standing.live.digest != to.digest and _unrecorded_source(case, standing):
+        reason = "put users back on the release that the interrupted switch came from"
+        return Flip(target=standing.live_colour, release=standing.live, reason=reason)
     side, asked = case.observed.sides[to.colour], case.asks_only_for(to.digest)
     release = side.release if side.release_id == to.release_id else None
     if asked and release and side.holds(release):
         return Flip(target=to.colour, release=release, reason="finish the interrupted switch")
-    if not recorded and case.restoring:
+    if case.recorded is None and case.restoring:
         return _afresh(case)
     if not asked:
-        raise third_release(to, case.observed.weights or {}, recorded=recorded)
-    raise unfinishable(to, recorded=recorded)
+        raise third_release(to, case.observed.weights or {}, back_to=back_to)
+    raise unfinishable(to, back_to=back_to)
+
+
+def _unrecorded_source(case: Case, standing: Recorded) -> bool:
+    """Does this run ask for the release that users come from, which nobody recorded, and does it run?"""
+    asked = standing != case.recorded and case.requested.digest == standing.live.digest
+    return asked and case.observed.sides[standing.live_colour].holds(standing.live)
 
 
 def _release_at(end: End, case: Case) -> Release | None:

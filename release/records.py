@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from release.alarms import Alarm
 from release.evidence import Proof
 from release.journal import Journal
 from release.placement import Colour, Release, Weights
@@ -56,6 +57,14 @@ class Recorded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """A service's scalable target (Application Auto Scaling): between how many tasks it is kept."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Side:
     """What one colour really runs, read from ECS and the load balancer.
 
@@ -63,6 +72,7 @@ class Side:
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
     ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
     task definition that this program did not write. `deployment` is the service's primary deployment.
+    `scaling` is None where nobody scales the service (or where it did not matter and was not asked).
     """
 
     exists: bool = False
@@ -74,6 +84,7 @@ class Side:
     deployment: str = ""
     deployment_state: str = ""
     task_definition: str = ""
+    scaling: Scaling | None = None
 
     @property
     def release_id(self) -> str:
@@ -87,22 +98,34 @@ class Side:
 
     def holds(self, release: Release) -> bool:
         """Runs this release, whole (at least as many tasks as it is configured for) and healthy."""
+        return self.runs(release) and self.wanted >= release.service.desired_count
+
+    def runs(self, release: Release) -> bool:
+        """Runs this release on some tasks, all that are wanted and all healthy."""
         return (
-            self.running == self.healthy == self.wanted
-            and self.wanted >= max(1, release.service.desired_count)
+            self.running == self.healthy == self.wanted > 0
             and self.release_id == release.id
             and self.digest == release.digest
         )
 
+    def tried(self, release: Release) -> str:
+        """The ECS deployment that already tried this very release ("" if none): a retry must start a new one."""
+        return self.deployment if self.release_id == release.id else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """The cloud as it is now. `weights` is None while the users' rule does not exist."""
+    """The cloud as it is now. `weights` is None while the users' rule does not exist.
+
+    `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not.
+    """
 
     weights: Weights | None
     journal: Journal | None
     sides: Mapping[Colour, Side] = field(default_factory=lambda: {c: Side() for c in Colour})
     listener: bool = True
+    alarms: tuple[Alarm, ...] = ()
+    missing_alarms: tuple[str, ...] = ()
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Observed:
@@ -113,10 +136,13 @@ class Observed:
             weights={Colour(c): int(w) for c, w in rule["weights"].items()} if rule else None,
             journal=Journal.from_tags(rule["tags"]) if rule else None,
             sides={Colour(c): _side(side) for c, side in value["colours"].items()},
+            alarms=tuple(Alarm.from_dict(alarm) for alarm in value.get("alarms") or ()),
+            missing_alarms=tuple(str(name) for name in value.get("missingAlarms") or ()),
         )
 
 
 def _side(value: Mapping[str, Any]) -> Side:
+    scaling = value.get("scaling")
     return Side(
         exists=bool(value.get("exists")),
         digest=str(value.get("digest") or ""),
@@ -127,4 +153,5 @@ def _side(value: Mapping[str, Any]) -> Side:
         deployment=str(value.get("deployment") or ""),
         deployment_state=str(value.get("deploymentState") or ""),
         task_definition=str(value.get("taskDefinition") or ""),
+        scaling=Scaling(least=int(scaling["least"]), most=int(scaling["most"])) if scaling else None,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from release.alarms import Alarm
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.journal import End
@@ -52,27 +55,70 @@ def serves(target: Colour, weights: Weights) -> Refused:
     )
 
 
+# ---- Conditions
+
+
+def ringing(alarms: Sequence[Alarm]) -> Refused:
+    """Alarms about what users get now."""
+    return Refused(
+        f"Users are not moved while {'; '.join(alarm.words() for alarm in alarms)}.",
+        why="an alarm that rings already could not tell whether the new release does harm",
+        next_step="wait until it is quiet. If this release is the cure: give onAlarm=proceed; then only alarms that "
+        "begin to ring afterwards count. To go back: `release rollback`, which alarms do not stop.",
+    )
+
+
+def no_such_alarms(names: Sequence[str]) -> Refused:
+    """The adopter's alarms that do not exist: a misspelt one would never ring."""
+    return Refused(
+        f"There is no CloudWatch alarm {', '.join(names)} in this account and region.",
+        why="alarms.names of the stack file counts on it",
+        next_step="correct alarms.names, or create the alarm.",
+    )
+
+
+def unscaled(target: Colour) -> Refused:
+    """Application Auto Scaling looks after the live service only."""
+    return Refused(
+        f"The live service is scaled automatically, but nobody would scale {target} after the switch.",
+        why="each colour is a service of its own, and needs a scalable target of its own",
+        next_step=f"register a scalable target (and its policies) for {target}, too, or remove the live one.",
+    )
+
+
+def scaled_too_small(target: Colour, most: int, tasks: int) -> Refused:
+    """It would be made smaller again at once."""
+    return Refused(
+        f"{target} needs {tasks} tasks, but its scalable target allows {most} at most.",
+        why="Application Auto Scaling would take the others away while users are on them",
+        next_step=f"raise the maximum capacity of {target}'s scalable target.",
+    )
+
+
 # ---- Interrupted switches
 
 
-def third_release(to: End, weights: Weights, *, recorded: bool) -> Refused:
-    """Another release than those of the interrupted switch."""
+def third_release(to: End, weights: Weights, *, back_to: str) -> Refused:
+    """Another release than those of the interrupted switch; `back_to` is the digest that undoes it ("" if none)."""
     return Refused(
         f"A switch to {short(to.digest)} was interrupted; users are {percent(weights)}.",
         why="before another release all users have to be on one side, and that recorded",
         next_step="run the update without imageDigest to finish it"
-        + (", or with the recorded digest to undo it." if recorded else f"; or {AFRESH}"),
+        + (f", or with {_undoing(to, back_to)} to undo it." if back_to else f"; or {AFRESH}"),
     )
 
 
-def unfinishable(to: End, *, recorded: bool) -> CheckFailed:
+def unfinishable(to: End, *, back_to: str) -> CheckFailed:
     """The receiving colour is not what it should be."""
     return CheckFailed(
         f"The interrupted switch to {short(to.digest)} cannot be finished: {to.colour} is not whole.",
-        next_step="undo it: run the update with imageDigest set to the recorded digest, or with onDrift=restore."
-        if recorded
-        else AFRESH,
+        next_step=f"undo it: run the update with {_undoing(to, back_to)}." if back_to else AFRESH,
     )
+
+
+def _undoing(to: End, back_to: str) -> str:
+    """The same image means that the switch is to be finished: only its configuration was to change."""
+    return "onDrift=restore" if back_to == to.digest else f"imageDigest={back_to}"
 
 
 def changed_meanwhile(end: End, *, recorded: bool) -> Refused:

@@ -61,20 +61,24 @@ def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None, ob
     than the record, and says more.
     """
     ends = [end for end in (journal.source, journal.to) if end]
-    if _returns(journal) and journal.phase is not Phase.MOVED:
+    if _returns(journal) and journal.phase is Phase.MOVING:
         return True
     if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
         # Users are on the recorded colour, which runs something else: the end that it came to, or nobody knows what.
-        return journal.to.colour is at and journal.to.release_id == observed.sides[at].release_id
+        return _came_to(journal, at, observed)
     match journal.phase:
         case Phase.MOVING:
             return at in {None, *(end.colour for end in ends)}
         case Phase.MOVED:
             return at is journal.to.colour
         case Phase.RESTORED:
-            # On the receiving side, too: weights are put back to where users were, and while an interrupted
-            # switch is being finished that is there.
-            return at in {end.colour for end in ends}
+            return journal.source is not None and at is journal.source.colour
+
+
+def _came_to(journal: Journal, at: Colour, observed: Observed) -> bool:
+    """A switch that was not put back came to this colour, which still runs what it brought."""
+    arrived = journal.phase is not Phase.RESTORED and journal.to.colour is at
+    return arrived and journal.to.release_id == observed.sides[at].release_id
 
 
 def _returns(journal: Journal) -> bool:

@@ -11,9 +11,12 @@ import yaml
 from pydantic import BaseModel
 
 from infra.settings import FARGATE_MEMORY, RESERVED, ArtifactsSettings, EnvironmentSettings, Settings, parse
-from release.decision import OnDrift
+from release.alarms import Kind, Watched
+from release.decision import OnAlarm, OnDrift
 from release.errors import UsageError
-from release.placement import Service
+from release.names import Access, Names
+from release.placement import Colour, Service
+from release.shift import Shift
 
 pytestmark = pytest.mark.pure
 
@@ -69,8 +72,9 @@ def test_configuration_becomes_part_of_the_release() -> None:
 
 
 def test_what_is_given_per_run_is_read() -> None:
-    settings = environment(imageDigest=DIGEST, rollbackFrom=OTHER, onDrift="restore")
+    settings = environment(imageDigest=DIGEST, rollbackFrom=OTHER, onDrift="restore", onAlarm="proceed")
     assert (settings.digest, settings.rollback_from, settings.on_drift) == (DIGEST, OTHER, OnDrift.RESTORE)
+    assert settings.on_alarm is OnAlarm.PROCEED
 
 
 def test_the_artifacts_stack_has_settings_of_its_own() -> None:
@@ -85,7 +89,68 @@ def test_keys_of_other_projects_are_left_alone() -> None:
     assert isinstance(settings, EnvironmentSettings)
 
 
+def test_users_are_moved_all_at_once_and_unwatched_unless_the_stack_says_otherwise() -> None:
+    assert environment().wanted_shift == Shift(steps=(100,), bake=0)
+    assert environment(shift={"steps": [10, 50, 100], "bakeSeconds": 60}).wanted_shift == Shift(
+        steps=(10, 50, 100), bake=60
+    )
+
+
+def test_only_alarms_with_a_threshold_are_made_and_watched() -> None:
+    names = Names.of("p-s", access=Access(region="r", account="0"), users_port=80, log_group="/p/s", repository="p/app")
+    assert environment().alarms.watched(names) == Watched()
+    alarms = environment(alarms={"errorPercent": 5, "unhealthyTargets": 1, "names": ["orders"]}).alarms
+    assert alarms.thresholds() == {Kind.ERRORS: 5.0, Kind.UNHEALTHY: 1.0}
+    own = {f"p-s-{colour}-{kind}": colour for colour in Colour for kind in ("errors", "unhealthy")}
+    assert alarms.watched(names) == Watched(own=own, theirs=("orders",))
+
+
+@pytest.mark.parametrize(("said", "tasks"), [("keep", None), (0, 0), (3, 3)])
+def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said: Any, tasks: int | None) -> None:
+    assert environment().idle.tasks is None
+    assert environment(idle={"afterWatch": said}).idle.tasks == tasks
+
+
 # ---- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"shift": {"steps": ["10", 100]}}, "shift.steps.0: Input should be a valid integer, not '10'"),
+        ({"shift": {"steps": [True, 100]}}, "shift.steps.0: Input should be a valid integer, not True"),
+        ({"shift": {"steps": []}}, "shift.steps: List should have at least 1 item after validation, not 0, not []"),
+        ({"shift": {"steps": "10,100"}}, "shift.steps: Input should be a valid list, not '10,100'"),
+        ({"shift": {"steps": [0, 100]}}, "shift.steps.0: Input should be greater than or equal to 1, not 0"),
+        *(
+            ({"shift": {"steps": steps}}, f"shift.steps: must rise strictly and end with 100, not {steps}")
+            for steps in ([10, 10, 100], [50, 10, 100], [10, 50], [100, 100])
+        ),
+        ({"shift": {"bakeSeconds": -1}}, "shift.bakeSeconds: Input should be greater than or equal to 0, not -1"),
+        (
+            {"shift": {"bakeSeconds": 90000}},
+            "shift.bakeSeconds: Input should be less than or equal to 86400, not 90000",
+        ),
+        ({"alarms": {"periodSeconds": 45}}, "alarms.periodSeconds: CloudWatch takes 1, 5, 10, 20, 30 or n times 60"),
+        ({"alarms": {"names": ["a", "a"]}}, "alarms.names: a is named twice"),
+        ({"alarms": {"actions": ["x"]}}, "alarms.actions.0: String should match pattern '^arn:', not 'x'"),
+        ({"alarms": {"errorPercent": 0}}, "alarms.errorPercent: Input should be greater than 0, not 0"),
+        ({"onAlarm": "ignore"}, "onAlarm: Input should be 'proceed', not 'ignore'"),
+        *(
+            ({"idle": {"afterWatch": value}}, f"idle.afterWatch: should be keep or 0 to 200 tasks, not {value!r}")
+            for value in ("none", -1, 201, True, 1.5, None)
+        ),
+    ],
+    ids=str,
+)
+def test_steps_alarms_and_idle_tasks_have_their_bounds(values: dict[str, Any], told: str) -> None:
+    assert problem(**values) == told
+
+
+def test_metrics_by_less_than_a_minute_are_for_the_local_cloud_alone() -> None:
+    assert environment(alarms={"periodSeconds": 5}).alarms.period_seconds == 5
+    told = problem(account="123456789012", alarms={"periodSeconds": 5})
+    assert told == "alarms.periodSeconds: on AWS a load balancer's metrics come by the minute; not less than 60"
 
 
 @pytest.mark.parametrize(

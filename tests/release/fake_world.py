@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
+from release.alarms import Alarm
 from release.decision import (
     Deploy,
     Finish,
     Flip,
     Heal,
     Keep,
+    OnAlarm,
     OnDrift,
     Prepare,
     Refuse,
@@ -29,8 +31,9 @@ from release.digest import Digest
 from release.errors import ReleaseError
 from release.evidence import Proof, proof_of, with_proof
 from release.journal import End, Journal, Phase
-from release.placement import Colour, Release, Service, all_on, whole
+from release.placement import Colour, Release, all_on, whole
 from release.records import Observed, Recorded
+from release.shift import AsFound, Home, Moving, Nowhere, Shift, Stay, course, way_back
 
 
 class Step(Enum):
@@ -41,9 +44,10 @@ class Step(Enum):
     DEPLOYING = auto()
     GATES = auto()
     JOURNAL = auto()  # phase moving is written, no weight moved
-    WEIGHTS = auto()
+    WEIGHTS = auto()  # of the first step, or of all
+    LATER_WEIGHTS = auto()  # of any step but the first
     CONFIRMING = auto()  # phase moved is written, nothing recorded
-    PUTTING_BACK = auto()  # weights are back after a failed check, phase restored is not written
+    PUTTING_BACK = auto()  # weights are back after a breach, the journal is not
 
 
 class Outcome(Enum):
@@ -61,6 +65,21 @@ class Killed(Exception):
 
 class GateFailed(Exception):
     """A gate or check said no."""
+
+
+class Breach(Enum):
+    """What goes wrong while users are moved; all but the first two need a second step."""
+
+    AT_ONCE = auto()  # a failed live check, an alarm, an interrupt or an abort: it is all the same
+    AND_THE_LIVE_COLOUR_DIES = auto()
+    LATER = auto()
+    LATER_AND_THE_LIVE_COLOUR_DIES = auto()
+    LATER_AND_THE_NEW_COLOUR_DIES = auto()
+
+    @property
+    def later(self) -> bool:
+        """Not in the first step."""
+        return self.name.startswith("LATER")
 
 
 class Fault(Enum):
@@ -105,6 +124,8 @@ class FakeWorld:
     """One environment. `guarded`: it takes only what the environment before it proved (`proven`)."""
 
     guarded: bool = False
+    shift: Shift = field(default_factory=Shift)
+    ringing: frozenset[Colour | None] = frozenset()  # whose alarms ring; None: the adopter's
     faults: dict[str, Fault] = field(default_factory=dict)
     registry: set[str] = field(default_factory=set)
     proven: tuple[Proof, ...] = ()
@@ -128,7 +149,8 @@ class FakeWorld:
         """The cloud as it is now."""
         rule = {"weights": dict(self.weights), "tags": self.tags} if self.weights is not None else None
         sides = {str(colour): side.as_dict() for colour, side in self.sides.items()}
-        return Observed.from_dict({"listenerArn": "arn:listener", "rule": rule, "colours": sides})
+        alarms = [Alarm(name=f"{of}", rings=of in self.ringing, colour=of).as_dict() for of in (*Colour, None)]
+        return Observed.from_dict({"listenerArn": "arn:listener", "rule": rule, "colours": sides, "alarms": alarms})
 
     @property
     def record(self) -> Recorded | None:
@@ -148,10 +170,10 @@ class FakeWorld:
 
     # ---- one update
 
-    def update(self, request: Requested, kill: Step | None = None, live_smoke_fails: bool = False) -> Outcome:
+    def update(self, request: Requested, kill: Step | None = None, breach: Breach | None = None) -> Outcome:
         """Decide and perform; killed after `kill` if it comes to that."""
-        run = Run(self, request, kill, live_smoke_fails)
-        before, everything = (self.weights, self.outputs), self.snapshot()
+        run = Run(self, request, kill, breach)
+        before, outputs, everything = self.weights, self.outputs, self.snapshot()
         try:
             outcome = run.perform()
         except Killed:
@@ -161,7 +183,8 @@ class FakeWorld:
         if outcome is Outcome.DONE:
             self.by_hand = self.unrecorded = False
         else:
-            assert (self.weights, self.outputs) == before, "a failed update changed what users see, or an output"
+            assert self.outputs == outputs, "a failed update changed an output"
+            assert self.weights == before or run.put_back, "a failed update changed what users see"
         if outcome is Outcome.REFUSED:
             assert self.snapshot() == everything, "a refused update changed something"
         return outcome
@@ -241,10 +264,13 @@ class Run:
     world: FakeWorld
     request: Requested
     kill: Step | None
-    live_smoke_fails: bool
+    breach: Breach | None
+    put_back: bool = False
+    """After a breach users are where they are recorded to be, or nobody can be put back."""
 
     def perform(self) -> Outcome:
         """Decide, then do it."""
+        seen = self.world.observe()
         verdict = self.world.verdict(self.request)
         self._after(Step.DECIDING)
         match verdict.decision:
@@ -265,12 +291,14 @@ class Run:
                 self._gates(target, release)
                 self._record_is_true()
             case Deploy(target=target, release=release, tasks=tasks, retry_of=retry):
+                serving = max(self.world.sides[colour].wanted for colour in self.world.serving() or [target.other])
+                assert tasks >= max(release.service.desired_count, serving if verdict.decision.live else 0)
                 self._start(target, release, tasks, retry)
                 self._gates(target, release)
-                self._move(target, release, verdict.standing)
+                self._move(verdict.decision, verdict.standing, seen)
             case Flip(target=target, release=release) | Finish(target=target, release=release):
                 self._gates(target, release)
-                self._move(target, release, verdict.standing)
+                self._move(verdict.decision, verdict.standing, seen)
         return Outcome.DONE
 
     def _after(self, step: Step) -> None:
@@ -285,7 +313,6 @@ class Run:
         world, side = self.world, self.world.sides[target]
         same = side.exists and side.release == release
         assert retry_of == (f"ecs-svc/{side.deployment}" if same else ""), "a retry must start a new deployment"
-        assert tasks >= release.service.desired_count
         world.deployments += 1
         world.sides[target] = FakeSide(True, release, release.digest, tasks, 0, world.deployments)
         self._after(Step.STARTING)
@@ -299,36 +326,68 @@ class Run:
         world.passed |= {(release.digest, release.id)}
         self._after(Step.GATES)
 
-    def _move(self, target: Colour, release: Release, standing: Recorded | None) -> None:
-        """As `gates.switch.perform`."""
-        world = self.world
+    def _move(self, decision: Moving, standing: Recorded | None, seen: Observed) -> None:
+        """As `gates.moving.perform`."""
+        world, target, release = self.world, decision.target, decision.release
         self._may_serve(target, release, standing)
-        before, unrecorded = world.weights, world.unrecorded
-        self._tag(target, release, standing, Phase.MOVING)
-        world.unrecorded = True
-        world.begun |= {release.id}
-        if before is not None:  # else one call creates the rule with weights and tags
-            self._after(Step.JOURNAL)
-        world.weights = all_on(target)
-        world._note_served()
-        self._after(Step.WEIGHTS)
-        if self.live_smoke_fails:
-            self._put_back(before, target, release, standing)
-            world.unrecorded = unrecorded
-            raise GateFailed
+        planned = course(decision, standing, seen, world.shift)
+        before = world.weights, world.tags, world.unrecorded
+        if planned.steps:
+            self._tag(target, release, standing, Phase.MOVING)
+            world.unrecorded = True
+            world.begun |= {release.id}
+            if world.weights is not None:  # else one call creates the rule with weights and tags
+                self._after(Step.JOURNAL)
+        for number, share in enumerate(planned.steps):
+            assert share > (world.weights or {}).get(target, 0) or share == 100, "a step back"
+            world.weights = {target: share, target.other: 100 - share}
+            world._note_served()
+            self._after(Step.LATER_WEIGHTS if number else Step.WEIGHTS)
+            self._bake(bool(number), decision, standing, planned.home, before)
+        if not planned.steps:
+            self._bake(False, decision, standing, planned.home, before)
         self._tag(target, release, standing, Phase.MOVED)
         self._after(Step.CONFIRMING)
         world.outputs = as_outputs(self._recorded(target, release, standing))
 
-    def _put_back(
-        self, before: dict[Colour, int] | None, target: Colour, release: Release, standing: Recorded | None
-    ) -> None:
-        self.world.weights = before
-        if before is None:
-            self.world.tags = {}
-        else:
-            self._after(Step.PUTTING_BACK)
-            self._tag(target, release, standing, Phase.RESTORED)
+    def _bake(self, later: bool, decision: Moving, standing: Recorded | None, home: Colour | None, before: Any) -> None:
+        if not self.breach or self.breach.later is not later:
+            return
+        sides = self.world.sides
+        match self.breach:
+            case Breach.AND_THE_LIVE_COLOUR_DIES | Breach.LATER_AND_THE_LIVE_COLOUR_DIES:
+                sides[decision.target.other].healthy = 0
+            case Breach.LATER_AND_THE_NEW_COLOUR_DIES:
+                sides[decision.target].healthy = 0
+        self._put_back(decision, standing, home, before)
+        raise GateFailed
+
+    def _put_back(self, decision: Moving, standing: Recorded | None, home: Colour | None, before: Any) -> None:
+        world, target = self.world, decision.target
+        weights, tags, unrecorded = before
+        held = world.sides[home].release if home else None
+        home = home if standing and held and held.id == standing.live.id else None
+        healthy = {colour: side.healthy for colour, side in world.sides.items()}
+        back = way_back(target, weights, home, healthy)
+        if any(healthy.values()) and not isinstance(back, Nowhere | AsFound):
+            assert healthy[back.colour], "users were put on a colour without a healthy target"
+        match back:
+            case Home(colour):
+                self.put_back = True
+                world.weights = all_on(colour)
+                world._note_served()
+                self._after(Step.PUTTING_BACK)
+                self._tag(target, decision.release, standing, Phase.RESTORED)
+                world.unrecorded = standing != world.record
+            case AsFound():
+                world.weights = weights
+                self._after(Step.PUTTING_BACK)
+                world.tags, world.unrecorded = tags, unrecorded
+            case Stay(colour):
+                self.put_back = True
+                world.weights = all_on(colour)
+            case Nowhere():
+                world.weights, world.tags, world.unrecorded = None, {}, unrecorded
 
     def _tag(self, target: Colour, release: Release, standing: Recorded | None, phase: Phase) -> None:
         source = standing and End(standing.live_colour, standing.live.digest, standing.live.id)
@@ -373,14 +432,19 @@ def as_outputs(recorded: Recorded) -> dict[str, Any]:
     }
 
 
-def requests_out(world: FakeWorld, service: Service, fresh: Digest) -> Iterator[Requested]:
-    """What a person might try in order to get out of any state: nothing, the digests at hand, restore."""
+def requests_out(world: FakeWorld, asked: Requested, fresh: Digest) -> Iterator[Requested]:
+    """What a person might try in order to get out of any state: nothing, the digests at hand, restore.
+
+    `asked` is what every request of this stack has in common.
+    """
     journal = Journal.from_tags(world.tags) if world.weights is not None else None
-    yield Requested(service=service)
+    asked = replace(asked, on_alarm=OnAlarm.PROCEED)
+    yield asked
     if world.record:
-        yield Requested(service=service, digest=world.record.live.digest)
-    if journal:
-        yield Requested(service=service, digest=Digest(journal.to.digest))
-    yield Requested(service=service, on_drift=OnDrift.RESTORE)
+        yield replace(asked, digest=world.record.live.digest)
+    for end in (journal.to, journal.source) if journal else ():
+        if end:
+            yield replace(asked, digest=Digest(end.digest))
+    yield replace(asked, on_drift=OnDrift.RESTORE)
     if world.record is None:
-        yield Requested(service=service, digest=fresh, on_drift=OnDrift.RESTORE)
+        yield replace(asked, digest=fresh, on_drift=OnDrift.RESTORE)

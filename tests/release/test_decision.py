@@ -225,6 +225,22 @@ def test_going_back_to_what_the_idle_colour_no_longer_holds_deploys_it() -> None
     assert (back.target, back.release, back.rollback) == (BLUE, A, True)
 
 
+@pytest.mark.parametrize("tasks", [2, 8])
+def test_going_back_to_an_idle_colour_that_could_not_take_all_users_makes_it_larger_first(tasks: int) -> None:
+    cloud = observed(
+        side(A, wanted=tasks, running=tasks, healthy=tasks), side(B, wanted=9, running=9, healthy=9), GREEN
+    )
+    back = decision(RECORD, cloud, ask(A, rollback_from=B.digest))
+    assert isinstance(back, Deploy)
+    assert (back.target, back.release, back.tasks, back.rollback) == (BLUE, A, 9, True)
+    assert back.retry_of == cloud.sides[BLUE].deployment
+
+
+def test_live_tasks_that_are_just_being_replaced_make_no_rollback_slower() -> None:
+    cloud = observed(A, side(B, running=4, healthy=4), GREEN)
+    assert isinstance(decision(RECORD, cloud, ask(A, rollback_from=B.digest)), Flip)
+
+
 def test_going_back_restores_the_configuration_that_the_release_had() -> None:
     record = recorded(GREEN, A_DEBUG, B)
     back = decision(record, observed(None, B, GREEN), ask(A, rollback_from=B.digest))
@@ -562,6 +578,7 @@ def test_a_divided_switch_leaves_no_room_for_a_third_release() -> None:
     error = refusal(RECORD, observed(C, B, DIVIDED, TO_C[Phase.MOVING]), ask(D))
     assert isinstance(error, Refused)
     assert "blue 50%, green 50%" in error.what
+    assert f"imageDigest={B.digest} to undo it" in error.next_step
 
 
 def test_a_divided_switch_to_a_broken_colour_cannot_be_finished_but_undone() -> None:
@@ -592,18 +609,28 @@ def test_a_switch_that_ended_does_not_explain_moved_weights(written: Any, users:
     assert refusal(RECORD, observed(blue, B, users, written), ask()).what.startswith("Drift: ")
 
 
+@pytest.mark.parametrize("phase", [Phase.MOVING, Phase.MOVED])
 @pytest.mark.parametrize("record", [RECORD, None], ids=["later", "first"])
-def test_a_finish_that_failed_is_finished_by_the_next_update(record: Recorded | None) -> None:
-    """It put the weights back to where users were: on the receiving colour."""
-    written = TO_C[Phase.RESTORED] if record else journal(None, (BLUE, C), Phase.RESTORED)
+def test_a_finish_that_failed_is_finished_by_the_next_update(record: Recorded | None, phase: Phase) -> None:
+    """It moved nobody, and left the journal as it was."""
+    written = TO_C[phase] if record else journal(None, (BLUE, C), phase)
     finished = decision(record, observed(C, B, BLUE, written), ask())
     assert isinstance(finished, Finish)
     assert (finished.target, finished.release) == (BLUE, C)
 
 
-def test_an_undo_that_failed_is_undone_by_the_next_update() -> None:
+def test_a_switch_that_was_put_back_explains_users_only_where_they_were_put() -> None:
+    written = TO_C[Phase.RESTORED]
+    assert isinstance(decision(RECORD, observed(A, B, GREEN, written), ask()), Keep)
+    for users in (BLUE, DIVIDED, NOBODY):
+        assert refusal(RECORD, observed(C, B, users, written), ask()).what.startswith("Drift: ")
+
+
+def test_a_failed_undo_that_left_users_where_they_are_recorded_is_over() -> None:
+    """Its journal goes from the recorded release to the recorded release."""
     written = journal((GREEN, B), (GREEN, B), Phase.RESTORED)
-    assert isinstance(decision(RECORD, observed(C, B, BLUE, written), ask()), Flip)
+    assert isinstance(decision(RECORD, observed(A, B, GREEN, written), ask()), Keep)
+    assert refusal(RECORD, observed(C, B, BLUE, written), ask()).what.startswith("Drift: ")
 
 
 def test_an_interrupted_first_switch_is_finished() -> None:
@@ -715,7 +742,7 @@ def test_two_interrupted_switches_are_undone_where_nobody_is_served() -> None:
     assert (after.target, after.release, after.live) == (BLUE, B, GREEN)
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", [Phase.MOVING, Phase.MOVED])
 def test_an_interrupted_finish_of_two_switches_is_finished(phase: Phase) -> None:
     """Its journal goes from the recorded release to another one on the same colour."""
     cloud = observed(C, D, GREEN, journal((GREEN, B), (GREEN, D), phase))
@@ -729,6 +756,36 @@ def test_two_interrupted_switches_before_any_record_are_finished() -> None:
     finished = decision(None, cloud, ask())
     assert isinstance(finished, Finish)
     assert (finished.target, finished.release) == (GREEN, B)
+
+
+@pytest.mark.parametrize("record", [RECORD, None], ids=["later", "first"])
+def test_a_second_switch_that_was_killed_between_two_steps_counts_the_first_as_done(record: Recorded | None) -> None:
+    """C went to blue and was not recorded; then a part of the users went to D on green."""
+    cloud = observed(C, D, {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING])
+    for request_ in (ask(), ask(D)):
+        found = verdict(record, cloud, request_)
+        assert isinstance(found.decision, Flip)
+        assert (found.decision.target, found.decision.release) == (GREEN, D)
+        assert found.standing is not None
+        assert (found.standing.live_colour, found.standing.live) == (BLUE, C)
+
+
+@pytest.mark.parametrize("green", [D, side(D, **SICK)], ids=["well", "sick"])
+def test_it_is_undone_by_asking_for_the_release_that_users_came_from(green: Any) -> None:
+    """Although nobody recorded that; the recorded one runs nowhere any more."""
+    found = verdict(RECORD, observed(C, green, {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING]), ask(C))
+    assert isinstance(found.decision, Flip)
+    assert (found.decision.target, found.decision.release) == (BLUE, C)
+    assert found.standing is not None
+    assert found.standing.live == C
+
+
+def test_where_users_came_from_is_no_way_back_once_it_is_broken_or_changed() -> None:
+    for blue in (side(C, **SICK), side(A), side(C, release=None)):
+        error = refusal(RECORD, observed(blue, D, {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING]), ask(C))
+        assert "A switch to sha256:dddddddddddd was interrupted" in error.what
+    sick = observed(C, side(D, **SICK), {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING])
+    assert f"imageDigest={C.digest}" in refusal(RECORD, sick, ask()).next_step
 
 
 # ---- the record after a move

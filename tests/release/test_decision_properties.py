@@ -13,10 +13,13 @@ from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from release.decision import Heal, Keep, OnDrift, Prepare, Refuse, Requested
+from release.decision import Heal, Keep, OnAlarm, OnDrift, Prepare, Refuse, Requested
 from release.digest import Digest
+from release.errors import CheckFailed
+from release.journal import Journal, Phase
 from release.placement import Colour, Release, Service, all_on, whole
-from tests.release.fake_world import FakeWorld, Fault, Outcome, Step, requests_out
+from release.shift import Shift
+from tests.release.fake_world import Breach, FakeWorld, Fault, Outcome, Step, requests_out
 
 pytestmark = pytest.mark.pure
 
@@ -28,10 +31,11 @@ SERVICES = [Service(), Service(env={"LOG_LEVEL": "debug"}), Service(desired_coun
 
 colours = st.sampled_from(Colour)
 digests = st.sampled_from([None, *GOOD, *GOOD, *GOOD, DEAD, FAULTY, UNKNOWN])
-switching = [Step.JOURNAL, Step.WEIGHTS, Step.CONFIRMING, Step.PUTTING_BACK]
+switching = [Step.JOURNAL, Step.WEIGHTS, Step.LATER_WEIGHTS, Step.CONFIRMING, Step.PUTTING_BACK]
 kills = st.none() | st.sampled_from(switching) | st.sampled_from(Step)
 rollbacks = st.sampled_from(["live", "served", None, GOOD[0]])
 now_and_then = st.sampled_from([False, False, False, True])
+breaches = st.sampled_from([None, None, None, None, *Breach])
 
 
 class Releasing(RuleBasedStateMachine):
@@ -43,17 +47,30 @@ class Releasing(RuleBasedStateMachine):
         super().__init__()
         self.world = FakeWorld()
         self.service = SERVICES[0]
+        self.idle: int | None = None
 
-    @initialize(guarded=st.booleans(), releases=st.lists(st.sampled_from(GOOD), max_size=3))
-    def environment(self, guarded: bool, releases: list[Digest]) -> None:
+    @initialize(
+        guarded=st.booleans(),
+        releases=st.lists(st.sampled_from(GOOD), max_size=3),
+        steps=st.sampled_from([(100,), (10, 50, 100), (50, 100)]),
+        idle=st.sampled_from([None, None, 1, 0]),
+    )
+    def environment(self, guarded: bool, releases: list[Digest], steps: tuple[int, ...], idle: int | None) -> None:
         """An environment that was released to in peace, or never."""
         faults = {DEAD: Fault.NEVER_HEALTHY, FAULTY: Fault.FAILS_SMOKE, FOREIGN: Fault.FAILS_SMOKE}
-        self.world = FakeWorld(guarded=guarded, faults=faults, registry={*GOOD, DEAD, FAULTY, FRESH})
+        self.idle = idle
+        self.world = FakeWorld(
+            guarded=guarded, shift=Shift(steps=steps, bake=60), faults=faults, registry={*GOOD, DEAD, FAULTY, FRESH}
+        )
         for digest in releases:
             self.world.proves(digest)
             live = self.world.record.live.digest if self.world.record else None
-            request = Requested(service=self.service, digest=digest, rollback_from=live)
+            request = self._ask(digest=digest, rollback_from=live)
             assert self.world.update(request) is Outcome.DONE
+
+    def _ask(self, **more: Any) -> Requested:
+        """A request with what the stack file says."""
+        return Requested(service=self.service, idle_tasks=self.idle, **more)
 
     # ---- what may happen
 
@@ -79,34 +96,55 @@ class Releasing(RuleBasedStateMachine):
     def a_task_falls_sick(self, colour: Colour) -> None:
         self.world.falls_sick(colour)
 
-    @rule(digest=st.sampled_from(GOOD), kill=kills, fails=now_and_then)
-    def a_release(self, digest: Digest, kill: Step | None, fails: bool) -> None:
+    @rule(ringing=st.sets(st.sampled_from([*Colour, None])))
+    def alarms_ring_or_clear(self, ringing: set[Colour | None]) -> None:
+        self.world.ringing = frozenset(ringing)
+
+    @rule(idle=st.sampled_from([None, 1, 0]))
+    def the_stack_file_says_what_the_idle_colour_keeps(self, idle: int | None) -> None:
+        self.idle = idle
+
+    @rule(digest=st.sampled_from(GOOD), kill=kills, breach=breaches)
+    def a_release(self, digest: Digest, kill: Step | None, breach: Breach | None) -> None:
         """Proven, and with the intent that it may need."""
         self.world.proves(digest)
         leaving = self._leaving("served")
-        self._update(Requested(service=self.service, digest=digest, rollback_from=leaving), kill, fails)
+        self._update(self._ask(digest=digest, rollback_from=leaving), kill, breach)
 
-    @rule(kill=kills, fails=now_and_then)
-    def an_update_without_a_request(self, kill: Step | None, fails: bool) -> None:
-        self._update(Requested(service=self.service), kill, fails)
+    @rule(kill=kills, breach=breaches)
+    def an_update_without_a_request(self, kill: Step | None, breach: Breach | None) -> None:
+        self._update(self._ask(), kill, breach)
 
-    @rule(kill=kills, fails=now_and_then, restore=now_and_then)
+    @rule(kill=kills, breach=breaches, restore=now_and_then)
     @precondition(lambda self: self.world.record)
-    def back_to_what_is_recorded(self, kill: Step | None, fails: bool, restore: bool) -> None:
+    def back_to_what_is_recorded(self, kill: Step | None, breach: Breach | None, restore: bool) -> None:
         on_drift = OnDrift.RESTORE if restore else None
-        self._update(
-            Requested(service=self.service, digest=self.world.record.live.digest, on_drift=on_drift), kill, fails
-        )
+        self._update(self._ask(digest=self.world.record.live.digest, on_drift=on_drift), kill, breach)
 
-    @rule(digest=digests, leaving=rollbacks, kill=kills, fails=now_and_then, restore=now_and_then)
-    def any_update(self, digest: Digest | None, leaving: Any, kill: Step | None, fails: bool, restore: bool) -> None:
-        request = Requested(
-            service=self.service,
+    @rule(
+        digest=digests,
+        leaving=rollbacks,
+        kill=kills,
+        breach=breaches,
+        restore=now_and_then,
+        proceed=st.booleans(),
+    )
+    def any_update(
+        self,
+        digest: Digest | None,
+        leaving: Any,
+        kill: Step | None,
+        breach: Breach | None,
+        restore: bool,
+        proceed: bool,
+    ) -> None:
+        request = self._ask(
             digest=digest,
             rollback_from=self._leaving(leaving),
             on_drift=OnDrift.RESTORE if restore else None,
+            on_alarm=OnAlarm.PROCEED if proceed else None,
         )
-        self._update(request, kill, fails)
+        self._update(request, kill, breach)
 
     def _leaving(self, said: Any) -> Digest | None:
         """What rollbackFrom says: the recorded digest, the one that users really have, another one, or nothing."""
@@ -119,8 +157,8 @@ class Releasing(RuleBasedStateMachine):
                 return held.digest if held else None
         return said  # type: ignore[no-any-return]
 
-    def _update(self, request: Requested, kill: Step | None, fails: bool) -> None:
-        outcome = self.world.update(request, kill, fails)
+    def _update(self, request: Requested, kill: Step | None, breach: Breach | None) -> None:
+        outcome = self.world.update(request, kill, breach)
         if outcome is Outcome.DONE:
             self._success_is_true(request)
 
@@ -136,12 +174,16 @@ class Releasing(RuleBasedStateMachine):
     # ---- what must always hold
 
     @invariant()
-    def users_get_one_whole_release_that_passed_every_gate_here(self) -> None:
+    def users_get_whole_releases_that_passed_every_gate_here(self) -> None:
         world = self.world
         if world.by_hand:
             return
         serving = world.serving()
-        assert len(serving) <= 1
+        if len(serving) > 1:
+            journal = Journal.from_tags(world.tags)
+            assert world.unrecorded, "users are divided, and nobody was killed while they were moved"
+            assert journal, "users are divided, and no journal says why"
+            assert journal.phase is Phase.MOVING, "users are divided, and the journal does not say why"
         for colour in serving:
             side = world.sides[colour]
             assert side.release
@@ -172,7 +214,7 @@ class Releasing(RuleBasedStateMachine):
         assert len(self.world.serving()) == 2
         world = self.world.clone()
         world.proves(FRESH)
-        refused = world.verdict(list(requests_out(world, self.service, FRESH))[-1]).decision
+        refused = world.verdict(list(requests_out(world, self._ask(), FRESH))[-1]).decision
         assert isinstance(refused, Refuse)
         advice = re.search(r"move all weight off (blue|green)", refused.error.next_step)
         assert advice, refused.error
@@ -180,7 +222,7 @@ class Releasing(RuleBasedStateMachine):
         assert self._way_out(world), refused.error
 
     def _way_out(self, world: FakeWorld) -> FakeWorld | None:
-        for request in requests_out(world, self.service, FRESH):
+        for request in requests_out(world, self._ask(), FRESH):
             there = world.clone()
             there.time_passes()
             there.proves(FRESH)
@@ -191,7 +233,7 @@ class Releasing(RuleBasedStateMachine):
 
     def _settles(self, world: FakeWorld) -> None:
         """From here on an update without a request heals at most, and another one finds nothing to do."""
-        nothing = Requested(service=self.service)
+        nothing = self._ask()
         if isinstance(world.verdict(nothing).decision, Heal):
             assert world.update(nothing) is Outcome.DONE
         before = world.snapshot()
@@ -199,15 +241,18 @@ class Releasing(RuleBasedStateMachine):
         assert world.update(nothing) is Outcome.DONE
         assert world.snapshot() == before
         record = world.record
-        if record and record.previous:
+        if record and record.previous and self.idle is None:
             assert world.sides[record.live_colour.other].runs(record.previous), "going back would need new tasks"
 
     @invariant()
     def nothing_is_blamed_on_hands_that_did_nothing(self) -> None:
         if self.hands:
             return
-        verdict = self.world.verdict(Requested(service=self.service))
-        assert not isinstance(verdict.decision, Refuse), verdict.decision
+        verdict = self.world.verdict(self._ask(on_alarm=OnAlarm.PROCEED))
+        if isinstance(verdict.decision, Refuse):
+            # A new release that broke while users were divided: no wish to finish it is fulfilled.
+            assert isinstance(verdict.decision.error, CheckFailed), verdict.decision
+            assert len(self.world.serving()) == 2
         assert not any(note.startswith("drift") for note in verdict.notes)
 
 
@@ -234,9 +279,11 @@ class Meddling(Releasing):
     def somebody_destroys_a_colour(self, colour: Colour, service_too: bool) -> None:
         self.world.hand_destroys(colour, service_too)
 
-    @rule(digest=st.none() | digests, way=st.sampled_from(OnDrift), kill=kills, fails=now_and_then)
-    def update_that_deals_with_drift(self, digest: Digest | None, way: OnDrift, kill: Step | None, fails: bool) -> None:
-        self._update(Requested(service=self.service, digest=digest, on_drift=way), kill, fails)
+    @rule(digest=st.none() | digests, way=st.sampled_from(OnDrift), kill=kills, breach=breaches)
+    def update_that_deals_with_drift(
+        self, digest: Digest | None, way: OnDrift, kill: Step | None, breach: Breach | None
+    ) -> None:
+        self._update(self._ask(digest=digest, on_drift=way), kill, breach)
 
     @rule()
     def somebody_removes_the_journal(self) -> None:
