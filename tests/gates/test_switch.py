@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
+from gates.moving import Move, _undone, perform
 from gates.passes import RUN, Pass
-from gates.switch import Move, TrafficSwitch, _undone, as_outputs, deviation, perform
+from gates.reality import as_outputs, deviation
+from gates.switch import TrafficSwitch
 from release.aws import session
 from release.digest import Digest
 from release.errors import CheckFailed, CloudError, Interrupted, Refused
@@ -47,8 +49,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes the cloud of a test: A on blue serves users, B waits on green, behind a site that really answers."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("gates.switch.SETTLES_WITHIN", 0.0)
-    monkeypatch.setattr("gates.switch.LOOKS_AGAIN_FOR", 0.0)
+    monkeypatch.setattr("gates.moving.SETTLES_WITHIN", 0.0)
+    monkeypatch.setattr("gates.moving.LOOKS_AGAIN_FOR", 0.0)
     session.forget()
     made: list[FakeCloud] = []
 
@@ -286,8 +288,8 @@ def test_weights_and_targets_from_before_the_move_are_looked_at_again(
     cloud: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """AWS may answer with what was true a moment ago; that is no breach."""
-    monkeypatch.setattr("gates.switch.SETTLES_WITHIN", 60.0)
-    monkeypatch.setattr("gates.switch.LOOKS_AGAIN_FOR", 60.0)
+    monkeypatch.setattr("gates.moving.SETTLES_WITHIN", 60.0)
+    monkeypatch.setattr("gates.moving.LOOKS_AGAIN_FOR", 60.0)
     at = cloud()
     before, weights, well = at.balancer(), at.balancer, at.sides[GREEN]
     stale = iter([before, before])

@@ -1,0 +1,69 @@
+"""The record as outputs, and how reality differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gates.kit import Props
+from release.aws.cloud import Balancer, Cloud
+from release.digest import short
+from release.placement import Colour, whole
+from release.records import Recorded
+from release.rollout import Reading
+
+
+def as_outputs(recorded: Recorded) -> Props:
+    """The record as outputs; `release.records.Recorded.from_outputs` reads them."""
+    previous = recorded.previous
+    return {
+        "liveColour": str(recorded.live_colour),
+        "imageDigest": recorded.live.digest,
+        "commit": recorded.live.commit,
+        "releaseId": recorded.live.id,
+        "liveRelease": recorded.live.as_dict(),
+        "previousDigest": previous.digest if previous else "",
+        "previousRelease": previous.as_dict() if previous else {},
+        "liveHistory": [past.as_dict() for past in recorded.history],
+        "evidence": [proof.as_dict() for proof in recorded.evidence],
+    }
+
+
+def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> str | None:
+    """How reality differs from the record, in words; None if it does not."""
+    recorded = Recorded.from_outputs(outputs)
+    if recorded is None:
+        return "nothing is recorded"
+    balancer = cloud.balancer()
+    weights = balancer.rule.weights if balancer.rule else None
+    if weights is None or whole(weights) is not recorded.live_colour:
+        return f"users are served {words(weights)}, recorded is {recorded.live_colour}"
+    reading = cloud.read(recorded.live_colour, balancer.target_groups.get(recorded.live_colour))
+    return _sick(cloud, reading, recorded)
+
+
+def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
+    running, healthy = len(reading.running), reading.healthy
+    if not (running == healthy == reading.wanted > 0):
+        return f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
+    if {target.ip for target in reading.targets if target.state != "draining"} != {task.ip for task in reading.running}:
+        return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
+    digests = {task.digest for task in reading.running}
+    if digests != {recorded.live.digest}:
+        image = cloud.image(digest=recorded.live.digest)
+        if not image or not digests <= image.manifests:
+            return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
+    return None
+
+
+def live_url(cloud: Cloud, balancer: Balancer) -> str:
+    """Where users are served."""
+    port = cloud.names.users_port
+    return f"http://{balancer.dns_name}" + ("" if port == 80 else f":{port}")
+
+
+def words(weights: Mapping[Colour, int] | None) -> str:
+    """Weights for people."""
+    if weights is None:
+        return "by no rule at all (503)"
+    return ", ".join(f"{colour} {weights.get(colour, 0)}%" for colour in Colour)
