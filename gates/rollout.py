@@ -27,7 +27,7 @@ REGISTRY_WITHIN = 5.0
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, corrects, deadlineSeconds, passOfBefore and
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, corrects, retryOf, deadlineSeconds, passOfBefore and
     environment.
 
     `starts` is true when this update starts tasks; then the image gate's pass is demanded.
@@ -46,6 +46,7 @@ class Rollout(Gate):
             tasks=int(inputs["tasks"]),
             task_definition=str(inputs["taskDefinition"]),
             manifests=_manifests(cloud, digest, starts=bool(inputs["starts"])),
+            retry_of=str(inputs.get("retryOf") or ""),
         )
         if inputs["corrects"]:
             put_right(ctx, cloud, colour, wanted)

@@ -64,6 +64,7 @@ def rollout_gate(
     tasks: int,
     starts: bool,
     corrects: bool,
+    retry_of: str,
     runs: str,
     active: bool,
     deadline: int,
@@ -77,6 +78,7 @@ def rollout_gate(
         "tasks": tasks,
         "starts": starts,
         "corrects": corrects,
+        "retryOf": retry_of,
         # What was just written there; or else what the colour was seen to run when this update decided.
         "taskDefinition": side.task_definition.arn if corrects else runs,
         "deadlineSeconds": deadline,

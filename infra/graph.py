@@ -38,6 +38,7 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
         tasks=plan.tasks,
         starts=plan.starts,
         corrects=plan.starts or plan.empties,
+        retry_of=plan.retry_of,
         runs=environment.observed.sides[plan.target].task_definition,
         active=plan.gated or plan.empties,
         deadline=environment.settings.rollout.deadline_seconds,

@@ -78,11 +78,15 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """`tasks` running `task_definition` from an image whose manifest is one of `manifests`."""
+    """`tasks` running `task_definition` from an image whose manifest is one of `manifests`.
+
+    `retry_of` is the deployment that tried the same release before: what it became says nothing about this try.
+    """
 
     tasks: int
     task_definition: str
     manifests: Set[str]
+    retry_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ def judge(reading: Reading, wanted: Wanted) -> Outcome:
         return Failed("the service does not exist")
     if primary.task_definition != wanted.task_definition or reading.wanted != wanted.tasks:
         return Waiting("ECS has not taken up the new task definition yet")
+    if wanted.retry_of and primary.id == wanted.retry_of:
+        return Waiting("ECS has not begun the new deployment yet")
     if _complete(reading, primary, wanted):
         return Passed(primary.id)
     return _sure_sign(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))

@@ -85,6 +85,16 @@ def test_a_damaged_idle_colour_is_healed_without_moving_users() -> None:
     assert world.one("TrafficSwitch").inputs["active"] is False
 
 
+def test_a_second_try_of_the_same_release_is_told_the_deployment_that_failed() -> None:
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.BLUE, image=SECOND)
+    seen["colours"]["green"] |= {"healthy": 0, "deployment": "ecs-svc/9", "deploymentState": "FAILED"}
+    outputs = {**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}
+    world = run(World(outputs=outputs, observed=seen), {"release-lane:imageDigest": SECOND})
+    assert world.one("Rollout").inputs["retryOf"] == "ecs-svc/9"
+    (green,) = [each for each in world.of_type("service:Service") if each.name.endswith("green")]
+    assert green.inputs["triggers"] == {"retryOf": "ecs-svc/9"}
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

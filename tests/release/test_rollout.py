@@ -53,6 +53,16 @@ def test_an_old_task_that_is_draining_and_stopped_is_no_obstacle() -> None:
     assert judge(seen, WANTED) == Passed(NEW.id)
 
 
+def test_a_retry_waits_for_a_deployment_of_its_own() -> None:
+    """An answer of ECS that is too old still shows the deployment that failed."""
+    failed = replace(NEW, state="FAILED", reason="tasks failed to start")
+    again = replace(WANTED, retry_of=NEW.id)
+    assert isinstance(judge(reading((), (), deployments=(failed,)), WANTED), Failed)
+    assert isinstance(judge(reading((), (), deployments=(failed,)), again), Waiting)
+    assert isinstance(judge(reading(), again), Waiting)
+    assert judge(reading(), replace(WANTED, retry_of=OLD.id)) == Passed(NEW.id)
+
+
 # ---- sure signs of failure
 
 
