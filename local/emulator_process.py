@@ -112,7 +112,10 @@ def start(places: Places, python: Path, say: Say) -> processes.Started:
 
 
 def emulator_environment(places: Places) -> dict[str, str]:
-    passed = ("PATH", "HOME", "LANG", "DOCKER_HOST", "LOCAL_TIME_SCALE", "PYTHONDONTWRITEBYTECODE")
+    passed = (
+        *("PATH", "HOME", "LANG", "DOCKER_HOST", "PYTHONDONTWRITEBYTECODE"),
+        *("LOCAL_TIME_SCALE", "LOCAL_METRICS_PERIOD", "LOCAL_METRICS_DELAY"),
+    )
     kept = {name: os.environ[name] for name in passed if name in os.environ}
     kept["PATH"] = kept.get("PATH", os.defpath) + ":/usr/sbin:/sbin"  # haproxy's place on Debian
     return {

@@ -1,4 +1,4 @@
-"""`python -m local.emulator`: ministack with our own ECS and load balancing in place of its own.
+"""`python -m local.emulator`: ministack with our own ECS, load balancing and CloudWatch in place of its own.
 
 Environment: see environment.py. Everything is bound to 127.0.0.1. SIGTERM and SIGINT end it in order; containers
 stay, and the next start finds them again.
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from local.emulator.environment import Environment
 
 MINISTACK = "1.5.33"
+REPLACED = ("ecs", "elasticloadbalancing", "monitoring")
 Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
 
@@ -54,7 +55,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             "Our services replace entries of a table inside ministack, which only that version is known to have.\n"
             "Next: remove the emulator's virtual environment and let `make up` install the locked versions again."
         )
-    for name in ("ecs", "elasticloadbalancing"):
+    for name in REPLACED:
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"
@@ -66,11 +67,13 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
 def main() -> None:
     environment = Environment.read(os.environ)
     prepare(environment)
-    from local.emulator import ecs, elbv2
+    from local.emulator import cloudwatch, ecs, elbv2
+    from local.emulator.cloudwatch.api import handle_request as cloudwatch_handler
     from local.emulator.ecs.api import handle_request as ecs_handler
     from local.emulator.elbv2.api import handle_request as elbv2_handler
 
-    serve({"elasticloadbalancing": elbv2_handler, "ecs": ecs_handler}, [elbv2, ecs])
+    handlers = dict(zip(REPLACED, (ecs_handler, elbv2_handler, cloudwatch_handler), strict=True))
+    serve(handlers, [elbv2, ecs, cloudwatch])
 
 
 def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:

@@ -46,13 +46,19 @@ def json_error(error: ServiceError) -> Response:
 # ---------------------------------------------------------------- XML (ELBv2: awsQuery)
 
 
+class Entries(dict[str, Any]):
+    """A map whose keys are data, not names of members."""
+
+
 def to_xml(name: str, value: Any) -> str:
-    """One element: mappings nest, sequences become <member>s, None is left out, booleans are lower case."""
+    """One element: mappings nest, sequences become <member>s, Entries <entry>s; no None, booleans in lower case."""
     match value:
         case None:
             return ""
         case bool():
             text = "true" if value else "false"
+        case Entries():
+            text = "".join(to_xml("entry", {"key": key, "value": inner}) for key, inner in value.items())
         case Mapping():
             text = "".join(to_xml(str(key), inner) for key, inner in value.items())
         case str():

@@ -18,14 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emulator.edge import ports, process, slots
+from local.emulator.edge import meter, ports, process, slots
 from local.emulator.edge.health import CHECKING, DRAINING, HEALTHY, REGISTERING, backend_of, of_server, servers
+from local.emulator.edge.meter import Look, Meter, Names, OwnAnswers, Samples
 from local.emulator.edge.process import CONFIG, Failed, Folder, Generation
-from local.emulator.edge.render import MAP, Rendered, Seat, backend, binds, map_text, render
+from local.emulator.edge.render import MAP, Rendered, Seat, backend, binds, frontend, map_text, render
 from local.emulator.edge.runtime import Lost, Unwilling
 from local.emulator.edge.slots import Table
 from local.emulator.elbv2.model import Address, State, TargetGroup, TargetHealth
 from local.emulator.elbv2.service import Refused
+from local.emulator.elbv2.traffic import Traffic
 
 log = logging.getLogger("edge")
 
@@ -59,6 +61,7 @@ class Driver:
         self._told: Healths = {}  # health as of the last `on_change`
         self._current: Generation | None = None
         self._leaving: list[Generation] = []
+        self._meter, self._own, self._names = Meter(), OwnAnswers(), Names()
         self._running = False
 
     # ------------------------------------------------------------ start and end
@@ -81,6 +84,7 @@ class Driver:
             self._events = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._events.bind(("127.0.0.1", 0))
             self._events.settimeout(LOOK_EVERY)
+            self._samples = Samples()
             self._running = True
             try:
                 self.apply(state)
@@ -106,6 +110,7 @@ class Driver:
             self._folder.record([])
             self._folder.leave()
             self._spawner.shutdown(wait=False)
+            self._samples.stop()
 
     # ------------------------------------------------------------ changes
 
@@ -174,8 +179,8 @@ class Driver:
         self._folder.write(MAP, map_text(rendered.weights))
         self._folder.write(CONFIG, rendered.config)
         try:
-            events = self._events.getsockname()[1]
-            new = self._spawner.submit(self._folder.spawn, self._executable, events, self._current).result()
+            listening = self._events.getsockname()[1], self._samples.port
+            new = self._spawner.submit(self._folder.spawn, self._executable, *listening, self._current).result()
         except Failed as error:
             self._folder.write(MAP, map_text(self._carried.rendered.weights))
             raise self._why(error) from error
@@ -246,6 +251,7 @@ class Driver:
         """Whether there is nothing more to do about it."""
         with self._lock:
             self._folder.forget(generation)
+            self._meter.forget(generation.pid)
             if generation in self._leaving:
                 self._leaving.remove(generation)
             if not self._running or (self._current is not None and self._current is not generation):
@@ -293,6 +299,27 @@ class Driver:
                 else of_server(found.get(f"s{slot.number}"), before.get(address, CHECKING))
                 for address, slot in one.slots.items()
             }
+
+    # ------------------------------------------------------------ traffic
+
+    def traffic(self) -> Traffic:
+        """What was carried since the last call, and how many targets are healthy as of the last look."""
+        with self._lock:
+            for one in [*self._leaving, *([self._current] if self._current else [])]:
+                with suppress(Lost):
+                    self._count(one)
+            hosts = {name: _hosts(self._health.get(name, {})) for name in self._carried.table}
+            before, self._names = self._names, _names(self._carried.state)
+            known = Names(
+                {**before.listeners, **self._names.listeners},
+                {**before.groups, **self._names.groups},
+            )
+            listeners, groups = self._meter.take()
+            return meter.attributed(Look(listeners, groups, self._samples.take(), hosts), known, self._own)
+
+    def _count(self, one: Generation) -> None:
+        """Raises Lost."""
+        self._meter.read(one.pid, one.runtime.ask(meter.COMMAND))
 
     def _nudge(self) -> None:
         """Make the events' thread look at everything, and tell of changes without any lock held here."""
@@ -346,7 +373,21 @@ class Driver:
         for one in list(self._leaving):
             try:
                 if int(one.runtime.info().get("Jobs", "0")) <= 1:  # ours
+                    self._count(one)
                     one.runtime.close()
                     self._leaving.remove(one)
             except Lost:
                 self._leaving.remove(one)
+
+
+def _hosts(healths: Mapping[Address, TargetHealth]) -> tuple[int, int]:
+    states = [health.state for health in healths.values()]
+    return states.count("healthy"), states.count("unhealthy")
+
+
+def _names(state: State) -> Names:
+    balancers = state.load_balancers
+    return Names(
+        listeners={frontend(balancers[one.load_balancer], one): one.load_balancer for one in state.listeners.values()},
+        groups={backend(one): (state.load_balancers_of(one.arn)[0], one.arn) for one in state.used_groups()},
+    )

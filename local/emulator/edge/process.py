@@ -82,17 +82,18 @@ class Folder:
         draft.write_text(text)
         os.replace(draft, self.path / name)
 
-    def spawn(self, executable: str, events: int, after: Generation | None) -> Generation:
+    def spawn(self, executable: str, events: int, samples: int, after: Generation | None) -> Generation:
         """Start with the configuration that lies here; ready when this returns. Raises Failed, nothing changed.
 
-        `events` is the UDP port that it logs to.
+        `events` and `samples` are the UDP ports that it logs to: what happens to servers, and response times.
         """
         self._count += 1
         name = f"run-{self._count}.sock"
         command = ["setpriv", "--pdeathsig", "TERM", executable, "-f", CONFIG]
         if after:
             command += ["-x", after.socket, "-sf", str(after.pid)]
-        settings = {"EDGE_SOCKET": name, "EDGE_MAXCONN": str(capacity()), "EDGE_EVENTS": str(events)}
+        ports = {"EDGE_EVENTS": str(events), "EDGE_SAMPLES": str(samples)}
+        settings = {"EDGE_SOCKET": name, "EDGE_MAXCONN": str(capacity()), **ports}
         with (self.path / LOG).open("ab") as log:
             begin = log.tell()
             process = subprocess.Popen(

@@ -8,6 +8,9 @@ Which rule a request falls under is set in `txn.rule`; the weights of that rule 
 ends of shares of a million, `500000:1000000` for halves. The first target group whose share holds the request's random
 number gets it; a group with weight 0 has an empty share. So one `set map` moves all weights of a rule at once.
 
+Every request that a target gets may be logged with the target's response time: `SAMPLES` of each group in a second, by
+a lot whose odds follow the group's rate, so nothing has to be told when traffic grows. See meter.py.
+
 Text that came from users is quoted by `word` (configuration), `pattern` (regular expression), `template` (log format).
 """
 
@@ -42,6 +45,7 @@ from local.emulator.elbv2.model import (
 
 WHOLE = 1_000_000  # shares of a rule add up to this
 MAP = "weights.map"
+SAMPLES = 100  # response times of a target group that are logged in a second
 NOWHERE: Address = ("127.0.0.1", 9)  # the address of a free slot, which is disabled
 SHORTEST_INTERVAL, SHORTEST_TIMEOUT = 0.1, 5.0  # seconds; an answer takes no less time because clocks run faster
 BALANCE = {
@@ -113,6 +117,10 @@ def backend(group: TargetGroup) -> str:
     return f"{group.name}.{group.id}"
 
 
+def frontend(balancer: LoadBalancer, listener: Listener) -> str:
+    return f"{balancer.name}.{listener.port}"
+
+
 def binds(state: State) -> set[Address]:
     return {(state.load_balancers[one.load_balancer].address, one.port) for one in state.listeners.values()}
 
@@ -153,8 +161,11 @@ def _config(state: State, time_scale: float, sizes: Mapping[str, int], seats: Ma
 def _frontend(state: State, listener: Listener) -> Iterable[str]:
     balancer = state.load_balancers[listener.load_balancer]
     rules = state.rules_of(listener.arn)
-    yield f"frontend {balancer.name}.{listener.port}"
+    yield f"frontend {frontend(balancer, listener)}"
     yield f"  bind {balancer.address}:{listener.port}"
+    yield '  log "127.0.0.1:${EDGE_SAMPLES}" local1'
+    yield '  log-format "%b %Tr %[var(txn.rate)]"'
+    yield "  http-request set-log-level silent"
     yield f"  timeout client {idle_timeout(balancer)}s"
     yield f"  timeout http-keep-alive {idle_timeout(balancer)}s"
     yield "  option forwardfor"
@@ -257,6 +268,8 @@ def _backend(state: State, group: TargetGroup, time_scale: float) -> list[str]:
         f"backend {backend(group)}",
         "  log global",
         "  option log-health-checks",
+        "  http-request set-var(txn.rate) be_sess_rate",
+        f"  http-request set-log-level info if {{ rand(1000),mul(txn.rate) lt {SAMPLES * 1000} }}",
         f"  balance {BALANCE[algorithm]}",
         "  option allbackups",
         f"  timeout server {idle_timeout(balancer)}s",

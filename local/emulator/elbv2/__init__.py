@@ -3,7 +3,7 @@
     api ──> service ──> actions (pure: state, request -> state, answer)
                │  └───> store (JSON, replaced as a whole)
                └──────> edge (HAProxy carries the state before a call returns)
-    targets: what ECS asks in the same process
+    targets: what ECS asks in the same process; traffic: what CloudWatch is told
 
 `start` makes it run, `stop` ends it, `api.handle_request` is what ministack calls. Known differences from AWS are
 listed in `local/emulator/edge/__init__.py`.
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.emulator.elbv2.service import FindSubnets, Service
+from local.emulator.elbv2.traffic import Traffic
 
 _running: Service | None = None
 
@@ -46,6 +47,12 @@ def start(environ: Mapping[str, str] = os.environ, find_subnets: FindSubnets | N
     _running = service
     TARGET_GROUPS.attach(service)
     api.attach(service)
+
+
+def carried() -> Traffic:
+    """What load balancers carried since the last call; nothing while they are not started."""
+    running = _running
+    return running.traffic() if running is not None else Traffic()
 
 
 def stop() -> None:

@@ -22,6 +22,7 @@ from local.emulator.elbv2.model import Address, State, Target, TargetGroup, Targ
 from local.emulator.elbv2.query import Params
 from local.emulator.elbv2.shapes import Shape
 from local.emulator.elbv2.store import Store
+from local.emulator.elbv2.traffic import Traffic
 from local.emulator.wire import ServiceError
 
 log = logging.getLogger("elbv2")
@@ -44,6 +45,7 @@ class Edge(Protocol):
     def stop(self) -> None: ...
     def apply(self, state: State) -> None: ...
     def health(self, group: TargetGroup) -> Mapping[Address, TargetHealth]: ...
+    def traffic(self) -> Traffic: ...
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,12 @@ class Service:
             if not state.load_balancers_of(arn):
                 return {one.address: NOT_IN_USE for one in targets}
             return self._edge.health(group)
+
+    # ------------------------------------------------------------ for CloudWatch
+
+    def traffic(self) -> Traffic:
+        """What was carried since the last call."""
+        return self._edge.traffic()
 
 
 def _concerns_traffic(before: State, after: State) -> bool:

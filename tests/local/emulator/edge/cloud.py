@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from local.emulator import elbv2
+from local.emulator.cloudwatch import api as cloudwatch_api
 from local.emulator.elbv2 import api
 from local.emulator.elbv2.actions.call import Network
 from local.emulator.elbv2.model import Subnet
@@ -34,7 +35,10 @@ class _Endpoint(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = asyncio.run(api.handle_request("POST", self.path, dict(self.headers), body, {}))
+        handle = (
+            cloudwatch_api.handle_request if "/monitoring/" in self.headers["Authorization"] else api.handle_request
+        )
+        answer = asyncio.run(handle("POST", self.path, dict(self.headers), body, {}))
         status, headers, content = answer
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -93,8 +97,12 @@ class Cloud:
         self.folder, self.scale = folder, scale
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Endpoint)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.client: Any = boto3.client(
-            "elbv2",
+        self.client: Any = self._client("elbv2")
+        self.metrics: Any = self._client("cloudwatch")
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(
+            service,
             endpoint_url=f"http://127.0.0.1:{self._server.server_port}",
             region_name="us-east-1",
             aws_access_key_id="test",
