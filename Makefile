@@ -1,6 +1,6 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench lock bootstrap
+.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak lock bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
 
@@ -39,6 +39,9 @@ status: bootstrap ## what runs in the local cloud, since when, at which addresse
 
 bench: bootstrap ## measure promote and rollback on the local cloud
 	@$(PYTHON) -m local.bench
+
+soak: bootstrap ## long runs: a million requests through deploys, switches, rollbacks and refusals; random sequences
+	@$(PYTHON) -m local.soak
 
 lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
 	@$(PYTHON) -m local.toolchain lock

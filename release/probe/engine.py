@@ -3,6 +3,9 @@
 A closed loop (send, wait, send) asks less while the service is stuck, so it hides just the moments that
 matter. Here request k is due at k / rate; its latency counts from then, also when this process was late.
 One event loop, protocols without a task per request: about 0.05 ms of CPU each.
+
+With `users` it is a closed loop after all: it finds out how much the service can carry, and keeps it there.
+What such a loop says of failures holds; of latencies it says too little.
 """
 
 from __future__ import annotations
@@ -80,7 +83,7 @@ class Engine:
             await self._first_good_answer()
             self.tallies[-1].began = time.time()
         self.ready.set()
-        await self._send_on_schedule(seconds)
+        await (self._keep_busy(seconds) if self.settings.users else self._send_on_schedule(seconds))
         while any(not flight.done for flight in self._flights):
             self._expire()
             await asyncio.sleep(TICK)
@@ -105,9 +108,26 @@ class Engine:
             tick = max(now + TICK, began + number / rate)
             await asyncio.sleep(max(0.0, tick - self.loop.time()))
 
-    def _send(self, due: float) -> None:
+    async def _keep_busy(self, seconds: float | None) -> None:
+        for _ in range(self.settings.users):
+            self._send(self.loop.time())
+        end = None if seconds is None else self.loop.time() + seconds
+        while not self._stopping.is_set() and (end is None or self.loop.time() < end):
+            self._expire()
+            await asyncio.sleep(TICK)
+        self.stop()
+
+    @property
+    def _asks_again(self) -> bool:
+        return bool(self.settings.users) and self.ready.is_set() and not self._stopping.is_set()
+
+    def _begun(self, due: float) -> Flight:
         flight = Flight(due, self.tallies[-1])
         flight.tally.sent += 1
+        return flight
+
+    def _send(self, due: float) -> None:
+        flight = self._begun(due)
         if self._idle:
             self._flights.append(flight)
             self._idle.pop().send(flight)
@@ -126,10 +146,10 @@ class Engine:
                 host, port = self._address
                 await self.loop.create_connection(lambda: Connection(self, flight), host, port, ssl=self._tls)
         except TimeoutError:
-            self._open -= 1
+            self._gone()
             self.fail(flight, "timeout while connecting")
         except OSError as error:
-            self._open -= 1
+            self._gone()
             refused = isinstance(error, ConnectionRefusedError)
             self.fail(flight, "refused" if refused else f"no connection: {error.strerror or error}")
 
@@ -180,12 +200,27 @@ class Engine:
             tally.failed(at, f"status {answer.status}")
 
     def free(self, connection: Connection) -> None:
-        self._idle.append(connection)
+        if self._asks_again:
+            flight = self._begun(self.loop.time())
+            self._flights.append(flight)
+            connection.send(flight)
+        else:
+            self._idle.append(connection)
 
-    def lost(self, connection: Connection) -> None:
-        self._open -= 1
+    def lost(self, connection: Connection, *, well: bool) -> None:
+        self._gone(0.0 if well else READY_PAUSE)
         if connection in self._idle:
             self._idle.remove(connection)
+
+    def _gone(self, pause: float = READY_PAUSE) -> None:
+        """A connection less. After a failure its user waits a moment: where nobody answers, it would only spin."""
+        self._open -= 1
+        if self._asks_again:
+            self.loop.call_later(pause, self._ask_again)
+
+    def _ask_again(self) -> None:
+        if self._asks_again:
+            self._send(self.loop.time())
 
 
 class Connection(asyncio.Protocol):
@@ -220,11 +255,12 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._flight and self._received and error is None:
             self._look(ended=True)
+        well = self._flight is None
         if self._flight:
             # No second try: a real user's browser may not make one either (POST), and it would hide the fault.
             again = " (on a connection used before)" if self._used > 1 else ""
             self._engine.fail(self._flight, f"reset{again}" if error else f"closed without an answer{again}")
-        self._engine.lost(self)
+        self._engine.lost(self, well=well)
 
     def close(self) -> None:
         if self._transport:

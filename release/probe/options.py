@@ -13,6 +13,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """All but the URL."""
     add = parser.add_argument
     add("--rate", type=float, default=100.0, metavar="N", help="requests a second (default %(default)g)")
+    add("--users", type=int, default=0, metavar="N", help="instead of a rate: N ask again as soon as answered")
     add("--for", type=parse_duration, dest="seconds", metavar="DURATION", help="how long (default: until Ctrl-C)")
     add("--wait-ready", action="store_true", help="count from the first good answer only")
     add("--expect", type=int, action="append", default=[], metavar="STATUS", help="fine besides 2xx, e.g. 503")
@@ -25,7 +26,8 @@ def settings_from(arguments: argparse.Namespace, url: str) -> Settings:
     """The prober's settings. ValueError where they cannot be meant."""
     return Settings(
         url=url,
-        rate=arguments.rate,
+        rate=0.0 if arguments.users else arguments.rate,
+        users=arguments.users,
         timeout=arguments.timeout,
         late_after=arguments.late_after,
         connections=arguments.connections,
@@ -38,7 +40,7 @@ def text(report: Report) -> str:
     """For people: totals, releases, failures."""
     total, latency = report.total, report.total.latency_ms
     lines = [
-        f"{report.url}: {total.sent} sent at {report.rate:g}/s",
+        f"{report.url}: {total.sent} sent" + (f" at {report.rate:g}/s" if report.rate else ""),
         f"  {in_short(total)}",
         f"  ms: half within {latency.p50}, 99 % within {latency.p99}, worst {latency.worst}",
         *(f"  {seen.count} by {seen.colour or '?'} {seen.digest or '?'}" for seen in total.releases),

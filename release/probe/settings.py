@@ -11,7 +11,8 @@ class Settings:
     """What to ask for, how often, and what counts as what. Times in seconds."""
 
     url: str
-    rate: float  # requests a second
+    rate: float  # requests a second, on schedule; 0 with `users`
+    users: int = 0  # instead of a rate: so many ask again as soon as they are answered (a closed loop)
     timeout: float = 5.0
     late_after: float = 1.0
     connections: int = 1000  # at once; a request that finds none free has failed
@@ -24,5 +25,7 @@ class Settings:
         target = urlsplit(self.url)
         if target.scheme not in ("http", "https") or not target.hostname:
             raise ValueError(f"{self.url!r}: should be a URL such as http://127.0.0.1:8080/api/v1/status")
-        if self.rate <= 0:
+        if self.users < 0 or (self.users and self.rate):
+            raise ValueError(f"users {self.users}: should be above 0, and stands in place of a rate")
+        if self.rate <= 0 and not self.users:
             raise ValueError(f"rate {self.rate:g}: should be above 0")

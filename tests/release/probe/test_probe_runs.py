@@ -120,6 +120,30 @@ def test_requests_leave_on_schedule_while_nothing_is_answered(server: Server) ->
     assert report.total.latency_ms.worst > 200, "the latency counts from when a request was due"
 
 
+def test_users_ask_again_as_soon_as_they_are_answered_and_never_more_at_once(server: Server) -> None:
+    server.mode = "hold"
+    with Probe(server.url, 0, users=7, timeout=30) as probe:
+        until(lambda: latest(probe).in_flight == 7 and server.requests == 7)
+        server.mode = 200
+        server.release()
+        until(lambda: latest(probe).ok >= 1_000)
+        report = probe.stop()
+    assert (report.total.ok, report.total.failed) == (report.total.sent, 0)
+    assert server.connections <= 7 + report.total.sent // 100 + 1, "connections are kept, each for 100 requests"
+
+
+def test_users_of_a_service_that_hangs_up_come_back(server: Server) -> None:
+    with Probe(server.url, 0, users=3) as probe:
+        enough(probe)
+        change(probe, server, "broken", mode="reset")
+        until(lambda: latest(probe).failed >= 6)
+        change(probe, server, "mended", mode=200)
+        enough(probe)
+        report = probe.stop()
+    assert report.step("mended").flawless, report.step("mended").reasons
+    assert report.total.reasons.keys() <= {"reset", "reset (on a connection used before)"}
+
+
 def test_an_answer_that_does_not_come_is_a_timeout(server: Server) -> None:
     server.mode = "hold"
     with Probe(server.url, 100, timeout=0.3) as probe:
