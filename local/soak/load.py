@@ -6,7 +6,7 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +162,3 @@ def image(lane: Lane, good: str, name: str, *, status: str = "ok", exits: bool =
         f'CMD ["/venv/bin/python", "-c", "{command}"]',
     )
     return lane.derive(name, good, lines)
-
-
-def quietly(lane: Lane, niceness: int) -> Lane:
-    """The same lane with an engine of less priority: on AWS it does not share processors with the tasks."""
-    return replace(lane, niceness=niceness)
