@@ -8,10 +8,11 @@ The outputs hang off the switch, so a failed update changes none of them.
 from __future__ import annotations
 
 import importlib
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pulumi
 
+from infra import lean
 from infra.plan import Environment
 from infra.recall import assumed_role, observe, own_record, record_of, repository_url
 from infra.settings import EnvironmentSettings
@@ -27,7 +28,7 @@ LONGEST_NAME = 32
 
 def build_environment(settings: EnvironmentSettings) -> None:
     """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
-    _load_types()
+    loading = _loading()
     repository = repository_url(settings.artifacts)
     names = names_of(settings, repository)
     verdict, environment = _decided(settings, names, repository)
@@ -36,14 +37,21 @@ def build_environment(settings: EnvironmentSettings) -> None:
             raise error
         case decision:
             _announce(verdict)
+            loading.result()
             from infra.graph import build_graph
 
             build_graph(environment, decision, verdict.standing)
 
 
-def _load_types() -> None:
-    """Load the AWS resource types (half a second) while the cloud is being asked what it is."""
-    threading.Thread(target=importlib.import_module, args=("infra.graph",), daemon=True).start()
+def _loading() -> Future[None]:
+    """The graph's modules and the AWS resource types, loaded while the cloud is being asked what it is."""
+
+    def load() -> None:
+        lean.install()
+        lean.load()
+        importlib.import_module("infra.graph")
+
+    return ThreadPoolExecutor(1, thread_name_prefix="load").submit(load)
 
 
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:

@@ -104,7 +104,7 @@ def test_the_decision_is_among_the_pure_modules() -> None:
         ("gates", ("gates", "release")),
         ("release", ("release",)),
         # the stand-ins for provider plugins are providers, too, and built on the same kit
-        ("local", ("local", "release", "gates.kit")),
+        ("local", ("local", "release", "gates.kit", "gates.startup")),
         ("app", ("app",)),
         ("smoke", ("smoke",)),
     ],

@@ -2,7 +2,7 @@
 # pulumi-language-python: starts the language host with an interpreter that has the Pulumi SDK.
 # That is the nearest .venv at or above the working directory (the engine starts us in the project), else the
 # one of the checkout that `. local/env` speaks of. Without -S and -I each start would cost a third more.
-here=$(dirname "$0")
+here=${0%/*}
 folder=$PWD
 while [ -n "$folder" ] && [ ! -x "$folder/.venv/bin/python" ]; do folder=${folder%/*}; done
 : "${folder:=${RELEASE_LANE_HOME:-}}"

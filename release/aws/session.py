@@ -28,11 +28,12 @@ def _session(access: Access) -> Any:
     """A session in the region of the stack, with the stack's role; never whatever happens to lie around."""
     import boto3
 
-    session = boto3.session.Session(region_name=access.region)
+    from release.aws.models import direct_session
+
+    session = boto3.session.Session(botocore_session=direct_session(), region_name=access.region)
     if not access.role:
         return session
     from botocore.credentials import RefreshableCredentials
-    from botocore.session import get_session
 
     sts = _patient(session, "sts")
 
@@ -45,7 +46,7 @@ def _session(access: Access) -> Any:
             "expiry_time": got["Expiration"].isoformat(),
         }
 
-    renewing = get_session()
+    renewing = direct_session()
     # botocore offers no public way to give a session credentials that renew themselves.
     renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
     return boto3.session.Session(botocore_session=renewing, region_name=access.region)

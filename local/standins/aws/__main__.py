@@ -3,8 +3,20 @@
 import os
 import sys
 
-from gates.kit import serve
-from local.standins.aws.door import Door
-from local.standins.aws.provider import provider
+from gates import startup
 
-serve(provider(Door(os.environ)), sys.argv[1:])
+
+def main() -> None:
+    """Serve until the engine ends. What is loaded is loaded here, after the start was begun."""
+    startup.begin()
+    from gates.kit import serve
+    from local.standins.aws.door import Door
+    from local.standins.aws.provider import provider
+
+    served = provider(Door(os.environ))
+    startup.done()
+    serve(served, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -173,6 +173,17 @@ def test_without_one_the_nearest_dot_venv_above_serves(project: Path) -> None:
     assert host.interpreter(str(nested), {}) == str(project / ".venv/bin/python")
 
 
+@pytest.mark.parametrize("line", ["version = 3.9.1", "version_info = 3.9.1", "version_info = 3.9.1.final.0"])
+def test_the_version_is_the_one_that_the_virtual_environment_was_made_with(tmp_path: Path, line: str) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "pyvenv.cfg").write_text(f"home = /usr/bin\n{line}\n")
+    assert host.version_of(str(tmp_path / "bin/python")) == "3.9.1"
+
+
+def test_an_interpreter_without_a_virtual_environment_is_asked_for_its_version() -> None:
+    assert host.version_of(os.path.realpath(sys.executable)) == ".".join(map(str, sys.version_info[:3]))
+
+
 def test_a_virtualenv_that_is_none_is_told_to_the_engine(served: Served) -> None:
     request = language_pb2.GetRequiredPackagesRequest(info=served.info(virtualenv="absent"))
     with pytest.raises(grpc.RpcError) as caught:
@@ -322,3 +333,4 @@ def test_it_does_not_load_the_whole_sdk(project: Path) -> None:
     loaded = {line.rpartition("|")[2].strip() for line in errors.splitlines()}
     assert "pulumi.runtime.proto.language_pb2" in loaded
     assert "pulumi.resource" not in loaded
+    assert "asyncio.base_events" not in loaded
