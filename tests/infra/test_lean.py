@@ -43,6 +43,11 @@ def test_a_name_without_a_file_of_its_own_is_found_in_the_whole_service() -> Non
     assert number > 100
 
 
+def test_a_name_that_is_not_in_the_file_it_is_looked_for_in_is_found_in_the_whole_service() -> None:
+    code = "lean.install()\nfrom pulumi_aws import ec2\nprint(json.dumps(ec2.RouteTableArgs.__module__))"
+    assert in_a_fresh_process(code) == "pulumi_aws.ec2.route_table"
+
+
 def test_a_name_that_does_not_exist_is_an_error_as_before() -> None:
     code = "lean.install()\nimport pulumi_aws\nprint(json.dumps(hasattr(pulumi_aws.ec2, 'NoSuchThing')))"
     assert in_a_fresh_process(code) is False
