@@ -5,6 +5,7 @@
     python -m local status [--json]       what runs, since when, its memory, URLs
     python -m local logs [NAME]           the end of the logs (emulator, dockerd, …)
     python -m local doctor [--json]       is this machine fit for it?
+    python -m local metrics [--period S] [--delay S]   how often load balancers report to CloudWatch, and how late
 
 Exit codes: 0 done, 1 a check said no, 2 usage, 3 a tool failed, 4 somebody else is at it, 130 interrupted.
 Data on stdout, progress on stderr.
@@ -18,7 +19,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from local import cloud, doctor, processes
+from local import cloud, doctor, metrics, processes
 from local.alone import alone
 from local.errors import LocalError
 from local.places import Places
@@ -48,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("down").add_argument("--keep-state", action="store_true", help="keep stacks and cloud")
     for name in ("status", "doctor"):
         verbs.add_parser(name).add_argument("--json", action="store_true")
+    metrics = verbs.add_parser("metrics")
+    metrics.add_argument("--period", type=int, metavar="S", help="1, 5, 10, 20, 30, or 60 seconds as on AWS")
+    metrics.add_argument("--delay", type=float, metavar="S", help="1.5 periods unless given")
     verbs.add_parser("logs").add_argument("name", nargs="?", metavar="NAME")
     return parser
 
@@ -60,6 +64,8 @@ def _run(arguments: argparse.Namespace, places: Places) -> int:
             return _down(places, keep_state=arguments.keep_state)
         case "status":
             return _status(places, as_json=arguments.json)
+        case "metrics":
+            return _metrics(places, arguments.period, arguments.delay)
         case "doctor":
             return _doctor(places, as_json=arguments.json)
         case _:
@@ -128,6 +134,14 @@ def _doctor(places: Places, *, as_json: bool) -> int:
                 f"{sign} {finding.what}: {finding.found}" + ("" if finding.ok else f"\n     next: {finding.next_step}")
             )
     return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _metrics(places: Places, period: int | None, delay: float | None) -> int:
+    if period is None and delay is not None:
+        raise LocalError("--delay needs --period.", next_step="python -m local metrics --period 60 --delay 30")
+    now = metrics.clock(places.endpoint) if period is None else metrics.set_clock(places.endpoint, period, delay)
+    print(f"Load balancers report every {now.period} s; that can be read {now.delay:g} s later.")
+    return 0
 
 
 def _logs(places: Places, name: str | None) -> int:

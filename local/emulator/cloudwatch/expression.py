@@ -20,7 +20,7 @@ Value: TypeAlias = "float | Series"
 
 TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_]\w*)|(<=|>=|==|!=|&&|\|\||[-+*/^()<>,\[\]]))")
 LONGEST = 2048
-DEEPEST = 60
+DEEPEST, MOST_WORDS = 60, 300  # what evaluation by recursion can bear; AWS has a limit of characters only
 
 
 class Invalid(ValueError):
@@ -82,6 +82,8 @@ def _tokens(text: str) -> list[str]:
         word = found[0].strip()
         tokens.append(WORDS.get(word, word))
         at = found.end()
+    if len(tokens) > MOST_WORDS:
+        raise Invalid(f"it has more than {MOST_WORDS} words and signs, which the local CloudWatch does not carry")
     return tokens
 
 

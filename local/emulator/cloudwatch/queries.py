@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 
 from local.emulator.cloudwatch import expression
 from local.emulator.cloudwatch.datapoints import MINUTE, Datapoints
-from local.emulator.cloudwatch.errors import unsupported, wrong
+from local.emulator.cloudwatch.errors import invalid, unsupported, wrong
 from local.emulator.cloudwatch.model import MetricStat, Query
 from local.emulator.cloudwatch.parts import in_order
 from local.emulator.cloudwatch.statistics import statistic
+
+
+MOST_PERIODS = 100_800  # as many datapoints as one answer of AWS's may have
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ def _calculated(
         raise unsupported(f"the expression '{query.id}' on metrics of different periods")
     period = periods.pop()
     grid = range(rounded(start, period), -int(-end // 1), period)
+    if len(grid) > MOST_PERIODS:
+        raise invalid(f"The time range has more than {MOST_PERIODS:,} periods of {period} seconds.")
     try:
         series = expression.evaluate(tree, {id: found[id].values for id in used}, grid)
     except expression.Invalid as error:

@@ -63,7 +63,7 @@ class Members:
             raise constraint(value, self.at(name), "be a number")
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise constraint(value, self.at(name), "be a number") from None
         if not math.isfinite(number):
             raise invalid(f"The value {value} for parameter {self.at(name)} is invalid.")
@@ -105,8 +105,8 @@ class Members:
         match value:
             case None | "":
                 return None
-            case int() | float() if not isinstance(value, bool) and math.isfinite(value):
-                return float(value)
+            case int() | float():
+                return self.number(name)
             case str():
                 return self._parsed(name, value)
         raise constraint(value, self.at(name), "be a timestamp")

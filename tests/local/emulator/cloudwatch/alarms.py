@@ -34,4 +34,7 @@ def alarm(**given: Any) -> Alarm:
 def points(text: str, period: int = 60) -> list[Point]:
     """Oldest first: `X` breaches (5), `0` does not, `-` is missing; as AWS's tables write them."""
     values = {"X": 5.0, "0": 0.0, "-": None}
-    return [Point(START + place * period, values[letter], 1.0) for place, letter in enumerate(text.split())]
+    return [
+        Point(START + place * period, values[letter], None if letter == "-" else 1.0)
+        for place, letter in enumerate(text.split())
+    ]
