@@ -15,7 +15,6 @@ from local.emulator.cloudwatch.model import MetricStat, Query
 from local.emulator.cloudwatch.parts import in_order
 from local.emulator.cloudwatch.statistics import statistic
 
-
 MOST_PERIODS = 100_800  # as many datapoints as one answer of AWS's may have
 
 
