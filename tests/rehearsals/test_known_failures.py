@@ -74,7 +74,9 @@ def test_going_back_never_lands_on_the_side_that_holds_the_refused_release(
 ) -> None:
     """fluxcd/flagger#1931: a rollback moved users to the side where the bad release was."""
     prober = probe(stack)
-    assert not stack.up(imageDigest=liar).ok
+    refused = stack.up(imageDigest=liar)
+    assert not refused.ok
+    assert "smoke gate refused" in refused.text, refused.text
     assert running_digests(stack, idle_of(stack)) == {liar}, "the other side really holds the bad release"
     back = stack.up(imageDigest=good, rollbackFrom=better)
     assert back.ok, back.text
