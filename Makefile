@@ -1,6 +1,6 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak lock bootstrap
+.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
 
@@ -42,6 +42,12 @@ bench: bootstrap ## measure promote and rollback on the local cloud
 
 soak: bootstrap ## long runs: a million requests through deploys, switches, rollbacks and refusals; random sequences
 	@$(PYTHON) -m local.soak
+
+contract: bootstrap ## renew docs/contract.md: what is relied on of AWS
+	@$(PYTHON) -m tests.contract.page
+
+aws-check: bootstrap ## try all of docs/contract.md in a real account; tells its cost and asks: make aws-check ACCOUNT=…
+	@$(PYTHON) -m tests.contract.account --account "$(ACCOUNT)" --region "$(REGION)" $(OPTIONS)
 
 lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
 	@$(PYTHON) -m local.toolchain lock

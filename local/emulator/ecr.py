@@ -3,6 +3,7 @@
 - Layers are files, so that they survive the emulator's end, and its state stays small enough to be written often.
 - A deleted image or repository is gone from the registry, too: its manifest is no longer served by digest.
 - DescribeImages of an image that is not there is ImageNotFoundException, not an empty answer.
+- An image that was put by its manifest (PutImage: an index, or another tag) can be pulled by its digest, too.
 
 Immutable tags are refused by ministack itself; a test holds it to that.
 """
@@ -100,6 +101,8 @@ async def handle_request(
     except ServiceError as error:
         return json_error(error)
     response: Response = await ecr.handle_request(method, path, headers, body, query)
+    if action == "PutImage" and response[0] == 200:
+        _serve_manifest(json.loads(body), json.loads(response[2]))
     if action in ("BatchDeleteImage", "DeleteRepository") and response[0] == 200:
         _forget_manifests()
     return response
@@ -120,6 +123,14 @@ def _check_images(request: Mapping[str, Any]) -> None:
                 f"The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the "
                 f"repository with name '{name}' in the registry with id '{get_account_id()}'",
             )
+
+
+def _serve_manifest(request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    """What was put by its text is served by its digest."""
+    from ministack.services import ecr
+
+    manifests = ecr._manifest_blobs.setdefault(request["repositoryName"], {})
+    manifests[answer["image"]["imageId"]["imageDigest"]] = str(request["imageManifest"]).encode()
 
 
 def _forget_manifests() -> None:
