@@ -55,7 +55,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             "Our services replace entries of a table inside ministack, which only that version is known to have.\n"
             "Next: remove the emulator's virtual environment and let `make up` install the locked versions again."
         )
-    for name in REPLACED:
+    for name in (*REPLACED, "ecr", "sns"):
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"
@@ -80,10 +80,12 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local.emulator import durable, ecr
+    from local.emulator import durable, ecr, sns
 
+    environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
-    ecr.install(Environment.read(os.environ).state / "ecr-layers")
+    ecr.install(environment.state / "ecr-layers")
+    sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))
     app.SERVICE_HANDLERS.update(handlers)
     app._HypercornConfig.graceful_timeout = 0.5  # clients keep connections open; do not wait long for them to go

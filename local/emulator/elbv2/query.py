@@ -69,6 +69,10 @@ class Params:
         value = self._members.get(name)
         return Params(value, f"{self._path}{name}.") if isinstance(value, dict) else None
 
+    def tree(self, name: str) -> Mapping[str, Tree]:
+        value = self._members.get(name)
+        return value if isinstance(value, dict) else {}
+
     def texts(self, name: str) -> tuple[str, ...]:
         return tuple(item for item in self._items(name) if isinstance(item, str))
 

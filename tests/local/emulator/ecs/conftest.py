@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +54,8 @@ class Emulator:
     port: int
     cloud_id: str
     process: subprocess.Popen[bytes] | None = None
+    module: str = "tests.local.emulator.ecs.serve"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
@@ -72,8 +74,9 @@ class Emulator:
             "LOCAL_CLOUD_ID": self.cloud_id,
             "LOCAL_DOCKER_NETWORK": self.cloud_id,
             "LOG_LEVEL": "WARNING",
+            **self.settings,
         }
-        command = [str(self.python), "-m", "tests.local.emulator.ecs.serve"]
+        command = [str(self.python), "-m", self.module]
         with (self.state.parent / "emulator.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         eventually(self._answers, "the emulator's start")
