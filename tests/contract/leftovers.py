@@ -251,6 +251,11 @@ KINDS = (
         _named("secretsmanager", "list_secrets", "SecretList", "ARN", "Name"),
         _call("secretsmanager", "delete_secret", "SecretId", ForceDeleteWithoutRecovery=True),
     ),
+    Kind(
+        "alarm",
+        _named("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", "AlarmName"),
+        lambda aws, name: aws.client("cloudwatch").delete_alarms(AlarmNames=[name]),
+    ),
     Kind("bucket", _buckets, _delete_bucket),
     Kind("role", _named("iam", "list_roles", "Roles", "RoleName", "RoleName"), _delete_role),
     Kind(

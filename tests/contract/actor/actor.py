@@ -7,6 +7,7 @@ once; WRITE, to try to write a file; HEALTH, the status of health checks until t
     /become/X?status=S&times=N   the next N answers of /health/X are S, then 200 (N 0: from now on S)
     /who                         JSON: name, how often each X was asked and said no, slow requests under way
     /slow?seconds=N              answers after N seconds
+    /status?code=N               answers with this status
     /exit?code=N                 ends the process
 """
 
@@ -86,6 +87,8 @@ class Actor(BaseHTTPRequestHandler):
             case "slow":
                 be_slow(float(query["seconds"]))
                 self.answer({"name": os.environ.get("NAME", "")})
+            case "status":
+                self.answer({}, int(query["code"]))
             case "exit":
                 self.answer({})
                 self.wfile.flush()
