@@ -21,7 +21,6 @@ from release.digest import short
 from release.errors import UsageError
 from release.names import Access, Names
 
-USERS_PORT = 80
 LONGEST_NAME = 32
 """Load balancers and target groups take at most 32 characters (AWS ELBv2 API reference, CreateTargetGroup)."""
 
@@ -63,12 +62,9 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
             why=f"AWS takes {LONGEST_NAME} for a target group, of which -green needs six",
             next_step="use a shorter stack name.",
         )
-    return Names.of(
-        prefix,
-        access=Access(region=pulumi.Config("aws").require("region"), account=settings.account, role=assumed_role()),
-        users_port=USERS_PORT,
-        log_group=f"/{pulumi.get_project()}/{pulumi.get_stack()}",
-        repository=repository.split("/", 1)[1],
+    access = Access(region=pulumi.Config("aws").require("region"), account=settings.account, role=assumed_role())
+    return Names.of_stack(
+        pulumi.get_project(), pulumi.get_stack(), access=access, repository=repository.split("/", 1)[1]
     )
 
 

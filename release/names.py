@@ -18,6 +18,9 @@ class Access:
     role: str = ""
 
 
+USERS_PORT = 80
+
+
 @dataclass(frozen=True, kw_only=True)
 class Names:
     """One environment's names. They are fixed by project and stack, so they are known before anything exists."""
@@ -46,6 +49,17 @@ class Names:
             users_port=users_port,
             container="app",
             log_group=log_group,
+            repository=repository,
+        )
+
+    @staticmethod
+    def of_stack(project: str, stack: str, *, access: Access, repository: str = "") -> Names:
+        """Names of an environment by the project and the stack it is; `repository` is needed for images only."""
+        return Names.of(
+            f"{project}-{stack}",
+            access=access,
+            users_port=USERS_PORT,
+            log_group=f"/{project}/{stack}",
             repository=repository,
         )
 

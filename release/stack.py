@@ -22,11 +22,15 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class StackState:
-    """One stack's state. `pending` are URNs of operations that a killed update left unfinished."""
+    """One stack's state. `pending` are URNs of operations that a killed update left unfinished.
+
+    `exported` is all of it, as the engine wrote it; what is secret there is encrypted.
+    """
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
     held: Mapping[Colour, Held] = field(default_factory=dict)
     pending: tuple[str, ...] = ()
+    exported: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def recorded(self) -> Recorded | None:
@@ -45,6 +49,7 @@ class StackState:
             outputs=root.get("outputs") or {},
             held={colour: _held(resources, f"{prefix}-{colour}") for colour in Colour},
             pending=tuple(each["resource"]["urn"] for each in deployment.get("pending_operations") or ()),
+            exported=exported,
         )
 
 

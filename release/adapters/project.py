@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from release.errors import UsageError
+from release.names import Access, Names
 from release.route import Route, route_of
 
 
@@ -24,6 +25,7 @@ class StackFile:
     role: str = "environment"
     promotes_from: str | None = None
     artifacts: str = "artifacts"
+    access: Access = field(default_factory=lambda: Access(region="", account=""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,10 @@ class Project:
     def artifacts_of(self, environment: str) -> str:
         """The stack whose image this environment takes."""
         return self.stacks[self.route.check(environment)].artifacts
+
+    def names(self, stack: str) -> Names:
+        """What a stack's resources are called in AWS, and whose account that is."""
+        return Names.of_stack(self.name, stack, access=self.stacks[stack].access)
 
     @property
     def builds(self) -> str:
@@ -84,7 +90,17 @@ def _stack(path: Path, project: str) -> StackFile:
         role=str(own.get("role") or "environment"),
         promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
         artifacts=str(own.get("artifacts") or "artifacts"),
+        access=Access(
+            region=str(config.get("aws:region") or ""), account=str(own.get("account") or ""), role=_role(config)
+        ),
     )
+
+
+def _role(config: Mapping[str, Any]) -> str:
+    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names; the program reads the same."""
+    many = config.get("aws:assumeRoles") or []
+    one = config.get("aws:assumeRole") or (many[0] if many else {})
+    return str(one.get("roleArn") or "") if isinstance(one, Mapping) else ""
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from release.cli.releasing import update
+from release.cli.releasing import add_lock_wait, update
 from release.cli.tools import Tools
-from release.duration import parse_duration
 from release.errors import CloudError, Interrupted, UsageError
 from release.outcome import failure
 
@@ -28,13 +27,7 @@ CONTEXT = "app"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("--source", metavar="DIR", help="the git checkout to build from (default: this project)")
-    parser.add_argument(
-        "--lock-wait",
-        type=parse_duration,
-        default=0.0,
-        metavar="DURATION",
-        help="how long to wait while another build holds the lock, like 90s or 10m (default: refuse at once)",
-    )
+    add_lock_wait(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:

@@ -51,6 +51,17 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
 def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     """Options of every verb that updates an environment."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask, not even for a production-like one")
+    add_lock_wait(parser)
+    if heals:
+        parser.add_argument(
+            "--no-heal",
+            action="store_true",
+            help="after a failed release leave the idle colour as it is, to look at it; `release heal` mends it later",
+        )
+
+
+def add_lock_wait(parser: argparse.ArgumentParser) -> None:
+    """`--lock-wait`, of every verb that takes the lock."""
     parser.add_argument(
         "--lock-wait",
         type=parse_duration,
@@ -58,12 +69,6 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         metavar="DURATION",
         help="how long to wait while another update holds the stack's lock, like 90s or 10m (default: refuse at once)",
     )
-    if heals:
-        parser.add_argument(
-            "--no-heal",
-            action="store_true",
-            help="after a failed release leave the idle colour as it is, to look at it; `release heal` mends it later",
-        )
 
 
 def digest_given(arguments: argparse.Namespace) -> Digest | None:
@@ -76,8 +81,8 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     confirm(tools, change, before, yes=arguments.yes)
     run = update(tools, change.environment, change.config, change.message, wait=arguments.lock_wait)
     if run.signal is not None or run.exit_code != 0:
-        raise _failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
-    _report(tools, change, before, run)
+        raise failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
+    tools.terminal.emit(*report(tools, change, before, run))
     return 0
 
 
@@ -119,7 +124,7 @@ def _named(release: Release) -> str:
 def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *, wait: float = 0.0) -> Run:
     """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds."""
     end = tools.machine.now() + wait
-    told: frozenset[Holder] = frozenset()
+    told: frozenset[tuple[str, int]] = frozenset()
     while True:
         run = tools.engine.update(stack, config, message)
         holders = lock_holders(run.stderr) if run.exit_code and run.signal is None else ()
@@ -129,17 +134,18 @@ def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *,
 
 
 def _wait(
-    tools: Tools, stack: str, holders: tuple[Holder, ...], end: float, told: frozenset[Holder]
-) -> frozenset[Holder]:
-    """Until the lock is free, or may be (where the backend does not say); whom the person was told about."""
+    tools: Tools, stack: str, holders: tuple[Holder, ...], end: float, told: frozenset[tuple[str, int]]
+) -> frozenset[tuple[str, int]]:
+    """Until the lock is free, or may be (where the backend does not say); which processes the person was told about."""
     while holders:
         gone = all(tools.machine.owner(holder).dead for holder in holders)
         left = end - tools.machine.now()
         if gone or left <= 0:
             raise locked(stack, holders, gone=gone)
-        if not told.issuperset(holders):
+        processes = frozenset((holder.host, holder.pid) for holder in holders)
+        if not processes <= told:
             tools.terminal.say(f"{stack} is being updated by {'; '.join(map(str, holders))}; waiting for it.")
-            told = told.union(holders)
+            told |= processes
         # Not always the same pause: two that wait would try at the same moments, and both fail.
         tools.machine.sleep(min(POLL * (0.75 + tools.machine.chance() / 2), left))
         try:
@@ -149,7 +155,7 @@ def _wait(
     return told
 
 
-def _failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:
+def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:
     """The error to end with; the idle colour is healed first, where a refused release was left there."""
     if run.signal is not None:
         return _interrupted(change, run)
@@ -194,13 +200,15 @@ def _interrupted(change: Change, run: Run) -> Interrupted:
 # ---- Reporting ------------------------------------------------------------------------------------------------
 
 
-def _report(tools: Tools, change: Change, before: StackState, run: Run) -> None:
+def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[dict[str, Any], str]:
+    """What an update that went well came to: as data, and in words."""
     after = tools.engine.state(change.environment)
     recorded = after.recorded if after else None
     planned = planned_in(run.log)
-    tools.terminal.emit(
-        _as_data(change, planned, before.recorded, recorded, after.outputs if after else {}),
-        _as_text(change, planned, before.recorded, recorded, after.outputs if after else {}),
+    outputs = after.outputs if after else {}
+    return (
+        _as_data(change, planned, before.recorded, recorded, outputs),
+        _as_text(change, planned, before.recorded, recorded, outputs),
     )
 
 

@@ -50,6 +50,12 @@ class Terminal:
         print(f"{question} [y/N] ", end="", file=self.err, flush=True)
         return self.source.readline().strip().lower() in ("y", "yes")
 
+    def choose(self, question: str, options: Sequence[str]) -> str:
+        """One of the options, by its first letters; anything else is the last one."""
+        print(f"{question} [{'/'.join(options)}] ", end="", file=self.err, flush=True)
+        answer = self.source.readline().strip().lower()
+        return next((each for each in options if answer and each.startswith(answer)), options[-1])
+
     def fail(self, error: ReleaseError) -> None:
         """One error: in words on stderr, and with --json as JSON on stdout, too."""
         notes: Sequence[str] = getattr(error, "__notes__", ())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release.adapters.backend import Backend, RealBackend
+from release.adapters.cloud import Cloud, RealCloud
 from release.adapters.engine import Engine, PulumiEngine, backend_url
 from release.adapters.git import Git, RealGit
 from release.adapters.machine import Machine, RealMachine
@@ -28,6 +29,7 @@ class Tools:
     project: Project
     engine: Engine
     backend: Backend
+    cloud: Cloud
     git: Git
     smoke: Smoke
     prober: Prober
@@ -68,6 +70,7 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         project=project,
         engine=engine,
         backend=backend,
+        cloud=RealCloud(),
         git=RealGit(),
         smoke=PytestSmoke(root=project.root, display=terminal.err, environ=environ),
         prober=OpenLoop(),

@@ -59,7 +59,7 @@ class Checkout:
     def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
         self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
         ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state", "PYTHONPATH": str(folder)}
-        self.variables = {**cloud, **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
+        self.variables: dict[str, str] = {**cloud, **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         (folder / ".local/state").mkdir(parents=True)
@@ -94,6 +94,13 @@ class Checkout:
         done = subprocess.run(
             command, cwd=self.folder, env={**self.variables, **more}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def run_with(self, *command: str, given: str) -> Ended:
+        """Any command in it, with something on its stdin."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.variables, input=given, capture_output=True, text=True
         )  # fmt: skip
         return Ended(done.returncode, done.stdout, done.stderr)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -378,16 +379,18 @@ def test_a_lock_without_a_note_is_said_to_be_of_an_unknown_run() -> None:
 
 
 def test_while_the_lock_is_held_the_engine_is_not_started_again() -> None:
-    backend = FakeBackend(held={"production": (ANN,)}, frees={"production": 5})
+    finer = replace(ANN, since="2026-01-02T03:04:05.678Z")  # the lock itself is more exact than the engine's words
+    backend = FakeBackend(held={"production": (finer,)}, frees={"production": 5})
     on = stage(HELD, PROMOTED, backend=backend)
     assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 0
     assert len(on.engine.calls) == 2
     assert backend.asked == 6
+    assert on.err.count("waiting for it") == 1
     assert on.machine.time == 12
 
 
 def test_somebody_else_who_takes_the_lock_meanwhile_is_told_too() -> None:
-    bob = LOCKED.replace("ann@", "bob@")
+    bob = LOCKED.replace("ann@", "bob@").replace("4711", "4712")
     on = stage(HELD, Run(exit_code=1, log=log(), stderr=bob), HELD, PROMOTED)
     assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 0
     assert on.err.count("by ann@build-7") == 1

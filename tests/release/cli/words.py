@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from release.adapters.backend import FakeBackend
+from release.adapters.cloud import FakeCloud
 from release.adapters.engine import FakeEngine, Run
 from release.adapters.git import FakeGit
 from release.adapters.machine import FakeMachine
@@ -184,6 +185,7 @@ class Stage:
 
     engine: FakeEngine = field(default_factory=FakeEngine)
     backend: FakeBackend = field(default_factory=lambda: FakeBackend(readable=False))
+    cloud: FakeCloud = field(default_factory=FakeCloud)
     git: FakeGit = field(default_factory=lambda: FakeGit(commit="c" * 40))
     smoke: FakeSmoke = field(default_factory=FakeSmoke)
     prober: FakeProber = field(default_factory=FakeProber)
@@ -206,8 +208,8 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(), engine=self.engine, backend=self.backend, git=self.git,
-            smoke=self.smoke, prober=self.prober, machine=self.machine,
+            terminal=terminal, project=project(), engine=self.engine, backend=self.backend, cloud=self.cloud,
+            git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
         )  # fmt: skip
 
     @property

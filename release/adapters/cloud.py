@@ -1,0 +1,132 @@
+"""AWS behind a Protocol, as far as the command looks and writes there itself: outside of an update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from release.errors import CloudError, Refused
+from release.journal import Abort
+from release.names import Names
+from release.placement import Colour
+from release.records import Observed
+from release.recovery import SERVICE, Existing
+
+
+class Cloud(Protocol):
+    """What the command needs of AWS. Everything raises `CloudError` where AWS fails, `Refused` in a foreign account."""
+
+    def observed(self, names: Names) -> Observed:
+        """The environment as it is now."""
+
+    def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
+        """What AWS has under the name that a resource was to get. KeyError for a type that is not looked up."""
+
+    def delete_service(self, names: Names, colour: Colour) -> None:
+        """Begin to delete the service of a colour; `Refused` if the colour gets any users at this moment."""
+
+    def ask_abort(self, names: Names, abort: Abort) -> None:
+        """Leave the wish to abort the switch on the users' rule."""
+
+
+class RealCloud:
+    """AWS itself, through `release.aws` (which loads boto3, so it is imported only when it is needed)."""
+
+    def observed(self, names: Names) -> Observed:
+        """Weights, journal, and both colours."""
+        from release.aws.cloud import Cloud as Door
+        from release.aws.observe import observed
+
+        with _told():
+            return Observed.from_dict(observed(Door(names)))
+
+    def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
+        """By the API that creates it."""
+        from release.aws.existing import LOOKED_UP, existing
+        from release.aws.session import check_account
+
+        if type_ not in LOOKED_UP:
+            raise KeyError(type_)
+        with _told():
+            check_account(names.access)
+            return existing(names.access, type_, inputs)
+
+    def delete_service(self, names: Names, colour: Colour) -> None:
+        """With force: its tasks are stopped, and drained before that."""
+        from release.aws.cloud import Cloud as Door
+
+        with _told():
+            door = Door(names)
+            rule = door.balancer().rule
+            if rule and rule.weights.get(colour, 0) > 0:
+                raise Refused(
+                    f"{colour} gets {rule.weights[colour]}% of the users of {names.cluster}; its service stays.",
+                    next_step="run `release recover` again; it looks anew.",
+                )
+            door.ecs.delete_service(cluster=names.cluster, service=names.services[colour], force=True)
+
+    def ask_abort(self, names: Names, abort: Abort) -> None:
+        """One tag; the switch removes it."""
+        from release.aws.cloud import Cloud as Door
+
+        with _told():
+            door = Door(names)
+            rule = door.balancer().rule
+            if rule is None:
+                raise Refused(f"{names.cluster} has no users' rule: nobody is being moved.")
+            door.tag_rule(rule.arn, abort.as_tags())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """AWS's own refusals as a `CloudError` (what could not be reached is one already)."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise CloudError(
+            "AWS refused what was asked of it.", why=str(error), next_step="check the credentials and the role."
+        ) from error
+
+
+NOBODY = Observed(weights=None, journal=None, listener=False)
+
+
+@dataclass
+class FakeCloud:
+    """`environments` by the name of their cluster; `there` is what exists, by type and name."""
+
+    environments: dict[str, Observed] = field(default_factory=dict)
+    there: dict[tuple[str, str], Existing] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    aborts: list[Abort] = field(default_factory=list)
+    on_abort: Callable[[FakeCloud], object] = bool
+    each: Callable[[FakeCloud], object] = bool
+    looks: int = 0
+
+    def observed(self, names: Names) -> Observed:
+        """As given; `each` happens first."""
+        self.looks += 1
+        self.each(self)
+        return self.environments.get(names.cluster, NOBODY)
+
+    def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
+        """As given; only services are looked up."""
+        del names
+        if type_ != SERVICE:
+            raise KeyError(type_)
+        return self.there.get((type_, str(inputs["name"])))
+
+    def delete_service(self, names: Names, colour: Colour) -> None:
+        """Gone at once."""
+        self.deleted.append(names.services[colour])
+        self.there.pop((SERVICE, names.services[colour]), None)
+
+    def ask_abort(self, names: Names, abort: Abort) -> None:
+        """Remembered; then what the switch makes of it."""
+        del names
+        self.aborts.append(abort)
+        self.on_abort(self)

@@ -1,0 +1,262 @@
+"""Deaths and recoveries as a person lives them: real engine, real containers. One story, in order.
+
+Each test begins where the one before left the environment: with nothing that is still to be recovered.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from release.placement import Colour
+from tests.release.cli.checkout import Checkout, on_the_local_cloud
+from tests.release.cli.deaths import Mute, children, the_machine_dies
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+
+
+class Story:
+    """What earlier parts of the story made."""
+
+    first = second = ""
+
+
+@pytest.fixture(scope="module")
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    with on_the_local_cloud(tmp_path_factory.mktemp("recover") / "checkout") as checkout:
+        yield checkout
+
+
+def until(look: Callable[[], object], what: str) -> None:
+    """Wait for a condition; only a run that hangs is ended by the clock."""
+    end = time.monotonic() + 120
+    while not look():
+        assert time.monotonic() < end, f"never came true: {what}"
+        time.sleep(0.02)
+
+
+def aws(lane: Checkout, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service, endpoint_url=lane.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
+        aws_access_key_id="test", aws_secret_access_key="test",
+    )  # fmt: skip
+
+
+def services(lane: Checkout) -> dict[str, Any]:
+    """The services of staging that exist, by name."""
+    name = f"{lane.project}-staging"
+    names = [f"{name}-{colour}" for colour in Colour]
+    found = aws(lane, "ecs").describe_services(cluster=name, services=names)["services"]
+    return {each["serviceName"]: each for each in found if each["status"] == "ACTIVE"}
+
+
+def weights(lane: Checkout) -> dict[str, int]:
+    elb = aws(lane, "elbv2")
+    (balancer,) = elb.describe_load_balancers(Names=[f"{lane.project}-staging"])["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    users = next(each for each in listeners if each["Port"] == 80)
+    rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
+    groups = [each["Actions"][0]["ForwardConfig"]["TargetGroups"] for each in rules if not each["IsDefault"]]
+    shares = groups[0] if groups else []
+    return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in shares}
+
+
+def kinds(found: list[dict[str, str]]) -> list[str]:
+    return [each["what"] for each in found]
+
+
+def test_a_service_whose_creation_was_never_answered_is_taken_into_the_state(lane: Checkout) -> None:
+    Story.first = lane.release("build").ok().out.strip()
+    with Mute(lane.variables["AWS_ENDPOINT_URL"], "CreateService") as door:
+        lane.variables["AWS_ENDPOINT_URL"], real = door.url, lane.variables["AWS_ENDPOINT_URL"]
+        with lane.started("deploy", "staging", "--digest", Story.first) as running:
+            until(door.done.is_set, "AWS was told to create a service")
+            the_machine_dies(running.pid)
+            running.communicate()
+        lane.variables["AWS_ENDPOINT_URL"] = real
+    existing = services(lane)
+    assert existing, "AWS has a service of which the state does not know how its creation ended"
+
+    refused = lane.release("deploy", "staging", "--digest", Story.first)
+    assert refused.code == 4, refused.err
+    assert "that process is gone" in refused.err
+    assert "release recover staging" in refused.err
+
+    recovered = lane.release("recover", "staging", "--yes", "--json").ok().data
+    assert {"lock", "unfinished"} <= set(kinds(recovered["found"]))
+    assert any(
+        "take" in each and service["serviceArn"] in each for each in recovered["done"] for service in existing.values()
+    )
+    assert recovered["left"] == []
+    assert recovered["next"].startswith("release again")
+
+    deployed = lane.release("deploy", "staging", "--digest", Story.first, "--json").ok().data
+    assert deployed["digest"] == Story.first
+    after = services(lane)
+    assert {name: each["createdAt"] for name, each in existing.items()}.items() <= {
+        name: each["createdAt"] for name, each in after.items()
+    }.items(), "it is the same service, not another one of its name"
+
+
+def test_with_nothing_left_behind_there_is_nothing_to_do(lane: Checkout) -> None:
+    nothing = lane.release("recover", "staging", "--json").ok().data
+    assert (nothing["found"], nothing["done"], nothing["left"]) == ([], [], [])
+    assert nothing["next"] == "nothing; all is in order."
+
+
+def test_an_engine_that_was_killed_in_a_rollout_is_recovered_from(lane: Checkout) -> None:
+    lane.change("app/service.py", '"""', '"""Second edition. ')
+    Story.second = lane.release("build").ok().out.strip()
+    with lane.started("deploy", "staging", "--digest", Story.second, "--no-heal") as running:
+        assert running.stderr
+        until(lambda: "Rollout" in running.stderr.readline(), "the rollout has begun")  # type: ignore[union-attr]
+        (engine,) = children(running.pid)
+        os.kill(engine, signal.SIGKILL)
+        running.communicate()
+    assert running.returncode != 0
+    recovered = lane.release("recover", "staging", "--yes", "--json").ok().data
+    assert kinds(recovered["found"])[0] == "lock"
+    assert recovered["locks"][0]["owner"] == "gone"
+    assert recovered["left"] == []
+    assert "heal staging" in recovered["next"]
+    assert lane.status("staging")["pending"] == []
+    assert lane.release("deploy", "staging", "--digest", Story.second, "--json").ok().data["digest"] == Story.second
+
+
+def die_in_the_switch(lane: Checkout, *verb: str) -> None:
+    """Everything that runs here is killed just after users were moved, before that was recorded."""
+    before = weights(lane)
+    with lane.started(*verb, "staging", "--yes") as running:
+        until(lambda: weights(lane) != before, "users were moved")
+        the_machine_dies(running.pid)
+        running.communicate()
+
+
+def test_an_interrupted_switch_is_explained_and_left_alone_until_somebody_says_what_to_do(lane: Checkout) -> None:
+    live = lane.status("staging")
+    die_in_the_switch(lane, "rollback")
+    moved = weights(lane)
+    explained = lane.release("recover", "staging", "--yes", "--json").ok().data
+    assert kinds(explained["left"]) == ["switch"]
+    assert "found an interrupted switch" in explained["left"][0]["text"]
+    assert "--finish" in explained["next"]
+    assert "--undo" in explained["next"]
+    assert weights(lane) == moved
+    undone = lane.release("recover", "staging", "--undo", "--json").ok().data
+    assert undone["update"]["digest"] == live["digest"]
+    assert undone["left"] == []
+    assert lane.release("smoke", "staging").code == 0
+    assert lane.status("staging")["digest"] == live["digest"]
+
+
+def test_an_interrupted_switch_can_be_finished_in_one_go_with_its_lock(lane: Checkout) -> None:
+    previous = lane.status("staging")["previousDigest"]
+    die_in_the_switch(lane, "rollback")
+    finished = lane.release("recover", "staging", "--yes", "--finish", "--json").ok().data
+    assert kinds(finished["found"])[0] == "lock"
+    assert finished["update"]["digest"] == previous
+    assert lane.status("staging")["digest"] == previous
+    assert lane.release("smoke", "staging").code == 0
+
+
+def test_an_idle_service_that_the_state_does_not_know_is_deleted(lane: Checkout) -> None:
+    idle = Colour(lane.status("staging")["liveColour"]).other
+    name = f"{lane.project}-staging-{idle}"
+    exported = lane.run("pulumi", "stack", "export", "--stack", "staging").ok().data
+    urn = next(
+        each["urn"] for each in exported["deployment"]["resources"]
+        if each["type"] == "aws:ecs/service:Service" and each["urn"].endswith(f"-{idle}")
+    )  # fmt: skip
+    # What is left of an update whose provider died between AWS's doing and its telling.
+    forgotten = lane.run(
+        "pulumi", "state", "delete", urn, "--yes", "--force", "--target-dependents", "--stack", "staging"
+    )
+    forgotten.ok()
+    blocked = lane.release("heal", "staging")
+    assert blocked.code == 3, blocked.err
+    recovered = lane.release("recover", "staging", "--yes", "--json").ok().data
+    assert "stray" in kinds(recovered["found"])
+    assert any(f"delete the service {name}" in each for each in recovered["done"])
+    assert recovered["left"] == []
+    lane.release("heal", "staging").ok()
+    assert lane.status("staging")["rollback"]["costs"] == "flip"
+    assert lane.release("smoke", "staging").code == 0
+
+
+def test_a_service_that_serves_is_never_touched(lane: Checkout) -> None:
+    live = Colour(lane.status("staging")["liveColour"])
+    exported = lane.run("pulumi", "stack", "export", "--stack", "staging").ok().data
+    saved = json.dumps(exported)
+    deployment = exported["deployment"]
+    of_live = next(
+        each for each in deployment["resources"]
+        if each["type"] == "aws:ecs/service:Service" and each["urn"].endswith(f"-{live}")
+    )  # fmt: skip
+    deployment["resources"] = [each for each in deployment["resources"] if of_live["urn"] not in json.dumps(each)]
+    lane.run_with("pulumi", "stack", "import", "--stack", "staging", given=json.dumps(exported)).ok()
+    refused = lane.release("recover", "staging", "--yes", "--json")
+    assert refused.code == 4, refused.err
+    assert "serves users: it is not touched" in refused.data["what"]
+    assert f"{lane.project}-staging-{live}" in services(lane)
+    lane.run_with("pulumi", "stack", "import", "--stack", "staging", given=saved).ok()
+    assert lane.release("smoke", "staging").code == 0
+
+
+def test_the_second_of_two_waits_and_is_told_of_which_run_the_first_is(lane: Checkout) -> None:
+    ci = {
+        "GITHUB_SERVER_URL": "https://ci.example", "GITHUB_REPOSITORY": "team/service", "GITHUB_RUN_ID": "7",
+        "GITHUB_ACTOR": "ann",
+    }  # fmt: skip
+    locks = lane.folder / f".local/state/.pulumi/locks/organization/{lane.project}/staging"
+    lane.variables.update(ci)
+    with lane.started("rollback", "staging", "--yes") as first:
+        for name in ci:
+            del lane.variables[name]
+        until(lambda: locks.exists() and any(locks.glob("*.json")), "the first holds the lock")
+        at_once = lane.release("heal", "staging")
+        waited = lane.release("heal", "staging", "--lock-wait", "5m")
+        first.communicate()
+    assert first.returncode == 0
+    run = "`release rollback staging "
+    where = "by ann in https://ci.example/team/service/actions/runs/7"
+    assert at_once.code == 4, at_once.err
+    assert run in at_once.err
+    assert where in at_once.err
+    assert waited.code == 0, waited.err
+    assert waited.err.count("waiting for it") == 1
+    assert where in waited.err
+    notes = lane.folder / f".local/state/.release-lane/updates/{lane.project}/staging"
+    assert not list(notes.glob("*")), "no note outlives its engine"
+
+
+def test_a_lock_in_s3_is_read_explained_and_removed(lane: Checkout) -> None:
+    bucket, key = f"{lane.project}-state", "AWS_ENDPOINT_URL"
+    s3 = aws(lane, "s3")
+    s3.create_bucket(Bucket=bucket)
+    endpoint = lane.variables[key].removeprefix("http://")
+    query = f"region=us-east-1&endpoint={endpoint}&disableSSL=true&s3ForcePathStyle=true"
+    backend = {"PULUMI_BACKEND_URL": f"s3://{bucket}/states?{query}"}
+    lane.run("pulumi", "stack", "init", "artifacts", "--no-select", "--non-interactive", **backend).ok()
+    lock = {"pid": 4711, "username": "ann", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05.678Z"}
+    path = f"states/.pulumi/locks/organization/{lane.project}/artifacts/0b7b5d1e-0000-4000-8000-000000000000.json"
+    s3.put_object(Bucket=bucket, Key=path, Body=json.dumps(lock).encode())
+
+    def recover(*options: str) -> Any:
+        return lane.run("python", "-m", "release.cli", "recover", "artifacts", *options, **backend)
+
+    refused = recover("--yes")
+    assert refused.code == 4, refused.err
+    assert "ann@ci-7 (process 4711) since 2026-01-02T03:04:05Z" in refused.err
+    assert "--lock-owner-is-dead" in refused.err
+    recovered = recover("--yes", "--lock-owner-is-dead", "--json")
+    assert recovered.code == 0, recovered.err
+    assert recovered.data["done"] == ["remove the lock"]
+    assert not s3.list_objects_v2(Bucket=bucket, Prefix="states/.pulumi/locks/").get("Contents")
+    lane.git("restore", "Pulumi.artifacts.yaml")
