@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from release.idle import need_of_idle
 from release.locking import Holder, Owner
 from release.placement import Colour
 from release.records import Observed, Recorded
@@ -65,7 +66,7 @@ class Found:
     `locks` is None where the backend does not say who holds them. `existing` has an entry for each unfinished
     creation that was looked for in AWS. `services` are the names of the colours' services; `strays` those colours
     whose service exists although the state, which has the cluster, knows nothing of it. `observed` is None for
-    a stack that serves nobody.
+    a stack that serves nobody. `idle_tasks`: how many the idle colour keeps, None for as many as serve users.
     """
 
     stack: str
@@ -76,6 +77,7 @@ class Found:
     strays: frozenset[Colour] = frozenset()
     recorded: Recorded | None = None
     observed: Observed | None = None
+    idle_tasks: int | None = None
 
     @property
     def switch(self) -> Interrupted | None:
@@ -260,10 +262,8 @@ def next_step(found: Found) -> str:
         return "run the update again."
     if found.recorded is None:
         return f"release again: `release deploy {stack}` or `release promote {stack}`."
-    idle = found.observed.sides[found.recorded.live_colour.other]
-    previous = found.recorded.previous
-    in_order = idle.holds(previous) if previous else idle.empty
-    return "nothing; all is in order." if in_order else f"`release heal {stack}` puts the idle colour in order."
+    need = need_of_idle(found.recorded, found.observed, found.idle_tasks)
+    return f"`release heal {stack}`: {need.reason}." if need else "nothing; all is in order."
 
 
 # ---- The state ----------------------------------------------------------------------------------------------

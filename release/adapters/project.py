@@ -18,13 +18,17 @@ from release.route import Route, route_of
 
 @dataclass(frozen=True, kw_only=True)
 class StackFile:
-    """One Pulumi.<name>.yaml. `artifacts` is the stack that holds the registry."""
+    """One Pulumi.<name>.yaml. `artifacts` is the stack that holds the registry.
+
+    `idle_tasks`: how many tasks the idle colour keeps (`idle.afterWatch`), None for as many as serve users.
+    """
 
     name: str
     path: Path
     role: str = "environment"
     promotes_from: str | None = None
     artifacts: str = "artifacts"
+    idle_tasks: int | None = None
     access: Access = field(default_factory=lambda: Access(region="", account=""))
 
 
@@ -90,10 +94,16 @@ def _stack(path: Path, project: str) -> StackFile:
         role=str(own.get("role") or "environment"),
         promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
         artifacts=str(own.get("artifacts") or "artifacts"),
+        idle_tasks=_idle_tasks(own.get("idle")),
         access=Access(
             region=str(config.get("aws:region") or ""), account=str(own.get("account") or ""), role=_role(config)
         ),
     )
+
+
+def _idle_tasks(idle: Any) -> int | None:
+    tasks = idle.get("afterWatch") if isinstance(idle, Mapping) else None
+    return tasks if isinstance(tasks, int) else None
 
 
 def _role(config: Mapping[str, Any]) -> str:

@@ -122,6 +122,7 @@ def look(tools: Tools, stack: str) -> Found:
         strays=frozenset(colour for colour in exists if _stray(state, names.cluster, names.services[colour])),
         recorded=state.recorded,
         observed=observed,
+        idle_tasks=tools.project.stacks[stack].idle_tasks,
     )
 
 

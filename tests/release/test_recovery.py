@@ -217,14 +217,23 @@ def test_drift_is_told_and_left_to_heal() -> None:
 @pytest.mark.parametrize(
     ("found", "step"),
     [
-        (replace(SERVED, observed=observed(B, None, BLUE)), "`release heal staging` puts the idle colour in order"),
+        (replace(SERVED, observed=observed(B, None, BLUE)), "`release heal staging`: green "),
+        (replace(SERVED, observed=observed(B, None, BLUE), idle_tasks=0), "nothing; all is in order"),
         (replace(SERVED, observed=observed(B, side(A, **SICK), BLUE)), "`release heal staging`"),
         (replace(SERVED, recorded=recorded(BLUE, A), observed=observed(A, None, BLUE)), "nothing; all is in order"),
         (Found(stack="staging", services=SERVICES, observed=observed(None, None, None)), "`release deploy staging`"),
         (Found(stack="artifacts"), "run the update again"),
         (replace(SERVED, locks=((ANN, Owner.RUNS),)), "`release recover staging` again"),
     ],
-    ids=["idle empty", "idle sick", "first release", "no release", "artifacts", "still locked"],
+    ids=[
+        "idle empty",
+        "idle empty as configured",
+        "idle sick",
+        "first release",
+        "no release",
+        "artifacts",
+        "still locked",
+    ],
 )
 def test_the_next_step_follows_from_what_is_there(found: Found, step: str) -> None:
     assert step in next_step(found)

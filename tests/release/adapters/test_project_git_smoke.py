@@ -13,6 +13,8 @@ from release.adapters.git import RealGit
 from release.adapters.project import find_root, read_project
 from release.adapters.smoke import PytestSmoke
 from release.errors import CloudError, UsageError
+from release.names import Access
+from release.placement import Colour
 from release.smoking import Expected, read_report
 
 pytestmark = pytest.mark.cli
@@ -41,6 +43,18 @@ def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
         read_project(tmp_path)
     (tmp_path / "Pulumi.empty.yaml").write_text("{}\n")
     assert read_project(tmp_path).route.sources == {"empty": None, "one": None}
+
+
+def test_a_stack_file_says_where_in_aws_its_resources_are_and_as_whom(tmp_path: Path) -> None:
+    one = "config:\n  aws:region: eu-west-1\n  lane:account: '123456789012'\n  lane:idle:\n    afterWatch: 1\n"
+    assumed = "  aws:assumeRole:\n    roleArn: arn:aws:iam::123456789012:role/release\n"
+    several = "  aws:assumeRoles:\n    - roleArn: arn:aws:iam::123456789012:role/release\n"
+    project = read_project(files(tmp_path, plain=one, one=one + assumed, many=one + several, bare="config: {}\n"))
+    role = "arn:aws:iam::123456789012:role/release"
+    assert project.names("plain").access == Access(region="eu-west-1", account="123456789012")
+    assert project.names("one").access.role == project.names("many").access.role == role
+    assert project.names("plain").services[Colour.GREEN] == "lane-plain-green"
+    assert (project.stacks["plain"].idle_tasks, project.stacks["bare"].idle_tasks) == (1, None)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
