@@ -80,10 +80,14 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local.emulator import durable, ecr, sns
+    from local.emulator import durable, ecr, seams, sns
 
     environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
+    try:
+        seams.check()
+    except seams.Moved as error:
+        raise Unfit(str(error)) from error
     ecr.install(environment.state / "ecr-layers")
     sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))
