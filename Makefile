@@ -17,7 +17,7 @@ test-fast: bootstrap ## lint, types and the rings that need no cloud: under a mi
 	@$(PYTHON) -m local.checks --fast
 
 test-cloud: bootstrap ## only the ring that runs on the local cloud
-	@$(PYTHON) -m local.checks cloud
+	@$(PYTHON) -m local.checks cloud stories
 
 lint: bootstrap ## style and format, changing nothing
 	@$(PYTHON) -m local.checks lint format

@@ -2,7 +2,7 @@
 
 python -m local.checks           lint, types and all rings of tests (the local cloud runs for its ring)
 python -m local.checks --fast    lint, types and the rings without the cloud
-python -m local.checks NAME …    only these: lint format types pure rings cloud
+python -m local.checks NAME …    only these: lint format types pure rings cloud stories
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,8 +70,10 @@ FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
 PURE = Check("pure", pytest("-m", "pure"), show="at the end")
 RINGS = Check("rings", pytest("-m", "not pure and not cloud"), show="as it comes")
-CLOUD = Check("cloud", pytest("-m", "cloud and not pure", "--durations=10"), show="as it comes")
-EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD)}
+CLOUD = Check("cloud", pytest("-m", "cloud and not pure and not story", "--durations=10"), show="at the end")
+STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durations=10"), show="as it comes")
+EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}
+ON_A_CLOUD = (CLOUD, STORIES)
 
 
 def main(argv: list[str]) -> int:
@@ -79,7 +81,9 @@ def main(argv: list[str]) -> int:
     if unknown := [name for name in names if name not in EVERY]:
         print(f"no such check: {', '.join(unknown)}; there are {', '.join(EVERY)}", file=sys.stderr)
         return 2
-    wanted = [EVERY[name] for name in names] or [c for c in EVERY.values() if c is not CLOUD or "--fast" not in argv]
+    wanted = [EVERY[name] for name in names] or [
+        check for check in EVERY.values() if check not in ON_A_CLOUD or "--fast" not in argv
+    ]
     try:
         return conclude(run(wanted))
     except LocalError as error:
@@ -92,20 +96,40 @@ def main(argv: list[str]) -> int:
 
 
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks but the cloud ring at once; that one alone, on a cloud that came up meanwhile."""
-    if CLOUD not in wanted:
-        return side_by_side([_starter(check) for check in wanted])
-    why_not = cloud_cannot_run()
-    others = [_starter(check) for check in wanted if check is not CLOUD]
-    if why_not:
-        return [*side_by_side(others), Outcome(CLOUD.name, 0, 0.0, why_not)]
-    places = Places.read()
-    with alone(places.lock, "test"), _as_it_was(places):
-        outcomes = side_by_side([*others, lambda: _bring_up(places)])
+    """All checks without a cloud at once; then those on one, each on its own, which came up meanwhile."""
+    on_a_cloud = [check for check in wanted if check in ON_A_CLOUD]
+    others = [_starter(check) for check in wanted if check not in ON_A_CLOUD]
+    if not on_a_cloud:
+        return side_by_side(others)
+    if why_not := cloud_cannot_run():
+        return [*side_by_side(others), *left_out(on_a_cloud, why_not)]
+    clouds = {check: places_of(check) for check in on_a_cloud}
+    with ExitStack() as held:
+        for places in clouds.values():
+            held.enter_context(alone(places.lock, "test"))
+            held.enter_context(_as_it_was(places))
+        outcomes = side_by_side([*others, lambda: _bring_up(clouds.values())])
         if not outcomes[-1].ok:
-            return [*outcomes, Outcome(CLOUD.name, 0, 0.0, "the local cloud did not come up")]
-        found = cloud.current(places)
-        return [*outcomes, perform(CLOUD, found.environment if found else os.environ)]
+            return [*outcomes, *left_out(on_a_cloud, "the local cloud did not come up")]
+        return [*outcomes, *side_by_side([_starter(check, environment_of(at)) for check, at in clouds.items()])]
+
+
+def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
+    return [Outcome(check.name, 0, 0.0, why) for check in checks]
+
+
+def places_of(check: Check) -> Places:
+    """Stories have a local cloud of their own, so that they run beside the rest: both wait more than they work."""
+    places = Places.read()
+    if check is not STORIES:
+        return places
+    return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / STORIES.name)})
+
+
+def environment_of(places: Places) -> dict[str, str]:
+    """What tests need to find and use that cloud."""
+    found = cloud.current(places)
+    return {**(found.environment if found else os.environ), "LOCAL_RUNTIME": str(places.runtime)}
 
 
 @contextmanager
@@ -129,15 +153,16 @@ def cloud_cannot_run() -> str:
     return ""
 
 
-def _starter(check: Check) -> Callable[[], Outcome]:
-    return lambda: perform(check, os.environ)
+def _starter(check: Check, environment: Mapping[str, str] = os.environ) -> Callable[[], Outcome]:
+    return lambda: perform(check, environment)
 
 
-def _bring_up(places: Places) -> Outcome:
+def _bring_up(clouds: Iterable[Places]) -> Outcome:
     begin = time.monotonic()
     try:
-        with Progress() as progress:
-            cloud.up(places, progress)
+        for places in clouds:
+            with Progress() as progress:
+                cloud.up(places, progress)
     except LocalError as error:
         print(error, file=sys.stderr, flush=True)
         return Outcome("local cloud", error.exit_code, time.monotonic() - begin)

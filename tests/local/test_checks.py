@@ -45,12 +45,14 @@ def test_an_unknown_check_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize("marks", [{"pure"}, {"program"}, {"provider"}, {"cli"}, {"cloud"}, set(), {"pure", "cloud"}])
+@pytest.mark.parametrize(
+    "marks", [{"pure"}, {"program"}, {"provider"}, {"cli"}, {"cloud"}, {"cloud", "story"}, set(), {"pure", "cloud"}]
+)
 def test_every_test_is_run_by_exactly_one_check(marks: set[str]) -> None:
     """A test without any mark, too."""
     chosen = [check.command for check in EVERY.values() if "pytest" in check.command]
     expressions = [command[command.index("-m", 3) + 1] for command in chosen]
-    assert [eval(e, {}, {m: m in marks for m in ("pure", "cloud")}) for e in expressions].count(True) == 1
+    assert [eval(e, {}, {m: m in marks for m in ("pure", "cloud", "story")}) for e in expressions].count(True) == 1
 
 
 @pytest.mark.provider

@@ -20,7 +20,7 @@ from tests.rehearsals.cloud import (
     weights,
 )
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
 Prober = Callable[..., Probe]
 
 

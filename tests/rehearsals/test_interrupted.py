@@ -16,7 +16,7 @@ from release.probe import Probe
 from tests.rehearsals.cloud import eventually, idle_of, running_digests, tasks, weights
 from tests.rehearsals.slow_registry import SlowRegistry
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
 Prober = Callable[..., Probe]
 
 

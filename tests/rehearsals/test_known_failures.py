@@ -14,7 +14,7 @@ from local.places import PROJECT
 from release.probe import Probe
 from tests.rehearsals.cloud import client, eventually, idle_of, move_by_hand, running_digests, tasks, weights
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
 Prober = Callable[..., Probe]
 
 
