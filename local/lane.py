@@ -147,15 +147,18 @@ class Lane:
         subprocess.run(command, cwd=folder, env=dict(self.variables), check=True, capture_output=True)
         shutil.copy(folder / settings.name, settings)
 
+    @property
+    def registry(self) -> str:
+        """Where Docker pushes to: the registry's own address. Its name in AWS is for task definitions."""
+        return self.variables["AWS_ENDPOINT_URL"].removeprefix("http://") + "/" + self.repository.split("/", 1)[1]
+
     def derive(self, name: str, good: str, lines: Sequence[str] = ()) -> str:
         """Push the variant `name` of a good image, made by `lines` of a Dockerfile or by VARIANTS; its digest."""
         if name in self.images:
             return self.images[name]
         commit = name.encode().hex().ljust(40, "0")[:40]
-        # Docker pushes to the registry's own address; its name in AWS is for task definitions.
-        registry = self.variables["AWS_ENDPOINT_URL"].removeprefix("http://") + "/" + self.repository.split("/", 1)[1]
-        reference = f"{registry}:{commit}"
-        recipe = "\n".join([f"FROM {registry}@{good}", f"ENV COMMIT={commit}", *(lines or VARIANTS[name])])
+        reference = f"{self.registry}:{commit}"
+        recipe = "\n".join([f"FROM {self.registry}@{good}", f"ENV COMMIT={commit}", *(lines or VARIANTS[name])])
         environ = {**self.variables, "DOCKER_BUILDKIT": "0"}
         for command, given in ((["build", "-t", reference, "-"], recipe), (["push", reference], None)):
             subprocess.run(["docker", *command], input=given, text=True, env=environ, check=True, capture_output=True)

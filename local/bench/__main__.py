@@ -1,42 +1,52 @@
-"""`python -m local.bench [--json]`: measure on the local cloud, print, keep as JSON in bench/results/.
+"""`python -m local.bench [--json] [PART…]`: measure on the local cloud, print, keep as JSON in bench/results/.
 
-Ratios, not seconds, are what compares across machines: everything is divided by a `pulumi up` that changes nothing,
-measured in the same run. Exit codes: 0 measured (whether or not aims were met), 1 users noticed something,
+Parts: `updates`, `refusals`, `weights`, `users`, `sizes`; all of them if none is named. Ratios, not seconds, are what
+compares across machines: everything is divided by a `pulumi up` that changes nothing, measured in the same run.
+Exit codes: 0 measured (whether or not aims were met), 1 users noticed something, 2 there is no such part,
 3 something that was to be measured failed, 4 another command uses the local cloud.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
-import platform
 import statistics
 import sys
 import tempfile
-import time
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from local import cloud
 from local.alone import alone
-from local.bench import measure
-from local.bench.measure import Figure, Users
+from local.bench import measure, report, sizes
+from local.bench.measure import Figure, Say
+from local.bench.refusal import Refused, refused
+from local.bench.report import Results
+from local.bench.weights import bare_moves
 from local.demo.source import GOOD, Source
 from local.errors import LocalError
-from local.lane import Lane
+from local.lane import Lane, Stack
 from local.places import Places
 from local.progress import Progress
+from local.torn import push_torn
+
+PARTS = ("updates", "refusals", "weights", "users", "sizes")
+BARE_MOVES = 20
 
 
-def main() -> int:
-    """Measure everything once."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure what was asked for, once."""
+    made = argparse.ArgumentParser(prog="python -m local.bench")
+    made.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; without any, all")
+    made.add_argument("--json", action="store_true", help="print what is kept instead of tables")
+    arguments = made.parse_args(argv)
+    if unknown := set(arguments.parts) - set(PARTS):
+        made.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     places = Places.read()
     try:
         with alone(places.lock, "make bench"):
-            return _bench(places)
+            return _bench(places, arguments.parts or PARTS, arguments.json)
     except LocalError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
@@ -45,20 +55,34 @@ def main() -> int:
         return 3
 
 
-def _bench(places: Places) -> int:
+def _bench(places: Places, parts: Collection[str], as_json: bool) -> int:
     with Progress() as progress:
         up = cloud.up(places, progress)
         with progress.running("measuring") as say, tempfile.TemporaryDirectory(dir=places.runtime) as folder:
             lane = Lane.open(Path(folder), up.environment)
-            figures, users = _measured(lane, Path(folder), places.root, say)
-            memory = cloud.status(up.places).memory / 2**20
+            results = _measured(_prepared(lane, Path(folder), places.root, say), parts, say)
+            results.memory_mib = round(cloud.status(places).memory / 2**20)
+            results.load = os.getloadavg()[0]
             lane.close()
-    kept = _keep(places.root, figures, users, memory)
-    _print(figures, users, memory, kept)
-    return 1 if any(each.failed for each in users) else 0
+    kept = report.keep(places.root, results)
+    print(kept.read_text()) if as_json else report.show(results, kept)
+    return 1 if any(each.failed for each in results.users) else 0
 
 
-def _measured(lane: Lane, folder: Path, root: Path, say: measure.Say) -> tuple[list[Figure], list[Users]]:
+@dataclass(frozen=True)
+class Prepared:
+    """A lane with two good images, and an environment in which both are live or idle."""
+
+    lane: Lane
+    digests: tuple[str, str]
+    one: Stack
+
+    def variant(self, name: str) -> str:
+        """Another image; its digest."""
+        return self.lane.derive(name, self.digests[0])
+
+
+def _prepared(lane: Lane, folder: Path, root: Path, say: Say) -> Prepared:
     say("building images")
     source = Source(folder / "source", root)
     artifacts = lane.artifacts(source.folder)
@@ -68,23 +92,43 @@ def _measured(lane: Lane, folder: Path, root: Path, say: measure.Say) -> tuple[l
         digests.append(str(artifacts.outputs["imageDigest"]))
         source.commit(GOOD)
     lane.repository = artifacts.outputs["repositoryUrl"]
-    one, two = measure.environment(lane, "one"), measure.environment(lane, "two")
+    one = measure.environment(lane, "one")
     say("first releases")
     for digest in digests:
         measure.ran(one.up(imageDigest=digest))
-    measure.ran(two.up(imageDigest=digests[0]))
+    return Prepared(lane, (digests[0], digests[1]), one)
+
+
+def _measured(ready: Prepared, parts: Collection[str], say: Say) -> Results:
+    results = Results()
+    if "updates" in parts:
+        results.figures += _updates(ready, say)
+    if "weights" in parts:
+        say(f"bare ModifyRule, {BARE_MOVES} times")
+        results.moves = bare_moves(ready.one, BARE_MOVES)
+    if "refusals" in parts:
+        results.refusals = _refusals(ready, say)
+    if "users" in parts:
+        results.users = measure.under_load(ready.one, ready.variant("fourth"), ready.variant("liar"), say)
+    if "sizes" in parts:
+        results.figures += sizes.switches(ready.lane, ready.digests, say)
+    return results
+
+
+def _updates(ready: Prepared, say: Say) -> list[Figure]:
+    one = ready.one
     unit = measure.no_change(one, 7, say)
     base = statistics.median(unit)
 
     def figure(name: str, seconds: tuple[float, ...], aim: float | None) -> Figure:
         return Figure(name=name, seconds=seconds, units=statistics.median(seconds) / base, aim=aim)
 
-    fresh = [lane.derive(name, digests[0]) for name in ("better", "best", "third", "fourth")]
-    crasher, liar = lane.derive("crasher", digests[0]), lane.derive("liar", digests[0])
-    figures = [
-        figure("no-change update (the unit)", unit, None),
-        figure("rollback, weights only", measure.rollbacks(one, 5, say), 1.5),
-        figure("promotion, two tasks, all gates", measure.promotions(one, fresh[:3], say), 3.0),
+    fresh = [ready.variant(name) for name in ("better", "best", "third")]
+    crasher, liar = ready.variant("crasher"), ready.variant("liar")
+    return [
+        figure(measure.UNIT, unit, None),
+        figure(measure.ROLLBACK, measure.rollbacks(one, 5, say), 1.5),
+        figure("promotion, two tasks, all gates", measure.promotions(one, fresh, say), 3.0),
         figure("refusal: exits at once", measure.refusals(one, crasher, 3, say, "that exits at once"), 3.0),
         figure(
             "refusal: status broken",
@@ -92,44 +136,17 @@ def _measured(lane: Lane, folder: Path, root: Path, say: measure.Say) -> tuple[l
             measure.SMOKE_DEADLINE / base + 2.0,
         ),
     ]
-    return figures, measure.under_load(one, fresh[3], liar, say)
 
 
-def _keep(root: Path, figures: list[Figure], users: list[Users], memory: float) -> Path:
-    kept = root / "bench" / "results" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    document = {
-        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-        "smokeDeadlineSeconds": measure.SMOKE_DEADLINE,
-        "figures": [asdict(each) | {"median": each.median, "met": each.met} for each in figures],
-        "users": [asdict(each) for each in users],
-        "memoryMiB": round(memory),
-    }
-    kept.write_text(json.dumps(document, indent=2))
-    return kept
-
-
-def _print(figures: list[Figure], users: list[Users], memory: float, kept: Path) -> None:
-    if "--json" in sys.argv[1:]:
-        print(kept.read_text())
-        return
-    table = Table(title="Updates (units: no-change updates)", title_justify="left")
-    for heading in ("what", "median s", "min-max s", "runs", "units", "aim", "met"):
-        table.add_column(heading)
-    for each in figures:
-        spread = f"{min(each.seconds):.2f}-{max(each.seconds):.2f}"
-        aim = "-" if each.aim is None else f"<= {each.aim:.2f}"
-        met = {None: "-", True: "yes", False: "NO"}[each.met]
-        table.add_row(each.name, f"{each.median:.2f}", spread, str(len(each.seconds)), f"{each.units:.2f}", aim, met)
-    Console().print(table)
-    crowd = Table(title=f"Users at {measure.RATE:.0f} requests a second", title_justify="left")
-    for heading in ("during", "sent", "failed", "late", "why"):
-        crowd.add_column(heading)
-    for some in users:
-        why = ", ".join(f"{number} {reason}" for reason, number in some.reasons.items())
-        crowd.add_row(some.during, str(some.sent), str(some.failed), str(some.late), why or "-")
-    Console().print(crowd)
-    print(f"The whole local cloud with all environments: {memory:.0f} MiB. Kept as {kept.name} in bench/results/.")
+def _refusals(ready: Prepared, say: Say) -> list[Refused]:
+    say("bad images, from the first sure sign to the refusal")
+    torn = push_torn(ready.lane.registry, b"torn".hex().ljust(40, "0"))
+    return [
+        refused(ready.one, "that exits at once", ready.variant("crasher")),
+        refused(ready.one, "that cannot be pulled", torn),
+        refused(ready.one, "whose health check fails", ready.variant("sick")),
+        refused(ready.one, "whose status says error", ready.variant("liar"), status=True),
+    ]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ RATE = 2000.0
 
 SMOKE_DEADLINE = 3
 
+UNIT, ROLLBACK = "no-change update (the unit)", "rollback, weights only"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from docker.errors import APIError
 
 from local.emulator.ecs import scheduler
+from local.emulator.ecs.booting import Turns
 from local.emulator.ecs.containers import Containers, Happening
 from local.emulator.ecs.ending import Ender
 from local.emulator.ecs.model import StopCode, Task, TaskStatus
@@ -19,7 +20,6 @@ from local.emulator.ecs.starting import FailedToStart, Starter, Tools
 from local.emulator.ecs.store import Store
 
 logger = logging.getLogger("ecs")
-STARTS_AT_ONCE = 6
 
 
 class Lives:
@@ -32,7 +32,7 @@ class Lives:
         self._starter = Starter(store, tools, registration)
         self._ender = Ender(store, tools, registration)
         self._own_turn: dict[str, threading.RLock] = defaultdict(threading.RLock)
-        self._starts = threading.Semaphore(STARTS_AT_ONCE)
+        self._turns = Turns(store)
 
     def launch(self, arn: str) -> None:
         self._in_thread(self._launch, arn)
@@ -92,7 +92,7 @@ class Lives:
     # ------------------------------------------------------------ the work of a task's threads
 
     def _launch(self, arn: str) -> None:
-        with self._own_turn[arn], self._starts:
+        with self._turns.of(arn), self._own_turn[arn]:
             if not self._store.tasks[arn].wanted:
                 return
             try:
