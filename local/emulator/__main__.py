@@ -55,7 +55,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             "Our services replace entries of a table inside ministack, which only that version is known to have.\n"
             "Next: remove the emulator's virtual environment and let `make up` install the locked versions again."
         )
-    for name in (*REPLACED, "ecr", "sns"):
+    for name in (*REPLACED, "ec2", "ecr", "sns"):
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"
@@ -80,7 +80,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local.emulator import durable, ecr, seams, sns
+    from local.emulator import durable, ec2, ecr, seams, sns
 
     environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
@@ -88,6 +88,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
         seams.check()
     except seams.Moved as error:
         raise Unfit(str(error)) from error
+    ec2.install()
     ecr.install(environment.state / "ecr-layers")
     sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))

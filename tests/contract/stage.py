@@ -51,7 +51,7 @@ class Stage:
     def network(self) -> Network:
         """A VPC with two public subnets; the load balancer is open on the suite's ports, tasks to it alone."""
         ec2 = self.aws.client("ec2")
-        vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16", TagSpecifications=self._tagged("vpc"))["Vpc"]["VpcId"]
+        vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16", TagSpecifications=self.tagged("vpc"))["Vpc"]["VpcId"]
         self.aws.eventually(lambda: ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["State"] == "available", "the VPC")
         table = self._routes(vpc)
         zones = [
@@ -72,10 +72,10 @@ class Stage:
 
     def _routes(self, vpc: str) -> str:
         ec2 = self.aws.client("ec2")
-        made = ec2.create_internet_gateway(TagSpecifications=self._tagged("internet-gateway"))
+        made = ec2.create_internet_gateway(TagSpecifications=self.tagged("internet-gateway"))
         gateway = made["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-        table = ec2.create_route_table(VpcId=vpc, TagSpecifications=self._tagged("route-table"))["RouteTable"]
+        table = ec2.create_route_table(VpcId=vpc, TagSpecifications=self.tagged("route-table"))["RouteTable"]
         ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
         return str(table["RouteTableId"])
 
@@ -85,7 +85,7 @@ class Stage:
             VpcId=vpc,
             CidrBlock=f"10.77.{number}.0/24",
             AvailabilityZone=zone,
-            TagSpecifications=self._tagged("subnet"),
+            TagSpecifications=self.tagged("subnet"),
         )["Subnet"]["SubnetId"]
         ec2.associate_route_table(SubnetId=made, RouteTableId=table)
         return str(made)
@@ -95,11 +95,12 @@ class Stage:
             GroupName=self.aws.named(part),
             Description=f"{part} of the contract suite",
             VpcId=vpc,
-            TagSpecifications=self._tagged("security-group"),
+            TagSpecifications=self.tagged("security-group"),
         )
         return str(made["GroupId"])
 
-    def _tagged(self, kind: str) -> list[dict[str, Any]]:
+    def tagged(self, kind: str) -> list[dict[str, Any]]:
+        """`TagSpecifications` of EC2."""
         name = {"Key": "Name", "Value": self.aws.named(kind)}
         return [{"ResourceType": kind, "Tags": [*self.aws.tags(), name]}]
 

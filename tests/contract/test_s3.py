@@ -13,7 +13,7 @@ from tests.contract.contracts import contract
 pytestmark = pytest.mark.cloud
 
 GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
-SETUP = "docs/guides/on-aws.md"
+SETUP, BACKEND = "docs/guides/on-aws.md", "release/adapters/backend.py"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_earlier_versions_can_be_read(bucket: str, aws: Aws) -> None:
     says="A new object is listed and read at once (strong read-after-write consistency).",
     source=f"{GUIDE}/Welcome.html",
     otherwise="two updates could each believe that they alone hold the lock",
-    used_by=(SETUP, "docs/guarantees.md"),
+    used_by=(SETUP, BACKEND, "docs/guarantees.md"),
 )
 def test_a_new_object_is_listed_at_once(bucket: str, aws: Aws) -> None:
     s3 = aws.client("s3")
@@ -56,3 +56,17 @@ def test_a_new_object_is_listed_at_once(bucket: str, aws: Aws) -> None:
         s3.put_object(Bucket=bucket, Key=f".pulumi/locks/{number}.json", Body=b"{}")
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=".pulumi/locks/")
         assert listed["KeyCount"] == number + 1
+
+
+@contract(
+    says="An object that does not exist is NoSuchKey when it is read, and no error when it is deleted.",
+    source="https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html",
+    otherwise="a lock or a note that somebody else has just removed would end the command with an error",
+    used_by=(BACKEND,),
+    note="NoSuchKey: API_GetObject.html",
+)
+def test_an_object_that_is_gone_is_deleted_again(bucket: str, aws: Aws) -> None:
+    s3, key = aws.client("s3"), ".release-lane/notes/never.json"
+    s3.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=bucket, Key=key)

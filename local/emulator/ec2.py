@@ -1,0 +1,67 @@
+"""ministack's EC2, corrected where a network that a killed update left must not be made a second time.
+
+- A subnet's addresses lie within its VPC's, and are no other subnet's: InvalidSubnet.Range, InvalidSubnet.Conflict.
+- A VPC has one internet gateway at most: InvalidParameterValue.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from local.emulator.elbv2.query import Params, parse
+from local.emulator.wire import Response, ServiceError
+
+
+def install() -> None:
+    """Put our handler before ministack's."""
+    from ministack import app
+
+    app.SERVICE_HANDLERS["ec2"] = handle_request
+
+
+async def handle_request(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+) -> Response:
+    from ministack.services import ec2
+
+    text = body.decode(errors="replace") if body else urlencode(query, doseq=True)
+    params = Params(parse(text))
+    ec2._ensure_defaults_initialized()  # ministack's own handler does so first
+    try:
+        match params.text("Action"):
+            case "CreateSubnet":
+                vpc = ec2._vpcs.get(params.text("VpcId"))
+                within = str(vpc["CidrBlock"]) if vpc else ""
+                beside = [each["CidrBlock"] for each in ec2._subnets.values() if each["VpcId"] == params.text("VpcId")]
+                check_subnet(params.text("CidrBlock"), within, beside)
+            case "AttachInternetGateway":
+                check_gateway(params.text("VpcId"), ec2._internet_gateways.values())
+    except ServiceError as error:
+        refused: Response = ec2._error(error.code, error.message, error.status)
+        return refused
+    answer: Response = await ec2.handle_request(method, path, headers, body, query)
+    return answer
+
+
+def check_subnet(cidr: str, within: str, beside: Iterable[str]) -> None:
+    """`within`: the VPC's range, "" where ministack says by itself that there is no such VPC."""
+    try:
+        wanted = ipaddress.IPv4Network(cidr)
+    except ValueError:
+        return  # ministack says what is wrong, or takes its default
+    if within and not wanted.subnet_of(ipaddress.IPv4Network(within)):
+        raise ServiceError("InvalidSubnet.Range", f"The CIDR '{cidr}' is invalid.")
+    if any(wanted.overlaps(ipaddress.IPv4Network(each)) for each in beside):
+        raise ServiceError("InvalidSubnet.Conflict", f"The CIDR '{cidr}' conflicts with another subnet")
+
+
+def check_gateway(vpc: str, gateways: Iterable[Mapping[str, Any]]) -> None:
+    """`gateways`: all of this account and region."""
+    if any(each["VpcId"] == vpc for gateway in gateways for each in gateway.get("Attachments") or ()):
+        raise ServiceError("InvalidParameterValue", f"Network {vpc} already has an internet gateway attached")
