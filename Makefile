@@ -40,7 +40,7 @@ status: bootstrap ## what runs in the local cloud, since when, at which addresse
 bench: bootstrap ## measure promote and rollback on the local cloud
 	@$(PYTHON) -m local.bench
 
-soak: bootstrap ## long runs: a million requests through deploys, switches, rollbacks and refusals; random sequences
+soak: bootstrap ## long runs: a million requests through a day of updates; random sequences; every fault and every crash
 	@$(PYTHON) -m local.soak
 
 contract: bootstrap ## renew docs/contract.md: what is relied on of AWS

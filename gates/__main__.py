@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from gates import startup
+
+if TYPE_CHECKING:
+    from gates.kit import Provider
 
 VERSION = "0.1.0"
 
@@ -14,24 +18,31 @@ VERSION = "0.1.0"
 def main() -> None:
     """Serve until the engine ends. What is loaded is loaded here, after the start was begun."""
     startup.begin()
-    from gates.image import Image
-    from gates.kit import Provider, serve
-    from gates.observe import find_image, observe
-    from gates.rollout import Rollout
-    from gates.smoke import SmokeGate
-    from gates.switch import TrafficSwitch
+    from gates.kit import serve
     from release.aws.patience import INTERRUPTED
 
     # What every update needs first takes a while to load: begin before the engine asks.
     threading.Thread(target=importlib.import_module, args=("boto3",), daemon=True).start()
-    provider = Provider(
+    made = provider()
+    startup.done()
+    serve(made, sys.argv[1:], INTERRUPTED)
+
+
+def provider() -> Provider:
+    """All gates and functions."""
+    from gates.image import Image
+    from gates.kit import Provider
+    from gates.observe import find_image, observe
+    from gates.rollout import Rollout
+    from gates.smoke import SmokeGate
+    from gates.switch import TrafficSwitch
+
+    return Provider(
         "release",
         VERSION,
         [Image(), Rollout(), SmokeGate(), TrafficSwitch()],
         {"release:index:observe": observe, "release:index:findImage": find_image},
     )
-    startup.done()
-    serve(provider, sys.argv[1:], INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,10 @@ def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
         image = cloud.image(digest=recorded.live.digest)
         if not image or not digests <= image.manifests:
             return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
+    release = cloud.release_of(reading.task_definition)
+    if release is None or release.id != recorded.live.id:
+        what = f"release {release.id}" if release else "a task definition that is not this program's"
+        return f"{recorded.live_colour} runs {what}, recorded is release {recorded.live.id}: other configuration"
     return None
 
 

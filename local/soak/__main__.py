@@ -2,6 +2,8 @@
 
     load        deploys, switches, rollbacks, refusals at the highest rate that this machine carries
     sequences   10,000 random sequences of updates, kills and meddling against `decide`
+    faults      every call of the gates times every fault, and every place of a switch (about an hour)
+    crashes     kill -9 and Ctrl-C of every process of an update at each of its boundaries (about an hour)
 
 Without a PART: all of them. --short: a tenth of each, to see that it works. Results are kept in soak/results/.
 Exit codes: 0 flawless, 1 users noticed something or a sequence broke a rule, 3 something failed, 4 busy, 130 Ctrl-C.
@@ -31,6 +33,9 @@ from local.progress import Progress
 from local.soak.load import Size, Soaked, ended, soak
 
 Kept = dict[str, Any]
+
+SAMPLED = "RELEASE_LANE_SOAK"
+"""Tells the tests how much of a long list they go through: all, or a tenth; without it some few."""
 
 
 def main(argv: list[str]) -> int:
@@ -114,6 +119,25 @@ def _sequences(short: bool) -> tuple[int, Kept]:
     return (0 if outcome.ok else 1), {"seconds": outcome.seconds, "ok": outcome.ok, "short": short}
 
 
+def _faults(short: bool) -> tuple[int, Kept]:
+    return _all_of("tests/faults/test_matrix.py", short)
+
+
+def _crashes(short: bool) -> tuple[int, Kept]:
+    return _all_of("tests/faults/test_crashes.py", short)
+
+
+def _all_of(file: str, short: bool) -> tuple[int, Kept]:
+    """Tests of which an ordinary run takes a sample; here none is left out (a tenth of them, if short)."""
+    places = Places.read()
+    with alone(places.lock, "make soak"), Progress() as progress:
+        up = cloud.up(places, progress)
+        environment = {**up.environment, SAMPLED: "tenth" if short else "all"}
+        check = checks.Check(file, checks.pytest("-m", "cloud", file, "--durations=10"), show="as it comes")
+        outcome = checks.perform(check, environment)
+    return (0 if outcome.ok else 1), {"seconds": outcome.seconds, "ok": outcome.ok, "short": short}
+
+
 def _keep(part: str, kept: Kept) -> Path:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     path = ROOT / "soak" / "results" / f"{stamp}-{part}.json"
@@ -123,7 +147,12 @@ def _keep(part: str, kept: Kept) -> Path:
     return path.relative_to(ROOT)
 
 
-PARTS: dict[str, Callable[[bool], tuple[int, Kept]]] = {"load": _load, "sequences": _sequences}
+PARTS: dict[str, Callable[[bool], tuple[int, Kept]]] = {
+    "load": _load,
+    "sequences": _sequences,
+    "faults": _faults,
+    "crashes": _crashes,
+}
 
 
 if __name__ == "__main__":

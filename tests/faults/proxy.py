@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +75,15 @@ class Away:
     until: float
 
 
+@dataclass
+class Meanwhile:
+    """Something that happens in the world just before the next call of this name is answered; once."""
+
+    call: str
+    happen: Callable[[], None]
+    happened: bool = False
+
+
 class _Drop(Exception):
     """The client gets no answer: the connection is held until it gives up, or reset."""
 
@@ -112,6 +121,7 @@ class FaultProxy:
         self._expired: set[str] = set()
         self._answers: dict[tuple[str, bytes], list[Answer]] = {}
         self._away: list[Away] = []
+        self._meanwhile: list[Meanwhile] = []
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -139,11 +149,19 @@ class FaultProxy:
         with self._lock:
             self._away.append(Away(service, time.monotonic() + seconds))
 
+    def meanwhile(self, call: str, happen: Callable[[], None]) -> Meanwhile:
+        """Let something happen when this call comes next, before it is answered."""
+        made = Meanwhile(call, happen)
+        with self._lock:
+            self._meanwhile.append(made)
+        return made
+
     def heal(self) -> None:
         """No more faults; credentials that expired stay so."""
         with self._lock:
             self.injections.clear()
             self._away.clear()
+            self._meanwhile.clear()
 
     def begin(self) -> None:
         """Forget the calls so far (but not their answers: stale ones come from there)."""
@@ -162,6 +180,7 @@ class FaultProxy:
         call = request.call
         if call is None:
             return self._forward(request)
+        self._let_happen(call)
         fault = self._fault_of(call)
         match fault:
             case None:
@@ -185,6 +204,14 @@ class FaultProxy:
                 self._true_answer(call, request)
                 return error(call, 500, "InternalFailure", "Internal failure")
         assert_never(fault)
+
+    def _let_happen(self, call: Call) -> None:
+        with self._lock:
+            due = next((each for each in self._meanwhile if each.call == call.name and not each.happened), None)
+            if due is not None:
+                due.happened = True
+        if due is not None:
+            due.happen()
 
     def _fault_of(self, call: Call) -> Fault | None:
         with self._lock:

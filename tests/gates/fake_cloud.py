@@ -70,6 +70,9 @@ class FakeCloud:
         manifests = self.images.get(digest)
         return Image(digest=digest, tags=(), manifests=manifests) if manifests else None
 
+    def release_of(self, task_definition: str) -> Release | None:
+        return next((known for known in self.releases.values() if task_definition == f"app:{known.id}"), None)
+
     def create_rule(
         self, listener: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int], tags: Mapping[str, str]
     ) -> str:

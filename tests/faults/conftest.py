@@ -1,0 +1,39 @@
+"""A scene: an environment that holds two releases, behind a fault proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.lane import Lane
+from tests.faults.proxy import FaultProxy
+from tests.faults.stories import Images, Scene
+from tests.rehearsals.conftest import (  # noqa: F401  the same fixtures, in this folder
+    best,
+    better,
+    crasher,
+    good,
+    lane,
+    liar,
+    network,
+    probe,
+    source,
+)
+
+
+@pytest.fixture(scope="session")
+def images(good: str, better: str, crasher: str) -> Images:  # noqa: F811
+    """The digests of the stories."""
+    return Images(good, better, crasher)
+
+
+@pytest.fixture(scope="session")
+def scene(lane: Lane, images: Images) -> Iterator[Scene]:  # noqa: F811
+    """Both colours hold a release; the second one is live."""
+    stack = lane.environment("faults", like="staging", smoke={"deadlineSeconds": 8})
+    for digest in (images.one, images.two):
+        result = stack.up(imageDigest=digest)
+        assert result.ok, result.text
+    with FaultProxy(lane.variables["AWS_ENDPOINT_URL"]) as proxy:
+        yield Scene(stack, images, proxy)

@@ -1,0 +1,101 @@
+"""Short lives of an environment in which, together, the gates make every call they have: run with and without faults.
+
+A story changes its environment by one `pulumi up` (or destroy) through the fault proxy. It can be told again and
+again: flips go back and forth, and what a failed one left is what the next one begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from local.lane import Lane, Result, Stack
+from local.places import PROJECT
+from release.aws.patience import SECONDS_VARIABLE
+from tests.faults.proxy import FaultProxy
+from tests.rehearsals.cloud import client, idle_of
+
+
+@dataclass(frozen=True)
+class Images:
+    """Digests of the sample service: two good ones, and one that exits at once."""
+
+    one: str
+    two: str
+    crasher: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An environment, AWS as it is, and the same environment behind the fault proxy."""
+
+    stack: Stack
+    images: Images
+    proxy: FaultProxy
+    seconds: float = 12.0
+    """Patience of the gates: short, so that a fault that stays is soon over."""
+
+    def behind(self, key: str = "test") -> Stack:
+        """The same stack, whose engine and providers see AWS through the proxy, with this access key."""
+        variables = {
+            **self.stack.lane.variables,
+            "AWS_ENDPOINT_URL": self.proxy.url,
+            "AWS_ACCESS_KEY_ID": key,
+            SECONDS_VARIABLE: str(self.seconds),
+        }
+        return replace(self.stack, lane=Lane(self.stack.lane.folder, variables))
+
+    @property
+    def live(self) -> str:
+        """The digest that is recorded as live, "" if there is none."""
+        return str(self.stack.outputs.get("imageDigest") or "")
+
+    @property
+    def other(self) -> str:
+        """The good digest that is not live."""
+        return self.images.two if self.live == self.images.one else self.images.one
+
+
+def flip(scene: Scene, through: Stack) -> Result:
+    """Back to the release before, which the idle colour still holds."""
+    return through.up(imageDigest=scene.other, rollbackFrom=scene.live)
+
+
+def keep(scene: Scene, through: Stack) -> Result:
+    """Nothing is asked for."""
+    del scene
+    return through.up()
+
+
+def refusal(scene: Scene, through: Stack) -> Result:
+    """An image that exits at once."""
+    return through.up(imageDigest=scene.images.crasher)
+
+
+def by_hand(scene: Scene, through: Stack) -> Result:
+    """Somebody changed the idle service; the update puts it right."""
+    name = f"{PROJECT}-{scene.stack.name}"
+    client(scene.stack.lane, "ecs").update_service(
+        cluster=name, service=f"{name}-{idle_of(scene.stack)}", desiredCount=0
+    )
+    return through.up()
+
+
+def first(scene: Scene, through: Stack) -> Result:
+    """The first release of an environment that has none."""
+    return through.up(imageDigest=scene.images.one)
+
+
+def destroy(scene: Scene, through: Stack) -> Result:
+    """The end of an environment."""
+    del scene
+    return through.destroy()
+
+
+Story = Callable[[Scene, Stack], Result]
+
+SMALL = ("flip", "keep")
+"""Stories in which the program changes nothing in AWS itself: they need no whole engine."""
+
+STORIES: dict[str, Story] = {story.__name__: story for story in (flip, keep, refusal, by_hand, first, destroy)}
+"""In the order in which a call is looked for: the first story that makes it is the one it is broken in."""

@@ -1,0 +1,161 @@
+"""Kill -9 and Ctrl-C of each process of an update at each of its boundaries: users are served, the next one gets there.
+
+A sample in an ordinary run; every point in `make soak`.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.lane import Lane, Result, Stack
+from release.probe import Probe
+from tests.faults.crash import end, follow, logged, none_left, victims
+from tests.faults.matrix import how_many
+from tests.faults.points import Point
+from tests.faults.record import boundaries
+from tests.rehearsals.cloud import idle_of, running_digests, weights
+
+SAMPLE = 2
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One process, one signal, one boundary."""
+
+    point: Point
+    victim: str
+    how: signal.Signals
+
+    def __str__(self) -> str:
+        return f"{self.how.name} {self.victim} at {self.point}"
+
+
+def every_crash() -> list[Crash]:
+    """At each boundary each process that lives there, killed and interrupted."""
+    return [
+        Crash(point, victim, how)
+        for point, alive in boundaries().items()
+        for victim in alive
+        for how in (signal.SIGKILL, signal.SIGINT)
+    ]
+
+
+def chosen() -> list[Crash]:
+    """All of them in the soak; else some from all over the list, always the same ones."""
+    crashes = every_crash()
+    number = how_many(crashes, SAMPLE)
+    if number == len(crashes):
+        return crashes
+    return [crashes[((turn * 2 + 1) * len(crashes) // (2 * number) + turn) % len(crashes)] for turn in range(number)]
+
+
+@pytest.mark.pure
+def test_each_gate_and_each_resource_it_stands_between_is_a_boundary() -> None:
+    """After a change of the graph or of a gate's steps: `python -m tests.faults.record`."""
+    named = {point.what.split()[0] for point in boundaries() if point.when in ("before", "after")}
+    assert named >= {"Image", "TaskDefinition", "Service", "Rollout", "SmokeGate", "TrafficSwitch"}
+    stepped = {point.what.split()[0] for point in boundaries() if point.when == "step"}
+    assert stepped >= {"Rollout", "TrafficSwitch"}
+    assert {point.when for point in boundaries()} == {"begin", "before", "after", "step", "end"}
+
+
+@pytest.mark.pure
+def test_every_process_is_a_victim_somewhere() -> None:
+    assert {victim for alive in boundaries().values() for victim in alive} == {
+        *("engine", "language host", "release provider", "aws provider"),
+    }
+
+
+@dataclass
+class Subject:
+    """An environment with three good images, of which one is live and another one idle."""
+
+    stack: Stack
+    images: tuple[str, ...]
+    probe: Probe
+
+    def unused(self) -> str:
+        """A digest that no colour holds: deploying it goes through every gate."""
+        held = {self.stack.outputs["imageDigest"], *running_digests(self.stack, idle_of(self.stack))}
+        return next(digest for digest in self.images if digest not in held)
+
+    def asked_for(self, digest: str) -> dict[str, str]:
+        """The settings of an update that wants this digest."""
+        live = self.stack.outputs["imageDigest"]
+        if live == digest:
+            return {}
+        was_live = digest in {past["digest"] for past in self.stack.outputs["liveHistory"]}
+        return {"imageDigest": digest, **({"rollbackFrom": live} if was_live else {})}
+
+
+@pytest.fixture(scope="module")
+def subject(lane: Lane, good: str, better: str, best: str) -> Iterator[Subject]:
+    stack = lane.environment("killed", like="staging", smoke={"deadlineSeconds": 8})
+    for digest in (good, better):
+        result = stack.up(imageDigest=digest)
+        assert result.ok, result.text
+    with Probe(stack.url + "/api/v1/status", 50, timeout=20) as probe:
+        yield Subject(stack, (good, better, best), probe)
+
+
+@pytest.mark.cloud
+@pytest.mark.story
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("crash", chosen(), ids=str)
+def test_users_stay_served_nothing_is_lost_and_the_next_update_gets_there(crash: Crash, subject: Subject) -> None:
+    stack = subject.stack
+    before, digest = stack.outputs, subject.unused()
+    subject.probe.mark(str(crash))
+    ended = _crashed(crash, stack, subject.asked_for(digest))
+    assert "Traceback" not in ended.text or crash.victim != "engine", ended.text
+    _nothing_is_lost(before, stack.outputs, digest)
+    assert sorted(weights(stack).values()) == [0, 100]
+    assert stack.served()["digest"] in (before["imageDigest"], digest)
+    again = _next_update(subject, digest)
+    assert again.ok, again.text
+    assert "Decision: " in again.text
+    assert stack.outputs["imageDigest"] == stack.served()["digest"] == digest
+    counts = subject.probe.snapshot().step(str(crash))
+    assert (counts.failed, counts.mixed) == (0, 0), counts
+
+
+def _crashed(crash: Crash, stack: Stack, asked: dict[str, str]) -> Result:
+    """Run the update, end its victim at the point, wait for its end; nothing of it is left."""
+    struck = False
+    pids: dict[str, int] = {}
+    with logged(stack, **asked) as (running, log):
+        for point in follow(log, lambda: running.process.poll() is not None):
+            pids |= victims(running.process.pid)
+            if point == crash.point and not struck and crash.victim in pids:
+                end(pids[crash.victim], crash.how)
+                struck = True
+        ended = running.wait(10)
+    assert struck, f"never came to {crash.point}\n{ended.text}"
+    assert not none_left(pids), "processes of an update that ended"
+    return ended
+
+
+def _nothing_is_lost(before: dict[str, Any], after: dict[str, Any], digest: str) -> None:
+    """The record is the old one, or the new one that begins with the old one."""
+    if after["imageDigest"] == before["imageDigest"]:
+        assert after == before
+        return
+    assert after["imageDigest"] == digest
+    assert after["previousDigest"] == before["imageDigest"]
+    assert after["liveHistory"][:-1] == before["liveHistory"][-(len(after["liveHistory"]) - 1) :]
+    assert {each["digest"] for each in before["evidence"]} <= {each["digest"] for each in after["evidence"]}
+
+
+def _next_update(subject: Subject, digest: str) -> Result:
+    """What the README says to do: free the lock, clear what was left half made, update again."""
+    freed = subject.stack.command("cancel", "--yes")
+    assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
+    with subject.stack.started("refresh", "--clear-pending-creates") as process:
+        refreshed = process.wait(120)
+    assert refreshed.ok, refreshed.text
+    return subject.stack.up(**subject.asked_for(digest))

@@ -1,0 +1,174 @@
+"""Each call of the gates times each fault: users stay served, no update lies, and the next one gets there.
+
+A sample in an ordinary run; everything in `make soak`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from gates.__main__ import provider
+from release.aws import patience, session
+from release.probe import Probe
+from tests.faults.matrix import Case, every_call, every_place, missing, quick, sampled, whole
+from tests.faults.proxy import ALWAYS, Fault
+from tests.faults.record import recorded
+from tests.faults.small_engine import Ended, SmallEngine
+from tests.faults.stories import STORIES, Scene
+from tests.gates.kit.serving import served
+from tests.rehearsals.cloud import weights
+
+FRESH = itertools.count(1)
+SAMPLE, PLACES_SAMPLE, WHOLE_SAMPLE = 9, 3, 1
+PLACES = every_place()
+
+
+@pytest.mark.pure
+def test_every_call_of_the_gates_is_in_the_matrix() -> None:
+    """A call that is new in release/aws: `python -m tests.faults.record`, perhaps with a story that makes it."""
+    assert not missing(recorded())
+
+
+@pytest.mark.pure
+def test_the_sample_has_every_fault() -> None:
+    sample = [*sampled(quick(every_call()), SAMPLE), *sampled(PLACES, PLACES_SAMPLE)]
+    assert {case.fault for case in sample} == set(Fault)
+    assert {case.times < ALWAYS for case in sample} == {True, False}
+    assert len({case.call for case in sample}) > SAMPLE / 2
+
+
+@dataclass
+class Users:
+    """A prober beside all cases."""
+
+    probe: Probe
+
+    def begin(self, case: object) -> None:
+        self.probe.mark(str(case))
+
+    def check(self, case: object) -> None:
+        counts = self.probe.snapshot().step(str(case))
+        assert counts.sent > 0
+        assert (counts.failed, counts.mixed) == (0, 0), f"{case}: {counts}"
+
+
+@pytest.fixture(scope="module")
+def users(scene: Scene) -> Iterator[Users]:
+    with Probe(scene.stack.url + "/api/v1/status", 50, timeout=20) as probe:
+        yield Users(probe)
+
+
+@pytest.fixture(scope="module")
+def engine(scene: Scene) -> Iterator[SmallEngine]:
+    with pytest.MonkeyPatch.context() as patched, served(provider()) as client:
+        for name, value in scene.stack.lane.variables.items():
+            if name.startswith("AWS_"):
+                patched.setenv(name, value)
+        patched.setenv("AWS_ENDPOINT_URL", scene.proxy.url)
+        patched.setenv(patience.SECONDS_VARIABLE, "8")
+        yield SmallEngine(scene.stack, client)
+    session.forget()
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Credentials that never expired, and clients made with them."""
+
+    def renew() -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"fresh{next(FRESH)}")
+        session.forget()
+
+    return renew
+
+
+@pytest.mark.cloud
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", [*sampled(quick(every_call()), SAMPLE), *sampled(PLACES, PLACES_SAMPLE)], ids=str)
+def test_users_stay_served_and_the_next_update_gets_there(
+    case: Case, scene: Scene, engine: SmallEngine, users: Users, fresh: Callable[[], None]
+) -> None:
+    live, wanted = _flipped(scene, engine)
+    asked = {"imageDigest": wanted, "rollbackFrom": live} if case.story == "flip" else {}
+    fresh()
+    users.begin(case)
+    scene.proxy.begin()
+    struck = scene.proxy.inject(case.fault, case.call, skip=case.skip, times=case.times)
+    ended = engine.up(**asked)
+    scene.proxy.heal()
+    assert struck.struck, f"{case.call} did not come {case.skip + 1} times"
+    assert set(scene.proxy.counted()) <= set(recorded()["flip"]), "a call that no recorded flip makes"
+    _is_true(case, scene, engine, ended, {live, wanted} if asked else {live})
+    fresh()
+    after = engine.up(**asked if not ended.ok else {})
+    assert after.ok, f"the next update: {after.error}"
+    expected = wanted if asked else live
+    assert engine.record["imageDigest"] == expected == scene.stack.served()["digest"]
+    users.check(case)
+
+
+def _flipped(scene: Scene, engine: SmallEngine) -> tuple[str, str]:
+    """The live digest by the record, and the other one."""
+    live = str(engine.record["imageDigest"])
+    return live, scene.images.two if live == scene.images.one else scene.images.one
+
+
+def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_serve: set[str]) -> None:
+    """What the update said is so, and users are on one whole release."""
+    digest = scene.stack.served()["digest"]
+    assert sorted(weights(scene.stack).values()) == [0, 100]
+    assert digest in may_serve
+    if ended.ok:
+        assert engine.record["imageDigest"] == digest, "a false success"
+        return
+    assert not case.passes, f"this should have been waited for: {ended.error}"
+    assert "Kind: " in ended.error, ended.error
+    assert "Traceback" not in ended.error
+    assert "INTERNAL" not in ended.error
+
+
+@pytest.mark.cloud
+@pytest.mark.story
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("case", sampled(whole(every_call()), WHOLE_SAMPLE), ids=str)
+def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:
+    """Calls that only a first release, a refusal, a mending or an end make."""
+    story = STORIES[case.story]
+    stage = scene if case.story in ("refusal", "by_hand") else _new(scene, begun=case.story == "destroy")
+    live = stage.live
+    struck = stage.proxy.inject(case.fault, case.call, skip=case.skip, times=case.times)
+    ended = story(stage, stage.behind(f"fresh{next(FRESH)}"))
+    stage.proxy.heal()
+    assert struck.struck
+    assert "Traceback" not in ended.text
+    if case.story == "refusal":
+        assert "Kind: CheckFailed" in ended.text, "it is refused for what the image is, whatever AWS did"
+        assert stage.stack.served()["digest"] == stage.live == live
+        healed = stage.stack.up()
+        assert healed.ok, healed.text
+        return
+    assert ended.ok or "Kind: " in ended.text, ended.text
+    assert ended.ok or not case.passes, ended.text
+    again = ended if ended.ok else story(stage, stage.stack)
+    assert again.ok, again.text
+    if case.story == "by_hand":
+        assert stage.stack.served()["digest"] == stage.live == live
+    if case.story == "first":
+        assert stage.stack.served()["digest"] == stage.images.one
+    if case.story in ("first", "destroy"):
+        stage.stack.destroy()
+
+
+_NUMBER = itertools.count(1)
+
+
+def _new(scene: Scene, *, begun: bool) -> Scene:
+    """An environment of its own, with or without a first release."""
+    made = replace(scene, stack=scene.stack.lane.environment(f"f{next(_NUMBER)}", smoke={"deadlineSeconds": 8}))
+    if begun:
+        first = made.stack.up(imageDigest=made.images.one)
+        assert first.ok, first.text
+    return made

@@ -1,0 +1,36 @@
+"""What a gate's work raises, and what the person reads of it."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from gates.gate import told
+from gates.kit import UserError
+from release.errors import Refused
+
+pytestmark = pytest.mark.pure
+
+
+def raising(error: Exception) -> str:
+    def work() -> None:
+        raise error
+
+    with pytest.raises(UserError) as caught:
+        told(work)
+    return str(caught.value)
+
+
+def test_a_refusal_is_told_with_its_kind() -> None:
+    assert raising(Refused("No.", next_step="ask")) == "No.\nNext: ask\nKind: Refused"
+
+
+def test_what_aws_refuses_is_a_cloud_error() -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, "ModifyRule")
+    assert raising(denied) == "AWS refused ModifyRule: not allowed (AccessDenied)\nKind: CloudError"
+    assert raising(NoCredentialsError()).endswith("\nKind: CloudError")
+
+
+def test_a_mistake_of_ours_stays_one() -> None:
+    with pytest.raises(ZeroDivisionError):
+        told(lambda: 1 / 0)
