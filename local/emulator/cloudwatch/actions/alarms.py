@@ -15,7 +15,7 @@ from local.emulator.cloudwatch.model import STATES, Alarm, State
 from local.emulator.cloudwatch.request import Members
 from local.emulator.wire import ServiceError
 
-MOST = 100  # names in a request, records in an answer
+USUAL, MOST = 50, 100  # records in an answer; names in a request
 KINDS = ("ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction")
 
 
@@ -35,7 +35,7 @@ def describe(state: State, members: Members, call: Call) -> Done:
         and (action is None or any(arn.startswith(action) for to in STATES for arn in alarm.actions_for(to)))
         and "MetricAlarm" in (members.texts("AlarmTypes") or ("MetricAlarm",))
     ]
-    some, more = page(found, members, size="MaxRecords", most=MOST)
+    some, more = page(found, members, size="MaxRecords", usual=USUAL, most=MOST)
     return Done(state, {"MetricAlarms": [shapes.alarm(alarm) for alarm in some], "CompositeAlarms": [], **more})
 
 
@@ -138,5 +138,5 @@ def history(state: State, members: Members, call: Call) -> Done:
         and (start is None or item.at >= start)
         and (end is None or item.at <= end)
     ]
-    some, more = page(found if oldest_first else found[::-1], members, size="MaxRecords", most=MOST)
+    some, more = page(found if oldest_first else found[::-1], members, size="MaxRecords", usual=USUAL, most=MOST)
     return Done(state, {"AlarmHistoryItems": [shapes.history_item(item) for item in some], **more})

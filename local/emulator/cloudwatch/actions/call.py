@@ -51,13 +51,15 @@ class Done:
     transitions: tuple[Transition, ...] = ()
 
 
-def page(items: Sequence[T], members: Members, *, size: str | None, most: int) -> tuple[Sequence[T], dict[str, Any]]:
+def page(
+    items: Sequence[T], members: Members, *, size: str | None, usual: int, most: int
+) -> tuple[Sequence[T], dict[str, Any]]:
     """The page that NextToken and the member called `size` ask for, and the NextToken member if there is more."""
     asked = members.integer(size, high=most) if size else None
     token = members.text("NextToken") or "0"
     if not token.isdecimal():
         raise ServiceError("InvalidNextToken", "The next token specified is invalid.")
-    start, length = int(token), asked or most
+    start, length = int(token), asked or usual
     more = start + length < len(items)
     return items[start : start + length], {"NextToken": str(start + length)} if more else {}
 

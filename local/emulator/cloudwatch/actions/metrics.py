@@ -212,5 +212,5 @@ def list_metrics(state: State, members: Members, call: Call) -> Done:
             any(wanted == key and value in (None, it) for key, it in metric.dimensions) for wanted, value in filters
         )
     ]
-    some, more = page(found, members, size=None, most=MOST_METRICS)
+    some, more = page(found, members, size=None, usual=MOST_METRICS, most=MOST_METRICS)
     return Done(state, {"Metrics": [shapes.metric(one) for one in some], **more})
