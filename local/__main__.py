@@ -2,9 +2,10 @@
 
     python -m local up                    start what is not running
     python -m local down [--keep-state]   remove everything that was started, and its state
-    python -m local status [--json]       what runs, since when, its memory, URLs
-    python -m local logs [NAME]           the end of the logs (emulator, dockerd, …)
-    python -m local doctor [--json]       is this machine fit for it?
+    python -m local status [--json]       what runs, where, since when, its memory, URLs
+    python -m local logs [NAME]           the end of all logs; of one (emulator, haproxy, dockerd, …); of a container,
+           [--follow] [--lines N]         or of all containers of a service, by a part of their name
+    python -m local doctor [--json]       is this machine fit for it, and if not, what mends it?
     python -m local metrics [--period S] [--delay S]   how often load balancers report to CloudWatch, and how late
 
 Exit codes: 0 done, 1 a check said no, 2 usage, 3 a tool failed, 4 somebody else is at it, 130 interrupted.
@@ -19,11 +20,12 @@ import sys
 import time
 from dataclasses import asdict
 
-from local import cloud, doctor, metrics, processes
+from local import cloud, dockercli, doctor, logs, metrics, processes
 from local.alone import alone
 from local.errors import LocalError
 from local.places import Places
 from local.progress import Progress
+from local.status import describe, status
 
 
 def main(argv: list[str]) -> int:
@@ -34,7 +36,8 @@ def main(argv: list[str]) -> int:
         print(f"local {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; `make down` removes what was started", file=sys.stderr)
+        if arguments.verb in ("up", "down"):
+            print("interrupted; `make down` removes what was started", file=sys.stderr)
         return 130
     finally:
         processes.end_children()  # a build that is under way when something else failed
@@ -52,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     metrics = verbs.add_parser("metrics")
     metrics.add_argument("--period", type=int, metavar="S", help="1, 5, 10, 20, 30, or 60 seconds as on AWS")
     metrics.add_argument("--delay", type=float, metavar="S", help="1.5 periods unless given")
-    verbs.add_parser("logs").add_argument("name", nargs="?", metavar="NAME")
+    of = verbs.add_parser("logs")
+    of.add_argument("name", nargs="?", metavar="NAME")
+    of.add_argument("--follow", action="store_true", help="go on with what comes; Ctrl-C ends it")
+    of.add_argument("--lines", type=int, default=logs.LINES, metavar="N", help="how many of each (%(default)s)")
     return parser
 
 
@@ -69,7 +75,7 @@ def _run(arguments: argparse.Namespace, places: Places) -> int:
         case "doctor":
             return _doctor(places, as_json=arguments.json)
         case _:
-            return _logs(places, arguments.name)
+            return _logs(places, arguments.name, arguments.lines, follow=arguments.follow)
 
 
 def _up(places: Places) -> int:
@@ -100,27 +106,12 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _status(places: Places, *, as_json: bool) -> int:
-    found = cloud.status(places)
+    found = status(places)
     if as_json:
-        print(json.dumps(asdict(found), indent=2))
+        print(json.dumps(found.as_dict(), indent=2))
     else:
-        for line in describe(found):
-            print(line)
+        print("\n".join(describe(found)))
     return 0 if found.up else 1
-
-
-def describe(found: cloud.Status) -> list[str]:
-    if not found.up:
-        running = f" ({len(found.processes)} of its processes still run)" if found.processes else ""
-        return [f"The local cloud is down{running}. Next: make up"]
-    since = cloud.clock(found.since) if found.since else "?"
-    lines = [f"The local cloud is up since {since}, {found.memory / 2**20:.0f} MB."]
-    lines += [f"  slot {found.slot}      emulator at {found.endpoint}, load balancers in {found.balancers}"]
-    lines += [f"  docker      {found.docker}, {'started by a local cloud' if found.docker_ours else 'not ours'}"]
-    lines += [f"  process     {line}" for line in found.processes]
-    lines += [f"  container   {c['name']}  {c['status']}" for c in found.containers]
-    lines += [f"  {name:<24} {url}" for name, url in found.urls]
-    return lines
 
 
 def _doctor(places: Places, *, as_json: bool) -> int:
@@ -128,11 +119,7 @@ def _doctor(places: Places, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        for finding in findings:
-            sign = "ok  " if finding.ok else "NO  "
-            print(
-                f"{sign} {finding.what}: {finding.found}" + ("" if finding.ok else f"\n     next: {finding.next_step}")
-            )
+        print("\n".join(line for finding in findings for line in doctor.describe(finding)))
     return 0 if all(finding.ok for finding in findings) else 1
 
 
@@ -144,16 +131,21 @@ def _metrics(places: Places, period: int | None, delay: float | None) -> int:
     return 0
 
 
-def _logs(places: Places, name: str | None) -> int:
-    logs = sorted(places.logs.glob("*.log"))
-    chosen = [log for log in logs if name in (None, log.stem)]
+def _logs(places: Places, name: str | None, lines: int, *, follow: bool) -> int:
+    sources = [*logs.files(places), *_containers(places)]
+    chosen = logs.choose(sources, name)
     if not chosen:
-        known = ", ".join(log.stem for log in logs) or "none yet"
-        raise LocalError(f"There is no log {name or ''}.", next_step=f"these there are: {known}")
-    for log in chosen:
-        print(f"==> {log} <==")
-        print("\n".join(log.read_text(errors="replace").splitlines()[-100:]))
+        raise logs.unknown(sources, name)
+    if follow:
+        logs.follow(chosen, lines, lambda line: print(line, flush=True))
+    else:
+        logs.show(chosen, lines, print)
     return 0
+
+
+def _containers(places: Places) -> list[logs.Source]:
+    found = dockercli.containers(places) if dockercli.answers() else []
+    return [logs.Source(one.name, also=one.group) for one in found]
 
 
 def say(text: str) -> None:

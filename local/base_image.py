@@ -78,8 +78,17 @@ def ensure_base_image(cache: Path, say: Say) -> str:
 
     RELEASE_LANE_BASE_IMAGE, when set, is taken as it is.
     """
-    chosen = os.environ.get("RELEASE_LANE_BASE_IMAGE")
-    return chosen or choose(this_machine(), cache, DockerCli(), make_tar, say)
+    return chosen() or choose(this_machine(), cache, DockerCli(), make_tar, say)
+
+
+def chosen() -> str:
+    """The image that a person has chosen, "" if nobody has."""
+    return os.environ.get("RELEASE_LANE_BASE_IMAGE", "")
+
+
+def tar_of(recipe: Recipe, cache: Path) -> Path:
+    """Where its file system is kept."""
+    return cache / "base" / f"{recipe.id}.tar"
 
 
 def choose(recipe: Recipe, cache: Path, images: Images, make: Make, say: Say) -> str:
@@ -87,7 +96,7 @@ def choose(recipe: Recipe, cache: Path, images: Images, make: Make, say: Say) ->
     for reference in (OFFICIAL, recipe.reference):
         if images.has(reference):
             return reference
-    tar = cache / "base" / f"{recipe.id}.tar"
+    tar = tar_of(recipe, cache)
     with only_one(tar.with_suffix(".lock"), say):
         if not tar.exists():
             say(f"base image: trying to pull {OFFICIAL}")

@@ -1,4 +1,4 @@
-"""The local cloud: up, down, status.
+"""The local cloud: up and down.
 
 up      slot, then
         engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
@@ -15,14 +15,13 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from local import dockerd, emulator_process, processes, slots
+from local import dockercli, dockerd, emulator_process, processes, slots
 from local.base_image import build_args, ensure_base_image
 from local.errors import LocalError
 from local.places import PROJECT, STACKS, Places, environment, read_generated, render_generated
@@ -86,13 +85,13 @@ def current(places: Places) -> Cloud | None:
 def _ensure_docker(places: Places, say: Say) -> None:
     with slots.alone(places.shared):
         dockerd.ensure(places, say)
-    dockerd.ensure_network(places)
+    dockercli.ensure_network(places)
 
 
 def _ensure_emulator(places: Places, interpreter: Path, say: Say) -> None:
     if started := emulator_process.running(places):
         emulator_process.wait_until_ready(places, started, say)
-        say(f"runs since {clock(started.since)}")
+        say(f"runs since {processes.clock(started.since)}")
         return
     if emulator_process.stop(places):
         say("removed what an earlier emulator left running")
@@ -205,9 +204,9 @@ def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
     Raises LocalError naming what could not be removed. Caches and images stay: they make the next start quick.
     """
     gone = emulator_process.stop(places)  # first: it would replace the containers
-    answers = dockerd.answers() is not None
-    containers = dockerd.remove_containers(places) if answers else 0
-    networks = dockerd.remove_networks(places) if answers else 0
+    answers = dockercli.answers() is not None
+    containers = dockercli.remove_containers(places) if answers else 0
+    networks = dockercli.remove_networks(places) if answers else 0
     left = leftovers(places) if answers else []
     with slots.alone(places.shared):
         if not left:
@@ -225,7 +224,7 @@ def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
 
 
 def leftovers(places: Places) -> list[str]:
-    found = dockerd.ours(places)
+    found = dockercli.ours(places)
     containers = [f"container {name}" for name in found.containers]
     return containers + [f"network {name}" for name in found.networks]
 
@@ -242,56 +241,3 @@ def _unmount(folder: Path) -> None:
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if Path(m).is_relative_to(folder)), reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True)
-
-
-# --- status
-
-
-@dataclass(frozen=True)
-class Status:
-    """What runs now.
-
-    `memory` is the share (PSS) in bytes of the emulator, its load balancer, all containers, and dockerd if it is ours.
-    """
-
-    up: bool
-    slot: int
-    endpoint: str
-    balancers: str
-    since: float | None
-    memory: int
-    processes: tuple[str, ...]
-    docker: str | None
-    docker_ours: bool
-    containers: tuple[dict[str, str], ...]
-    urls: tuple[tuple[str, str], ...]
-
-
-def status(places: Places) -> Status:
-    places = places.held()
-    started = emulator_process.running(places)
-    pids = emulator_process.everything(places)
-    version = dockerd.answers()
-    return Status(
-        up=started is not None and emulator_process.is_ready(places),
-        slot=places.slot,
-        endpoint=places.endpoint,
-        balancers=f"{places.balancers}.0/24",
-        since=started.since if started else None,
-        memory=processes.memory_of({*pids, *_pids_at_docker(places, version)}),
-        processes=tuple(f"{pid} {processes.command_of(pid)[:100]}" for pid in sorted(pids)),
-        docker=version,
-        docker_ours=dockerd.ours_runs(places) is not None,
-        containers=tuple(dockerd.container_names(places)) if version else (),
-        urls=tuple(emulator_process.load_balancers(places)) if started else (),
-    )
-
-
-def _pids_at_docker(places: Places, version: str | None) -> set[int]:
-    daemon = dockerd.ours_runs(places)
-    ours = {daemon.pid} if daemon else set()
-    return {*ours, *dockerd.container_pids(places)} if version else ours
-
-
-def clock(seconds: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(seconds))

@@ -1,4 +1,4 @@
-"""Is this machine fit for the local cloud? Looks, changes nothing."""
+"""Is this machine fit for the local cloud? Looks, changes nothing, and says the command that mends what is not."""
 
 from __future__ import annotations
 
@@ -7,79 +7,189 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from local import dockerd, emulator_process
+from local import base_image, docker_fit, dockercli, dockerd, emulator_process, slots
 from local.errors import LocalError
 from local.places import ROOT, Places
 from local.toolchain.engine import on_path
 from local.toolchain.pins import pinned_engine
 
 MEMORY_NEEDED = 2 * 2**30  # bytes
+TRIED = ("debian", "ubuntu")
+NEEDS = "Docker Engine 20.10 or newer, HAProxy 2.6 or newer, iptables, setpriv (util-linux), Python 3.11 or newer"
 
 
 @dataclass(frozen=True)
 class Finding:
+    """`ok` with a `next_step`: it works, but something about it could be better."""
+
     what: str
     ok: bool
     found: str
     next_step: str = ""
 
 
+Answer = str | tuple[str, str]
+"""What was found; with what could be better."""
+
+
 def examine(places: Places) -> list[Finding]:
-    return [check(places) for check in CHECKS]
+    return [_finding(name, check, places) for name, check in CHECKS.items()]
 
 
-def _system(_: Places) -> Finding:
-    system = platform.system()
-    return Finding("system", system == "Linux", f"{system} {platform.machine()}", "use Linux, or a Linux VM")
-
-
-def _commands(_: Places) -> Finding:
-    wanted = ("docker", "haproxy", "iptables")
-    missing = [name for name in wanted if not (shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin"))]
-    return Finding("commands", not missing, f"missing {', '.join(missing)}" if missing else "all there", "./bootstrap")
-
-
-def _docker(_: Places) -> Finding:
-    if version := dockerd.answers():
-        return Finding("docker", True, f"{version}, running")
-    can_start = os.geteuid() == 0 and bool(shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin"))
-    found = "not running; `make up` starts it" if can_start else "not running"
-    return Finding("docker", can_start, found, "start Docker, or run as root")
-
-
-def _ports(places: Places) -> Finding:
-    if emulator_process.running(places):
-        return Finding("ports", True, "in use by the local cloud itself")
+def _finding(name: str, check: Callable[[Places], Answer], places: Places) -> Finding:
     try:
-        emulator_process.need_ports(places)
+        answer = check(places)
     except LocalError as error:
-        return Finding("ports", False, error.what, error.next_step)
-    return Finding("ports", True, "free")
+        why = f" ({error.why})" if error.why else ""
+        return Finding(name, False, error.what.rstrip(".") + why, error.next_step)
+    found, better = answer if isinstance(answer, tuple) else (answer, "")
+    return Finding(name, True, found, better)
 
 
-def _disk(places: Places) -> Finding:
-    folder = places.root
-    free = shutil.disk_usage(folder).free
-    return Finding("disk", free >= dockerd.DISK_NEEDED, f"{free / 2**30:.0f} GB free", "free some space")
+def describe(finding: Finding) -> list[str]:
+    """Lines for a person; the first word says how it is."""
+    sign = ("careful" if finding.next_step else "ok") if finding.ok else "NO"
+    lines = [f"{sign:<8}{finding.what}: {finding.found}"]
+    return lines + ([f"{'':<8}next: {finding.next_step}"] if finding.next_step else [])
 
 
-def _memory(_: Places) -> Finding:
+def _system(_: Places) -> Answer:
+    if platform.system() != "Linux":
+        raise LocalError(
+            f"This is {platform.system()}.",
+            why="containers are reached at their own addresses, and processes are read from /proc",
+            next_step="use Linux, or a Linux VM",
+        )
+    release = _os_release()
+    name = f"{release.get('PRETTY_NAME', 'an unnamed Linux')}, {platform.machine()}"
+    if not {release.get("ID", ""), *release.get("ID_LIKE", "").split()}.intersection(TRIED):
+        return name, f"it has not been tried here; what it needs: {NEEDS}"
+    return name
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _memory(_: Places) -> Answer:
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return Finding("memory", total >= MEMORY_NEEDED, f"{total / 2**30:.0f} GB", "2 GB or more")
+    if total < MEMORY_NEEDED:
+        raise LocalError(f"{total / 2**30:.1f} GB.", next_step="a machine with 2 GB or more")
+    return f"{total / 2**30:.0f} GB"
 
 
-def _engine(places: Places) -> Finding:
+def _disk(places: Places) -> Answer:
+    folders = [_existing(folder) for folder in (places.runtime, places.cache, Path("/var/lib/docker"))]
+    for folder in folders:
+        dockerd.need_disk(str(folder))
+    free = min(shutil.disk_usage(folder).free for folder in folders)
+    return f"{free / 2**30:.0f} GB free"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or what it will be made in; of Docker's own, which only root may look into, the one above."""
+    while not os.access(folder, os.X_OK):
+        folder = folder.parent
+    return folder
+
+
+def _commands(_: Places) -> Answer:
+    """iptables: only for a dockerd that we start."""
+    wanted = {"docker": "docker.io", "setpriv": "util-linux"}
+    if os.geteuid() == 0 and not dockercli.answers():
+        wanted |= {"dockerd": "docker.io", "iptables": "iptables"}
+    missing = [name for name in wanted if not (shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin"))]
+    if missing:
+        packages = " ".join(sorted({wanted[name] for name in missing}))
+        raise LocalError(
+            f"Missing: {', '.join(missing)}.",
+            next_step=f"sudo apt-get install -y --no-install-recommends {packages} (./bootstrap as root does it)",
+        )
+    return "all there"
+
+
+def _haproxy(_: Places) -> Answer:
+    return emulator_process.need_haproxy()
+
+
+def _docker(places: Places) -> Answer:
+    try:
+        docker = dockercli.look()
+    except LocalError as error:
+        if dockerd.may_start(error) and shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+            return "not running; `make up` starts it"
+        raise dockerd.unreachable(error) from error
+    docker_fit.refuse_unfit(docker)
+    by = "started by a local cloud" if dockerd.ours_runs(places) else "not started by us"
+    about = f"{docker.version}, {docker.driver}, cgroups v{docker.cgroup_version} ({docker.cgroup_driver}), {by}"
+    return about, "; ".join(docker_fit.cautions(docker))
+
+
+def _addresses(places: Places) -> Answer:
+    if emulator_process.running(places):
+        return f"slot {places.held().slot}, in use by the local cloud itself"
+    slot = slots.prospect(places, emulator_process.need_ports)
+    return f"slot {slot.slot} is free: {slot.endpoint}, {slot.balancers}.x"
+
+
+def _engine(places: Places) -> Answer:
     pinned = pinned_engine((ROOT / "pyproject.toml").read_text())
     home = places.cache / "engine" / str(pinned)
     if found := on_path(pinned, home, os.environ):
-        return Finding("engine", True, f"{found.version} in {found.bin}")
+        return f"{found.version} in {found.bin}"
     if (home / "bin/pulumi").exists():
-        return Finding("engine", True, f"{pinned}, cached")
+        return f"{pinned}, cached"
     go = shutil.which("go")
-    return Finding(
-        "engine", True, f"{pinned} will be downloaded" + (", or built" if go else "; no Go to build it with")
-    )
+    return f"{pinned} will be downloaded" + (", or built" if go else "; no Go to build it with")
 
 
-CHECKS: tuple[Callable[[Places], Finding], ...] = (_system, _memory, _disk, _commands, _docker, _ports, _engine)
+def _base(places: Places) -> Answer:
+    """The image that the sample service is built on."""
+    recipe = base_image.this_machine()
+    if base_image.chosen():
+        return f"{base_image.chosen()}, as RELEASE_LANE_BASE_IMAGE says"
+    if dockercli.answers():
+        images = base_image.DockerCli()
+        if found := next((name for name in (base_image.OFFICIAL, recipe.reference) if images.has(name)), None):
+            return found
+    if base_image.tar_of(recipe, places.cache).exists():
+        return f"{recipe.reference}, cached"
+    will = f"{base_image.OFFICIAL} will be pulled"
+    wanted = {"mmdebstrap": "mmdebstrap"} | ({} if os.geteuid() == 0 else {"newuidmap": "uidmap"})
+    missing = [package for command, package in wanted.items() if not shutil.which(command)]
+    if missing:
+        return will, f"where no registry can be reached: sudo apt-get install {' '.join(missing)}"
+    return f"{will}, or one made from Debian packages"
+
+
+def _leftovers(_: Places) -> Answer:
+    """What clouds left whose folder was removed without `make down`."""
+    if not dockercli.answers():
+        return "none"
+    left = [(network, cloud) for network, cloud, folder in dockercli.networks_by_folder() if not Path(folder).exists()]
+    if not left:
+        return "none"
+    commands = [
+        f"docker rm -f -v $(docker ps -aq --filter label={dockercli.CLOUD}={cloud}); docker network rm {network}"
+        for network, cloud in left
+    ]
+    return f"{len(left)} of checkouts that were removed without `make down`", " && ".join(commands)
+
+
+CHECKS: dict[str, Callable[[Places], Answer]] = {
+    "system": _system,
+    "memory": _memory,
+    "disk": _disk,
+    "commands": _commands,
+    "haproxy": _haproxy,
+    "docker": _docker,
+    "addresses": _addresses,
+    "engine": _engine,
+    "base image": _base,
+    "leftovers": _leftovers,
+}

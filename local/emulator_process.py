@@ -14,8 +14,9 @@ import urllib.request
 from pathlib import Path
 
 from local import processes
-from local.dockerd import last_lines
+from local.emulator.edge.process import Failed, find_executable
 from local.errors import LocalError, NotAllowed
+from local.logs import last_lines
 from local.places import REGION, ROOT, Places
 from local.toolchain.cache import Say, filling, only_one
 
@@ -25,6 +26,7 @@ READY_WITHIN = 60.0  # seconds
 STOP_WITHIN = 3.0  # seconds
 MARK = "LOCAL_CLOUD_ID"  # in the environment of the emulator and of everything that it starts
 EDGE_PORTS = (80, 9001, 9002)
+UNPRIVILEGED = "net.ipv4.ip_unprivileged_port_start"
 
 
 def ensure_environment(cache: Path, say: Say) -> Path:
@@ -78,7 +80,8 @@ def _port_error(address: str, port: int, error: OSError) -> LocalError:
         return NotAllowed(
             f"{address}:{port} cannot be opened by user {os.geteuid()}.",
             why="ports below 1024 are kept for root",
-            next_step="run as root, or: sudo sysctl net.ipv4.ip_unprivileged_port_start=80",
+            next_step=f"sudo sysctl -w {UNPRIVILEGED}=80, and to keep it over restarts: echo {UNPRIVILEGED}=80 | "
+            "sudo tee /etc/sysctl.d/80-release-lane.conf; or be root",
         )
     holder = processes.listener(address, port)
     other = processes.environment_of(holder) if holder else {}
@@ -97,9 +100,22 @@ def _port_error(address: str, port: int, error: OSError) -> LocalError:
     )
 
 
+def need_haproxy() -> str:
+    """Where it is. Raises LocalError if there is none, or an old one."""
+    try:
+        return find_executable()
+    except Failed as error:
+        raise LocalError(
+            str(error),
+            why="HAProxy is the local cloud's load balancer; Debian 12, Ubuntu 24.04 and later bring a new enough one",
+            next_step="./bootstrap as root, or: sudo apt-get install --no-install-recommends haproxy",
+        ) from error
+
+
 def start(places: Places, python: Path, say: Say) -> processes.Started:
     """Start it and wait until it answers. Raises LocalError with the end of its log."""
     need_ports(places)
+    need_haproxy()
     for folder in (places.emulator, places.edge):
         folder.mkdir(parents=True, exist_ok=True)
     log = places.logs / "emulator.log"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -53,6 +54,13 @@ def started_at(ticks: int) -> float:
     return int(boot.split()[1]) + ticks * TICK
 
 
+def clock(seconds: float) -> str:
+    """A moment as people say it; with the day, if that is another one."""
+    then = time.localtime(seconds)
+    today = time.strftime("%Y-%m-%d", then) == time.strftime("%Y-%m-%d")
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", then)
+
+
 def command_of(pid: int) -> str:
     """The command line of a process, one line; "" when it is gone or hidden."""
     try:
@@ -62,13 +70,34 @@ def command_of(pid: int) -> str:
 
 
 def memory_of(pids: Iterable[int]) -> int:
-    """Bytes of all these processes together; what several share is counted once (PSS)."""
-    total = 0
-    for pid in pids:
-        with contextlib.suppress(OSError, ValueError):
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
+    """Bytes of all these processes together; what several share is counted once (PSS).
+
+    Of another user's process only its resident set is known, which counts what it shares in full.
+    """
+    return sum(map(_memory_of, pids))
+
+
+def _memory_of(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    except PermissionError:
+        with contextlib.suppress(OSError):
+            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def in_containers(ids: Iterable[str]) -> set[int]:
+    """Processes of the containers with these full ids, as this machine numbers them: by their control group."""
+    wanted = set(ids)
+    found = set()
+    for pid in every_pid():
+        with contextlib.suppress(OSError):
+            if wanted.intersection(re.findall(r"[0-9a-f]{64}", Path(f"/proc/{pid}/cgroup").read_text())):
+                found.add(pid)
+    return found
 
 
 def every_pid() -> list[int]:

@@ -49,13 +49,19 @@ def take(places: Places, examine: Examine, say: Say) -> Places:
     Raises LocalError if the slot of a kept state is held by another cloud, or no slot can be had.
     """
     with alone(places.shared):
-        others = others_of(places)
-        kept = places.held() if places.slot_file.exists() and places.emulator.exists() else None
-        taken = _kept(kept, others) if kept else _free(places, others, examine)
+        taken = prospect(places, examine)
         _write(places.slot_file, f"{taken.slot}\n")
         _claim(taken, boot_id())
     say(f"{taken.slot}: emulator at {taken.endpoint}, load balancers at {taken.balancers}.1 and following")
     return taken
+
+
+def prospect(places: Places, examine: Examine) -> Places:
+    """The same places in the slot that `take` would take now; nothing is claimed. Raises as `take` does."""
+    others = others_of(places)
+    if places.slot_file.exists() and places.emulator.exists():
+        return _kept(places.held(), others)
+    return _free(places, others, examine)
 
 
 def let_go(places: Places, *, keep: bool) -> None:

@@ -29,6 +29,7 @@ from local.errors import LocalError
 from local.lane import Lane, Stack
 from local.places import Places
 from local.progress import Progress
+from local.status import status
 from local.torn import push_torn
 
 PARTS = ("updates", "refusals", "weights", "users", "sizes")
@@ -61,7 +62,7 @@ def _bench(places: Places, parts: Collection[str], as_json: bool) -> int:
         with progress.running("measuring") as say, tempfile.TemporaryDirectory(dir=places.runtime) as folder:
             lane = Lane.open(Path(folder), up.environment)
             results = _measured(_prepared(lane, Path(folder), places.root, say), parts, say)
-            results.memory_mib = round(cloud.status(places).memory / 2**20)
+            results.memory_mib = round(status(up.places).memory / 2**20)
             results.load = os.getloadavg()[0]
             lane.close()
     kept = report.keep(places.root, results)

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from local import cloud, dockerd, emulator_process, processes
+from local import cloud, dockercli, emulator_process, processes
 from local.errors import LocalError
 from local.places import ROOT, SLOTS, STACKS, Places
 from local.progress import Progress
+from local.status import status
 from local.toolchain.cache import cache_folder
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
@@ -66,7 +67,7 @@ def buckets(places: Places) -> int:
 def test_up_leaves_an_emulator_a_network_and_the_stacks(running: cloud.Cloud) -> None:
     places = running.places
     assert buckets(places) == 200
-    assert dockerd.ours(places).networks
+    assert dockercli.ours(places).networks
     listing = subprocess.run(
         ["pulumi", "stack", "ls", "--all", "--json"], env=running.environment, capture_output=True, text=True
     )
@@ -108,10 +109,10 @@ def test_a_killed_emulator_comes_back_with_the_next_up(running: cloud.Cloud) -> 
     killed = emulator(running.places)
     os.kill(killed.pid, signal.SIGKILL)
     assert processes.wait_until_gone({killed.pid: killed.ticks}, 10)
-    assert cloud.status(running.places).up is False
+    assert status(running.places).up is False
     up(running.places)
     assert emulator(running.places) != killed
-    assert cloud.status(running.places).up is True
+    assert status(running.places).up is True
 
 
 def test_a_taken_port_is_reported_with_its_holder(running: cloud.Cloud, tmp_path: Path) -> None:
@@ -138,14 +139,14 @@ def test_only_one_at_a_time(running: cloud.Cloud) -> None:
             assert done.returncode == 4
             assert "`demo` is running" in done.stderr
         process.kill()
-    assert cloud.status(running.places).up is True
+    assert status(running.places).up is True
 
 
 def test_down_removes_all_of_it_also_what_a_killed_emulator_left(running: cloud.Cloud) -> None:
     places = running.places
-    mark = f"{dockerd.LABEL}={places.cloud_id}"
+    mark = f"{dockercli.CLOUD}={places.cloud_id}"
     image = json.loads(running.build_args)["BASE_IMAGE"]
-    dockerd.docker("run", "--detach", "--label", mark, "--network", places.network, image, "sleep", "1000")
+    dockercli.docker("run", "--detach", "--label", mark, "--network", places.network, image, "sleep", "1000")
     orphan = processes.spawn(
         places.run, "orphan", ["sleep", "1000"], log=places.logs / "orphan.log",
         environment=emulator_process.emulator_environment(places), cwd=places.runtime,

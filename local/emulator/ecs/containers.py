@@ -12,6 +12,7 @@ from docker.errors import APIError, NotFound
 from docker.types import Healthcheck, LogConfig, Ulimit
 
 CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "release-lane.cloud", "release-lane.task", "release-lane.container"
+GROUP_LABEL = "release-lane.group"  # for people: `service:<name>`
 DEFAULT_STOP_TIMEOUT = 30
 MEBIBYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
@@ -28,6 +29,7 @@ class Plan:
 
     name: str
     task: str
+    group: str
     image_id: str
     environment: Mapping[str, str]
     command: Sequence[str] | None
@@ -89,7 +91,12 @@ class Containers:
             user=definition.get("user"),
             working_dir=definition.get("workingDirectory"),
             name=f"release-lane-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
-            labels={CLOUD_LABEL: self._cloud, TASK_LABEL: plan.task, NAME_LABEL: plan.name},
+            labels={
+                CLOUD_LABEL: self._cloud,
+                TASK_LABEL: plan.task,
+                NAME_LABEL: plan.name,
+                GROUP_LABEL: plan.group,
+            },
             healthcheck=self._healthcheck(definition.get("healthCheck")),
             host_config=self._host_config(plan),
         )

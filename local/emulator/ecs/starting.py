@@ -123,6 +123,7 @@ class Starter:
         return Plan(
             name=definition["name"],
             task=task.arn,
+            group=task.group,
             image_id=image.image_id,
             environment=environment,
             command=definition.get("command"),

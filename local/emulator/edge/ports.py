@@ -50,7 +50,7 @@ def _why(address: str, port: int, error: OSError, found: Holder | None) -> str:
         case errno.EACCES:
             return (
                 f"{at} cannot be opened: this user may not use ports below 1024. "
-                "As root: sysctl net.ipv4.ip_unprivileged_port_start=80"
+                "As root: sysctl -w net.ipv4.ip_unprivileged_port_start=80"
             )
         case _:
             return f"{at} cannot be opened: {error.strerror}"

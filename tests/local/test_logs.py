@@ -1,0 +1,109 @@
+"""Logs by name: files, and containers by what they are called or which service they belong to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import logs, processes
+from local.logs import Source, choose, unknown
+from local.places import ROOT, Places
+
+EMULATOR, DOCKERD = Source("emulator", Path("/l/emulator.log")), Source("dockerd", Path("/l/dockerd.log"))
+BLUE, GREEN = Source("lane-1-app", also="service:staging-blue"), Source("lane-2-app", also="service:staging-green")
+ALL = [EMULATOR, DOCKERD, BLUE, GREEN]
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        (None, [EMULATOR, DOCKERD]),
+        ("emulator", [EMULATOR]),
+        ("lane-1-app", [BLUE]),
+        ("staging-green", [GREEN]),
+        ("staging", [BLUE, GREEN]),
+        ("nobody", []),
+    ],
+)
+def test_a_name_or_a_part_of_it_chooses(name: str | None, meant: list[Source]) -> None:
+    assert choose(ALL, name) == meant
+
+
+@pytest.mark.pure
+def test_a_whole_name_means_only_that_one() -> None:
+    assert choose([Source("app"), Source("app-2")], "app") == [Source("app")]
+
+
+@pytest.mark.pure
+def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
+    error = unknown(ALL, "nobody")
+    assert error.what == "There is no log nobody."
+    assert "emulator, dockerd, lane-1-app (service:staging-blue)" in error.next_step
+    assert unknown([], None).next_step == "make up"
+
+
+@pytest.mark.pure
+def test_a_containers_output_is_asked_of_docker() -> None:
+    assert BLUE.command(7, follow=True) == ["docker", "logs", "--tail", "7", "--follow", "lane-1-app"]
+    assert BLUE.command(7, follow=False) == ["docker", "logs", "--tail", "7", "lane-1-app"]
+
+
+@pytest.mark.provider
+def test_the_end_of_each_file_is_shown_under_its_name(tmp_path: Path) -> None:
+    here = Places(runtime=tmp_path, cache=tmp_path, daemon=tmp_path / "daemon")
+    for path, text in (
+        (here.logs / "emulator.log", "one\ntwo\nthree\n"),
+        (here.edge / "haproxy.log", "four\n"),
+        (here.daemon / "dockerd.log", "five\n"),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    said: list[str] = []
+    logs.show(logs.files(here), 2, said.append)
+    assert said == [
+        f"==> {here.daemon}/dockerd.log <==", "five",
+        f"==> {here.logs}/emulator.log <==", "two\nthree",
+        f"==> {here.edge}/haproxy.log <==", "four",
+    ]  # fmt: skip
+
+
+@pytest.mark.provider
+def test_followed_lines_come_as_they_are_written_each_with_its_source_until_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    one, two = tmp_path / "logs/part-one.log", tmp_path / "logs/part-two.log"
+    for path in (one, two):
+        path.write_text("first\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", "logs", "part", "--follow"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "LOCAL_RUNTIME": str(tmp_path)},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert {process.stdout.readline() for _ in range(2)} == {"part-one | first\n", "part-two | first\n"}
+        for path, text in ((one, "second\n"), (two, "third\n")):
+            with path.open("a") as log:
+                log.write(text)
+            assert process.stdout.readline() == f"{path.stem} | {text}"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert not [pid for pid in processes.every_pid() if str(one) in processes.command_of(pid)]
+
+
+@pytest.mark.provider
+def test_following_ends_when_all_that_is_followed_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(source: Source, _: int, *, follow: bool) -> list[str]:
+        assert follow
+        return ["echo", source.name]
+
+    monkeypatch.setattr(Source, "command", command)
+    said: list[str] = []
+    logs.follow([Source("one"), Source("two")], 5, said.append)
+    assert sorted(said) == ["one | one", "two | two"]
+    said.clear()
+    logs.follow([Source("one")], 5, said.append)
+    assert said == ["one"]
