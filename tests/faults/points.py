@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,10 @@ _VARYING = (
 
 @dataclass(frozen=True, order=True)
 class Point:
-    """`when` is begin, before, after, step or end; `what` names the resource; `words` are a step's own."""
+    """`when` is begin, before, after, step or end; `what` names the resource; `words` are a step's own.
+
+    Or asked or done: a write to AWS, before it takes effect and after that; `what` names the call, `words` counts it.
+    """
 
     when: str
     what: str = ""
@@ -64,6 +67,17 @@ def points(lines: Iterable[str]) -> Iterator[Point]:
             continue
         if (point := point_of(event)) is not None:
             yield point
+
+
+READS = ("Describe", "Get", "List", "Batch")
+
+
+def writes(calls: Mapping[str, int]) -> Iterator[Point]:
+    """Both sides of every call that is no read, each time it is made."""
+    for call, times in sorted(calls.items()):
+        if not call.rpartition(":")[2].startswith((*READS, "AssumeRole")):
+            for number in range(times):
+                yield from (Point(when, call, f"{number + 1}") for when in ("asked", "done"))
 
 
 def distinct(found: Iterable[Point]) -> list[Point]:

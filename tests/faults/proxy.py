@@ -77,10 +77,15 @@ class Away:
 
 @dataclass
 class Meanwhile:
-    """Something that happens in the world just before the next call of this name is answered; once."""
+    """Something that happens in the world at a call of this name, the `skip`-th but one; once.
+
+    Before it takes effect, or (`done`) after that and before it is answered.
+    """
 
     call: str
     happen: Callable[[], None]
+    done: bool = False
+    skip: int = 0
     happened: bool = False
 
 
@@ -149,9 +154,9 @@ class FaultProxy:
         with self._lock:
             self._away.append(Away(service, time.monotonic() + seconds))
 
-    def meanwhile(self, call: str, happen: Callable[[], None]) -> Meanwhile:
-        """Let something happen when this call comes next, before it is answered."""
-        made = Meanwhile(call, happen)
+    def meanwhile(self, call: str, happen: Callable[[], None], *, done: bool = False, skip: int = 0) -> Meanwhile:
+        """Let something happen when this call comes, before it takes effect or (`done`) after that."""
+        made = Meanwhile(call, happen, done, skip)
         with self._lock:
             self._meanwhile.append(made)
         return made
@@ -205,11 +210,15 @@ class FaultProxy:
                 return error(call, 500, "InternalFailure", "Internal failure")
         assert_never(fault)
 
-    def _let_happen(self, call: Call) -> None:
+    def _let_happen(self, call: Call, *, done: bool = False) -> None:
+        due = None
         with self._lock:
-            due = next((each for each in self._meanwhile if each.call == call.name and not each.happened), None)
-            if due is not None:
-                due.happened = True
+            for each in self._meanwhile:
+                if each.call != call.name or each.done != done or each.happened:
+                    continue
+                each.happened, each.skip = each.skip == 0, each.skip - 1
+                due = each if each.happened else due
+                break
         if due is not None:
             due.happen()
 
@@ -232,6 +241,7 @@ class FaultProxy:
 
     def _true_answer(self, call: Call, request: Request) -> Answer:
         answer = self._forward(request)
+        self._let_happen(call, done=True)
         if answer.status == 200:
             with self._lock:
                 known = self._answers.setdefault((call.name, call.body), [])

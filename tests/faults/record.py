@@ -15,11 +15,11 @@ from pathlib import Path
 
 from local import cloud as local_cloud
 from local.demo.source import Source
-from local.lane import ROOT, Lane, Stack
+from local.lane import ROOT, Lane
 from local.places import Places
 from local.progress import Progress
 from tests.faults.crash import follow, logged, victims
-from tests.faults.points import Point
+from tests.faults.points import Point, writes
 from tests.faults.proxy import FaultProxy
 from tests.faults.stories import STORIES, Images, Scene
 
@@ -74,20 +74,22 @@ def record(lane: Lane, source: Path) -> tuple[dict[str, dict[str, int]], dict[Po
             assert result.ok is (name != "refusal"), result.text
             found[name] = proxy.counted()
             if name == "by_hand":
-                passed = pass_boundaries(scene.stack, lane.derive("best", good))
+                passed = pass_boundaries(scene, lane.derive("best", good))
             print(f"{name}: {result.seconds:.1f} s, {sum(found[name].values())} calls", file=sys.stderr)
     return {name: dict(found[name]) for name in STORIES}, passed
 
 
-def pass_boundaries(stack: Stack, digest: str) -> dict[Point, list[str]]:
+def pass_boundaries(scene: Scene, digest: str) -> dict[Point, list[str]]:
     """Deploy and look: each boundary when it comes for the first time, with the processes that live then."""
     passed: dict[Point, list[str]] = {}
-    with logged(stack, imageDigest=digest) as (running, log):
+    scene.proxy.begin()
+    with logged(scene.behind(), imageDigest=digest) as (running, log):
         for point in follow(log, lambda: running.process.poll() is not None):
             passed.setdefault(point, sorted(victims(running.process.pid)))
         result = running.wait(10)
     assert result.ok, result.text
-    return passed
+    everybody = max(passed.values(), key=len)
+    return passed | dict.fromkeys(writes(scene.proxy.counted()), everybody)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from gates.__main__ import provider
 from release.aws import patience, session
 from release.probe import Probe
-from tests.faults.matrix import Case, every_call, every_place, missing, quick, sampled, whole
+from tests.faults.matrix import Case, calls_in_source, every_call, every_place, missing, quick, sampled, whole
 from tests.faults.proxy import ALWAYS, Fault
 from tests.faults.record import recorded
 from tests.faults.small_engine import Ended, SmallEngine
@@ -31,6 +31,21 @@ PLACES = every_place()
 def test_every_call_of_the_gates_is_in_the_matrix() -> None:
     """A call that is new in release/aws: `python -m tests.faults.record`, perhaps with a story that makes it."""
     assert not missing(recorded())
+
+
+@pytest.mark.pure
+def test_calls_are_read_off_the_source_however_they_are_written() -> None:
+    source = """
+def f(self, cloud, access):
+    self.ecs.describe_services(cluster="c")
+    cloud.elb.get_paginator("describe_rules").paginate()
+    client(access, "cloudwatch").get_metric_data()
+    self.elb.exceptions.ClientError("none")
+    self.names.of("none")
+"""
+    assert set(calls_in_source(source)) == {
+        *("ecs:DescribeServices", "elasticloadbalancing:DescribeRules", "monitoring:GetMetricData"),
+    }
 
 
 @pytest.mark.pure
