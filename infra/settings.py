@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
@@ -21,6 +21,7 @@ from release.decision import OnAlarm, OnDrift
 from release.digest import Digest, parse_digest
 from release.errors import ReleaseError, UsageError
 from release.names import Names
+from release.notices import Event, topic_problem, webhook_problem
 from release.placement import Service
 from release.shift import Shift
 
@@ -150,6 +151,23 @@ class IdleSettings(_Section):
         return self.after_watch if isinstance(self.after_watch, int) else None
 
 
+def _sound(problem_of: Callable[[Any], str]) -> AfterValidator:
+    def check(text: str) -> str:
+        if problem := problem_of(text):
+            raise ValueError(problem)
+        return text
+
+    return AfterValidator(check)
+
+
+class NotifySettings(_Section):
+    """`notify`: whom the `release` command tells of what. An update by bare `pulumi` tells nobody."""
+
+    topic: Annotated[str, _sound(topic_problem)] = ""
+    webhook: Annotated[str, _sound(webhook_problem)] = ""
+    events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
+
+
 class NetworkSettings(_Strict):
     """`network`: the VPC's address range (two /24 subnets are cut from it)."""
 
@@ -179,6 +197,7 @@ class EnvironmentSettings(_Stack):
     shift: ShiftSettings = ShiftSettings()
     alarms: AlarmSettings = AlarmSettings()
     idle: IdleSettings = IdleSettings()
+    notify: NotifySettings = NotifySettings()
     network: NetworkSettings = NetworkSettings()
     test_access: list[str] = []
 

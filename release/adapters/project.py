@@ -21,6 +21,7 @@ class StackFile:
     """One Pulumi.<name>.yaml. `artifacts` is the stack that holds the registry.
 
     `idle_tasks`: how many tasks the idle colour keeps (`idle.afterWatch`), None for as many as serve users.
+    `notify` is as it stands there; `release.notices` reads it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class StackFile:
     promotes_from: str | None = None
     artifacts: str = "artifacts"
     idle_tasks: int | None = None
+    notify: Any = None
     access: Access = field(default_factory=lambda: Access(region="", account=""))
 
 
@@ -95,6 +97,7 @@ def _stack(path: Path, project: str) -> StackFile:
         promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
         artifacts=str(own.get("artifacts") or "artifacts"),
         idle_tasks=_idle_tasks(own.get("idle")),
+        notify=own.get("notify"),
         access=Access(
             region=str(config.get("aws:region") or ""), account=str(own.get("account") or ""), role=_role(config)
         ),

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release.cli.releasing import Change, add_lock_wait, failed, report, update
+from release.cli.telling import tell, tell_failure
 from release.cli.tools import Tools
 from release.errors import CloudError, Interrupted, Refused, UsageError
 from release.locking import Holder, Owner
+from release.notices import Event
 from release.placement import Colour
 from release.recovery import (
     CLUSTER,
@@ -91,6 +93,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         _clear(tools, stack, todo, recovery)
         found = look(tools, stack)
     updated = _switch(tools, stack, found, arguments, recovery)
+    if recovery.done:
+        tell(tools, stack, Event.RECOVERED, f"{stack}: {'; '.join(recovery.done)}.")
     _report(tools, recovery, look(tools, stack) if updated else found, updated)
     return 0
 
@@ -284,7 +288,9 @@ def _switch(
     change = Change(verb=f"recover --{wish}", environment=stack, config=config)
     done = update(tools, stack, config, change.message, wait=arguments.lock_wait)
     if done.signal is not None or done.exit_code != 0:
-        raise failed(tools, change, done, heal=False)
+        error = failed(tools, change, done, heal=False)
+        tell_failure(tools, stack, error)
+        raise error
     data, text = report(tools, change, before, done)
     recovery.done.append(text)
     return data

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release.adapters.engine import Run
+from release.cli.telling import tell, tell_failure
 from release.cli.tools import Tools
 from release.digest import Digest, parse_digest, short
 from release.duration import parse_duration
 from release.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
 from release.locking import Holder, lock_holders, locked
+from release.notices import Event
 from release.outcome import failure, weights_are_unsure
 from release.placement import Release
 from release.records import Recorded
@@ -81,8 +83,13 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     confirm(tools, change, before, yes=arguments.yes)
     run = update(tools, change.environment, change.config, change.message, wait=arguments.lock_wait)
     if run.signal is not None or run.exit_code != 0:
-        raise failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
-    tools.terminal.emit(*report(tools, change, before, run))
+        error = failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
+        tell_failure(tools, change.environment, error, change.digest or "")
+        raise error
+    data, text = report(tools, change, before, run)
+    if change.verb == "rollback":
+        tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
+    tools.terminal.emit(data, text)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from release.adapters.backend import Backend, RealBackend
@@ -12,6 +12,7 @@ from release.adapters.cloud import Cloud, RealCloud
 from release.adapters.engine import Engine, PulumiEngine, backend_url
 from release.adapters.git import Git, RealGit
 from release.adapters.machine import Machine, RealMachine
+from release.adapters.notify import Notifier, RealNotifier
 from release.adapters.prober import OpenLoop, Prober
 from release.adapters.project import Project, find_root, read_project
 from release.adapters.smoke import PytestSmoke, Smoke
@@ -34,6 +35,8 @@ class Tools:
     smoke: Smoke
     prober: Prober
     machine: Machine
+    notifier: Notifier
+    origin: Origin = field(default_factory=Origin)
 
     def existing(self, stack: str) -> StackState:
         """The stack's state; `UsageError` if there is no such stack."""
@@ -54,7 +57,7 @@ class Tools:
 def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> Tools:
     """The project around the working directory, and the engine of the PATH."""
     project = read_project(find_root(Path.cwd()))
-    machine = RealMachine()
+    machine, origin = RealMachine(), Origin.read(environ)
     backend = RealBackend(url=lambda: backend_url(environ, project.root), project=project.name, root=project.root)
     engine = PulumiEngine(
         project=project,
@@ -62,7 +65,7 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         environ=environ,
         backend=backend,
         machine=machine,
-        origin=Origin.read(environ),
+        origin=origin,
         colour=terminal.colour,
     )
     return Tools(
@@ -75,4 +78,6 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         smoke=PytestSmoke(root=project.root, display=terminal.err, environ=environ),
         prober=OpenLoop(),
         machine=machine,
+        notifier=RealNotifier(),
+        origin=origin,
     )

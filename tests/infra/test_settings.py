@@ -126,6 +126,20 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
             ({"shift": {"steps": steps}}, f"shift.steps: must rise strictly and end with 100, not {steps}")
             for steps in ([10, 10, 100], [50, 10, 100], [10, 50], [100, 100])
         ),
+        (
+            {"notify": {"topic": "releases"}},
+            "notify.topic: should be the ARN of an SNS topic (a standard one, not FIFO)",
+        ),
+        (
+            {"notify": {"webhook": "http://h/1"}},
+            "notify.webhook: should be an https URL, or the ARN of the secret or SSM "
+            "parameter that holds it (http: this machine only)",
+        ),
+        (
+            {"notify": {"events": ["deploy"]}},
+            "notify.events.0: Input should be 'refused', 'breach', 'rollback' or 'recovered', not 'deploy'",
+        ),
+        ({"notify": {"on": []}}, "notify.on: is not a known key"),
         ({"shift": {"bakeSeconds": -1}}, "shift.bakeSeconds: Input should be greater than or equal to 0, not -1"),
         (
             {"shift": {"bakeSeconds": 90000}},

@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import pytest
 
+from release.aws import session
+from release.aws.existing import LOOKED_UP, existing
+from release.names import Access
 from release.placement import Colour
 from tests.release.cli.checkout import Checkout, on_the_local_cloud
 from tests.release.cli.deaths import Mute, children, the_machine_dies
@@ -234,6 +240,80 @@ def test_the_second_of_two_waits_and_is_told_of_which_run_the_first_is(lane: Che
     assert where in waited.err
     notes = lane.folder / f".local/state/.release-lane/updates/{lane.project}/staging"
     assert not list(notes.glob("*")), "no note outlives its engine"
+
+
+def test_a_rollback_is_told_to_a_topic_and_to_a_webhook_that_is_a_secret(lane: Checkout) -> None:
+    sns, sqs = aws(lane, "sns"), aws(lane, "sqs")
+    topic = sns.create_topic(Name=f"{lane.project}-releases")["TopicArn"]
+    queue = sqs.create_queue(QueueName=f"{lane.project}-releases")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    with listening() as (url, posted):
+        secret = aws(lane, "secretsmanager").create_secret(Name=f"{lane.project}-hook", SecretString=url)["ARN"]
+        notify = f"  {lane.project}:notify:\n    topic: {topic}\n    webhook: {secret}\n    events: [rollback]\n"
+        settings = lane.folder / "Pulumi.staging.yaml"
+        before = settings.read_text()
+        settings.write_text(before.replace("config:\n", f"config:\n{notify}", 1))
+        try:
+            done = lane.release("rollback", "staging").ok()
+        finally:
+            settings.write_text(before)
+    assert "Not everybody was told" not in done.err
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    told = json.loads(json.loads(message["Body"])["Message"])
+    live = lane.status("staging")["digest"]
+    assert (told["event"], told["environment"], told["digest"]) == ("rollback", "staging", live)
+    (body,) = posted
+    assert (body["event"], body["digest"]) == ("rollback", live)
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, list[Any]]]:
+    """A webhook on loopback: its URL, and what was posted to it."""
+    posted: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook", posted
+        server.shutdown()
+
+
+def test_everything_with_a_name_is_found_again_by_what_the_state_says_of_it(
+    lane: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in lane.variables.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    session.forget()
+    access = Access(region="us-east-1", account="000000000000")
+    looked = set()
+    for stack in ("staging", "artifacts"):
+        for each in lane.run("pulumi", "stack", "export", "--stack", stack).ok().data["deployment"]["resources"]:
+            if each["type"] in LOOKED_UP:
+                looked.add(each["type"])
+                found = existing(access, each["type"], each["inputs"])
+                assert found is not None, each["urn"]
+                assert found.id == each["id"]
+                assert existing(access, each["type"], nowhere(each["inputs"])) is None, each["urn"]
+    session.forget()
+    assert looked == LOOKED_UP
+
+
+def nowhere(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The same, but of a name, a port, or a network that there is not."""
+    other = {"name": "not-there", "port": 4711, "cidrBlock": "10.99.0.0/24"}
+    if "name" not in inputs and "port" not in inputs and "cidrBlock" not in inputs:
+        other["vpcId"] = "vpc-00000000"
+    return {**inputs, **{key: value for key, value in other.items() if key in inputs}}
 
 
 def test_a_lock_in_s3_is_read_explained_and_removed(lane: Checkout) -> None:

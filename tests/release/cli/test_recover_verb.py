@@ -14,6 +14,7 @@ from release.adapters.engine import FakeEngine, Run
 from release.adapters.machine import FakeMachine
 from release.journal import Phase
 from release.locking import Holder, Note, Owner
+from release.notices import Event
 from release.placement import Weights
 from release.records import Observed
 from release.recovery import CLUSTER, SERVICE, Existing
@@ -386,3 +387,25 @@ def test_a_lock_that_somebody_took_meanwhile_is_refused() -> None:
     on = stage(None, Run(exit_code=255, log=log(), stderr=stderr), cloud=interrupted())
     assert on.run("recover", "staging", "--finish") == 4
     assert "bob@b" in on.err
+
+
+# ---- Telling ------------------------------------------------------------------------------------------------
+
+TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
+
+
+def test_what_was_recovered_is_told_and_nothing_else_is() -> None:
+    on = stage(held=(ANN,), notify=TOPIC)
+    assert on.run("recover", "staging", "--yes") == 0
+    (notice,) = on.notifier.sent
+    assert (notice.event, notice.sentence) == (Event.RECOVERED, "staging: remove the lock.")
+    quiet = stage(notify=TOPIC)
+    assert quiet.run("recover", "staging") == 0
+    assert quiet.notifier.sent == []
+
+
+def test_an_undo_that_fails_is_told_as_what_it_is() -> None:
+    gate = urn("release:index:Rollout", "rollout")
+    on = stage(None, failed(said("The rollout gate refused blue.", about=gate)), cloud=interrupted(), notify=TOPIC)
+    assert on.run("recover", "staging", "--undo") == 1
+    assert [notice.event for notice in on.notifier.sent] == [Event.REFUSED]

@@ -14,6 +14,7 @@ from release.adapters.cloud import FakeCloud
 from release.adapters.engine import FakeEngine, Run
 from release.adapters.git import FakeGit
 from release.adapters.machine import FakeMachine
+from release.adapters.notify import FakeNotifier
 from release.adapters.prober import FakeProber
 from release.adapters.project import Project, StackFile
 from release.adapters.smoke import FakeSmoke
@@ -23,6 +24,7 @@ from release.cli.tools import Tools
 from release.digest import Digest
 from release.enginelog import EngineLog, read_log
 from release.evidence import Proof
+from release.locking import Origin
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
 from release.stack import Held, StackState
@@ -170,11 +172,11 @@ def refused_by_gate(text: str = "The rollout gate refused green: it exits. Users
 ROOT = Path("/checkout")
 
 
-def project() -> Project:
+def project(notify: Mapping[str, Any] | None = None) -> Project:
     stacks = [
         StackFile(name="artifacts", path=ROOT / "Pulumi.artifacts.yaml", role="artifacts"),
-        StackFile(name="staging", path=ROOT / "Pulumi.staging.yaml"),
-        StackFile(name="production", path=ROOT / "Pulumi.production.yaml", promotes_from="staging"),
+        StackFile(name="staging", path=ROOT / "Pulumi.staging.yaml", notify=notify),
+        StackFile(name="production", path=ROOT / "Pulumi.production.yaml", promotes_from="staging", notify=notify),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 
@@ -190,6 +192,9 @@ class Stage:
     smoke: FakeSmoke = field(default_factory=FakeSmoke)
     prober: FakeProber = field(default_factory=FakeProber)
     machine: FakeMachine = field(default_factory=FakeMachine)
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    notify: Mapping[str, Any] | None = None
+    origin: Origin = field(default_factory=Origin)
     answer: str | None = None
     colour: bool = False
     out: str = ""
@@ -208,8 +213,9 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(), engine=self.engine, backend=self.backend, cloud=self.cloud,
+            terminal=terminal, project=project(self.notify), engine=self.engine, backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
+            notifier=self.notifier, origin=self.origin,
         )  # fmt: skip
 
     @property
