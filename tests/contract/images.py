@@ -15,7 +15,7 @@ from typing import Any
 
 from local.base_image import ensure_base_image
 from local.toolchain.cache import cache_folder
-from tests.contract.aws import Aws
+from tests.contract.aws import PREFIX, Aws
 
 ACTOR = Path(__file__).resolve().parent / "actor"
 
@@ -42,7 +42,6 @@ class Images:
         self._aws = aws
         self._repository = repository
         self._folder = tempfile.TemporaryDirectory(prefix="contract-docker-")
-        self._built: list[str] = []
         self._base = ensure_base_image(cache_folder(), say)
         if aws.where.real:
             self._log_in()
@@ -74,7 +73,6 @@ class Images:
         name = f"{self._pushed_to}:{tag}"
         given = ("--build-arg", f"BASE_IMAGE={self._base}", "--build-arg", f"EDITION={edition}")
         self.docker("build", "--quiet", *given, "--tag", name, str(ACTOR))
-        self._built.append(name)
         return name
 
     def push(self, edition: str) -> Pushed:
@@ -98,6 +96,23 @@ class Images:
 
     def close(self) -> None:
         """Forget them here; the registry's are removed with the repository."""
-        for name in self._built:
-            subprocess.run(["docker", "image", "rm", "--force", name], capture_output=True)
         self._folder.cleanup()
+        forget(self._aws.where.mark)
+
+
+def forget(mark: str) -> None:
+    """Remove a run's names of images from Docker on this machine: of those built, and of those that ECS pulled.
+
+    By name, not by id: runs side by side have the same images under other names.
+    """
+    listing = ["docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"]
+    listed = subprocess.run(
+        [*listing, "--filter", f"reference=*/{PREFIX}{mark}-*"], capture_output=True, text=True
+    ).stdout
+    names = {_name(*line.split()) for line in listed.splitlines()}
+    if names:
+        subprocess.run(["docker", "image", "rm", "--force", *sorted(names)], capture_output=True)
+
+
+def _name(repository: str, tag: str, digest: str) -> str:
+    return f"{repository}@{digest}" if tag == "<none>" else f"{repository}:{tag}"

@@ -18,6 +18,7 @@ from tests.contract import leftovers as removal
 from tests.contract.account.refusing import Identity
 from tests.contract.aws import RUN, Aws, Where
 from tests.contract.contracts import ROOT
+from tests.contract.images import forget
 from tests.contract.leftovers import Left
 
 SERVICES = ("sts", "ec2", "ecs", "elbv2", "ecr", "iam", "logs", "ssm", "secretsmanager", "s3", "cloudwatch")
@@ -109,8 +110,10 @@ class RealWorld:
         return removal.leftovers(Aws(where), mark)
 
     def remove(self, where: Where, mark: str, say: Callable[[str], None]) -> list[Left]:
-        """In the order in which AWS lets things go."""
-        return removal.remove(Aws(where), mark, say, CLEAN_UP_PATIENCE)
+        """In the order in which AWS lets things go; on this machine, the run's images."""
+        left = removal.remove(Aws(where), mark, say, CLEAN_UP_PATIENCE)
+        forget(mark)
+        return left
 
 
 def seconds_left() -> float | None:
