@@ -108,7 +108,7 @@ CORRECTIONS: tuple[Correction, ...] = (
         IN_PROCESS,
     ),
     Correction(
-        "state is stored soon after it changed, so that a killed emulator comes back with it",
+        "a change is answered when it is stored, so that a killed emulator comes back with it",
         "local/emulator/durable.py",
         (
             "app:SERVICE_HANDLERS",
