@@ -156,7 +156,7 @@ def _call(service: str, operation: str, argument: str, **more: Any) -> Callable[
     return delete
 
 
-# ---- IAM, S3
+# ---- IAM, S3, SQS
 
 
 def _delete_role(aws: Aws, name: str) -> None:
@@ -179,6 +179,11 @@ def _delete_bucket(aws: Aws, name: str) -> None:
         for each in pages(aws, "s3", "list_object_versions", key, Bucket=name):
             s3.delete_object(Bucket=name, Key=each["Key"], VersionId=each["VersionId"])
     s3.delete_bucket(Bucket=name)
+
+
+def _queues(aws: Aws) -> Iterable[tuple[str, str]]:
+    for url in pages(aws, "sqs", "list_queues", "QueueUrls"):
+        yield url, url
 
 
 # ---- EC2: everything is found by its tag
@@ -256,6 +261,12 @@ KINDS = (
         _named("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", "AlarmName"),
         lambda aws, name: aws.client("cloudwatch").delete_alarms(AlarmNames=[name]),
     ),
+    Kind(
+        "topic",
+        _named("sns", "list_topics", "Topics", "TopicArn", "TopicArn"),
+        _call("sns", "delete_topic", "TopicArn"),
+    ),
+    Kind("queue", _queues, _call("sqs", "delete_queue", "QueueUrl")),
     Kind("bucket", _buckets, _delete_bucket),
     Kind("role", _named("iam", "list_roles", "Roles", "RoleName", "RoleName"), _delete_role),
     Kind(

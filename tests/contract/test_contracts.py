@@ -20,7 +20,20 @@ pytestmark = pytest.mark.pure
 CONTRACTS = [*all_contracts(), *UNTESTED]
 SOURCE = re.compile(r"https://docs\.aws\.amazon\.com/[\w./-]+\.html(#[\w-]+)?")
 RELYING = ("release", "gates", "infra")
-SERVICES = ("sts", "ecs", "elbv2", "ecr", "logs", "cloudwatch", "sns", "s3", "application-autoscaling", "iam")
+SERVICES = (
+    "sts",
+    "ecs",
+    "elbv2",
+    "ecr",
+    "logs",
+    "cloudwatch",
+    "sns",
+    "s3",
+    "application-autoscaling",
+    "iam",
+    "ssm",
+    "secretsmanager",
+)
 
 
 def test_the_page_is_what_the_contracts_say() -> None:

@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
 
 EVERY_KIND = (
     "test_a_task_names_the_deployment_that_started_it or test_secrets_reach_the_container or "
-    "test_earlier_versions_can_be_read or test_an_alarm_that_does_not_exist_is_left_out"
+    "test_earlier_versions_can_be_read or test_an_alarm_that_does_not_exist_is_left_out or "
+    "test_a_message_reaches_the_subscriptions_of_its_topic"
 )
 """Between them they make something of every kind."""
 
@@ -124,7 +125,7 @@ def serves(aws: Aws, run: Run) -> bool:
 def test_a_whole_run_leaves_nothing(aws: Aws, tmp_path: Path, same_as_before: Callable[[], None]) -> None:
     code, said = done(aws, tmp_path, "--yes", "--only", EVERY_KIND)
     assert code == 0, said
-    assert "4 of 4 contracts hold in account 000000000000, us-east-1." in said
+    assert "5 of 5 contracts hold in account 000000000000, us-east-1." in said
     assert "Nothing is left." in said
     same_as_before()
 

@@ -21,7 +21,21 @@ from tests.contract.contracts import ROOT
 from tests.contract.images import forget
 from tests.contract.leftovers import Left
 
-SERVICES = ("sts", "ec2", "ecs", "elbv2", "ecr", "iam", "logs", "ssm", "secretsmanager", "s3", "cloudwatch")
+SERVICES = (
+    "sts",
+    "ec2",
+    "ecs",
+    "elbv2",
+    "ecr",
+    "iam",
+    "logs",
+    "ssm",
+    "secretsmanager",
+    "s3",
+    "sns",
+    "sqs",
+    "cloudwatch",
+)
 CLEAN_UP_PATIENCE = 1800.0
 """Seconds; on AWS a load balancer's addresses are given back after minutes."""
 
