@@ -32,7 +32,7 @@ def provider() -> Provider:
     """All gates and functions."""
     from gates.image import Image
     from gates.kit import Provider
-    from gates.observe import find_image, observe
+    from gates.observe import find_image, observe, ready
     from gates.rollout import Rollout
     from gates.smoke import SmokeGate
     from gates.switch import TrafficSwitch
@@ -41,7 +41,7 @@ def provider() -> Provider:
         "release",
         VERSION,
         [Image(), Rollout(), SmokeGate(), TrafficSwitch()],
-        {"release:index:observe": observe, "release:index:findImage": find_image},
+        {"release:index:ready": ready, "release:index:observe": observe, "release:index:findImage": find_image},
     )
 
 

@@ -10,6 +10,12 @@ from release.aws.session import check_account
 from release.names import Access, Names
 
 
+def ready(ctx: Context, args: Props) -> Props:
+    """`release:index:ready`: no args, no results. For whoever wants this provider to be started early."""
+    del ctx, args
+    return {}
+
+
 def observe(ctx: Context, args: Props) -> Props:
     """`release:index:observe`: args `environment`, and `digest` or "".
 

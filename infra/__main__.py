@@ -6,13 +6,16 @@ import gc
 
 import pulumi
 
-from infra.settings import ArtifactsSettings, EnvironmentSettings, parse
+from infra.early import loaded, questions
 from release.errors import ReleaseError
 
 
 def main() -> None:
     """Build this stack. Imports of a role happen here, so that bad settings are told before anything loads."""
     raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    loaded("infra.settings", questions(raw))
+    from infra.settings import ArtifactsSettings, EnvironmentSettings, parse
+
     match parse(raw, pulumi.get_project()):
         case EnvironmentSettings() as settings:
             from infra.environment import build_environment

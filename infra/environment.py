@@ -8,13 +8,12 @@ The outputs hang off the switch, so a failed update changes none of them.
 from __future__ import annotations
 
 import importlib
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pulumi
 
 from infra import lean
 from infra.plan import Environment
-from infra.recall import assumed_role, observe, own_record, record_of, repository_url
+from infra.recall import assumed_role, repository_url, see
 from infra.settings import EnvironmentSettings
 from release.decision import Refuse, Requested, Verdict, decide
 from release.digest import short
@@ -27,7 +26,6 @@ LONGEST_NAME = 32
 
 def build_environment(settings: EnvironmentSettings) -> None:
     """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
-    loading = _loading()
     repository = repository_url(settings.artifacts)
     names = names_of(settings, repository)
     verdict, environment = _decided(settings, names, repository)
@@ -36,21 +34,16 @@ def build_environment(settings: EnvironmentSettings) -> None:
             raise error
         case decision:
             _announce(verdict)
-            loading.result()
             from infra.graph import build_graph
 
             build_graph(environment, decision, verdict.standing)
 
 
-def _loading() -> Future[None]:
-    """The graph's modules and the AWS resource types, loaded while the cloud is being asked what it is."""
-
-    def load() -> None:
-        lean.install()
-        lean.load()
-        importlib.import_module("infra.graph")
-
-    return ThreadPoolExecutor(1, thread_name_prefix="load").submit(load)
+def _load_graph() -> None:
+    """The graph's modules and the AWS resource types, which takes a third of a second."""
+    lean.install()
+    lean.load()
+    importlib.import_module("infra.graph")
 
 
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:
@@ -69,7 +62,8 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 
 
 def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tuple[Verdict, Environment]:
-    observed, commit, in_registry = observe(names, settings.image_digest or "")
+    source = settings.promotes_from if settings.image_digest else None
+    seen = see(names, settings.image_digest or "", source, meanwhile=_load_graph)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -77,14 +71,12 @@ def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tu
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         idle_tasks=settings.idle.tasks,
-        commit=commit,
-        in_registry=in_registry,
+        commit=seen.commit,
+        in_registry=seen.in_registry,
         promotes_from=settings.promotes_from,
     )
-    source = settings.promotes_from
-    proven = record_of(source, "a digest is promoted from there") if source and settings.image_digest else None
-    verdict = decide(own_record(), observed, requested, proven.evidence if proven else ())
-    return verdict, Environment(settings=settings, names=names, repository=repository, observed=observed)
+    verdict = decide(seen.own, seen.observed, requested, seen.source.evidence if seen.source else ())
+    return verdict, Environment(settings=settings, names=names, repository=repository, observed=seen.observed)
 
 
 def _announce(verdict: Verdict) -> None:

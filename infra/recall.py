@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-# Underscored, but the only way to wait for two functions at once in a program that is not a coroutine; it is what
-# `pulumi.runtime.invoke` itself uses, and the SDK's version is pinned.
+# Underscored; see infra/early.
 from pulumi.runtime.sync_await import _sync_await
 
+from infra.early import answer, outputs_of
 from release.errors import CloudError, Refused, ReleaseError, UsageError
 from release.names import Names
 from release.records import Observed, Recorded
@@ -24,22 +25,12 @@ from release.records import Observed, Recorded
 
 def own_outputs() -> dict[str, Any]:
     """This stack's previous outputs, as they are."""
-    return _outputs(pulumi.get_stack())
-
-
-def own_record() -> Recorded | None:
-    """This stack's previous outputs; None before its first release."""
-    return Recorded.from_outputs(own_outputs())
-
-
-def record_of(stack: str, why: str) -> Recorded | None:
-    """Another environment's record; `UsageError` if there is no such stack."""
-    return Recorded.from_outputs(_existing(stack, why))
+    return _sync_await(_outputs(pulumi.get_stack()))
 
 
 def repository_url(artifacts: str) -> str:
     """The registry that the artifacts stack made, without tag or digest."""
-    url = _existing(artifacts, "it holds the registry").get("repositoryUrl")
+    url = _sync_await(_existing(artifacts, "it holds the registry")).get("repositoryUrl")
     if not url:
         raise Refused(
             f"The stack {artifacts} has no registry yet.",
@@ -48,19 +39,46 @@ def repository_url(artifacts: str) -> str:
     return str(url)
 
 
-def observe(names: Names, digest: str) -> tuple[Observed, str, bool]:
-    """The environment now; the commit that the registry's tags name for `digest`; whether the registry has it.
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The environment now; the commit that the registry's tags name for the digest, and whether the registry has it;
+    this stack's record (None before its first release), and that of the stack the digest is promoted from."""
 
-    At the same time the AWS provider is asked for its account (both processes have to start, which takes longer
-    than any answer); it must be the environment's.
+    observed: Observed
+    commit: str
+    in_registry: bool
+    own: Recorded | None
+    source: Recorded | None
+
+
+def see(names: Names, digest: str, source: str | None, meanwhile: Callable[[], None]) -> Seen:
+    """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters.
+
+    The AWS provider is asked for its account, too (providers have to start, which takes longer than any answer); it
+    must be the environment's. `meanwhile` is done in a thread once all was asked.
     """
-    found, identity = _call_both(
-        ("release:index:observe", {"environment": names.as_dict(), "digest": digest}), (CALLER_IDENTITY, {})
-    )
+
+    async def everything() -> Sequence[Any]:
+        answers: Sequence[Any] = await asyncio.gather(
+            _called("release:index:observe", {"environment": names.as_dict(), "digest": digest}),
+            _called(CALLER_IDENTITY, {}),
+            _outputs(pulumi.get_stack()),
+            _existing(source, "a digest is promoted from there") if source else _nothing(),
+            asyncio.to_thread(meanwhile),
+        )
+        return answers
+
+    found, identity, own, proven, _ = _sync_await(everything())
     _check(identity, names.access.account)
     image = found.get("image") or {}
     commits = [tag for tag in image.get("tags") or [] if re.fullmatch(r"[0-9a-f]{40}", tag)]
-    return Observed.from_dict(found), commits[0] if commits else "", bool(image) or not digest
+    return Seen(
+        observed=Observed.from_dict(found),
+        commit=commits[0] if commits else "",
+        in_registry=bool(image) or not digest,
+        own=Recorded.from_outputs(own),
+        source=Recorded.from_outputs(proven),
+    )
 
 
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
@@ -87,22 +105,9 @@ def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     return _sync_await(_called(token, args))
 
 
-Request = tuple[str, Mapping[str, Any]]
-
-
-def _call_both(one: Request, other: Request) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Call two functions at the same time and wait for both."""
-
-    async def both() -> tuple[dict[str, Any], dict[str, Any]]:
-        answers = await asyncio.gather(_called(*one), _called(*other))
-        return answers[0], answers[1]
-
-    return _sync_await(both())
-
-
 async def _called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return dict(await pulumi.runtime.invoke_async(token, dict(args)) or {})
+        return await answer((token, args))
     except Exception as error:
         raise _told(token, error) from error
 
@@ -115,14 +120,18 @@ def _told(token: str, error: Exception) -> ReleaseError:
     return CloudError(text.removeprefix(f"invoke of {token} failed: ").strip())
 
 
-def _outputs(stack: str) -> dict[str, Any]:
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    return dict(call("pulumi:pulumi:readStackOutputs", {"name": name}).get("outputs") or {})
+async def _outputs(stack: str) -> dict[str, Any]:
+    token, args = outputs_of(stack)
+    return dict((await _called(token, args)).get("outputs") or {})
 
 
-def _existing(stack: str, why: str) -> dict[str, Any]:
+async def _nothing() -> dict[str, Any]:
+    return {}
+
+
+async def _existing(stack: str, why: str) -> dict[str, Any]:
     try:
-        return _outputs(stack)
+        return await _outputs(stack)
     except UsageError as error:
         raise UsageError(
             f"There is no stack {stack}, but this one needs it: {why}.",
