@@ -46,7 +46,7 @@ def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
     running, healthy = len(reading.running), reading.healthy
     if not (running == healthy == reading.wanted > 0):
         return f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
-    if {target.ip for target in reading.targets if target.state != "draining"} != {task.ip for task in reading.running}:
+    if reading.in_rotation != {task.ip for task in reading.running}:
         return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
     digests = {task.digest for task in reading.running}
     if digests != {recorded.live.digest}:

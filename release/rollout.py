@@ -71,6 +71,11 @@ class Reading:
         """How many running tasks the load balancer calls healthy."""
         return sum(self.state_of(task) == "healthy" for task in self.running)
 
+    @property
+    def in_rotation(self) -> frozenset[str]:
+        """Addresses that may get requests. One that drained is `unused` on AWS before it is listed no more."""
+        return frozenset(target.ip for target in self.targets if target.state not in ("draining", "unused"))
+
     def state_of(self, task: Task) -> str:
         """The load balancer's word on a task."""
         return next((target.state for target in self.targets if target.ip == task.ip), "unregistered")
@@ -132,12 +137,11 @@ def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
     """All tasks of the primary deployment, on the digest, healthy; no task or target of anything else."""
     running = reading.running
     ours = {task.ip for task in running}
-    in_rotation = {target.ip for target in reading.targets if target.state != "draining"}
     return (
         len(running) == wanted.tasks
         and all(task.deployment == primary.id and task.digest in wanted.manifests for task in running)
         and all(reading.state_of(task) == "healthy" for task in running)
-        and in_rotation == ours
+        and reading.in_rotation == ours
     )
 
 

@@ -47,9 +47,11 @@ def test_a_platform_manifest_of_the_index_passes() -> None:
     assert judge(reading((task(1, digest=AMD64), task(2, digest=INDEX))), WANTED) == Passed(NEW.id)
 
 
-def test_an_old_task_that_is_draining_and_stopped_is_no_obstacle() -> None:
+@pytest.mark.parametrize("state", ["draining", "unused"])
+def test_an_old_task_that_is_draining_and_stopped_is_no_obstacle(state: str) -> None:
+    """AWS may still list it as unused once it has drained."""
     stopped = task(9, deployment=OLD.id, status="STOPPED", digest=OTHER, stopped_reason="Scaling activity initiated")
-    seen = reading((task(1), task(2), stopped), (target(1), target(2), target(9, "draining")))
+    seen = reading((task(1), task(2), stopped), (target(1), target(2), target(9, state)))
     assert judge(seen, WANTED) == Passed(NEW.id)
 
 
