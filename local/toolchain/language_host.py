@@ -68,6 +68,7 @@ VERSION = "0.1.0"
 BAIL = 32  # a program exits with it when it has shown its error itself
 GRACE = 2.0  # seconds that what we started gets between SIGTERM and SIGKILL
 EXEC = "pulumi-language-python-exec"
+HOST_VARIABLE = "RELEASE_LANE_LANGUAGE_HOST"  # our process id, for the program that ends with us
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run_program.py")
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -251,6 +252,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             **environment_for(python),
             "PULUMI_CONFIG": json.dumps(dict(request.config)),
             "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(request.configSecretKeys)),
+            HOST_VARIABLE: str(os.getpid()),
         }
         child = self.children.start(self._program(python, request), request.pwd, environment, piped=False)
         code = self.children.wait(child)

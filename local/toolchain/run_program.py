@@ -32,6 +32,11 @@ def main() -> int:
     return 0
 
 
+def language_host() -> int:
+    """The process id of the host, by its own word: it may be gone before we look whose child we are."""
+    return int(os.environ.pop("RELEASE_LANE_LANGUAGE_HOST", "") or os.getppid())
+
+
 def end_with(parent: int) -> None:
     """End once the language host is gone: killed, it cannot end its programs, and they would wait for ever."""
     while os.getppid() == parent:
@@ -52,7 +57,7 @@ def exit_code(given: object) -> int:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(language_host(),), daemon=True).start()
     gc.set_threshold(100_000, 50, 100)
     code = main()
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter's own end does

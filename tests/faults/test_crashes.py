@@ -112,6 +112,7 @@ def subject(lane: Lane, good: str, better: str, best: str) -> Iterator[Subject]:
 @pytest.mark.parametrize("crash", chosen(), ids=str)
 def test_users_stay_served_nothing_is_lost_and_the_next_update_gets_there(crash: Crash, subject: Subject) -> None:
     stack = subject.stack
+    stack.command("cancel", "--yes")  # in case the test before failed
     before, digest = stack.outputs, subject.unused()
     subject.probe.mark(str(crash))
     ended = _crashed(crash, subject, subject.asked_for(digest))

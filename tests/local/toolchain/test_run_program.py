@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -59,3 +60,14 @@ def test_a_program_ends_when_its_language_host_was_killed(tmp_path: Path) -> Non
     while start_ticks(pid) is not None and time.monotonic() < end:
         time.sleep(0.05)
     assert start_ticks(pid) is None
+
+
+def test_a_program_whose_language_host_was_killed_before_it_began_ends(tmp_path: Path) -> None:
+    """Then it is somebody else's child from the start; the engine would wait for it for ever."""
+    program = tmp_path / "program.py"
+    program.write_text("import time\ntime.sleep(600)\n")
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    environment = {**os.environ, "RELEASE_LANE_LANGUAGE_HOST": str(gone.pid)}
+    done = subprocess.run([sys.executable, str(RUNNER), str(program)], env=environment, timeout=60)
+    assert done.returncode == 1
