@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -122,7 +121,8 @@ def test_interrupted_in(
     assert served["digest"] in ({live} if gate != "switch" else {live, digest})
     settled = stack.up("--expect-no-changes")
     assert settled.ok, settled.text
-    time.sleep(0.2)
+    prober.mark("settled")
+    eventually("users are still asked for", lambda: prober.snapshot().step("settled").ok >= 20)
     report = prober.stop()
     assert report.total.failed == 0, report.total.reasons
     assert {release.digest for release in report.total.releases} <= ({live} if gate != "switch" else {live, digest})
