@@ -65,7 +65,9 @@ def test_anything_else_is_malformed_and_nothing_worse(data: bytes) -> None:
     ],
 )
 def test_the_examples_of_the_standard_are_read(data: str, value: Any) -> None:
-    assert decode(bytes.fromhex(data)) == value
+    read = decode(bytes.fromhex(data))
+    assert read == value
+    assert type(read) is type(value)  # a time is no mere number
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,11 @@ def test_m_out_of_n_are_told_newest_first_with_what_a_transition_takes() -> None
         "Threshold Crossed: 2 out of the last 3 datapoints [5.0 (21/11/26 11:04:00), 5.0 (21/11/26 11:02:00)] were "
         "greater than the threshold (0.0) (minimum 2 datapoints for OK -> ALARM transition)."
     )
-    assert said(alarm(periods=1, needed=1), "X X 0") == (
-        "Threshold Crossed: 1 out of the last 1 datapoints [0.0 (21/11/26 11:02:00)] was not greater than the "
-        "threshold (0.0) (minimum 1 datapoint for ALARM -> OK transition)."
+    assert said(alarm(periods=3, needed=2), "X X 0 0 X") == (
+        "Threshold Crossed: 2 out of the last 3 datapoints [0.0 (21/11/26 11:03:00), 0.0 (21/11/26 11:02:00)] were not "
+        "greater than the threshold (0.0) (minimum 2 datapoints for ALARM -> OK transition)."
     )
+    assert said(alarm(periods=3, needed=3), "X X 0 X X").endswith("(minimum 1 datapoint for ALARM -> OK transition).")
 
 
 def test_missing_data_is_told_with_how_it_was_treated() -> None:
@@ -54,20 +55,21 @@ def test_missing_data_is_told_with_how_it_was_treated() -> None:
 
 
 def test_the_data_of_a_reason_is_awss_json() -> None:
-    watching = alarm(periods=2, missing="breaching")
-    verdict = judge(watching, points("- - X -"))
+    watching = alarm(periods=3, missing="breaching")
+    verdict = judge(watching, points("0 - X -"))
     assert verdict is not None
     assert json.loads(reason_data(watching, verdict, START + 241.5)) == {
         "version": "1.0",
         "queryDate": "2026-11-21T11:04:01.500+0000",
-        "startDate": "2026-11-21T11:02:00.000+0000",
+        "startDate": "2026-11-21T11:00:00.000+0000",
         "statistic": "Sum",
         "period": 60,
-        "recentDatapoints": [5.0],
+        "recentDatapoints": [0.0, 5.0],
         "threshold": 0.0,
         "evaluatedDatapoints": [
             {"timestamp": "2026-11-21T11:03:00.000+0000"},
             {"timestamp": "2026-11-21T11:02:00.000+0000", "sampleCount": 1.0, "value": 5.0},
+            {"timestamp": "2026-11-21T11:00:00.000+0000", "sampleCount": 1.0, "value": 0.0},
         ],
     }
 
