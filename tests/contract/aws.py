@@ -30,13 +30,17 @@ def new_mark() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """`endpoint` is "" for AWS itself. `time_scale` multiplies what AWS counts in seconds."""
+    """`endpoint` is "" for AWS itself. `time_scale` multiplies what AWS counts in seconds.
+
+    `visitors`: the addresses that may reach the run's load balancer.
+    """
 
     account: str
     region: str
     mark: str
     endpoint: str = ""
     time_scale: float = 1.0
+    visitors: str = "0.0.0.0/0"
 
     @property
     def real(self) -> bool:
@@ -94,7 +98,7 @@ class Aws:
 
     def eventually(self, look: Callable[[], T], what: str) -> T:
         """The first truthy answer of `look`; an AssertionError when it is long overdue."""
-        patience, pause = (900.0, 2.0) if self.where.real else (60.0, 0.05)
+        patience, pause = (1800.0, 2.0) if self.where.real else (60.0, 0.05)
         until = time.monotonic() + patience
         while not (found := look()):
             assert time.monotonic() < until, f"{what} did not come true within {patience:.0f} s"

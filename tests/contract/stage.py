@@ -6,9 +6,12 @@ The role is made before the load balancer, which takes minutes on AWS: IAM has s
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from tests.contract.aws import Aws
 from tests.contract.images import Images, Pushed
@@ -49,10 +52,11 @@ class Stage:
 
     @cached_property
     def network(self) -> Network:
-        """A VPC with two public subnets; the load balancer is open on the suite's ports, tasks to it alone."""
+        """A VPC with two public subnets; visitors reach the load balancer on the suite's ports, and it the tasks."""
         ec2 = self.aws.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16", TagSpecifications=self.tagged("vpc"))["Vpc"]["VpcId"]
-        self.aws.eventually(lambda: ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["State"] == "available", "the VPC")
+        ec2.get_waiter("vpc_exists").wait(VpcIds=[vpc])
+        ec2.get_waiter("vpc_available").wait(VpcIds=[vpc])
         table = self._routes(vpc)
         zones = [
             zone["ZoneName"]
@@ -64,20 +68,21 @@ class Stage:
         subnets = tuple(self._subnet(vpc, number, zone, table) for number, zone in enumerate(zones[:2]))
         balancer, tasks = self._group(vpc, "balancer"), self._group(vpc, "tasks")
         ports = {"IpProtocol": "tcp", "FromPort": FIRST_PORT, "ToPort": LAST_PORT}
-        everybody = {**ports, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-        ec2.authorize_security_group_ingress(GroupId=balancer, IpPermissions=[everybody])
+        visitors = {**ports, "IpRanges": [{"CidrIp": self.aws.where.visitors}]}
+        self._soon(ec2.authorize_security_group_ingress, GroupId=balancer, IpPermissions=[visitors])
         from_balancer = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": balancer}]}
-        ec2.authorize_security_group_ingress(GroupId=tasks, IpPermissions=[from_balancer])
+        self._soon(ec2.authorize_security_group_ingress, GroupId=tasks, IpPermissions=[from_balancer])
         return Network(vpc=vpc, subnets=subnets, balancer_group=balancer, task_group=tasks)
 
     def _routes(self, vpc: str) -> str:
         ec2 = self.aws.client("ec2")
         made = ec2.create_internet_gateway(TagSpecifications=self.tagged("internet-gateway"))
         gateway = made["InternetGateway"]["InternetGatewayId"]
-        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        self._soon(ec2.attach_internet_gateway, InternetGatewayId=gateway, VpcId=vpc)
         table = ec2.create_route_table(VpcId=vpc, TagSpecifications=self.tagged("route-table"))["RouteTable"]
-        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-        return str(table["RouteTableId"])
+        id = str(table["RouteTableId"])
+        self._soon(ec2.create_route, RouteTableId=id, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        return id
 
     def _subnet(self, vpc: str, number: int, zone: str, table: str) -> str:
         ec2 = self.aws.client("ec2")
@@ -87,8 +92,22 @@ class Stage:
             AvailabilityZone=zone,
             TagSpecifications=self.tagged("subnet"),
         )["Subnet"]["SubnetId"]
-        ec2.associate_route_table(SubnetId=made, RouteTableId=table)
+        self._soon(ec2.associate_route_table, SubnetId=made, RouteTableId=table)
         return str(made)
+
+    def _soon(self, call: Callable[..., Any], **arguments: Any) -> None:
+        """EC2 may not know yet what it has just made."""
+
+        def done() -> bool:
+            try:
+                call(**arguments)
+            except ClientError as error:
+                if not error.response["Error"]["Code"].endswith("NotFound"):
+                    raise
+                return False
+            return True
+
+        self.aws.eventually(done, f"EC2 to know {arguments}")
 
     def _group(self, vpc: str, part: str) -> str:
         made = self.aws.client("ec2").create_security_group(

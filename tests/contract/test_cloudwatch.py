@@ -101,7 +101,7 @@ def moment(seconds: float) -> datetime.datetime:
 def period(aws: Aws) -> Iterator[int]:
     """Seconds. The local cloud's clock of metrics is quick for this file alone."""
     with contextlib.ExitStack() as stack:
-        yield 60 if aws.where.real else stack.enter_context(metrics.quick(aws.where.endpoint, 5, 1.0)).period
+        yield 60 if aws.where.real else stack.enter_context(metrics.quick(aws.where.endpoint, 1, 1.0)).period
 
 
 @pytest.fixture(scope="module")

@@ -243,13 +243,16 @@ def test_the_circuit_breaker_ends_a_deployment_that_cannot_start(broken: Broken)
     minutes=3,
 )
 def test_a_forced_deployment_starts_afresh_after_a_failed_one(broken: Broken) -> None:
-    assert broken.service.update(taskDefinition=broken.bad)["deployments"][0]["id"] == broken.failed["id"]
+    broken.service.update(taskDefinition=broken.bad)
+    assert broken.service.primary()["id"] == broken.failed["id"]
     assert broken.service.primary()["rolloutState"] == "FAILED"
-    again = broken.service.update(taskDefinition=broken.bad, forceNewDeployment=True)["deployments"][0]
+    broken.service.update(taskDefinition=broken.bad, forceNewDeployment=True)
+    again = broken.service.primary()
     assert again["id"] != broken.failed["id"]
     assert (again["status"], again["rolloutState"], again["failedTasks"]) == ("PRIMARY", "IN_PROGRESS", 0)
-    mended = broken.service.update(taskDefinition=broken.works, forceNewDeployment=True)["deployments"][0]
-    assert broken.service.until("COMPLETED")["id"] == mended["id"]
+    broken.service.update(taskDefinition=broken.works, forceNewDeployment=True)
+    mended = broken.service.primary()["id"]
+    assert broken.service.until("COMPLETED")["id"] == mended
 
 
 class Broken:
@@ -359,7 +362,7 @@ def test_a_task_drains_before_it_is_told_to_end(elb: Balancing, ecs: Serving, aw
     answers: list[int] = []
     slow = threading.Thread(target=lambda: answers.append(slow_status(listener.url, aws.seconds(20))))
     slow.start()
-    ecs.printed(task["taskArn"], "slow begins")
+    aws.eventually(lambda: requests.get(f"{listener.url}/who", timeout=10).json()["busy"], "the slow request")
     service.update(desiredCount=0)
     seen: list[str] = []
 

@@ -106,8 +106,9 @@ def test_log_lines_are_in_the_stream_of_their_task(ecs: Serving, stage: Stage, a
     ended = ecs.ended(env={"SAY": "last words", "EXIT": "1"})
     task = ended["taskArn"].rsplit("/", 1)[-1]
     ecs.printed(ended["taskArn"], "last words")
-    shown = aws.client("logs").describe_log_streams(logGroupName=stage.log_group, orderBy="LogStreamName", limit=50)
-    assert f"{STREAM_PREFIX}/{CONTAINER}/{task}" in [each["logStreamName"] for each in shown["logStreams"]]
+    stream = f"{STREAM_PREFIX}/{CONTAINER}/{task}"
+    shown = aws.client("logs").describe_log_streams(logGroupName=stage.log_group, logStreamNamePrefix=stream)
+    assert [each["logStreamName"] for each in shown["logStreams"]] == [stream]
 
 
 @contract(

@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--account", default="", help="12 digits: the account to use")
     made.add_argument("--region", default="", help="instead of AWS_REGION")
     made.add_argument("--only", default="", help="only contracts whose test matches (pytest -k)")
+    made.add_argument("--visitors", default="", help="addresses that may reach the load balancer; this machine's alone")
     made.add_argument("--yes", action="store_true", help="do not ask")
     made.add_argument("--leftovers", action="store_true", help="list what runs left in the account; change nothing")
     made.add_argument("--remove", default="", metavar="MARK", help="remove what the run with this mark left")
@@ -76,7 +77,8 @@ def checked(wish: argparse.Namespace, environ: Mapping[str, str], world: World) 
     refusing.check_shell(environ)
     refusing.check_endpoints(world.endpoints(region))
     refusing.check_identity(world.identity(region), wish.account, estimate(chosen(wish.only)).minutes)
-    return Where(account=wish.account, region=region, mark=new_mark())
+    visitors = "" if wish.leftovers or wish.remove else refusing.check_visitors(wish.visitors, world.address())
+    return Where(account=wish.account, region=region, mark=new_mark(), visitors=visitors)
 
 
 def rehearsal(wish: argparse.Namespace, region: str, environ: Mapping[str, str]) -> Where:
@@ -97,9 +99,9 @@ def tell(contracts: Sequence[Contract], where: Where) -> None:
     """What will happen, before it does."""
     say(f"{len(contracts)} contracts will be tried in account {where.account}, region {where.region}.")
     say(
-        "Made there: a VPC with a load balancer that is open to the internet on test ports, an ECS cluster with small "
-        f"tasks, a registry, roles, secrets, a bucket; all named {PREFIX}{where.mark}-… or tagged so, and removed at "
-        "the end, also after a failure or Ctrl-C."
+        f"Made there: a VPC with a load balancer that {where.visitors} can reach, an ECS cluster with small tasks, a "
+        f"registry, roles, secrets, alarms, a topic, a queue, a bucket; all named {PREFIX}{where.mark}-… or tagged so, "
+        "and removed at the end, also after a failure or Ctrl-C."
     )
     for line in estimate(contracts).lines():
         say(line)

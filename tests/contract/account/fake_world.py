@@ -34,6 +34,7 @@ class FakeWorld:
     seconds_left: float | None = None
     endpoint: str = "https://ecs.eu-central-1.amazonaws.com"
     no_docker: str = ""
+    seen_at: str = "203.0.113.7"
     report: str | None = None
     left: list[Left] = field(default_factory=list)
     stuck: list[Left] = field(default_factory=list)
@@ -42,6 +43,7 @@ class FakeWorld:
     """What changed something, in order."""
 
     asked: list[str] = field(default_factory=list)
+    visitors: str = ""
 
     def endpoints(self, region: str) -> Mapping[str, str]:
         return {"ecs": self.endpoint, "sts": f"https://sts.{region}.amazonaws.com"}
@@ -53,6 +55,9 @@ class FakeWorld:
     def docker(self) -> str:
         return self.no_docker
 
+    def address(self) -> str:
+        return self.seen_at
+
     def answer(self, question: str) -> str | None:
         self.asked.append(question)
         if self.interrupt == "answer":
@@ -61,6 +66,7 @@ class FakeWorld:
 
     def suite(self, where: Where, only: str, junit: Path) -> None:
         self.made.append(f"suite {where.account} {where.region} {only}".strip())
+        self.visitors = where.visitors
         self.left.append(Left("VPC", "vpc-1", where.mark))
         if self.interrupt == "suite":
             raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,6 +83,20 @@ def check_identity(identity: Identity, account: str, minutes: float) -> None:
             "be able to clean up.",
             next_step="get fresh credentials, then begin again.",
         )
+
+
+def check_visitors(wished: str, address: str) -> str:
+    """The addresses that may reach the load balancer: those that were given, or this machine alone."""
+    if not wished and not address:
+        raise CloudError(
+            "It cannot be known from which address this machine reaches AWS.",
+            why="the load balancer is to be open to that address alone",
+            next_step=f"{AGAIN} OPTIONS='--visitors 203.0.113.7/32'.",
+        )
+    try:
+        return str(ipaddress.IPv4Network(wished or f"{address}/32"))
+    except ValueError:
+        raise UsageError(f"{wished!r} is no range of addresses, such as 203.0.113.7/32.") from None
 
 
 def check_docker(why_not: str) -> None:

@@ -41,6 +41,7 @@ def run(
         (FakeWorld(account="999999999999"), {}, 4, "of account 999999999999"),
         (FakeWorld(account="000000000000"), {"account": "000000000000"}, 4, "not of 000000000000"),
         (FakeWorld(seconds_left=600), {}, 4, "credentials end in 10 minutes"),
+        (FakeWorld(seen_at=""), {}, 3, "--visitors"),
         (FakeWorld(no_docker="Cannot connect to the Docker daemon"), {}, 3, "Cannot connect"),
         (FakeWorld(typed=None), {}, 4, "no terminal"),
         (FakeWorld(typed="yes"), {}, 4, "not the account's number"),
@@ -78,7 +79,15 @@ def test_it_tells_what_it_makes_costs_and_takes_before_it_asks(
     world = FakeWorld(typed="no")
     run(world, tmp_path)
     told = capsys.readouterr().err
-    for part in (ACCOUNT, "eu-central-1", "US dollars", "minutes", "load balancer", "open to the internet", "--remove"):
+    for part in (
+        ACCOUNT,
+        "eu-central-1",
+        "US dollars",
+        "minutes",
+        "load balancer",
+        "203.0.113.7/32 can reach",
+        "--remove",
+    ):
         assert part in told
     assert world.asked == [f"Type the account's number to begin ({ACCOUNT}): "]
 
@@ -88,6 +97,23 @@ def test_yes_does_not_ask(tmp_path: Path) -> None:
     assert run(world, tmp_path, "--yes") == 0
     assert world.asked == []
     assert world.made[0] == f"suite {ACCOUNT} eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("options", "visitors"), [((), "203.0.113.7/32"), (("--visitors", "198.51.100.0/24"), "198.51.100.0/24")]
+)
+def test_the_load_balancer_is_open_to_this_machine_or_to_whom_was_said(
+    options: tuple[str, ...], visitors: str, tmp_path: Path
+) -> None:
+    world = FakeWorld(report=junit())
+    assert run(world, tmp_path, "--yes", *options) == 0
+    assert world.visitors == visitors
+
+
+def test_visitors_that_are_no_addresses_are_refused(tmp_path: Path) -> None:
+    world = FakeWorld()
+    assert run(world, tmp_path, "--yes", "--visitors", "everybody") == 2
+    assert world.made == []
 
 
 def test_fewer_contracts_can_be_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

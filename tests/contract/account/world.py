@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,6 +57,10 @@ class World(Protocol):
         """Why Docker cannot be used; "" if it can."""
         ...
 
+    def address(self) -> str:
+        """From where AWS sees this machine come; "" if that cannot be known."""
+        ...
+
     def answer(self, question: str) -> str | None:
         """What the person types; None where nobody can."""
         ...
@@ -101,6 +107,14 @@ class RealWorld:
         except FileNotFoundError:
             return "there is no docker on this machine (./bootstrap)"
         return done.stderr.strip() if done.returncode else ""
+
+    def address(self) -> str:
+        """AWS's own mirror says."""
+        try:
+            with urllib.request.urlopen("https://checkip.amazonaws.com", timeout=10) as answer:
+                return str(ipaddress.IPv4Address(answer.read().decode().strip()))
+        except (OSError, ValueError):
+            return ""
 
     def answer(self, question: str) -> str | None:
         """Asked on a terminal only."""
