@@ -1,13 +1,15 @@
-"""How a type's properties are declared, and what follows from the declaration.
+"""How a type's properties are declared, and what a program's inputs become by it.
 
 A table of `Prop`s is the single place that says which properties a type takes, what pulumi-aws fills in when
-one is left out, which changes replace the resource, and what the AWS API calls the field.
+one is left out, which changes replace the resource, and what the AWS API calls the field. What it says is taken
+from the provider's published documentation and schema; each type names them as its `Source`. `drift` compares
+by the same tables, `fields` translates, `tables` prints them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +28,48 @@ class Prop:
     """What pulumi-aws fills in."""
     replace: bool = False
     """A change of it replaces the resource."""
+    required: bool = False
+    """A resource without it is refused."""
+    computed: bool = False
+    """AWS fills it in where it is left out, and it stays as it is when it is left out again."""
+    unordered: bool = False
+    """A set: the order of its items makes no difference."""
+    unread: bool = False
+    """Steers the provider itself, so a refresh cannot see it."""
+    unset: Any = None
+    """What AWS answers where it was left out, and what therefore is no change."""
     fields: Mapping[str, Prop] | None = None
     """For objects and lists of objects: what they may hold."""
     text: bool = False
     """A string for AWS; numbers and booleans are taken, too, as pulumi-aws does."""
     json: bool = False
     """A JSON document as text; an object is taken, too. Spacing and order of keys make no difference."""
+    departs: str = ""
+    """Where the stand-in knowingly does something else than the provider, in words."""
 
 
 Table = Mapping[str, Prop]
+
+REGISTRY = "https://www.pulumi.com/registry/packages/"
+UPSTREAM = "https://github.com/hashicorp/terraform-provider-aws/blob/main/"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the facts of a type's table are from."""
+
+    page: str
+    """The provider's documentation, below REGISTRY: defaults, outputs, what an import takes."""
+    schema: str
+    """The schema that the provider is made of: what replaces, what is computed, what is required."""
+
+
+def upstream(page: str, service: str) -> Source:
+    """`("ec2/vpc", "ec2/vpc_")`: a type of pulumi-aws, which is made of terraform-provider-aws."""
+    return Source(
+        f"{REGISTRY}aws/api-docs/{page}/",
+        f"{UPSTREAM}internal/service/{service}.go",
+    )
 
 
 def problems(table: Table, inputs: Props, package: str, where: str = "") -> Iterator[tuple[str, str]]:
@@ -64,20 +99,41 @@ def _problems_inside(table: Table, value: Any, package: str, path: str) -> Itera
             yield path, "should be an object or a list of objects"
 
 
+def missing(table: Table, values: Props, where: str = "") -> Iterator[tuple[str, str]]:
+    """(property path, message) of each required property that is not there."""
+    for name, prop in table.items():
+        value = values.get(name)
+        if value is None:
+            if prop.required:
+                yield f"{where}{name}", "is required"
+        elif prop.fields is not None and not prop.json:
+            yield from _missing_inside(prop.fields, value, f"{where}{name}")
+
+
+def _missing_inside(table: Table, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case dict():
+            yield from missing(table, value, f"{path}.")
+        case list():
+            for index, item in enumerate(value):
+                yield from _missing_inside(table, item, f"{path}[{index}]")
+
+
 def filled(table: Table, inputs: Props) -> Props:
     """`inputs` with defaults and in their normal form. Values that are not known yet stay so."""
-    values = {name: _normal(table[name], value) for name, value in inputs.items() if value is not None}
+    values = {name: normal(table[name], value) for name, value in inputs.items() if value is not None}
     return defaults(table) | values
 
 
-def _normal(prop: Prop, value: Any) -> Any:
+def normal(prop: Prop, value: Any) -> Any:
+    """One spelling for values that mean the same."""
     match value:
         case Unknown():
             return value
         case dict() if prop.fields is not None:
             return filled(prop.fields, value)
         case list() if prop.fields is not None:
-            return [_normal(prop, item) for item in value]
+            return [normal(prop, item) for item in value]
         case _ if prop.json and not has_unknown(value):
             return canonical(value)
         case bool() if prop.text:
@@ -102,102 +158,6 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def to_api(table: Table, values: Props) -> dict[str, Any]:
-    """What a call of the API takes: the fields of `values` that have an API name, by that name."""
-    return {
-        prop.api: _to_api(prop, values[name])
-        for name, prop in table.items()
-        if prop.api and values.get(name) is not None
-    }
-
-
-def _to_api(prop: Prop, value: Any) -> Any:
-    match value:
-        case dict() if prop.fields is not None:
-            return to_api(prop.fields, value)
-        case list() if prop.fields is not None:
-            return [to_api(prop.fields, item) for item in value]
-        case _:
-            return value
-
-
-def from_api(table: Table, answer: Mapping[str, Any]) -> Props:
-    """The inverse of `to_api`: what the API answered, by property name."""
-    return {
-        name: _from_api(prop, answer[prop.api])
-        for name, prop in table.items()
-        if prop.api and answer.get(prop.api) is not None
-    }
-
-
-def _from_api(prop: Prop, value: Any) -> Any:
-    match value:
-        case dict() if prop.fields is not None:
-            return from_api(prop.fields, value)
-        case list() if prop.fields is not None:
-            return [from_api(prop.fields, item) for item in value]
-        case _:
-            return _normal(prop, value)
-
-
-def to_attributes(table: Table, before: Props, after: Props) -> list[dict[str, str]]:
-    """The attributes that differ between `before` and `after`, as `[{Key, Value}]`."""
-    return [
-        {"Key": prop.attribute, "Value": _attribute(after[name])}
-        for name, prop in table.items()
-        if prop.attribute and after.get(name) is not None and after[name] != before.get(name)
-    ]
-
-
-def _attribute(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def from_attributes(table: Table, answer: Sequence[Mapping[str, str]]) -> Props:
-    """The inverse of `to_attributes`."""
-    found = {item["Key"]: item["Value"] for item in answer}
-    return {
-        name: _typed(found[prop.attribute], prop.default)
-        for name, prop in table.items()
-        if prop.attribute in found and found[prop.attribute] != ""
-    }
-
-
-def _typed(text: str, like: Any) -> Any:
-    match like:
-        case bool():
-            return text == "true"
-        case int():
-            return int(text)
-        case _:
-            return text
-
-
 def defaults(table: Table) -> Props:
     """What pulumi-aws fills in for a resource that is given nothing."""
     return {name: prop.default for name, prop in table.items() if prop.default is not None}
-
-
-def seen_through(table: Table, inputs: Props, live: Props) -> Props:
-    """`inputs` with the values that are live, for a refresh: what was never asked for is no drift.
-
-    On an import (`inputs` is empty) everything live that the table holds.
-    """
-    if not inputs:
-        return {name: live[name] for name in table if live.get(name) not in (None, [], {})}
-    return {name: _seen(table.get(name, Prop()), value, live.get(name)) for name, value in inputs.items()}
-
-
-def _seen(prop: Prop, asked: Any, live: Any) -> Any:
-    if live is None:
-        return asked
-    match asked:
-        case dict() if prop.fields is not None and isinstance(live, dict):
-            return seen_through(prop.fields, asked, live) if asked else asked
-        case list() if isinstance(live, list) and len(asked) == len(live):
-            if prop.fields is None:
-                # AWS answers ids and CIDRs in an order of its own
-                return asked if sorted(map(str, asked)) == sorted(map(str, live)) else live
-            return [_seen(prop, one, other) for one, other in zip(asked, live, strict=True)]
-        case _:
-            return live

@@ -10,18 +10,19 @@ from typing_extensions import override
 from gates.kit import Context, Props
 from local.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
 from local.standins.aws.door import unless_gone
-from local.standins.schema import Prop, Table, from_api, to_api
+from local.standins.fields import from_api, to_api
+from local.standins.schema import Prop, Table, upstream
 
 METRIC: Table = {
-    "metricName": Prop(),
+    "metricName": Prop(required=True),
     "namespace": Prop(),
     "dimensions": Prop(),
-    "period": Prop("Period"),
-    "stat": Prop("Stat"),
+    "period": Prop("Period", required=True),
+    "stat": Prop("Stat", required=True),
     "unit": Prop("Unit"),
 }
 QUERY: Table = {
-    "id": Prop("Id"),
+    "id": Prop("Id", required=True),
     "accountId": Prop("AccountId"),
     "expression": Prop("Expression"),
     "label": Prop("Label"),
@@ -38,18 +39,19 @@ class MetricAlarm(AwsResource):
 
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"
     service = "cloudwatch"
+    source = upstream("cloudwatch/metricalarm", "cloudwatch/metric_alarm")
     props = (
         {
             "name": Prop("AlarmName", replace=True),
             "alarmDescription": Prop("AlarmDescription"),
             "actionsEnabled": Prop("ActionsEnabled", default=True),
-            "alarmActions": Prop("AlarmActions"),
-            "okActions": Prop("OKActions"),
-            "insufficientDataActions": Prop("InsufficientDataActions"),
-            "comparisonOperator": Prop("ComparisonOperator"),
-            "evaluationPeriods": Prop("EvaluationPeriods"),
+            "alarmActions": Prop("AlarmActions", unordered=True),
+            "okActions": Prop("OKActions", unordered=True),
+            "insufficientDataActions": Prop("InsufficientDataActions", unordered=True),
+            "comparisonOperator": Prop("ComparisonOperator", required=True),
+            "evaluationPeriods": Prop("EvaluationPeriods", required=True),
             "datapointsToAlarm": Prop("DatapointsToAlarm"),
-            "evaluateLowSampleCountPercentiles": Prop("EvaluateLowSampleCountPercentile"),
+            "evaluateLowSampleCountPercentiles": Prop("EvaluateLowSampleCountPercentile", computed=True),
             "treatMissingData": Prop("TreatMissingData", default="missing"),
             "metricName": Prop("MetricName"),
             "namespace": Prop("Namespace"),
@@ -60,19 +62,16 @@ class MetricAlarm(AwsResource):
             "threshold": Prop("Threshold"),
             "thresholdMetricId": Prop("ThresholdMetricId"),
             "unit": Prop("Unit"),
-            "metricQueries": Prop(fields=QUERY),
+            "metricQueries": Prop(fields=QUERY, unordered=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn"})
+    outputs = frozenset({"arn"})
     autoname = AutoName(longest=255)
 
     @override
     def wrong(self, values: Props) -> Iterator[tuple[str, str]]:
-        for name in ("comparisonOperator", "evaluationPeriods"):
-            if name not in values:
-                yield name, "is required"
         if "metricQueries" in values:
             yield from ((name, "conflicts with metricQueries") for name in ONE_METRIC if name in values)
         elif "metricName" in values and ("statistic" in values) == ("extendedStatistic" in values):

@@ -13,7 +13,8 @@ from typing_extensions import override
 from gates.kit import Change, Context, PartialFailure, Props, Resource, State, UserError, has_unknown, structural
 from gates.kit.errors import readable
 from local.standins.aws.door import Door
-from local.standins.schema import Prop, Table, filled, problems, seen_through
+from local.standins.drift import recorded, seen_through
+from local.standins.schema import Prop, Source, Table, filled, missing, problems
 
 TAGS: Final = {"tags": Prop()}
 REGION: Final = {"region": Prop(replace=True)}
@@ -35,12 +36,17 @@ class AutoName:
 class AwsResource(Resource):
     """A type of pulumi-aws. Subclasses declare `props` and say how each step calls the API.
 
-    A create is `make` (the one call that brings it into being) and `settle` (what has to follow: attributes,
-    tags). When `settle` fails, the resource is kept in the state as partly made, with its id.
+    A create is `make` (the one call that brings it into being), `settle` (what has to follow: attributes,
+    tags) and `ready` (what has to be waited for). When one of the latter fails, the resource is kept in the
+    state as partly made, with its id; the next update makes it what it should be.
     """
 
     props: ClassVar[Table]
     """All properties that may be given, `tags` and `region` included."""
+    outputs: ClassVar[frozenset[str]] = frozenset()
+    """What is there to read only. `tagsAll` and the id go without saying."""
+    source: ClassVar[Source]
+    """Where the facts in `props` and `outputs` are from."""
     service: ClassVar[str]
     """The API's name for botocore."""
     autoname: ClassVar[AutoName | None] = None
@@ -49,6 +55,7 @@ class AwsResource(Resource):
         super().__init_subclass__()
         if "props" in cls.__dict__:
             cls.replace_on = frozenset(name for name, prop in cls.props.items() if prop.replace)
+            cls.computed = cls.outputs | {name for name, prop in cls.props.items() if prop.computed}
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -67,12 +74,15 @@ class AwsResource(Resource):
     def settle(self, api: Any, id: str, new: Props) -> None:
         """What has to follow a `make`."""
 
+    def ready(self, ctx: Context, api: Any, id: str, new: Props) -> None:
+        """Wait until AWS has it ready, where that takes a while."""
+
     @abstractmethod
     def find(self, api: Any, id: str, known: Props) -> Props | None:
         """Its live properties, inputs and outputs alike; None when it is gone.
 
         `known` is what was recorded; empty on an import. A property `id` is the id to record after an
-        import by another name.
+        import by another name. Every property that is not `unread` has to be there if it is set.
         """
 
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
@@ -100,11 +110,12 @@ class AwsResource(Resource):
             values.setdefault("region", self.door.region)
         if "tags" in self.props and self.door.default_tags and not has_unknown(values.get("tags")):
             values["tags"] = self.door.default_tags | (values.get("tags") or {})
-        return values, list(self.wrong(values))
+        return values, [*missing(self.props, values), *self.wrong(values)]
 
     @override
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
-        return structural(old.inputs, inputs, self.replace_on, ignore)
+        before = recorded(self.props, old.inputs, old.outputs, inputs)
+        return structural(before, inputs, self.replace_on, ignore)
 
     @override
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
@@ -116,17 +127,35 @@ class AwsResource(Resource):
         id = self.make(api, inputs)
         try:
             self.settle(api, id, inputs)
+            self.ready(ctx, api, id, inputs)
             return id, self._found(api, id, inputs)
         except Exception as error:
             why = readable(error) or str(error)
-            raise PartialFailure(f"{self.token} {id} was created, but: {why}", id, {}) from error
+            so_far = self._so_far(api, id, inputs)
+            raise PartialFailure(f"{self.token} {id} was created, but: {why}", id, so_far) from error
+
+    def _so_far(self, api: Any, id: str, new: Props) -> Props:
+        """The outputs of what is half made, as far as they can be read."""
+        try:
+            live = self.find(api, id, new) or {}
+        except Exception:
+            return {}
+        return {name: live[name] for name in self.outputs if live.get(name) is not None}
 
     @override
     def update(self, ctx: Context, old: State, inputs: Props) -> Props:
         api = self.api(inputs)
         known = old.outputs | inputs
-        self._retag(api, old.id, known, old.inputs, inputs)
-        self.change(api, old.id, old.inputs, inputs)
+        before = recorded(self.props, old.inputs, old.outputs, inputs)
+        if not structural(before, inputs):
+            # the engine knows that it was only half made, so what is recorded is what it should have become
+            live = self.find(api, old.id, known) or {}
+            known |= {name: live[name] for name in self.outputs if name in live}
+            found = {name: (inputs if prop.unread else live).get(name) for name, prop in self.props.items()}
+            before = recorded(self.props, found, {}, inputs)
+        self._retag(api, old.id, known, before, inputs)
+        self.change(api, old.id, before, inputs)
+        self.ready(ctx, api, old.id, inputs)
         return self._found(api, old.id, known)
 
     @override

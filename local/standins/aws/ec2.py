@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
 
-from gates.kit import Context, Props
+from gates.kit import Change, Context, Props, State
 from local.standins.aws.base import REGION, TAGS, AwsResource, tag_list, tag_map
 from local.standins.aws.door import unless_gone
-from local.standins.schema import Prop, Table, from_api, to_api
+from local.standins.fields import from_api, to_api
+from local.standins.schema import Prop, Table, upstream
 
 
 def tags_at_creation(kind: str, new: Props) -> dict[str, Any]:
@@ -68,17 +71,18 @@ class DescribedResource(Ec2Resource):
 class Vpc(DescribedResource):
     token = "aws:ec2/vpc:Vpc"
     kind = "vpc"
+    source = upstream("ec2/vpc", "ec2/vpc_")
     props = (
         {
-            "cidrBlock": Prop("CidrBlock", replace=True),
-            "instanceTenancy": Prop("InstanceTenancy", default="default"),
+            "cidrBlock": Prop("CidrBlock", replace=True, required=True, departs="required: there is no IPAM here"),
+            "instanceTenancy": Prop("InstanceTenancy", default="default", replace=True),
             "enableDnsSupport": Prop(default=True),
-            "enableDnsHostnames": Prop(),
+            "enableDnsHostnames": Prop(computed=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset(
+    outputs = frozenset(
         {
             "arn",
             "ownerId",
@@ -90,6 +94,14 @@ class Vpc(DescribedResource):
         }
     )
     _SWITCHES = (("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames"))
+
+    @override
+    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
+        changes = super().diff(ctx, old, inputs, ignore)
+        if (old.inputs.get("instanceTenancy"), inputs["instanceTenancy"]) != ("dedicated", "default"):
+            return changes
+        # the one way that AWS changes a VPC's tenancy in place
+        return [replace(change, replace=change.replace and change.top != "instanceTenancy") for change in changes]
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -142,18 +154,19 @@ def _first(entries: list[dict[str, Any]], field: str) -> str | None:
 class Subnet(DescribedResource):
     token = "aws:ec2/subnet:Subnet"
     kind = "subnet"
+    source = upstream("ec2/subnet", "ec2/vpc_subnet")
     props = (
         {
-            "vpcId": Prop("VpcId", replace=True),
-            "cidrBlock": Prop("CidrBlock", replace=True),
-            "availabilityZone": Prop("AvailabilityZone", replace=True),
+            "vpcId": Prop("VpcId", replace=True, required=True),
+            "cidrBlock": Prop("CidrBlock", replace=True, required=True, departs="required: there is no IPAM here"),
+            "availabilityZone": Prop("AvailabilityZone", replace=True, computed=True),
             "mapPublicIpOnLaunch": Prop(default=False),
             "assignIpv6AddressOnCreation": Prop(default=False),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "ownerId", "availabilityZoneId"})
+    outputs = frozenset({"arn", "ownerId", "availabilityZoneId"})
     _SWITCHES = (
         ("mapPublicIpOnLaunch", "MapPublicIpOnLaunch"),
         ("assignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation"),
@@ -194,8 +207,9 @@ class Subnet(DescribedResource):
 class InternetGateway(DescribedResource):
     token = "aws:ec2/internetGateway:InternetGateway"
     kind = "internet-gateway"
-    props = {"vpcId": Prop()} | TAGS | REGION
-    computed = frozenset({"arn", "ownerId"})
+    source = upstream("ec2/internetgateway", "ec2/vpc_internet_gateway")
+    props = {"vpcId": Prop(computed=True)} | TAGS | REGION
+    outputs = frozenset({"arn", "ownerId"})
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -231,7 +245,7 @@ class InternetGateway(DescribedResource):
 
 
 ROUTE: Table = {
-    "cidrBlock": Prop("DestinationCidrBlock"),
+    "cidrBlock": Prop("DestinationCidrBlock", required=True, departs="required: routes by IPv4 alone are served"),
     "gatewayId": Prop("GatewayId"),
     "natGatewayId": Prop("NatGatewayId"),
 }
@@ -240,8 +254,16 @@ ROUTE: Table = {
 class RouteTable(DescribedResource):
     token = "aws:ec2/routeTable:RouteTable"
     kind = "route-table"
-    props = {"vpcId": Prop("VpcId", replace=True), "routes": Prop(fields=ROUTE)} | TAGS | REGION
-    computed = frozenset({"arn", "ownerId"})
+    source = upstream("ec2/routetable", "ec2/vpc_route_table")
+    props = (
+        {
+            "vpcId": Prop("VpcId", replace=True, required=True),
+            "routes": Prop(fields=ROUTE, computed=True, unordered=True),
+        }
+        | TAGS
+        | REGION
+    )
+    outputs = frozenset({"arn", "ownerId"})
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -257,7 +279,7 @@ class RouteTable(DescribedResource):
         before = {route["cidrBlock"]: route for route in old.get("routes") or []}
         after = {route["cidrBlock"]: route for route in new.get("routes") or []}
         for cidr in before.keys() - after.keys():
-            api.delete_route(RouteTableId=id, DestinationCidrBlock=cidr)
+            unless_gone(api.delete_route, RouteTableId=id, DestinationCidrBlock=cidr)
         for cidr, route in after.items():
             if cidr not in before:
                 api.create_route(RouteTableId=id, **to_api(ROUTE, route))
@@ -282,10 +304,16 @@ class RouteTableAssociation(Ec2Resource):
     """Replaced on every change: the API answers a new id for a changed one, and an update cannot change ids."""
 
     token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+    source = upstream("ec2/routetableassociation", "ec2/vpc_route_table_association")
     props = {
         "subnetId": Prop("SubnetId", replace=True),
         "gatewayId": Prop("GatewayId", replace=True),
-        "routeTableId": Prop("RouteTableId", replace=True),
+        "routeTableId": Prop(
+            "RouteTableId",
+            replace=True,
+            required=True,
+            departs="replaces; the provider changes it in place, where AWS answers a new id that nothing can record",
+        ),
     } | REGION
     delete_before_replace = True
 

@@ -9,26 +9,32 @@ from typing_extensions import override
 from gates.kit import Context, Props
 from local.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
 from local.standins.aws.door import unless_gone
-from local.standins.schema import Prop, Table, canonical, from_api, to_api
+from local.standins.fields import from_api, to_api
+from local.standins.schema import Prop, Table, canonical, upstream
 
-ENCRYPTION: Table = {"encryptionType": Prop("encryptionType", default="AES256"), "kmsKey": Prop("kmsKey")}
+ENCRYPTION: Table = {
+    "encryptionType": Prop("encryptionType", default="AES256"),
+    "kmsKey": Prop("kmsKey", computed=True),
+}
+SCANNING: Table = {"scanOnPush": Prop("scanOnPush", required=True)}
 
 
 class Repository(AwsResource):
     token = "aws:ecr/repository:Repository"
     service = "ecr"
+    source = upstream("ecr/repository", "ecr/repository")
     props = (
         {
             "name": Prop("repositoryName", replace=True),
             "imageTagMutability": Prop("imageTagMutability", default="MUTABLE"),
-            "imageScanningConfiguration": Prop("imageScanningConfiguration", fields={"scanOnPush": Prop("scanOnPush")}),
-            "encryptionConfigurations": Prop(fields=ENCRYPTION, replace=True),
-            "forceDelete": Prop(),
+            "imageScanningConfiguration": Prop("imageScanningConfiguration", fields=SCANNING, computed=True),
+            "encryptionConfigurations": Prop(fields=ENCRYPTION, replace=True, computed=True),
+            "forceDelete": Prop(unread=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "registryId", "repositoryUrl"})
+    outputs = frozenset({"arn", "registryId", "repositoryUrl"})
     autoname = AutoName(longest=256)
 
     @override
@@ -81,11 +87,12 @@ class LifecyclePolicy(AwsResource):
 
     token = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
     service = "ecr"
+    source = upstream("ecr/lifecyclepolicy", "ecr/lifecycle_policy")
     props = {
-        "repository": Prop("repositoryName", replace=True),
-        "policy": Prop("lifecyclePolicyText", json=True, replace=True),
+        "repository": Prop("repositoryName", replace=True, required=True),
+        "policy": Prop("lifecyclePolicyText", json=True, replace=True, required=True),
     } | REGION
-    computed = frozenset({"registryId"})
+    outputs = frozenset({"registryId"})
 
     @override
     def make(self, api: Any, new: Props) -> str:

@@ -7,8 +7,9 @@ and they know a lost cause when they see one.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -16,7 +17,8 @@ from gates.kit import Change, Context, Props, State
 from local.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_map
 from local.standins.aws.door import unless_gone
 from local.standins.aws.waiting import until, while_in_use
-from local.standins.schema import Prop, Table, canonical, from_api, to_api
+from local.standins.fields import from_api, to_api
+from local.standins.schema import Prop, Table, canonical, upstream
 
 SERVICE_DRAIN = 20 * 60.0  # seconds, as in pulumi-aws
 CLUSTER_EMPTY = 60.0  # seconds for a cluster's last task to be gone
@@ -37,17 +39,21 @@ class EcsResource(AwsResource):
             api.untag_resource(resourceArn=known["arn"], tagKeys=drop)
 
 
+SETTING: Table = {"name": Prop("name", required=True), "value": Prop("value", required=True)}
+
+
 class Cluster(EcsResource):
     token = "aws:ecs/cluster:Cluster"
+    source = upstream("ecs/cluster", "ecs/cluster")
     props = (
         {
             "name": Prop("clusterName", replace=True),
-            "settings": Prop("settings", fields={"name": Prop("name"), "value": Prop("value")}),
+            "settings": Prop("settings", fields=SETTING, computed=True, unordered=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn"})
+    outputs = frozenset({"arn"})
     autoname = AutoName(longest=255)
 
     @override
@@ -79,48 +85,45 @@ class Cluster(EcsResource):
         while_in_use(ctx, CLUSTER_EMPTY, busy, api.delete_cluster, cluster=id)
 
 
-VOLUME: Table = {"name": Prop("name"), "hostPath": Prop()}
 PLATFORM: Table = {
     "cpuArchitecture": Prop("cpuArchitecture"),
     "operatingSystemFamily": Prop("operatingSystemFamily"),
 }
 
 
+STORAGE: Table = {"sizeInGib": Prop("sizeInGiB", required=True)}
+
+
 class TaskDefinition(EcsResource):
     """One revision. Its id is the family. What it runs never changes: only tags and whether it is active do."""
 
     token = "aws:ecs/taskDefinition:TaskDefinition"
+    source = upstream("ecs/taskdefinition", "ecs/task_definition")
     props = (
         {
-            "family": Prop("family", replace=True),
-            "containerDefinitions": Prop(json=True, replace=True),
+            "family": Prop("family", replace=True, required=True),
+            "containerDefinitions": Prop(json=True, replace=True, required=True),
             "cpu": Prop("cpu", text=True, replace=True),
             "memory": Prop("memory", text=True, replace=True),
-            "networkMode": Prop("networkMode", replace=True),
+            "networkMode": Prop("networkMode", replace=True, computed=True),
             "executionRoleArn": Prop("executionRoleArn", replace=True),
             "taskRoleArn": Prop("taskRoleArn", replace=True),
-            "requiresCompatibilities": Prop("requiresCompatibilities", replace=True),
+            "requiresCompatibilities": Prop("requiresCompatibilities", replace=True, unordered=True),
             "runtimePlatform": Prop("runtimePlatform", fields=PLATFORM, replace=True),
-            "ephemeralStorage": Prop("ephemeralStorage", fields={"sizeInGib": Prop("sizeInGiB")}, replace=True),
-            "volumes": Prop(fields=VOLUME, replace=True),
-            "skipDestroy": Prop(default=False),
-            "trackLatest": Prop(default=False),
+            "ephemeralStorage": Prop("ephemeralStorage", fields=STORAGE, replace=True),
+            "skipDestroy": Prop(default=False, unread=True),
+            "trackLatest": Prop(default=False, unread=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "arnWithoutRevision", "revision"})
+    outputs = frozenset({"arn", "arnWithoutRevision", "revision"})
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        volumes = [
-            {"name": volume["name"]} | ({"host": {"sourcePath": volume["hostPath"]}} if volume.get("hostPath") else {})
-            for volume in new.get("volumes") or ()
-        ]
         answer = api.register_task_definition(
             **to_api(self.props, new),
             containerDefinitions=json.loads(new["containerDefinitions"]),
-            **({"volumes": volumes} if volumes else {}),
             **({"tags": ecs_tags(new["tags"])} if new.get("tags") else {}),
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
@@ -145,17 +148,13 @@ class TaskDefinition(EcsResource):
             "revision": definition["revision"],
             "tags": tag_map(answer.get("tags"), "key", "value"),
         }
-        same = bool(known) and known.get("arn", arn) == arn  # then it runs what was recorded: a revision is final
-        return live if same else live | self._content(definition)
+        same = known.get("arn") == arn  # then it runs what was recorded: a revision is final
+        content = {name: known.get(name) for name in self.props} if same else self._content(definition)
+        return content | live
 
     def _content(self, definition: dict[str, Any]) -> Props:
         return from_api(self.props, definition) | {
             "containerDefinitions": canonical(definition["containerDefinitions"]),
-            "volumes": [
-                {"name": volume["name"]}
-                | ({"hostPath": volume["host"]["sourcePath"]} if volume.get("host", {}).get("sourcePath") else {})
-                for volume in definition.get("volumes") or ()
-            ],
         }
 
     @override
@@ -164,15 +163,16 @@ class TaskDefinition(EcsResource):
             unless_gone(api.deregister_task_definition, taskDefinition=known["arn"])
 
 
-BREAKER: Table = {"enable": Prop("enable"), "rollback": Prop("rollback")}
+BREAKER: Table = {"enable": Prop("enable", required=True), "rollback": Prop("rollback", required=True)}
+CONTROLLER: Table = {"type": Prop("type", default="ECS", replace=True)}
 LOAD_BALANCER: Table = {
     "targetGroupArn": Prop("targetGroupArn"),
-    "containerName": Prop("containerName"),
-    "containerPort": Prop("containerPort"),
+    "containerName": Prop("containerName", required=True),
+    "containerPort": Prop("containerPort", required=True),
 }
 NETWORK: Table = {
-    "subnets": Prop("subnets"),
-    "securityGroups": Prop("securityGroups"),
+    "subnets": Prop("subnets", required=True, unordered=True),
+    "securityGroups": Prop("securityGroups", unordered=True),
     "assignPublicIp": Prop(default=False),
 }
 
@@ -181,38 +181,45 @@ class Service(EcsResource):
     """Its id is its ARN; an import takes `cluster/name`, too."""
 
     token = "aws:ecs/service:Service"
+    source = upstream("ecs/service", "ecs/service")
     props = (
         {
             "name": Prop("serviceName", replace=True),
-            "cluster": Prop("cluster", replace=True),
+            "cluster": Prop("cluster", replace=True, computed=True),
             "taskDefinition": Prop("taskDefinition"),
             "desiredCount": Prop("desiredCount", default=0),
-            "launchType": Prop("launchType", replace=True),
+            "launchType": Prop("launchType", replace=True, computed=True),
             "schedulingStrategy": Prop("schedulingStrategy", default="REPLICA", replace=True),
-            "platformVersion": Prop("platformVersion"),
-            "deploymentController": Prop("deploymentController", fields={"type": Prop("type", default="ECS")}),
-            "deploymentCircuitBreaker": Prop(fields=BREAKER),
+            "platformVersion": Prop("platformVersion", computed=True),
+            "deploymentController": Prop("deploymentController", fields=CONTROLLER, replace=True, computed=True),
+            "deploymentCircuitBreaker": Prop(fields=BREAKER, computed=True),
             "deploymentMaximumPercent": Prop(default=200),
             "deploymentMinimumHealthyPercent": Prop(default=100),
             "enableEcsManagedTags": Prop("enableECSManagedTags", default=False),
             "enableExecuteCommand": Prop("enableExecuteCommand", default=False),
-            "forceDelete": Prop(),
-            "forceNewDeployment": Prop(),
-            "healthCheckGracePeriodSeconds": Prop("healthCheckGracePeriodSeconds", default=0),
-            "loadBalancers": Prop("loadBalancers", fields=LOAD_BALANCER),
+            "forceDelete": Prop(unread=True),
+            "forceNewDeployment": Prop(unread=True),
+            "healthCheckGracePeriodSeconds": Prop("healthCheckGracePeriodSeconds"),
+            "loadBalancers": Prop("loadBalancers", fields=LOAD_BALANCER, unordered=True),
             "networkConfiguration": Prop(fields=NETWORK),
-            "propagateTags": Prop("propagateTags"),
-            "triggers": Prop(),
-            "waitForSteadyState": Prop(default=False),
+            "propagateTags": Prop("propagateTags", unset="NONE"),
+            "triggers": Prop(computed=True, unread=True),
+            "waitForSteadyState": Prop(default=False, unread=True, departs="true is refused: the gates wait"),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn"})
+    outputs = frozenset({"arn"})
     autoname = AutoName(longest=255)
     # what UpdateService is told only when it has changed: to repeat the count would undo an autoscaler's work
     _GROUPED = ("deploymentCircuitBreaker", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent")
-    _NO_CALL = frozenset({"tags", "forceDelete", "region"})
+    _NO_CALL = frozenset({"tags", "forceDelete", "waitForSteadyState"})
+    # how UpdateService spells that something is taken away
+    _NONE: ClassVar[dict[str, tuple[str, Any]]] = {
+        "loadBalancers": ("loadBalancers", []),
+        "healthCheckGracePeriodSeconds": ("healthCheckGracePeriodSeconds", 0),
+        "propagateTags": ("propagateTags", "NONE"),
+    }
 
     @override
     def check(self, ctx: Context, inputs: Props, old: Props | None) -> tuple[Props, list[tuple[str, str]]]:
@@ -231,8 +238,11 @@ class Service(EcsResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
+        given = {name: value for name, value in new.items() if value is not None}
         answer = api.create_service(
-            **self._arguments(new, {name: value for name, value in new.items() if value is not None}),
+            **self._arguments(new, given),
+            # a new one each time, as in pulumi-aws: a service that is there already is an error, and never taken over
+            clientToken=str(uuid.uuid4()),
             **({"tags": ecs_tags(new["tags"])} if new.get("tags") else {}),
         )
         return str(answer["service"]["serviceArn"])
@@ -256,16 +266,12 @@ class Service(EcsResource):
 
     @override
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
-        changed = {
-            name: new.get(name) for name in self.props if name not in self._NO_CALL and old.get(name) != new.get(name)
-        }
+        changeable = self.props.keys() - self._NO_CALL - self.replace_on
+        changed = {name: new.get(name) for name in self.props if name in changeable and old.get(name) != new.get(name)}
         if not changed:
             return
         arguments = self._arguments(new, changed)
-        if "loadBalancers" in changed:  # None takes them away, which the API spells as an empty list
-            arguments["loadBalancers"] = to_api(self.props, {"loadBalancers": new.get("loadBalancers") or []})[
-                "loadBalancers"
-            ]
+        arguments |= {api: none for name, (api, none) in self._NONE.items() if name in changed and not changed[name]}
         force = bool(new.get("forceNewDeployment"))
         place = {"service": id, "cluster": new.get("cluster", "default")}
         api.update_service(**arguments, **place, forceNewDeployment=force)
@@ -281,6 +287,7 @@ class Service(EcsResource):
             "arn": service["serviceArn"],
             "cluster": known.get("cluster", service["clusterArn"]),
             "taskDefinition": _named_like(service["taskDefinition"], known.get("taskDefinition")),
+            "deploymentController": service.get("deploymentController") or {"type": "ECS"},
             "deploymentMaximumPercent": deployment.get("maximumPercent"),
             "deploymentMinimumHealthyPercent": deployment.get("minimumHealthyPercent"),
             "tags": tag_map(service.get("tags"), "key", "value"),

@@ -10,7 +10,8 @@ from typing_extensions import override
 from gates.kit import Context, Props, UserError
 from local.standins.aws.base import TAGS, AutoName, AwsResource, tag_list, tag_map
 from local.standins.aws.door import unless_gone
-from local.standins.schema import Prop, Table, canonical, from_api, to_api
+from local.standins.fields import from_api, to_api
+from local.standins.schema import Prop, Table, canonical, upstream
 
 
 def _document(answer: Any) -> str:
@@ -21,17 +22,18 @@ def _document(answer: Any) -> str:
 class Role(AwsResource):
     token = "aws:iam/role:Role"
     service = "iam"
+    source = upstream("iam/role", "iam/role")
     props = {
-        "assumeRolePolicy": Prop("AssumeRolePolicyDocument", json=True),
+        "assumeRolePolicy": Prop("AssumeRolePolicyDocument", json=True, required=True),
         "description": Prop("Description"),
-        "forceDetachPolicies": Prop(default=False),
-        "managedPolicyArns": Prop(),
+        "forceDetachPolicies": Prop(default=False, unread=True),
+        "managedPolicyArns": Prop(computed=True, unordered=True),
         "maxSessionDuration": Prop("MaxSessionDuration", default=3600),
         "name": Prop("RoleName", replace=True),
         "path": Prop("Path", default="/", replace=True),
         "permissionsBoundary": Prop("PermissionsBoundary"),
     } | TAGS
-    computed = frozenset({"arn", "createDate", "uniqueId"})
+    outputs = frozenset({"arn", "createDate", "uniqueId"})
     autoname = AutoName(longest=64)
 
     @override
@@ -46,11 +48,12 @@ class Role(AwsResource):
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
         if old.get("assumeRolePolicy") != new["assumeRolePolicy"]:
             api.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])
-        api.update_role(
-            RoleName=id,
-            Description=new.get("description") or "",
-            MaxSessionDuration=new["maxSessionDuration"],
-        )
+        if any(old.get(name) != new.get(name) for name in ("description", "maxSessionDuration")):
+            api.update_role(
+                RoleName=id,
+                Description=new.get("description") or "",
+                MaxSessionDuration=new["maxSessionDuration"],
+            )
         self._boundary(api, id, old.get("permissionsBoundary"), new.get("permissionsBoundary"))
         self._attach(api, id, old.get("managedPolicyArns") or [], new.get("managedPolicyArns") or [])
 
@@ -85,8 +88,7 @@ class Role(AwsResource):
         boundary = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
         if boundary:
             live["permissionsBoundary"] = boundary
-        if known.get("managedPolicyArns") is not None:
-            live["managedPolicyArns"] = _attached(api, id)
+        live["managedPolicyArns"] = _attached(api, id)
         return live
 
     @override
@@ -114,7 +116,11 @@ class RolePolicyAttachment(AwsResource):
 
     token = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     service = "iam"
-    props: ClassVar[Table] = {"role": Prop("RoleName", replace=True), "policyArn": Prop("PolicyArn", replace=True)}
+    source = upstream("iam/rolepolicyattachment", "iam/role_policy_attachment")
+    props: ClassVar[Table] = {
+        "role": Prop("RoleName", replace=True, required=True),
+        "policyArn": Prop("PolicyArn", replace=True, required=True),
+    }
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -136,10 +142,11 @@ class RolePolicy(AwsResource):
 
     token = "aws:iam/rolePolicy:RolePolicy"
     service = "iam"
+    source = upstream("iam/rolepolicy", "iam/role_policy")
     props: ClassVar[Table] = {
-        "role": Prop("RoleName", replace=True),
+        "role": Prop("RoleName", replace=True, required=True),
         "name": Prop("PolicyName", replace=True),
-        "policy": Prop("PolicyDocument", json=True),
+        "policy": Prop("PolicyDocument", json=True, required=True),
     }
     autoname = AutoName(longest=128)
 

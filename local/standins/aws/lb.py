@@ -6,19 +6,12 @@ from typing import Any
 
 from typing_extensions import override
 
-from gates.kit import Context, Props
+from gates.kit import Context, Props, UserError
 from local.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
 from local.standins.aws.door import unless_gone
 from local.standins.aws.waiting import until, while_in_use
-from local.standins.schema import (
-    Prop,
-    Table,
-    defaults,
-    from_api,
-    from_attributes,
-    to_api,
-    to_attributes,
-)
+from local.standins.fields import from_api, from_attributes, to_api, to_attributes
+from local.standins.schema import Prop, Table, defaults, upstream
 
 ACTIVE_WITHIN = 10 * 60.0  # seconds, as in pulumi-aws
 RELEASED_WITHIN = 20.0  # seconds for a deleted rule or listener to let go of a target group
@@ -46,14 +39,15 @@ class ElbResource(AwsResource):
 
 class LoadBalancer(ElbResource):
     token = "aws:lb/loadBalancer:LoadBalancer"
+    source = upstream("lb/loadbalancer", "elbv2/load_balancer")
     props = (
         {
             "name": Prop("Name", replace=True),
             "loadBalancerType": Prop("Type", default="application", replace=True),
-            "internal": Prop(replace=True),
-            "ipAddressType": Prop("IpAddressType"),
-            "securityGroups": Prop("SecurityGroups"),
-            "subnets": Prop("Subnets"),
+            "internal": Prop(replace=True, computed=True),
+            "ipAddressType": Prop("IpAddressType", computed=True),
+            "securityGroups": Prop("SecurityGroups", computed=True, unordered=True),
+            "subnets": Prop("Subnets", required=True, unordered=True, departs="required: no subnetMappings here"),
             "idleTimeout": Prop(attribute="idle_timeout.timeout_seconds", default=60),
             "clientKeepAlive": Prop(attribute="client_keep_alive.seconds", default=3600),
             "enableDeletionProtection": Prop(attribute="deletion_protection.enabled", default=False),
@@ -66,11 +60,13 @@ class LoadBalancer(ElbResource):
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
+    outputs = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
     autoname = AutoName(longest=32)
 
     @override
     def make(self, api: Any, new: Props) -> str:
+        if unless_gone(api.describe_load_balancers, Names=[new["name"]]):
+            raise UserError(f"there is a load balancer {new['name']} already")
         scheme = "internal" if new.get("internal") else "internet-facing"
         answer = api.create_load_balancer(**to_api(self.props, new), Scheme=scheme, **self.tags_at_creation(new))
         return str(answer["LoadBalancers"][0]["LoadBalancerArn"])
@@ -85,11 +81,8 @@ class LoadBalancer(ElbResource):
             api.modify_load_balancer_attributes(LoadBalancerArn=id, Attributes=attributes)
 
     @override
-    def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
-        id, outputs = super().create(ctx, inputs)
-        api = self.api(inputs)
-        until(ctx, f"load balancer {inputs['name']} active", ACTIVE_WITHIN, lambda: self._active(api, id))
-        return id, outputs
+    def ready(self, ctx: Context, api: Any, id: str, new: Props) -> None:
+        until(ctx, f"load balancer {new['name']} active", ACTIVE_WITHIN, lambda: self._active(api, id))
 
     def _active(self, api: Any, id: str) -> bool:
         (balancer,) = api.describe_load_balancers(LoadBalancerArns=[id])["LoadBalancers"]
@@ -136,16 +129,16 @@ HEALTH_CHECK: Table = {
     "enabled": Prop("HealthCheckEnabled", default=True),
     "healthyThreshold": Prop("HealthyThresholdCount", default=3),
     "interval": Prop("HealthCheckIntervalSeconds", default=30),
-    "matcher": Prop(text=True),
-    "path": Prop("HealthCheckPath"),
+    "matcher": Prop(text=True, computed=True),
+    "path": Prop("HealthCheckPath", computed=True),
     "port": Prop("HealthCheckPort", default="traffic-port", text=True),
     "protocol": Prop("HealthCheckProtocol", default="HTTP"),
-    "timeout": Prop("HealthCheckTimeoutSeconds"),
+    "timeout": Prop("HealthCheckTimeoutSeconds", computed=True),
     "unhealthyThreshold": Prop("UnhealthyThresholdCount", default=3),
 }
 STICKINESS: Table = {
     "enabled": Prop(attribute="stickiness.enabled", default=True),
-    "type": Prop(attribute="stickiness.type"),
+    "type": Prop(attribute="stickiness.type", required=True),
     "cookieDuration": Prop(attribute="stickiness.lb_cookie.duration_seconds", default=86400),
     "cookieName": Prop(attribute="stickiness.app_cookie.cookie_name"),
 }
@@ -153,29 +146,32 @@ STICKINESS: Table = {
 
 class TargetGroup(ElbResource):
     token = "aws:lb/targetGroup:TargetGroup"
+    source = upstream("lb/targetgroup", "elbv2/target_group")
     props = (
         {
             "name": Prop("Name", replace=True),
             "port": Prop("Port", replace=True),
             "protocol": Prop("Protocol", replace=True),
-            "protocolVersion": Prop("ProtocolVersion", replace=True),
+            "protocolVersion": Prop("ProtocolVersion", replace=True, computed=True),
             "vpcId": Prop("VpcId", replace=True),
             "targetType": Prop("TargetType", default="instance", replace=True),
-            "ipAddressType": Prop("IpAddressType", replace=True),
+            "ipAddressType": Prop("IpAddressType", replace=True, computed=True),
             "deregistrationDelay": Prop(attribute="deregistration_delay.timeout_seconds", default=300),
             "slowStart": Prop(attribute="slow_start.duration_seconds", default=0),
-            "loadBalancingAlgorithmType": Prop(attribute="load_balancing.algorithm.type"),
-            "stickiness": Prop(fields=STICKINESS),
-            "healthCheck": Prop(fields=HEALTH_CHECK),
+            "loadBalancingAlgorithmType": Prop(attribute="load_balancing.algorithm.type", computed=True),
+            "stickiness": Prop(fields=STICKINESS, computed=True),
+            "healthCheck": Prop(fields=HEALTH_CHECK, computed=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "arnSuffix", "loadBalancerArns"})
+    outputs = frozenset({"arn", "arnSuffix", "loadBalancerArns"})
     autoname = AutoName(longest=32)
 
     @override
     def make(self, api: Any, new: Props) -> str:
+        if unless_gone(api.describe_target_groups, Names=[new["name"]]):
+            raise UserError(f"there is a target group {new['name']} already")
         answer = api.create_target_group(**to_api(self.props, new), **_health_check(new), **self.tags_at_creation(new))
         return str(answer["TargetGroups"][0]["TargetGroupArn"])
 
@@ -186,8 +182,6 @@ class TargetGroup(ElbResource):
     def _put_attributes(self, api: Any, id: str, old: Props, new: Props) -> None:
         attributes = to_attributes(self.props, old, new)
         attributes += to_attributes(STICKINESS, old.get("stickiness") or {}, new.get("stickiness") or {})
-        if old.get("stickiness") and not new.get("stickiness"):
-            attributes.append({"Key": "stickiness.enabled", "Value": "false"})
         if attributes:
             api.modify_target_group_attributes(TargetGroupArn=id, Attributes=attributes)
 
@@ -231,30 +225,32 @@ def _health_check(new: Props) -> dict[str, Any]:
     return to_api(HEALTH_CHECK, check) | matcher
 
 
+WEIGHTED: Table = {"arn": Prop("TargetGroupArn", required=True), "weight": Prop("Weight", default=1)}
+FORWARD_STICKINESS: Table = {
+    "enabled": Prop("Enabled", default=False),
+    "duration": Prop("DurationSeconds", required=True),
+}
 FORWARD: Table = {
-    "targetGroups": Prop("TargetGroups", fields={"arn": Prop("TargetGroupArn"), "weight": Prop("Weight", default=1)}),
-    "stickiness": Prop(
-        "TargetGroupStickinessConfig",
-        fields={"enabled": Prop("Enabled", default=False), "duration": Prop("DurationSeconds")},
-    ),
+    "targetGroups": Prop("TargetGroups", fields=WEIGHTED, required=True, unordered=True),
+    "stickiness": Prop("TargetGroupStickinessConfig", fields=FORWARD_STICKINESS, computed=True),
 }
 ACTION: Table = {
-    "type": Prop("Type"),
-    "order": Prop("Order"),
+    "type": Prop("Type", required=True),
+    "order": Prop("Order", computed=True),
     "targetGroupArn": Prop("TargetGroupArn"),
     "forward": Prop("ForwardConfig", fields=FORWARD),
     "fixedResponse": Prop(
         "FixedResponseConfig",
         fields={
-            "contentType": Prop("ContentType"),
+            "contentType": Prop("ContentType", required=True),
             "messageBody": Prop("MessageBody"),
-            "statusCode": Prop("StatusCode", text=True),
+            "statusCode": Prop("StatusCode", text=True, computed=True),
         },
     ),
     "redirect": Prop(
         "RedirectConfig",
         fields={
-            "statusCode": Prop("StatusCode", text=True),
+            "statusCode": Prop("StatusCode", text=True, required=True),
             "host": Prop("Host", default="#{host}"),
             "path": Prop("Path", default="/#{path}"),
             "port": Prop("Port", default="#{port}", text=True),
@@ -267,19 +263,20 @@ ACTION: Table = {
 
 class Listener(ElbResource):
     token = "aws:lb/listener:Listener"
+    source = upstream("lb/listener", "elbv2/listener")
     props = (
         {
-            "loadBalancerArn": Prop("LoadBalancerArn", replace=True),
+            "loadBalancerArn": Prop("LoadBalancerArn", replace=True, required=True),
             "port": Prop("Port"),
-            "protocol": Prop("Protocol", default="HTTP"),
+            "protocol": Prop("Protocol", default="HTTP", departs="a default: load balancers here are applications"),
             "certificateArn": Prop(),
-            "sslPolicy": Prop("SslPolicy"),
-            "defaultActions": Prop("DefaultActions", fields=ACTION),
+            "sslPolicy": Prop("SslPolicy", computed=True),
+            "defaultActions": Prop("DefaultActions", fields=ACTION, required=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn"})
+    outputs = frozenset({"arn"})
 
     @override
     def make(self, api: Any, new: Props) -> str:

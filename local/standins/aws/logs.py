@@ -9,22 +9,23 @@ from typing_extensions import override
 from gates.kit import Context, Props
 from local.standins.aws.base import REGION, TAGS, AutoName, AwsResource
 from local.standins.aws.door import unless_gone
-from local.standins.schema import Prop
+from local.standins.schema import Prop, upstream
 
 
 class LogGroup(AwsResource):
     token = "aws:cloudwatch/logGroup:LogGroup"
     service = "logs"
+    source = upstream("cloudwatch/loggroup", "logs/group")
     props = (
         {
             "name": Prop(replace=True),
             "retentionInDays": Prop(default=0),
-            "skipDestroy": Prop(default=False),
+            "skipDestroy": Prop(default=False, unread=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "logGroupClass"})
+    outputs = frozenset({"arn", "logGroupClass"})
     autoname = AutoName(longest=512)
 
     @override

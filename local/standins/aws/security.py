@@ -2,82 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
 
-from gates.kit import Context, Props
+from gates.kit import Change, Context, Props, State
 from local.standins.aws.base import REGION, TAGS, AutoName, tag_map
 from local.standins.aws.door import unless_gone
 from local.standins.aws.ec2 import DescribedResource, Ec2Resource, tags_at_creation
-from local.standins.schema import Prop, from_api
-
-_RULE = {
-    "protocol": Prop(text=True),
-    "fromPort": Prop(),
-    "toPort": Prop(),
-    "cidrBlocks": Prop(),
-    "ipv6CidrBlocks": Prop(),
-    "securityGroups": Prop(),
-    "prefixListIds": Prop(),
-    "self": Prop(default=False),
-    "description": Prop(),
-}
-
-
-def _permission(rule: Props, group: str) -> dict[str, Any]:
-    """An inline rule of a group as the API's IpPermission."""
-    note = {"Description": rule["description"]} if rule.get("description") else {}
-    groups = [*(rule.get("securityGroups") or ()), *([group] if rule.get("self") else ())]
-    permission = {
-        "IpProtocol": "-1" if rule["protocol"] in ("-1", "all") else rule["protocol"],
-        "IpRanges": [{"CidrIp": cidr} | note for cidr in rule.get("cidrBlocks") or ()],
-        "Ipv6Ranges": [{"CidrIpv6": cidr} | note for cidr in rule.get("ipv6CidrBlocks") or ()],
-        "UserIdGroupPairs": [{"GroupId": other} | note for other in groups],
-        "PrefixListIds": [{"PrefixListId": one} | note for one in rule.get("prefixListIds") or ()],
-    }
-    if permission["IpProtocol"] != "-1":
-        permission |= {"FromPort": rule["fromPort"], "ToPort": rule["toPort"]}
-    return {key: value for key, value in permission.items() if value != []}
-
-
-def _inline(permission: dict[str, Any], group: str) -> Props:
-    """The inverse of `_permission`."""
-    groups = [pair["GroupId"] for pair in permission.get("UserIdGroupPairs") or ()]
-    cidrs = [one["CidrIp"] for one in permission.get("IpRanges") or ()]
-    cidrs6 = [one["CidrIpv6"] for one in permission.get("Ipv6Ranges") or ()]
-    lists = [one["PrefixListId"] for one in permission.get("PrefixListIds") or ()]
-    rule: Props = {
-        "protocol": permission["IpProtocol"],
-        "fromPort": permission.get("FromPort", 0),
-        "toPort": permission.get("ToPort", 0),
-        "self": group in groups,
-    }
-    more = {
-        "cidrBlocks": cidrs,
-        "ipv6CidrBlocks": cidrs6,
-        "securityGroups": [one for one in groups if one != group],
-        "prefixListIds": lists,
-    }
-    return rule | {key: value for key, value in more.items() if value}
+from local.standins.fields import from_api
+from local.standins.schema import Prop, upstream
 
 
 class SecurityGroup(DescribedResource):
+    """A group without rules: those are resources of their own, as the provider's documentation asks for."""
+
     token = "aws:ec2/securityGroup:SecurityGroup"
     kind = "security-group"
+    source = upstream("ec2/securitygroup", "ec2/vpc_security_group")
     props = (
         {
             "name": Prop("GroupName", replace=True),
             "description": Prop("Description", default="Managed by Pulumi", replace=True),
-            "vpcId": Prop("VpcId", replace=True),
-            "ingress": Prop(fields=_RULE),
-            "egress": Prop(fields=_RULE),
-            "revokeRulesOnDelete": Prop(default=False),
+            "vpcId": Prop("VpcId", replace=True, computed=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "ownerId"})
+    outputs = frozenset({"arn", "ownerId"})
     autoname = AutoName(longest=255)
 
     @override
@@ -93,33 +47,18 @@ class SecurityGroup(DescribedResource):
         (group,) = self.describe(api, id)
         if group.get("IpPermissionsEgress"):
             api.revoke_security_group_egress(GroupId=id, IpPermissions=group["IpPermissionsEgress"])
-        self.change(api, id, {}, new)
-
-    @override
-    def change(self, api: Any, id: str, old: Props, new: Props) -> None:
-        for way in ("ingress", "egress"):
-            before, after = old.get(way) or [], new.get(way) or []
-            revoke = [_permission(rule, id) for rule in before if rule not in after]
-            allow = [_permission(rule, id) for rule in after if rule not in before]
-            if revoke:
-                getattr(api, f"revoke_security_group_{way}")(GroupId=id, IpPermissions=revoke)
-            if allow:
-                getattr(api, f"authorize_security_group_{way}")(GroupId=id, IpPermissions=allow)
 
     @override
     def describe(self, api: Any, id: str) -> list[dict[str, Any]]:
         return list(api.describe_security_groups(GroupIds=[id])["SecurityGroups"])
 
     @override
-    def details(self, api: Any, id: str, entry: dict[str, Any]) -> Props:
-        return {
-            "ingress": [_inline(one, id) for one in entry.get("IpPermissions") or ()],
-            "egress": [_inline(one, id) for one in entry.get("IpPermissionsEgress") or ()],
-        }
-
-    @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         unless_gone(api.delete_security_group, GroupId=id)
+
+
+SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
+"""Where a rule lets traffic come from or go to: exactly one of them."""
 
 
 class _Rule(Ec2Resource):
@@ -128,8 +67,8 @@ class _Rule(Ec2Resource):
     way: str
     props = (
         {
-            "securityGroupId": Prop("GroupId", replace=True),
-            "ipProtocol": Prop("IpProtocol", text=True),
+            "securityGroupId": Prop("GroupId", replace=True, required=True),
+            "ipProtocol": Prop("IpProtocol", text=True, required=True),
             "fromPort": Prop("FromPort"),
             "toPort": Prop("ToPort"),
             "cidrIpv4": Prop("CidrIpv4"),
@@ -141,7 +80,19 @@ class _Rule(Ec2Resource):
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "securityGroupRuleId"})
+    outputs = frozenset({"arn", "securityGroupRuleId"})
+
+    @override
+    def wrong(self, values: Props) -> Iterator[tuple[str, str]]:
+        if sum(name in values for name in SOURCES) != 1:
+            yield "cidrIpv4", f"exactly one of {', '.join(SOURCES)} is required"
+
+    @override
+    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
+        changes = super().diff(ctx, old, inputs, ignore)
+        # as in pulumi-aws: AWS changes a source, but not into one of another kind
+        other_kind = {name for name in SOURCES if (name in old.inputs) != (name in inputs)}
+        return [replace(change, replace=change.replace or change.top in other_kind) for change in changes]
 
     def _permissions(self, new: Props) -> list[dict[str, Any]]:
         note = {"Description": new["description"]} if new.get("description") else {}
@@ -213,9 +164,11 @@ class _Rule(Ec2Resource):
 
 class SecurityGroupIngressRule(_Rule):
     token = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    source = upstream("vpc/securitygroupingressrule", "ec2/vpc_security_group_ingress_rule")
     way = "ingress"
 
 
 class SecurityGroupEgressRule(_Rule):
     token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    source = upstream("vpc/securitygroupegressrule", "ec2/vpc_security_group_egress_rule")
     way = "egress"

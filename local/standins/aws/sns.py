@@ -9,7 +9,7 @@ from typing_extensions import override
 from gates.kit import Context, Props
 from local.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
 from local.standins.aws.door import unless_gone
-from local.standins.schema import Prop, canonical
+from local.standins.schema import Prop, canonical, upstream
 
 
 class Topic(AwsResource):
@@ -17,17 +17,18 @@ class Topic(AwsResource):
 
     token = "aws:sns/topic:Topic"
     service = "sns"
+    source = upstream("sns/topic", "sns/topic")
     props = (
         {
             "name": Prop(replace=True),
             "displayName": Prop(attribute="DisplayName"),
             "kmsMasterKeyId": Prop(attribute="KmsMasterKeyId"),
-            "policy": Prop(attribute="Policy", json=True),
+            "policy": Prop(attribute="Policy", json=True, computed=True),
         }
         | TAGS
         | REGION
     )
-    computed = frozenset({"arn", "owner"})
+    outputs = frozenset({"arn", "owner"})
     autoname = AutoName(longest=256)
 
     @override

@@ -20,8 +20,10 @@ from local.standins.docker.command import (
 )
 from local.standins.docker.context import digest
 from local.standins.loopback import is_loopback
-from local.standins.schema import Prop, Table, filled, problems
+from local.standins.schema import REGISTRY as PAGES
+from local.standins.schema import Prop, Source, Table, filled, problems
 
+NATIVE = "https://github.com/pulumi/pulumi-docker/blob/master/"
 BUILD: Table = {
     "context": Prop(default="."),
     "dockerfile": Prop(),
@@ -47,7 +49,9 @@ class Image(Resource):
         "skipPush": Prop(default=False),
         "buildOnPreview": Prop(default=False),
     }
-    computed = frozenset({"baseImageName", "registryServer", "repoDigest", "context", "dockerfile", "platform"})
+    outputs = frozenset({"baseImageName", "registryServer", "repoDigest", "context", "dockerfile", "platform"})
+    computed = outputs
+    source = Source(f"{PAGES}docker/api-docs/image/", f"{NATIVE}provider/image.go")
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

@@ -15,24 +15,11 @@ RULE = {
     "fromPort": 80,
     "toPort": 81,
     "cidrIpv4": "0.0.0.0/0",
-    "cidrIpv6": "::/0",
-    "prefixListId": "pl-1",
-    "referencedSecurityGroupId": "sg-2",
     "description": "users",
     **TAGS,
 }
-INLINE = {
-    "protocol": "tcp",
-    "fromPort": 1,
-    "toPort": 2,
-    "cidrBlocks": ["10.0.0.0/8"],
-    "ipv6CidrBlocks": ["::/0"],
-    "securityGroups": ["sg-2"],
-    "prefixListIds": ["pl-1"],
-    "self": True,
-    "description": "d",
-}
-
+WITHOUT_SOURCE = {name: value for name, value in RULE.items() if name != "cidrIpv4"}
+RULE_SOURCES = ({"cidrIpv6": "::/0"}, {"prefixListId": "pl-1"}, {"referencedSecurityGroupId": "sg-2"})
 ALARM = {"name": "slow", "comparisonOperator": "GreaterThanThreshold", "evaluationPeriods": 3}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -67,9 +54,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "name": "a",
         "description": "users",
         "vpcId": "vpc-1",
-        "ingress": [INLINE],
-        "egress": [INLINE],
-        "revokeRulesOnDelete": True,
         **TAGS,
     },
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": RULE,
@@ -138,7 +122,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "requiresCompatibilities": ["FARGATE"],
         "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
         "ephemeralStorage": {"sizeInGib": 30},
-        "volumes": [{"name": "v", "hostPath": "/v"}],
         "skipDestroy": True,
         "trackLatest": True,
         **TAGS,
@@ -249,6 +232,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 MORE_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    *(("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", WITHOUT_SOURCE | one) for one in RULE_SOURCES),
+    *(("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", WITHOUT_SOURCE | one) for one in RULE_SOURCES),
     (
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         {**ALARM, "metricName": "RequestCount", "namespace": "AWS/ApplicationELB", "period": 60, "statistic": "Sum"},

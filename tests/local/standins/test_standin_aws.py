@@ -151,6 +151,9 @@ def test_a_preview_makes_no_call_and_knows_what_can_be_known(client: Client, aws
         "arnSuffix": UNKNOWN_STRING,
         "loadBalancerArns": UNKNOWN_STRING,
         "tagsAll": {"team": "a"},
+        # AWS fills them in where they are left out
+        **dict.fromkeys(("healthCheck", "ipAddressType", "protocolVersion", "stickiness"), UNKNOWN_STRING),
+        "loadBalancingAlgorithmType": UNKNOWN_STRING,
     }
     assert aws.calls == []
 

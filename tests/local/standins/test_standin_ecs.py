@@ -101,7 +101,6 @@ def test_the_defaults_are_those_of_pulumi_aws() -> None:
         "deploymentMinimumHealthyPercent": 100,
         "enableEcsManagedTags": False,
         "enableExecuteCommand": False,
-        "healthCheckGracePeriodSeconds": 0,
         "waitForSteadyState": False,
     }
 

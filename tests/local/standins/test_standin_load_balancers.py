@@ -17,7 +17,8 @@ pytestmark = pytest.mark.pure
 
 
 def live_listener(*actions: dict[str, Any]) -> dict[str, Any]:
-    return {"Listeners": [{"ListenerArn": "arn:l", "Port": 80, "Protocol": "HTTP", "DefaultActions": list(actions)}]}
+    known = {"ListenerArn": "arn:l", "LoadBalancerArn": "arn:lb"}
+    return {"Listeners": [known | {"Port": 80, "Protocol": "HTTP", "DefaultActions": list(actions)}]}
 
 
 def test_weights_and_stickiness_go_out_as_aws_names_them() -> None:
@@ -94,7 +95,7 @@ def test_moved_weights_are_drift() -> None:
 
 def test_attributes_are_sent_only_where_they_differ_from_what_is() -> None:
     resource, aws = standin(LoadBalancer)
-    plain = checked(resource, {"name": "a"})
+    plain = checked(resource, {"name": "a", "subnets": ["s-1"]})
     resource.create(CONTEXT, plain)
     assert aws.named("elbv2.modify_load_balancer_attributes") == []
     resource.update(CONTEXT, State("arn", plain, plain), plain | {"idleTimeout": 65, "enableHttp2": False})
@@ -119,13 +120,16 @@ def test_attributes_come_back_in_their_types() -> None:
 
 def test_a_load_balancer_is_waited_for_until_it_is_active() -> None:
     states = ["provisioning", "provisioning", "active", "active"]
+
+    def describe(arguments: dict[str, Any]) -> dict[str, Any]:
+        if "Names" in arguments:
+            raise refusal("DescribeLoadBalancers", "LoadBalancerNotFound")
+        return {"LoadBalancers": [balancer | {"State": {"Code": states.pop(0)}}]}
+
     balancer = {"LoadBalancerArn": "arn", "DNSName": "d", "CanonicalHostedZoneId": "z", "VpcId": "v"}
-    resource, aws = standin(
-        LoadBalancer,
-        elbv2__describe_load_balancers=lambda _: {"LoadBalancers": [balancer | {"State": {"Code": states.pop(0)}}]},
-    )
-    resource.create(CONTEXT, checked(resource, {"name": "a"}))
-    assert len(aws.named("elbv2.describe_load_balancers")) == 3
+    resource, aws = standin(LoadBalancer, elbv2__describe_load_balancers=describe)
+    resource.create(CONTEXT, checked(resource, {"name": "a", "subnets": ["s-1"]}))
+    assert len(aws.named("elbv2.describe_load_balancers")) == 1 + 3 + 1
 
 
 def test_a_health_check_is_changed_as_a_whole() -> None:

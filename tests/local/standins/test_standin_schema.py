@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from gates.kit import UNKNOWN
-from local.standins.schema import Prop, Table, filled, from_api, problems, seen_through, to_api
+from local.standins.drift import seen_through
+from local.standins.fields import from_api, to_api
+from local.standins.schema import Prop, Table, filled, problems
 
 pytestmark = pytest.mark.pure
 
@@ -18,7 +20,7 @@ TABLE: Table = {
     "policy": Prop("Policy", json=True),
     "check": Prop("Check", fields={"path": Prop("Path"), "interval": Prop("Interval", default=30)}),
     "rules": Prop("Rules", fields={"weight": Prop("Weight", default=1), "arn": Prop("Arn")}),
-    "own": Prop(),
+    "own": Prop(unordered=True),
 }
 
 

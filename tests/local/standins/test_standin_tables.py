@@ -21,8 +21,8 @@ EVERY_TYPE = [*TYPES, Image]
 def test_every_property_is_declared_by_the_package(type_: type[AwsResource | Image]) -> None:
     package = declared(type_.token)
     assert type_.props.keys() <= package.inputs.keys()
-    assert type_.computed <= package.outputs
-    assert not type_.computed & package.inputs.keys() - {"availabilityZoneId", "logGroupClass"}
+    assert type_.outputs <= package.outputs
+    assert not type_.outputs & package.inputs.keys() - {"availabilityZoneId", "logGroupClass"}
     _compare_nested(package, package.inputs, type_.props, type_.token)
 
 
