@@ -90,6 +90,11 @@ class Resource(ABC):
         del ctx
         return structural(old.inputs, inputs, self.replace_on, ignore)
 
+    def deletes_first(self, ctx: Context, old: State, inputs: Props) -> bool:
+        """Whether a replacement deletes the old one before it makes the new one."""
+        del ctx, old, inputs
+        return self.delete_before_replace
+
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
         """The outputs to show in a preview of a create (`old` is None) or an update. Changes nothing."""
         del ctx

@@ -17,7 +17,7 @@ from gates.kit.diffs import Change, structural
 from gates.kit.errors import PartialFailure, UserError, readable
 from gates.kit.resource import Context, Provider, Resource, Severity, State
 from gates.kit.stubs import engine_pb2, plugin_pb2, provider_pb2, status_pb2
-from gates.kit.values import Path, Props, decode, encode
+from gates.kit.values import Path, Props, decode, encode, revealing
 
 MESSAGE_LIMIT = 400 * 1024 * 1024  # bytes; the engine's own
 LOG_TIMEOUT = 2.0  # seconds; a display that hangs must not hold up the work
@@ -163,8 +163,10 @@ class Servicer:
         old, _ = _state(request, request.olds)
         inputs, _ = decode(request.news)
         ignore = list(request.ignoreChanges)
-        changes = resource.diff(self._context(request, ignore=ignore), old, inputs, ignore)
-        return _diff_response(changes, old.inputs.keys() | inputs.keys(), resource.delete_before_replace)
+        context = self._context(request, ignore=ignore)
+        changes = resource.diff(context, old, inputs, ignore)
+        first = resource.deletes_first(context, old, inputs)
+        return _diff_response(changes, old.inputs.keys() | inputs.keys(), first)
 
     def create(self, request: Any) -> Any:
         resource = self._resource(request)
@@ -173,10 +175,10 @@ class Servicer:
         secrets = _with_outputs(marked, resource)
         if request.preview:
             outputs = resource.preview(context, inputs, None)
-            return provider_pb2.CreateResponse(properties=_struct(outputs, secrets))
+            return provider_pb2.CreateResponse(properties=_hiding(outputs, secrets, inputs))
         with _partial(inputs, secrets):
             id, outputs = resource.create(context, inputs)
-        return provider_pb2.CreateResponse(id=id, properties=_struct(inputs | outputs, secrets))
+        return provider_pb2.CreateResponse(id=id, properties=_hiding(inputs | outputs, secrets, inputs))
 
     def update(self, request: Any) -> Any:
         resource = self._resource(request)
@@ -187,10 +189,10 @@ class Servicer:
         secrets = _with_outputs(marked, resource) | {path for path in kept_secrets if path[0] in kept}
         if request.preview:
             outputs = resource.preview(context, inputs, old)
-            return provider_pb2.UpdateResponse(properties=_struct(outputs, secrets))
+            return provider_pb2.UpdateResponse(properties=_hiding(outputs, secrets, inputs))
         with _partial(kept | inputs, secrets):
             outputs = resource.update(context, old, inputs)
-        return provider_pb2.UpdateResponse(properties=_struct(kept | inputs | outputs, secrets))
+        return provider_pb2.UpdateResponse(properties=_hiding(kept | inputs | outputs, secrets, inputs))
 
     def read(self, request: Any) -> Any:
         resource = self._resource(request)
@@ -200,9 +202,10 @@ class Servicer:
         if found is None:
             return provider_pb2.ReadResponse()
         outputs, live_inputs = found
+        secrets = _with_outputs(secret_props | secret_inputs, resource)
         return provider_pb2.ReadResponse(
             id=outputs.get("id", request.id),
-            properties=_struct(_without_id(outputs), _with_outputs(secret_props | secret_inputs, resource)),
+            properties=_struct(_without_id(outputs), secrets | revealing(_without_id(outputs), inputs, secret_inputs)),
             inputs=_struct(live_inputs, secret_inputs),
         )
 
@@ -260,6 +263,11 @@ def _struct(props: Props, secrets: frozenset[Path]) -> Any:
     return encode(props, provider_pb2.CreateRequest().properties, secrets)
 
 
+def _hiding(outputs: Props, secrets: frozenset[Path], known: Props) -> Any:
+    """`outputs` for the wire, with everything secret that is so in `known`, under whatever name it comes back."""
+    return _struct(outputs, secrets | revealing(outputs, known, secrets))
+
+
 def _configured(value: Any) -> Any:
     """Nested configuration arrives as JSON text. Numbers stay text: an account id is not a number."""
     if isinstance(value, str) and (value[:1] in ("{", "[") or value in ("true", "false")):
@@ -314,7 +322,7 @@ def _partial(props: Props, secrets: frozenset[Path]) -> Iterator[None]:
     try:
         yield
     except PartialFailure as failure:
-        raise _InitFailed(failure, _struct(props | failure.outputs, secrets)) from failure
+        raise _InitFailed(failure, _hiding(props | failure.outputs, secrets, props)) from failure
 
 
 class _InitFailedStatus(grpc.Status):  # type: ignore[misc]

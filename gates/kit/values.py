@@ -7,7 +7,7 @@ unknown is `UNKNOWN`, and secrets are plain values beside a set of the paths at 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 Props = dict[str, Any]
@@ -159,3 +159,46 @@ def _is_secret(value: Any, path: Path, secrets: Collection[Path]) -> bool:
     if isinstance(value, Mapping):
         return path in secrets
     return bool(path) and any(secret[: len(path)] == path for secret in secrets)
+
+
+SPELLED_OUT: Final = 8  # characters from which a secret is looked for inside of longer texts, too
+
+
+def revealing(props: Mapping[str, Any], values: Mapping[str, Any], secrets: Collection[Path]) -> frozenset[Path]:
+    """The paths in `props` at which stands what `values` hold at `secrets`, or a text that has it inside.
+
+    What a provider derives from a secret (an ARN of a name, all tags) is as secret as it.
+    """
+    hidden = {text for path in secrets for text in _texts(_at(values, path))}
+    return frozenset(_revealing(props, (), hidden)) if hidden else frozenset()
+
+
+def _at(values: Any, path: Path) -> Any:
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str() if value:
+            yield value
+        case Mapping():
+            for item in value.values():
+                yield from _texts(item)
+        case list() | tuple():
+            for item in value:
+                yield from _texts(item)
+
+
+def _revealing(value: Any, path: Path, hidden: Collection[str]) -> Iterator[Path]:
+    match value:
+        case Mapping():
+            for key, item in value.items():
+                yield from _revealing(item, (*path, key), hidden)
+        case list() | tuple():
+            if any(True for item in value for _ in _revealing(item, (), hidden)):
+                yield path
+        case str():
+            if value in hidden or any(text in value for text in hidden if len(text) >= SPELLED_OUT):
+                yield path

@@ -34,8 +34,8 @@ def _settled(table: Table, inputs: Props, asked: Props) -> Props:
     """The recorded inputs in the order of `asked`, without computed ones that it leaves out."""
     known: Props = {}
     for name, value in inputs.items():
-        prop, wanted = table.get(name, Prop()), asked.get(name)
-        if prop.computed and wanted is None:
+        prop, wanted = table.get(name), asked.get(name)
+        if prop is None or (wanted is None and (prop.computed or value in ("", [], {}))):
             continue
         if prop.fields is not None and isinstance(value, dict) and isinstance(wanted, dict):
             known[name] = _settled(prop.fields, value, wanted)
@@ -86,7 +86,11 @@ def seen_through(table: Table, inputs: Props, live: Props) -> Props:
     On an import (`inputs` is empty) everything live that the table holds.
     """
     if not inputs:
-        return {name: live[name] for name in table if live.get(name) not in (None, [], {})}
+        return {
+            name: live[name]
+            for name, prop in table.items()
+            if live.get(name) not in (None, "", [], {}) and (prop.unset is None or live[name] != prop.unset)
+        }
     seen = {name: _seen(table.get(name, Prop()), value, live.get(name)) for name, value in inputs.items()}
     return {name: value for name, value in seen.items() if value is not None}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ class AutoName:
         if len(name) > self.longest:
             raise UserError(f"the name {name!r} is longer than {self.longest} characters: give it a name")
         return name
+
+    def is_made_up(self, ctx: Context, name: object) -> bool:
+        """Whether `make` may have made this name for this resource."""
+        return isinstance(name, str) and re.fullmatch(re.escape(ctx.name) + "-[0-9a-f]{7}", name) is not None
 
 
 class AwsResource(Resource):
@@ -118,6 +123,12 @@ class AwsResource(Resource):
         return structural(before, inputs, self.replace_on, ignore)
 
     @override
+    def deletes_first(self, ctx: Context, old: State, inputs: Props) -> bool:
+        # as in pulumi-aws: two of one given name cannot be there at once
+        named = self.autoname is not None and not self.autoname.is_made_up(ctx, inputs.get("name"))
+        return named or self.delete_before_replace
+
+    @override
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
         return super().preview(ctx, inputs, old) | self._tags_all(inputs)
 
@@ -166,11 +177,17 @@ class AwsResource(Resource):
         if "region" in self.props:
             live = {"region": props.get("region") or self.door.region} | live
         live |= self._tags_all(live)
-        return props | live, filled_for_import(self.props, seen_through(self.props, inputs, live), inputs)
+        if inputs:
+            return props | live, seen_through(self.props, inputs, live)
+        return props | live, filled(self.props, self.imported(seen_through(self.props, {}, live)))
 
     @override
     def delete(self, ctx: Context, state: State) -> None:
         self.remove(ctx, self.api(state.outputs), state.id, state.outputs)
+
+    def imported(self, inputs: Props) -> Props:
+        """The inputs that a program would give for what an import found."""
+        return inputs
 
     # --- helpers -------------------------------------------------------------------------------------
 
@@ -193,12 +210,10 @@ class AwsResource(Resource):
             self.retag(api, id, known, put, drop)
 
     def _tags_all(self, values: Props) -> Props:
-        return {"tagsAll": values.get("tags") or {}} if "tags" in self.props else {}
-
-
-def filled_for_import(table: Table, values: Props, inputs: Props) -> Props:
-    """On an import the defaults, too, as a `check` of the same program would give them."""
-    return values if inputs else filled(table, values)
+        if "tags" not in self.props:
+            return {}
+        tags = values.get("tags")
+        return {"tagsAll": {} if tags is None else tags}
 
 
 def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]]:

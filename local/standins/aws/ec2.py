@@ -161,16 +161,11 @@ class Subnet(DescribedResource):
             "cidrBlock": Prop("CidrBlock", replace=True, required=True, departs="required: there is no IPAM here"),
             "availabilityZone": Prop("AvailabilityZone", replace=True, computed=True),
             "mapPublicIpOnLaunch": Prop(default=False),
-            "assignIpv6AddressOnCreation": Prop(default=False),
         }
         | TAGS
         | REGION
     )
     outputs = frozenset({"arn", "ownerId", "availabilityZoneId"})
-    _SWITCHES = (
-        ("mapPublicIpOnLaunch", "MapPublicIpOnLaunch"),
-        ("assignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation"),
-    )
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -179,13 +174,13 @@ class Subnet(DescribedResource):
 
     @override
     def settle(self, api: Any, id: str, new: Props) -> None:
-        self.change(api, id, dict.fromkeys(("mapPublicIpOnLaunch", "assignIpv6AddressOnCreation"), False), new)
+        self.change(api, id, {"mapPublicIpOnLaunch": False}, new)
 
     @override
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
-        for name, attribute in self._SWITCHES:
-            if new[name] != old.get(name):
-                api.modify_subnet_attribute(SubnetId=id, **{attribute: {"Value": new[name]}})
+        public = new["mapPublicIpOnLaunch"]
+        if public != old.get("mapPublicIpOnLaunch"):
+            api.modify_subnet_attribute(SubnetId=id, MapPublicIpOnLaunch={"Value": public})
 
     @override
     def describe(self, api: Any, id: str) -> list[dict[str, Any]]:
@@ -196,7 +191,6 @@ class Subnet(DescribedResource):
         return {
             "availabilityZoneId": entry.get("AvailabilityZoneId"),
             "mapPublicIpOnLaunch": entry.get("MapPublicIpOnLaunch", False),
-            "assignIpv6AddressOnCreation": entry.get("AssignIpv6AddressOnCreation", False),
         }
 
     @override
@@ -323,19 +317,22 @@ class RouteTableAssociation(Ec2Resource):
 
     @override
     def find(self, api: Any, id: str, known: Props) -> Props | None:
-        here = [{"Name": "association.route-table-association-id", "Values": [id]}]
-        if known.get("routeTableId"):
-            tables = unless_gone(api.describe_route_tables, RouteTableIds=[known["routeTableId"]])
+        target, slash, table = id.partition("/")  # an import's: `subnet/table` or `gateway/table`
+        if slash or known.get("routeTableId"):
+            answer = unless_gone(api.describe_route_tables, RouteTableIds=[table or known["routeTableId"]])
         else:
-            tables = api.describe_route_tables(Filters=here)
-        entries = [
-            entry
-            for table in (tables or {"RouteTables": []})["RouteTables"]
-            for entry in table.get("Associations", ())
-            if entry.get("RouteTableAssociationId") == id
-        ]
-        return from_api(self.props, entries[0]) if entries else None
+            here = [{"Name": "association.route-table-association-id", "Values": [id]}]
+            answer = api.describe_route_tables(Filters=here)
+        for entry in (one for found in (answer or {}).get("RouteTables", ()) for one in found.get("Associations", ())):
+            if entry.get("RouteTableAssociationId") == id or (slash and _associated(entry) == target):
+                return from_api(self.props, entry) | {"id": entry["RouteTableAssociationId"]}
+        return None
 
     @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         unless_gone(api.disassociate_route_table, AssociationId=id)
+
+
+def _associated(entry: dict[str, Any]) -> str | None:
+    """The subnet or gateway of an association."""
+    return entry.get("SubnetId") or entry.get("GatewayId")

@@ -93,6 +93,7 @@ class LifecyclePolicy(AwsResource):
         "policy": Prop("lifecyclePolicyText", json=True, replace=True, required=True),
     } | REGION
     outputs = frozenset({"registryId"})
+    delete_before_replace = True  # as in pulumi-aws: a repository has one, so the old one is the new one
 
     @override
     def make(self, api: Any, new: Props) -> str:

@@ -120,6 +120,15 @@ class TaskDefinition(EcsResource):
     outputs = frozenset({"arn", "arnWithoutRevision", "revision"})
 
     @override
+    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
+        changes = super().diff(ctx, old, inputs, ignore)
+        before, after = (one.get("containerDefinitions") for one in (old.inputs, inputs))
+        if not isinstance(before, str) or not isinstance(after, str) or essence(before) != essence(after):
+            return changes
+        # what AWS fills in is no change: as in pulumi-aws
+        return [change for change in changes if change.top != "containerDefinitions"]
+
+    @override
     def make(self, api: Any, new: Props) -> str:
         answer = api.register_task_definition(
             **to_api(self.props, new),
@@ -148,7 +157,7 @@ class TaskDefinition(EcsResource):
             "revision": definition["revision"],
             "tags": tag_map(answer.get("tags"), "key", "value"),
         }
-        same = known.get("arn") == arn  # then it runs what was recorded: a revision is final
+        same = bool(known) and known.get("arn", id) == arn  # then it runs what was recorded: a revision is final
         content = {name: known.get(name) for name in self.props} if same else self._content(definition)
         return content | live
 
@@ -160,7 +169,25 @@ class TaskDefinition(EcsResource):
     @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         if not known.get("skipDestroy"):
-            unless_gone(api.deregister_task_definition, taskDefinition=known["arn"])
+            unless_gone(api.deregister_task_definition, taskDefinition=known.get("arn", id))
+
+
+def essence(definitions: str) -> Any:
+    """Container definitions (JSON text) without what AWS fills in, and with the environment in one order."""
+    return [_container(definition) for definition in json.loads(definitions)]
+
+
+def _container(definition: Props) -> Props:
+    given = {name: value for name, value in definition.items() if value not in (None, [], {}, 0)}
+    ports = [_port(mapping) for mapping in given.pop("portMappings", ())]
+    variables = sorted(given.pop("environment", ()), key=lambda one: str(one.get("name")))
+    return {"essential": True} | given | {"portMappings": ports, "environment": variables}
+
+
+def _port(mapping: Props) -> Props:
+    """In network mode awsvpc the host's port is the container's."""
+    host = mapping.get("hostPort") or mapping.get("containerPort")
+    return {"protocol": "tcp"} | mapping | {"hostPort": host}
 
 
 BREAKER: Table = {"enable": Prop("enable", required=True), "rollback": Prop("rollback", required=True)}

@@ -109,6 +109,7 @@ class LoadBalancer(ElbResource):
             from_api(self.props, balancer)
             | from_attributes(self.props, attributes)
             | {
+                "name": balancer["LoadBalancerName"],
                 "arn": id,
                 "arnSuffix": id.partition(":loadbalancer/")[2],
                 "dnsName": balancer["DNSName"],
@@ -203,6 +204,7 @@ class TargetGroup(ElbResource):
             from_api(self.props, group)
             | from_attributes(self.props, attributes)
             | {
+                "name": group["TargetGroupName"],
                 "arn": id,
                 "arnSuffix": id.rpartition(":")[2],
                 "loadBalancerArns": group.get("LoadBalancerArns") or [],
@@ -305,22 +307,28 @@ class Listener(ElbResource):
         certificates = listener.get("Certificates") or ()
         if certificates:
             live["certificateArn"] = certificates[0]["CertificateArn"]
-        live["defaultActions"] = [
-            _both_spellings(action, importing=not known) for action in live.get("defaultActions") or ()
-        ]
+        live["defaultActions"] = [_both_spellings(action) for action in live.get("defaultActions") or ()]
         return live
+
+    @override
+    def imported(self, inputs: Props) -> Props:
+        return inputs | {"defaultActions": [_simple_spelling(action) for action in inputs["defaultActions"]]}
 
     @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         unless_gone(api.delete_listener, ListenerArn=id)
 
 
-def _both_spellings(action: Props, importing: bool) -> Props:
+def _both_spellings(action: Props) -> Props:
     """A forward to one group can be given in two ways; a refresh has to find the one that was used."""
     groups = (action.get("forward") or {}).get("targetGroups") or []
     if action.get("type") != "forward" or len(groups) > 1:
         return action
     arn = action.get("targetGroupArn") or (groups[0]["arn"] if groups else None)
-    if importing:
-        return {"type": "forward", "targetGroupArn": arn}
     return {"forward": {"targetGroups": [{"arn": arn, "weight": 1}]}} | action | {"targetGroupArn": arn}
+
+
+def _simple_spelling(action: Props) -> Props:
+    if action.get("type") != "forward" or not action.get("targetGroupArn"):
+        return {name: value for name, value in action.items() if name != "order"}
+    return {"type": "forward", "targetGroupArn": action["targetGroupArn"]}

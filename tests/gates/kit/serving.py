@@ -26,7 +26,7 @@ def secret(value: Any) -> dict[str, Any]:
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Refusal(Exception):
     """An error as the engine gets it. `kept` is the resource's state where one came along."""
 

@@ -35,7 +35,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "cidrBlock": "10.0.0.0/24",
         "availabilityZone": "eu-west-1a",
         "mapPublicIpOnLaunch": True,
-        "assignIpv6AddressOnCreation": True,
         **TAGS,
     },
     "aws:ec2/internetGateway:InternetGateway": {"vpcId": "vpc-1", **TAGS},

@@ -126,7 +126,13 @@ def test_a_load_balancer_is_waited_for_until_it_is_active() -> None:
             raise refusal("DescribeLoadBalancers", "LoadBalancerNotFound")
         return {"LoadBalancers": [balancer | {"State": {"Code": states.pop(0)}}]}
 
-    balancer = {"LoadBalancerArn": "arn", "DNSName": "d", "CanonicalHostedZoneId": "z", "VpcId": "v"}
+    balancer = {
+        "LoadBalancerArn": "arn",
+        "LoadBalancerName": "a",
+        "DNSName": "d",
+        "CanonicalHostedZoneId": "z",
+        "VpcId": "v",
+    }
     resource, aws = standin(LoadBalancer, elbv2__describe_load_balancers=describe)
     resource.create(CONTEXT, checked(resource, {"name": "a", "subnets": ["s-1"]}))
     assert len(aws.named("elbv2.describe_load_balancers")) == 1 + 3 + 1

@@ -59,8 +59,8 @@ def named_or_not(arguments: dict[str, Any], field: str, entry: dict[str, Any]) -
     """Nothing of that name; but what an ARN names is there."""
     if "Names" in arguments:
         raise refusal("Describe", "NotFound")
-    more = {"DNSName": "a", "CanonicalHostedZoneId": "z", "VpcId": "vpc-1"} if field == "LoadBalancers" else {}
-    return {field: [entry | more]}
+    balancer = {"LoadBalancerName": "a", "DNSName": "a", "CanonicalHostedZoneId": "z", "VpcId": "vpc-1"}
+    return {field: [entry | (balancer if field == "LoadBalancers" else {"TargetGroupName": "a"})]}
 
 
 def service(status: str) -> dict[str, Any]:

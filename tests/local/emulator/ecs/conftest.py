@@ -53,6 +53,7 @@ class Emulator:
     state: Path
     port: int
     cloud_id: str
+    module: str = "tests.local.emulator.ecs.serve"
     process: subprocess.Popen[bytes] | None = None
     module: str = "tests.local.emulator.ecs.serve"
     settings: Mapping[str, str] = field(default_factory=dict)
