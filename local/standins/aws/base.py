@@ -200,7 +200,7 @@ class AwsResource(Resource):
         if live is None:
             raise UserError(f"{self.token} {id} is not there any more")
         live.pop("id", None)
-        return live | self._tags_all(known)
+        return live | self._tags_all(live)
 
     def _retag(self, api: Any, id: str, known: Props, old: Props, new: Props) -> None:
         before, after = old.get("tags") or {}, new.get("tags") or {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from gates.kit import Props
 from tests.local.standins.lifecycle.engine import Managed
@@ -19,9 +18,11 @@ def nothing(_world: World) -> Props:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`token` is the type. Together `in_place`, `replacing` and `not_tried` name every property of its table."""
+    """`token` is the type. All cases of a type together name every property of its table."""
 
     token: str
+    variant: str = ""
+    """Which of several cases of one type."""
     good: Callable[[World], Props]
     """Inputs that AWS takes; names are new ones at each call."""
     in_place: Callable[[World], Props] = nothing
@@ -29,7 +30,7 @@ class Case:
     replacing: Callable[[World], Props]
     """Property -> another value, which replaces it. The first one is done, the others are asked for only."""
     by_hand: tuple[str, ByHand] | None
-    """What somebody changes in AWS, and the property in which a refresh shows it; None where AWS changes nothing."""
+    """The property in which a refresh shows what somebody changes in AWS; None where AWS can change nothing of it."""
     take_away: ByHand
     """Delete it in AWS."""
     import_id: Callable[[Managed], str] = lambda made: made.id
@@ -39,13 +40,8 @@ class Case:
     """Property -> why no change of it is tried here."""
 
     def __str__(self) -> str:
-        return self.token.rpartition(":")[2]
+        return self.token.rpartition(":")[2] + (f"-{self.variant}" if self.variant else "")
 
 
 def tag(known: str = "a") -> Props:
     return {"tags": {"team": known}}
-
-
-def value(made: Managed, name: str) -> Any:
-    """An output of what was made."""
-    return made.outputs[name]

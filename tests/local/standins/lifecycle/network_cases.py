@@ -96,6 +96,31 @@ def rule_case(way: str) -> Case:
     )
 
 
+def group_rule_case(way: str) -> Case:
+    """A rule about another group, for all protocols: AWS answers -1 for the ports that nobody gave."""
+    plain = rule_case(way)
+    return Case(
+        token=plain.token,
+        variant="group",
+        good=lambda world: {
+            "securityGroupId": fresh_group(world),
+            "ipProtocol": "-1",
+            "referencedSecurityGroupId": world.groups[0],
+            **tag(),
+        },
+        in_place=lambda _: {"description": "other", **tag("b")},
+        replacing=lambda world: {"securityGroupId": fresh_group(world)},
+        by_hand=("tags", tag_by_hand),
+        take_away=plain.take_away,
+        not_tried={"referencedSecurityGroupId": "ministack keeps the old one where AWS changes it"},
+    )
+
+
+def fresh_group(world: World) -> str:
+    made = world.aws("ec2").create_security_group(GroupName=world.name(), Description="d", VpcId=world.vpc)
+    return str(made["GroupId"])
+
+
 def delete(operation: str, argument: str) -> Any:
     def gone(world: World, made: Managed) -> None:
         getattr(world.aws("ec2"), operation)(**{argument: made.id})
@@ -174,4 +199,6 @@ CASES = (
     ),
     rule_case("ingress"),
     rule_case("egress"),
+    group_rule_case("ingress"),
+    group_rule_case("egress"),
 )

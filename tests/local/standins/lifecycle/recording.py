@@ -21,10 +21,12 @@ def _shared(service: str, region: str, endpoint: str) -> Any:
 
 @dataclass
 class Calls:
-    """What was called, in order. `refuse` is asked before each call, with its name and those of before."""
+    """What was called, in order. `refuse` is asked before each call, with its name and those of before; `answer` may
+    change what is answered."""
 
     made: list[str] = field(default_factory=list)
     refuse: Callable[[str, list[str]], ClientError | None] = lambda _name, _before: None
+    answer: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda _name, answer: answer
 
     def client(self, service: str, region: str, access: Mapping[str, str]) -> Any:
         """For a Door."""
@@ -45,7 +47,7 @@ class _Recorded:
             self._calls.made.append(operation)
             if error is not None:
                 raise error
-            return getattr(self._client, operation)(**arguments)
+            return self._calls.answer(operation, getattr(self._client, operation)(**arguments))
 
         return call
 

@@ -12,7 +12,8 @@ from local.emulator.environment import Environment
 if __name__ == "__main__":
     environment = Environment.read(os.environ)
     prepare(environment)  # before ministack is imported
-    from local.emulator import ecs
+    from local.emulator import cloudwatch, ecs
+    from local.emulator.cloudwatch.api import handle_request as cloudwatch_handler
     from local.emulator.ecs.api import handle_request as ecs_handler
     from local.emulator.elbv2 import api, network
     from local.emulator.elbv2.api import handle_request as elbv2_handler
@@ -41,4 +42,5 @@ if __name__ == "__main__":
             api.attach(None)
             TARGET_GROUPS.attach(None)
 
-    serve({"elasticloadbalancing": elbv2_handler, "ecs": ecs_handler}, [Balancing(), ecs])
+    handlers = {"elasticloadbalancing": elbv2_handler, "ecs": ecs_handler, "monitoring": cloudwatch_handler}
+    serve(handlers, [Balancing(), ecs, cloudwatch])

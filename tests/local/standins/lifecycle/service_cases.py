@@ -175,6 +175,26 @@ def alarm(world: World) -> Props:
     }
 
 
+def without(values: Props, *names: str) -> Props:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def metric(id: str, name: str) -> Props:
+    dimensions = {"LoadBalancer": "app/a/1"}
+    namespace = "AWS/ApplicationELB"
+    stat = {"metricName": name, "namespace": namespace, "dimensions": dimensions, "period": 60, "stat": "Sum"}
+    return {"id": id, "metric": stat}
+
+
+RATE = {"id": "rate", "expression": "100 * errors / requests", "label": "errors in 100", "returnData": True}
+METRICS = [metric("errors", "HTTPCode_Target_5XX_Count"), metric("requests", "RequestCount")]
+
+
+def expression_alarm(world: World) -> Props:
+    one_metric = ("metricName", "namespace", "dimensions", "period", "statistic")
+    return without(alarm(world), *one_metric) | {"metricQueries": [RATE, *METRICS]}
+
+
 def definition(world: World) -> Props:
     return {
         "family": world.name(),
@@ -316,10 +336,25 @@ CASES = (
         replacing=lambda world: {"name": world.name(), **ELSEWHERE},
         by_hand=("actionsEnabled", alarm_silenced),
         take_away=alarm_gone,
-        not_tried=dict.fromkeys(
-            ("extendedStatistic", "evaluateLowSampleCountPercentiles", "metricQueries", "thresholdMetricId"),
-            "only beside others: tests/local/standins/test_standin_alarms.py",
-        ),
+    ),
+    Case(
+        token="aws:cloudwatch/metricAlarm:MetricAlarm",
+        variant="percentile",
+        good=lambda world: without(alarm(world), "statistic") | {"extendedStatistic": "p95"},
+        in_place=lambda _: {"extendedStatistic": "p99", "evaluateLowSampleCountPercentiles": "ignore"},
+        replacing=lambda world: {"name": world.name()},
+        by_hand=("actionsEnabled", alarm_silenced),
+        take_away=alarm_gone,
+    ),
+    Case(
+        token="aws:cloudwatch/metricAlarm:MetricAlarm",
+        variant="expression",
+        good=expression_alarm,
+        in_place=lambda _: {"metricQueries": [RATE | {"expression": "errors / requests"}, *METRICS[::-1]]},
+        replacing=lambda world: {"name": world.name()},
+        by_hand=("actionsEnabled", alarm_silenced),
+        take_away=alarm_gone,
+        not_tried={"thresholdMetricId": "the local cloud has no anomaly detection, and refuses it"},
     ),
     Case(
         token="aws:sns/topic:Topic",
