@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gates.kit import Change, Context, Props, State
 from local.standins.aws.base import REGION, TAGS, AwsResource, tag_list, tag_map
-from local.standins.aws.door import unless_gone
+from local.standins.aws.door import error_code, unless_gone
 from local.standins.fields import from_api, to_api
 from local.standins.schema import Prop, Table, upstream
 
@@ -276,7 +276,7 @@ class RouteTable(DescribedResource):
             unless_gone(api.delete_route, RouteTableId=id, DestinationCidrBlock=cidr)
         for cidr, route in after.items():
             if cidr not in before:
-                api.create_route(RouteTableId=id, **to_api(ROUTE, route))
+                _create_route(api, id, route)
             elif route != before[cidr]:
                 api.replace_route(RouteTableId=id, **to_api(ROUTE, route))
 
@@ -292,6 +292,15 @@ class RouteTable(DescribedResource):
     @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         unless_gone(api.delete_route_table, RouteTableId=id)
+
+
+def _create_route(api: Any, table: str, route: Props) -> None:
+    try:
+        api.create_route(RouteTableId=table, **to_api(ROUTE, route))
+    except Exception as error:
+        if error_code(error) != "RouteAlreadyExists":
+            raise
+        api.replace_route(RouteTableId=table, **to_api(ROUTE, route))  # of an update that failed after it
 
 
 class RouteTableAssociation(Ec2Resource):

@@ -7,9 +7,9 @@ and they know a lost cause when they see one.
 from __future__ import annotations
 
 import json
-import uuid
+import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -177,11 +177,17 @@ def essence(definitions: str) -> Any:
     return [_container(definition) for definition in json.loads(definitions)]
 
 
+UNSET: Final = {"cpu": 0, "essential": True}
+"""What AWS answers for fields of a container that were left out."""
+
+
 def _container(definition: Props) -> Props:
-    given = {name: value for name, value in definition.items() if value not in (None, [], {}, 0)}
+    given = {
+        name: value for name, value in definition.items() if value not in (None, [], {}) and value != UNSET.get(name)
+    }
     ports = [_port(mapping) for mapping in given.pop("portMappings", ())]
     variables = sorted(given.pop("environment", ()), key=lambda one: str(one.get("name")))
-    return {"essential": True} | given | {"portMappings": ports, "environment": variables}
+    return given | {"portMappings": ports, "environment": variables}
 
 
 def _port(mapping: Props) -> Props:
@@ -269,7 +275,7 @@ class Service(EcsResource):
         answer = api.create_service(
             **self._arguments(new, given),
             # a new one each time, as in pulumi-aws: a service that is there already is an error, and never taken over
-            clientToken=str(uuid.uuid4()),
+            clientToken=os.urandom(16).hex(),
             **({"tags": ecs_tags(new["tags"])} if new.get("tags") else {}),
         )
         return str(answer["service"]["serviceArn"])

@@ -58,6 +58,10 @@ class Docker:
             raise UserError(NO_DAEMON.format(why=result.stderr.strip().splitlines()[-1]))
         return result.stdout.strip()
 
+    def image_id(self, ctx: Context, name: str) -> str:
+        """`sha256:…`, the local id of an image. Raises CommandFailed."""
+        return self.run(ctx, ["image", "inspect", "--format", "{{.Id}}", name])[-1]
+
     @contextmanager
     def logged_in(self, login: Login | None) -> Iterator[Docker]:
         """The same daemon with these credentials, which are gone afterwards."""

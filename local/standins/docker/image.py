@@ -21,7 +21,7 @@ from local.standins.docker.command import (
 from local.standins.docker.context import digest
 from local.standins.loopback import is_loopback
 from local.standins.schema import REGISTRY as PAGES
-from local.standins.schema import Prop, Source, Table, filled, problems
+from local.standins.schema import Prop, Source, Table, filled, missing, problems
 
 NATIVE = "https://github.com/pulumi/pulumi-docker/blob/master/"
 BUILD: Table = {
@@ -29,11 +29,11 @@ BUILD: Table = {
     "dockerfile": Prop(),
     "args": Prop(),
     "target": Prop(),
-    "platform": Prop(),
+    "platform": Prop(departs="not filled in with this machine's where it is left out"),
     "network": Prop(),
     "addHosts": Prop(),
-    "cacheFrom": Prop(fields={"images": Prop()}),
-    "builderVersion": Prop(),
+    "cacheFrom": Prop(fields={"images": Prop(required=True)}),
+    "builderVersion": Prop(departs="taken and ignored: the local cloud builds without BuildKit"),
 }
 REGISTRY: Table = {"server": Prop(), "username": Prop(), "password": Prop()}
 
@@ -43,7 +43,7 @@ class Image(Resource):
 
     token = "docker:index/image:Image"
     props: ClassVar[Table] = {
-        "imageName": Prop(),
+        "imageName": Prop(required=True),
         "build": Prop(fields=BUILD, default={}),
         "registry": Prop(fields=REGISTRY),
         "skipPush": Prop(default=False),
@@ -69,7 +69,7 @@ class Image(Resource):
         if build["context"] is not UNKNOWN:
             build.setdefault("dockerfile", str(Path(build["context"], "Dockerfile")))
         values["build"] = build
-        wrong = [*_missing_files(build), *self._remote_registry(values)]
+        wrong = [*missing(self.props, values), *_missing_files(build), *self._remote_registry(values)]
         if not wrong and not has_unknown([build["context"], build["dockerfile"]]):
             # as with the official plugin, part of the inputs: changed files are a changed image
             build["contextDigest"] = digest(Path(build["context"]), Path(build["dockerfile"]))
@@ -79,7 +79,8 @@ class Image(Resource):
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         changes = super().diff(ctx, old, inputs, ignore)
         # a registry's password is another one at every run; it is no reason to build anew
-        return [change for change in changes if change.top != "registry" or change.path == "registry.server"]
+        login = ("registry.username", "registry.password")
+        return [change for change in changes if change.path not in login]
 
     @override
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
@@ -104,8 +105,8 @@ class Image(Resource):
         with self._docker().logged_in(_login(inputs, registry_host(name))) as docker:
             self._build(ctx, docker, inputs)
             if inputs["skipPush"]:
-                ctx.warn("not pushed, as skipPush says: so there is no repoDigest")
-                return self._outputs(inputs, None)
+                ctx.warn("not pushed, as skipPush says: so repoDigest is this machine's id of the image")
+                return self._outputs(inputs, docker.image_id(ctx, name))
             pushed = _push(ctx, docker, name)
         return self._outputs(inputs, f"{repository(inputs['imageName'])}@{pushed}")
 

@@ -51,9 +51,14 @@ class Marker(Resource):
         return [*super().diff(ctx, old, inputs, ignore), *drift]
 
     @override
+    def deletes_first(self, ctx: Context, old: State, inputs: Props) -> bool:
+        return bool(inputs.get("alone"))
+
+    @override
     def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
         self._act(ctx, inputs)
-        return "m-1", {"arn": "arn:m-1", "password": "hunter2", "seen": sorted(inputs), "nothing": None}
+        echo = {"echo": inputs["text"]} if inputs.get("act") == "echo" else {}
+        return "m-1", {"arn": "arn:m-1", "password": "hunter2", "seen": sorted(inputs), "nothing": None} | echo
 
     @override
     def update(self, ctx: Context, old: State, inputs: Props) -> Props:

@@ -252,3 +252,18 @@ def test_many_requests_are_served_at_once() -> None:
     with served(Provider("test", "1", [Together()])) as client, ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: client.create({}), range(50)))
     assert len(answers) == 50
+
+
+def test_a_replacement_deletes_first_where_the_resource_says_so(client: Client) -> None:
+    for alone in (True, False):
+        diff = client.diff({"colour": "blue"}, {"colour": "green", "alone": alone})
+        assert list(diff.replaces) == ["colour"]
+        assert diff.deleteBeforeReplace is alone
+
+
+def test_a_secret_that_comes_back_under_another_name_is_a_secret_there_too(client: Client) -> None:
+    made = plain(client.create({"text": secret("correct-horse"), "act": "echo"}).properties)
+    assert made["text"] == made["echo"] == secret("correct-horse")
+    with pytest.raises(Refusal) as refused:
+        client.create({"text": secret("arn:m-1x"), "act": "partial", "other": "arn:m-1x"})
+    assert plain(refused.value.kept.properties)["other"] == secret("arn:m-1x")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gates.kit import UNKNOWN, has_unknown
 from gates.kit.stubs import provider_pb2
-from gates.kit.values import SECRET, SIGNATURE, UNKNOWNS, decode, encode
+from gates.kit.values import SECRET, SIGNATURE, UNKNOWNS, decode, encode, revealing
 
 pytestmark = pytest.mark.pure
 
@@ -93,3 +93,17 @@ def test_the_engines_own_keys_and_nulls_at_the_top_are_left_out() -> None:
 def test_a_value_that_cannot_travel_is_named() -> None:
     with pytest.raises(TypeError, match=r"property a\.b: set cannot be sent"):
         encode({"a": {"b": {1}}}, struct())
+
+
+def test_what_is_derived_from_a_secret_is_found_wherever_it_stands() -> None:
+    values = {"name": "my-secret-name", "tags": {"word": "abc"}, "plain": "abc"}
+    secrets = frozenset({("name",), ("tags", "word")})
+    outputs = {
+        "name": "my-secret-name",
+        "arn": "arn:x/my-secret-name",
+        "tagsAll": {"word": "abc", "more": "abcd"},
+        "list": ["x", {"y": "abc"}],
+        "number": 1,
+    }
+    assert revealing(outputs, values, secrets) == {("name",), ("arn",), ("tagsAll", "word"), ("list",)}
+    assert revealing(outputs, values, frozenset()) == frozenset()

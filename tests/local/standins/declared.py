@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +19,8 @@ class Declared:
     """Property name -> the source of its Python type."""
     required: frozenset[str]
     outputs: frozenset[str]
+    defaults: Mapping[str, str]
+    """Property name -> the default that its documentation states, as it is written there."""
     folder: Path
 
     def nested(self, annotation: str) -> Mapping[str, str] | None:
@@ -43,6 +45,7 @@ def declared(token: str) -> Declared:
         inputs=_getters(arguments),
         required=_required(arguments),
         outputs=frozenset(_getters(classes[name])),
+        defaults=dict(_defaults(arguments)),
         folder=home,
     )
 
@@ -82,6 +85,17 @@ def _getters(node: ast.ClassDef) -> dict[str, str]:
             if match:
                 found[match.group(1) or function.name] = ast.unparse(function.returns)
     return found
+
+
+def _defaults(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """From the documentation of the constructor's arguments: "Defaults to `true`", "The default value is 300"."""
+    (constructor,) = (one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
+    for text in (ast.get_docstring(constructor) or "").split(":param ")[1:]:
+        name = re.match(r"pulumi\.Input\[.*?\] (\w+):", text)
+        default = re.search(r"[Dd]efault(?:s to| is| value is|:)? (?:`([^`]+)`|(true|false|\d+))", text)
+        if name and default:
+            wire = re.sub(r"_(\w)", lambda match: match.group(1).upper(), name.group(1))
+            yield wire, default.group(1) or default.group(2)
 
 
 def _required(node: ast.ClassDef) -> frozenset[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 DIGEST = "sha256:" + "a" * 64
+LOCAL_ID = "sha256:" + "b" * 64
 _SCRIPT = """\
 #!{python}
 import json, os, sys, time
@@ -47,6 +48,7 @@ class FakeDocker:
             "version": {"out": "linux/amd64"},
             "context": {"out": "unix:///run/the-users.sock"},
             "build": {"out": "Successfully built 0123"},
+            "image": {"out": LOCAL_ID},
             "push": {"out": f"1: Pushed\nc1: digest: {DIGEST} size: 736"},
         }
         (folder / "answers.json").write_text(json.dumps(ready | answers))

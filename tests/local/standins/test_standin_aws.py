@@ -143,6 +143,15 @@ def test_a_made_up_name_stays_and_one_that_would_be_too_long_is_refused(client: 
         client.check({}, urn=f"{GROUP}-with-quite-a-long-name-of-its-own", randomSeed=b"1")
 
 
+def test_what_has_a_given_name_is_deleted_before_its_replacement_is_made(client: Client) -> None:
+    base = {"port": 80, "protocol": "HTTP", "targetType": "ip", "vpcId": "vpc-1"}
+    for name, first in (({"name": "a"}, True), ({}, False)):
+        old = plain(client.check(base | name, urn=GROUP, randomSeed=b"seed").inputs)
+        diff = client.diff(old, old | {"port": 81}, urn=GROUP)
+        assert list(diff.replaces) == ["port"]
+        assert diff.deleteBeforeReplace is first
+
+
 def test_a_preview_makes_no_call_and_knows_what_can_be_known(client: Client, aws: FakeAws) -> None:
     inputs = {"name": "a", "vpcId": UNKNOWN_STRING, "tags": {"team": "a"}}
     answer = plain(client.create(inputs, urn=GROUP, preview=True).properties)

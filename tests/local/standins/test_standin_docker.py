@@ -17,7 +17,7 @@ from gates.kit import Provider, UserError
 from local.standins.docker.command import environment_build_args, pushed_digest
 from local.standins.docker.image import Image, build_command, local_name, registry_host, repository
 from tests.gates.kit.serving import UNKNOWN_STRING, Client, Refusal, fake_engine, plain, secret, served
-from tests.local.standins.fake_docker import DIGEST, FakeDocker
+from tests.local.standins.fake_docker import DIGEST, LOCAL_ID, FakeDocker
 
 pytestmark = pytest.mark.provider
 
@@ -99,13 +99,23 @@ def test_a_registry_elsewhere_is_refused(name: str, context: Path, tools: Path) 
     assert "is not a registry of this machine" in failure.reason
 
 
-def test_an_image_that_is_not_pushed_has_no_digest(context: Path, tools: Path) -> None:
-    """The official plugin gives a local image's id there, which names nothing that a registry knows."""
+def test_an_image_that_is_not_pushed_has_its_local_id_for_a_digest(context: Path, tools: Path) -> None:
+    """As documented for repoDigest. It names nothing that a registry knows: never deploy it."""
     docker = FakeDocker.make(tools)
     with standin(docker.environment) as client:
         outputs = plain(client.create(inputs(client, context, skipPush=True), urn=URN).properties)
-    assert "repoDigest" not in outputs
+    assert outputs["repoDigest"] == LOCAL_ID
     assert docker.calls("push") == []
+
+
+def test_a_registry_that_is_added_is_a_change_and_another_password_is_none(context: Path, tools: Path) -> None:
+    docker = FakeDocker.make(tools)
+    login = {"server": "localhost:1", "username": "a", "password": "b"}
+    with standin(docker.environment) as client:
+        before, after = inputs(client, context), inputs(client, context, registry=login)
+        assert list(client.diff(before, after, urn=URN).diffs) == ["registry"]
+        again = inputs(client, context, registry=login | {"username": "c", "password": "d"})
+        assert list(client.diff(after, again, urn=URN).diffs) == []
 
 
 def test_a_push_that_does_not_say_its_digest_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from tests.local.standins.test_standin_types import (
 pytestmark = pytest.mark.pure
 
 EXAMPLE = EXAMPLES[Service.token]
+PORT = {"containerPort": 1, "hostPort": 1, "protocol": "tcp"}
 ARN = "arn:aws:ecs:eu-west-1:000000000000:service/a/a-blue"
 
 
@@ -241,3 +243,35 @@ def test_an_inactive_revision_is_gone() -> None:
     inactive = {"taskDefinitionArn": "arn:a:1", "family": "a", "revision": 1, "status": "INACTIVE"}
     resource, _ = standin(TaskDefinition, ecs__describe_task_definition={"taskDefinition": inactive})
     assert resource.read(CONTEXT, "a", {"arn": "arn:a:1"}, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "answered", "same"),
+    [
+        ({}, {"cpu": 0, "essential": True, "mountPoints": [], "environment": []}, True),
+        ({"portMappings": [{"containerPort": 1}]}, {"portMappings": [PORT]}, True),
+        ({"environment": [{"name": "b"}, {"name": "a"}]}, {"environment": [{"name": "a"}, {"name": "b"}]}, True),
+        ({}, {"essential": False}, False),
+        ({"portMappings": [{"containerPort": 2}]}, {"portMappings": [PORT]}, False),
+        ({"image": "a@sha256:1"}, {"image": "a@sha256:2"}, False),
+    ],
+)
+def test_what_aws_fills_into_containers_is_no_change(given: Props, answered: Props, same: bool) -> None:
+    resource, _ = standin(TaskDefinition)
+
+    def checked_with(container: Props) -> Props:
+        definitions = json.dumps([{"name": "app"} | container])
+        return checked(resource, EXAMPLES[TaskDefinition.token] | {"containerDefinitions": definitions})
+
+    before, after = checked_with(answered), checked_with(given)
+    assert (resource.diff(CONTEXT, State("a", before, before), after, []) == []) is same
+
+
+def test_each_create_of_a_service_has_a_token_of_its_own() -> None:
+    """So that AWS refuses what is there already, and never hands it over as the new one."""
+    resource, aws = standin(Service)
+    for _ in range(2):
+        resource.create(CONTEXT, checked(resource, EXAMPLE))
+    first, second = (call["clientToken"] for call in aws.named("ecs.create_service"))
+    assert first != second
+    assert len(first) <= 36

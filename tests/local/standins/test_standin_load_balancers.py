@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gates.kit import PartialFailure, State
+from gates.kit import PartialFailure, State, UserError
 from gates.kit.diffs import structural
 from local.standins.aws.lb import Listener, LoadBalancer, TargetGroup
 from tests.local.standins.examples import EXAMPLES, TARGET_GROUP
@@ -163,6 +163,14 @@ def test_a_port_replaces_a_target_group_and_a_health_path_does_not() -> None:
     after = inputs | {"port": 81, "healthCheck": inputs["healthCheck"] | {"path": "/other"}}
     changes = resource.diff(CONTEXT, State("arn", inputs, inputs), after, [])
     assert {change.path: change.replace for change in changes} == {"port": True, "healthCheck.path": False}
+
+
+def test_a_failed_create_of_something_named_is_told_before_anything_is_made() -> None:
+    there = {"TargetGroups": [{"TargetGroupName": "a"}]}
+    resource, aws = standin(TargetGroup, elbv2__describe_target_groups=there)
+    with pytest.raises(UserError, match="there is a target group a already"):
+        resource.create(CONTEXT, checked(resource, {"name": "a"}))
+    assert aws.changes == []
 
 
 def test_a_target_group_in_use_is_tried_again() -> None:

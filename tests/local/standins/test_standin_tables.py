@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from local.standins import tables
 from local.standins.aws.base import AwsResource
 from local.standins.aws.door import TAKEN
 from local.standins.aws.functions import FUNCTIONS, SECRET_RESULTS
@@ -61,3 +62,33 @@ def test_the_configuration_that_is_taken_is_declared() -> None:
 
     provider = _getters(_classes(_home("pulumi_aws") / "provider.py")["ProviderArgs"])
     assert TAKEN - {"version"} <= provider.keys()
+
+
+@pytest.mark.parametrize("type_", EVERY_TYPE, ids=lambda type_: type_.token)
+def test_every_type_names_its_sources(type_: type[AwsResource | Image]) -> None:
+    package, place, name = type_.token.split(":")
+    module = place.partition("/")[0]
+    page = f"{package}/api-docs/{'' if module == 'index' else module + '/'}{name.lower()}/"
+    assert type_.source.page == f"https://www.pulumi.com/registry/packages/{page}"
+    assert type_.source.schema.startswith("https://github.com/")
+
+
+@pytest.mark.parametrize("type_", EVERY_TYPE, ids=lambda type_: type_.token)
+def test_what_the_package_requires_and_documents_as_a_default_is_in_the_table(
+    type_: type[AwsResource | Image],
+) -> None:
+    package = declared(type_.token)
+    assert {name for name in package.required if not type_.props[name].required} == set()
+    for name, documented in package.defaults.items():
+        prop = type_.props.get(name)
+        if prop is not None and not prop.computed:
+            # no default is the provider's way to say no, and none
+            assert documented in (spelled(prop.default), *(("false", "0") if prop.default is None else ())), name
+
+
+def spelled(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_the_page_with_all_tables_is_up_to_date() -> None:
+    assert tables.PAGE.read_text() == tables.page(), "run: .venv/bin/python -m local.standins.tables"

@@ -142,8 +142,8 @@ CASES = (
         good=lambda world: {"vpcId": world.vpc, "cidrBlock": world.cidr(), **tag()},
         in_place=lambda _: {"mapPublicIpOnLaunch": True, **tag("b")},
         replacing=lambda world: {
-            "availabilityZone": "us-east-1b",
             "cidrBlock": "10.0.254.0/24",
+            "availabilityZone": "us-east-1b",
             "vpcId": world.other_vpc,
             **ELSEWHERE,
         },
