@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from release.digest import short
-from release.errors import CheckFailed, Refused, ReleaseError, UsageError
+from release.errors import CheckFailed, Interrupted, Refused, ReleaseError, UsageError
 from release.locking import Origin
 
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
@@ -24,7 +24,7 @@ LONGEST_SENTENCE = 300
 LONGEST_SUBJECT = 99
 """An SNS subject has fewer than 100 characters of ASCII (SNS API reference, Publish)."""
 
-PUT_BACK = ("and were put back to where they were before", "COULD NOT BE PUT BACK")
+PUT_BACK = ("were put back", "COULD NOT BE PUT BACK")
 """Words of a switch that failed after users had been moved."""
 
 
@@ -101,6 +101,8 @@ def _wrong(problems: list[str]) -> UsageError:
 
 def event_of(error: ReleaseError) -> Event | None:
     """What a release that failed is to those who are told; None where there is nothing to tell them."""
+    if isinstance(error, Interrupted):
+        return None  # whoever did it knows
     if any(words in error.what for words in PUT_BACK):
         return Event.BREACH
     return Event.REFUSED if isinstance(error, CheckFailed | Refused) else None

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from release.aborting import UsersRule
 from release.errors import CloudError, Refused
-from release.journal import Abort
+from release.journal import Abort, Journal
 from release.names import Names
 from release.placement import Colour
 from release.records import Observed
@@ -26,6 +27,9 @@ class Cloud(Protocol):
 
     def delete_service(self, names: Names, colour: Colour) -> None:
         """Begin to delete the service of a colour; `Refused` if the colour gets any users at this moment."""
+
+    def users_rule(self, names: Names) -> UsersRule | None:
+        """Where users are sent now, and what is written there; None if there is no rule."""
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """Leave the wish to abort the switch on the users' rule."""
@@ -66,6 +70,16 @@ class RealCloud:
                     next_step="run `release recover` again; it looks anew.",
                 )
             door.ecs.delete_service(cluster=names.cluster, service=names.services[colour], force=True)
+
+    def users_rule(self, names: Names) -> UsersRule | None:
+        """Weights and tags."""
+        from release.aws.cloud import Cloud as Door
+
+        with _told():
+            rule = Door(names).balancer().rule
+        if rule is None:
+            return None
+        return UsersRule(weights=rule.weights, journal=Journal.from_tags(rule.tags), abort=Abort.from_tags(rule.tags))
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """One tag; the switch removes it."""
@@ -124,6 +138,11 @@ class FakeCloud:
         """Gone at once."""
         self.deleted.append(names.services[colour])
         self.there.pop((SERVICE, names.services[colour]), None)
+
+    def users_rule(self, names: Names) -> UsersRule | None:
+        """As the environment says; `each` happens first."""
+        seen = self.observed(names)
+        return UsersRule(weights=seen.weights, journal=seen.journal) if seen.weights is not None else None
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """Remembered; then what the switch makes of it."""

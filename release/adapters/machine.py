@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import random
 import socket
@@ -36,6 +37,9 @@ class Machine(Protocol):
 
     def note(self, pid: int, doing: str, origin: Origin) -> Note:
         """The note of an engine that was just started here."""
+
+    def user(self) -> str:
+        """Who runs this, for people: `ann@build-7`."""
 
 
 class RealMachine:
@@ -77,6 +81,13 @@ class RealMachine:
             run=origin.run,
             place=_place(),
         )
+
+    def user(self) -> str:
+        """By the environment, or the user database."""
+        try:
+            return f"{getpass.getuser()}@{socket.gethostname()}"
+        except (KeyError, OSError):  # a container may run under a number that has no name
+            return socket.gethostname()
 
 
 def _runs(pid: int) -> bool:
@@ -148,3 +159,7 @@ class FakeMachine:
     def note(self, pid: int, doing: str, origin: Origin) -> Note:
         """At a fixed time."""
         return Note(host="here", pid=pid, at="2026-01-02T03:04:04Z", doing=doing, who=origin.who, run=origin.run)
+
+    def user(self) -> str:
+        """Somebody."""
+        return "me@here"

@@ -108,6 +108,11 @@ def test_all_mistakes_are_told_at_once() -> None:
             CheckFailed("Users were on green for a moment, and were put back to where they were before: smoke failed"),
             Event.BREACH,
         ),
+        (
+            CheckFailed("green had up to 10 % of the users; they were put back on blue: 7.1 % failed"),
+            Event.BREACH,
+        ),
+        (Interrupted("The switch was interrupted: ann asked to abort. Users were put back."), None),
         (CloudError("THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to green: away"), Event.BREACH),
         (CloudError("AWS did not do ecs:CreateService within 45 s"), None),
         (UsageError("The stack's settings are wrong"), None),

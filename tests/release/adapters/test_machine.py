@@ -72,3 +72,8 @@ def test_a_note_names_host_process_and_where_it_came_from() -> None:
     assert (note.host, note.pid, note.doing) == (socket.gethostname(), 42, "release build")
     assert (note.who, note.run) == ("ann", "https://r/7")
     assert datetime.fromisoformat(note.at).tzinfo
+
+
+def test_whoever_runs_it_is_named_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    assert MACHINE.user() == f"ann@{socket.gethostname()}"
