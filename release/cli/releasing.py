@@ -54,6 +54,11 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     """Options of every verb that updates an environment."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask, not even for a production-like one")
     add_lock_wait(parser)
+    parser.add_argument(
+        "--on-alarm",
+        choices=("proceed",),
+        help="proceed: move users although an alarm rings; this release is the cure",
+    )
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -81,7 +86,8 @@ def digest_given(arguments: argparse.Namespace) -> Digest | None:
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
     """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
     confirm(tools, change, before, yes=arguments.yes)
-    run = update(tools, change.environment, change.config, change.message, wait=arguments.lock_wait)
+    config = {**change.config, **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {})}
+    run = update(tools, change.environment, config, change.message, wait=arguments.lock_wait)
     if run.signal is not None or run.exit_code != 0:
         error = failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
         tell_failure(tools, change.environment, error, change.digest or "")
