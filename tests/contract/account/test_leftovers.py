@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from tests.contract.aws import PREFIX, Aws, Where, new_mark
 from tests.contract.leftovers import KINDS, Kind, _remove_kind, mark_in, remove
 
-pytestmark = pytest.mark.pure
+pytestmark = [pytest.mark.pure, pytest.mark.timeout(20)]  # what is tried for ever fails
 
 MARK = "0a1b2c3d"
 WHERE = Where(account="1", region="r", mark=MARK, endpoint="http://127.0.0.1:1")
@@ -21,6 +21,8 @@ WHERE = Where(account="1", region="r", mark=MARK, endpoint="http://127.0.0.1:1")
         (f"/{PREFIX}{MARK}-token", MARK),
         (f"arn:aws:ecs:us-east-1:1:cluster/{PREFIX}{MARK}-cluster", MARK),
         (MARK, MARK),
+        ("0a1b", ""),
+        (f"{MARK}0", ""),
         (f"{PREFIX}production-lb", ""),
         (f"my-{PREFIX}{MARK}-lb", ""),
         (f"{PREFIX}{MARK}", ""),
