@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gates import warm
 from gates.gate import pass_input
 from gates.kit import Cancelled, Context, Props, readable
 from gates.passes import Pass, demand
@@ -80,6 +81,7 @@ class Move:
 
 def perform(ctx: Context, cloud: Cloud, move: Move) -> Props:
     """Check, journal, move, check again; the new record. Any breach after the move puts the weights back."""
+    warm.prepare()  # for the live URL
     balancer = cloud.balancer()
     if not balancer.listener:
         raise CloudError(

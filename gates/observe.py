@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gates import warm
 from gates.gate import told
 from gates.kit import Context, Props
 from release.aws.cloud import Cloud
@@ -23,7 +24,11 @@ def observe(ctx: Context, args: Props) -> Props:
     The shape is read by `release.records.Observed.from_dict`.
     """
     del ctx
-    return told(lambda: observed(Cloud(Names.from_dict(args["environment"])), str(args.get("digest") or "")))
+    digest = str(args.get("digest") or "")
+    seen = told(lambda: observed(Cloud(Names.from_dict(args["environment"])), digest))
+    if digest:
+        warm.prepare()  # a digest that was asked for will most likely be smoked
+    return seen
 
 
 def find_image(ctx: Context, args: Props) -> Props:

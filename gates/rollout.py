@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Props
 from gates.passes import RUN, Pass, demand
@@ -38,6 +39,7 @@ class Rollout(Gate):
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Wait for the rollout, or fail with the reason."""
+        warm.prepare(2)  # for the smoke gate, which comes next, and for the live URL
         digest, colour = str(inputs["digest"]), Colour(inputs["colour"])
         if inputs["starts"]:
             demand(pass_input(inputs), gate="The image gate", digest=digest)

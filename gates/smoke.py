@@ -15,15 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Props
 from gates.passes import Pass, demand
 from release.digest import short
 from release.errors import CheckFailed, CloudError
-from release.smoking import ENVIRONMENT, Expected, Report, command, read_report
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The repository: `smoke/` lies there."""
+from release.smoking import Expected, Report, command, read_report
 
 LEAST_LIMIT = 60.0
 """Seconds that one run of the checks may take at least, however short the deadline: they may be many."""
@@ -74,15 +72,7 @@ def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Repo
     """One run of `pytest smoke`, of at most `limit` seconds; CloudError where pytest itself could not do it."""
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
         junit = Path(folder, "report.xml")
-        process = subprocess.Popen(
-            command(sys.executable, url, expected, str(junit)),
-            cwd=ROOT,
-            env={**os.environ, **ENVIRONMENT},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        process = warm.start(command(sys.executable, url, expected, str(junit)))
         output = _until_done(ctx, process, limit)
         if not junit.exists() or process.returncode not in (0, 1):
             raise CloudError(
