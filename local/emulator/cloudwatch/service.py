@@ -30,6 +30,7 @@ from local.emulator.wire import ServiceError
 log = logging.getLogger("cloudwatch")
 
 TIDY_EVERY = 60.0  # seconds between removing old datapoints and storing the others
+TIDY_SHARE = 0.01  # of the time, at most: a day of datapoints takes longer to store, and is stored more rarely
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Service:
         self._state = State()
         self._datapoints: dict[Scope, Datapoints] = {}
         self._evaluated = self._tidied = 0.0
+        self._tidy_every = TIDY_EVERY
         self._ended = threading.Event()
         self._due: queue.SimpleQueue[Transition | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -136,7 +138,7 @@ class Service:
         if now // self._clock.period > self._evaluated // self._clock.period:
             self._evaluated = now
             self.evaluate()
-        if now - self._tidied >= TIDY_EVERY:
+        if now - self._tidied >= self._tidy_every:
             self._tidied = now
             self._tidy(now)
 
@@ -150,10 +152,12 @@ class Service:
                 )
 
     def _tidy(self, now: float) -> None:
+        begin = time.monotonic()
         with self._lock:
             for datapoints in self._datapoints.values():
                 datapoints.forget_old(now)
             self._store.save_datapoints(self._datapoints)
+        self._tidy_every = max(TIDY_EVERY, (time.monotonic() - begin) / TIDY_SHARE)
 
     # ------------------------------------------------------------ alarms
 

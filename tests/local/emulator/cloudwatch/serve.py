@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from local.emulator.cloudwatch import api
 from local.emulator.cloudwatch.model import Clock, Scope
@@ -162,3 +164,17 @@ def running(folder: Path, clock: Clock | None = None, now: Callable[[], float] |
         yield one
     finally:
         one.close()
+
+
+def refused(call: Any, **members: Any) -> tuple[str, str]:
+    """Code and message."""
+    with pytest.raises(ClientError) as caught:
+        call(**members)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def metric(name: str, id: str, statistic: str = "Sum", period: int = 60, **more: Any) -> dict[str, Any]:
+    """A query for the target group that `Running.carry` is about."""
+    of = {"Namespace": "AWS/ApplicationELB", "MetricName": name, "Dimensions": DIMENSIONS}
+    return {"Id": id, "MetricStat": {"Metric": of, "Period": period, "Stat": statistic}, **more}
