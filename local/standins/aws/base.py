@@ -11,7 +11,18 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from gates.kit import Change, Context, PartialFailure, Props, Resource, State, UserError, has_unknown, structural
+from gates.kit import (
+    UNKNOWN,
+    Change,
+    Context,
+    PartialFailure,
+    Props,
+    Resource,
+    State,
+    UserError,
+    has_unknown,
+    structural,
+)
 from gates.kit.errors import readable
 from local.standins.aws.door import Door
 from local.standins.drift import recorded, seen_through
@@ -130,7 +141,9 @@ class AwsResource(Resource):
 
     @override
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
-        return super().preview(ctx, inputs, old) | self._tags_all(inputs)
+        # what was half made has no outputs yet, and what depends on it must not take that for none
+        unknown = dict.fromkeys(self.outputs, UNKNOWN)
+        return unknown | super().preview(ctx, inputs, old) | self._tags_all(inputs)
 
     @override
     def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:

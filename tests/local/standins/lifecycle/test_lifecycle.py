@@ -21,7 +21,7 @@ from tests.gates.kit.serving import UNKNOWN_STRING, Client, Refusal, secret
 from tests.local.standins.lifecycle import network_cases, service_cases
 from tests.local.standins.lifecycle.case import Case
 from tests.local.standins.lifecycle.engine import Managed
-from tests.local.standins.lifecycle.recording import Calls, after_the_first_change
+from tests.local.standins.lifecycle.recording import Calls, after_the_first_change, trouble
 from tests.local.standins.lifecycle.world import World
 
 pytestmark = pytest.mark.cloud
@@ -234,6 +234,48 @@ def test_what_was_half_made_is_kept_and_completed_by_the_next_update(
     assert one.up(good) == "update"
     assert one.drift() == {}
     assert one.up(good) == "same"
+    one.destroy()
+
+
+@pytest.mark.parametrize(
+    ("token", "operation"),
+    [
+        ("aws:ec2/vpc:Vpc", "modify_vpc_attribute"),
+        ("aws:ec2/internetGateway:InternetGateway", "attach_internet_gateway"),
+        ("aws:ec2/routeTable:RouteTable", "create_route"),
+        ("aws:ec2/securityGroup:SecurityGroup", "revoke_security_group_egress"),
+        ("aws:cloudwatch/logGroup:LogGroup", "put_retention_policy"),
+        ("aws:sns/topic:Topic", "set_topic_attributes"),
+        ("aws:lb/loadBalancer:LoadBalancer", "modify_load_balancer_attributes"),
+    ],
+)
+def test_what_is_known_of_something_half_made_is_recorded(
+    token: str, operation: str, client: Client, calls: Calls, world: World
+) -> None:
+    case = next(case for case in CASES if case.token == token)
+    one, good = Managed(client, token), case.good(world)
+    calls.refuse = lambda called, _before: trouble(called) if called == operation else None
+    with pytest.raises(Refusal, match="out of order"):
+        one.up(good)
+    calls.refuse = lambda _name, _before: None
+    assert one.outputs["arn"].startswith("arn:aws:")
+    assert one.preview(good)["arn"] == one.outputs["arn"]
+    assert one.up(good) == "update"
+    assert one.drift() == {}
+    one.destroy()
+
+
+@every_case
+def test_a_preview_of_something_half_made_says_what_is_not_known(
+    case: Case, client: Client, calls: Calls, world: World
+) -> None:
+    one, good = Managed(client, case.token), case.good(world)
+    calls.refuse = after_the_first_change
+    with pytest.raises(Refusal, match="out of order"):
+        one.up(good)
+    calls.refuse = lambda _name, _before: None
+    shown = one.preview(good)
+    assert {shown[output] for output in TYPE[case.token].outputs} <= {UNKNOWN_STRING}
     one.destroy()
 
 
