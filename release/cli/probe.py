@@ -37,7 +37,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Probe, report; 1 if users would have noticed something."""
     settings = _settings(arguments, _url(tools, arguments))
-    tools.terminal.say(f"Probing {settings.url} at {settings.rate:g} requests a second.")
+    how = f"with {settings.users} users at once" if settings.users else f"at {settings.rate:g} requests a second"
+    tools.terminal.say(f"Probing {settings.url} {how}.")
     report = tools.prober.probe(settings, arguments.seconds)
     tools.terminal.emit({**asdict(report), "flawless": report.total.flawless}, text(report))
     return 0 if report.total.flawless else 1
