@@ -121,7 +121,7 @@ CORRECTIONS: tuple[Correction, ...] = (
         ),
     ),
     Correction(
-        "layers of images are files, and survive the emulator",
+        "layers of images are files, so that ECR's state is small enough to be stored with each change",
         "local/emulator/ecr.py",
         ("services.ecr:_layer_blobs", "services.ecr:get_state", "services.ecr:_v2_complete_blob_upload", *SCOPE),
     ),

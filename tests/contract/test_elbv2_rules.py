@@ -116,13 +116,14 @@ def test_a_path_condition_is_shown_with_its_values(colours: Colours) -> None:
 )
 def test_tags_of_a_rule_are_replaced_by_key(colours: Colours) -> None:
     api = colours.elb.api
+    api.add_tags(ResourceArns=[colours.rule], Tags=[{"Key": "somebody-else", "Value": "keeps this"}])
     end = "blue/sha256:" + "0123456789abcdef" * 4 + "/0123456789ab"
     for phase in ("moving", "moved"):
         given = {"release-lane:to": end, "release-lane:phase": phase}
         tags = [{"Key": key, "Value": value} for key, value in given.items()]
         api.add_tags(ResourceArns=[colours.rule], Tags=tags)
         shown = tags_of(api.describe_tags(ResourceArns=[colours.rule])["TagDescriptions"][0]["Tags"])
-        assert given.items() <= shown.items()
+        assert {**given, "somebody-else": "keeps this"}.items() <= shown.items()
     with pytest.raises(api.exceptions.ClientError, match="ValidationError"):
         api.add_tags(ResourceArns=[colours.rule], Tags=[{"Key": "bad", "Value": "curly {brackets}"}])
 

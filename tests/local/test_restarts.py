@@ -223,6 +223,12 @@ def test_after_the_machine_restarted_new_tasks_serve_users(filled: Filled) -> No
     assert {task["stopCode"] for task in ended} == {"EssentialContainerExited"}
 
 
+def test_layers_are_files_and_no_part_of_the_state_that_is_stored_with_each_change(filled: Filled) -> None:
+    stored, layers = (filled.places.emulator / part for part in ("ministack/ecr.json", "ecr-layers"))
+    assert sum(file.stat().st_size for file in layers.rglob("*") if file.is_file()) > 1_000_000
+    assert stored.stat().st_size < 100_000
+
+
 def test_layers_outlive_a_kill_and_can_be_pulled_by_who_has_none(filled: Filled) -> None:
     killed_emulator(filled)
     filled.up()
