@@ -49,6 +49,7 @@ def take(places: Places, examine: Examine, say: Say) -> Places:
     Raises LocalError if the slot of a kept state is held by another cloud, or no slot can be had.
     """
     with alone(places.shared):
+        _prune(places.shared)
         taken = prospect(places, examine)
         _write(places.slot_file, f"{taken.slot}\n")
         _claim(taken, boot_id())
@@ -157,6 +158,15 @@ def claims(folder: Path) -> list[Claim]:
     """All that still hold, by slot."""
     found = (_read(path) for path in folder.glob("*.json"))
     return sorted((claim for claim in found if claim and _holds(claim)), key=lambda claim: claim.slot)
+
+
+def _prune(folder: Path) -> None:
+    """Remove claims that hold nothing. Another user may not be able to see that, and would believe them."""
+    for path in folder.glob("*.json"):
+        claim = _read(path)
+        if claim is None or not _holds(claim):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _read(path: Path) -> Claim | None:

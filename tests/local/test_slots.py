@@ -136,6 +136,7 @@ def test_a_removed_checkout_holds_nothing(tmp_path: Path) -> None:
     gone = take(places(tmp_path, "a"))
     gone.slot_file.unlink()
     assert take(places(tmp_path, "b")).slot == 0
+    assert not (gone.shared / f"{gone.cloud_id}.json").exists()  # who cannot look into its folder would believe it
 
 
 @pytest.mark.provider
