@@ -202,11 +202,21 @@ def make_tar(recipe: Recipe, tar: Path, say: Say) -> None:
     finally:
         ca_file.unlink()
     if process.returncode:
-        raise LocalError(
-            "Debian's packages did not make a base image.",
-            why=f"mmdebstrap ended with code {process.returncode}:\n" + "\n".join(lines[-10:]),
-            next_step="is Debian's mirror in reach? RELEASE_LANE_DEBIAN_MIRROR names another one",
+        raise not_made(process.returncode, lines)
+
+
+def not_made(code: int, lines: list[str]) -> LocalError:
+    """What mmdebstrap's last words mean."""
+    step = "is Debian's mirror in reach? RELEASE_LANE_DEBIAN_MIRROR names another one"
+    if any("chroot mode" in line or "newuidmap" in line or "unshare" in line for line in lines):
+        step = (
+            "sudo apt-get install uidmap, so that users may make file systems; or as root: python -m local.base_image"
         )
+    return LocalError(
+        "Debian's packages did not make a base image.",
+        why=f"mmdebstrap ended with code {code}:\n" + "\n".join(lines[-10:]),
+        next_step=step,
+    )
 
 
 def _heard(line: str, say: Say) -> str:

@@ -19,6 +19,7 @@ from local.base_image import (
     ensure_base_image,
     make_tar,
     mmdebstrap_command,
+    not_made,
 )
 from local.errors import LocalError
 
@@ -229,6 +230,13 @@ def test_mmdebstraps_last_words_are_shown_and_no_certificates_stay(
         make_tar(RECIPE, tmp_path / "base.part", said.append)
     assert said == ["base image: running apt-get update"]
     assert not list(tmp_path.glob("*.crt"))
+
+
+@pytest.mark.pure
+def test_a_user_who_may_not_make_file_systems_is_told_the_package_that_lets_him() -> None:
+    error = not_made(25, ["E: unable to pick chroot mode automatically (use --mode for manual selection)"])
+    assert "sudo apt-get install uidmap" in error.next_step
+    assert "RELEASE_LANE_DEBIAN_MIRROR" in not_made(25, ["E: no mirror answers"]).next_step
 
 
 @pytest.mark.provider

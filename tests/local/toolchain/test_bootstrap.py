@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -71,8 +73,57 @@ def test_where_there_is_no_apt_it_says_what_is_needed(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(bootstrap.CannotError, match=r"missing on this machine: haproxy(.|\n)*next: install"):
+    with pytest.raises(bootstrap.CannotError, match=r"missing on this machine: haproxy(.|\n)*next: install Docker"):
         bootstrap.install_packages(["haproxy"])
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only commands there are; each writes down how it was called."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("apt-get", "dockerd", "docker", "haproxy", "iptables", "setpriv", "apt-cache"):
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/called\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def only_in(folder: Path) -> Callable[[str], str | None]:
+    return lambda command: str(folder / command) if (folder / command).exists() else None
+
+
+def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
+) -> None:
+    monkeypatch.setattr(bootstrap, "find", only_in(tools))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert bootstrap.packages_to_install() == ["mmdebstrap"]
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert bootstrap.packages_to_install() == []
+
+
+def test_a_user_is_told_the_one_command_that_brings_all(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
+) -> None:
+    monkeypatch.setattr(bootstrap, "find", only_in(tools))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (tools / "haproxy").unlink()
+    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap uidmap"):
+        bootstrap.install_packages(bootstrap.packages_to_install())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_dockers_client_comes_along_where_it_is_a_package_of_its_own(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path, tmp_path: Path, is_there: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    if is_there:
+        with (tools / "apt-cache").open("a") as script:
+            script.write("echo Package: docker-cli\n")
+    bootstrap.install_packages(["docker.io"])
+    installed = (tmp_path / "called").read_text().splitlines()[-1]
+    assert installed.endswith("docker.io docker-cli" if is_there else "docker.io")
 
 
 def test_an_old_python_is_refused_in_one_line(
