@@ -115,6 +115,13 @@ def elsewhere(docker: Docker, gateway: str, environ: Mapping[str, str]) -> Local
     )
 
 
+def nobody_listens(said: str) -> bool:
+    """The client found no daemon at all, in its own words: those of 20.10 and those of 29."""
+    return bool(
+        re.search(r"cannot connect to the docker daemon|failed to connect to the docker api", said, re.IGNORECASE)
+    )
+
+
 def unreachable(said: str, *, user: str, root: bool, in_group: bool, host: str = "") -> LocalError:
     """`said`: the client's words. `in_group`: the system's files say that `user` is in the group docker."""
     if "permission denied" in said.lower():
@@ -129,10 +136,18 @@ def unreachable(said: str, *, user: str, root: bool, in_group: bool, host: str =
             why="the user is not in the group docker",
             next_step=f"sudo usermod -aG docker {user}, then log out and in again (or: newgrp docker)",
         )
+    if re.search(r"client version .* is too (new|old)", said):
+        return LocalError(
+            "The docker command and the Docker daemon do not fit together.",
+            why=said,
+            next_step="install both from one release; until then: export DOCKER_API_VERSION=, the daemon's version",
+        )
     if host:
         return LocalError(
             f"No Docker answers at DOCKER_HOST={host}.", why=said, next_step="start it there, or unset DOCKER_HOST"
         )
+    if not nobody_listens(said):
+        return LocalError("Docker gives no sensible answer.", why=said, next_step="docker info, until that works")
     start = "sudo systemctl start docker (without systemd: sudo sh -c 'dockerd >/var/log/dockerd.log 2>&1 &')"
     return LocalError(
         "Docker does not run.",
@@ -156,6 +171,7 @@ COMPLAINTS = (
         'no storage driver works on /var/lib/docker: put it on ext4 or xfs, or {"storage-driver": "vfs"} (slow) into'
         " /etc/docker/daemon.json",
     ),
+    (r"read-only file system", "put /var/lib/docker on a file system that can be written, and TMPDIR, if it is set"),
     (r"no space left", "free some space: docker system df, df -h /var/lib"),
     (
         r"pid file found|is already running|timeout waiting for containerd",

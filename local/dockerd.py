@@ -27,6 +27,7 @@ NAME = "dockerd"
 START_WITHIN = 60.0  # seconds
 STOP_WITHIN = 15.0  # seconds
 DISK_NEEDED = 2 * 2**30  # bytes
+ROOT = "/var/lib/docker"  # of images and containers, unless Docker says otherwise
 
 
 def ensure(places: Places, say: Say) -> None:
@@ -40,14 +41,14 @@ def ensure(places: Places, say: Say) -> None:
     else:
         say(f"Docker {docker.version}, " + ("started by a local cloud" if ours_runs(places) else "not started by us"))
     docker_fit.refuse_unfit(docker)
+    need_disk(docker.root)
     for caution in docker_fit.cautions(docker):
         say(f"Docker {docker.version}; careful: {caution}")
 
 
 def may_start(error: LocalError) -> bool:
     """Only a dockerd of this machine that is not there, and by root."""
-    answered = "permission denied" in error.why.lower() or "DOCKER_HOST" in os.environ
-    return not answered and os.geteuid() == 0 and bool(shutil.which("docker"))
+    return docker_fit.nobody_listens(error.why) and "DOCKER_HOST" not in os.environ and os.geteuid() == 0
 
 
 def unreachable(error: LocalError) -> LocalError:
@@ -73,7 +74,7 @@ def _start(places: Places, say: Say) -> Docker:
     command = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/sbin")
     if command is None:
         raise docker_fit.missing("dockerd")
-    need_disk("/var/lib")
+    need_disk(ROOT)
     say("starting dockerd")
     places.daemon.mkdir(parents=True, exist_ok=True)
     log_of(places).unlink(missing_ok=True)
@@ -115,13 +116,22 @@ def _wait_until_it_answers(places: Places, started: processes.Started, say: Say)
 
 
 def need_disk(folder: str) -> None:
-    free = shutil.disk_usage(folder).free
+    """Raises LocalError; `folder` need not exist yet."""
+    free = free_bytes(folder)
     if free < DISK_NEEDED:
         raise LocalError(
             f"Too little disk under {folder}: {free / 2**30:.1f} GB are free.",
             why=f"images and containers need {DISK_NEEDED / 2**30:.0f} GB",
             next_step="free some space: df -h, docker system df; docker image prune removes images that have no name",
         )
+
+
+def free_bytes(folder: str) -> int:
+    """On the disk where `folder` is, or will be made."""
+    there = Path(folder)
+    while not os.path.exists(there):  # also where this user may not look
+        there = there.parent
+    return shutil.disk_usage(there).free
 
 
 def stop(places: Places, users: Sequence[str], say: Say) -> bool:

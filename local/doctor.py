@@ -84,18 +84,10 @@ def _memory(_: Places) -> Answer:
 
 
 def _disk(places: Places) -> Answer:
-    folders = [_existing(folder) for folder in (places.runtime, places.cache, Path("/var/lib/docker"))]
+    folders = [str(places.runtime), str(places.cache), dockerd.ROOT]
     for folder in folders:
-        dockerd.need_disk(str(folder))
-    free = min(shutil.disk_usage(folder).free for folder in folders)
-    return f"{free / 2**30:.0f} GB free"
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or what it will be made in; of Docker's own, which only root may look into, the one above."""
-    while not os.access(folder, os.X_OK):
-        folder = folder.parent
-    return folder
+        dockerd.need_disk(folder)
+    return f"{min(map(dockerd.free_bytes, folders)) / 2**30:.0f} GB free"
 
 
 def _commands(_: Places) -> Answer:
@@ -125,6 +117,7 @@ def _docker(places: Places) -> Answer:
             return "not running; `make up` starts it"
         raise dockerd.unreachable(error) from error
     docker_fit.refuse_unfit(docker)
+    dockerd.need_disk(docker.root)
     by = "started by a local cloud" if dockerd.ours_runs(places) else "not started by us"
     about = f"{docker.version}, {docker.driver}, cgroups v{docker.cgroup_version} ({docker.cgroup_driver}), {by}"
     return about, "; ".join(docker_fit.cautions(docker))

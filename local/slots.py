@@ -20,8 +20,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from local import processes
 from local.errors import LocalError, NotAllowed
-from local.places import SLOTS, Places
+from local.places import FIRST_PORT, SLOTS, Places
 from local.toolchain.cache import Say
 
 Examine = Callable[[Places], None]
@@ -161,10 +162,13 @@ def claims(folder: Path) -> list[Claim]:
 
 
 def _prune(folder: Path) -> None:
-    """Remove claims that hold nothing. Another user may not be able to see that, and would believe them."""
+    """Remove claims that hold nothing. Another user may not be able to see that, and would believe them.
+
+    While somebody listens at its emulator's port, a claim stays: its folder may be there in other eyes (a container's).
+    """
     for path in folder.glob("*.json"):
         claim = _read(path)
-        if claim is None or not _holds(claim):
+        if claim is None or not (_holds(claim) or processes.refusal_to_bind("127.0.0.1", FIRST_PORT + claim.slot)):
             with suppress(OSError):
                 path.unlink()
 

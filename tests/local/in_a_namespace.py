@@ -25,6 +25,7 @@ PRIVATE = ("/run", "/var/tmp", "/var/lib/docker")
 def main(folder: Path, *, docker_there: bool) -> None:
     _forget_the_machines_mounts()
     for place in PRIVATE:
+        Path(place).mkdir(exist_ok=True)  # where Docker never ran
         subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     FORWARDING.write_text("0\n")  # as on a machine that never ran Docker

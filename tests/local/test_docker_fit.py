@@ -14,6 +14,7 @@ from local.docker_fit import (
     elsewhere,
     missing,
     next_step_for,
+    nobody_listens,
     parse,
     refuse_unfit,
     unreachable,
@@ -121,6 +122,32 @@ def test_a_docker_that_cannot_be_reached_is_told_by_its_reason(
     assert do in error.next_step
 
 
+AWAY_29 = (
+    "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the "
+    "daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory"
+)
+UNFIT = "Error response from daemon: client version 1.52 is too new. Maximum supported API version is 1.41"
+
+
+def test_a_dockerd_is_only_missing_if_nobody_listens() -> None:
+    assert nobody_listens(AWAY)
+    assert nobody_listens(AWAY_29)
+    assert not nobody_listens(UNFIT)
+    assert not nobody_listens(DENIED)
+
+
+def test_a_client_that_does_not_fit_the_daemon_starts_none() -> None:
+    error = unreachable(UNFIT, user="root", root=True, in_group=True)
+    assert "do not fit together" in error.what
+    assert "1.41" in error.why
+    assert "DOCKER_API_VERSION" in error.next_step
+
+
+def test_words_that_nobody_has_seen_are_passed_on() -> None:
+    error = unreachable("something new", user="root", root=True, in_group=True)
+    assert (error.what, error.why) == ("Docker gives no sensible answer.", "something new")
+
+
 def test_a_user_who_cannot_start_docker_is_told_that_only_root_can() -> None:
     assert "only root can start it" in unreachable(AWAY, user="ann", root=False, in_group=True).why
 
@@ -136,6 +163,7 @@ def test_a_user_who_cannot_start_docker_is_told_that_only_root_can() -> None:
         ("Devices cgroup isn't mounted", "mount -t cgroup2"),
         ("error initializing graphdriver: driver not supported", "storage-driver"),
         ("mkdir /var/lib/docker/tmp: no space left on device", "docker system df"),
+        ("chmod /var/lib/docker: read-only file system", "a file system that can be written"),
         ("pid file found, ensure docker is not running or delete /var/run/docker.pid", "pgrep -a dockerd"),
         ("chmod /var/run/docker: operation not permitted", "docker run --privileged"),
         ("something nobody has seen before", "read /the/log"),

@@ -173,6 +173,13 @@ def test_an_old_docker_stops_the_start(machine: Machine, places: Places) -> None
         dockerd.ensure(places, lambda _: None)
 
 
+def test_no_second_dockerd_is_started_beside_one_that_only_refuses_the_client(machine: Machine, places: Places) -> None:
+    machine.docker_that_says("client version 1.52 is too new. Maximum supported API version is 1.41")
+    with pytest.raises(LocalError, match="do not fit together"):
+        dockerd.ensure(places, lambda _: None)
+    assert not dockerd.log_of(places).exists()
+
+
 def test_a_dockerd_that_does_not_come_up_is_told_by_its_own_reason(machine: Machine, places: Places) -> None:
     machine.docker_that_says("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
     words = 'level=info msg="Starting"\nfailed to start daemon: Devices cgroup isn\\047t mounted'
@@ -215,6 +222,19 @@ def test_too_little_disk_is_told_by_doctor_and_at_the_start(places: Places, monk
     assert "0.9 GB are free" in found.found
     with pytest.raises(LocalError, match="Too little disk"):
         dockerd.need_disk(str(places.runtime))
+
+
+def test_dockers_own_disk_counts_wherever_that_is(
+    machine: Machine, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    (tmp_path / "small").mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda at: usage(9, 9, 1 if at == tmp_path / "small" else 10**11))
+    machine.docker(DockerRootDir=f"{tmp_path}/small/not/made/yet")
+    assert finding(places, "disk").ok
+    assert f"Too little disk under {tmp_path}/small/not/made/yet" in finding(places, "docker").found
+    with pytest.raises(LocalError, match="Too little disk"):
+        dockerd.ensure(places, lambda _: None)
 
 
 @pytest.mark.usefixtures("machine")

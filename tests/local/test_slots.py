@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local import slots
+from local import processes, slots
 from local.errors import LocalError, NotAllowed
 from local.places import Places
 from local.slots import Claim, choose
@@ -132,11 +132,22 @@ def test_a_slot_without_any_state_is_chosen_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.provider
-def test_a_removed_checkout_holds_nothing(tmp_path: Path) -> None:
+def test_a_removed_checkout_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "refusal_to_bind", lambda *_: None)
     gone = take(places(tmp_path, "a"))
     gone.slot_file.unlink()
     assert take(places(tmp_path, "b")).slot == 0
     assert not (gone.shared / f"{gone.cloud_id}.json").exists()  # who cannot look into its folder would believe it
+
+
+@pytest.mark.provider
+def test_a_claim_at_whose_port_somebody_listens_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that shares /var/tmp sees the claim, and not the folder."""
+    elsewhere = take(places(tmp_path, "a"))
+    elsewhere.slot_file.unlink()
+    monkeypatch.setattr(processes, "refusal_to_bind", lambda _, port: OSError() if port == elsewhere.port else None)
+    take(places(tmp_path, "b"))
+    assert (elsewhere.shared / f"{elsewhere.cloud_id}.json").exists()
 
 
 @pytest.mark.provider
