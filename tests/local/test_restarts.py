@@ -159,6 +159,11 @@ def tasks(filled: Filled) -> dict[str, str]:
     return {task["taskArn"]: task["containers"][0]["runtimeId"] for task in filled.service.running()}
 
 
+def ends(filled: Filled, arns: Mapping[str, str]) -> set[str]:
+    """The stop codes of these tasks."""
+    return {task["stopCode"] for task in filled.service.tasks("STOPPED") if task["taskArn"] in arns}
+
+
 def kill(pids: list[int]) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -219,8 +224,7 @@ def test_after_the_machine_restarted_new_tasks_serve_users(filled: Filled) -> No
     filled.until_whole()
     assert filled.remembers() == remembered
     assert before.keys().isdisjoint(tasks(filled))
-    ended = [task for task in filled.service.tasks("STOPPED") if task["taskArn"] in before]
-    assert {task["stopCode"] for task in ended} == {"EssentialContainerExited"}
+    assert ends(filled, before) == {"EssentialContainerExited"}
 
 
 def test_layers_are_files_and_no_part_of_the_state_that_is_stored_with_each_change(filled: Filled) -> None:
@@ -254,6 +258,7 @@ def test_when_docker_was_away_what_happened_meanwhile_is_noticed(
     filled.until_whole()
     if meanwhile is killed_containers:
         filled.aws.eventually(lambda: before.keys().isdisjoint(tasks(filled)), "other tasks")
+        assert ends(filled, before) == {"EssentialContainerExited"}, "and not because they answered no more"
     else:
         assert tasks(filled) == before
     assert filled.remembers() == remembered
