@@ -1,8 +1,9 @@
-"""Moving users: check, journal, move, check again; the new record. Any breach after the move puts the weights back.
+"""Moving users: check, journal, move in steps, watch after each; the new record. Any breach puts the weights back.
 
 Before anybody is moved, the smoke gate's pass of this very run is demanded, weights have to be what the decision was
-made from, and the receiving colour still what passed. Then the journal is written. After moving, the live URL is
-checked and the truth read again.
+made from, the receiving colour still what passed, and the alarms quiet. Then the journal is written. After each step
+the live URL is checked and the release watched (`gates.watching`); at the end the truth is read again. Where users
+are put back to is in `gates.undoing`.
 """
 
 from __future__ import annotations
@@ -10,32 +11,36 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gates import warm
 from gates.gate import pass_input
-from gates.kit import Cancelled, Context, Props, readable
+from gates.kit import Cancelled, Context, Props
 from gates.passes import Pass, demand
-from gates.reality import as_outputs, live_url, words
-from gates.smoke import until_passed
+from gates.probing import Place
+from gates.reality import as_outputs, live_url, test_url, words
+from gates.undoing import Timeline, put_back
+from gates.watching import Senses, Stage, Watch
+from release.alarms import Alarm, Watched, forbidding
 from release.aws.cloud import Balancer, Cloud
-from release.aws.patience import insisting
 from release.aws.session import credentials_last
 from release.decision import advance
-from release.errors import CheckFailed, CloudError, Interrupted, Refused
+from release.errors import CheckFailed, CloudError, Refused
 from release.evidence import Proof, with_proof
-from release.journal import End, Journal, Phase
-from release.placement import Colour, Release, Weights, all_on, whole
+from release.journal import ABORT, End, Journal, Phase
+from release.placement import Colour, Release, Weights, all_on, shared
 from release.records import Recorded
+from release.refusals import ringing
 from release.rollout import Outcome, Passed, Reading, Waiting, Wanted, judge
+from release.shift import Course
 from release.smoking import Expected, Report
+from release.watch import Bake
 
 Seen = TypeVar("Seen")
 
 CREDENTIALS_MARGIN = 300.0
 """Seconds that credentials must outlive the longest switch."""
-
 
 SETTLES_WITHIN = 10.0
 """Seconds for which AWS may still answer with weights from before a write; only then are wrong ones a breach."""
@@ -49,7 +54,11 @@ PAUSE = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """One switch to be made: users go from `expected` weights to all on `live`, which runs `release`."""
+    """One switch to be made: users go from `expected` weights to all on `live`, which runs `release`.
+
+    `course` says in which steps; `watched` are the alarms that have a say, and `proceeds` that one that rings before
+    does not stop it. `period` and `lateness` of datapoints in seconds.
+    """
 
     live: Colour
     release: Release
@@ -57,6 +66,11 @@ class Move:
     standing: Recorded | None
     passed: Pass
     smoke_deadline: float
+    course: Course = field(default_factory=Course)
+    watched: Watched = field(default_factory=Watched)
+    proceeds: bool = False
+    period: float = 60.0
+    lateness: float = 120.0
 
     @staticmethod
     def of(inputs: Props) -> Move:
@@ -64,6 +78,7 @@ class Move:
         release = Release.from_dict(inputs["release"])
         live = Colour(inputs["live"])
         expected = inputs.get("expected") or None
+        watch = inputs["watch"]
         return Move(
             live=live,
             release=release,
@@ -71,6 +86,11 @@ class Move:
             standing=Recorded.from_outputs(inputs.get("standing") or {}),
             passed=demand(pass_input(inputs), gate="The smoke gate", digest=release.digest, colour=live),
             smoke_deadline=float(inputs["smokeDeadlineSeconds"]),
+            course=Course.from_dict(inputs["course"]),
+            watched=Watched.from_dict(watch["alarms"]),
+            proceeds=bool(watch["proceeds"]),
+            period=float(watch["periodSeconds"]),
+            lateness=float(watch["lateSeconds"]),
         )
 
     def journal(self, phase: Phase) -> Journal:
@@ -78,30 +98,73 @@ class Move:
         source = self.standing and End(self.standing.live_colour, self.standing.live.digest, self.standing.live.id)
         return Journal(source=source or None, to=End(self.live, self.release.digest, self.release.id), phase=phase)
 
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
+        return self.course.steps or (100,)
 
-def perform(ctx: Context, cloud: Cloud, move: Move) -> Props:
-    """Check, journal, move, check again; the new record. Any breach after the move puts the weights back."""
+    def bake(self, alarms: tuple[Alarm, ...]) -> Bake:
+        """What is watched after each step. `alarms` as they are before the switch."""
+        return Bake(
+            receiving=self.live,
+            seconds=self.course.bake,
+            period=self.period,
+            lateness=self.lateness,
+            before=frozenset(alarm.ring for alarm in alarms if alarm.rings),
+        )
+
+    def longest(self, bake: Bake) -> float:
+        """Seconds that the switch may take: each step is checked at the live URL and the test listener, and watched."""
+        return len(self.stages) * (2 * self.smoke_deadline + bake.longest)
+
+    def meant(self) -> Expected:
+        """What answers for the new release."""
+        return Expected(digest=self.release.digest, colour=self.live, commit=self.release.commit)
+
+    def beside(self) -> Expected | None:
+        """What answers for the release that users come from."""
+        old = self.standing
+        if old is None or old.live_colour is self.live:
+            return None
+        return Expected(digest=old.live.digest, colour=old.live_colour, commit=old.live.commit)
+
+
+def perform(
+    ctx: Context, cloud: Cloud, move: Move, senses_of: Callable[[Cloud, Balancer, Watched, float], Senses] = Senses.of
+) -> Props:
+    """Check, journal, move, watch; the new record. Any breach after that puts the weights back."""
     warm.prepare()  # for the live URL
+    before = _found(cloud)
+    senses = senses_of(cloud, before, move.watched, move.period)
+    _unmoved(before, move)
+    _still_passed(ctx, cloud, before, move)
+    bake = move.bake(_heard(ctx, before, move, senses))
+    credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.longest(bake))
+    if ctx.cancelled.is_set():
+        raise Cancelled("The switch was interrupted before it moved anybody.")
+    switch = Switching.of(ctx, cloud, move, before, senses, bake)
+    if move.course.steps:
+        _begin(cloud, before, move)
+    try:
+        report = switch.all_steps()
+    except Exception as breach:
+        raise put_back(ctx, cloud, move, before, breach, switch.timeline) from breach
+    finally:
+        switch.end()
+    return _record(cloud, before, move, report)
+
+
+# ---- Before anybody is moved
+
+
+def _found(cloud: Cloud) -> Balancer:
     balancer = cloud.balancer()
     if not balancer.listener:
         raise CloudError(
             f"The users' listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
             next_step="run the whole update, without --target; it creates the listener first.",
         )
-    _unmoved(balancer, move)
-    _still_passed(ctx, cloud, balancer, move)
-    credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.smoke_deadline)
-    if ctx.cancelled.is_set():
-        raise Cancelled("The switch was interrupted before it moved anybody.")
-    _begin(cloud, balancer, move)
-    ctx.say(f"moving users to {move.live}")
-    try:
-        _set(cloud, balancer, move)
-        report = _confirm(ctx, cloud, move)
-    except Exception as breach:
-        _put_back(ctx, cloud, balancer, move, breach)
-        raise _undone(move, breach) from breach
-    return _record(cloud, balancer, move, report)
+    return balancer
 
 
 def _unmoved(balancer: Balancer, move: Move) -> None:
@@ -143,12 +206,30 @@ def _as_passed(reading: Reading, move: Move) -> Wanted:
     return Wanted(tasks=reading.wanted, task_definition=move.passed.taskDefinition, manifests=manifests)
 
 
-def _begin(cloud: Cloud, balancer: Balancer, move: Move) -> None:
+def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses) -> tuple[Alarm, ...]:
+    """The alarms, which have to be quiet; and CloudWatch must answer before anybody depends on it."""
+    alarms = senses.alarms()
+    weights = before.rule.weights if before.rule else {}
+    loud = forbidding(alarms, [colour for colour, weight in weights.items() if weight])
+    moves_on = bool(move.course.steps) and not (move.course.goes_back or move.proceeds)
+    if loud and moves_on:
+        raise ringing(loud)
+    for alarm in loud:
+        ctx.info(f"{alarm.words()} already; only what begins to ring from now on counts")
+    if move.course.bake:
+        now = senses.clock.now()
+        senses.traffic(now - move.period, now)
+    return alarms
+
+
+def _begin(cloud: Cloud, before: Balancer, move: Move) -> None:
     """Journal first. It may say "moving" although the write failed: then the next update sees that nobody was moved."""
-    if balancer.rule is None:
+    if before.rule is None:
         return
     try:
-        cloud.tag_rule(balancer.rule.arn, move.journal(Phase.MOVING).as_tags())
+        if ABORT in before.rule.tags:  # a wish from before this switch
+            cloud.untag_rule(before.rule.arn, [ABORT])
+        cloud.tag_rule(before.rule.arn, move.journal(Phase.MOVING).as_tags())
     except CloudError as error:
         raise CloudError(
             f"The journal could not be written. Users were not touched. {error.what}",
@@ -157,76 +238,119 @@ def _begin(cloud: Cloud, balancer: Balancer, move: Move) -> None:
         ) from error
 
 
-def _set(cloud: Cloud, balancer: Balancer, move: Move) -> None:
-    """One call that moves everybody (at the first release it makes the rule, with the journal)."""
-    if balancer.rule is None:
-        tags = move.journal(Phase.MOVING).as_tags()
-        cloud.create_rule(balancer.listener, balancer.target_groups, all_on(move.live), tags)
-        return
-    cloud.set_weights(balancer.rule.arn, balancer.target_groups, all_on(move.live))
+# ---- Step by step
 
 
-def _confirm(ctx: Context, cloud: Cloud, move: Move) -> Report:
-    """Users really get the release: smoke the live URL, then read weights and colour again, then journal it."""
-    expected = Expected(digest=move.release.digest, colour=move.live, commit=move.release.commit)
-    report = until_passed(ctx, live_url(cloud, cloud.balancer()), expected, move.smoke_deadline)
-    balancer = _again(ctx, cloud.balancer, lambda found: _has(found, all_on(move.live)), SETTLES_WITHIN)
-    if balancer.rule is None or not _has(balancer, all_on(move.live)):
-        found = balancer.rule.weights if balancer.rule else None
-        raise CheckFailed(f"The weights did not become what was set: {words(found)}")
-    _still_passed(ctx, cloud, balancer, move)
-    cloud.tag_rule(balancer.rule.arn, move.journal(Phase.MOVED).as_tags())
-    return report
+@dataclass
+class Switching:
+    """One switch under way."""
+
+    ctx: Context
+    cloud: Cloud
+    move: Move
+    before: Balancer
+    senses: Senses
+    watch: Watch
+    timeline: Timeline
+
+    @staticmethod
+    def of(ctx: Context, cloud: Cloud, move: Move, before: Balancer, senses: Senses, bake: Bake) -> Switching:
+        """Before its first step."""
+        began = senses.clock.now()
+        watch = Watch(
+            ctx=ctx,
+            cloud=cloud,
+            balancer=before,
+            release_id=move.release.id,
+            bake=bake,
+            senses=senses,
+            began=began,
+        )
+        timeline = Timeline(senses.clock.now, ctx.info if len(move.stages) > 1 or move.course.bake else ctx.say)
+        return Switching(ctx, cloud, move, before, senses, watch, timeline)
+
+    def all_steps(self) -> Report:
+        """Everybody is on the receiving colour, and it did well; what the last checks found."""
+        stages = self.move.stages
+        for number, share in enumerate(stages, start=1):
+            report = self._step(number, share)
+        balancer = self._settled(all_on(self.move.live))
+        _still_passed(self.ctx, self.cloud, self.before, self.move)
+        assert balancer.rule is not None
+        self.cloud.tag_rule(balancer.rule.arn, self.move.journal(Phase.MOVED).as_tags())
+        return report
+
+    def end(self) -> None:
+        """No more probes."""
+        if self.watch.prober:
+            self.watch.prober.stop()
+
+    def _step(self, number: int, share: int) -> Report:
+        move, weights = self.move, shared(self.move.live, share)
+        if number > 1:
+            _still_passed(self.ctx, self.cloud, self.before, move)
+        if move.course.steps:
+            self._set(weights, f"step {number} of {len(move.stages)}" if len(move.stages) > 1 else "all at once")
+        began = self.senses.clock.now()
+        report = self._checked(weights)
+        if move.course.bake or number < len(move.stages):
+            self._settled(weights)
+            self._start_probes()
+            self.watch.until_calm(Stage(number=number, of=len(move.stages), weights=weights, began=began))
+        return report
+
+    def _set(self, weights: Weights, why: str) -> None:
+        """One call that moves users (at the first release it makes the rule, with the journal)."""
+        self.timeline.moved(weights, why)
+        before = self.before
+        if before.rule is None:
+            tags = self.move.journal(Phase.MOVING).as_tags()
+            self.cloud.create_rule(before.listener, before.target_groups, weights, tags)
+            return
+        self.cloud.set_weights(before.rule.arn, before.target_groups, weights)
+
+    def _checked(self, weights: Weights) -> Report:
+        """The live URL answers as it should; while two releases share it, the new one is asked by itself, too."""
+        move, senses = self.move, self.senses
+        meant, deadline = move.meant(), move.smoke_deadline
+        live = live_url(self.cloud, self.before)
+        if weights == all_on(move.live):
+            return senses.checks(self.ctx, live, meant, deadline)
+        senses.checks(self.ctx, live, replace(meant, beside=move.beside()), deadline)
+        return senses.checks(self.ctx, test_url(self.cloud, self.before, move.live), meant, deadline)
+
+    def _settled(self, weights: Weights) -> Balancer:
+        """The weights became what was set, and nobody asked to abort."""
+        balancer = _again(self.ctx, self.cloud.balancer, lambda found: _has(found, weights), SETTLES_WITHIN)
+        self.watch.heed(balancer.rule)
+        if not _has(balancer, weights):
+            found = balancer.rule.weights if balancer.rule else None
+            raise CheckFailed(f"The weights did not become what was set: {words(found)}")
+        return balancer
+
+    def _start_probes(self) -> None:
+        if self.watch.prober or not self.move.course.bake:
+            return
+        meant, beside, live = self.move.meant(), self.move.beside(), self.move.live
+        self.watch.prober = self.senses.probes(
+            [
+                Place(
+                    name="the live URL",
+                    url=live_url(self.cloud, self.before),
+                    known=tuple(filter(None, (meant, beside))),
+                ),
+                Place(
+                    name=f"{live}'s test listener",
+                    url=test_url(self.cloud, self.before, live),
+                    known=(meant,),
+                    colour=live,
+                ),
+            ]
+        )
 
 
 def _has(balancer: Balancer, weights: Weights) -> bool:
     return balancer.rule is not None and balancer.rule.weights == weights
-
-
-def _put_back(ctx: Context, cloud: Cloud, before: Balancer, move: Move, breach: Exception) -> None:
-    """Undo the move. If even that fails, say so at the top of everything."""
-    ctx.warn(f"putting the weights back: {breach}")
-    try:
-        with insisting():
-            _restore(cloud, before, move)
-    except Exception as second:
-        raise CloudError(
-            f"THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to {move.live}: {second}",
-            why=f"the switch itself failed with: {breach}",
-            next_step=f"look at the listener rule of {cloud.names.load_balancer} now; the next update finishes or "
-            "undoes the switch.",
-        ) from second
-
-
-def _restore(cloud: Cloud, before: Balancer, move: Move) -> None:
-    if before.rule is None:
-        if now := cloud.balancer().rule:
-            cloud.delete_rule(now.arn)
-        return
-    cloud.set_weights(before.rule.arn, before.target_groups, before.rule.weights)
-    cloud.tag_rule(before.rule.arn, _journal_of_before(before, move).as_tags())
-
-
-def _journal_of_before(before: Balancer, move: Move) -> Journal:
-    """What explains users where they were found: this switch, put back; or (after a failed finish) the one before."""
-    home = move.standing.live_colour if move.standing else None
-    found = Journal.from_tags(before.rule.tags) if before.rule else None
-    at_home = home is not None and before.rule is not None and whole(before.rule.weights) is home
-    return move.journal(Phase.RESTORED) if at_home or found is None else found
-
-
-def _undone(move: Move, breach: Exception) -> Exception:
-    """What to tell after users were moved and put back; a check that failed meanwhile did not know of the move."""
-    back = f"Users were on {move.live} for a moment, and were put back to where they were before"
-    match breach:
-        case Cancelled() | Interrupted():
-            return Cancelled(f"The switch was interrupted. {back}.")
-        case CheckFailed() | CloudError() | Refused():
-            what = breach.what.replace(" Users were not touched.", "")
-            return type(breach)(f"{back}: {what}", why=breach.why, next_step=breach.next_step)
-        case _ if refused := readable(breach):
-            return CloudError(f"{back}: {refused}")
-    return breach
 
 
 def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Props:

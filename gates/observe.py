@@ -5,6 +5,7 @@ from __future__ import annotations
 from gates import warm
 from gates.gate import told
 from gates.kit import Context, Props
+from release.alarms import Watched
 from release.aws.cloud import Cloud
 from release.aws.observe import observed
 from release.aws.session import check_account
@@ -18,14 +19,18 @@ def ready(ctx: Context, args: Props) -> Props:
 
 
 def observe(ctx: Context, args: Props) -> Props:
-    """`release:index:observe`: args `environment`, and `digest` or "".
+    """`release:index:observe`: args `environment`, `digest` or "", and `alarms` (`Watched.as_dict`).
 
-    Returns listenerArn, rule {weights, tags} or nothing, colours {blue, green}, image {digest, commit} or nothing.
-    The shape is read by `release.records.Observed.from_dict`.
+    Returns what `release.aws.observe.observed` does; `release.records.Observed.from_dict` reads it.
     """
     del ctx
     digest = str(args.get("digest") or "")
-    seen = told(lambda: observed(Cloud(Names.from_dict(args["environment"])), digest))
+
+    def look() -> Props:
+        cloud = Cloud(Names.from_dict(args["environment"]))
+        return observed(cloud, digest, Watched.from_dict(args.get("alarms") or {}))
+
+    seen = told(look)
     if digest:
         warm.prepare()  # a digest that was asked for will most likely be smoked
     return seen

@@ -66,6 +66,11 @@ def live_url(cloud: Cloud, balancer: Balancer) -> str:
     return f"http://{balancer.dns_name}" + ("" if port == 80 else f":{port}")
 
 
+def test_url(cloud: Cloud, balancer: Balancer, colour: Colour) -> str:
+    """Where one colour is served by itself."""
+    return f"http://{balancer.dns_name}:{cloud.names.test_ports[colour]}"
+
+
 def words(weights: Mapping[Colour, int] | None) -> str:
     """Weights for people."""
     if weights is None:

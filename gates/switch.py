@@ -18,7 +18,7 @@ from release.errors import CheckFailed, CloudError
 from release.placement import Colour, Release
 from release.records import OUTPUTS, Recorded
 
-SHOWN = ("decision", "reason", "live", "weights", "release")
+SHOWN = ("decision", "reason", "live", "weights", "release", "course")
 """Inputs whose change an approver should see in the diff."""
 
 

@@ -15,10 +15,11 @@ from infra import lean
 from infra.plan import Environment
 from infra.recall import assumed_role, repository_url, see
 from infra.settings import EnvironmentSettings
-from release.decision import Refuse, Requested, Verdict, decide
+from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
 from release.errors import UsageError
 from release.names import Access, Names
+from release.shift import course
 
 LONGEST_NAME = 32
 """Load balancers and target groups take at most 32 characters (AWS ELBv2 API reference, CreateTargetGroup)."""
@@ -33,7 +34,7 @@ def build_environment(settings: EnvironmentSettings) -> None:
         case Refuse(error=error):
             raise error
         case decision:
-            _announce(verdict)
+            _announce(verdict, environment)
             from infra.graph import build_graph
 
             build_graph(environment, decision, verdict.standing)
@@ -63,7 +64,8 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 
 def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
-    seen = see(names, settings.image_digest or "", source, meanwhile=_load_graph)
+    watched = settings.alarms.watched(names)
+    seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -79,8 +81,8 @@ def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tu
     return verdict, Environment(settings=settings, names=names, repository=repository, observed=seen.observed)
 
 
-def _announce(verdict: Verdict) -> None:
-    """Say the decision in words, in preview and update."""
+def _announce(verdict: Verdict, environment: Environment) -> None:
+    """Say the decision in words, and how users will be moved; in preview and update."""
     for note in verdict.notes:
         pulumi.log.warn(note)
     decision = verdict.decision
@@ -88,3 +90,6 @@ def _announce(verdict: Verdict) -> None:
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
     pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    if isinstance(decision, Deploy | Flip | Finish):
+        planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
+        pulumi.log.info(f"Users: {planned.words()}.")

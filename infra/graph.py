@@ -14,6 +14,7 @@ from infra.components.network import Network, NetworkArgs
 from infra.gating import GateResource, image_gate, rollout_gate, smoke_gate, traffic_switch
 from infra.plan import Doable, Environment, Plan, plan_of
 from release.container import secret_resources
+from release.decision import OnAlarm
 from release.names import Names
 from release.placement import Colour, Service, all_on
 from release.records import Recorded
@@ -22,7 +23,7 @@ from release.records import Recorded
 def build_graph(environment: Environment, decision: Doable, standing: Recorded | None) -> None:
     """Register everything this update needs; users are moved by its very last resource."""
     names = environment.names
-    plan = plan_of(decision, standing, environment.observed)
+    plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
     network = _network(environment)
     runtime = _runtime(environment, network, plan, standing)
     pulumi.export("testUrls", _test_urls(runtime)) if plan is None else None
@@ -192,12 +193,25 @@ def _switch_and_outputs(
         "expected": {str(colour): weight for colour, weight in weights.items()} if weights else None,
         "standing": record_input(standing),
         "smokeDeadlineSeconds": environment.settings.smoke.deadline_seconds,
+        "course": plan.course.as_dict(),
+        "watch": _watch(environment),
     }
     everything = [runtime.balancer, runtime.network, *sides.values(), smoke]
     switch = traffic_switch(environment.names, inputs, smoke, everything)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, _test_urls(runtime)).apply(lambda both: both[1]))
+
+
+def _watch(environment: Environment) -> dict[str, Any]:
+    """What the switch looks at while it moves users."""
+    alarms = environment.settings.alarms
+    return {
+        "alarms": alarms.watched(environment.names).as_dict(),
+        "proceeds": environment.settings.on_alarm is OnAlarm.PROCEED,
+        "periodSeconds": alarms.period_seconds,
+        "lateSeconds": alarms.late_seconds,
+    }
 
 
 def record_input(standing: Recorded | None) -> dict[str, Any] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from infra.settings import EnvironmentSettings
 from release.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
 from release.names import Names
 from release.placement import Colour, Release
 from release.records import Observed, Recorded
+from release.shift import Course, Shift, course
 
 Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
 
@@ -41,6 +42,7 @@ class Plan:
     moves: bool = False
     first: bool = False
     retry_of: str = ""
+    course: Course = field(default_factory=Course)
 
     @property
     def gated(self) -> bool:
@@ -48,8 +50,15 @@ class Plan:
         return self.starts or self.moves
 
 
-def plan_of(decision: Doable, standing: Recorded | None, observed: Observed) -> Plan | None:
+def plan_of(decision: Doable, standing: Recorded | None, observed: Observed, shift: Shift) -> Plan | None:
     """Read a decision; None where there is no release at all yet."""
+    plan = _plan_of(decision, standing, observed)
+    if plan and isinstance(decision, Deploy | Flip | Finish):
+        return replace(plan, course=course(decision, standing, observed, shift))
+    return plan
+
+
+def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) -> Plan | None:
     match decision:
         case Prepare():
             return None

@@ -18,6 +18,7 @@ import pulumi
 from pulumi.runtime.sync_await import _sync_await
 
 from infra.early import answer, outputs_of
+from release.alarms import Watched
 from release.errors import CloudError, Refused, ReleaseError, UsageError
 from release.names import Names
 from release.records import Observed, Recorded
@@ -51,16 +52,18 @@ class Seen:
     source: Recorded | None
 
 
-def see(names: Names, digest: str, source: str | None, meanwhile: Callable[[], None]) -> Seen:
-    """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters.
+def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhile: Callable[[], None]) -> Seen:
+    """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
+    alarms that have a say.
 
     The AWS provider is asked for its account, too (providers have to start, which takes longer than any answer); it
     must be the environment's. `meanwhile` is done in a thread once all was asked.
     """
+    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}
 
     async def everything() -> Sequence[Any]:
         answers: Sequence[Any] = await asyncio.gather(
-            _called("release:index:observe", {"environment": names.as_dict(), "digest": digest}),
+            _called("release:index:observe", asked),
             _called(CALLER_IDENTITY, {}),
             _outputs(pulumi.get_stack()),
             _existing(source, "a digest is promoted from there") if source else _nothing(),

@@ -17,6 +17,7 @@ from enum import StrEnum
 from release.placement import Colour
 
 PREFIX = "release-lane:"
+JOURNAL = (f"{PREFIX}from", f"{PREFIX}to", f"{PREFIX}phase")
 
 
 class Phase(StrEnum):
@@ -63,6 +64,11 @@ class Journal:
             f"{PREFIX}to": self.to.text(),
             f"{PREFIX}phase": str(self.phase),
         }
+
+    @staticmethod
+    def tags_in(tags: Mapping[str, str]) -> dict[str, str]:
+        """Of a rule's tags those that are a journal, whole or damaged, just as they are."""
+        return {key: tags[key] for key in JOURNAL if key in tags}
 
     @staticmethod
     def from_tags(tags: Mapping[str, str]) -> Journal | None:

@@ -103,9 +103,14 @@ Weights = Mapping[Colour, int]
 """Share of users per colour, 0 to 100; the two add up to 100, or are both 0 where nobody is served."""
 
 
+def shared(colour: Colour, percent: int) -> dict[Colour, int]:
+    """Weights that send so many percent to this colour, and the others to the other one."""
+    return {colour: percent, colour.other: 100 - percent}
+
+
 def all_on(colour: Colour) -> dict[Colour, int]:
     """Weights that send everybody to one colour."""
-    return {colour: 100, colour.other: 0}
+    return shared(colour, 100)
 
 
 def whole(weights: Weights) -> Colour | None:

@@ -31,8 +31,8 @@ class Course:
     """What one switch does: the weights of the receiving colour still to be set, and the seconds after each.
 
     No step is left where users already are on the receiving colour; a `bake` is then of the last one, which was
-    begun by an update that did not end. `home` is the colour whose recorded release users are put back to (None:
-    to where they were found). `goes_back`: to a release that was live before, so alarms that ring do not stop it.
+    begun by an update that did not end. `home` is the colour that holds the recorded release, to which users are put
+    back (None: to where they were found). `goes_back`: to a release that was live before; alarms do not stop that.
     """
 
     steps: tuple[int, ...] = (100,)
@@ -79,7 +79,7 @@ class Course:
 
 def course(decision: Moving, standing: Recorded | None, observed: Observed, shift: Shift) -> Course:
     """The steps from the weights found. `standing` is the record that the decision starts from."""
-    home = standing.live_colour if standing else None
+    home = _home(decision, standing, observed)
     back = goes_back(decision, standing)
     weights = observed.weights or {}
     match decision:
@@ -96,6 +96,16 @@ def course(decision: Moving, standing: Recorded | None, observed: Observed, shif
             known = observed.sides[target.other].release_id == standing.live.id
             steps = _left(shift.steps, weights.get(target, 0)) if known else (100,)
             return Course(steps=steps, bake=shift.bake, home=home)
+
+
+def _home(decision: Moving, standing: Recorded | None, observed: Observed) -> Colour | None:
+    """The recorded colour, if it holds the recorded release (or is about to)."""
+    if standing is None:
+        return None
+    there = (
+        decision.release if decision.target is standing.live_colour else observed.sides[standing.live_colour].release
+    )
+    return standing.live_colour if there and there.id == standing.live.id else None
 
 
 def _left(steps: tuple[int, ...], reached: int) -> tuple[int, ...]:

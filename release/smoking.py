@@ -9,16 +9,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What the answers must name: digest, colour, commit; "" leaves it open."""
+    """What the answers must name: digest, colour, commit; "" leaves it open.
+
+    `beside` is another release that may answer instead, each answer wholly from one of them: in the middle of a
+    stepped switch.
+    """
 
     digest: str = ""
     colour: str = ""
     commit: str = ""
+    beside: Expected | None = None
 
     def options(self) -> list[str]:
         """As options of `pytest smoke`."""
-        given = {"--expect-digest": self.digest, "--expect-colour": self.colour, "--expect-commit": self.commit}
-        return [part for option, value in given.items() if value for part in (option, value)]
+        return self._options("expect") + (self.beside._options("beside") if self.beside else [])
+
+    def _options(self, word: str) -> list[str]:
+        given = {"digest": self.digest, "colour": self.colour, "commit": self.commit}
+        return [part for name, value in given.items() if value for part in (f"--{word}-{name}", value)]
 
 
 @dataclass(frozen=True, kw_only=True)

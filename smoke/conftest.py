@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import requests
 
+NAMES = ("digest", "colour", "commit")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("smoke", "what to check, and what it should be")
@@ -13,6 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--expect-digest", metavar="sha256:…", help="the image that must answer")
     group.addoption("--expect-colour", metavar="blue|green", help="the colour that must answer")
     group.addoption("--expect-commit", metavar="SHA", help="the commit that must answer")
+    for name in NAMES:
+        text = f"{name} of another release that may answer, too, while users are moved in steps"
+        group.addoption(f"--beside-{name}", metavar="…", help=text)
     group.addoption("--answer-within", type=float, default=5.0, metavar="SECONDS", help="budget of each answer")
     group.addoption("--samples", type=int, default=10, help="status answers to compare (default 10)")
 
@@ -85,7 +90,10 @@ def _sample(site: Site) -> Sample:
 
 
 @pytest.fixture
-def expected(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What was given of digest, colour and commit."""
-    given = {name: request.config.getoption(f"--expect-{name}") for name in ("digest", "colour", "commit")}
-    return {name: value for name, value in given.items() if value}
+def expected(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """What was given of digest, colour and commit: of the release that was meant, and of one beside it."""
+    given = [
+        {name: value for name in NAMES if (value := request.config.getoption(f"--{word}-{name}"))}
+        for word in ("expect", "beside")
+    ]
+    return [each for each in given if each]

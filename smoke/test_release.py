@@ -18,11 +18,15 @@ def test_status_says_ok(samples: Any) -> None:
 
 @pytest.mark.parametrize("name", ["digest", "colour", "commit"])
 def test_every_answer_comes_from_the_release_that_was_meant(samples: Any, expected: Any, name: str) -> None:
-    if name not in expected:
+    """Or wholly from the one beside it (--beside-…), which the colour tells apart."""
+    if not any(name in each for each in expected):
         pytest.skip(f"no --expect-{name} given")
     for sample in samples:
-        got = sample.body.get(name)
-        assert got == expected[name], f"{name} of {sample.where}: got {got!r}, expected {expected[name]!r}"
+        same_colour = (each for each in expected if each.get("colour") == sample.body.get("colour"))
+        meant = next(same_colour, expected[0])
+        if name in meant:
+            got = sample.body.get(name)
+            assert got == meant[name], f"{name} of {sample.where}: got {got!r}, expected {meant[name]!r}"
 
 
 @pytest.mark.parametrize("name", ["digest", "colour"])

@@ -10,11 +10,12 @@ calls except clients and the identity behind them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from release.aws import patience
@@ -24,6 +25,7 @@ from release.errors import CloudError, Refused
 from release.names import Names
 from release.placement import Colour, Release
 from release.rollout import Deployment, Reading, Target, Task
+from release.watch import Health
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -222,6 +224,11 @@ class Cloud:
         with _unless(lambda: tags.items() <= self._tags(rule).items()):
             self.elb.add_tags(ResourceArns=[rule], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
 
+    def untag_rule(self, rule: str, keys: Collection[str]) -> None:
+        """Remove these tags in one call; those that are not there do not matter."""
+        with _unless(lambda: not set(keys) & self._tags(rule).keys()):
+            self.elb.remove_tags(ResourceArns=[rule], TagKeys=list(keys))
+
     def delete_rule(self, rule: str) -> None:
         """Delete the users' rule: the listener answers 503 again. A rule that is gone already is fine."""
         try:
@@ -246,6 +253,17 @@ class Cloud:
             tasks=tuple(tasks.result()),
             targets=tuple(targets.result()) if targets else (),
         )
+
+    def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
+        """How many tasks each colour's service wants, and how many targets are healthy: a quick look for a watch."""
+        targets = {colour: submit(partial(self._targets, group)) for colour, group in groups.items()}
+        names = {self.names.services[colour]: colour for colour in groups}
+        found = self.ecs.describe_services(cluster=self.names.cluster, services=list(names))["services"]
+        wanted = {names[each["serviceName"]]: each["desiredCount"] for each in found if each["status"] == "ACTIVE"}
+        return {
+            colour: Health(wanted=wanted.get(colour, 0), healthy=sum(each.state == "healthy" for each in seen.result()))
+            for colour, seen in targets.items()
+        }
 
     def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
         """Set what the idle colour's service wants; never called for a colour that serves."""

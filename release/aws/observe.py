@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from release.alarms import Watched
 from release.aws.cloud import POOL, Cloud
+from release.aws.scaling import scaling
+from release.aws.signals import alarms
 from release.placement import Colour
+from release.records import Scaling
 from release.rollout import Reading
 
+NOTHING_WATCHED = Watched()
 
-def observed(cloud: Cloud, digest: str = "") -> dict[str, Any]:
+
+def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
     """Look now; `release.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None.
+    Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None,
+    alarms (those of `watched` that exist), missingAlarms.
     """
     image = POOL.submit(cloud.image, digest=digest) if digest else None
     readings = POOL.submit(_sides_if_cluster, cloud)
+    heard = POOL.submit(alarms, cloud, watched) if watched.names else None
+    scaled = POOL.submit(scaling, cloud) if digest else None
     balancer = cloud.balancer()
     sides = readings.result()
     found = image.result() if image else None
+    known = heard.result() if heard else ()
+    _add_scaling(cloud, sides, scaled.result() if scaled else None)
     return {
         "listenerArn": balancer.listener,
         "rule": {
@@ -29,7 +40,20 @@ def observed(cloud: Cloud, digest: str = "") -> dict[str, Any]:
         else None,
         "colours": sides,
         "image": {"digest": found.digest, "tags": list(found.tags)} if found else None,
+        "alarms": [alarm.as_dict() for alarm in known],
+        "missingAlarms": list(watched.missing(known)),
     }
+
+
+def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scaling] | None) -> None:
+    """Who scales the services matters where users may be moved, and where the sizes of the colours differ.
+
+    An update that has nothing to do does not ask.
+    """
+    if known is None and len({side["wanted"] for side in sides.values()}) > 1:
+        known = scaling(cloud)
+    for colour, found in (known or {}).items():
+        sides[colour]["scaling"] = {"least": found.least, "most": found.most}
 
 
 def _sides_if_cluster(cloud: Cloud) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +15,7 @@ from release.aws.cloud import Balancer, Image, Rule
 from release.names import Access, Names
 from release.placement import Colour, Release
 from release.rollout import Deployment, Reading, Target, Task
+from release.watch import Health
 
 GROUPS = {colour: f"arn:group/{colour}" for colour in Colour}
 RULE, LISTENER = "arn:rule/1", "arn:listener/80"
@@ -73,6 +74,22 @@ class FakeCloud:
     def release_of(self, task_definition: str) -> Release | None:
         return next((known for known in self.releases.values() if task_definition == f"app:{known.id}"), None)
 
+    def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
+        assert (listener, groups) == (LISTENER, GROUPS)
+        return self.balancer().rule
+
+    def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
+        assert groups == GROUPS
+        return {colour: Health(wanted=side.wanted, healthy=side.healthy) for colour, side in self.sides.items()}
+
+    def log_lines(self, task: str, limit: int = 15) -> list[str]:
+        return [f"{task} says {number}" for number in range(min(2, limit))]
+
+    def untag_rule(self, rule: str, keys: Collection[str]) -> None:
+        assert rule == RULE
+        self._write(f"untag {' '.join(key.rpartition(':')[2] for key in keys)}")
+        self.tags = {key: value for key, value in self.tags.items() if key not in keys}
+
     def create_rule(
         self, listener: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int], tags: Mapping[str, str]
     ) -> str:
@@ -90,7 +107,7 @@ class FakeCloud:
     def tag_rule(self, rule: str, tags: Mapping[str, str]) -> None:
         assert rule == RULE
         self._write(_phase(tags))
-        self.tags |= tags
+        self.tags = {**self.tags, **tags}
 
     def delete_rule(self, rule: str) -> None:
         assert rule == RULE

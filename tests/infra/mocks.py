@@ -42,6 +42,8 @@ class World(engine_mocks.Mocks):
     observed: Mapping[str, Any] = field(default_factory=dict)
     account: str = ACCOUNT
     registered: list[Registered] = field(default_factory=list)
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What `observe` was called with."""
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         """Answer a function call."""
@@ -50,6 +52,7 @@ class World(engine_mocks.Mocks):
                 stack = args.args["name"].rsplit("/", 1)[1]
                 return {"name": stack, "outputs": dict(self.outputs.get(stack, {}))}
             case "release:index:observe":
+                self.asked = args.args
                 return dict(self.observed)
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {"accountId": self.account}

@@ -136,3 +136,72 @@ def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> No
     )
     (statement,) = json.loads(world.one("rolePolicy:RolePolicy").inputs["policy"])["Statement"]
     assert statement["Resource"] == [secret, "arn:aws:ssm:us-east-1:000000000000:parameter/old"]
+
+
+STEPPED = {"release-lane:shift": json.dumps({"steps": [10, 50, 100], "bakeSeconds": 60})}
+
+
+def going_live(**over: object) -> World:
+    """FIRST is live on blue, and the registry has SECOND."""
+    seen = {**observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND), **over}
+    return World(outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}, observed=seen)
+
+
+def test_the_switch_is_told_in_which_steps_to_move_users_and_what_to_watch() -> None:
+    alarms = {"errorPercent": 5, "names": ["orders"], "lateSeconds": 90}
+    world = run(
+        going_live(),
+        {"release-lane:imageDigest": SECOND, **STEPPED, "release-lane:alarms": json.dumps(alarms)},
+    )
+    switch = world.one("TrafficSwitch").inputs
+    assert switch["course"] == {
+        "steps": [10, 50, 100],
+        "bakeSeconds": 60,
+        "atLeastSeconds": 180,
+        "home": "blue",
+        "goesBack": False,
+    }
+    assert switch["watch"] == {
+        "alarms": {
+            "own": {"release-lane-staging-blue-errors": "blue", "release-lane-staging-green-errors": "green"},
+            "theirs": ["orders"],
+        },
+        "proceeds": False,
+        "periodSeconds": 60,
+        "lateSeconds": 90,
+    }
+
+
+def test_a_rollback_goes_at_once_whatever_the_stack_says_of_steps() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        ),
+        {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND, **STEPPED},
+    )
+    course = world.one("TrafficSwitch").inputs["course"]
+    assert (course["steps"], course["bakeSeconds"], course["goesBack"]) == ([100], 0, True)
+
+
+def test_the_same_alarms_are_asked_about_that_the_switch_watches() -> None:
+    world = going_live()
+    run(world, {"release-lane:imageDigest": SECOND, "release-lane:alarms": json.dumps({"names": ["orders"]})})
+    assert world.asked["alarms"] == world.one("TrafficSwitch").inputs["watch"]["alarms"]
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"alarms": [{"name": "orders", "rings": True, "since": 1.0, "colour": ""}]}, "the alarm orders rings"),
+        ({"missingAlarms": ["ordrs"]}, "There is no CloudWatch alarm ordrs"),
+    ],
+)
+def test_alarms_are_told_before_anything_is_registered(over: dict[str, object], said: str) -> None:
+    world = going_live(**over)
+    with pytest.raises(Refused, match=said):
+        run(world, {"release-lane:imageDigest": SECOND})
+    assert not world.registered
+    if "alarms" in over:
+        run(world, {"release-lane:imageDigest": SECOND, "release-lane:onAlarm": "proceed"})
+        assert world.one("TrafficSwitch").inputs["watch"]["proceeds"] is True

@@ -366,7 +366,7 @@ class Run:
         world, target = self.world, decision.target
         weights, tags, unrecorded = before
         held = world.sides[home].release if home else None
-        home = home if standing and held and held.id == standing.live.id else None
+        assert home is None or (standing and held and held.id == standing.live.id), "no home"
         healthy = {colour: side.healthy for colour, side in world.sides.items()}
         back = way_back(target, weights, home, healthy)
         if any(healthy.values()) and not isinstance(back, Nowhere | AsFound):

@@ -88,7 +88,12 @@ def test_where_there_is_nobody_to_spare_users_come_all_at_once(cloud: Observed, 
 def test_from_a_release_that_nobody_knows_users_are_moved_at_once_but_watched() -> None:
     """In the middle of a stepped switch the live check must know whose answers are right."""
     cloud = observed(A, side(D), GREEN)
-    assert planned(DEPLOY_C, cloud) == Course(steps=(100,), bake=60, home=GREEN)
+    assert planned(DEPLOY_C, cloud) == Course(steps=(100,), bake=60, home=None)
+
+
+def test_a_recorded_release_that_is_started_anew_on_its_own_colour_is_a_home_again() -> None:
+    restore = Deploy(target=GREEN, release=B, tasks=2, live=BLUE, reason="restore")
+    assert planned(restore, observed(A, side(None), BLUE)).home is GREEN
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,12 @@ def test_the_checks_are_told_what_must_answer() -> None:
     assert plain.options() == ["--expect-digest", "sha256:aa", "--expect-colour", "green"]
     with_commit = Expected(digest="sha256:aa", colour="green", commit="c0ffee")
     assert with_commit.options() == [*plain.options(), "--expect-commit", "c0ffee"]
+
+
+@pytest.mark.pure
+def test_the_checks_are_told_of_a_release_that_may_answer_beside_it() -> None:
+    both = Expected(digest="sha256:aa", beside=Expected(digest="sha256:bb", colour="blue"))
+    assert both.options() == [
+        *("--expect-digest", "sha256:aa"),
+        *("--beside-digest", "sha256:bb", "--beside-colour", "blue"),
+    ]

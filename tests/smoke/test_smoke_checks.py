@@ -176,6 +176,36 @@ def test_one_wrong_task_among_several_is_found(service: Service, smoke: Callable
     assert list(run.red) == ["test_every_answer_comes_from_the_release_that_was_meant[commit]"]
 
 
+BESIDE = ("--beside-digest", OTHER_DIGEST, "--beside-colour", "blue", "--beside-commit", "facade")
+MEANT = "test_every_answer_comes_from_the_release_that_was_meant"
+
+
+def test_while_users_are_moved_in_steps_either_release_may_answer(service: Service, smoke: Callable[..., Run]) -> None:
+    service.every_third = {"digest": OTHER_DIGEST, "colour": "blue", "commit": "facade"}
+    beside = smoke(*EXPECTED, *BESIDE)
+    assert not [name for name in beside.red if name.startswith(MEANT)]
+    alone = smoke(*EXPECTED)
+    assert {f"{MEANT}[{name}]" for name in ("digest", "colour", "commit")} <= set(alone.red)
+
+
+@pytest.mark.parametrize(
+    ("mixture", "red"),
+    [
+        ({"colour": "blue"}, {"digest", "commit"}),
+        ({"digest": OTHER_DIGEST}, {"digest"}),
+        ({"digest": OTHER_DIGEST, "colour": "blue"}, {"commit"}),
+        ({"digest": OTHER_DIGEST, "colour": "red", "commit": "facade"}, {"digest", "colour", "commit"}),
+    ],
+    ids=["colour of the other", "digest of the other", "commit of neither", "a third one"],
+)
+def test_a_mixture_of_both_releases_is_neither(
+    service: Service, smoke: Callable[..., Run], mixture: dict[str, str], red: set[str]
+) -> None:
+    service.every_third = mixture
+    run = smoke(*EXPECTED, *BESIDE)
+    assert {name for name in run.red if name.startswith(MEANT)} == {f"{MEANT}[{name}]" for name in red}
+
+
 def test_headers_of_another_release_are_found(service: Service, smoke: Callable[..., Run]) -> None:
     service.headers["X-Release-Colour"] = "blue"
     run = smoke(*EXPECTED)

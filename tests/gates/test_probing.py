@@ -1,0 +1,141 @@
+"""The switch's own probes: what they count, and what they call a failure."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from gates.probing import Answer, Place, Probing, asked, counted, judged
+from release.digest import Digest
+from release.placement import Colour, Release, Service, all_on
+from release.smoking import Expected
+from release.watch import Tally
+from tests.gates.fake_cloud import FakeCloud, holding, names, site
+
+BLUE, GREEN = Colour.BLUE, Colour.GREEN
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+OLD, NEW = Expected(digest=A, colour="blue"), Expected(digest=B, colour="green")
+LIVE = Place(name="the live URL", url="http://127.0.0.1:1", known=(NEW, OLD))
+ALONE = Place(name="green's test listener", url="http://127.0.0.1:1", known=(NEW,), colour=GREEN)
+
+
+def said(**over: Any) -> dict[str, Any]:
+    return {"status": "ok", "digest": B, "colour": "green", **over}
+
+
+# ---- what an answer tells
+
+
+@pytest.mark.pure
+def test_a_good_answer_of_a_known_release_is_no_problem() -> None:
+    assert judged(200, said(), {}, LIVE) == Answer("", 200, GREEN)
+    assert judged(200, said(digest=A, colour="blue"), {}, LIVE) == Answer("", 200, BLUE)
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("status", "body", "problem"),
+    [
+        (500, {}, "HTTP 500"),
+        (503, said(), "HTTP 503"),
+        (302, said(), "HTTP 302"),
+        (200, said(status="error", problems=["db"]), "status 'error' (['db'])"),
+        (200, {}, "status None (no problems named)"),
+        (200, said(digest=A), f"answered by green {A}, which is not known here"),
+        (200, said(colour="blue"), f"answered by blue {B}, which is not known here"),
+        (200, {"status": "ok"}, "answered by ? ?, which is not known here"),
+    ],
+)
+def test_anything_else_is_one(status: int, body: dict[str, Any], problem: str) -> None:
+    assert judged(status, body, {}, LIVE).problem == problem
+
+
+@pytest.mark.pure
+def test_the_old_release_is_none_of_the_new_colours_own_place() -> None:
+    assert "not known here" in judged(200, said(digest=A, colour="blue"), {}, ALONE).problem
+
+
+@pytest.mark.pure
+def test_an_error_without_a_body_still_says_by_its_header_whose_it_is() -> None:
+    """So that it can be taken off what CloudWatch counts as errors of users."""
+    assert judged(500, {}, {"X-Release-Colour": "green"}, LIVE).colour is GREEN
+    assert judged(500, {}, {"X-Release-Colour": "red"}, LIVE).colour is None
+
+
+@pytest.mark.pure
+def test_failures_are_counted_in_all_and_in_a_row() -> None:
+    tally = Tally(place="x")
+    for problem in ("", "one", "two", "", "three"):
+        tally = counted(tally, problem)
+    assert tally == Tally(place="x", sent=5, failed=3, in_a_row=1, last="three")
+
+
+# ---- the thread
+
+
+@pytest.mark.provider
+def test_places_are_asked_in_turn_and_counted_by_who_answered() -> None:
+    enough = threading.Event()
+    turns: list[str] = []
+
+    def ask(place: Place) -> Answer:
+        turns.append(place.name)
+        if len(turns) >= 5:
+            enough.set()
+        return Answer("HTTP 500", 500, None) if place is ALONE else Answer("", 200, BLUE)
+
+    probing = Probing([LIVE, ALONE], ask)
+    try:
+        assert enough.wait(20)
+    finally:
+        probing.stop()
+        probing._thread.join()
+    assert turns[:4] == [LIVE.name, ALONE.name] * 2
+    live, alone = probing.tallies()
+    assert (live.failed, alone.failed, alone.last) == (0, alone.sent, "HTTP 500")
+    assert live.sent + alone.sent == len(turns)
+    green, blue = (list(probing.own(colour).values()) for colour in (GREEN, BLUE))
+    assert sum(sent for sent, _ in green) == sum(failed for _, failed in green) == alone.sent
+    assert (sum(sent for sent, _ in blue), sum(failed for _, failed in blue)) == (live.sent, 0)
+    probing.fresh()
+    assert probing.tallies() == (Tally(place=LIVE.name), Tally(place=ALONE.name))
+    assert probing.own(GREEN), "CloudWatch still counts those of earlier steps"
+
+
+@pytest.mark.provider
+def test_a_probe_that_was_never_answered_is_not_taken_off_what_cloudwatch_counts() -> None:
+    enough = threading.Event()
+    probing = Probing([ALONE], lambda _: enough.set() or Answer("no answer", 0, None))  # type: ignore[func-returns-value]
+    try:
+        assert enough.wait(20)
+    finally:
+        probing.stop()
+        probing._thread.join()
+    (tally,) = probing.tallies()
+    assert tally.failed == tally.sent > 0
+    assert probing.own(GREEN) == {}
+
+
+@pytest.mark.provider
+def test_a_real_answer_is_read_and_a_closed_door_is_a_problem() -> None:
+    release = Release(digest=Digest(B), service=Service())
+    with site(lambda: cloud) as port:
+        cloud = FakeCloud(
+            names=names(port), sides={GREEN: holding(release, "d")}, releases={GREEN: release}, weights=all_on(GREEN)
+        )
+        there = Place(name="x", url=f"http://127.0.0.1:{port}", known=(NEW,))
+        assert asked(there) == Answer("", 200, GREEN)
+        cloud.weights = None
+        assert asked(there).problem == "HTTP 503"
+    assert asked(there).problem.startswith("no answer: ")
+
+
+@pytest.mark.provider
+def test_a_place_that_takes_too_long_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gates.probing.ANSWER_WITHIN", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        there = Place(name="x", url=f"http://127.0.0.1:{silent.getsockname()[1]}", known=(NEW,))
+        assert asked(there) == Answer("no answer within 0.05 s", 0, None)

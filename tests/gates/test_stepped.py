@@ -1,0 +1,520 @@
+"""The switch in steps: what it does when all is well, and where users are after a breach, an abort or an interrupt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from gates.kit import Cancelled, Context
+from gates.moving import Move, perform
+from gates.passes import RUN, Pass
+from release.alarms import Watched
+from release.aws import session
+from release.digest import Digest
+from release.errors import CheckFailed, CloudError, Interrupted, Refused
+from release.journal import ABORT, Abort, End, Journal, Phase
+from release.placement import Colour, Release, Service, all_on
+from release.records import Recorded
+from release.shift import Course
+from release.smoking import Expected
+from tests.gates.fake_cloud import FakeCloud, holding, names, sick
+from tests.gates.fake_senses import NOON, FakeSenses
+
+pytestmark = pytest.mark.pure
+
+BLUE, GREEN = Colour.BLUE, Colour.GREEN
+A, B = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "ab")
+RECORD = Recorded(live_colour=BLUE, live=A, history=(A,))
+MOVE = Move(
+    live=GREEN,
+    release=B,
+    expected=all_on(BLUE),
+    standing=RECORD,
+    passed=Pass(digest=B.digest, run=RUN, colour="green", taskDefinition=f"app:{B.id}", deployment="ecs-svc/2"),
+    smoke_deadline=10.0,
+    course=Course(steps=(10, 50, 100), bake=120, home=BLUE),
+    watched=Watched(own={"green-errors": GREEN, "blue-errors": BLUE}, theirs=("orders",)),
+)
+STEPS = ["weights blue 90 green 10", "weights blue 50 green 50", "weights blue 0 green 100"]
+TO_B = Journal(source=End(BLUE, A.digest, A.id), to=End(GREEN, B.digest, B.id), phase=Phase.MOVING)
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr("gates.moving.SETTLES_WITHIN", 0.0)
+    monkeypatch.setattr("gates.moving.LOOKS_AGAIN_FOR", 0.0)
+    session.forget()
+    yield
+    session.forget()
+
+
+@dataclass
+class Stage:
+    """A on blue serves users, B waits on green."""
+
+    cloud: FakeCloud = field(
+        default_factory=lambda: FakeCloud(
+            names=names(80),
+            sides={BLUE: holding(A, "ecs-svc/1"), GREEN: holding(B, "ecs-svc/2", colour_number=2)},
+            releases={BLUE: A, GREEN: B},
+            weights=all_on(BLUE),
+        )
+    )
+    senses: FakeSenses = field(default_factory=FakeSenses)
+    said: list[str] = field(default_factory=list)
+    lasting: list[str] = field(default_factory=list)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def perform(self, move: Move = MOVE) -> Recorded | None:
+        def log(text: str, urn: str, *, severity: str, ephemeral: bool) -> None:
+            del urn, severity
+            (self.said if ephemeral else self.lasting).append(text)
+
+        ctx = Context(config={}, cancelled=self.cancelled, log=log, name="traffic-switch")
+        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of))  # type: ignore[arg-type]
+
+    def fails(self, error: type[Exception], move: Move = MOVE) -> Any:
+        with pytest.raises(error) as failed:
+            self.perform(move)
+        assert type(failed.value) is error
+        return failed.value
+
+    @property
+    def journal(self) -> Journal | None:
+        return Journal.from_tags(self.cloud.tags)
+
+    @property
+    def seconds(self) -> float:
+        return self.senses.clock.now() - NOON
+
+    def after(self, seconds: float, happens: Any) -> None:
+        self.senses.clock.at(seconds, happens)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def refused(_: int) -> None:
+    """What the checks say then."""
+    raise CheckFailed("The smoke gate refused green. Users were not touched.")
+
+
+# ---- all is well
+
+
+def test_users_are_moved_step_by_step_and_watched_after_each(stage: Stage) -> None:
+    recorded = stage.perform()
+    assert stage.cloud.writes == ["moving", *STEPS, "moved"]
+    assert recorded is not None
+    assert (recorded.live_colour, recorded.live, recorded.previous) == (GREEN, B, A)
+    assert stage.seconds >= 3 * 120
+    assert stage.journal == replace(TO_B, phase=Phase.MOVED)
+
+
+def test_while_two_releases_share_the_live_url_the_new_one_is_checked_by_itself_too(stage: Stage) -> None:
+    stage.perform()
+    new = Expected(digest=B.digest, colour="green", commit=B.commit)
+    both = replace(new, beside=Expected(digest=A.digest, colour="blue", commit=A.commit))
+    live, alone = "http://127.0.0.1", "http://127.0.0.1:9002"
+    assert stage.senses.checked == [(live, both), (alone, new), (live, both), (alone, new), (live, new)]
+
+
+def test_probes_go_to_the_live_url_and_to_the_new_colours_own_and_end_with_the_switch(stage: Stage) -> None:
+    stage.perform()
+    prober = stage.senses.prober
+    assert prober is not None
+    live, alone = prober.places
+    assert (live.url, [each.colour for each in live.known], live.colour) == ("http://127.0.0.1", [GREEN, BLUE], None)
+    assert (alone.url, [each.colour for each in alone.known], alone.colour) == (
+        "http://127.0.0.1:9002",
+        [GREEN],
+        GREEN,
+    )
+    assert prober.stopped
+
+
+def test_progress_says_step_weight_seconds_targets_requests_and_errors(stage: Stage) -> None:
+    stage.perform()
+    last = [line for line in stage.said if line.startswith("step 2 of 3")][-1]
+    assert last.startswith("step 2 of 3: green 50 %, 2 s left; 2 of 2 targets of green healthy; users: ")
+    assert "requests, 0 errors; own probes:" in last
+    assert stage.lasting == [
+        "users: blue 90%, green 10% (step 1 of 3)",
+        "users: blue 50%, green 50% (step 2 of 3)",
+        "users: blue 0%, green 100% (step 3 of 3)",
+    ]
+
+
+def test_cloudwatch_is_asked_less_often_than_targets_are_looked_at(stage: Stage) -> None:
+    stage.perform()
+    looks = [line for line in stage.said if line.startswith("step ")]
+    assert len(stage.senses.asked) < len(looks) / 4
+    assert stage.senses.asked[0][1] == NOON, "once before anybody is moved"
+
+
+def test_steps_without_a_bake_ask_cloudwatch_for_no_traffic_and_send_no_probes(stage: Stage) -> None:
+    stage.senses.per_minute = {}
+    stage.perform(replace(MOVE, course=replace(MOVE.course, bake=0)))
+    assert stage.cloud.writes == ["moving", *STEPS, "moved"]
+    assert (stage.senses.asked, stage.senses.prober, stage.seconds) == ([], None, 0)
+
+
+def test_a_release_that_goes_at_once_may_be_watched_too(stage: Stage) -> None:
+    stage.perform(replace(MOVE, course=Course(steps=(100,), bake=120, home=BLUE)))
+    assert stage.cloud.writes == ["moving", STEPS[2], "moved"]
+    assert stage.seconds >= 120
+
+
+def test_a_task_that_dies_and_is_replaced_in_time_is_no_breach(stage: Stage) -> None:
+    well = stage.cloud.sides[GREEN]
+    stage.after(10, lambda: stage.cloud.sides.update({GREEN: sick(well)}))
+    stage.after(30, lambda: stage.cloud.sides.update({GREEN: well}))
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_tasks_that_die_again_and_again_are_each_forgiven_that_long(stage: Stage) -> None:
+    well = stage.cloud.sides[GREEN]
+    for begin in (10, 50, 90):
+        stage.after(begin, lambda: stage.cloud.sides.update({GREEN: sick(well)}))
+        stage.after(begin + 24, lambda: stage.cloud.sides.update({GREEN: well}))
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_probes_are_counted_anew_in_each_step(stage: Stage) -> None:
+    """What the second step breaks must not be outweighed by a long first one."""
+    stage.perform()
+    assert stage.senses.prober is not None
+    assert stage.senses.prober.counted_anew == 3
+
+
+def test_datapoints_that_come_late_make_the_bake_longer_but_no_breach(stage: Stage) -> None:
+    stage.senses.late = 100
+    stage.perform()
+    assert 3 * 120 < stage.seconds <= 3 * (120 + 180)
+
+
+# ---- before anybody is moved
+
+
+@pytest.mark.parametrize("name", ["blue-errors", "orders"])
+def test_an_alarm_that_rings_before_stops_it(stage: Stage, name: str) -> None:
+    stage.senses.ringing = {name: 1.0}
+    assert f"the alarm {name} rings" in stage.fails(Refused).what
+    assert stage.cloud.writes == []
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        replace(MOVE, proceeds=True),
+        replace(MOVE, course=Course(home=BLUE, goes_back=True)),
+    ],
+    ids=["onAlarm=proceed", "a rollback"],
+)
+def test_it_goes_on_where_that_was_said_or_users_go_back(stage: Stage, move: Move) -> None:
+    stage.senses.ringing = {"blue-errors": 1.0, "orders": 1.0}
+    stage.perform(move)
+    assert stage.cloud.weights == all_on(GREEN)
+    assert any("the alarm orders rings already" in line for line in stage.lasting)
+
+
+def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it_rings_again(stage: Stage) -> None:
+    stage.senses.ringing = {"green-errors": 1.0}
+    stage.after(50, stage.senses.ringing.clear)
+    stage.after(150, lambda: stage.senses.ringing.update({"green-errors": 2.0}))
+    stage.fails(CheckFailed)
+    assert stage.cloud.writes == ["moving", *STEPS[:2], "weights blue 100 green 0", "restored"]
+
+
+def test_a_cloudwatch_that_does_not_answer_is_told_before_anybody_depends_on_it(stage: Stage) -> None:
+    def denied(*_: float) -> Any:
+        raise CloudError("AWS refused GetMetricData.")
+
+    stage.senses._traffic = denied  # type: ignore[method-assign]
+    stage.fails(CloudError)
+    assert stage.cloud.writes == []
+
+
+def test_credentials_have_to_last_for_all_checks_and_the_longest_bakes() -> None:
+    bake = MOVE.bake(())
+    assert MOVE.longest(bake) == 3 * (2 * 10 + 120 + 60 + 120)
+    quick = replace(MOVE, course=Course(home=BLUE))
+    assert quick.longest(quick.bake(())) == 20
+
+
+def test_an_old_wish_to_abort_is_removed_first(stage: Stage) -> None:
+    stage.cloud.tags = Abort(B.id, "ann").as_tags()
+    stage.perform()
+    assert stage.cloud.writes == ["untag abort", "moving", *STEPS, "moved"]
+    assert ABORT not in stage.cloud.tags
+
+
+# ---- breaches
+
+
+def no_targets(stage: Stage) -> None:
+    stage.cloud.sides[GREEN] = replace(stage.cloud.sides[GREEN], targets=())
+
+
+def one_sick_target(stage: Stage) -> None:
+    stage.cloud.sides[GREEN] = sick(stage.cloud.sides[GREEN])
+
+
+def an_alarm(stage: Stage) -> None:
+    stage.senses.ringing["orders"] = 5.0
+
+
+def probes_fail(stage: Stage) -> None:
+    stage.senses.failing["green's test listener"] = "HTTP 500"
+
+
+def users_errors(stage: Stage) -> None:
+    stage.senses.errors[GREEN] = 60.0
+
+
+def users_stay_away(stage: Stage) -> None:
+    stage.senses.per_minute[GREEN] = 0.0
+
+
+def hands_move_weights(stage: Stage) -> None:
+    stage.cloud.weights = {BLUE: 70, GREEN: 30}
+
+
+def hands_delete_the_rule(stage: Stage) -> None:
+    stage.cloud.weights = None
+
+
+BREACHES = [
+    (no_targets, "green has no healthy target any more"),
+    (one_sick_target, "green has 1 of 2 targets healthy for 32 s now"),
+    (an_alarm, "the alarm orders rings"),
+    (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
+    (users_errors, "requests to green failed, but only 0.0 % of"),
+    (users_stay_away, "no traffic: CloudWatch counts 0 requests of users to green"),
+    (hands_move_weights, "somebody else moved the users' weights"),
+]
+
+
+@pytest.mark.parametrize(("breach", "reason"), BREACHES, ids=[breach.__name__ for breach, _ in BREACHES])
+def test_a_breach_puts_all_users_back_and_says_why(stage: Stage, breach: Any, reason: str) -> None:
+    stage.after(130, lambda: breach(stage))
+    failed = stage.fails(CheckFailed)
+    assert reason in failed.what
+    assert stage.cloud.weights == all_on(BLUE)
+    assert stage.cloud.writes[-2:] == ["weights blue 100 green 0", "restored"]
+    assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
+    assert stage.senses.prober is not None
+    assert stage.senses.prober.stopped
+
+
+def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage: Stage) -> None:
+    well = stage.cloud.sides[GREEN]
+    ill = replace(well, targets=(well.targets[0], replace(well.targets[1], state="unhealthy")))
+    stage.after(128, lambda: stage.cloud.sides.update({GREEN: ill}))
+    stage.after(130, lambda: an_alarm(stage))
+    told = stage.fails(CheckFailed).what
+    first, *lines = told.splitlines()
+    assert first == "green had up to 50 % of the users for 130 s; they were put back on blue: the alarm orders rings"
+    assert [line.strip() for line in lines] == [
+        "timeline of weights (UTC):",
+        "12:00:00  blue 90%, green 10%  step 1 of 3",
+        "12:02:00  blue 50%, green 50%  step 2 of 3",
+        "12:02:10  blue 100%, green 0%  put back",
+        "last log lines of green:",
+        "task/10.0.2.2 says 0",
+        "task/10.0.2.2 says 1",
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_checks_that_fail_at_any_step_put_users_back(stage: Stage, number: int) -> None:
+    def fails(run: int) -> None:
+        if run == number:
+            refused(run)
+
+    stage.senses.on_check = fails
+    failed = stage.fails(CheckFailed)
+    assert "The smoke gate refused green" in failed.what
+    assert "not touched" not in failed.what
+    assert stage.cloud.writes == ["moving", *STEPS[: (number + 1) // 2], "weights blue 100 green 0", "restored"]
+
+
+def test_a_colour_that_was_deployed_to_between_two_steps_is_left(stage: Stage) -> None:
+    stage.after(119, lambda: stage.cloud.sides.update({GREEN: holding(B, "ecs-svc/3", colour_number=2)}))
+    assert "no longer what passed the gates" in stage.fails(CheckFailed).what
+    assert stage.cloud.writes == ["moving", STEPS[0], "weights blue 100 green 0", "restored"]
+
+
+def test_an_answer_of_aws_that_is_old_is_no_hand(stage: Stage) -> None:
+    def old() -> None:
+        stage.cloud.weights = all_on(BLUE)
+
+    def new() -> None:
+        stage.cloud.weights = {BLUE: 90, GREEN: 10}
+
+    stage.after(10, old)
+    stage.after(14, new)
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_a_rule_that_somebody_deleted_is_no_way_back_and_told(stage: Stage) -> None:
+    stage.after(10, lambda: hands_delete_the_rule(stage))
+    stage.cloud.before_write = lambda what: _gone(stage, what)
+    failed = stage.fails(CloudError)
+    assert failed.what.startswith("THE WEIGHTS COULD NOT BE PUT BACK")
+    assert "deleted the rule" in failed.why
+
+
+def _gone(stage: Stage, what: str) -> None:
+    if stage.cloud.weights is None and what.startswith("weights"):
+        raise CloudError(f"there is no rule for: {what}")
+
+
+# ---- a person
+
+
+def test_an_interrupt_while_it_is_watched_puts_users_back(stage: Stage) -> None:
+    stage.after(130, stage.cancelled.set)
+    told = str(stage.fails(Cancelled))
+    assert told.startswith(
+        "The switch was interrupted. green had up to 50 % of the users for 130 s; they were put back"
+    )
+    assert stage.cloud.writes[-2:] == ["weights blue 100 green 0", "restored"]
+
+
+def test_a_person_may_abort_it(stage: Stage) -> None:
+    stage.after(130, lambda: stage.cloud.tags.update(Abort(B.id, "ann").as_tags()))
+    failed = stage.fails(Interrupted)
+    assert "ann asked to abort this switch." in failed.what
+    assert stage.cloud.writes[-3:] == ["weights blue 100 green 0", "restored", "untag abort"]
+    assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
+    assert ABORT not in stage.cloud.tags
+
+
+def test_a_wish_to_abort_is_heeded_where_nothing_is_watched(stage: Stage) -> None:
+    stage.senses.on_check = lambda _: stage.cloud.tags.update(Abort(B.id, "ann").as_tags())
+    stage.fails(Interrupted, replace(MOVE, course=Course(home=BLUE)))
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+def test_a_wish_to_abort_another_release_is_none(stage: Stage) -> None:
+    stage.after(10, lambda: stage.cloud.tags.update(Abort("0123456789ab", "ann").as_tags()))
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+# ---- where users are put back to
+
+
+def blue_dies(stage: Stage) -> None:
+    stage.cloud.sides[BLUE] = replace(stage.cloud.sides[BLUE], targets=())
+
+
+def test_users_are_not_put_back_on_a_colour_that_died(stage: Stage) -> None:
+    stage.after(130, lambda: (blue_dies(stage), an_alarm(stage)))
+    told = stage.fails(CheckFailed).what
+    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: blue has no healthy target any more. All users stay on")
+    assert stage.cloud.weights == all_on(GREEN)
+    assert stage.journal == TO_B, "the next update finishes or undoes it"
+
+
+def test_users_are_put_back_although_aws_does_not_say_who_is_healthy(stage: Stage) -> None:
+    def broken(_: Any) -> Any:
+        raise CloudError("AWS does not answer.")
+
+    stage.after(130, lambda: (an_alarm(stage), setattr(stage.cloud, "health", broken)))
+    stage.fails(CloudError)
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+DIVIDED = {BLUE: 50, GREEN: 50}
+RESUMED = replace(MOVE, expected=DIVIDED, course=Course(steps=(100,), bake=120, home=BLUE))
+
+
+def divided(stage: Stage) -> None:
+    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), TO_B.as_tags()
+
+
+def test_a_resumed_switch_goes_on_from_where_users_are(stage: Stage) -> None:
+    divided(stage)
+    stage.perform(RESUMED)
+    assert stage.cloud.writes == ["moving", STEPS[2], "moved"]
+
+
+def test_a_resumed_switch_that_breaks_puts_all_users_on_the_recorded_colour(stage: Stage) -> None:
+    divided(stage)
+    stage.after(30, lambda: an_alarm(stage))
+    stage.fails(CheckFailed, RESUMED)
+    assert stage.cloud.weights == all_on(BLUE)
+    assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
+
+
+FINISH = replace(MOVE, expected=all_on(GREEN), course=Course(steps=(), bake=120, home=BLUE))
+
+
+def all_there(stage: Stage) -> None:
+    stage.cloud.weights, stage.cloud.tags = all_on(GREEN), TO_B.as_tags()
+
+
+def test_a_finish_makes_up_for_the_bake_and_writes_only_the_end_of_the_journal(stage: Stage) -> None:
+    all_there(stage)
+    stage.perform(FINISH)
+    assert stage.cloud.writes == ["moved"]
+    assert stage.seconds >= 120
+
+
+def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) -> None:
+    all_there(stage)
+    stage.after(30, lambda: an_alarm(stage))
+    told = stage.fails(CheckFailed, FINISH).what
+    assert told.startswith("Users were on green, which is not recorded, and were put back on blue: the alarm orders")
+    assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
+
+
+def test_a_finish_with_no_home_that_fails_leaves_everything_as_it_was(stage: Stage) -> None:
+    """As when what somebody moved by hand was to be adopted, or two switches were interrupted."""
+    all_there(stage)
+
+    stage.senses.on_check = refused
+    told = stage.fails(CheckFailed, replace(FINISH, course=Course(steps=(), goes_back=True))).what
+    assert told.startswith("Users were not moved by this update; they are on green: The smoke gate refused green.")
+    assert (stage.cloud.writes, stage.journal) == ([], TO_B)
+
+
+UNDO = replace(MOVE, expected=DIVIDED, standing=replace(RECORD, live_colour=GREEN, live=B))
+UNDO = replace(UNDO, course=Course(home=GREEN, goes_back=True))
+
+
+def test_an_undo_whose_check_fails_leaves_users_on_the_recorded_release(stage: Stage) -> None:
+    """And says so in the journal: it is over."""
+    divided(stage)
+
+    stage.senses.on_check = refused
+    told = stage.fails(CheckFailed, UNDO).what
+    assert told.startswith("A check failed, but users stay on green, where they are recorded to be")
+    assert stage.cloud.weights == all_on(GREEN)
+    end = End(GREEN, B.digest, B.id)
+    assert stage.journal == Journal(source=end, to=end, phase=Phase.RESTORED)
+
+
+@pytest.mark.parametrize("found", [TO_B.as_tags(), {}, {"release-lane:phase": "moved", "team": "x"}], ids=str)
+def test_where_users_go_back_to_where_they_were_found_the_journal_of_then_is_written_back(
+    stage: Stage, found: dict[str, str]
+) -> None:
+    """Else it would explain what somebody did by hand."""
+    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), dict(found)
+
+    stage.senses.on_check = refused
+    stage.fails(CheckFailed, replace(MOVE, expected=DIVIDED, course=Course()))
+    assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, found)
