@@ -57,7 +57,7 @@ class Move:
     """One switch to be made: users go from `expected` weights to all on `live`, which runs `release`.
 
     `course` says in which steps; `watched` are the alarms that have a say, and `proceeds` that one that rings before
-    does not stop it. `period` and `lateness` of datapoints in seconds.
+    does not stop it. `period` and `lateness` of datapoints in seconds; an alarm looks at `datapoints` of them.
     """
 
     live: Colour
@@ -71,6 +71,7 @@ class Move:
     proceeds: bool = False
     period: float = 60.0
     lateness: float = 120.0
+    datapoints: int = 1
 
     @staticmethod
     def of(inputs: Props) -> Move:
@@ -91,6 +92,7 @@ class Move:
             proceeds=bool(watch["proceeds"]),
             period=float(watch["periodSeconds"]),
             lateness=float(watch["lateSeconds"]),
+            datapoints=int(watch["datapoints"]),
         )
 
     def journal(self, phase: Phase) -> Journal:
@@ -103,13 +105,15 @@ class Move:
         """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
         return self.course.steps or (100,)
 
-    def bake(self, alarms: tuple[Alarm, ...]) -> Bake:
-        """What is watched after each step. `alarms` as they are before the switch."""
+    def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
+        """What is watched after each step. `alarms` as they are when the switch begins."""
         return Bake(
             receiving=self.live,
             seconds=self.course.bake,
             period=self.period,
             lateness=self.lateness,
+            began=began,
+            alarm_delay=self.datapoints * self.period + self.lateness,
             before=frozenset(alarm.ring for alarm in alarms if alarm.rings),
         )
 
@@ -138,7 +142,7 @@ def perform(
     senses = senses_of(cloud, before, move.watched, move.period)
     _unmoved(before, move)
     _still_passed(ctx, cloud, before, move)
-    bake = move.bake(_heard(ctx, before, move, senses))
+    bake = move.bake(_heard(ctx, before, move, senses), senses.clock.now())
     credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.longest(bake))
     if ctx.cancelled.is_set():
         raise Cancelled("The switch was interrupted before it moved anybody.")
@@ -256,7 +260,6 @@ class Switching:
     @staticmethod
     def of(ctx: Context, cloud: Cloud, move: Move, before: Balancer, senses: Senses, bake: Bake) -> Switching:
         """Before its first step."""
-        began = senses.clock.now()
         watch = Watch(
             ctx=ctx,
             cloud=cloud,
@@ -264,7 +267,6 @@ class Switching:
             release_id=move.release.id,
             bake=bake,
             senses=senses,
-            began=began,
         )
         timeline = Timeline(senses.clock.now, ctx.info if len(move.stages) > 1 or move.course.bake else ctx.say)
         return Switching(ctx, cloud, move, before, senses, watch, timeline)

@@ -100,7 +100,6 @@ class Watch:
     release_id: str
     bake: Bake
     senses: Senses
-    began: float
     prober: Prober | None = None
     _short_since: dict[Colour, float] = field(default_factory=dict)
     _odd: int = 0
@@ -160,10 +159,16 @@ class Watch:
         return replace(seen, short_for=now - self._short_since.setdefault(colour, now))
 
     def _users(self, now: float) -> Traffic:
-        """What CloudWatch counts, without our own probes. Without a bake nobody asks for it."""
+        """What CloudWatch counts in whole periods of this switch, without our own probes; only if there is a bake.
+
+        In the period in which it began, the smoke gate's requests are counted, too.
+        """
         if not self.bake.seconds:
             return {}
         if now - self._read_at >= min(METRICS_EVERY, self.bake.period):
-            self._traffic, self._read_at = self.senses.traffic(self.began, now), now
+            self._traffic, self._read_at = self.senses.traffic(self.bake.began, now), now
         own = {colour: self.prober.own(colour) if self.prober else {} for colour in Colour}
-        return {colour: of_users(points, own[colour], self.bake.period) for colour, points in self._traffic.items()}
+        return {
+            colour: of_users((point for point in points if point.at >= self.bake.began), own[colour], self.bake.period)
+            for colour, points in self._traffic.items()
+        }

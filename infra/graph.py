@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi_aws import cloudwatch, ecs, iam
 
+from infra.components.alarms import AlarmArgs, colour_alarms
 from infra.components.balancer import Balancer, BalancerArgs
 from infra.components.colour import ColourArgs, ColourSide, Runtime
 from infra.components.network import Network, NetworkArgs
@@ -26,6 +28,7 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
     plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
     network = _network(environment)
     runtime = _runtime(environment, network, plan, standing)
+    alarms = [alarm for colour in Colour for alarm in colour_alarms(_alarm_args(colour, environment, runtime))]
     pulumi.export("testUrls", _test_urls(runtime)) if plan is None else None
     if plan is None or plan.release is None:
         return
@@ -53,7 +56,7 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
         deadline=environment.settings.smoke.deadline_seconds,
         rollout=rollout,
     )
-    _switch_and_outputs(environment, plan, standing, runtime, smoke, sides)
+    _switch_and_outputs(environment, plan, standing, runtime, [smoke, *alarms, *sides.values()])
 
 
 def _network(environment: Environment) -> Network:
@@ -176,9 +179,9 @@ def _switch_and_outputs(
     plan: Plan,
     standing: Recorded | None,
     runtime: Runtime,
-    smoke: GateResource,
-    sides: dict[Colour, ColourSide],
+    before: Sequence[pulumi.Resource],
 ) -> None:
+    """`before` begins with the smoke gate; the switch comes after all of it."""
     live = plan.target if plan.moves else standing.live_colour if standing else plan.target
     release = plan.release if plan.moves or standing is None else standing.live
     assert release is not None
@@ -196,11 +199,17 @@ def _switch_and_outputs(
         "course": plan.course.as_dict(),
         "watch": _watch(environment),
     }
-    everything = [runtime.balancer, runtime.network, *sides.values(), smoke]
-    switch = traffic_switch(environment.names, inputs, smoke, everything)
+    smoke = before[0]
+    assert isinstance(smoke, GateResource)
+    switch = traffic_switch(environment.names, inputs, smoke, [runtime.balancer, runtime.network, *before])
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, _test_urls(runtime)).apply(lambda both: both[1]))
+
+
+def _alarm_args(colour: Colour, environment: Environment, runtime: Runtime) -> AlarmArgs:
+    settings = environment.settings.alarms
+    return AlarmArgs(names=environment.names, colour=colour, balancer=runtime.balancer, settings=settings)
 
 
 def _watch(environment: Environment) -> dict[str, Any]:
@@ -211,6 +220,7 @@ def _watch(environment: Environment) -> dict[str, Any]:
         "proceeds": environment.settings.on_alarm is OnAlarm.PROCEED,
         "periodSeconds": alarms.period_seconds,
         "lateSeconds": alarms.late_seconds,
+        "datapoints": alarms.datapoints,
     }
 
 

@@ -88,12 +88,17 @@ class Bake:
 
     `period` is the length of a datapoint and `lateness` how late it may come, in seconds. `before` are the alarms
     that rang already when the switch began. `asks_traffic`: a step without users does not count as tried.
+
+    `alarm_delay` is for how long after `began` (epoch seconds) an alarm of the receiving colour may still speak of the
+    time before it had users, when its tasks were starting.
     """
 
     receiving: Colour
     seconds: float
     period: float = 60.0
     lateness: float = 120.0
+    began: float = 0.0
+    alarm_delay: float = 0.0
     before: frozenset[tuple[str, float]] = frozenset()
     asks_traffic: bool = True
     limits: Limits = LIMITS
@@ -113,7 +118,9 @@ class Bake:
     @property
     def longest(self) -> float:
         """Seconds that one step may take at most, if it ends well."""
-        return max(self.seconds, self.period) + self.period + self.lateness if self.seconds else 0.0
+        if not self.seconds:
+            return 0.0
+        return max(max(self.seconds, self.period) + self.period + self.lateness, self.alarm_delay)
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,8 @@ def judge(signals: Signals, bake: Bake) -> Judgement:
     here = signals.health[bake.receiving]
     if here.healthy < here.wanted:
         return Waiting(f"{here.healthy} of {here.wanted} targets healthy")
+    if bake.seconds and (doubtful := [alarm for alarm in _newly(signals, bake) if _doubtful(alarm, signals, bake)]):
+        return Waiting(f"{doubtful[0].words()}; it counts if it still does when it can only mean the users' time")
     if bake.seconds and bake.asks_traffic:
         return _tried(signals, bake)
     return Calm()
@@ -168,7 +177,16 @@ def _unhealthy(signals: Signals, bake: Bake) -> str:
 
 
 def _alarmed(signals: Signals, bake: Bake) -> str:
-    return "; ".join(alarm.words() for alarm in newly_ringing(signals.alarms, bake.before))
+    return "; ".join(alarm.words() for alarm in _newly(signals, bake) if not _doubtful(alarm, signals, bake))
+
+
+def _newly(signals: Signals, bake: Bake) -> tuple[Alarm, ...]:
+    return newly_ringing(signals.alarms, bake.before)
+
+
+def _doubtful(alarm: Alarm, signals: Signals, bake: Bake) -> bool:
+    """It may be about the time before users came: alarms are as late as the datapoints that they look at."""
+    return alarm.colour is bake.receiving and signals.now < bake.began + bake.alarm_delay
 
 
 def _probed_badly(signals: Signals, bake: Bake) -> str:

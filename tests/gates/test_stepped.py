@@ -246,10 +246,10 @@ def test_a_cloudwatch_that_does_not_answer_is_told_before_anybody_depends_on_it(
 
 
 def test_credentials_have_to_last_for_all_checks_and_the_longest_bakes() -> None:
-    bake = MOVE.bake(())
+    bake = MOVE.bake((), 0.0)
     assert MOVE.longest(bake) == 3 * (2 * 10 + 120 + 60 + 120)
     quick = replace(MOVE, course=Course(home=BLUE))
-    assert quick.longest(quick.bake(())) == 20
+    assert quick.longest(quick.bake((), 0.0)) == 20
 
 
 def test_an_old_wish_to_abort_is_removed_first(stage: Stage) -> None:

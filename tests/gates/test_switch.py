@@ -202,7 +202,13 @@ def inputs(**over: Any) -> dict[str, Any]:
         "passOfBefore": PASS.as_dict(),
         "smokeDeadlineSeconds": 0,
         "course": Course(home=BLUE).as_dict(),
-        "watch": {"alarms": Watched().as_dict(), "proceeds": False, "periodSeconds": 60.0, "lateSeconds": 120.0},
+        "watch": {
+            "alarms": Watched().as_dict(),
+            "proceeds": False,
+            "periodSeconds": 60.0,
+            "lateSeconds": 120.0,
+            "datapoints": 1,
+        },
         "environment": names(80).as_dict(),
     }
     return {**given, **over}

@@ -61,7 +61,8 @@ class World(engine_mocks.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Remember a resource; its outputs are its inputs."""
         self.registered.append(Registered(args.typ, args.name, args.inputs))
-        return f"{args.name}-id", {**args.inputs, "arn": f"arn:{args.name}", "dnsName": "lb.test", "passedFor": {}}
+        made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
+        return f"{args.name}-id", {**args.inputs, **made}
 
     def of_type(self, suffix: str) -> list[Registered]:
         """Registered resources whose type ends like this."""

@@ -169,6 +169,7 @@ def test_the_switch_is_told_in_which_steps_to_move_users_and_what_to_watch() -> 
         "proceeds": False,
         "periodSeconds": 60,
         "lateSeconds": 90,
+        "datapoints": 1,
     }
 
 

@@ -80,8 +80,9 @@ def test_no_step_takes_longer_than_is_said_beforehand(
     second: float, bake: float, period: float, lateness: float
 ) -> None:
     """Credentials are held to this figure."""
-    baking = replace(BAKE, seconds=bake, period=period, lateness=lateness)
+    baking = replace(BAKE, seconds=bake, period=period, lateness=lateness, alarm_delay=3 * period + lateness)
     assert baking.ends_at_last(BEGAN + second) - (BEGAN + second) <= baking.longest + 1e-6
+    assert baking.alarm_delay <= baking.longest
     assert replace(baking, seconds=0).longest == 0
 
 
@@ -131,6 +132,27 @@ def test_an_alarm_that_rang_before_counts_only_when_it_rings_again() -> None:
     assert judge(signals(alarms=(RINGS,)), bake) == Calm()
     assert judge(signals(alarms=(replace(RINGS, rings=False, since=20.0),)), bake) == Calm()
     assert isinstance(judge(signals(alarms=(replace(RINGS, since=30.0),)), bake), Breach)
+
+
+EARLY = replace(BAKE, began=BEGAN, alarm_delay=180)
+
+
+def test_an_alarm_of_the_new_colour_counts_once_it_can_only_mean_the_users_time() -> None:
+    """It is as late as CloudWatch's datapoints: at first it speaks of tasks that were starting."""
+    waiting = judge(signals(10, alarms=(RINGS,)), replace(EARLY, seconds=0.1))
+    assert isinstance(waiting, Waiting)
+    assert waiting.why.startswith("the alarm green-errors rings")
+    assert isinstance(judge(signals(179, alarms=(RINGS,)), EARLY), Waiting)
+    assert isinstance(judge(signals(180, alarms=(RINGS,)), EARLY), Breach)
+
+
+@pytest.mark.parametrize("colour", [BLUE, None], ids=str)
+def test_alarms_of_others_count_at_once(colour: Colour | None) -> None:
+    assert isinstance(judge(signals(10, alarms=(replace(RINGS, colour=colour),)), EARLY), Breach)
+
+
+def test_without_a_bake_no_alarm_of_the_new_colour_can_mean_the_users_time() -> None:
+    assert judge(signals(0, alarms=(RINGS,)), replace(EARLY, seconds=0)) == Calm()
 
 
 # ---- the switch's own probes
