@@ -268,7 +268,8 @@ class Switching:
             bake=bake,
             senses=senses,
         )
-        timeline = Timeline(senses.clock.now, ctx.info if len(move.stages) > 1 or move.course.bake else ctx.say)
+        stepped = len(move.stages) > 1 or bool(move.course.bake)
+        timeline = Timeline(senses.clock.now, ctx.info if stepped else lambda _: None)
         return Switching(ctx, cloud, move, before, senses, watch, timeline)
 
     def all_steps(self) -> Report:
@@ -303,6 +304,7 @@ class Switching:
 
     def _set(self, weights: Weights, why: str) -> None:
         """One call that moves users (at the first release it makes the rule, with the journal)."""
+        self.ctx.say(f"moving users to {self.move.live}")
         self.timeline.moved(weights, why)
         before = self.before
         if before.rule is None:

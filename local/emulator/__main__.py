@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 from local.emulator.environment import Environment
+from local.emulator.scaling import SERVICE as SCALING
 
 MINISTACK = "1.5.33"
 REPLACED = ("ecs", "elasticloadbalancing", "monitoring")
@@ -55,6 +56,11 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             "Our services replace entries of a table inside ministack, which only that version is known to have.\n"
             "Next: remove the emulator's virtual environment and let `make up` install the locked versions again."
         )
+    if SCALING in table:
+        raise Unfit(
+            f"ministack {installed} has a service {SCALING!r} of its own, which ours would hide.\n"
+            "Next: read it; remove local/emulator/scaling.py if it will do."
+        )
     for name in (*REPLACED, "ec2", "ecr", "sns"):
         if name not in table:
             raise Unfit(
@@ -80,7 +86,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local.emulator import durable, ec2, ecr, seams, sns
+    from local.emulator import durable, ec2, ecr, scaling, seams, sns
 
     environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
@@ -92,6 +98,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     ecr.install(environment.state / "ecr-layers")
     sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))
+    scaling.install(environment.state)
     app.SERVICE_HANDLERS.update(handlers)
     app._HypercornConfig.graceful_timeout = 0.5  # clients keep connections open; do not wait long for them to go
     started: list[OwnService] = []

@@ -41,6 +41,7 @@ SEAMS: Mapping[str, str] = {
     "core.responses:get_account_id": "0204876c26f7",
     "core.responses:get_region": "7d056e8a5680",
     "core.responses:request_scope": "c1ee92e8e8c7",
+    "core.router:SERVICE_PATTERNS": "dict",
     "services.ec2:_attach_internet_gateway": "fddd53553d8b",
     "services.ec2:_create_subnet": "607e159b1f48",
     "services.ec2:_ensure_defaults_initialized": "3da72f60eed7",
@@ -86,6 +87,11 @@ CORRECTIONS: tuple[Correction, ...] = (
         "our own ECS, load balancing and CloudWatch answer in place of ministack's",
         "local/emulator/__main__.py",
         ("app:SERVICE_HANDLERS", "app:main", "app:_HypercornConfig"),
+    ),
+    Correction(
+        "Application Auto Scaling knows which services have a scalable target",
+        "local/emulator/scaling.py",
+        ("app:SERVICE_HANDLERS", "core.router:SERVICE_PATTERNS", *SCOPE),
     ),
     Correction(
         "ECS reads parameters and secrets and writes logs in the same process",

@@ -6,14 +6,19 @@ again: flips go back and forth, and what a failed one left is what the next one 
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from local import metrics
 from local.lane import Lane, Result, Stack
 from local.places import PROJECT
 from release.aws.patience import SECONDS_VARIABLE
+from release.journal import ABORT
+from release.probe import Probe
 from tests.faults.proxy import FaultProxy
-from tests.rehearsals.cloud import client, idle_of
+from tests.rehearsals.cloud import client, idle_of, rule
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,25 @@ def first(scene: Scene, through: Stack) -> Result:
     return through.up(imageDigest=scene.images.one)
 
 
+def stepped(scene: Scene, through: Stack) -> Result:
+    """New configuration in two steps, watched, with an alarm; and a wish to abort that is older than the switch."""
+    name = f"{PROJECT}-{scene.stack.name}"
+    client(scene.stack.lane, "elbv2").add_tags(
+        ResourceArns=[rule(scene.stack)["RuleArn"]], Tags=[{"Key": ABORT, "Value": f"{name}/somebody"}]
+    )
+    given = {
+        "shift": {"steps": [50, 100], "bakeSeconds": 2},
+        "alarms": {"unhealthyTargets": 99, "periodSeconds": 1, "lateSeconds": 10},
+        "env": {"RELEASED": str(time.time_ns())},
+    }
+    config = {key: json.dumps(value) for key, value in given.items()}
+    with (
+        metrics.quick(scene.stack.lane.variables["AWS_ENDPOINT_URL"], 1),
+        Probe(scene.stack.url + "/api/v1/status", 40),
+    ):
+        return through.up(imageDigest=scene.live, **config)
+
+
 def destroy(scene: Scene, through: Stack) -> Result:
     """The end of an environment."""
     del scene
@@ -97,5 +121,5 @@ Story = Callable[[Scene, Stack], Result]
 SMALL = ("flip", "keep")
 """Stories in which the program changes nothing in AWS itself: they need no whole engine."""
 
-STORIES: dict[str, Story] = {story.__name__: story for story in (flip, keep, refusal, by_hand, first, destroy)}
+STORIES: dict[str, Story] = {story.__name__: story for story in (flip, keep, refusal, by_hand, first, stepped, destroy)}
 """In the order in which a call is looked for: the first story that makes it is the one it is broken in."""

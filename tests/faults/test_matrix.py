@@ -152,7 +152,7 @@ def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_se
 def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:
     """Calls that only a first release, a refusal, a mending or an end make."""
     story = STORIES[case.story]
-    stage = scene if case.story in ("refusal", "by_hand") else _new(scene, begun=case.story == "destroy")
+    stage = scene if case.story in ("refusal", "by_hand") else _new(scene, begun=case.story in ("stepped", "destroy"))
     live = stage.live
     struck = stage.proxy.inject(case.fault, case.call, skip=case.skip, times=case.times)
     ended = story(stage, stage.behind(f"fresh{next(FRESH)}"))
@@ -171,9 +171,9 @@ def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:
     assert again.ok, again.text
     if case.story == "by_hand":
         assert stage.stack.served()["digest"] == stage.live == live
-    if case.story == "first":
+    if case.story in ("first", "stepped"):
         assert stage.stack.served()["digest"] == stage.images.one
-    if case.story in ("first", "destroy"):
+    if case.story in ("first", "stepped", "destroy"):
         stage.stack.destroy()
 
 
