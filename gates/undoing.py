@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 HEALTH_WITHIN = 10.0
 """Seconds for AWS to say who is healthy; after that users go where they are recorded to be without asking."""
 
-LINES = 10
-"""Log lines of the release that are told."""
+LINES, WIDTH = 10, 300
+"""Log lines of the release that are told, and how much of each."""
 
 UNTOUCHED = " Users were not touched."
 """What a check says that does not know of the move."""
@@ -174,7 +174,7 @@ def _last_words(cloud: Cloud, move: Move, before: Balancer, breach: Exception) -
         reading = cloud.read(move.live, before.target_groups.get(move.live))
         tasks = sorted(reading.tasks, key=lambda task: reading.state_of(task) == "healthy")
         lines = cloud.log_lines(tasks[0].arn, LINES) if tasks else []
-        return [f"last log lines of {move.live}:", *(f"  {line}" for line in lines)] if lines else []
+        return [f"last log lines of {move.live}:", *(f"  {line[:WIDTH]}" for line in lines)] if lines else []
     return []
 
 

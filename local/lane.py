@@ -44,6 +44,15 @@ VARIANTS = {
         " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
         "USER 10001:10001",
     ),
+    # Healthy, and well when it is asked how it is; but what only users ask for (a query) is answered with 500.
+    "moody": (
+        "USER 0",
+        "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
+        " -e 's|= selfcheck.problems()|= selfcheck.problems() if not request.query_params else 1 / 0|'"
+        " /srv/app/service.py"
+        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
+        "USER 10001:10001",
+    ),
     # Exits at once.
     "crasher": ('CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]',),
     # Runs, but its health check never answers 200.
