@@ -198,6 +198,8 @@ def _switch_and_outputs(
         "smokeDeadlineSeconds": environment.settings.smoke.deadline_seconds,
         "course": plan.course.as_dict(),
         "watch": _watch(environment),
+        # For those who read a review: what going back costs afterwards.
+        "idleTasks": environment.settings.idle.tasks,
     }
     smoke = before[0]
     assert isinstance(smoke, GateResource)

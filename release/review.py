@@ -7,7 +7,7 @@ except those that are the release itself (digest, commit, colour, weights, sizes
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from release.digest import short
@@ -16,6 +16,7 @@ from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
 from release.placement import Colour, Release, Weights
 from release.records import Recorded
+from release.shift import Course
 
 SWITCH, ROLLOUT = "release:index:TrafficSwitch", "release:index:Rollout"
 
@@ -46,6 +47,9 @@ class Planned:
     target: Colour | None = None
     tasks: int = 0
     starts: bool = False
+    course: Course = field(default_factory=Course)
+    idle_tasks: int | None = None
+    """What the idle colour keeps afterwards; None: as many tasks as serve users."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,8 @@ def planned_in(log: EngineLog) -> Planned:
         target=Colour(gate["colour"]) if gate.get("active") else None,
         tasks=int(gate.get("tasks") or 0),
         starts=bool(gate.get("starts")),
+        course=Course.from_dict(given["course"]) if given.get("course") else Course(),
+        idle_tasks=int(given["idleTasks"]) if given.get("idleTasks") is not None else None,
     )
 
 
@@ -141,7 +147,20 @@ def refusal(subject: Subject, error: ReleaseError) -> str:
 
 
 def _heading(review: Review) -> list[str]:
-    return [f"# Review: {review.subject.environment}", "", f"**{_words(review)}**"]
+    return [f"# Review: {review.subject.environment}", "", f"**{_words(review)}**", *_moving(review)]
+
+
+def _moving(review: Review) -> list[str]:
+    """How users are moved, and what going back costs afterwards; nothing where both are as everywhere."""
+    planned = review.planned
+    if not review.changes_users:
+        return []
+    stepped = planned.course.least or len(planned.course.steps) > 1
+    lines = [f"- Users move {planned.course.words()}."] if stepped else []
+    if planned.idle_tasks is not None and review.subject.recorded:
+        kept = f"keeps {_tasks(planned.idle_tasks)} of the release before it"
+        lines.append(f"- Afterwards the idle colour {kept}; going back then means a deployment if more are needed.")
+    return ["", *lines] if lines else []
 
 
 def _words(review: Review) -> str:

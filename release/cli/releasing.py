@@ -95,7 +95,8 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     data, text = report(tools, change, before, run)
     if change.verb == "rollback":
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    tools.terminal.emit(data, text)
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=not getattr(arguments, "no_heal", True))
+    tools.terminal.emit({**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced))))
     return 0
 
 
@@ -192,6 +193,23 @@ def _healed(tools: Tools, change: Change) -> str:
         return f"The idle colour of {change.environment} was healed."
     why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
     return f"The idle colour could NOT be healed ({why}). Next: `release heal {change.environment}`."
+
+
+def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> str:
+    """Users are on the new release: the idle colour keeps what the stack file wants of the old one; in words, or "".
+
+    It is one more update, without a digest. The release is done, whatever becomes of this one.
+    """
+    tasks = tools.project.stacks[change.environment].idle_tasks
+    if tasks is None or not wanted or decision not in ("deploy", "flip", "finish"):
+        return ""
+    keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
+    tools.terminal.say(f"Leaving the idle colour of {change.environment} {keeps}: an update without a digest.")
+    run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
+    if run.exit_code == 0:
+        return f"The idle colour keeps {keeps}: going back may take a deployment, see `release status`."
+    why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
+    return f"The idle colour could NOT be reduced ({why}). The next update does it."
 
 
 def _interrupted(change: Change, run: Run) -> Interrupted:

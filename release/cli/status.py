@@ -64,9 +64,10 @@ class Row:
             return Rollback.NONE
         if recorded.previous.digest == recorded.live.digest:
             return Rollback.SETTINGS
-        held = self.state.held.get(recorded.live_colour.other)
-        whole = held and held.release and held.release.id == recorded.previous.id and held.tasks > 0
-        return Rollback.FLIP if whole else Rollback.DEPLOY
+        held, live = (self.state.held.get(colour) for colour in (recorded.live_colour.other, recorded.live_colour))
+        there = held and held.release and held.release.id == recorded.previous.id
+        enough = held is not None and held.tasks >= max(1, live.tasks if live else 1)
+        return Rollback.FLIP if there and enough else Rollback.DEPLOY
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

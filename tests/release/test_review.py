@@ -12,6 +12,7 @@ from release.enginelog import EngineLog
 from release.errors import Refused, UsageError
 from release.placement import all_on
 from release.review import Subject, markdown, refusal, review
+from release.shift import Course
 from tests.release.cli.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
 
 pytestmark = pytest.mark.pure
@@ -176,3 +177,17 @@ def test_weights_are_those_that_were_observed() -> None:
     events = plan("deploy", GREEN, B, target=GREEN, starts=True, expected={"blue": 90, "green": 10})
     assert "| Users | blue 90%, green 10% | blue 0%, green 100% |" in markdown(review(PRODUCTION, log(*events)))
     assert all_on(GREEN) == {GREEN: 100, BLUE: 0}
+
+
+def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhere() -> None:
+    course = Course(steps=(10, 50, 100), bake=60, home=BLUE).as_dict()
+    subject = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
+    plain = markdown(review(subject, log(*plan("deploy", GREEN, B, target=GREEN, starts=True))))
+    assert "Users move" not in plain
+    events = plan("deploy", GREEN, B, target=GREEN, starts=True, course=course, idleTasks=1)
+    text = markdown(review(subject, log(*events)))
+    steps = "in 3 steps: 10 %, 50 %, 100 %, 60 s of watching after each (180 s at least)"
+    assert f"- Users move {steps}." in text.splitlines()
+    assert "the idle colour keeps 1 task of the release before it; going back then means a deployment" in text
+    keep = plan("keep", BLUE, A, target=None, course=course, idleTasks=1)
+    assert "Users move" not in markdown(review(subject, log(*keep)))

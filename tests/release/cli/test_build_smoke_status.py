@@ -135,6 +135,7 @@ def test_status_lists_environments_in_the_order_of_the_route() -> None:
         (state(GREEN, A, B, idle=A), "flip"),
         (state(GREEN, A, B, idle=C), "deploy"),
         (state(GREEN, A, B, idle=A, tasks=0), "deploy"),
+        (state(GREEN, A, B, idle=A, tasks=1), "deploy"),  # reduced: not enough for all users
         (state(GREEN, A, B, idle=None), "deploy"),
         (state(BLUE, A), "none"),
         (state(GREEN, release("b"), release("b", desired_count=3), idle=release("b")), "settings"),

@@ -99,6 +99,42 @@ def test_heal_hands_on_what_to_do_about_drift() -> None:
     assert configs(on.engine) == [{"onDrift": "restore"}]
 
 
+# ---- What the idle colour keeps -------------------------------------------------------------------------------
+
+REDUCED = ran(*plan("heal", BLUE, C, target=GREEN, starts=True))
+
+
+def test_after_a_release_the_idle_colour_is_reduced_at_once_where_the_stack_wants_that() -> None:
+    on = stage(STAGED, REDUCED, idle_tasks=1)
+    assert on.run("deploy", "staging", "--digest", C.digest, "--json") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest}, {}]
+    assert on.data["digest"] == C.digest
+    assert on.data["idle"].startswith("The idle colour keeps 1 task of the previous release (idle.afterWatch)")
+
+
+@pytest.mark.parametrize(
+    ("argv", "over"),
+    [(["deploy", "staging"], {}), (["deploy", "staging", "--no-heal"], {"idle_tasks": 1})],
+    ids=["not asked for", "--no-heal"],
+)
+def test_otherwise_it_keeps_everything(argv: list[str], over: dict[str, int]) -> None:
+    on = stage(STAGED, **over)
+    assert on.run(*argv) == 0
+    assert len(configs(on.engine)) == 1
+
+
+def test_an_update_that_moved_nobody_reduces_nothing() -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)), idle_tasks=0)
+    assert on.run("deploy", "staging") == 0
+    assert len(configs(on.engine)) == 1
+
+
+def test_a_release_is_done_although_the_idle_colour_could_not_be_reduced() -> None:
+    on = stage(STAGED, refused_by_gate("The rollout gate refused green: it is odd."), idle_tasks=1)
+    assert on.run("deploy", "staging") == 0
+    assert "The idle colour could NOT be reduced (The rollout gate refused green: it is odd.)" in on.out
+
+
 # ---- What is refused before the engine is asked ------------------------------------------------------------
 
 

@@ -172,10 +172,10 @@ def refused_by_gate(text: str = "The rollout gate refused green: it exits. Users
 ROOT = Path("/checkout")
 
 
-def project(notify: Mapping[str, Any] | None = None) -> Project:
+def project(notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None) -> Project:
     stacks = [
         StackFile(name="artifacts", path=ROOT / "Pulumi.artifacts.yaml", role="artifacts"),
-        StackFile(name="staging", path=ROOT / "Pulumi.staging.yaml", notify=notify),
+        StackFile(name="staging", path=ROOT / "Pulumi.staging.yaml", notify=notify, idle_tasks=idle_tasks),
         StackFile(name="production", path=ROOT / "Pulumi.production.yaml", promotes_from="staging", notify=notify),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
@@ -194,6 +194,7 @@ class Stage:
     machine: FakeMachine = field(default_factory=FakeMachine)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     notify: Mapping[str, Any] | None = None
+    idle_tasks: int | None = None
     origin: Origin = field(default_factory=Origin)
     answer: str | None = None
     colour: bool = False
@@ -213,7 +214,8 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify), engine=self.engine, backend=self.backend, cloud=self.cloud,
+            terminal=terminal, project=project(self.notify, self.idle_tasks), engine=self.engine,
+            backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
             notifier=self.notifier, origin=self.origin,
         )  # fmt: skip
