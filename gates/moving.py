@@ -294,11 +294,12 @@ class Switching:
             _still_passed(self.ctx, self.cloud, self.before, move)
         if move.course.steps:
             self._set(weights, f"step {number} of {len(move.stages)}" if len(move.stages) > 1 else "all at once")
-        began = self.senses.clock.now()
         report = self._checked(weights)
         if move.course.bake or number < len(move.stages):
             self._settled(weights)
             self._start_probes()
+            # From now on: the checks' own requests must not count as traffic of users.
+            began = self.senses.clock.now()
             self.watch.until_calm(Stage(number=number, of=len(move.stages), weights=weights, began=began))
         return report
 

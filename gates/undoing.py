@@ -80,7 +80,7 @@ def put_back(
             "undoes the switch.",
         )
     told = _told(back, move, before, exposed)
-    return _undone(breach, told, [*_timeline(timeline), *_last_words(cloud, move, before, breach)])
+    return _undone(breach, told, [*_timeline(timeline, move), *_last_words(cloud, move, before, breach)])
 
 
 def reason_of(breach: Exception) -> str:
@@ -143,7 +143,6 @@ def _healthy(cloud: Cloud, before: Balancer, found: Weights | None) -> dict[Colo
 
 def _told(back: Back, move: Move, before: Balancer, exposed: str) -> str:
     """Where users are now."""
-    watched = bool(move.course.bake) or len(move.stages) > 1
     match back:
         case Stay(colour):
             return (
@@ -156,14 +155,19 @@ def _told(back: Back, move: Move, before: Balancer, exposed: str) -> str:
             return f"Users were on {move.live}, which is not recorded, and were put back on {colour}"
         case AsFound() if not move.course.steps:
             return f"Users were not moved by this update; they are on {move.live}"
-        case Home(colour) if watched or whole(before.rule.weights if before.rule else {}) is not colour:
+        case Home(colour) if _watched(move) or whole(before.rule.weights if before.rule else {}) is not colour:
             return f"{move.live} had {exposed}; they were put back on {colour}"
     return f"Users were on {move.live} for a moment, and were put back to where they were before"
 
 
-def _timeline(timeline: Timeline) -> list[str]:
-    lines = timeline.lines()
-    return ["timeline of weights (UTC):", *(f"  {line}" for line in lines)] if len(lines) > 2 else []
+def _watched(move: Move) -> bool:
+    """Are there steps or a bake, so that users were on the release for more than a moment?"""
+    return bool(move.course.bake) or len(move.stages) > 1
+
+
+def _timeline(timeline: Timeline, move: Move) -> list[str]:
+    lines = timeline.lines() if _watched(move) else []
+    return ["timeline of weights (UTC):", *(f"  {line}" for line in lines)] if lines else []
 
 
 def _last_words(cloud: Cloud, move: Move, before: Balancer, breach: Exception) -> list[str]:
@@ -172,7 +176,8 @@ def _last_words(cloud: Cloud, move: Move, before: Balancer, breach: Exception) -
         return []
     with contextlib.suppress(Exception):
         reading = cloud.read(move.live, before.target_groups.get(move.live))
-        tasks = sorted(reading.tasks, key=lambda task: reading.state_of(task) == "healthy")
+        ours = [task for task in reading.tasks if task.deployment == move.passed.deployment]
+        tasks = sorted(ours, key=lambda task: reading.state_of(task) == "healthy")
         lines = cloud.log_lines(tasks[0].arn, LINES) if tasks else []
         return [f"last log lines of {move.live}:", *(f"  {line[:WIDTH]}" for line in lines)] if lines else []
     return []

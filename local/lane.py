@@ -48,7 +48,7 @@ VARIANTS = {
     "moody": (
         "USER 0",
         "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
-        " -e 's|= selfcheck.problems()|= selfcheck.problems() if not request.query_params else 1 / 0|'"
+        " -e 's|^        problems = |        if request.query_params:\\n            raise HTTPException(500)\\n&|'"
         " /srv/app/service.py"
         " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
         "USER 10001:10001",

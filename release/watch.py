@@ -33,8 +33,8 @@ class Limits:
     latency_extra: float = 0.1
     """p95 may be `latency_factor` times the live colour's and this many seconds more, but not twice in a row."""
     latency_in_a_row: int = 2
-    least_traffic: int = 10
-    """Requests of users that one step needs to count as tried."""
+    least_traffic: int = 20
+    """Requests of users that one step needs to count as tried: as many as can be compared."""
 
 
 LIMITS = Limits()
@@ -72,7 +72,10 @@ class Datapoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Signals:
-    """One reading. `now` and `step_began` in epoch seconds; `traffic` of the whole switch so far, users' only."""
+    """One reading. `now` and `step_began` in epoch seconds; `traffic` of the whole switch so far, users' only.
+
+    A step begins to be watched when its weights are set and the smoke checks have passed.
+    """
 
     now: float
     step_began: float

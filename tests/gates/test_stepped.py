@@ -19,6 +19,7 @@ from release.errors import CheckFailed, CloudError, Interrupted, Refused
 from release.journal import ABORT, Abort, End, Journal, Phase
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
+from release.rollout import Task
 from release.shift import Course
 from release.smoking import Expected
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
@@ -125,6 +126,13 @@ def test_while_two_releases_share_the_live_url_the_new_one_is_checked_by_itself_
     both = replace(new, beside=Expected(digest=A.digest, colour="blue", commit=A.commit))
     live, alone = "http://127.0.0.1", "http://127.0.0.1:9002"
     assert stage.senses.checked == [(live, both), (alone, new), (live, both), (alone, new), (live, new)]
+
+
+def test_the_time_that_the_checks_take_is_no_part_of_the_bake(stage: Stage) -> None:
+    """Their requests would count as traffic of users."""
+    stage.senses.on_check = lambda _: setattr(stage.senses.clock, "time", stage.senses.clock.time + 30)
+    stage.perform()
+    assert stage.seconds >= 3 * 120 + 5 * 30
 
 
 def test_probes_go_to_the_live_url_and_to_the_new_colours_own_and_end_with_the_switch(stage: Stage) -> None:
@@ -320,6 +328,8 @@ def test_a_breach_puts_all_users_back_and_says_why(stage: Stage, breach: Any, re
 def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage: Stage) -> None:
     well = stage.cloud.sides[GREEN]
     ill = replace(well, targets=(well.targets[0], replace(well.targets[1], state="unhealthy")))
+    earlier = Task(arn="task/refused", deployment="ecs-svc/1", status="STOPPED")
+    ill = replace(ill, tasks=(earlier, *ill.tasks))
     stage.after(128, lambda: stage.cloud.sides.update({GREEN: ill}))
     stage.after(130, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed).what

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from release.alarms import Alarm
 from release.placement import Colour
 from release.watch import (
+    LIMITS,
     Bake,
     Breach,
     Calm,
@@ -248,7 +249,7 @@ def test_being_slow_at_first_is_forgiven() -> None:
 
 def test_a_step_without_users_is_extended_once_and_then_a_breach() -> None:
     """By a period and the lateness; the datapoints of the last minutes may still be on their way."""
-    for seen in ((), minutes((4, 0), (5, 0))):
+    for seen in ((), minutes((10, 0), (9, 0))):
         traffic = {GREEN: seen, BLUE: minutes(*[(900, 0)] * 9)}
         waiting = judge(signals(300, traffic=traffic), BAKE)
         assert waiting == Waiting("no traffic of users seen on green yet; extended, 180 s left")
@@ -257,8 +258,15 @@ def test_a_step_without_users_is_extended_once_and_then_a_breach() -> None:
         assert f"no traffic: CloudWatch counts {sum(point.requests for point in seen):.0f} requests" in told
 
 
+def test_a_step_is_called_tried_only_when_its_traffic_could_have_told_a_breach() -> None:
+    """Else a release that fails every request would go on, for want of requests to compare."""
+    assert LIMITS.least_traffic >= LIMITS.least_requests
+    few = {GREEN: minutes((19, 19)), BLUE: minutes((900, 0))}
+    assert isinstance(judge(signals(300, traffic=few), BAKE), Waiting)
+
+
 def test_traffic_that_is_seen_late_ends_the_extension() -> None:
-    assert judge(signals(400, traffic={GREEN: minutes((6, 0), (6, 0))}), BAKE) == Calm()
+    assert judge(signals(400, traffic={GREEN: minutes((10, 0), (10, 0))}), BAKE) == Calm()
 
 
 def test_minutes_that_began_in_an_earlier_step_do_not_count_as_traffic_of_this_one() -> None:
