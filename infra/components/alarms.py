@@ -77,9 +77,13 @@ def _one(args: AlarmArgs, metric: str) -> dict[str, Any]:
 
 
 def _error_share(args: AlarmArgs) -> list[cloudwatch.MetricAlarmMetricQueryArgs]:
-    """Percent of answers that are 5xx; too few requests are no share at all."""
+    """Percent of answers that are 5xx; too few requests are no share at all.
+
+    `requests` has to keep its gaps: data is late, and an alarm looks at the newest periods first, which would always be
+    filled ones (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html, FILL).
+    """
     enough = LIMITS.least_requests
-    share = f"IF(FILL(requests, 0) >= {enough}, 100 * FILL(errors, 0) / FILL(requests, 0), 0)"
+    share = f"IF(requests >= {enough}, 100 * FILL(errors, 0) / requests, 0)"
     return [
         cloudwatch.MetricAlarmMetricQueryArgs(id="share", expression=share, label="5xx in percent", return_data=True),
         _sum(args, "requests", "RequestCount"),

@@ -129,6 +129,24 @@ def test_tags_of_a_rule_are_replaced_by_key(colours: Colours) -> None:
 
 
 @contract(
+    says="RemoveTags takes these tags off a rule in one call and leaves others; one that is not there is no error.",
+    source=f"{API}/API_RemoveTags.html",
+    otherwise="a wish to abort would outlive its switch, or a failed undo would leave an explanation that is not true",
+    used_by=("release/journal.py", "gates/moving.py", "gates/undoing.py"),
+    note="that an absent one is no error is not on the page",
+)
+def test_tags_are_taken_off_a_rule_by_key(colours: Colours) -> None:
+    api = colours.elb.api
+    given = [{"Key": key, "Value": "yes"} for key in ("stays", "goes")]
+    api.add_tags(ResourceArns=[colours.rule], Tags=given)
+    for _ in range(2):
+        api.remove_tags(ResourceArns=[colours.rule], TagKeys=["goes", "never-was"])
+        shown = tags_of(api.describe_tags(ResourceArns=[colours.rule])["TagDescriptions"][0]["Tags"])
+        assert "stays" in shown
+        assert "goes" not in shown
+
+
+@contract(
     says="CreateRule takes tags, and makes the rule with them or not at all.",
     source=f"{API}/API_CreateRule.html",
     otherwise="a first switch that is killed would leave users moved without a journal that says so",

@@ -65,7 +65,8 @@ def calls() -> dict[str, str]:
     """Each recorded call, and the first story that makes it."""
     known = recorded()
     return {
-        call: next(name for name in STORIES if call in known[name]) for call in sorted(set().union(*known.values()))
+        call: next(name for name in STORIES if call in known.get(name, {}))
+        for call in sorted(set().union(*known.values()))
     }
 
 

@@ -42,9 +42,7 @@ def test_the_share_of_errors_is_one_only_of_enough_requests() -> None:
     assert (inputs["comparisonOperator"], inputs["threshold"]) == ("GreaterThanThreshold", 5)
     assert (inputs["evaluationPeriods"], inputs["datapointsToAlarm"]) == (2, 2)
     queries = {each["id"]: each for each in inputs["metricQueries"]}
-    assert queries["share"]["expression"] == (
-        "IF(FILL(requests, 0) >= 20, 100 * FILL(errors, 0) / FILL(requests, 0), 0)"
-    )
+    assert queries["share"]["expression"] == ("IF(requests >= 20, 100 * FILL(errors, 0) / requests, 0)")
     assert [id for id, query in queries.items() if query["returnData"]] == ["share"]
     sums = {id: queries[id]["metric"] for id in ("requests", "errors")}
     assert {each["metricName"] for each in sums.values()} == {"RequestCount", "HTTPCode_Target_5XX_Count"}
