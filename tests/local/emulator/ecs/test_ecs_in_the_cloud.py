@@ -319,6 +319,7 @@ def test_a_container_gets_what_its_definition_says(ecs: Ecs, docker_client: dock
         "release-lane.cloud": ecs.emulator.cloud_id,
         "release-lane.task": task["taskArn"],
         "release-lane.container": "app",
+        "release-lane.group": task["group"],
     }
     assert "PORT=8080" in made["Config"]["Env"]
     assert (made["Config"]["User"], made["Config"]["WorkingDir"]) == ("1000:1000", "/bin")
