@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from release.aborting import UsersRule
+from release.alarms import Watched
 from release.errors import CloudError, Refused
 from release.journal import Abort, Journal
 from release.names import Names
 from release.placement import Colour
 from release.records import Observed
 from release.recovery import SERVICE, Existing
+from release.watching import Look
+
+if TYPE_CHECKING:
+    from release.aws.cloud import Rule
 
 
 class Cloud(Protocol):
@@ -33,6 +38,9 @@ class Cloud(Protocol):
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """Leave the wish to abort the switch on the users' rule."""
+
+    def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
+        """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
 
 
 class RealCloud:
@@ -76,10 +84,7 @@ class RealCloud:
         from release.aws.cloud import Cloud as Door
 
         with _told():
-            rule = Door(names).balancer().rule
-        if rule is None:
-            return None
-        return UsersRule(weights=rule.weights, journal=Journal.from_tags(rule.tags), abort=Abort.from_tags(rule.tags))
+            return _users_rule(Door(names).balancer().rule)
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """One tag; the switch removes it."""
@@ -91,6 +96,29 @@ class RealCloud:
             if rule is None:
                 raise Refused(f"{names.cluster} has no users' rule: nobody is being moved.")
             door.tag_rule(rule.arn, abort.as_tags())
+
+    def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
+        """By the same calls as the switch."""
+        from release.aws import signals
+        from release.aws.cloud import Cloud as Door
+
+        with _told():
+            door = Door(names)
+            balancer = door.balancer()
+            return Look(
+                rule=_users_rule(balancer.rule),
+                health=door.health(balancer.target_groups),
+                alarms=signals.alarms(door, alarms),
+                traffic=signals.traffic(door, balancer, since=traffic[0], until=traffic[1], period=period)
+                if traffic
+                else {},
+            )
+
+
+def _users_rule(rule: Rule | None) -> UsersRule | None:
+    if rule is None:
+        return None
+    return UsersRule(weights=rule.weights, journal=Journal.from_tags(rule.tags), abort=Abort.from_tags(rule.tags))
 
 
 @contextmanager
@@ -120,6 +148,8 @@ class FakeCloud:
     on_abort: Callable[[FakeCloud], object] = bool
     each: Callable[[FakeCloud], object] = bool
     looks: int = 0
+    seen: list[Look] = field(default_factory=list)
+    listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
 
     def observed(self, names: Names) -> Observed:
         """As given; `each` happens first."""
@@ -149,3 +179,10 @@ class FakeCloud:
         del names
         self.aborts.append(abort)
         self.on_abort(self)
+
+    def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
+        """The next of the `seen`; the last one stays."""
+        del names, period
+        self.looks += 1
+        self.listened.append((alarms, traffic))
+        return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]

@@ -26,6 +26,12 @@ class Machine(Protocol):
     def now(self) -> float:
         """Seconds, only ever going forward."""
 
+    def clock(self) -> float:
+        """Epoch seconds, as AWS counts them."""
+
+    def epoch(self, text: str) -> float | None:
+        """A time in ISO 8601 as epoch seconds; None for what is none."""
+
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
@@ -48,6 +54,14 @@ class RealMachine:
     def now(self) -> float:
         """The monotonic clock."""
         return time.monotonic()
+
+    def clock(self) -> float:
+        """The wall clock."""
+        return time.time()
+
+    def epoch(self, text: str) -> float | None:
+        """As Python reads it."""
+        return _epoch(text)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -138,11 +152,20 @@ class FakeMachine:
     """Time passes only by sleeping; `owners` are processes by id, others are of another host."""
 
     time: float = 0.0
+    began: float = 1767326400.0
     owners: dict[int, Owner] = field(default_factory=dict)
 
     def now(self) -> float:
         """As far as it slept."""
         return self.time
+
+    def clock(self) -> float:
+        """The same, since some day."""
+        return self.began + self.time
+
+    def epoch(self, text: str) -> float | None:
+        """As Python reads it."""
+        return _epoch(text)
 
     def sleep(self, seconds: float) -> None:
         """Passes at once."""

@@ -14,6 +14,7 @@ import yaml
 from release.errors import UsageError
 from release.names import Access, Names
 from release.route import Route, route_of
+from release.watching import Alarming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class StackFile:
     artifacts: str = "artifacts"
     idle_tasks: int | None = None
     notify: Any = None
+    alarming: Alarming = field(default_factory=Alarming)
     access: Access = field(default_factory=lambda: Access(region="", account=""))
 
 
@@ -98,6 +100,7 @@ def _stack(path: Path, project: str) -> StackFile:
         artifacts=str(own.get("artifacts") or "artifacts"),
         idle_tasks=_idle_tasks(own.get("idle")),
         notify=own.get("notify"),
+        alarming=Alarming.read(own.get("alarms")),
         access=Access(
             region=str(config.get("aws:region") or ""), account=str(own.get("account") or ""), role=_role(config)
         ),

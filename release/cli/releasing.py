@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from release.adapters.engine import Run
@@ -87,17 +87,26 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
     confirm(tools, change, before, yes=arguments.yes)
     config = {**change.config, **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {})}
-    run = update(tools, change.environment, config, change.message, wait=arguments.lock_wait)
+    heals = not getattr(arguments, "no_heal", True)
+    change = replace(change, config=config)
+    tools.terminal.emit(*carried_out(tools, change, before, wait=arguments.lock_wait, heals=heals))
+    return 0
+
+
+def carried_out(
+    tools: Tools, change: Change, before: StackState, *, wait: float, heals: bool
+) -> tuple[dict[str, Any], str]:
+    """Update, and tell whoever wants to know; the report, as data and in words. Raises what it failed with."""
+    run = update(tools, change.environment, change.config, change.message, wait=wait)
     if run.signal is not None or run.exit_code != 0:
-        error = failed(tools, change, run, heal=not getattr(arguments, "no_heal", True))
+        error = failed(tools, change, run, heal=heals)
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
     if change.verb == "rollback":
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    reduced = _reduced(tools, change, str(data["decision"]), wanted=not getattr(arguments, "no_heal", True))
-    tools.terminal.emit({**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced))))
-    return 0
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
+    return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
 
 
 # ---- Asking ---------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from release.cli.releasing import Change, add_environment, add_options, carry_out, refuse_same
+from release.cli.releasing import Change, add_environment, add_options, carried_out, carry_out, refuse_same
 from release.cli.tools import Tools
 from release.digest import Digest, parse_digest, short
 from release.errors import Refused
 from release.records import Recorded
+from release.stack import StackState
 
 NAME = "rollback"
 HELP = "Go back to a digest that was live there before; by default the previous one."
@@ -37,12 +39,24 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     recorded = before.recorded
     if recorded is None:
         raise Refused(f"Nothing is live in {environment}, so there is nothing to go back from.")
-    digest = _known(given, recorded, environment) if given else _previous(recorded, environment)
+    digest = _known(given, recorded, environment) if given else previous_of(recorded, environment)
+    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+
+
+def back_to(
+    tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float
+) -> tuple[dict[str, Any], str]:
+    """Go back without asking; the report, as data and in words."""
+    return carried_out(tools, _change(environment, digest, recorded), before, wait=wait, heals=True)
+
+
+def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:
     config = {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
-    return carry_out(tools, Change(verb=NAME, environment=environment, digest=digest, config=config), arguments, before)
+    return Change(verb=NAME, environment=environment, digest=digest, config=config)
 
 
-def _previous(recorded: Recorded, environment: str) -> Digest:
+def previous_of(recorded: Recorded, environment: str) -> Digest:
+    """What a rollback goes to; `Refused` where there is nothing, or only other configuration."""
     previous = recorded.previous
     if previous is None:
         raise Refused(

@@ -1,0 +1,241 @@
+"""`release watch`: keep an eye on a release after its update, and roll back on a breach."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from release.adapters.prober import Beside
+from release.cli.releasing import add_environment, add_lock_wait
+from release.cli.rollback import back_to, previous_of
+from release.cli.telling import tell
+from release.cli.tools import Tools
+from release.digest import short
+from release.duration import parse_duration, spoken
+from release.errors import Interrupted, ReleaseError, UsageError
+from release.evidence import proof_of
+from release.names import Names
+from release.notices import Event
+from release.placement import Colour
+from release.records import Recorded
+from release.stack import StackState
+from release.watch import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, of_users, progress
+from release.watching import Alarming, Look, NoData, Superseded, bake_of, verdict
+
+NAME = "watch"
+HELP = "Watch what is live for a while, by the same signals as a switch; roll back on a breach."
+DETAILS = """\
+Healthy targets, CloudWatch alarms (`alarms` of the stack file), the traffic of users, and probes
+of its own. The verdict is calm (exit code 0), breach (1, rolled back unless --no-rollback), no
+data (3: nothing speaks against the release, but too few users were seen to call it tried), or
+superseded (4: somebody else moved users meanwhile; nothing is rolled back).
+
+  release watch production --for 30m --yes
+  release watch staging --for 5m --no-rollback
+"""
+
+LOOK = 5.0
+"""Seconds between two looks at targets, rule and alarms."""
+METRICS_EVERY = 30.0
+"""Seconds between two looks at metrics: they change by the minute."""
+TELL_EVERY = 30.0
+"""Seconds between two lines of progress."""
+
+STATUS = "/api/v1/status"
+
+EXIT_CODES = {"calm": 0, "breach": 1, "no data": 3, "superseded": 4}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    parser.add_argument(
+        "--for", type=parse_duration, dest="seconds", metavar="DURATION", required=True, help="how long, like 30m"
+    )
+    parser.add_argument("--no-rollback", action="store_true", help="only tell; do not roll back on a breach")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask whether a breach may be rolled back")
+    add_lock_wait(parser)
+
+
+@dataclass
+class Watch:
+    """One watch: what is fixed, and what is remembered from look to look."""
+
+    tools: Tools
+    environment: str
+    recorded: Recorded
+    names: Names
+    alarming: Alarming
+    bake: Bake
+    began: float
+    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
+    read_at: float = float("-inf")
+    told_at: float = float("-inf")
+    short_since: dict[Colour, float] = field(default_factory=dict)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Watch to the end or to a breach; then what follows from the verdict."""
+    environment = tools.project.route.check(arguments.environment)
+    tools.engine.ready()
+    before = tools.existing(environment)
+    recorded = before.recorded
+    if recorded is None:
+        raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
+    _confirm(tools, environment, recorded, arguments)
+    watch = _begun(tools, environment, recorded, arguments.seconds)
+    url = f"{before.outputs['url']}{STATUS}"
+    tools.terminal.say(
+        f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
+        f"for {spoken(arguments.seconds)}: targets, {len(watch.alarming.watched(watch.names).names)} alarms, "
+        f"users' traffic, probes of {url}."
+    )
+    with tools.prober.beside(url, recorded.live.digest) as probes:
+        found, signals = _until_decided(watch, probes)
+    return _conclude(tools, watch, found, signals, arguments)
+
+
+def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argparse.Namespace) -> None:
+    """That a breach may be rolled back is asked now: later there may be nobody."""
+    if arguments.no_rollback:
+        return
+    previous_of(recorded, environment)
+    if arguments.yes or not tools.project.route.guarded(environment):
+        return
+    if not tools.terminal.interactive:
+        raise UsageError(
+            f"On a breach {environment} is rolled back; that wants a confirmation, and there is no terminal to ask on.",
+            next_step="give --yes to allow it, or --no-rollback to be told only.",
+        )
+    if not tools.terminal.ask(f"On a breach {environment} is rolled back without another question. Go on?"):
+        raise Interrupted("Not confirmed. Nothing was changed.", next_step="--no-rollback only tells.")
+
+
+def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -> Watch:
+    """The first look says which alarms rang before the release, and are not its fault."""
+    stack, names = tools.project.stacks[environment], tools.project.names(environment)
+    now = tools.machine.clock()
+    proof = proof_of(recorded.live.digest, recorded.evidence)
+    released = (tools.machine.epoch(proof.at) if proof else None) or now
+    alarms = tools.cloud.look(names, stack.alarming.watched(names), stack.alarming.period, None).alarms
+    bake = bake_of(recorded.live_colour, stack.alarming, alarms, seconds=seconds, released=released)
+    for alarm in alarms:
+        if alarm.ring in bake.before:
+            tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it rings again.")
+    return Watch(
+        tools=tools, environment=environment, recorded=recorded, names=names, alarming=stack.alarming, bake=bake,
+        began=now,
+    )  # fmt: skip
+
+
+# ---- Looking ------------------------------------------------------------------------------------------------
+
+
+def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData | Superseded, Signals]:
+    while True:
+        look, signals = _look(watch, probes)
+        found = verdict(look, signals, watch.bake, watch.recorded)
+        if not isinstance(found, Waiting):
+            return found, signals
+        if signals.now - watch.told_at >= TELL_EVERY:
+            watch.told_at = signals.now
+            watch.tools.terminal.say(f"{watch.environment}: {found.why}; {progress(signals, watch.bake)}")
+        watch.tools.machine.sleep(LOOK)
+
+
+def _look(watch: Watch, probes: Beside) -> tuple[Look, Signals]:
+    tools, alarming = watch.tools, watch.alarming
+    now = tools.machine.clock()
+    wanted = (watch.began, now) if now - watch.read_at >= min(METRICS_EVERY, alarming.period) else None
+    look = tools.cloud.look(watch.names, alarming.watched(watch.names), alarming.period, wanted)
+    if wanted:
+        watch.traffic, watch.read_at = look.traffic, now
+    own = probes.own()
+    tally = probes.tally()
+    return look, Signals(
+        now=now,
+        step_began=watch.began,
+        health={colour: _for_how_long(watch, colour, seen, now) for colour, seen in look.health.items()},
+        alarms=look.alarms,
+        probes=(tally,),
+        traffic={colour: of_users(points, own, alarming.period) for colour, points in watch.traffic.items()},
+    )
+
+
+def _for_how_long(watch: Watch, colour: Colour, seen: Health, now: float) -> Health:
+    """For how many seconds this colour has had too few healthy targets."""
+    if seen.healthy >= seen.wanted:
+        watch.short_since.pop(colour, None)
+        return seen
+    since = watch.short_since.setdefault(colour, now)
+    return Health(wanted=seen.wanted, healthy=seen.healthy, short_for=now - since)
+
+
+# ---- Concluding ---------------------------------------------------------------------------------------------
+
+
+def _conclude(
+    tools: Tools,
+    watch: Watch,
+    found: Calm | Breach | NoData | Superseded,
+    signals: Signals,
+    arguments: argparse.Namespace,
+) -> int:
+    name, reason = _named(found)
+    data: dict[str, Any] = {
+        "environment": watch.environment,
+        "verdict": name,
+        "reason": reason or None,
+        "digest": watch.recorded.live.digest,
+        "liveColour": str(watch.recorded.live_colour),
+        "seconds": round(signals.now - watch.began),
+        "seen": progress(signals, watch.bake),
+        "rolledBack": None,
+        "rollback": None,
+        "problem": None,
+    }
+    text = f"{watch.environment}: {name}{f': {reason}' if reason else ''}. Seen: {data['seen']}."
+    if not any(tally.sent for tally in signals.probes):
+        tools.terminal.say("The live URL gave no good answer on this machine, so its probes were no signal.")
+    if isinstance(found, Breach):
+        tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.live.digest)
+        if not arguments.no_rollback:
+            text = f"{text}\n{_rolled_back(tools, watch, data, arguments)}"
+    tools.terminal.emit(data, text)
+    return EXIT_CODES[name]
+
+
+def _named(found: Calm | Breach | NoData | Superseded) -> tuple[str, str]:
+    match found:
+        case Calm():
+            return "calm", ""
+        case Breach(reason):
+            return "breach", reason
+        case NoData(reason):
+            return "no data", reason
+        case Superseded(where):
+            return "superseded", where
+
+
+def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """Through the pipeline, as `release rollback` does it; in words what came of it."""
+    tools.terminal.say(f"Rolling back {watch.environment}.")
+    try:
+        done, text = _roll_back(tools, watch, arguments)
+    except ReleaseError as error:
+        data.update(rolledBack=False, problem=error.what)
+        tools.terminal.say(str(error))
+        return f"It could NOT be rolled back: {error.what}\nNext: `release rollback {watch.environment}`."
+    data.update(rolledBack=True, rollback=done)
+    return f"Rolled back. {text}"
+
+
+def _roll_back(tools: Tools, watch: Watch, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    before: StackState = tools.existing(watch.environment)
+    recorded = before.recorded
+    if recorded is None or recorded.live != watch.recorded.live:
+        raise UsageError(f"{watch.environment} has another release by now.", next_step="watch that one.")
+    digest = previous_of(recorded, watch.environment)
+    return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait)

@@ -1,0 +1,125 @@
+"""Watching a release after its update: what is watched, and the verdict at each look. Pure.
+
+The judgement is the one of the switch (`release.watch`): all that is new here is that users may stay away for a
+while, which is no fault of the release. Then nobody can tell: no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from release.aborting import UsersRule
+from release.alarms import Alarm, Kind, Watched
+from release.names import Names
+from release.placement import Colour, whole
+from release.records import Recorded
+from release.watch import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, judge
+from release.whereabouts import percent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """The environment at one moment. `traffic` is empty where it was not read."""
+
+    rule: UsersRule | None
+    health: Mapping[Colour, Health]
+    alarms: tuple[Alarm, ...] = ()
+    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarming:
+    """The stack file's `alarms`: which have a say, and how coarse and how late what they look at is (seconds)."""
+
+    kinds: frozenset[Kind] = frozenset()
+    names: tuple[str, ...] = ()
+    period: float = 60.0
+    datapoints: int = 1
+    lateness: float = 120.0
+
+    def watched(self, names: Names) -> Watched:
+        """By the names that they have in this environment."""
+        return Watched.of(names, self.kinds, self.names)
+
+    @staticmethod
+    def read(raw: Any) -> Alarming:
+        """Read the key's value as far as a watch needs it; the program judges it (infra/settings.py)."""
+        value = raw if isinstance(raw, Mapping) else {}
+        thresholds = {
+            Kind.ERRORS: "errorPercent", Kind.LATENCY: "latencySeconds", Kind.UNHEALTHY: "unhealthyTargets"
+        }  # fmt: skip
+        plain = Alarming()
+        return Alarming(
+            kinds=frozenset(kind for kind, key in thresholds.items() if value.get(key) is not None),
+            names=tuple(str(name) for name in value.get("names") or ()),
+            period=float(value.get("periodSeconds", plain.period)),
+            datapoints=int(value.get("datapoints", plain.datapoints)),
+            lateness=float(value.get("lateSeconds", plain.lateness)),
+        )
+
+
+def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, seconds: float, released: float) -> Bake:
+    """What is watched for so many seconds. `released` is when the release was recorded as live (epoch seconds).
+
+    An alarm that rang before that already is about what was before; one that rings since then counts at once.
+    """
+    return Bake(
+        receiving=live,
+        seconds=seconds,
+        period=alarming.period,
+        lateness=alarming.lateness,
+        began=released,
+        alarm_delay=alarming.datapoints * alarming.period + alarming.lateness,
+        before=frozenset(alarm.ring for alarm in alarms if alarm.rings and alarm.since < released),
+    )
+
+
+# ---- The verdict
+
+
+@dataclass(frozen=True)
+class NoData:
+    """The time is over and nothing speaks against the release, but too few users were seen to call it tried."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """Users are no longer, or not only, on what is watched: somebody else is at work."""
+
+    where: str
+
+
+Verdict = Calm | Waiting | Breach | NoData | Superseded
+
+
+def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Verdict:
+    """One look. Only a breach of this very release, while it alone serves, is one to roll back from."""
+    if elsewhere := _elsewhere(look.rule, recorded):
+        return Superseded(elsewhere)
+    quiet = judge(signals, replace(bake, asks_traffic=False))
+    if not isinstance(quiet, Calm):
+        return quiet
+    tried = judge(signals, bake)
+    return NoData(tried.reason) if isinstance(tried, Breach) else tried
+
+
+def _elsewhere(rule: UsersRule | None, recorded: Recorded) -> str:
+    """Where users are, "" if they all are on the recorded release, as far as the rule tells."""
+    if rule is None:
+        return "the users' rule is gone"
+    if rule.moving:
+        return "a switch is under way"
+    if whole(rule.weights) is not recorded.live_colour:
+        return f"users are served {percent(rule.weights)}"
+    journal = rule.journal
+    ends = [end.release_id for end in (journal.source, journal.to) if end] if journal else []
+    return "" if not ends or recorded.live.id in ends else "another release was switched to meanwhile"
+
+
+def seconds_left(signals: Signals, bake: Bake) -> float:
+    """Of the time that was asked for."""
+    return max(0.0, bake.ends(signals.step_began) - signals.now)

@@ -1,0 +1,199 @@
+"""`release watch`: what it looks at, what it says meanwhile, and what follows from each verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from release.aborting import UsersRule
+from release.adapters.cloud import FakeCloud
+from release.adapters.engine import FakeEngine
+from release.adapters.prober import FakeProber
+from release.alarms import Alarm
+from release.journal import Phase
+from release.notices import Event
+from release.placement import all_on
+from release.stack import StackState
+from release.watch import Datapoint, Health, Tally
+from release.watching import Look
+from tests.release import situations
+from tests.release.cli.words import (
+    BLUE,
+    GREEN,
+    A,
+    B,
+    Stage,
+    becomes,
+    plan,
+    ran,
+    refused_by_gate,
+    state,
+    states,
+)
+
+pytestmark = pytest.mark.cli
+
+TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
+WELL = {BLUE: Health(wanted=2, healthy=2), GREEN: Health(wanted=2, healthy=2)}
+SICK = {**WELL, GREEN: Health(wanted=2, healthy=0)}
+RULE = UsersRule(weights=all_on(GREEN), journal=situations.journal((BLUE, A), (GREEN, B), Phase.MOVED))
+BEGAN = 1767326400.0
+USERS = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
+CALM = Look(rule=RULE, health=WELL, traffic=USERS)
+BREACH = replace(CALM, health=SICK)
+BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("flip", BLUE, A, target=BLUE)))
+
+
+def stage(seen: Sequence[Look], *runs: Any, **over: Any) -> Stage:
+    """Staging has B live on green since `BEGAN` about, A before."""
+    engine = FakeEngine(states=states(**over.pop("states", {})), runs=list(runs))
+    return Stage(engine=engine, cloud=FakeCloud(seen=list(seen)), notify=TOPIC, **over)
+
+
+def test_a_calm_watch_ends_with_0_and_says_what_it_saw() -> None:
+    on = stage([CALM])
+    assert on.run("watch", "staging", "--for", "5m") == 0
+    assert on.out.startswith("staging: calm. Seen: 2 of 2 targets of green healthy; users: 500 requests, 0 errors")
+    assert on.machine.time == 300
+    assert on.engine.calls == []
+    assert on.notifier.sent == []
+
+
+def test_progress_is_told_every_half_minute_on_stderr() -> None:
+    on = stage([CALM])
+    on.run("watch", "staging", "--for", "5m")
+    assert on.err.count(" s left; ") == 10
+
+
+def test_a_breach_is_told_rolled_back_through_the_pipeline_and_ends_with_1() -> None:
+    on = stage([CALM, CALM, BREACH], BACK)
+    assert on.run("watch", "staging", "--for", "30m", "--json") == 1
+    assert on.engine.calls == [("update", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
+    assert (on.data["verdict"], on.data["rolledBack"]) == ("breach", True)
+    assert on.data["reason"] == "green has no healthy target any more"
+    assert (on.data["digest"], on.data["rollback"]["digest"]) == (B.digest, A.digest)
+    assert [notice.event for notice in on.notifier.sent] == [Event.BREACH, Event.ROLLBACK]
+
+
+def test_no_rollback_only_tells() -> None:
+    on = stage([BREACH])
+    assert on.run("watch", "staging", "--for", "30m", "--no-rollback") == 1
+    assert on.engine.calls == []
+    assert on.out.startswith("staging: breach: green has no healthy target any more.")
+    assert [notice.event for notice in on.notifier.sent] == [Event.BREACH]
+
+
+def test_a_rollback_that_a_gate_refuses_is_told_and_still_a_breach() -> None:
+    on = stage([BREACH], refused_by_gate("The rollout gate refused blue: it exits."), ran())
+    assert on.run("watch", "staging", "--for", "30m", "--json") == 1
+    assert (on.data["rolledBack"], on.data["rollback"]) == (False, None)
+    assert "The rollout gate refused blue" in on.data["problem"]
+
+
+def test_a_breach_of_a_release_that_is_no_longer_the_recorded_one_is_not_rolled_back() -> None:
+    on = stage([CALM, BREACH])
+
+    def released(cloud: FakeCloud) -> None:
+        del cloud
+        on.engine.states["staging"] = state(GREEN, A, B, situations.C)
+
+    look = on.cloud.look
+
+    def looking(*arguments: Any) -> Look:
+        found = look(*arguments)
+        if found is BREACH:
+            released(on.cloud)
+        return found
+
+    on.cloud.look = looking  # type: ignore[method-assign]
+    assert on.run("watch", "staging", "--for", "30m", "--json") == 1
+    assert on.engine.calls == []
+    assert "another release by now" in on.data["problem"]
+
+
+def test_without_users_the_verdict_is_no_data_and_3() -> None:
+    on = stage([replace(CALM, traffic={})])
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 3
+    assert on.data["verdict"] == "no data"
+    assert on.engine.calls == []
+
+
+def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
+    moving = UsersRule(weights=RULE.weights, journal=situations.journal((GREEN, B), (BLUE, A), Phase.MOVING))
+    on = stage([CALM, replace(BREACH, rule=moving)])
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 4
+    assert on.data["verdict"] == "superseded"
+    assert on.engine.calls == []
+    assert on.notifier.sent == []
+
+
+def test_probes_of_the_live_url_are_a_signal() -> None:
+    bad = Tally(place="the live URL", sent=20, failed=3, in_a_row=3, last="status 500")
+    on = stage([CALM], BACK, prober=FakeProber(tallies=[Tally(place="the live URL", sent=5), bad]))
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 1
+    assert on.prober.watched == [("http://127.0.10.1/api/v1/status", B.digest)]
+    assert "probes of the live URL failed, the last one with: status 500" in on.data["reason"]
+
+
+def test_probes_that_never_got_an_answer_are_no_signal() -> None:
+    on = stage([CALM], prober=FakeProber(tallies=[Tally(place="the live URL")]))
+    assert on.run("watch", "staging", "--for", "5m") == 0
+    assert "own probes" not in on.out
+    assert "gave no good answer on this machine" in on.err
+
+
+def test_too_few_targets_are_a_breach_only_for_a_while() -> None:
+    short = replace(CALM, health={**WELL, GREEN: Health(wanted=2, healthy=1)})
+    mended = stage([CALM, CALM, *[short] * 5, CALM, *[short] * 5, CALM])
+    assert mended.run("watch", "staging", "--for", "5m") == 0
+    lasting = stage([CALM, CALM, short], BACK)
+    assert lasting.run("watch", "staging", "--for", "5m") == 1
+
+
+def test_an_alarm_that_rang_before_the_release_is_told_and_counts_only_if_it_rings_again() -> None:
+    rang = Alarm(name="orders-low", rings=True, since=1.0)
+    on = stage([replace(CALM, alarms=(rang,))])
+    assert on.run("watch", "staging", "--for", "5m") == 0
+    assert "the alarm orders-low rings since before this release" in on.err
+
+
+def test_metrics_are_read_every_half_minute_only() -> None:
+    on = stage([CALM])
+    on.run("watch", "staging", "--for", "5m")
+    assert len(on.cloud.listened) == 62
+    assert len([each for _, each in on.cloud.listened if each]) == 11
+
+
+def test_a_production_like_environment_wants_a_yes_before_it_may_be_rolled_back() -> None:
+    there = {"production": state(GREEN, A, B, idle=A)}
+    without = stage([CALM], states=there)
+    assert without.run("watch", "production", "--for", "5m") == 2
+    assert "--no-rollback" in without.err
+    assert stage([CALM], states=there).run("watch", "production", "--for", "5m", "--no-rollback") == 0
+    assert stage([CALM], states=there).run("watch", "production", "--for", "5m", "--yes") == 0
+    assert stage([CALM], states=there, answer="y").run("watch", "production", "--for", "5m") == 0
+    no = stage([CALM], states=there, answer="n")
+    assert no.run("watch", "production", "--for", "5m") == 130
+    assert no.cloud.looks == 0
+
+
+def test_what_could_not_be_rolled_back_is_said_before_the_watch_begins() -> None:
+    first = stage([CALM], states={"staging": state(GREEN, B)})
+    assert first.run("watch", "staging", "--for", "5m") == 4
+    assert "there is no previous one" in first.err
+    assert first.cloud.looks == 0
+    assert (
+        stage([CALM], states={"staging": state(GREEN, B)}).run("watch", "staging", "--for", "5m", "--no-rollback") == 0
+    )
+
+
+def test_where_nothing_is_live_there_is_nothing_to_watch() -> None:
+    on = stage([CALM], states={"staging": StackState()})
+    assert on.run("watch", "staging", "--for", "5m") == 2
+
+
+def test_how_long_has_to_be_said() -> None:
+    assert stage([CALM]).run("watch", "staging") == 2
