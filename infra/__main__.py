@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 
 import pulumi
 
 from infra.early import loaded, questions
 from release.errors import ReleaseError
+from release.shell import need_own_cloud
 
 
 def main() -> None:
     """Build this stack. Imports of a role happen here, so that bad settings are told before anything loads."""
+    need_own_cloud(os.environ, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
     loaded("infra.settings", questions(raw))
     from infra.settings import ArtifactsSettings, EnvironmentSettings, parse

@@ -198,7 +198,7 @@ class Stack:
         text = (copy / file).read_text()
         assert old in text, f"{file} has no {old!r} any more"
         (copy / file).write_text(text.replace(old, new))
-        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": str(copy)})
+        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": str(copy), "RELEASE_LANE_HOME": str(copy)})
         return Stack(lane, self.name, self.settings, copy)
 
     def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:

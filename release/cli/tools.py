@@ -19,6 +19,7 @@ from release.adapters.smoke import PytestSmoke, Smoke
 from release.cli.terminal import Terminal
 from release.errors import UsageError
 from release.locking import Origin
+from release.shell import need_own_cloud
 from release.stack import StackState
 
 
@@ -57,6 +58,7 @@ class Tools:
 def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> Tools:
     """The project around the working directory, and the engine of the PATH."""
     project = read_project(find_root(Path.cwd()))
+    need_own_cloud(environ, str(project.root.resolve()))
     machine, origin = RealMachine(), Origin.read(environ)
     backend = RealBackend(url=lambda: backend_url(environ, project.root), project=project.name, root=project.root)
     engine = PulumiEngine(

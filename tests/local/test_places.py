@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,24 @@ def test_with_a_cloud_everything_is_exported_and_nothing_said(shell: str, checko
     assert path.count(str(ENGINE)) == 1
     assert build_args == '{"A": "b c"}'
     assert set(rest) >= {f"{name}={value}" for name, value in exports(here, '{"A": "b c"}').items()}
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_speaks_to_the_cloud_that_it_was_told_of_last(shell: str, checkout: Path) -> None:
+    """Two checkouts beside each other, each in a slot of its own."""
+    other = checkout.with_name("another checkout")
+    shutil.copytree(checkout, other)
+    for slot, folder in enumerate((checkout, other)):
+        (folder / ".local").mkdir()
+        here = replace(places(folder), slot=slot)
+        here.generated.write_text(render_generated(here, ENGINE, ""))
+    ask = 'echo "$AWS_ENDPOINT_URL $RELEASE_LANE_HOME ${PATH%%:*} $PULUMI_BACKEND_URL"'
+    then = f'{ask}; cd "{other}"; . "{other}/local/env"; {ask}; cd "{checkout}"; . "{checkout}/local/env"; {ask}'
+    said = source(shell, checkout, checkout, then).stdout.splitlines()
+    one = f"http://127.0.0.1:4566 {checkout} {checkout}/.venv/bin file://{checkout}/.local/state"
+    two = f"http://127.0.0.1:4567 {other} {other}/.venv/bin file://{other}/.local/state"
+    assert said == [one, two, one]
 
 
 @pytest.mark.provider

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,8 @@ from release.cli.terminal import Terminal, table
 from tests.release.cli.words import Stage, states
 
 pytestmark = pytest.mark.cli
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def broken(_: FakeEngine) -> Run:
@@ -32,6 +36,16 @@ def test_an_unknown_verb_is_a_usage_error_in_one_sentence() -> None:
     on = Stage()
     assert on.run("promot", "production") == 2
     assert on.err.startswith("Error: Argument VERB: invalid choice: 'promot'")
+
+
+def test_the_shell_of_another_checkouts_local_cloud_is_a_usage_error() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "release.cli", "status"], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "RELEASE_LANE_LOCAL": "1", "RELEASE_LANE_HOME": "/another/checkout"},
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "This shell speaks to the local cloud of /another/checkout" in ended.stderr
+    assert f"`. {ROOT}/local/env`" in ended.stderr
 
 
 @pytest.mark.parametrize("verb", [verb.NAME for verb in VERBS])
