@@ -74,6 +74,8 @@ CLOUD = Check("cloud", pytest("-m", "cloud and not pure and not story", "--durat
 STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durations=10"), show="as it comes")
 EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}
 ON_A_CLOUD = (CLOUD, STORIES)
+PROCESSORS = 4
+"""From so many on the two run side by side; on fewer, containers that starve would be taken for sick ones."""
 
 
 def main(argv: list[str]) -> int:
@@ -96,7 +98,7 @@ def main(argv: list[str]) -> int:
 
 
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks without a cloud at once; then those on one, each on its own, which came up meanwhile."""
+    """All checks without a cloud at once; then those on one, each on its own cloud, which came up meanwhile."""
     on_a_cloud = [check for check in wanted if check in ON_A_CLOUD]
     others = [_starter(check) for check in wanted if check not in ON_A_CLOUD]
     if not on_a_cloud:
@@ -111,7 +113,8 @@ def run(wanted: Sequence[Check]) -> list[Outcome]:
         outcomes = side_by_side([*others, lambda: _bring_up(clouds.values())])
         if not outcomes[-1].ok:
             return [*outcomes, *left_out(on_a_cloud, "the local cloud did not come up")]
-        return [*outcomes, *side_by_side([_starter(check, environment_of(at)) for check, at in clouds.items()])]
+        jobs = [_starter(check, environment_of(at)) for check, at in clouds.items()]
+        return [*outcomes, *(side_by_side(jobs) if (os.cpu_count() or 1) >= PROCESSORS else [job() for job in jobs])]
 
 
 def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
