@@ -1,4 +1,4 @@
-"""Hypothesis profiles for all property tests.
+"""Hypothesis profiles for all property tests, and Ctrl-C as a terminal gives it.
 
 An ordinary run always tries the same examples; `HYPOTHESIS_PROFILE=thorough pytest …` tries thousands of new ones.
 """
@@ -6,6 +6,7 @@ An ordinary run always tries the same examples; `HYPOTHESIS_PROFILE=thorough pyt
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -21,3 +22,8 @@ settings.register_profile(
 settings.register_profile("more", settings.get_profile("quick"), max_examples=1500, derandomize=False)
 settings.register_profile("thorough", settings.get_profile("more"), max_examples=10000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts in the background (`&`) with SIGINT ignored, and children inherit that: every test
+    # that interrupts something would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

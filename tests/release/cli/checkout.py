@@ -15,7 +15,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,24 @@ class Checkout:
         (row,) = self.release("status", environment, "--json").ok().data["environments"]
         return row
 
+    def aws(self, service: str) -> Any:
+        """A client of the local cloud."""
+        return boto3.client(  # type: ignore[call-overload]
+            service, endpoint_url=self.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )  # fmt: skip
+
+    def weights(self) -> dict[str, int]:
+        """The share of staging's users by colour, read from the load balancer; empty before the first release."""
+        elb = self.aws("elbv2")
+        (balancer,) = elb.describe_load_balancers(Names=[f"{self.project}-staging"])["LoadBalancers"]
+        listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        users = next(each for each in listeners if each["Port"] == 80)
+        rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
+        groups = [each["Actions"][0]["ForwardConfig"]["TargetGroups"] for each in rules if not each["IsDefault"]]
+        shares = groups[0] if groups else []
+        return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in shares}
+
     def engines(self) -> list[str]:
         """Command lines of engines that still run for this checkout."""
         found = []
@@ -162,14 +181,19 @@ class Checkout:
         for stack in ("production", "staging"):
             self.run("pulumi", "cancel", "--yes", "--stack", stack)
             self.run("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive", "--stack", stack)
-        registry = boto3.client(
-            "ecr", endpoint_url=self.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
-            aws_access_key_id="test", aws_secret_access_key="test",
-        )  # fmt: skip
+        registry = self.aws("ecr")
         with contextlib.suppress(registry.exceptions.ClientError):
             registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
         mine = self.run("docker", "images", "--quiet", "--filter", f"reference=*/{self.project}/app").out.split()
         self.run("docker", "image", "rm", "--force", *dict.fromkeys(mine))
+
+
+def until(look: Callable[[], object], what: str) -> None:
+    """Wait for a condition; only a run that hangs is ended by the clock."""
+    end = time.monotonic() + 120
+    while not look():
+        assert time.monotonic() < end, f"never came true: {what}"
+        time.sleep(0.02)
 
 
 @contextmanager

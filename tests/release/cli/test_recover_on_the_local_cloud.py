@@ -9,20 +9,18 @@ import json
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import pytest
 
 from release.aws import session
 from release.aws.existing import LOOKED_UP, existing
 from release.names import Access
 from release.placement import Colour
-from tests.release.cli.checkout import Checkout, on_the_local_cloud
+from tests.release.cli.checkout import Checkout, on_the_local_cloud, until
 from tests.release.cli.deaths import Mute, children, the_machine_dies
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
@@ -40,38 +38,12 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         yield checkout
 
 
-def until(look: Callable[[], object], what: str) -> None:
-    """Wait for a condition; only a run that hangs is ended by the clock."""
-    end = time.monotonic() + 120
-    while not look():
-        assert time.monotonic() < end, f"never came true: {what}"
-        time.sleep(0.02)
-
-
-def aws(lane: Checkout, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        service, endpoint_url=lane.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
-        aws_access_key_id="test", aws_secret_access_key="test",
-    )  # fmt: skip
-
-
 def services(lane: Checkout) -> dict[str, Any]:
     """The services of staging that exist, by name."""
     name = f"{lane.project}-staging"
     names = [f"{name}-{colour}" for colour in Colour]
-    found = aws(lane, "ecs").describe_services(cluster=name, services=names)["services"]
+    found = lane.aws("ecs").describe_services(cluster=name, services=names)["services"]
     return {each["serviceName"]: each for each in found if each["status"] == "ACTIVE"}
-
-
-def weights(lane: Checkout) -> dict[str, int]:
-    elb = aws(lane, "elbv2")
-    (balancer,) = elb.describe_load_balancers(Names=[f"{lane.project}-staging"])["LoadBalancers"]
-    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    users = next(each for each in listeners if each["Port"] == 80)
-    rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
-    groups = [each["Actions"][0]["ForwardConfig"]["TargetGroups"] for each in rules if not each["IsDefault"]]
-    shares = groups[0] if groups else []
-    return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in shares}
 
 
 def kinds(found: list[dict[str, str]]) -> list[str]:
@@ -138,9 +110,9 @@ def test_an_engine_that_was_killed_in_a_rollout_is_recovered_from(lane: Checkout
 
 def die_in_the_switch(lane: Checkout, *verb: str) -> None:
     """Everything that runs here is killed just after users were moved, before that was recorded."""
-    before = weights(lane)
+    before = lane.weights()
     with lane.started(*verb, "staging", "--yes") as running:
-        until(lambda: weights(lane) != before, "users were moved")
+        until(lambda: lane.weights() != before, "users were moved")
         the_machine_dies(running.pid)
         running.communicate()
 
@@ -148,13 +120,13 @@ def die_in_the_switch(lane: Checkout, *verb: str) -> None:
 def test_an_interrupted_switch_is_explained_and_left_alone_until_somebody_says_what_to_do(lane: Checkout) -> None:
     live = lane.status("staging")
     die_in_the_switch(lane, "rollback")
-    moved = weights(lane)
+    moved = lane.weights()
     explained = lane.release("recover", "staging", "--yes", "--json").ok().data
     assert kinds(explained["left"]) == ["switch"]
     assert "found an interrupted switch" in explained["left"][0]["text"]
     assert "--finish" in explained["next"]
     assert "--undo" in explained["next"]
-    assert weights(lane) == moved
+    assert lane.weights() == moved
     undone = lane.release("recover", "staging", "--undo", "--json").ok().data
     assert undone["update"]["digest"] == live["digest"]
     assert undone["left"] == []
@@ -243,13 +215,13 @@ def test_the_second_of_two_waits_and_is_told_of_which_run_the_first_is(lane: Che
 
 
 def test_a_rollback_is_told_to_a_topic_and_to_a_webhook_that_is_a_secret(lane: Checkout) -> None:
-    sns, sqs = aws(lane, "sns"), aws(lane, "sqs")
+    sns, sqs = lane.aws("sns"), lane.aws("sqs")
     topic = sns.create_topic(Name=f"{lane.project}-releases")["TopicArn"]
     queue = sqs.create_queue(QueueName=f"{lane.project}-releases")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     with listening() as (url, posted):
-        secret = aws(lane, "secretsmanager").create_secret(Name=f"{lane.project}-hook", SecretString=url)["ARN"]
+        secret = lane.aws("secretsmanager").create_secret(Name=f"{lane.project}-hook", SecretString=url)["ARN"]
         notify = f"  {lane.project}:notify:\n    topic: {topic}\n    webhook: {secret}\n    events: [rollback]\n"
         settings = lane.folder / "Pulumi.staging.yaml"
         before = settings.read_text()
@@ -318,7 +290,7 @@ def nowhere(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_lock_in_s3_is_read_explained_and_removed(lane: Checkout) -> None:
     bucket, key = f"{lane.project}-state", "AWS_ENDPOINT_URL"
-    s3 = aws(lane, "s3")
+    s3 = lane.aws("s3")
     s3.create_bucket(Bucket=bucket)
     endpoint = lane.variables[key].removeprefix("http://")
     query = f"region=us-east-1&endpoint={endpoint}&disableSSL=true&s3ForcePathStyle=true"
