@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> int:
     wanted = [EVERY[name] for name in names] or [
         check for check in EVERY.values() if check not in ON_A_CLOUD or "--fast" not in argv
     ]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return conclude(run(wanted))
     except LocalError as error:

@@ -17,7 +17,8 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -197,12 +198,33 @@ class Removed:
     dockerd: bool
     kept: tuple[str, ...] = ()
 
+    def __add__(self, other: Removed) -> Removed:
+        return Removed(
+            self.processes + other.processes,
+            self.containers + other.containers,
+            self.networks + other.networks,
+            self.dockerd or other.dockerd,
+            self.kept + other.kept,
+        )
+
 
 def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
     """Remove all that `up` and the updates made, whatever state it is in; then look that nothing is left.
 
-    Raises LocalError naming what could not be removed. Caches and images stay: they make the next start quick.
+    Clouds whose folder is in this one's (that of the stories, see local/checks.py) go first. Raises LocalError naming
+    what could not be removed. Caches and images stay: they make the next start quick.
     """
+    inner = [down(each, say, keep_state=keep_state) for each in within(places)]
+    return reduce(Removed.__add__, inner, _down(places, say, keep_state=keep_state))
+
+
+def within(places: Places) -> list[Places]:
+    """The clouds whose folders are in this one's: after an interrupted test they are still there."""
+    found = (Path(claim.runtime) for claim in slots.others_of(places))
+    return [replace(places, runtime=each).held() for each in found if each.is_relative_to(places.runtime)]
+
+
+def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
     gone = emulator_process.stop(places)  # first: it would replace the containers
     answers = dockercli.answers() is not None
     containers = dockercli.remove_containers(places) if answers else 0

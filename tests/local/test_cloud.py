@@ -164,6 +164,17 @@ def test_down_removes_all_of_it_also_what_a_killed_emulator_left(running: cloud.
     assert not any(path.exists() for path in (places.state, places.emulator, places.edge, places.generated))
 
 
+def test_down_removes_a_cloud_that_an_interrupted_test_left_within(places: Places) -> None:
+    """The stories of `make test` have one of their own in the checkout's."""
+    inner = up(replace(places, runtime=places.runtime / "inner")).places
+    done = command(places, "down")
+    assert done.returncode == 0, done.stderr
+    assert "1 network; nothing is left" in done.stderr
+    assert emulator_process.everything(inner) == []
+    assert cloud.leftovers(inner) == []
+    assert not inner.slot_file.exists()
+
+
 def test_down_of_nothing_is_no_error(places: Places) -> None:
     cloud.down(places, print)
     done = command(places, "down")
