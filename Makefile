@@ -3,6 +3,8 @@
 .PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
+# Byte code is kept (.gitignore knows it), wherever it is switched off: every process here starts quicker with it.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
