@@ -107,6 +107,7 @@ class Move:
 
     def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
         """What is watched after each step. `alarms` as they are when the switch begins."""
+        excused = [alarm for alarm in alarms if alarm.rings and self.excuses(alarm)]
         return Bake(
             receiving=self.live,
             seconds=self.course.bake,
@@ -114,8 +115,18 @@ class Move:
             lateness=self.lateness,
             began=began,
             alarm_delay=self.datapoints * self.period + self.lateness,
-            before=frozenset(alarm.ring for alarm in alarms if alarm.rings),
+            before=frozenset(alarm.ring for alarm in excused),
         )
+
+    def excuses(self, alarm: Alarm) -> bool:
+        """Does an alarm that rings when the switch begins say nothing about the release, unless it rings anew?
+
+        One of the receiving colour says something once it can only mean the users' time (`Bake.alarm_delay`). Where
+        users are there already, the adopter's do, too: the switch that brought them began when those were quiet.
+        """
+        if self.proceeds or self.course.goes_back:
+            return True
+        return alarm.colour is self.live.other if not self.course.steps else alarm.colour is not self.live
 
     def longest(self, bake: Bake) -> float:
         """Seconds that the switch may take: each step is checked at the live URL and the test listener, and watched."""
@@ -187,6 +198,8 @@ def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) ->
 
     def look() -> Outcome:
         reading = cloud.read(move.live, balancer.target_groups.get(move.live))
+        if not reading.wanted:
+            return Waiting("no task is wanted there")
         return judge(reading, _as_passed(reading, move))
 
     outcome = _again(ctx, look, lambda found: not isinstance(found, Waiting), LOOKS_AGAIN_FOR)
@@ -219,7 +232,9 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses) -> tuple[
     if loud and moves_on:
         raise ringing(loud)
     for alarm in loud:
-        ctx.info(f"{alarm.words()} already; only what begins to ring from now on counts")
+        counts = move.course.bake and not move.excuses(alarm)
+        then = "it counts against the release" if counts else "only what begins to ring from now on counts"
+        ctx.info(f"{alarm.words()} already; {then}")
     if move.course.bake:
         now = senses.clock.now()
         senses.traffic(now - move.period, now)

@@ -90,7 +90,8 @@ class Bake:
     """What is watched, and for how long: `seconds` after each step.
 
     `period` is the length of a datapoint and `lateness` how late it may come, in seconds. `before` are the alarms
-    that rang already when the switch began. `asks_traffic`: a step without users does not count as tried.
+    that rang already when the switch began and are excused until they ring anew. `asks_traffic`: a step without users
+    does not count as tried.
 
     `alarm_delay` is for how long after `began` (epoch seconds) an alarm of the receiving colour may still speak of the
     time before it had users, when its tasks were starting.

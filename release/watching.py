@@ -63,7 +63,8 @@ class Alarming:
 def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, seconds: float, released: float) -> Bake:
     """What is watched for so many seconds. `released` is when the release was recorded as live (epoch seconds).
 
-    An alarm that rang before that already is about what was before; one that rings since then counts at once.
+    An alarm that rang before that already is about what was before; one that rings since then counts at once. One of
+    the live colour itself is excused only for `Bake.alarm_delay`: after that it can only mean the users' time.
     """
     return Bake(
         receiving=live,
@@ -72,7 +73,9 @@ def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, second
         lateness=alarming.lateness,
         began=released,
         alarm_delay=alarming.datapoints * alarming.period + alarming.lateness,
-        before=frozenset(alarm.ring for alarm in alarms if alarm.rings and alarm.since < released),
+        before=frozenset(
+            alarm.ring for alarm in alarms if alarm.rings and alarm.since < released and alarm.colour is not live
+        ),
     )
 
 

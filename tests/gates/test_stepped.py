@@ -244,6 +244,23 @@ def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it
     assert stage.cloud.writes == ["moving", *STEPS[:2], "weights blue 100 green 0", "restored"]
 
 
+def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_once_it_can_only_mean_the_users_time(
+    stage: Stage,
+) -> None:
+    """It rang while its tasks were starting, and the users' own trouble keeps it ringing."""
+    stage.senses.ringing = {"green-errors": 1.0}
+    assert "the alarm green-errors rings" in stage.fails(CheckFailed).what
+    assert stage.cloud.weights == all_on(BLUE)
+    assert stage.seconds >= 60 + 120
+
+
+def test_an_alarm_of_the_new_colour_that_clears_in_time_is_none(stage: Stage) -> None:
+    stage.senses.ringing = {"green-errors": 1.0}
+    stage.after(170, stage.senses.ringing.clear)
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
 def test_a_cloudwatch_that_does_not_answer_is_told_before_anybody_depends_on_it(stage: Stage) -> None:
     def denied(*_: float) -> Any:
         raise CloudError("AWS refused GetMetricData.")
@@ -490,6 +507,22 @@ def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) 
     told = stage.fails(CheckFailed, FINISH).what
     assert told.startswith("Users were on green, which is not recorded, and were put back on blue: the alarm orders")
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
+
+
+@pytest.mark.parametrize("name", ["green-errors", "orders"])
+def test_an_alarm_that_rings_when_a_finish_begins_speaks_against_the_release(stage: Stage, name: str) -> None:
+    """Users have been on it since the switch that was killed; it must not be recorded, and be proof, all the same."""
+    all_there(stage)
+    stage.senses.ringing = {name: 1.0}
+    assert f"the alarm {name} rings" in stage.fails(CheckFailed, FINISH).what
+    assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
+
+
+def test_a_finish_goes_on_in_spite_of_an_alarm_where_that_was_said(stage: Stage) -> None:
+    all_there(stage)
+    stage.senses.ringing = {"green-errors": 1.0, "orders": 1.0}
+    stage.perform(replace(FINISH, proceeds=True))
+    assert stage.cloud.writes == ["moved"]
 
 
 def test_a_finish_with_no_home_that_fails_leaves_everything_as_it_was(stage: Stage) -> None:

@@ -62,6 +62,15 @@ def test_an_alarm_that_rang_before_the_release_counts_only_if_it_rings_again() -
     assert isinstance(verdict(LOOK, signals(5, alarms=(again,)), bake, RECORD), Breach)
 
 
+def test_an_alarm_of_the_live_colour_that_never_cleared_counts_once_it_can_only_mean_the_users_time() -> None:
+    """Before the release it spoke of tasks that were starting, at most."""
+    rang = Alarm(name="green-errors", rings=True, since=RELEASED - 60, colour=GREEN)
+    bake = bake_of(GREEN, Alarming(), [rang], seconds=600, released=RELEASED)
+    assert isinstance(verdict(LOOK, signals(5, alarms=(rang,)), bake, RECORD), Breach)
+    young = bake_of(GREEN, Alarming(), [rang], seconds=600, released=BEGAN)
+    assert isinstance(verdict(LOOK, signals(5, alarms=(rang,)), young, RECORD), Waiting)
+
+
 def test_without_users_nobody_can_tell_once_late_data_would_have_come() -> None:
     assert isinstance(seen(600, traffic={}), Waiting)
     found = seen(600 + 60 + 120, traffic={})
