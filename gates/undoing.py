@@ -71,7 +71,7 @@ def put_back(
     exposed = timeline.exposed(move.live) if timeline.entries else ""
     try:
         with insisting():
-            back = _restored(cloud, move, before, timeline, breach)
+            back = _restored(cloud, move, before, timeline)
     except Exception as second:
         return CloudError(
             f"THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to {move.live}: {second}",
@@ -79,7 +79,8 @@ def put_back(
             next_step=f"look at the listener rule of {cloud.names.load_balancer} now; the next update finishes or "
             "undoes the switch.",
         )
-    told = _told(back, move, before, exposed)
+    unwritten = _journalled(cloud, move, before, back, breach)
+    told = _told(back, move, before, exposed) + unwritten
     return _undone(breach, told, [*_timeline(timeline, move), *_last_words(cloud, move, before, breach)])
 
 
@@ -92,7 +93,8 @@ def reason_of(breach: Exception) -> str:
 # ---- Doing it
 
 
-def _restored(cloud: Cloud, move: Move, before: Balancer, timeline: Timeline, breach: Exception) -> Back:
+def _restored(cloud: Cloud, move: Move, before: Balancer, timeline: Timeline) -> Back:
+    """Set the weights."""
     found = before.rule.weights if before.rule else None
     back = way_back(move.live, found, move.course.home, _healthy(cloud, before, found))
     rule = before.rule
@@ -103,15 +105,36 @@ def _restored(cloud: Cloud, move: Move, before: Balancer, timeline: Timeline, br
     match back:
         case Home(colour) if move.course.steps or colour is not move.live:
             _set(cloud, before, rule, all_on(colour), timeline, "put back")
-            cloud.tag_rule(rule.arn, move.journal(Phase.RESTORED).as_tags())
         case AsFound() if move.course.steps:
             _set(cloud, before, rule, rule.weights, timeline, "put back")
-            _write_back(cloud, rule)
         case Stay(colour):
             _set(cloud, before, rule, all_on(colour), timeline, f"{colour.other} has no healthy target")
+    return back
+
+
+def _journalled(cloud: Cloud, move: Move, before: Balancer, back: Back, breach: Exception) -> str:
+    """Write the journal's end and take the wish to abort away. In words what AWS did not do of it, "" for nothing.
+
+    Users are back whatever becomes of it; the journal then says "moving", which explains where they are, too.
+    """
+    try:
+        with insisting():
+            _write_end(cloud, move, before.rule, back, breach)
+    except Exception as error:
+        return f" (but the journal on the users' rule could not be written: {reason_of(error)})"
+    return ""
+
+
+def _write_end(cloud: Cloud, move: Move, rule: Rule | None, back: Back, breach: Exception) -> None:
+    if rule is None:
+        return
+    match back:
+        case Home(colour) if move.course.steps or colour is not move.live:
+            cloud.tag_rule(rule.arn, move.journal(Phase.RESTORED).as_tags())
+        case AsFound() if move.course.steps:
+            _write_back(cloud, rule)
     if isinstance(breach, Interrupted):
         cloud.untag_rule(rule.arn, [ABORT])
-    return back
 
 
 def _set(cloud: Cloud, before: Balancer, rule: Rule, weights: Weights, timeline: Timeline, why: str) -> None:

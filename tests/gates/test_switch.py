@@ -150,8 +150,9 @@ def test_a_rule_that_appeared_since_the_decision_stops_the_first_switch(cloud: M
         replace(holding(B, "ecs-svc/2"), tasks=()),
         replace(holding(B, "ecs-svc/2"), exists=False),
         replace(holding(B, "ecs-svc/2"), wanted=3),
+        holding(B, "ecs-svc/2", tasks=0),
     ],
-    ids=["redeployed", "another task definition", "sick", "no tasks", "no service", "scaled"],
+    ids=["redeployed", "another task definition", "sick", "no tasks", "no service", "scaled", "scaled to none"],
 )
 def test_a_colour_that_is_not_what_passed_the_gates_stops_it(cloud: Make, green: Any) -> None:
     at = cloud()
@@ -383,6 +384,23 @@ def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
     assert "The smoke gate refused" in failed.value.why
     # the journal still says moving, so that the next update finishes or undoes it
     assert Journal.from_tags(at.tags).phase is Phase.MOVING  # type: ignore[union-attr]
+
+
+@pytest.mark.provider
+def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_not_be_written(cloud: Make) -> None:
+    at = cloud(releases={BLUE: A, GREEN: C})
+
+    def fails(what: str) -> None:
+        if what == "restored":
+            raise CloudError("AWS did not do AddTags.")
+
+    at.before_write = fails
+    with pytest.raises(CheckFailed) as failed:
+        perform(context(), at, MOVE)
+    assert at.weights == all_on(BLUE)
+    assert "COULD NOT BE PUT BACK" not in str(failed.value)
+    assert "were put back to where they were before" in failed.value.what
+    assert "AWS did not do AddTags." in failed.value.what
 
 
 # ---- the record and reality
