@@ -175,11 +175,12 @@ class Cloud:
                 next_step="remove the added rule from the listener, then update again.",
             )
         arn = rules[0]["RuleArn"]
-        if (conditions := rules[0].get("Conditions", [])) and conditions[0].get("Values") != ["/*"]:
+        conditions = rules[0].get("Conditions", [])
+        if any((each.get("Field"), each.get("Values")) != ("path-pattern", ["/*"]) for each in conditions):
             raise Refused(
-                f"The users' rule no longer matches every path: {conditions}.",
+                f"The users' rule no longer matches every request: {conditions}.",
                 why="somebody changed it, so some users get the listener's 503",
-                next_step="set its path condition to /* again, then update.",
+                next_step="make the path /* its only condition again, then update.",
             )
         return Rule(arn=arn, weights=_shares(rules[0], groups), tags=self._tags(arn))
 

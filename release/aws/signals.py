@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from release.alarms import Alarm, Watched
+from release.aws import patience
 from release.aws.cloud import Balancer, Cloud
 from release.aws.session import client
+from release.errors import CloudError, Interrupted
 from release.placement import Colour
 from release.watch import Datapoint
 
@@ -24,6 +27,12 @@ METRICS = {
     "p95": ("TargetResponseTime", "p95"),
 }
 """What is read of each colour: the metric's name and statistic."""
+
+READ, PASSING = ("Complete", "PartialData"), "InternalError"
+"""Status codes of a result: read (of partial data more comes on the next page), and worth another try."""
+
+PAUSE = 1.0
+"""Seconds before it."""
 
 Series = Mapping[float, float]
 """Epoch second of a datapoint's beginning to its value."""
@@ -54,7 +63,10 @@ def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
 def traffic(
     cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float
 ) -> dict[Colour, tuple[Datapoint, ...]]:
-    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call."""
+    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call.
+
+    `CloudError` where CloudWatch could not read one of the metrics.
+    """
     begin = math.floor(since / period) * period
     queries = [
         _query(f"{colour}_{what}", metric, _dimensions(balancer, colour), period)
@@ -62,12 +74,33 @@ def traffic(
         for what, metric in METRICS.items()
     ]
     pages = client(cloud.names.access, "cloudwatch").get_paginator("get_metric_data")
+    until_when = time.monotonic() + patience.current().seconds
+    while True:
+        asked = pages.paginate(MetricDataQueries=queries, StartTime=_time(begin), EndTime=_time(until))
+        results = [result for page in asked for result in page["MetricDataResults"]]
+        unread = next((each for each in results if each.get("StatusCode", "Complete") not in READ), None)
+        if unread is None:
+            break
+        if unread["StatusCode"] != PASSING or time.monotonic() + PAUSE > until_when:
+            raise _unreadable(unread, queries)
+        if patience.INTERRUPTED.wait(PAUSE):
+            raise Interrupted("Interrupted while waiting for CloudWatch's metrics.")
     series: dict[str, dict[float, float]] = {query["Id"]: {} for query in queries}
-    for page in pages.paginate(MetricDataQueries=queries, StartTime=_time(begin), EndTime=_time(until)):
-        for result in page["MetricDataResults"]:
-            times = (time.timestamp() for time in result["Timestamps"])
-            series[result["Id"]] |= dict(zip(times, result["Values"], strict=True))
+    for result in results:
+        times = (at.timestamp() for at in result["Timestamps"])
+        series[result["Id"]] |= dict(zip(times, result["Values"], strict=True))
     return {colour: _points(*(series[f"{colour}_{what}"] for what in METRICS)) for colour in Colour}
+
+
+def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> CloudError:
+    """A metric that says nothing because it could not be read is no good news."""
+    colour = result["Id"].partition("_")[0]
+    metric = next(each["MetricStat"]["Metric"]["MetricName"] for each in queries if each["Id"] == result["Id"])
+    return CloudError(
+        f"CloudWatch could not read {metric} of {colour}: {result['StatusCode']}.",
+        why="; ".join(str(each.get("Value", "")) for each in result.get("Messages") or ()),
+        next_step="run the update again when CloudWatch answers, with a role that may read metrics.",
+    )
 
 
 def _points(requests: Series, errors: Series, p95: Series) -> tuple[Datapoint, ...]:

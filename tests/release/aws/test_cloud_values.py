@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from release.aws.cloud import _percent
+from release.aws.cloud import Cloud, _percent
+from release.errors import Refused
 
 pytestmark = pytest.mark.pure
 
@@ -15,3 +19,34 @@ pytestmark = pytest.mark.pure
 )
 def test_nobody_and_everybody_are_exact(weight: int, total: int, percent: int) -> None:
     assert _percent(weight, total) == percent
+
+
+PATH = {"Field": "path-pattern", "Values": ["/*"]}
+HOST = {"Field": "host-header", "Values": ["a.example"]}
+
+
+class OneRule(Cloud):
+    """A users' listener whose one rule has these conditions."""
+
+    def __init__(self, conditions: list[dict[str, Any]]) -> None:
+        rule = {"RuleArn": "arn", "IsDefault": False, "Conditions": conditions, "Actions": [{"Type": "forward"}]}
+        self.api = SimpleNamespace(
+            describe_rules=lambda **_: {"Rules": [rule]},
+            describe_tags=lambda **_: {"TagDescriptions": [{"Tags": []}]},
+        )
+
+    @property
+    def elb(self) -> Any:
+        return self.api
+
+
+def test_a_rule_for_every_path_is_the_users_rule() -> None:
+    assert OneRule([PATH]).rule("listener", {}) is not None
+
+
+@pytest.mark.parametrize(
+    "conditions", [[PATH, HOST], [HOST, PATH], [HOST], [{**PATH, "Values": ["/*", "/a"]}]], ids=str
+)
+def test_a_rule_that_some_users_do_not_match_is_refused(conditions: list[dict[str, Any]]) -> None:
+    with pytest.raises(Refused, match="no longer matches every"):
+        OneRule(conditions).rule("listener", {})

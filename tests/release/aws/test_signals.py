@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from release.alarms import Alarm, Watched
-from release.aws import scaling, signals
+from release.aws import patience, scaling, signals
 from release.aws.cloud import Balancer
+from release.errors import CloudError
 from release.names import Access, Names
 from release.placement import Colour
 from release.records import Scaling
@@ -42,6 +43,10 @@ class FakeAws:
     alarms: list[dict[str, Any]] = field(default_factory=list)
     composite: list[dict[str, Any]] = field(default_factory=list)
     pages: list[dict[str, list[tuple[float, float]]]] = field(default_factory=list)
+    failing: dict[str, str] = field(default_factory=dict)
+    """Status codes of results that are not complete."""
+    heals_after: int = 1000
+    """So many answers."""
     targets: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
@@ -59,10 +64,16 @@ class FakeAws:
 
     def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
         self.asked.append(asked)
+        failing = self.failing if len(self.asked) <= self.heals_after else {}
         for page in self.pages:
             yield {
                 "MetricDataResults": [
-                    {"Id": id, "Timestamps": [time(at) for at, _ in points], "Values": [value for _, value in points]}
+                    {
+                        "Id": id,
+                        "Timestamps": [time(at) for at, _ in points],
+                        "Values": [value for _, value in points],
+                        "StatusCode": failing.get(id, "Complete"),
+                    }
                     for id, points in page.items()
                 ]
             }
@@ -150,6 +161,34 @@ def test_it_is_asked_from_a_whole_period_on_for_target_groups_by_name(aws: FakeA
         "TargetGroup": "targetgroup/p-s-green/73e2d6bc24d8a067",
         "LoadBalancer": "app/p-s/50dc6c495c0c9188",
     }
+
+
+@pytest.mark.parametrize("status", ["InternalError", "Forbidden"])
+def test_errors_that_cloudwatch_could_not_read_are_not_no_errors(
+    aws: FakeAws, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(patience.SECONDS_VARIABLE, "0.5")
+    aws.pages = [{"green_requests": [(NOON, 100.0)], "green_errors": []}]
+    aws.failing = {"green_errors": status}
+    with pytest.raises(CloudError, match=f"HTTPCode_Target_5XX_Count of green: {status}"):
+        signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
+
+
+def test_metrics_that_cannot_be_read_for_a_moment_are_read_again(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "PAUSE", 0.0)
+    aws.pages = [{"green_requests": [(NOON, 100.0)], "green_errors": [(NOON, 7.0)]}]
+    aws.failing = {"green_errors": "InternalError"}
+    aws.heals_after = 2
+    found = signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
+    assert [point.errors for point in found[GREEN]] == [7]
+    assert len(aws.asked) == 3
+
+
+def test_data_of_which_more_pages_follow_is_read(aws: FakeAws) -> None:
+    aws.pages = [{"green_requests": [(NOON, 100.0)]}, {"green_requests": [(NOON + 60, 50.0)]}]
+    aws.failing = {"green_requests": "PartialData"}
+    found = signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
+    assert [point.requests for point in found[GREEN]] == [100, 50]
 
 
 # ---- scaling
