@@ -20,7 +20,10 @@ RATE = 5.0
 """Requests a second in all, round the places."""
 
 ANSWER_WITHIN = 3.0
-"""Seconds for one answer."""
+"""Seconds for one answer: to connect, and for each part of it."""
+
+LATE = 2
+"""So many times that long at most for all of it: one that comes in small parts need never end."""
 
 PATH = "/api/v1/status"
 """What every release answers with who it is (docs/guides/bring-your-own-service.md)."""
@@ -75,6 +78,8 @@ class Probing:
         self._ended = threading.Event()
         self._tallies = {place.name: Tally(place=place.name) for place in places}
         self._own: dict[Colour, dict[int, tuple[int, int]]] = {colour: {} for colour in Colour}
+        self._open: tuple[str, float] | None = None
+        """The place whose answer is awaited, and since when (monotonic seconds)."""
         self._thread = threading.Thread(target=self._run, name="probes", daemon=True)
         self._thread.start()
 
@@ -84,9 +89,23 @@ class Probing:
             self._tallies = {name: Tally(place=name) for name in self._tallies}
 
     def tallies(self) -> tuple[Tally, ...]:
-        """Since `fresh`."""
+        """Since `fresh`. An answer that does not end is a failure for each time that it could have come in."""
         with self._lock:
-            return tuple(self._tallies.values())
+            return tuple(self._with_open(tally) for tally in self._tallies.values())
+
+    def _with_open(self, tally: Tally) -> Tally:
+        place, since = self._open or ("", 0.0)
+        waited = time.monotonic() - since
+        if place != tally.place or waited <= LATE * ANSWER_WITHIN:
+            return tally
+        missed = int(waited / ANSWER_WITHIN)
+        return replace(
+            tally,
+            sent=tally.sent + missed,
+            failed=tally.failed + missed,
+            in_a_row=tally.in_a_row + missed,
+            last=_no_answer(),
+        )
 
     def own(self, colour: Colour) -> Counts:
         """Since the beginning."""
@@ -102,11 +121,25 @@ class Probing:
         while not self._ended.wait(1 / RATE):
             place = self._places[turn % len(self._places)]
             second = int(time.time())
-            self._count(place, second, self._ask(place))
+            self._count(place, second, self._answer(place))
             turn += 1
+
+    def _answer(self, place: Place) -> Answer:
+        """What came of one probe, whatever it was: silence would count as good."""
+        begun = time.monotonic()
+        with self._lock:
+            self._open = place.name, begun
+        try:
+            answer = self._ask(place)
+        except Exception as error:
+            answer = Answer(f"{type(error).__name__}: {error}", 0, None)
+        if not answer.problem and time.monotonic() - begun > LATE * ANSWER_WITHIN:
+            return replace(answer, problem=_no_answer())
+        return answer
 
     def _count(self, place: Place, second: int, answer: Answer) -> None:
         with self._lock:
+            self._open = None
             self._tallies[place.name] = counted(self._tallies[place.name], answer.problem)
             colour = place.colour or answer.colour
             if colour and answer.status:
@@ -130,10 +163,14 @@ def asked(place: Place) -> Answer:
             place.url + PATH, timeout=ANSWER_WITHIN, allow_redirects=False, headers={"Connection": "close"}
         )
     except requests.Timeout:
-        return Answer(f"no answer within {ANSWER_WITHIN:g} s", 0, None)
+        return Answer(_no_answer(), 0, None)
     except requests.RequestException as error:
         return Answer(f"no answer: {error}", 0, None)
     return judged(answer.status_code, _body(answer), answer.headers, place)
+
+
+def _no_answer() -> str:
+    return f"no answer within {ANSWER_WITHIN:g} s"
 
 
 def _body(answer: object) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -117,6 +118,45 @@ def test_a_probe_that_was_never_answered_is_not_taken_off_what_cloudwatch_counts
     (tally,) = probing.tallies()
     assert tally.failed == tally.sent > 0
     assert probing.own(GREEN) == {}
+
+
+def in_a_row(probing: Probing, least: int) -> Tally:
+    """The one tally, as soon as so many failed in a row."""
+    until = time.monotonic() + 20
+    while (tally := probing.tallies()[0]).in_a_row < least and time.monotonic() < until:
+        time.sleep(0.01)
+    return tally
+
+
+@pytest.mark.provider
+def test_an_answer_that_never_ends_is_a_failure_and_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte now and then keeps a request alive for ever: its time-out is for each of them."""
+    monkeypatch.setattr("gates.probing.ANSWER_WITHIN", 0.02)
+    ends = threading.Event()
+    probing = Probing([ALONE], lambda _: Answer("", 200, GREEN) if ends.wait(60) else Answer("", 0, None))
+    try:
+        tally = in_a_row(probing, 3)
+        assert tally.failed == tally.sent == tally.in_a_row >= 3
+        assert tally.last == "no answer within 0.02 s"
+    finally:
+        probing.stop()
+        ends.set()
+        probing._thread.join()
+    (late,) = probing.tallies()
+    assert (late.sent, late.failed) == (1, 1), "one probe, and it came too late"
+
+
+@pytest.mark.provider
+def test_a_probe_that_cannot_be_sent_is_a_failure_and_ends_nothing() -> None:
+    def broken(_: Place) -> Answer:
+        raise RuntimeError("no more sockets")
+
+    probing = Probing([ALONE], broken)
+    try:
+        assert in_a_row(probing, 2).last == "RuntimeError: no more sockets"
+    finally:
+        probing.stop()
+        probing._thread.join()
 
 
 @pytest.mark.provider
