@@ -124,8 +124,10 @@ def judge(reading: Reading, wanted: Wanted) -> Outcome:
     primary = reading.primary
     if not reading.exists or primary is None:
         return Failed("the service does not exist")
-    if primary.task_definition != wanted.task_definition or reading.wanted != wanted.tasks:
+    if primary.task_definition != wanted.task_definition:
         return Waiting("ECS has not taken up the new task definition yet")
+    if reading.wanted != wanted.tasks:
+        return Waiting(f"the service's number of tasks is {reading.wanted}, not {wanted.tasks}")
     if wanted.retry_of and primary.id == wanted.retry_of:
         return Waiting("ECS has not begun the new deployment yet")
     if _complete(reading, primary, wanted):

@@ -94,18 +94,44 @@ def check_account(access: Access) -> str:
     return account
 
 
+KEPT_FRESH = ("iam-role", "container-role")
+"""botocore's names of credentials that AWS itself exchanges, on a machine or in a container of its own."""
+
+
 def credentials_last(access: Access, seconds: float) -> None:
-    """Refuse credentials that expire within `seconds`: a switch must not lose its hands half way."""
+    """Refuse credentials that expire within `seconds`: a switch must not lose its hands half way.
+
+    Those of an assumed role are renewed by themselves, and so are those of AWS's own machines. Others are renewed
+    now, if they can be.
+    """
     credentials = _session(access).get_credentials()
-    expiry = getattr(credentials, "_expiry_time", None)
-    if expiry is None or access.role:  # an assumed role's are renewed by themselves
+    if access.role or getattr(credentials, "method", "") in KEPT_FRESH:
         return
-    left = (expiry - datetime.datetime.now(expiry.tzinfo)).total_seconds()
-    if left < seconds:
+    left = _left(credentials)
+    if left is not None and left < seconds:
+        _renew(credentials)
+        left = _left(credentials)
+    if left is not None and left < seconds:
         raise Refused(
             f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s. Users were not touched.",
             next_step="get fresh credentials, then run the update again.",
         )
+
+
+def _left(credentials: Any) -> float | None:
+    """Seconds; None for credentials that do not say when they expire."""
+    expiry = getattr(credentials, "_expiry_time", None)
+    return (expiry - datetime.datetime.now(expiry.tzinfo)).total_seconds() if expiry else None
+
+
+def _renew(credentials: Any) -> None:
+    """By botocore, as if they had expired; they stay as they were where that fails."""
+    expiry = credentials._expiry_time
+    credentials._expiry_time = datetime.datetime.now(expiry.tzinfo)
+    try:
+        credentials.get_frozen_credentials()
+    except Exception:
+        credentials._expiry_time = expiry
 
 
 def forget() -> None:

@@ -159,7 +159,7 @@ def test_it_waits_until_ecs_has_taken_up_the_task_definition_and_count() -> None
     stale = replace(NEW, task_definition="app:6")
     taken_up = "ECS has not taken up the new task definition yet"
     waits(judge(reading(deployments=(stale,)), WANTED), taken_up)
-    waits(judge(reading(wanted=1), WANTED), taken_up)
+    waits(judge(reading(wanted=1), WANTED), "the service's number of tasks is 1, not 2")
 
 
 def test_a_failure_of_the_deployment_before_is_not_taken_for_this_one() -> None:

@@ -1,0 +1,76 @@
+"""Credentials that have to outlive a switch, and those that renew themselves."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from release.aws import session
+from release.errors import Refused
+from release.names import Access
+
+pytestmark = pytest.mark.pure
+
+ACCESS = Access(region="us-east-1", account="000000000000")
+
+
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+class Expiring:
+    """Credentials of botocore's kind that end in ten minutes; a renewal makes them last for so many more."""
+
+    def __init__(self, method: str, renewed: int | None) -> None:
+        self.method = method
+        self._expiry_time = NOW + datetime.timedelta(minutes=10)
+        self._renewed = renewed
+
+    def get_frozen_credentials(self) -> None:
+        if self._expiry_time <= datetime.datetime.now(datetime.UTC):
+            if self._renewed is None:
+                raise RuntimeError("the token has expired, too")
+            self._expiry_time = NOW + datetime.timedelta(minutes=self._renewed)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Expiring]:
+    def give(method: str, renewed: int | None = None) -> Expiring:
+        credentials = Expiring(method, renewed)
+        monkeypatch.setattr(session, "_session", lambda _: SimpleNamespace(get_credentials=lambda: credentials))
+        return credentials
+
+    return give
+
+
+def test_credentials_that_last_are_left_alone(given: Callable[..., Expiring]) -> None:
+    credentials = given("env")
+    session.credentials_last(ACCESS, 300)
+    assert credentials._expiry_time == NOW + datetime.timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("renewed", [10, 20, None], ids=["as before", "still too short", "cannot be renewed"])
+def test_credentials_that_do_not_last_even_when_renewed_are_refused(
+    given: Callable[..., Expiring], renewed: int | None
+) -> None:
+    credentials = given("assume-role-with-web-identity", renewed)
+    with pytest.raises(Refused, match="expire in"):
+        session.credentials_last(ACCESS, 3000)
+    assert credentials._expiry_time >= NOW + datetime.timedelta(minutes=10), "still good for what is left of them"
+
+
+def test_credentials_that_can_be_renewed_are_before_they_are_refused(given: Callable[..., Expiring]) -> None:
+    """Nobody could get fresher ones by hand: the file with the token is all there is."""
+    given("assume-role-with-web-identity", renewed=60)
+    session.credentials_last(ACCESS, 3000)
+
+
+@pytest.mark.parametrize("method", ["iam-role", "container-role"])
+def test_those_that_aws_keeps_fresh_on_its_own_machines_need_not_last(
+    given: Callable[..., Expiring], method: str
+) -> None:
+    """AWS hands out the next ones only shortly before these end."""
+    given(method, renewed=10)
+    session.credentials_last(ACCESS, 3000)
