@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gates.kit import Context
@@ -21,7 +21,7 @@ from release.errors import CheckFailed, Interrupted
 from release.journal import Abort
 from release.placement import Colour, Weights
 from release.smoking import Expected, Report
-from release.watch import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, judge, of_users, progress
+from release.watch import Bake, Breach, Calm, Datapoint, Shortages, Signals, Waiting, judge, of_users, progress
 
 LOOK = 2.0
 """Seconds between two looks at targets, rule and alarms."""
@@ -101,7 +101,7 @@ class Watch:
     bake: Bake
     senses: Senses
     prober: Prober | None = None
-    _short_since: dict[Colour, float] = field(default_factory=dict)
+    _shortages: Shortages = field(default_factory=Shortages)
     _odd: int = 0
     _traffic: Traffic = field(default_factory=dict)
     _read_at: float = float("-inf")
@@ -140,7 +140,7 @@ class Watch:
         return Signals(
             now=now,
             step_began=stage.began,
-            health={colour: self._for_how_long(colour, seen, now) for colour, seen in health.items()},
+            health={colour: self._shortages.seen(colour, seen, now) for colour, seen in health.items()},
             alarms=self.senses.alarms(),
             probes=self.prober.tallies() if self.prober else (),
             traffic=self._users(now),
@@ -151,12 +151,6 @@ class Watch:
         self._odd = 0 if rule and rule.weights == stage.weights else self._odd + 1
         if self._odd >= ODD_LOOKS:
             raise CheckFailed("somebody else moved the users' weights, or deleted the rule, while this switch watched")
-
-    def _for_how_long(self, colour: Colour, seen: Health, now: float) -> Health:
-        if seen.healthy >= seen.wanted:
-            self._short_since.pop(colour, None)
-            return seen
-        return replace(seen, short_for=now - self._short_since.setdefault(colour, now))
 
     def _users(self, now: float) -> Traffic:
         """What CloudWatch counts in whole periods of this switch, without our own probes; only if there is a bake.

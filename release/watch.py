@@ -20,6 +20,8 @@ class Limits:
 
     short_for: float = 30.0
     """Seconds for which fewer targets than wanted may be healthy (ECS replaces a task that died)."""
+    grows_for: float = 180.0
+    """The same where none was lost, and more are wanted than were: AWS scales the service out."""
     probes_in_a_row: int = 3
     probes_share: float = 0.05
     """Share of failed probes of one place, once there were `probes_least`."""
@@ -42,11 +44,44 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Targets of one colour: how many are wanted and healthy, and for how many seconds there were too few."""
+    """Targets of one colour: how many are wanted and healthy, and for how many seconds there were too few.
+
+    `had`: how many were wanted when it last had all of them (0 if it never had).
+    """
 
     wanted: int
     healthy: int
     short_for: float = 0.0
+    had: int = 0
+
+    @property
+    def grows(self) -> bool:
+        """It still has all it had, and is to have more."""
+        return 0 < self.had <= self.healthy < self.wanted
+
+
+@dataclass
+class Shortages:
+    """Remembers what a single look does not tell: since when a colour has had too few targets, and what it had."""
+
+    _since: dict[tuple[Colour, bool], float] = field(default_factory=dict)
+    """By colour, and whether it grows."""
+    _had: dict[Colour, int] = field(default_factory=dict)
+
+    def seen(self, colour: Colour, health: Health, now: float) -> Health:
+        """This look at a colour, with what is remembered of those before. `now` in epoch seconds."""
+        if health.healthy >= health.wanted:
+            self._forget(colour, True, False)
+            self._had[colour] = health.wanted
+            return health
+        short = replace(health, had=self._had.get(colour, 0))
+        if short.grows:
+            self._forget(colour, False)  # what it lost meanwhile was replaced
+        return replace(short, short_for=now - self._since.setdefault((colour, short.grows), now))
+
+    def _forget(self, colour: Colour, *growing: bool) -> None:
+        for each in growing:
+            self._since.pop((colour, each), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +210,7 @@ def _unhealthy(signals: Signals, bake: Bake) -> str:
     here = signals.health[bake.receiving]
     if here.healthy == 0:
         return f"{bake.receiving} has no healthy target any more"
-    if here.short_for > bake.limits.short_for:
+    if here.short_for > (bake.limits.grows_for if here.grows else bake.limits.short_for):
         return f"{bake.receiving} has {here.healthy} of {here.wanted} targets healthy for {here.short_for:.0f} s now"
     return ""
 

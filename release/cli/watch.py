@@ -21,7 +21,7 @@ from release.notices import Event
 from release.placement import Colour
 from release.records import Recorded
 from release.stack import StackState
-from release.watch import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, of_users, progress
+from release.watch import Bake, Breach, Calm, Datapoint, Shortages, Signals, Waiting, of_users, progress
 from release.watching import Alarming, Look, NoData, Superseded, bake_of, verdict
 
 NAME = "watch"
@@ -73,7 +73,7 @@ class Watch:
     traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
     read_at: float = float("-inf")
     told_at: float = float("-inf")
-    short_since: dict[Colour, float] = field(default_factory=dict)
+    shortages: Shortages = field(default_factory=Shortages)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -157,20 +157,11 @@ def _look(watch: Watch, probes: Beside) -> tuple[Look, Signals]:
     return look, Signals(
         now=now,
         step_began=watch.began,
-        health={colour: _for_how_long(watch, colour, seen, now) for colour, seen in look.health.items()},
+        health={colour: watch.shortages.seen(colour, seen, now) for colour, seen in look.health.items()},
         alarms=look.alarms,
         probes=(tally,),
         traffic={colour: of_users(points, own, alarming.period) for colour, points in watch.traffic.items()},
     )
-
-
-def _for_how_long(watch: Watch, colour: Colour, seen: Health, now: float) -> Health:
-    """For how many seconds this colour has had too few healthy targets."""
-    if seen.healthy >= seen.wanted:
-        watch.short_since.pop(colour, None)
-        return seen
-    since = watch.short_since.setdefault(colour, now)
-    return Health(wanted=seen.wanted, healthy=seen.healthy, short_for=now - since)
 
 
 # ---- Concluding ---------------------------------------------------------------------------------------------

@@ -198,6 +198,38 @@ def test_tasks_that_die_again_and_again_are_each_forgiven_that_long(stage: Stage
     assert stage.cloud.weights == all_on(GREEN)
 
 
+def test_a_colour_that_aws_scales_out_is_given_the_time_that_new_tasks_need(stage: Stage) -> None:
+    """Nothing it had is lost: it is to have more."""
+    well, more = stage.cloud.sides[GREEN], holding(B, "ecs-svc/2", tasks=4, colour_number=2)
+    stage.after(10, lambda: stage.cloud.sides.update({GREEN: replace(well, wanted=4)}))
+    stage.after(100, lambda: stage.cloud.sides.update({GREEN: more}))
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_a_colour_whose_new_tasks_never_become_healthy_is_left(stage: Stage) -> None:
+    well = stage.cloud.sides[GREEN]
+    stage.after(10, lambda: stage.cloud.sides.update({GREEN: replace(well, wanted=4)}))
+    assert "green has 2 of 4 targets healthy for" in stage.fails(CheckFailed).what
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+def test_a_task_that_dies_while_a_colour_is_scaled_out_and_is_replaced_in_time_is_no_breach(stage: Stage) -> None:
+    well = replace(stage.cloud.sides[GREEN], wanted=4)
+    stage.after(10, lambda: stage.cloud.sides.update({GREEN: well}))
+    stage.after(60, lambda: stage.cloud.sides.update({GREEN: sick(well)}))
+    stage.after(80, lambda: stage.cloud.sides.update({GREEN: well}))
+    stage.after(100, lambda: stage.cloud.sides.update({GREEN: holding(B, "ecs-svc/2", tasks=4, colour_number=2)}))
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_a_task_that_dies_while_a_colour_is_scaled_out_counts_as_ever(stage: Stage) -> None:
+    well = stage.cloud.sides[GREEN]
+    stage.after(10, lambda: stage.cloud.sides.update({GREEN: sick(replace(well, wanted=4))}))
+    assert "green has 1 of 4 targets healthy for 32 s now" in stage.fails(CheckFailed).what
+
+
 def test_probes_are_counted_anew_in_each_step(stage: Stage) -> None:
     """What the second step breaks must not be outweighed by a long first one."""
     stage.perform()
