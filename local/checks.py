@@ -80,9 +80,12 @@ PROCESSORS = 4
 
 
 def main(argv: list[str]) -> int:
-    names = [name for name in argv if not name.startswith("--")]
+    if {"-h", "--help"} & set(argv):
+        print(__doc__)
+        return 0
+    names = [name for name in argv if name != "--fast"]
     if unknown := [name for name in names if name not in EVERY]:
-        print(f"no such check: {', '.join(unknown)}; there are {', '.join(EVERY)}", file=sys.stderr)
+        print(f"no such check: {', '.join(unknown)}; there are {', '.join(EVERY)}, and --fast", file=sys.stderr)
         return 2
     wanted = [EVERY[name] for name in names] or [
         check for check in EVERY.values() if check not in ON_A_CLOUD or "--fast" not in argv

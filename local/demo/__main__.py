@@ -6,6 +6,7 @@ at the end stay up until `make down`. Exit codes as in `local.__main__`; 1 if us
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -30,8 +31,9 @@ SCREEN = Console(stderr=True, highlight=False)
 COUNTS = Mapping[str, Mapping[str, Counts]]
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """Tell the story once."""
+    argparse.ArgumentParser(prog="python -m local.demo", description=__doc__).parse_args(argv)
     places = Places.read()
     begun = time.monotonic()
     try:
@@ -183,4 +185,4 @@ def _keep(places: Places, stage: Stage, counts: COUNTS, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,4 +83,5 @@ def _words(names: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m local.standins.tables", description=__doc__).parse_args()
     PAGE.write_text(page())

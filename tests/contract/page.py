@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -55,6 +56,7 @@ def _rest(contract: Contract) -> str:
 
 def main() -> None:
     """Write it."""
+    argparse.ArgumentParser(prog="python -m tests.contract.page", description=__doc__).parse_args()
     PAGE.write_text(render(chapters(), UNTESTED))
     print(f"{PAGE.relative_to(ROOT)} is up to date", file=sys.stderr)
 

@@ -6,6 +6,7 @@ soon as it is recorded; `test_matrix.py` and `test_crashes.py` fail while one is
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def boundaries() -> dict[Point, list[str]]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tests.faults.record", description=__doc__).parse_args()
     with Progress(sys.stderr) as progress:
         up = local_cloud.up(Places.read(), progress)
     with tempfile.TemporaryDirectory() as folder:

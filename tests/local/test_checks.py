@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,26 @@ def test_the_summary_names_what_was_left_out_and_what_failed(capsys: pytest.Capt
 def test_an_unknown_check_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lnit"]) == 2
     assert "lnit" in capsys.readouterr().err
+
+
+@pytest.mark.pure
+def test_an_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--fats"]) == 2
+    assert "--fats" in capsys.readouterr().err
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize(
+    "module", ["local.checks", "local.demo", "local.standins.tables", "tests.faults.record", "tests.contract.page"]
+)
+def test_who_asks_for_help_gets_it_and_nothing_else(module: str, tmp_path: Path) -> None:
+    """Without tools on the PATH, and with the local cloud in an empty folder: nothing could be begun unseen."""
+    environment = {"PATH": "", "HOME": str(tmp_path), "LOCAL_RUNTIME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", module, "--help"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert module in done.stdout
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.pure
