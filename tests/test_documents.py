@@ -1,0 +1,132 @@
+"""What the documents name exists: pages and headings, files, tests, verbs with their options, `make` targets."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release.cli.parser import VERBS
+
+pytestmark = pytest.mark.pure
+
+ROOT = Path(__file__).resolve().parent.parent
+GUARANTEES = ROOT / "docs/guarantees.md"
+SETTINGS = ROOT / "docs/stack-settings.example.yaml"
+COMMAND = ROOT / "docs/guides/command.md"
+
+FOLDERS = "app|docs|gates|infra|local|release|smoke|tests"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
+FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"`(?P<file>[\w/]+\.py)?(?:::(?P<test>\w+))?`")
+OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+NAMED_FILE = re.compile(rf"(?:{FOLDERS})/[\w./-]*[\w/]")
+
+
+def pages() -> list[Path]:
+    """All that readers read; the stack settings are one of them."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "smoke/README.md", SETTINGS]
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(page: str) -> set[str]:
+    """Of all headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", LINK.sub("]", heading).lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: str) -> list[str]:
+    """To other pages here, and within a page."""
+    return [link for link in LINK.findall(FENCED.sub("", page)) if "://" not in link]
+
+
+def commands(page: str, program: str) -> Iterator[list[str]]:
+    """Words after `program` wherever a command is written: in blocks, and inline."""
+    blocks = "\n".join(FENCED.findall(page))
+    for text in [*blocks.splitlines(), *CODE.findall(FENCED.sub("", page))]:
+        for found in re.finditer(rf"(?:^|\$\(|[;&|] ?)\s*{program} ([^#;&|)]+)", text):
+            yield found[1].split()
+
+
+def options() -> dict[str, set[str]]:
+    """Verb to its options."""
+    found = {}
+    for verb in VERBS:
+        parser = argparse.ArgumentParser()
+        verb.arguments(parser)
+        found[verb.NAME] = {"--json", "--debug", *(name for each in parser._actions for name in each.option_strings)}
+    return found
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for link in links(path.read_text()):
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_every_file_that_is_named_exists(path: Path) -> None:
+    named = {code for code in CODE.findall(path.read_text()) if NAMED_FILE.fullmatch(code)}
+    assert not {name for name in named if not ((ROOT / name).exists() or (ROOT / "tests" / name).exists())}
+
+
+def test_every_test_that_shows_a_guarantee_exists() -> None:
+    """`file::test` below tests/; `::test` alone is in the file named before it."""
+    text, found = GUARANTEES.read_text(), 0
+    source = ""
+    for named in TEST.finditer(text, text.index("## 1.")):
+        if named["file"]:
+            source = (ROOT / "tests" / named["file"]).read_text()
+        if named["test"]:
+            found += 1
+            assert f"def {named['test']}(" in source, named[0]
+    assert found, "the page names no test: this one would check nothing"
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_every_command_that_is_told_exists(path: Path) -> None:
+    known = options()
+    for verb, *words in commands(path.read_text(), "release"):
+        if verb.isupper() or verb.startswith(("-", "<")):  # `release VERB --help`
+            continue
+        assert verb in known, f"release {verb}"
+        assert {word.split("=")[0] for word in words if word.startswith("--")} <= known[verb], f"release {verb} {words}"
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_every_make_target_that_is_told_exists(path: Path) -> None:
+    told = {target for target, *_ in commands(path.read_text(), "make") if re.fullmatch("[a-z-]+", target)}
+    assert told <= targets()
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("verb", sorted(options()))
+def test_the_guide_tells_every_verb_with_its_options(verb: str) -> None:
+    rows = [line.split("|") for line in COMMAND.read_text().splitlines() if line.startswith("| `")]
+    own = [row[2] for row in rows if re.match(rf" `release {verb}\b", row[1])]
+    shared = [row[1] for row in rows if row[1].startswith(" `--") and {verb, "all"} & set(row[2].strip().split(", "))]
+    assert own, f"no row for release {verb}"
+    assert options()[verb] - {"-h", "--help"} <= set(OPTION.findall(" ".join([*own, *shared])))
+
+
+def test_the_readers_of_pages_see_what_is_written() -> None:
+    """The checks above are worth as much as these."""
+    page = (
+        "# A `b` [c](d.md)!\n\nsee [e](f.md#g), `make up`, `release go X --to Y`\n\n```sh\nx=$(release on)  # z\n```\n"
+    )
+    assert (links(page), anchors(page)) == (["d.md", "f.md#g"], {"a-b-c"})
+    assert [*commands(page, "release")] == [["on"], ["go", "X", "--to", "Y"]]
+    assert [*commands(page, "make")] == [["up"]]
