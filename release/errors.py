@@ -4,7 +4,7 @@
     ├── CheckFailed    1   a gate or check said no; users were not touched
     ├── UsageError     2   the settings or the command line are wrong; nothing was changed
     ├── CloudError     3   AWS, Docker, the engine or another tool failed
-    ├── Refused        4   lock, seal, evidence or intent: it could be done, but must not
+    ├── Refused        4   lock, evidence, intent or drift: it could be done, but must not
     └── Interrupted  130   somebody pressed Ctrl-C or asked for an abort
 
 Exit codes are those of docs/guides/command.md. A traceback is shown only with `--debug`.
@@ -71,7 +71,7 @@ class CloudError(ReleaseError):
 
 
 class Refused(ReleaseError):
-    """Lock, seal, evidence or intent: it could be done, but must not."""
+    """Lock, evidence, intent or drift: it could be done, but must not."""
 
     exit_code = 4
 

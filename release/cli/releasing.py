@@ -52,7 +52,7 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
 
 def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     """Options of every verb that updates an environment."""
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask, not even for a production-like one")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask; else it asks where promotesFrom is set")
     add_lock_wait(parser)
     parser.add_argument(
         "--on-alarm",
@@ -63,7 +63,8 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         parser.add_argument(
             "--no-heal",
             action="store_true",
-            help="after a failed release leave the idle colour as it is, to look at it; `release heal` mends it later",
+            help="after a failed release leave the idle colour as it is, to look at it (`release heal` mends it later);"
+            " after one that went well do not reduce it (idle.afterWatch)",
         )
 
 
