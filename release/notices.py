@@ -24,7 +24,8 @@ LONGEST_SENTENCE = 300
 LONGEST_SUBJECT = 99
 """An SNS subject has fewer than 100 characters of ASCII (SNS API reference, Publish)."""
 
-PUT_BACK = ("were put back", "COULD NOT BE PUT BACK")
+NOT_PUT_BACK = "COULD NOT BE PUT BACK"
+PUT_BACK = ("were put back", NOT_PUT_BACK)
 """Words of a switch that failed after users had been moved."""
 
 
@@ -101,7 +102,7 @@ def _wrong(problems: list[str]) -> UsageError:
 
 def event_of(error: ReleaseError) -> Event | None:
     """What a release that failed is to those who are told; None where there is nothing to tell them."""
-    if isinstance(error, Interrupted):
+    if isinstance(error, Interrupted) and NOT_PUT_BACK not in error.what:
         return None  # whoever did it knows
     if any(words in error.what for words in PUT_BACK):
         return Event.BREACH

@@ -181,9 +181,12 @@ def _wait(
 
 def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:
     """The error to end with; the idle colour is healed first, where a refused release was left there."""
-    if run.signal is not None:
-        return _interrupted(change, run)
     error = failure(run.log, run.stderr)
+    if run.signal is not None:
+        interrupted = _interrupted(change, run)
+        if run.exit_code == 0 or not weights_are_unsure(error):
+            return interrupted
+        error.add_note(interrupted.what)
     if change.digest is None or not run.log.touched:
         return error
     if weights_are_unsure(error):

@@ -113,6 +113,7 @@ def test_all_mistakes_are_told_at_once() -> None:
             Event.BREACH,
         ),
         (Interrupted("The switch was interrupted: ann asked to abort. Users were put back."), None),
+        (Interrupted("The switch was interrupted: ann. THE WEIGHTS COULD NOT BE PUT BACK: blue is dead"), Event.BREACH),
         (CloudError("THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to green: away"), Event.BREACH),
         (CloudError("AWS did not do ecs:CreateService within 45 s"), None),
         (UsageError("The stack's settings are wrong"), None),

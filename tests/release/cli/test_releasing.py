@@ -368,6 +368,18 @@ def test_an_interrupt_that_came_too_late_is_said_to_be_one() -> None:
     assert "was already done" in on.err
 
 
+def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_put_back() -> None:
+    """Healing, which is advised after any other interrupt, would finish that switch."""
+    switch = urn("release:index:TrafficSwitch", "traffic-switch")
+    text = "The switch was interrupted. THE WEIGHTS COULD NOT BE PUT BACK: blue has no healthy target any more."
+    on = stage(replace(failed(said(text, about=switch)), signal=signal.SIGTERM))
+    assert on.run("promote", "production", "--yes") == 3
+    assert "THE WEIGHTS COULD NOT BE PUT BACK" in on.err
+    assert "stopped by SIGTERM" in on.err
+    assert "a person must look" in on.err
+    assert "release heal" not in on.err
+
+
 def test_a_held_lock_is_refused_with_who_holds_it_and_since_when() -> None:
     on = stage(Run(exit_code=1, log=log(), stderr=LOCKED))
     assert on.run("promote", "production", "--yes") == 4
