@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from release import whereabouts
 from release.adapters.engine import Run
 from release.cli.telling import tell, tell_failure
 from release.cli.tools import Tools
@@ -199,13 +200,31 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
 
 
 def _healed(tools: Tools, change: Change) -> str:
-    """Heal the idle colour by one more update, without a digest; what came of it, in words."""
+    """Heal the idle colour by one more update, without a digest; what came of it, in words.
+
+    Not while a switch is unfinished: such an update would finish it, with the very release that was refused just now.
+    """
+    if against := _against_healing(tools, change.environment):
+        return f"The idle colour of {change.environment} was not healed: {against}"
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
     run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
     why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
     return f"The idle colour could NOT be healed ({why}). Next: `release heal {change.environment}`."
+
+
+def _against_healing(tools: Tools, environment: str) -> str:
+    """Why an update without a digest might do more than heal; "" if it does not."""
+    try:
+        observed = tools.cloud.observed(tools.project.names(environment))
+    except ReleaseError as error:
+        return f"where users are cannot be seen ({error.what}) Next: `release heal {environment}`."
+    state = tools.engine.state(environment)
+    found = whereabouts.locate(state.recorded if state else None, observed)
+    if not isinstance(found, whereabouts.Interrupted):
+        return ""
+    return f"{whereabouts.found_interrupted(found, observed)}. Next: `release recover {environment}`, with --undo or --finish."
 
 
 def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> str:

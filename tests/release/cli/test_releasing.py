@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from release.adapters.backend import FakeBackend
+from release.adapters.cloud import FakeCloud
 from release.adapters.engine import FakeEngine, Run
 from release.adapters.machine import FakeMachine
 from release.errors import CloudError
+from release.journal import Phase
 from release.locking import Holder, Note, Owner
 from release.stack import StackState
+from tests.release import situations
 from tests.release.cli.words import (
     BLUE,
     GREEN,
@@ -292,6 +296,29 @@ def test_a_heal_that_fails_does_not_hide_why_the_release_did() -> None:
     assert on.run("promote", "production", "--yes") == 1
     assert "The rollout gate refused green" in on.err
     assert "could NOT be healed (no room)" in on.err
+
+
+@pytest.mark.parametrize("users", [GREEN, {BLUE: 50, GREEN: 50}], ids=str)
+def test_a_refused_finish_is_not_finished_by_healing(users: Any) -> None:
+    """An update without a digest would bring users to, or record, the very release that was refused just now."""
+    switch = situations.journal((BLUE, A), (GREEN, B), Phase.MOVING)
+    left = situations.observed(A, B, users, switch)
+    on = stage(refused_by_gate(), HEALED, cloud=FakeCloud(environments={"release-lane-production": left}))
+    assert on.run("promote", "production", "--yes") == 1
+    assert len(on.engine.calls) == 1
+    assert "was not healed" in on.err
+    assert "release recover production" in on.err
+
+
+def test_where_aws_does_not_say_where_users_are_nothing_is_healed() -> None:
+    def away(_: object) -> None:
+        raise CloudError("AWS does not answer.")
+
+    on = stage(refused_by_gate(), HEALED, cloud=FakeCloud(each=away))
+    assert on.run("promote", "production", "--yes") == 1
+    assert len(on.engine.calls) == 1
+    assert "was not healed" in on.err
+    assert "AWS does not answer." in on.err
 
 
 def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
