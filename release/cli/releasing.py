@@ -224,7 +224,8 @@ def _against_healing(tools: Tools, environment: str) -> str:
     found = whereabouts.locate(state.recorded if state else None, observed)
     if not isinstance(found, whereabouts.Interrupted):
         return ""
-    return f"{whereabouts.found_interrupted(found, observed)}. Next: `release recover {environment}`, with --undo or --finish."
+    what = whereabouts.found_interrupted(found, observed)
+    return f"{what}. Next: `release recover {environment}`, with --undo or --finish."
 
 
 def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> str:
