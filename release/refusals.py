@@ -126,7 +126,7 @@ def changed_meanwhile(end: End, *, recorded: bool) -> Refused:
     return Refused(
         f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs something else.",
         why="somebody changed the service after the switch was interrupted",
-        next_step="run with imageDigest set to the recorded digest to undo the switch." if recorded else AFRESH,
+        next_step="undo the switch: run with onDrift=restore, without another imageDigest." if recorded else AFRESH,
     )
 
 

@@ -594,6 +594,17 @@ def test_a_switch_whose_colour_was_changed_meanwhile_is_not_finished_but_undone(
     assert isinstance(decision(RECORD, cloud, ask(B)), Flip)
 
 
+def test_the_way_out_of_a_changed_colour_is_there_also_where_only_configuration_was_to_change() -> None:
+    """The recorded digest would ask for the very switch again."""
+    other = replace(B, service=OTHER_SERVICE)
+    cloud = observed(D, B, BLUE, journal((GREEN, B), (BLUE, other), Phase.MOVED))
+    again = ask(other, service=OTHER_SERVICE)
+    for request_ in (ask(service=OTHER_SERVICE), again):
+        assert "onDrift=restore" in refusal(RECORD, cloud, request_).next_step
+    assert "but runs something else" in refusal(RECORD, cloud, again).what
+    assert isinstance(decision(RECORD, cloud, ask(service=OTHER_SERVICE, on_drift=OnDrift.RESTORE)), Flip)
+
+
 @pytest.mark.parametrize(
     ("written", "users"),
     [
