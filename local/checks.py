@@ -70,7 +70,9 @@ LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
 PURE = Check("pure", pytest("-m", "pure"), show="at the end")
-RINGS = Check("rings", pytest("-m", "not pure and not cloud"), show="as it comes")
+RINGS = Check(
+    "rings", pytest("-m", "not pure and not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes"
+)
 CLOUD = Check("cloud", pytest("-m", "cloud and not pure and not story", "--durations=10"), show="at the end")
 STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durations=10"), show="as it comes")
 EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}

@@ -193,6 +193,7 @@ def test_a_release_is_unpacked_once_its_checksum_agrees(release: tuple[Path, str
         (archive_of("other"), None, "holds no pulumi/pulumi"),
         (b"no archive at all", None, "cannot be unpacked"),
     ],
+    ids=["checksum", "content", "format"],
 )
 def test_a_bad_release_is_not_available(
     release: tuple[Path, str], tmp_path: Path, archive: bytes, checksum: str | None, complaint: str
