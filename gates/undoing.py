@@ -105,8 +105,10 @@ def _restored(cloud: Cloud, move: Move, before: Balancer, timeline: Timeline) ->
     match back:
         case Home(colour) if move.course.steps or colour is not move.live:
             _set(cloud, before, rule, all_on(colour), timeline, "put back")
-        case AsFound() if move.course.steps:
+        case AsFound(on=None) if move.course.steps:
             _set(cloud, before, rule, rule.weights, timeline, "put back")
+        case AsFound(on=Colour() as colour) if move.course.steps:
+            _set(cloud, before, rule, all_on(colour), timeline, f"{colour.other} has no healthy target")
         case Stay(colour):
             _set(cloud, before, rule, all_on(colour), timeline, f"{colour.other} has no healthy target")
     return back
@@ -167,7 +169,7 @@ def _healthy(cloud: Cloud, before: Balancer, found: Weights | None) -> dict[Colo
 def _told(back: Back, move: Move, before: Balancer, exposed: str) -> str:
     """Where users are now."""
     match back:
-        case Stay(colour):
+        case Stay(colour) | AsFound(on=Colour() as colour):
             return (
                 f"THE WEIGHTS COULD NOT BE PUT BACK: {colour.other} has no healthy target any more. "
                 f"All users stay on {colour}, which has some"

@@ -125,7 +125,12 @@ class Home:
 
 @dataclass(frozen=True)
 class AsFound:
-    """To the weights, and the journal, from before this switch."""
+    """To the weights, and the journal, from before this switch.
+
+    `on`: everybody on this colour instead, because they were divided and the other one has no healthy target now.
+    """
+
+    on: Colour | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,15 @@ def way_back(receiving: Colour, found: Weights | None, home: Colour | None, heal
     other = receiving.other
     if home is receiving:
         # An undo: users are on the recorded release now, and stay, unless only the other colour could serve them.
-        return AsFound() if not healthy[home] and healthy[other] and found.get(other) else Home(home)
+        lost = not healthy[home] and healthy[other] and found.get(other)
+        return _as_found(receiving, found, healthy) if lost else Home(home)
     if healthy[receiving] and not healthy[other] and (home or found.get(other)):
         return Stay(receiving)
-    return Home(home) if home else AsFound()
+    return Home(home) if home else _as_found(receiving, found, healthy)
+
+
+def _as_found(receiving: Colour, found: Weights, healthy: Mapping[Colour, int]) -> AsFound:
+    """Nobody is sent to a receiving colour that died, if the other one has some of the users and lives."""
+    other = receiving.other
+    dead = found.get(receiving) and not healthy[receiving]
+    return AsFound(on=other if dead and found.get(other) and healthy[other] else None)

@@ -583,6 +583,21 @@ def test_an_undo_whose_check_fails_leaves_users_on_the_recorded_release(stage: S
     assert stage.journal == Journal(source=end, to=end, phase=Phase.RESTORED)
 
 
+def test_an_undo_whose_colour_dies_leaves_no_user_on_it(stage: Stage) -> None:
+    """They were divided; all of them go to the colour that can serve them, with the journal of then."""
+    divided(stage)
+
+    def dies(_: int) -> None:
+        stage.cloud.sides[GREEN] = replace(stage.cloud.sides[GREEN], targets=())
+        refused(0)
+
+    stage.senses.on_check = dies
+    told = stage.fails(CheckFailed, UNDO).what
+    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: green has no healthy target any more. All users")
+    assert stage.cloud.weights == all_on(BLUE)
+    assert stage.journal == TO_B
+
+
 @pytest.mark.parametrize("found", [TO_B.as_tags(), {}, {"release-lane:phase": "moved", "team": "x"}], ids=str)
 def test_where_users_go_back_to_where_they_were_found_the_journal_of_then_is_written_back(
     stage: Stage, found: dict[str, str]

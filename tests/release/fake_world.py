@@ -379,8 +379,9 @@ class Run:
                 self._after(Step.PUTTING_BACK)
                 self._tag(target, decision.release, standing, Phase.RESTORED)
                 world.unrecorded = standing != world.record
-            case AsFound():
-                world.weights = weights
+            case AsFound(on=on):
+                assert on is None or healthy[on], "users were put on a colour without a healthy target"
+                world.weights = all_on(on) if on else weights
                 self._after(Step.PUTTING_BACK)
                 world.tags, world.unrecorded = tags, unrecorded
             case Stay(colour):

@@ -200,6 +200,14 @@ def test_a_failed_undo_leaves_users_on_the_recorded_release(found: Any) -> None:
     assert back(found, BLUE, 0, 0) == Home(BLUE)
 
 
-@pytest.mark.parametrize("found", [all_on(GREEN), DIVIDED], ids=["whole", "divided"])
-def test_a_failed_undo_to_a_colour_that_died_goes_back_to_the_one_that_lives(found: Any) -> None:
-    assert back(found, BLUE, 0, 2) == AsFound()
+def test_a_failed_undo_to_a_colour_that_died_goes_back_to_the_one_that_lives() -> None:
+    assert back(all_on(GREEN), BLUE, 0, 2) == AsFound()
+
+
+def test_users_who_were_divided_are_not_put_back_on_a_colour_that_died() -> None:
+    """Half of them would meet nobody, although the other colour could serve all."""
+    assert back(DIVIDED, BLUE, 0, 2) == AsFound(on=GREEN)
+    assert back(DIVIDED, None, 0, 2) == AsFound(on=GREEN)
+    assert back(DIVIDED, None, 2, 2) == AsFound()
+    assert back(DIVIDED, None, 0, 0) == AsFound()
+    assert back(all_on(BLUE), None, 0, 2) == AsFound(), "nobody was on green, and nobody knows what it runs"
