@@ -8,9 +8,10 @@ are put back to is in `gates.undoing`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -26,9 +27,9 @@ from release.alarms import Alarm, Watched, forbidding
 from release.aws.cloud import Balancer, Cloud
 from release.aws.session import credentials_last
 from release.decision import advance
-from release.errors import CheckFailed, CloudError, Refused
+from release.errors import CheckFailed, CloudError, Interrupted, Refused
 from release.evidence import Proof, with_proof
-from release.journal import ABORT, End, Journal, Phase
+from release.journal import ABORT, Abort, End, Journal, Phase
 from release.placement import Colour, Release, Weights, all_on, shared
 from release.records import Recorded
 from release.refusals import ringing
@@ -152,6 +153,7 @@ def perform(
     before = _found(cloud)
     senses = senses_of(cloud, before, move.watched, move.period)
     _unmoved(before, move)
+    _heed_before(ctx, cloud, before, move, senses)
     _still_passed(ctx, cloud, before, move)
     bake = move.bake(_heard(ctx, before, move, senses), senses.clock.now())
     credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.longest(bake))
@@ -191,6 +193,23 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
             f"but {words(move.expected)} when this update began. Nothing was changed.",
             next_step="find out who moved them, then run the update again.",
         )
+
+
+def _heed_before(ctx: Context, cloud: Cloud, before: Balancer, move: Move, senses: Senses) -> None:
+    """A wish to abort that is there already: heeded if the switch that it names did not end, else old and removed.
+
+    It came while this update was at its gates, or the switch was killed before it saw it. Users are put back either
+    way; `Interrupted`.
+    """
+    rule = before.rule
+    wish = Abort.from_tags(rule.tags) if rule else None
+    if rule is None or ABORT not in rule.tags:
+        return
+    if wish and wish.stands(Journal.from_tags(rule.tags), move.release.id):
+        breach = Interrupted(wish.words())
+        raise put_back(ctx, cloud, move, before, breach, Timeline(senses.clock.now, ctx.info))
+    with _untouched("The old wish to abort could not be removed"):
+        cloud.untag_rule(rule.arn, [ABORT])
 
 
 def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) -> None:
@@ -245,15 +264,18 @@ def _begin(cloud: Cloud, before: Balancer, move: Move) -> None:
     """Journal first. It may say "moving" although the write failed: then the next update sees that nobody was moved."""
     if before.rule is None:
         return
-    try:
-        if ABORT in before.rule.tags:  # a wish from before this switch
-            cloud.untag_rule(before.rule.arn, [ABORT])
+    with _untouched("The journal could not be written"):
         cloud.tag_rule(before.rule.arn, move.journal(Phase.MOVING).as_tags())
+
+
+@contextlib.contextmanager
+def _untouched(what: str) -> Iterator[None]:
+    """A write before users are moved; if AWS does not take it, say so."""
+    try:
+        yield
     except CloudError as error:
         raise CloudError(
-            f"The journal could not be written. Users were not touched. {error.what}",
-            why=error.why,
-            next_step=error.next_step,
+            f"{what}. Users were not touched. {error.what}", why=error.why, next_step=error.next_step
         ) from error
 
 

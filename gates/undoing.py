@@ -174,6 +174,12 @@ def _told(back: Back, move: Move, before: Balancer, exposed: str) -> str:
                 f"THE WEIGHTS COULD NOT BE PUT BACK: {colour.other} has no healthy target any more. "
                 f"All users stay on {colour}, which has some"
             )
+        case Home(colour) if move.course.steps and not exposed:
+            return f"Nobody was moved any further; all users are on {colour}"
+        case AsFound() if move.course.steps and not exposed:
+            return (
+                f"Nobody was moved any further; users are served {words(before.rule.weights if before.rule else None)}"
+            )
         case Home(colour) if colour is move.live:
             return f"A check failed, but users stay on {colour}, where they are recorded to be"
         case Home(colour) if not move.course.steps:

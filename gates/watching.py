@@ -129,7 +129,7 @@ class Watch:
         """`Interrupted` if somebody asks to abort this very switch."""
         wish = Abort.from_tags(rule.tags) if rule else None
         if wish and wish.release_id == self.release_id:
-            raise Interrupted(f"{wish.by or 'Somebody'} asked to abort this switch.")
+            raise Interrupted(wish.words())
 
     def _look(self, stage: Stage) -> Signals:
         rule = self.cloud.rule(self.balancer.listener, self.balancer.target_groups)

@@ -88,12 +88,21 @@ LONGEST_TAG = 256
 class Abort:
     """Somebody (`by`, for people) asks the switch to the release `release_id` to put the users back.
 
-    The switch reads it at each look, honours it only if it names its own release, and removes it when it begins
-    and when it ends.
+    The switch reads it at each look, honours it only if it names its own release, and removes it when it has put
+    users back. It stands until the switch ended, also over a kill; the next switch removes one that is old.
     """
 
     release_id: str
     by: str
+
+    def words(self) -> str:
+        """For people."""
+        return f"{self.by or 'Somebody'} asked to abort this switch."
+
+    def stands(self, journal: Journal | None, release_id: str) -> bool:
+        """Is it for a switch to this release, which was begun and, by the journal, neither done nor put back?"""
+        begun = journal is not None and journal.phase is Phase.MOVING and journal.to.release_id == release_id
+        return begun and self.release_id == release_id
 
     def as_tags(self) -> dict[str, str]:
         """The one tag to write on the users' rule; characters that a tag cannot hold become `-`."""

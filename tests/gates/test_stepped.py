@@ -309,8 +309,10 @@ def test_credentials_have_to_last_for_all_checks_and_the_longest_bakes() -> None
     assert quick.longest(quick.bake((), 0.0)) == 20
 
 
-def test_an_old_wish_to_abort_is_removed_first(stage: Stage) -> None:
-    stage.cloud.tags = Abort(B.id, "ann").as_tags()
+@pytest.mark.parametrize("phase", [None, Phase.MOVED, Phase.RESTORED], ids=str)
+def test_a_wish_to_abort_a_switch_that_ended_is_removed_first(stage: Stage, phase: Phase | None) -> None:
+    journal = replace(TO_B, phase=phase).as_tags() if phase else {}
+    stage.cloud.tags = journal | Abort(B.id, "ann").as_tags()
     stage.perform()
     assert stage.cloud.writes == ["untag abort", "moving", *STEPS, "moved"]
     assert ABORT not in stage.cloud.tags
@@ -511,6 +513,44 @@ def test_a_resumed_switch_goes_on_from_where_users_are(stage: Stage) -> None:
     assert stage.cloud.writes == ["moving", STEPS[2], "moved"]
 
 
+WISHED = Abort(B.id, "ann").as_tags()
+
+
+def test_a_wish_to_abort_a_resumed_switch_that_came_while_it_was_at_its_gates_is_heeded(stage: Stage) -> None:
+    """`release abort` takes it as soon as the update holds the lock: the journal says that the switch is under way."""
+    divided(stage)
+    stage.cloud.tags |= WISHED
+    told = stage.fails(Interrupted, RESUMED).what
+    assert told.startswith(
+        "The switch was interrupted: ann asked to abort this switch. Nobody was moved any further; all"
+    )
+    assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
+    assert (stage.senses.checked, stage.seconds) == ([], 0)
+
+
+def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_rings(stage: Stage) -> None:
+    divided(stage)
+    stage.cloud.tags |= WISHED
+    stage.senses.ringing = {"orders": 1.0}
+    stage.fails(Interrupted, RESUMED)
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+def test_a_wish_to_abort_a_switch_that_moved_nobody_is_heeded_when_it_begins_anew(stage: Stage) -> None:
+    stage.cloud.tags = TO_B.as_tags() | WISHED
+    told = stage.fails(Interrupted).what
+    assert told.startswith("The switch was interrupted: ann asked to abort this switch. Nobody was moved any further;")
+    assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
+
+
+def test_an_undo_takes_the_wish_to_abort_away_that_it_fulfils(stage: Stage) -> None:
+    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), TO_B.as_tags() | WISHED
+    back = Pass(digest=A.digest, run=RUN, colour="blue", taskDefinition=f"app:{A.id}", deployment="ecs-svc/1")
+    course = Course(home=BLUE, goes_back=True)
+    stage.perform(replace(MOVE, live=BLUE, release=A, expected=DIVIDED, passed=back, course=course))
+    assert stage.cloud.writes == ["untag abort", "moving", "weights blue 100 green 0", "moved"]
+
+
 def test_a_resumed_switch_that_breaks_puts_all_users_on_the_recorded_colour(stage: Stage) -> None:
     divided(stage)
     stage.after(30, lambda: an_alarm(stage))
@@ -531,6 +571,20 @@ def test_a_finish_makes_up_for_the_bake_and_writes_only_the_end_of_the_journal(s
     stage.perform(FINISH)
     assert stage.cloud.writes == ["moved"]
     assert stage.seconds >= 120
+
+
+def test_a_wish_to_abort_a_finish_is_heeded_at_once(stage: Stage) -> None:
+    all_there(stage)
+    stage.cloud.tags |= WISHED
+    assert "ann asked to abort" in stage.fails(Interrupted, FINISH).what
+    assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
+
+
+def test_a_wish_that_came_too_late_for_a_switch_does_not_undo_its_record(stage: Stage) -> None:
+    """The journal says that it was done; only the record is missing."""
+    stage.cloud.weights, stage.cloud.tags = all_on(GREEN), replace(TO_B, phase=Phase.MOVED).as_tags() | WISHED
+    stage.perform(replace(FINISH, course=Course(steps=(), home=BLUE)))
+    assert stage.cloud.writes == ["untag abort", "moved"]
 
 
 def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) -> None:
