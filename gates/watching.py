@@ -20,8 +20,9 @@ from release.aws.cloud import Balancer, Cloud, Rule
 from release.errors import CheckFailed, Interrupted
 from release.journal import Abort
 from release.placement import Colour, Weights
+from release.remembered import Lately, Shortages
 from release.smoking import Expected, Report
-from release.watch import Bake, Breach, Calm, Datapoint, Shortages, Signals, Waiting, judge, of_users, progress
+from release.watch import Bake, Breach, Calm, Datapoint, Signals, Waiting, judge, of_users, progress
 
 LOOK = 2.0
 """Seconds between two looks at targets, rule and alarms."""
@@ -102,6 +103,7 @@ class Watch:
     senses: Senses
     prober: Prober | None = None
     _shortages: Shortages = field(default_factory=Shortages)
+    _lately: Lately = field(default_factory=Lately)
     _odd: int = 0
     _traffic: Traffic = field(default_factory=dict)
     _read_at: float = float("-inf")
@@ -110,6 +112,7 @@ class Watch:
         """Until the bake of this step is over. `CheckFailed` at a breach, `Interrupted` at an abort, `Cancelled`."""
         if self.prober:
             self.prober.fresh()
+            self._lately = Lately()
         while True:
             seen = self._look(stage)
             match judge(seen, self.bake):
@@ -142,7 +145,7 @@ class Watch:
             step_began=stage.began,
             health={colour: self._shortages.seen(colour, seen, now) for colour, seen in health.items()},
             alarms=self.senses.alarms(),
-            probes=self.prober.tallies() if self.prober else (),
+            probes=tuple(self._lately.seen(tally, now) for tally in self.prober.tallies()) if self.prober else (),
             traffic=self._users(now),
         )
 

@@ -26,9 +26,13 @@ class Limits:
     probes_share: float = 0.05
     """Share of failed probes of one place, once there were `probes_least`."""
     probes_least: int = 40
+    probes_lately: float = 60.0
+    """Seconds back for which that share is taken by itself, too: good ones from long ago must not dilute it."""
     least_requests: int = 20
     """Fewer requests than this on either colour are not compared."""
     least_errors: int = 3
+    lately: int = 5
+    """So many of the last minutes are compared by themselves, too."""
     error_points: float = 2.0
     """Percentage points by which the share of 5xx may be higher than the live colour's."""
     latency_factor: float = 1.5
@@ -60,39 +64,19 @@ class Health:
         return 0 < self.had <= self.healthy < self.wanted
 
 
-@dataclass
-class Shortages:
-    """Remembers what a single look does not tell: since when a colour has had too few targets, and what it had."""
-
-    _since: dict[tuple[Colour, bool], float] = field(default_factory=dict)
-    """By colour, and whether it grows."""
-    _had: dict[Colour, int] = field(default_factory=dict)
-
-    def seen(self, colour: Colour, health: Health, now: float) -> Health:
-        """This look at a colour, with what is remembered of those before. `now` in epoch seconds."""
-        if health.healthy >= health.wanted:
-            self._forget(colour, True, False)
-            self._had[colour] = health.wanted
-            return health
-        short = replace(health, had=self._had.get(colour, 0))
-        if short.grows:
-            self._forget(colour, False)  # what it lost meanwhile was replaced
-        return replace(short, short_for=now - self._since.setdefault((colour, short.grows), now))
-
-    def _forget(self, colour: Colour, *growing: bool) -> None:
-        for each in growing:
-            self._since.pop((colour, each), None)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """The switch's own probes of one place in this step; `last` says how the last failed one failed."""
+    """The switch's own probes of one place in this step; `last` says how the last failed one failed.
+
+    `lately`: how many of them were sent and failed in the last `Limits.probes_lately` seconds.
+    """
 
     place: str
     sent: int = 0
     failed: int = 0
     in_a_row: int = 0
     last: str = ""
+    lately: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,15 +215,27 @@ def _doubtful(alarm: Alarm, signals: Signals, bake: Bake) -> bool:
 def _probed_badly(signals: Signals, bake: Bake) -> str:
     limits = bake.limits
     for tally in signals.probes:
-        many = tally.sent >= limits.probes_least and tally.failed > limits.probes_share * tally.sent
-        if tally.in_a_row >= limits.probes_in_a_row or many:
+        if tally.in_a_row >= limits.probes_in_a_row or _many(tally.sent, tally.failed, limits):
             return f"{tally.failed} of {tally.sent} probes of {tally.place} failed, the last one with: {tally.last}"
+        sent, failed = tally.lately
+        if _many(sent, failed, limits):
+            when = f"in the last {limits.probes_lately:.0f} s"
+            return f"{failed} of {sent} probes of {tally.place} {when} failed, the last one with: {tally.last}"
     return ""
 
 
+def _many(sent: int, failed: int, limits: Limits) -> bool:
+    return sent >= limits.probes_least and failed > limits.probes_share * sent
+
+
 def _more_errors(signals: Signals, bake: Bake) -> str:
-    """Over all minutes so far in which both colours served: the share of 5xx, compared."""
-    limits, pairs = bake.limits, _same_minutes(signals, bake)
+    """Over the minutes in which both colours served, all so far and the last ones: the share of 5xx, compared."""
+    pairs = _same_minutes(signals, bake)
+    return _more_errors_in(pairs, bake) or _more_errors_in(pairs[-bake.limits.lately :], bake)
+
+
+def _more_errors_in(pairs: Sequence[tuple[Datapoint, Datapoint]], bake: Bake) -> str:
+    limits = bake.limits
     new, old = _sum(here for here, _ in pairs), _sum(there for _, there in pairs)
     if min(new.requests, old.requests) < limits.least_requests or new.errors < limits.least_errors:
         return ""

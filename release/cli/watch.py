@@ -20,17 +20,20 @@ from release.names import Names
 from release.notices import Event
 from release.placement import Colour
 from release.records import Recorded
+from release.remembered import Lately, Shortages
 from release.stack import StackState
-from release.watch import Bake, Breach, Calm, Datapoint, Shortages, Signals, Waiting, of_users, progress
+from release.watch import Bake, Breach, Calm, Datapoint, Signals, Waiting, of_users, progress
 from release.watching import Alarming, Look, NoData, Superseded, bake_of, verdict
 
 NAME = "watch"
 HELP = "Watch what is live for a while, by the same signals as a switch; roll back on a breach."
 DETAILS = """\
 Healthy targets, CloudWatch alarms (`alarms` of the stack file), the traffic of users, and probes
-of its own. The verdict is calm (exit code 0), breach (1, rolled back unless --no-rollback), no
-data (3: nothing speaks against the release, but too few users were seen to call it tried), or
-superseded (4: somebody else moved users meanwhile; nothing is rolled back).
+of its own: three failures in a row count, or more than 5 % in the last 60 s. Errors and latency
+of users count by the alarms, each over its own last periods. The verdict is calm (exit code 0),
+breach (1, rolled back unless --no-rollback), no data (3: nothing speaks against the release, but
+too few users were seen to call it tried), or superseded (4: somebody else moved users meanwhile;
+nothing is rolled back).
 
   release watch production --for 30m --yes
   release watch staging --for 5m --no-rollback
@@ -74,6 +77,7 @@ class Watch:
     read_at: float = float("-inf")
     told_at: float = float("-inf")
     shortages: Shortages = field(default_factory=Shortages)
+    lately: Lately = field(default_factory=Lately)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -159,7 +163,7 @@ def _look(watch: Watch, probes: Beside) -> tuple[Look, Signals]:
         step_began=watch.began,
         health={colour: watch.shortages.seen(colour, seen, now) for colour, seen in look.health.items()},
         alarms=look.alarms,
-        probes=(tally,),
+        probes=(watch.lately.seen(tally, now),),
         traffic={colour: of_users(points, own, alarming.period) for colour, points in watch.traffic.items()},
     )
 

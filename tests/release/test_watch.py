@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from release.alarms import Alarm
 from release.placement import Colour
+from release.remembered import Lately
 from release.watch import (
     LIMITS,
     Bake,
@@ -177,6 +178,41 @@ def test_probes_count_when_some_fail_in_a_row_or_a_share_of_many(tally: Tally, b
         assert "probes of the live URL failed, the last one with: HTTP 500" in reason(seen)
 
 
+LATE = [
+    Tally(place="the live URL", sent=second * 5, failed=max(0, second - 3540), last="HTTP 500")
+    for second in range(3600)
+]
+
+
+def test_probes_that_fail_late_in_a_long_watch_are_not_diluted_by_the_good_ones_before() -> None:
+    """One of five, never three in a row: over the whole hour that is less than two percent."""
+    lately, long = Lately(60), replace(BAKE, seconds=7200)
+    seen = [judge(signals(at, probes=(lately.seen(tally, BEGAN + at),)), long) for at, tally in enumerate(LATE)]
+    assert not any(isinstance(each, Breach) for each in seen[:3541])
+    told = next(each for each in seen if isinstance(each, Breach))
+    assert reason(told) == "16 of 300 probes of the live URL in the last 60 s failed, the last one with: HTTP 500"
+
+
+def test_probes_that_failed_longer_ago_count_no_more_lately() -> None:
+    lately = Lately(60)
+    found = [lately.seen(Tally(place="x", sent=5 * at, failed=min(at, 10)), float(at)).lately for at in range(100)]
+    assert (found[60], found[65], found[99]) == ((300, 10), (300, 5), (300, 0))
+
+
+def test_what_is_known_lately_is_what_there_is_until_the_time_is_full() -> None:
+    lately = Lately(60)
+    assert lately.seen(Tally(place="x", sent=30, failed=2), 10.0).lately == (30, 2)
+    assert lately.seen(Tally(place="y", sent=7), 10.0).lately == (7, 0)
+    assert lately.seen(Tally(place="x", sent=40, failed=3), 12.0).lately == (40, 3)
+
+
+def test_a_count_that_is_taken_back_is_none_lately() -> None:
+    """An answer that was taken for endless came in the end."""
+    lately = Lately(60)
+    lately.seen(Tally(place="x", sent=10, failed=2), 0.0)
+    assert lately.seen(Tally(place="x", sent=9, failed=0), 70.0).lately == (0, 0)
+
+
 # ---- error rate and latency, compared over the same minutes
 
 
@@ -220,6 +256,21 @@ def test_errors_of_an_earlier_step_count_in_a_later_one() -> None:
     """Datapoints come late: what the first step did may be known only in the second."""
     earlier = {GREEN: minutes((100, 50), since=BEGAN - 60), BLUE: minutes((900, 0), since=BEGAN - 60)}
     assert isinstance(judge(signals(30, traffic=earlier), BAKE), Breach)
+
+
+def test_errors_that_come_late_in_a_long_bake_are_not_diluted_by_the_good_minutes_before() -> None:
+    green, blue = (
+        (*minutes(*[(100, 0)] * 57), *minutes(*[(100, 10)] * 2, since=BEGAN + 57 * 60)),
+        minutes(*[(900, 0)] * 59),
+    )
+    assert isinstance(compared(green, blue, after=57 * 60, seconds=3600), Waiting)
+    told = reason(compared(green, blue, after=59 * 60, seconds=3600))
+    assert told == "4.0 % of 500 requests to green failed, but only 0.0 % of 4500 to blue in the same time"
+
+
+def test_errors_that_trickle_in_are_still_seen_in_all_minutes_together() -> None:
+    """Too few requests in the last ones alone."""
+    assert isinstance(compared(minutes(*[(2, 1)] * 12), minutes(*[(900, 0)] * 12), after=12 * 60), Breach)
 
 
 def test_being_much_slower_than_the_live_colour_twice_in_a_row_is_a_breach() -> None:
