@@ -12,10 +12,11 @@ from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Props
 from gates.passes import RUN, Pass, demand
+from gates.reality import words
 from release.aws import patience
 from release.aws.cloud import Cloud
 from release.digest import short
-from release.errors import CheckFailed, CloudError
+from release.errors import CheckFailed, CloudError, Refused
 from release.placement import Colour
 from release.rollout import Failed, Passed, Waiting, Wanted, judge
 
@@ -78,9 +79,17 @@ def _manifests(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
 def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
     """Undo what hands did to the idle service: the provider sends only what differs from its own state."""
     seen = cloud.read(colour, None)
-    if seen.exists and (seen.wanted, seen.task_definition) != (wanted.tasks, wanted.task_definition):
-        ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
-        cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
+    if not seen.exists or (seen.wanted, seen.task_definition) == (wanted.tasks, wanted.task_definition):
+        return
+    rule = cloud.balancer().rule
+    if rule and rule.weights.get(colour):
+        raise Refused(
+            f"{colour} would be put right, but gets users by now: {words(rule.weights)}. Nothing was put right.",
+            why="somebody moved the weights since this update began, and a colour that serves is never changed",
+            next_step="find out who moved them, then run the update again.",
+        )
+    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
+    cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
 def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float) -> str:

@@ -63,8 +63,11 @@ class FakeCloud:
         return Balancer(dns_name="127.0.0.1", listener=self.listener, target_groups=GROUPS, rule=rule)
 
     def read(self, colour: Colour, target_group: str | None) -> Reading:
-        assert target_group == GROUPS[colour]
+        assert target_group in (GROUPS[colour], None)
         return self.sides[colour]
+
+    def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
+        self._write(f"{colour} {tasks} of {task_definition}")
 
     def image(self, *, digest: str = "", tag: str = "") -> Image | None:
         del tag
