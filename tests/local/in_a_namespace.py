@@ -44,10 +44,14 @@ def main(folder: Path, *, docker_there: bool) -> None:
 
 def _forget_the_machines_mounts() -> None:
     """Of its own Docker's containers: they may end meanwhile. Only in this namespace."""
-    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for mount in mounts:
-        if mount.startswith(tuple(f"{place}/" for place in PRIVATE)):
-            subprocess.run(["umount", "--lazy", mount], check=True)
+
+    def there() -> list[str]:
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        return [mount for mount in mounts if mount.startswith(tuple(f"{place}/" for place in PRIVATE))]
+
+    for mount in there():
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)  # what was mounted twice may be gone already
+    assert not there(), there()
 
 
 def _start_dockerd(folder: Path) -> None:
