@@ -21,9 +21,9 @@ from gates.kit import Cancelled, Context, Props
 from gates.passes import Pass, demand
 from gates.probing import Place
 from gates.reality import as_outputs, live_url, test_url, words
-from gates.undoing import Timeline, put_back
+from gates.undoing import UNTOUCHED, Timeline, put_back
 from gates.watching import Senses, Stage, Watch
-from release.alarms import Alarm, Watched, forbidding
+from release.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release.aws.cloud import Balancer, Cloud
 from release.aws.session import credentials_last
 from release.decision import advance
@@ -32,7 +32,8 @@ from release.evidence import Proof, with_proof
 from release.journal import ABORT, Abort, End, Journal, Phase
 from release.placement import Colour, Release, Weights, all_on, shared
 from release.records import Recorded
-from release.refusals import ringing
+from release.refusals import ringing, unwatchable
+from release.remembered import RollCall
 from release.rollout import Outcome, Passed, Reading, Waiting, Wanted, judge
 from release.shift import Course
 from release.smoking import Expected, Report
@@ -106,6 +107,11 @@ class Move:
         """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
         return self.course.steps or (100,)
 
+    @property
+    def watches(self) -> bool:
+        """Are there steps or a bake, so that users are on the release for more than a moment before it is recorded?"""
+        return bool(self.course.bake) or len(self.stages) > 1
+
     def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
         """What is watched after each step. `alarms` as they are when the switch begins."""
         excused = [alarm for alarm in alarms if alarm.rings and self.excuses(alarm)]
@@ -155,11 +161,12 @@ def perform(
     _unmoved(before, move)
     _heed_before(ctx, cloud, before, move, senses)
     _still_passed(ctx, cloud, before, move)
-    bake = move.bake(_heard(ctx, before, move, senses), senses.clock.now())
+    alarms = _heard(ctx, before, move, senses)
+    bake = move.bake(alarms, senses.clock.now())
     credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.longest(bake))
     if ctx.cancelled.is_set():
         raise Cancelled("The switch was interrupted before it moved anybody.")
-    switch = Switching.of(ctx, cloud, move, before, senses, bake)
+    switch = Switching.of(ctx, cloud, move, before, senses, bake, RollCall([alarm.name for alarm in alarms]))
     if move.course.steps:
         _begin(cloud, before, move)
     try:
@@ -243,11 +250,19 @@ def _as_passed(reading: Reading, move: Move) -> Wanted:
 
 
 def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses) -> tuple[Alarm, ...]:
-    """The alarms, which have to be quiet; and CloudWatch must answer before anybody depends on it."""
-    alarms = senses.alarms()
+    """The alarms, which have to be there and quiet; and CloudWatch must answer before anybody depends on it."""
+    lenient = move.course.goes_back or move.proceeds
+    alarms = _again(ctx, senses.alarms, lambda found: lenient or not move.watched.unseen(found), LOOKS_AGAIN_FOR)
+    if unseen := move.watched.unseen(alarms):
+        refusal = unwatchable(unseen)
+        if not lenient:
+            raise refusal
+        ctx.warn(f"{refusal.what.replace(UNTOUCHED, '')} That does not stop this switch.")
+    if not move.watches and (blind := without_data(alarms)):
+        ctx.info(no_sign(blind))
     weights = before.rule.weights if before.rule else {}
     loud = forbidding(alarms, [colour for colour, weight in weights.items() if weight])
-    moves_on = bool(move.course.steps) and not (move.course.goes_back or move.proceeds)
+    moves_on = bool(move.course.steps) and not lenient
     if loud and moves_on:
         raise ringing(loud)
     for alarm in loud:
@@ -295,8 +310,11 @@ class Switching:
     timeline: Timeline
 
     @staticmethod
-    def of(ctx: Context, cloud: Cloud, move: Move, before: Balancer, senses: Senses, bake: Bake) -> Switching:
+    def of(
+        ctx: Context, cloud: Cloud, move: Move, before: Balancer, senses: Senses, bake: Bake, roll: RollCall
+    ) -> Switching:
         """Before its first step."""
+        timeline = Timeline(senses.clock.now, ctx.info if move.watches else lambda _: None)
         watch = Watch(
             ctx=ctx,
             cloud=cloud,
@@ -304,9 +322,9 @@ class Switching:
             release_id=move.release.id,
             bake=bake,
             senses=senses,
+            roll=roll,
+            note=timeline.noted,
         )
-        stepped = len(move.stages) > 1 or bool(move.course.bake)
-        timeline = Timeline(senses.clock.now, ctx.info if stepped else lambda _: None)
         return Switching(ctx, cloud, move, before, senses, watch, timeline)
 
     def all_steps(self) -> Report:

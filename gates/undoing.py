@@ -34,22 +34,30 @@ UNTOUCHED = " Users were not touched."
 
 
 class Timeline:
-    """When which weights were set, and why."""
+    """When which weights were set, and why; and what else was noted."""
 
     def __init__(self, now: Callable[[], float], tell: Callable[[str], None]) -> None:
         """`tell` is for the person who watches."""
         self._now = now
         self._tell = tell
         self.entries: list[tuple[float, Weights, str]] = []
+        self.notes: list[tuple[float, str]] = []
 
     def moved(self, weights: Weights, why: str) -> None:
         """Weights are set now."""
         self.entries.append((self._now(), dict(weights), why))
         self._tell(f"users: {words(weights)} ({why})")
 
+    def noted(self, what: str) -> None:
+        """Something else that whoever reads it should know."""
+        self.notes.append((self._now(), what))
+        self._tell(what)
+
     def lines(self) -> list[str]:
         """For people, in UTC."""
-        return [f"{_clock(at)}  {words(weights)}  {why}" for at, weights, why in self.entries]
+        moves = [(at, f"{words(weights)}  {why}") for at, weights, why in self.entries]
+        told = sorted([*moves, *self.notes], key=lambda line: line[0])
+        return [f"{_clock(at)}  {what}" for at, what in told]
 
     def exposed(self, colour: Colour) -> str:
         """How many users this colour had at most, and for how long: `up to 10 % of the users for 42 s`."""
@@ -186,18 +194,13 @@ def _told(back: Back, move: Move, before: Balancer, exposed: str) -> str:
             return f"Users were on {move.live}, which is not recorded, and were put back on {colour}"
         case AsFound() if not move.course.steps:
             return f"Users were not moved by this update; they are on {move.live}"
-        case Home(colour) if _watched(move) or whole(before.rule.weights if before.rule else {}) is not colour:
+        case Home(colour) if move.watches or whole(before.rule.weights if before.rule else {}) is not colour:
             return f"{move.live} had {exposed}; they were put back on {colour}"
     return f"Users were on {move.live} for a moment, and were put back to where they were before"
 
 
-def _watched(move: Move) -> bool:
-    """Are there steps or a bake, so that users were on the release for more than a moment?"""
-    return bool(move.course.bake) or len(move.stages) > 1
-
-
 def _timeline(timeline: Timeline, move: Move) -> list[str]:
-    lines = timeline.lines() if _watched(move) else []
+    lines = timeline.lines() if move.watches else []
     return ["timeline of weights (UTC):", *(f"  {line}" for line in lines)] if lines else []
 
 

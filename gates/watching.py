@@ -14,13 +14,13 @@ from typing import Protocol
 from gates.kit import Context
 from gates.probing import Place, Prober, Probing
 from gates.smoke import until_passed
-from release.alarms import Alarm, Watched
+from release.alarms import Alarm, Watched, no_sign
 from release.aws import signals
 from release.aws.cloud import Balancer, Cloud, Rule
 from release.errors import CheckFailed, Interrupted
 from release.journal import Abort
 from release.placement import Colour, Weights
-from release.remembered import Lately, Shortages
+from release.remembered import Lately, RollCall, Shortages
 from release.smoking import Expected, Report
 from release.watch import Bake, Breach, Calm, Datapoint, Signals, Waiting, judge, of_users, progress
 
@@ -101,6 +101,9 @@ class Watch:
     release_id: str
     bake: Bake
     senses: Senses
+    roll: RollCall
+    note: Callable[[str], None]
+    """What belongs into the timeline."""
     prober: Prober | None = None
     _shortages: Shortages = field(default_factory=Shortages)
     _lately: Lately = field(default_factory=Lately)
@@ -140,11 +143,15 @@ class Watch:
         self._as_set(rule, stage)
         health = self.cloud.health(self.balancer.target_groups)
         now = self.senses.clock.now()
+        alarms = self.senses.alarms()
+        if blind := self.roll.newly_blind(alarms):
+            self.note(no_sign(blind))
         return Signals(
             now=now,
             step_began=stage.began,
             health={colour: self._shortages.seen(colour, seen, now) for colour, seen in health.items()},
-            alarms=self.senses.alarms(),
+            alarms=alarms,
+            unseen=self.roll.unseen(alarms),
             probes=tuple(self._lately.seen(tally, now) for tally in self.prober.tallies()) if self.prober else (),
             traffic=self._users(now),
         )

@@ -23,7 +23,8 @@ class Kind(StrEnum):
 class Alarm:
     """One alarm as it is now. `since` is the epoch second of its last change of state.
 
-    `colour` is whose alarm it is, None for one of the adopter's.
+    `colour` is whose alarm it is, None for one of the adopter's. `blind`: it has too little data to say anything
+    (INSUFFICIENT_DATA, as new ones have for minutes), so it is neither good news nor bad.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Alarm:
     since: float = 0.0
     colour: Colour | None = None
     why: str = ""
+    blind: bool = False
 
     @property
     def ring(self) -> tuple[str, float]:
@@ -44,7 +46,14 @@ class Alarm:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value; the inverse is `from_dict`."""
         colour = str(self.colour) if self.colour else ""
-        return {"name": self.name, "rings": self.rings, "since": self.since, "colour": colour, "why": self.why}
+        return {
+            "name": self.name,
+            "rings": self.rings,
+            "since": self.since,
+            "colour": colour,
+            "why": self.why,
+            "blind": self.blind,
+        }
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Alarm:
@@ -55,6 +64,7 @@ class Alarm:
             since=float(value["since"]),
             colour=Colour(value["colour"]) if value.get("colour") else None,
             why=str(value.get("why") or ""),
+            blind=bool(value.get("blind")),
         )
 
 
@@ -78,8 +88,12 @@ class Watched:
 
     def missing(self, found: Iterable[Alarm]) -> tuple[str, ...]:
         """The adopter's alarms that do not exist. The stack's own are made by the update itself."""
+        return tuple(name for name in self.unseen(found) if name not in self.own)
+
+    def unseen(self, found: Iterable[Alarm]) -> tuple[str, ...]:
+        """All that do not exist."""
         there = {alarm.name for alarm in found}
-        return tuple(name for name in self.theirs if name not in there)
+        return tuple(name for name in self.names if name not in there)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value; the inverse is `from_dict`."""
@@ -95,6 +109,21 @@ class Watched:
 def alarm_name(names: Names, colour: Colour, kind: Kind) -> str:
     """`<project>-<stack>-<colour>-<kind>`."""
     return f"{names.services[colour]}-{kind}"
+
+
+def alarms_named(names: Collection[str]) -> str:
+    """`the alarm a`, `the alarms a, b`."""
+    return f"the alarm{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def without_data(alarms: Iterable[Alarm]) -> tuple[str, ...]:
+    """Names of those that cannot say anything for now."""
+    return tuple(sorted(alarm.name for alarm in alarms if alarm.blind))
+
+
+def no_sign(names: Collection[str]) -> str:
+    """That they cannot, in words."""
+    return f"no data for {alarms_named(names)}: no sign of health"
 
 
 def forbidding(alarms: Iterable[Alarm], serving: Collection[Colour]) -> tuple[Alarm, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from release.alarms import Alarm
+from release.alarms import Alarm, alarms_named
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.journal import End
@@ -74,6 +74,16 @@ def no_such_alarms(names: Sequence[str]) -> Refused:
         f"There is no CloudWatch alarm {', '.join(names)} in this account and region.",
         why="alarms.names of the stack file counts on it",
         next_step="correct alarms.names, or create the alarm.",
+    )
+
+
+def unwatchable(names: Sequence[str]) -> Refused:
+    """Alarms that were there when the update was decided, or should have been made by it."""
+    return Refused(
+        f"T{alarms_named(names)[1:]} cannot be watched: deleted, or never made. Users were not touched.",
+        why="the stack file counts on it, and silence of what is not there is no good news",
+        next_step="one of the stack's own: `pulumi refresh`, then update again, which makes it anew. One of yours: "
+        "create it, or take it out of alarms.names. To do without: give onAlarm=proceed.",
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from release.alarms import Alarm, without_data
 from release.placement import Colour
 from release.watch import LIMITS, Health, Tally
 
@@ -49,3 +51,23 @@ class Lately:
             sums.popleft()
         _, sent, failed = sums[0]
         return replace(tally, lately=(max(0, tally.sent - sent), max(0, tally.failed - failed)))
+
+
+@dataclass
+class RollCall:
+    """Remembers who of the alarms called `names` did not answer."""
+
+    names: Collection[str] = ()
+    _missed: dict[str, int] = field(default_factory=dict)
+    _blind: tuple[str, ...] = ()
+
+    def unseen(self, alarms: Collection[Alarm]) -> Mapping[str, int]:
+        """Those that were not there, and in how many looks in a row: one answer of AWS may be old."""
+        there = {alarm.name for alarm in alarms}
+        self._missed = {name: self._missed.get(name, 0) + 1 for name in self.names if name not in there}
+        return dict(self._missed)
+
+    def newly_blind(self, alarms: Collection[Alarm]) -> tuple[str, ...]:
+        """All that have no data, if one of them had some at the look before."""
+        before, self._blind = self._blind, without_data(alarms)
+        return self._blind if set(self._blind) - set(before) else ()

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from release.alarms import Alarm, newly_ringing
+from release.alarms import Alarm, alarms_named, newly_ringing
 from release.placement import Colour
 
 
@@ -39,6 +39,8 @@ class Limits:
     latency_extra: float = 0.1
     """p95 may be `latency_factor` times the live colour's and this many seconds more, but not twice in a row."""
     latency_in_a_row: int = 2
+    looks_unseen: int = 3
+    """In so many looks in a row an alarm is not there before it counts as deleted: one answer of AWS may be old."""
     least_traffic: int = 20
     """Requests of users that one step needs to count as tried: as many as can be compared."""
 
@@ -93,13 +95,15 @@ class Datapoint:
 class Signals:
     """One reading. `now` and `step_began` in epoch seconds; `traffic` of the whole switch so far, users' only.
 
-    A step begins to be watched when its weights are set and the smoke checks have passed.
+    A step begins to be watched when its weights are set and the smoke checks have passed. `unseen`: watched alarms
+    that were not there, and in how many looks in a row.
     """
 
     now: float
     step_began: float
     health: Mapping[Colour, Health]
     alarms: tuple[Alarm, ...] = ()
+    unseen: Mapping[str, int] = field(default_factory=dict)
     probes: tuple[Tally, ...] = ()
     traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
 
@@ -170,13 +174,15 @@ Judgement = Calm | Waiting | Breach
 
 def judge(signals: Signals, bake: Bake) -> Judgement:
     """One look. A breach counts at once, everything else when the bake is over."""
-    breaches = (_unhealthy, _alarmed, _probed_badly, _more_errors, _slower)
+    breaches = (_unhealthy, _alarmed, _deaf, _probed_badly, _more_errors, _slower)
     reason = next((reason for look in breaches if (reason := look(signals, bake))), "")
     if reason:
         return Breach(reason)
     left = bake.ends(signals.step_began) - signals.now
     if left > 0:
         return Waiting(f"{left:.0f} s left")
+    if signals.unseen:
+        return Waiting(f"{alarms_named(signals.unseen)} not there; looking again")
     here = signals.health[bake.receiving]
     if here.healthy < here.wanted:
         return Waiting(f"{here.healthy} of {here.wanted} targets healthy")
@@ -201,6 +207,16 @@ def _unhealthy(signals: Signals, bake: Bake) -> str:
 
 def _alarmed(signals: Signals, bake: Bake) -> str:
     return "; ".join(alarm.words() for alarm in _newly(signals, bake) if not _doubtful(alarm, signals, bake))
+
+
+def deleted(signals: Signals, bake: Bake) -> tuple[str, ...]:
+    """Alarms that are surely not there any more: their silence is no good news."""
+    return tuple(name for name, looks in signals.unseen.items() if looks >= bake.limits.looks_unseen)
+
+
+def _deaf(signals: Signals, bake: Bake) -> str:
+    gone = deleted(signals, bake)
+    return f"{alarms_named(gone)} cannot be watched any more: deleted" if gone else ""
 
 
 def _newly(signals: Signals, bake: Bake) -> tuple[Alarm, ...]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from release.aborting import UsersRule
-from release.alarms import Alarm, Kind, Watched
+from release.alarms import Alarm, Kind, Watched, alarms_named
 from release.names import Names
 from release.placement import Colour, whole
 from release.records import Recorded
-from release.watch import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, judge
+from release.watch import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, deleted, judge
 from release.whereabouts import percent
 
 
@@ -84,7 +84,10 @@ def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, second
 
 @dataclass(frozen=True)
 class NoData:
-    """The time is over and nothing speaks against the release, but too few users were seen to call it tried."""
+    """The time is over and nothing speaks against the release, but too little was seen to call it tried.
+
+    Too few users were, or an alarm was not there.
+    """
 
     reason: str
 
@@ -100,12 +103,19 @@ Verdict = Calm | Waiting | Breach | NoData | Superseded
 
 
 def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Verdict:
-    """One look. Only a breach of this very release, while it alone serves, is one to roll back from."""
+    """One look. Only a breach of this very release, while it alone serves, is one to roll back from.
+
+    An alarm that somebody deleted is no fault of the release; but what it would have said nobody knows.
+    """
     if elsewhere := _elsewhere(look.rule, recorded):
         return Superseded(elsewhere)
+    gone = deleted(signals, bake)
+    signals = replace(signals, unseen={name: looks for name, looks in signals.unseen.items() if name not in gone})
     quiet = judge(signals, replace(bake, asks_traffic=False))
     if not isinstance(quiet, Calm):
         return quiet
+    if gone:
+        return NoData(f"{alarms_named(gone)} cannot be watched: deleted, or never made")
     tried = judge(signals, bake)
     return NoData(tried.reason) if isinstance(tried, Breach) else tried
 

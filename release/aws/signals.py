@@ -57,6 +57,7 @@ def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
         since=changed.timestamp(),
         colour=watched.own.get(value["AlarmName"]),
         why=str(value.get("StateReason") or ""),
+        blind=value["StateValue"] == "INSUFFICIENT_DATA",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release.adapters.prober import Beside
+from release.alarms import alarms_named, no_sign
 from release.cli.releasing import add_environment, add_lock_wait
 from release.cli.rollback import back_to, previous_of
 from release.cli.telling import tell
@@ -20,9 +21,9 @@ from release.names import Names
 from release.notices import Event
 from release.placement import Colour
 from release.records import Recorded
-from release.remembered import Lately, Shortages
+from release.remembered import Lately, RollCall, Shortages
 from release.stack import StackState
-from release.watch import Bake, Breach, Calm, Datapoint, Signals, Waiting, of_users, progress
+from release.watch import Bake, Breach, Calm, Datapoint, Signals, Waiting, deleted, of_users, progress
 from release.watching import Alarming, Look, NoData, Superseded, bake_of, verdict
 
 NAME = "watch"
@@ -32,8 +33,8 @@ Healthy targets, CloudWatch alarms (`alarms` of the stack file), the traffic of 
 of its own: three failures in a row count, or more than 5 % in the last 60 s. Errors and latency
 of users count by the alarms, each over its own last periods. The verdict is calm (exit code 0),
 breach (1, rolled back unless --no-rollback), no data (3: nothing speaks against the release, but
-too few users were seen to call it tried), or superseded (4: somebody else moved users meanwhile;
-nothing is rolled back).
+too few users were seen to call it tried, or an alarm does not exist), or superseded (4: somebody
+else moved users meanwhile; nothing is rolled back).
 
   release watch production --for 30m --yes
   release watch staging --for 5m --no-rollback
@@ -78,6 +79,8 @@ class Watch:
     told_at: float = float("-inf")
     shortages: Shortages = field(default_factory=Shortages)
     lately: Lately = field(default_factory=Lately)
+    roll: RollCall = field(default_factory=RollCall)
+    gone: tuple[str, ...] = ()
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -130,7 +133,7 @@ def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -
             tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it rings again.")
     return Watch(
         tools=tools, environment=environment, recorded=recorded, names=names, alarming=stack.alarming, bake=bake,
-        began=now,
+        began=now, roll=RollCall(stack.alarming.watched(names).names),
     )  # fmt: skip
 
 
@@ -158,14 +161,28 @@ def _look(watch: Watch, probes: Beside) -> tuple[Look, Signals]:
         watch.traffic, watch.read_at = look.traffic, now
     own = probes.own()
     tally = probes.tally()
-    return look, Signals(
+    seen = Signals(
         now=now,
         step_began=watch.began,
         health={colour: watch.shortages.seen(colour, seen, now) for colour, seen in look.health.items()},
         alarms=look.alarms,
+        unseen=watch.roll.unseen(look.alarms),
         probes=(watch.lately.seen(tally, now),),
         traffic={colour: of_users(points, own, alarming.period) for colour, points in watch.traffic.items()},
     )
+    _tell_alarms(watch, seen)
+    return look, seen
+
+
+def _tell_alarms(watch: Watch, seen: Signals) -> None:
+    """Those that say nothing, when they fall silent: that is not to be taken for calm."""
+    before, watch.gone = watch.gone, deleted(seen, watch.bake)
+    if new := [name for name in watch.gone if name not in before]:
+        watch.tools.terminal.say(
+            f"{alarms_named(new).replace('the alarm', 'THE ALARM')} CANNOT BE WATCHED: deleted, or never made."
+        )
+    if blind := watch.roll.newly_blind(seen.alarms):
+        watch.tools.terminal.say(f"{watch.environment}: {no_sign(blind)}.")
 
 
 # ---- Concluding ---------------------------------------------------------------------------------------------

@@ -80,6 +80,8 @@ class FakeSenses:
 
     clock: FakeClock = field(default_factory=FakeClock)
     ringing: dict[str, float] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    blind: set[str] = field(default_factory=set)
     per_minute: dict[Colour, float] = field(default_factory=lambda: dict.fromkeys(Colour, 600.0))
     errors: dict[Colour, float] = field(default_factory=dict)
     late: float = 0.0
@@ -97,8 +99,15 @@ class FakeSenses:
 
         def alarms() -> tuple[Alarm, ...]:
             return tuple(
-                Alarm(name=name, rings=name in self.ringing, since=self.ringing.get(name, 0.0), colour=colour)
+                Alarm(
+                    name=name,
+                    rings=name in self.ringing,
+                    since=self.ringing.get(name, 0.0),
+                    colour=colour,
+                    blind=name in self.blind,
+                )
                 for name, colour in [*watched.own.items(), *((name, None) for name in watched.theirs)]
+                if name not in self.deleted
             )
 
         return Senses(clock=self.clock, alarms=alarms, traffic=self._traffic, probes=self._probes, checks=self._check)

@@ -318,6 +318,66 @@ def test_a_wish_to_abort_a_switch_that_ended_is_removed_first(stage: Stage, phas
     assert ABORT not in stage.cloud.tags
 
 
+# ---- alarms that say nothing
+
+
+@pytest.mark.parametrize("name", ["orders", "green-errors"])
+def test_an_alarm_that_is_not_there_when_the_switch_begins_is_refused(stage: Stage, name: str) -> None:
+    stage.senses.deleted = {name}
+    assert (
+        stage.fails(Refused).what
+        == f"The alarm {name} cannot be watched: deleted, or never made. Users were not touched."
+    )
+    assert stage.cloud.writes == []
+
+
+@pytest.mark.parametrize("course", [Course(home=BLUE, goes_back=True), None], ids=["going back", "onAlarm=proceed"])
+def test_where_alarms_do_not_stop_it_one_that_is_not_there_is_told(stage: Stage, course: Course | None) -> None:
+    stage.senses.deleted = {"orders"}
+    stage.perform(replace(MOVE, course=course) if course else replace(MOVE, proceeds=True))
+    assert stage.cloud.weights == all_on(GREEN)
+    assert (
+        "The alarm orders cannot be watched: deleted, or never made. That does not stop this switch." in stage.lasting
+    )
+
+
+@pytest.mark.parametrize("name", ["orders", "green-errors", "blue-errors"])
+def test_an_alarm_that_is_deleted_in_the_middle_puts_users_back(stage: Stage, name: str) -> None:
+    stage.after(130, lambda: stage.senses.deleted.add(name))
+    assert f"the alarm {name} cannot be watched any more: deleted" in stage.fails(CheckFailed).what
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+def test_an_alarm_that_one_answer_of_aws_does_not_have_is_not_deleted(stage: Stage) -> None:
+    stage.after(130, lambda: stage.senses.deleted.add("orders"))
+    stage.after(134, stage.senses.deleted.clear)
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_an_alarm_without_data_is_told_in_the_timeline_and_is_no_breach(stage: Stage) -> None:
+    stage.senses.blind = {"green-errors"}
+    stage.after(50, lambda: stage.senses.blind.clear())
+    stage.after(130, lambda: stage.senses.blind.update({"green-errors", "orders"}))
+    stage.after(140, lambda: probes_fail(stage))
+    told = stage.fails(CheckFailed).what
+    assert "12:00:00  no data for the alarm green-errors: no sign of health" in told
+    assert "12:02:10  no data for the alarms green-errors, orders: no sign of health" in told
+    assert sum("no data" in line for line in stage.lasting) == 2
+
+
+def test_alarms_without_data_all_the_time_do_not_stop_a_switch(stage: Stage) -> None:
+    stage.senses.blind = {"green-errors", "orders"}
+    stage.perform()
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_where_nothing_is_watched_an_alarm_without_data_is_told_too(stage: Stage) -> None:
+    stage.senses.blind = {"orders"}
+    stage.perform(replace(MOVE, course=Course(home=BLUE)))
+    assert "no data for the alarm orders: no sign of health" in stage.lasting
+
+
 # ---- breaches
 
 

@@ -136,6 +136,14 @@ def test_an_alarm_that_rang_before_counts_only_when_it_rings_again() -> None:
     assert isinstance(judge(signals(alarms=(replace(RINGS, since=30.0),)), bake), Breach)
 
 
+def test_an_alarm_that_is_not_there_is_looked_for_again_and_then_a_breach() -> None:
+    """Silence of an alarm that nobody can hear is no good news."""
+    assert isinstance(judge(signals(5, unseen={"orders": 2}), BAKE), Waiting)
+    assert judge(signals(300, unseen={"orders": 1}), BAKE) == Waiting("the alarm orders not there; looking again")
+    told = reason(judge(signals(5, unseen={"other": 1, "orders": 3}), BAKE))
+    assert told == "the alarm orders cannot be watched any more: deleted"
+
+
 EARLY = replace(BAKE, began=BEGAN, alarm_delay=180)
 
 

@@ -103,6 +103,14 @@ def test_a_rule_that_knows_of_no_other_release_is_of_the_recorded_one(written: A
     assert isinstance(seen(5, replace(LOOK, rule=replace(RULE, journal=written))), Waiting)
 
 
+def test_a_deleted_alarm_is_nothing_to_roll_back_from_but_never_calm() -> None:
+    gone = {"orders-low": 3}
+    assert isinstance(seen(5, unseen=gone), Waiting)
+    assert seen(600, unseen=gone) == NoData("the alarm orders-low cannot be watched: deleted, or never made")
+    assert isinstance(seen(600, unseen={"orders-low": 1}), Waiting)
+    assert isinstance(seen(5, unseen=gone, health={**WELL, GREEN: Health(wanted=2, healthy=0)}), Breach)
+
+
 # ---- The stack file's alarms
 
 

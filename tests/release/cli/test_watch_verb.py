@@ -160,6 +160,22 @@ def test_an_alarm_that_rang_before_the_release_is_told_and_counts_only_if_it_rin
     assert "the alarm orders-low rings since before this release" in on.err
 
 
+def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data() -> None:
+    quiet = Alarm(name="orders-low", rings=False)
+    on = stage([replace(CALM, alarms=(quiet,)), replace(CALM, alarms=(quiet,)), CALM], alarms={"names": ["orders-low"]})
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 3
+    assert on.err.count("THE ALARM orders-low CANNOT BE WATCHED: deleted, or never made") == 1
+    assert (on.data["verdict"], on.data["rolledBack"]) == ("no data", None)
+    assert on.engine.calls == []
+
+
+def test_an_alarm_without_data_is_told_and_no_breach() -> None:
+    blind = Alarm(name="orders-low", rings=False, blind=True)
+    on = stage([replace(CALM, alarms=(blind,))], alarms={"names": ["orders-low"]})
+    assert on.run("watch", "staging", "--for", "5m") == 0
+    assert on.err.count("no data for the alarm orders-low: no sign of health") == 1
+
+
 def test_metrics_are_read_every_half_minute_only() -> None:
     on = stage([CALM])
     on.run("watch", "staging", "--for", "5m")

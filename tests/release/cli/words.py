@@ -28,6 +28,7 @@ from release.locking import Origin
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
 from release.stack import Held, StackState
+from release.watching import Alarming
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 
@@ -172,10 +173,18 @@ def refused_by_gate(text: str = "The rollout gate refused green: it exits. Users
 ROOT = Path("/checkout")
 
 
-def project(notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None) -> Project:
+def project(
+    notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None, alarms: Mapping[str, Any] | None = None
+) -> Project:
     stacks = [
         StackFile(name="artifacts", path=ROOT / "Pulumi.artifacts.yaml", role="artifacts"),
-        StackFile(name="staging", path=ROOT / "Pulumi.staging.yaml", notify=notify, idle_tasks=idle_tasks),
+        StackFile(
+            name="staging",
+            path=ROOT / "Pulumi.staging.yaml",
+            notify=notify,
+            idle_tasks=idle_tasks,
+            alarming=Alarming.read(alarms),
+        ),
         StackFile(name="production", path=ROOT / "Pulumi.production.yaml", promotes_from="staging", notify=notify),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
@@ -194,6 +203,7 @@ class Stage:
     machine: FakeMachine = field(default_factory=FakeMachine)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     notify: Mapping[str, Any] | None = None
+    alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
     origin: Origin = field(default_factory=Origin)
     answer: str | None = None
@@ -214,7 +224,7 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify, self.idle_tasks), engine=self.engine,
+            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms), engine=self.engine,
             backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
             notifier=self.notifier, origin=self.origin,
