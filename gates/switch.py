@@ -10,7 +10,8 @@ from typing import Any
 
 from gates.gate import cloud_of, pass_input, told
 from gates.kit import UNKNOWN, Change, Context, Props, Resource, State
-from gates.moving import Move, perform
+from gates.move import Move
+from gates.moving import perform
 from gates.reality import as_outputs, deviation, live_url
 from release.aws.cloud import Cloud
 from release.decision import advance

@@ -21,7 +21,7 @@ from release.placement import Colour, Weights, all_on, whole
 from release.shift import AsFound, Back, Home, Nowhere, Stay, way_back
 
 if TYPE_CHECKING:
-    from gates.moving import Move
+    from gates.move import Move
 
 HEALTH_WITHIN = 10.0
 """Seconds for AWS to say who is healthy; after that users go where they are recorded to be without asking."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gates.kit import Cancelled, Context
-from gates.moving import Move, perform
+from gates.move import Move
+from gates.moving import perform
 from gates.passes import RUN, Pass
 from release.alarms import Watched
 from release.aws import session

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
-from gates.moving import Move, perform
+from gates.move import Move
+from gates.moving import perform
 from gates.passes import RUN, Pass
 from gates.reality import as_outputs, deviation
 from gates.switch import TrafficSwitch
