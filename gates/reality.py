@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from gates.kit import Props
+from gates.kit import Context, Props
 from release.aws.cloud import Balancer, Cloud
 from release.digest import short
 from release.placement import Colour, whole
 from release.records import Recorded
-from release.rollout import Reading
+from release.rollout import Reading, scales_out
+from release.watch import LIMITS
 
 
 def as_outputs(recorded: Recorded) -> Props:
@@ -29,17 +32,44 @@ def as_outputs(recorded: Recorded) -> Props:
     }
 
 
-def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> str | None:
-    """How reality differs from the record, in words; None if it does not."""
+GROWS_FOR = LIMITS.grows_for
+"""Seconds for which a live colour that AWS scales out may have fewer tasks than it is to have."""
+
+PAUSE = 1.0
+"""Seconds between two looks at it."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How reality differs from the record, in words. `grows`: only in that AWS scales the live colour out."""
+
+    what: str
+    grows: bool = False
+
+
+def settled(ctx: Context, cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
+    """How reality differs; a live colour that AWS scales out is waited for, but for no other reason."""
+    until, told = time.monotonic() + GROWS_FOR, False
+    while (found := deviation(cloud, outputs)) and found.grows and time.monotonic() < until:
+        waits = f"{found.what}: AWS scales it out; that is waited for, at most {GROWS_FOR:.0f} s"
+        ctx.say(waits) if told else ctx.info(waits)
+        told = True
+        ctx.wait(PAUSE, "waiting for the live colour to be scaled out")
+    return found
+
+
+def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
+    """How reality differs from the record now; None if it does not."""
     recorded = Recorded.from_outputs(outputs)
     if recorded is None:
-        return "nothing is recorded"
+        return Deviation("nothing is recorded")
     balancer = cloud.balancer()
     weights = balancer.rule.weights if balancer.rule else None
     if weights is None or whole(weights) is not recorded.live_colour:
-        return f"users are served {words(weights)}, recorded is {recorded.live_colour}"
+        return Deviation(f"users are served {words(weights)}, recorded is {recorded.live_colour}")
     reading = cloud.read(recorded.live_colour, balancer.target_groups.get(recorded.live_colour))
-    return _sick(cloud, reading, recorded)
+    sick = _sick(cloud, reading, recorded)
+    return Deviation(sick, grows=scales_out(reading)) if sick else None
 
 
 def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:

@@ -12,7 +12,7 @@ from gates.gate import cloud_of, pass_input, told
 from gates.kit import UNKNOWN, Change, Context, Props, Resource, State
 from gates.move import Move
 from gates.moving import perform
-from gates.reality import as_outputs, deviation, live_url
+from gates.reality import as_outputs, deviation, live_url, settled
 from release.aws.cloud import Cloud
 from release.decision import advance
 from release.errors import CheckFailed, CloudError
@@ -38,7 +38,8 @@ class TrafficSwitch(Resource):
         problem = told(lambda: deviation(cloud_of(inputs), old.outputs))
         if problem is None:
             return []
-        ctx.warn(f"Reality is not what was recorded: {problem}")
+        more = "; AWS scales it out, which an update waits for" if problem.grows else ""
+        ctx.warn(f"Reality is not what was recorded: {problem.what}{more}")
         return [Change("weights")]
 
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
@@ -86,10 +87,11 @@ class TrafficSwitch(Resource):
         if inputs.get("active"):
             return perform(ctx, cloud, Move.of(inputs))
         kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, inputs)
-        problem = deviation(cloud, kept)
+        problem = settled(ctx, cloud, kept)
         if problem:
+            lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
             raise CheckFailed(
-                f"Nothing was asked for, but reality is not what was recorded: {problem}.",
+                f"Nothing was asked for, but reality is not what was recorded: {problem.what}{lasting}.",
                 next_step="if it does not recover by itself, run the update with onDrift=restore, or roll back.",
             )
         return kept

@@ -135,6 +135,28 @@ def judge(reading: Reading, wanted: Wanted) -> Outcome:
     return _sure_sign(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))
 
 
+def scales_out(reading: Reading) -> bool:
+    """Does all that runs do well, and only tasks that ECS still starts are missing? Only if none was lost recently."""
+    ours, states = reading.running, [reading.state_of(task) for task in reading.running]
+    return (
+        len(reading.deployments) == 1
+        and reading.deployments[0].state != "FAILED"
+        and 0 < states.count("healthy") < reading.wanted
+        and len(ours) <= reading.wanted
+        and set(states) <= {"healthy", "initial", "unregistered"}
+        and reading.in_rotation <= {task.ip for task in ours}
+        and not any(_lost(task) for task in reading.tasks if task.deployment == reading.deployments[0].id)
+    )
+
+
+ENDING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
+
+
+def _lost(task: Task) -> bool:
+    """It ended, and not because ECS scaled in or rolled out."""
+    return task.status in ENDING and (task.stop_code != "ServiceSchedulerInitiated" or _failed_health(task))
+
+
 def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
     """All tasks of the primary deployment, on the digest, healthy; no task or target of anything else."""
     running = reading.running

@@ -15,7 +15,7 @@ from gates.kit import UNKNOWN, Cancelled, Change, Context, State, UserError
 from gates.move import Move
 from gates.moving import perform
 from gates.passes import RUN, Pass
-from gates.reality import as_outputs, deviation
+from gates.reality import Deviation, as_outputs, deviation, settled
 from gates.switch import TrafficSwitch
 from release.alarms import Watched
 from release.aws import session
@@ -24,6 +24,7 @@ from release.errors import CheckFailed, CloudError, Interrupted, Refused
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
+from release.rollout import Reading, Target, Task
 from release.shift import Course
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
 
@@ -439,7 +440,117 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str |
     over = {"weights": all_on(BLUE), **change}
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: D}, **over)
     found = deviation(at, as_outputs(RECORD))  # type: ignore[arg-type]
-    assert found is None if told is None else found is not None and found.startswith(told)
+    assert found is None if told is None else found is not None and found.what.startswith(told) and not found.grows
+
+
+# ---- a live colour that AWS scales out
+
+
+GROWING = replace(holding(A, "ecs-svc/1"), wanted=3)
+STARTED = Task(arn="task/new", deployment="ecs-svc/1", status="RUNNING", digest=A.digest, ip="10.0.1.3")
+STARTING = replace(
+    GROWING, tasks=(*GROWING.tasks, STARTED), targets=(*GROWING.targets, Target(ip=STARTED.ip, state="initial"))
+)
+
+
+def growing(cloud: FakeCloud, *readings: Reading) -> None:
+    """The live colour looks like this, look by look; the last one stays."""
+    left = list(readings)
+
+    def read(colour: Colour, group: str | None) -> Reading:
+        del group
+        assert colour is BLUE
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    cloud.read = read  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gates.reality.PAUSE", 0.001)
+
+
+def live() -> FakeCloud:
+    return FakeCloud(names=names(80), sides={}, releases={BLUE: A}, weights=all_on(BLUE))
+
+
+@pytest.mark.pure
+@pytest.mark.usefixtures("quick")
+def test_a_live_colour_that_aws_scales_out_is_waited_for() -> None:
+    at, said = live(), list[str]()
+    growing(at, GROWING, GROWING, STARTING, holding(A, "ecs-svc/1", tasks=3))
+    assert settled(context(said), at, as_outputs(RECORD)) is None  # type: ignore[arg-type]
+    assert said[0] == "blue has 2 healthy of 3 wanted tasks: AWS scales it out; that is waited for, at most 180 s"
+
+
+@pytest.mark.pure
+@pytest.mark.usefixtures("quick")
+def test_it_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gates.reality.GROWS_FOR", 0.01)
+    at = live()
+    growing(at, GROWING)
+    found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
+    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True)
+
+
+LOST = Task(arn="task/lost", deployment="ecs-svc/1", status="STOPPED", stop_code="EssentialContainerExited")
+SCHEDULER = replace(LOST, stop_code="ServiceSchedulerInitiated")
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    "reading",
+    [
+        replace(GROWING, tasks=(*GROWING.tasks, LOST)),
+        replace(GROWING, tasks=(*GROWING.tasks, replace(LOST, stop_code="UserInitiated"))),
+        replace(GROWING, tasks=(*GROWING.tasks, replace(LOST, stop_code="", status="DEACTIVATING"))),
+        replace(
+            GROWING, tasks=(*GROWING.tasks, replace(SCHEDULER, stopped_reason="Task failed ELB health checks in x"))
+        ),
+        sick(GROWING),
+        replace(STARTING, targets=(*GROWING.targets, Target(ip=STARTED.ip, state="unhealthy"))),
+        replace(GROWING, targets=(*GROWING.targets, Target(ip="10.0.1.9", state="unhealthy"))),
+        replace(GROWING, tasks=(), targets=()),
+        replace(GROWING, deployments=(replace(GROWING.deployments[0], state="FAILED"),)),
+        replace(GROWING, deployments=(*GROWING.deployments, replace(GROWING.deployments[0], id="x", primary=False))),
+        replace(holding(A, "ecs-svc/1"), wanted=1),
+    ],
+    ids=[
+        *("a task exited", "one was stopped by hand", "one is stopping", "one failed its health check", "one is sick"),
+        *("the new one is sick", "a target of none", "nothing runs", "failed", "a rollout", "too many"),
+    ],
+)
+def test_what_is_not_well_is_told_at_once(reading: Reading) -> None:
+    at = live()
+    growing(at, reading, holding(A, "ecs-svc/1"))
+    found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
+    assert found is not None
+    assert not found.grows
+
+
+@pytest.mark.pure
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    "gone",
+    [
+        replace(SCHEDULER, stopped_reason="Scaling activity initiated by (deployment ecs-svc/1)"),
+        replace(LOST, deployment="ecs-svc/0"),
+    ],
+    ids=["scaled in", "of a build that was refused before"],
+)
+def test_tasks_that_ended_rightly_are_none_that_were_lost(gone: Task) -> None:
+    at = live()
+    growing(at, replace(GROWING, tasks=(*GROWING.tasks, gone)), holding(A, "ecs-svc/1", tasks=3))
+    assert settled(context(), at, as_outputs(RECORD)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.pure
+@pytest.mark.usefixtures("quick")
+def test_one_that_fails_while_it_is_waited_for_is_told() -> None:
+    at = live()
+    growing(at, GROWING, STARTING, replace(GROWING, tasks=(*GROWING.tasks, LOST)))
+    found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
+    assert found == Deviation("blue has 2 healthy of 3 wanted tasks")
 
 
 @pytest.mark.pure
