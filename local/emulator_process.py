@@ -19,6 +19,7 @@ from local.errors import LocalError, NotAllowed
 from local.logs import last_lines
 from local.places import REGION, ROOT, Places
 from local.toolchain.cache import Say, filling, only_one
+from local.toolchain.uv import uv
 
 NAME = "emulator"
 LOCK = ROOT / "local/emulator/requirements.lock"
@@ -45,19 +46,18 @@ def ensure_environment(cache: Path, say: Say) -> Path:
 
 
 def _install(venv: Path) -> None:
-    uv = str(ROOT / ".venv/bin/uv")
     python = str(venv / "bin/python")
     base = getattr(sys, "_base_executable", sys.executable)
-    _quietly([uv, "venv", "--quiet", "--python", base, str(venv)])
-    _quietly([uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(LOCK)])
-    _quietly([python, "-m", "compileall", "-q", "-j", "0", *map(str, venv.glob("lib/python*/site-packages"))])
+    _must(uv("venv", "--quiet", "--python", base, str(venv)))
+    _must(uv("pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(LOCK)))
+    compiled = [python, "-m", "compileall", "-q", "-j", "0", *map(str, venv.glob("lib/python*/site-packages"))]
+    _must(subprocess.run(compiled, capture_output=True, text=True, stdin=subprocess.DEVNULL))
 
 
-def _quietly(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def _must(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         why = "\n        ".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-        raise LocalError(f"`{' '.join(command[:4])} …` failed.", why=why, next_step="./bootstrap, then try again")
+        raise LocalError(f"`{' '.join(done.args[:4])} …` failed.", why=why, next_step="./bootstrap, then try again")
 
 
 def running(places: Places) -> processes.Started | None:

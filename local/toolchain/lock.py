@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from local.toolchain.act import act_recipe
 from local.toolchain.cache import Say
 from local.toolchain.engine import HERE, ROOT, engine_recipe
 from local.toolchain.pins import pinned_engine
+from local.toolchain.uv import uv
 
 FLAGS = ("--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-annotate")
 
@@ -51,10 +51,8 @@ def _compile(lock: Lock, upgrade: bool) -> None:
     path = ROOT / lock.locked
     top = "".join(line for line in _lines(path) if line.startswith("#"))
     flags = [*FLAGS, *lock.more, *(["--upgrade"] if upgrade else [])]
-    command = [str(ROOT / ".venv/bin/uv"), "pip", "compile", "--quiet", "--no-header", *flags]
-    done = subprocess.run(
-        [*command, "--output-file", str(path), str(ROOT / lock.asks)], capture_output=True, text=True, cwd=ROOT
-    )
+    compiled = ("pip", "compile", "--quiet", "--no-header", *flags, "--output-file", str(path))
+    done = uv(*compiled, str(ROOT / lock.asks), cwd=ROOT)
     if done.returncode:
         raise LocalError(f"{lock.asks} cannot be resolved.", why=done.stderr.strip())
     path.write_text(top + "".join(line for line in _lines(path) if not line.startswith("#")))

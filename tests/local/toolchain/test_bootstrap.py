@@ -147,3 +147,15 @@ def test_only_what_a_program_imports_at_once_of_the_large_sdk_is_compiled(bootst
     chosen = {str(Path(path).relative_to(site)) for path in bootstrap.worth_compiling()}
     assert {"boto3", "pulumi_aws/ecs", "pulumi_aws/__init__.py"} <= chosen
     assert "pulumi_aws/sagemaker" not in chosen
+
+
+@pytest.mark.parametrize(("authorities", "told"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
+def test_the_installer_trusts_whom_the_machine_trusts(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], told: dict[str, str]
+) -> None:
+    class Context:
+        def get_ca_certs(self) -> list[str]:
+            return authorities
+
+    monkeypatch.setattr(bootstrap.ssl, "create_default_context", Context)
+    assert bootstrap.authorities() == told
