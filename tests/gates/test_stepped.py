@@ -723,3 +723,12 @@ def test_where_users_go_back_to_where_they_were_found_the_journal_of_then_is_wri
     stage.senses.on_check = refused
     stage.fails(CheckFailed, replace(MOVE, expected=DIVIDED, course=Course()))
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, found)
+
+
+def test_an_abort_that_is_heeded_at_the_beginning_leaves_users_where_nobody_can_put_them_back(stage: Stage) -> None:
+    """The recorded release is nowhere any more: users and journal stay as they were found, and the wish is gone."""
+    divided(stage)
+    stage.cloud.tags |= WISHED
+    told = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120))).what
+    assert "Nobody was moved any further; users are served blue 50%, green 50%" in told
+    assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, TO_B.as_tags())
