@@ -98,7 +98,7 @@ def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert bootstrap.packages_to_install() == ["mmdebstrap"]
+    assert bootstrap.packages_to_install() == ["mmdebstrap", "uidmap"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert bootstrap.packages_to_install() == []
 
