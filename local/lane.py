@@ -26,7 +26,7 @@ import botocore.exceptions
 import requests
 import yaml
 
-from local.places import PROJECT
+from local.places import ONE_FILE, PROJECT
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -109,7 +109,7 @@ class Lane:
         """A lane with a file backend under `folder`."""
         state = folder / "state"
         state.mkdir(parents=True, exist_ok=True)
-        return Lane(folder, {**variables, "PULUMI_BACKEND_URL": f"file://{state}"})
+        return Lane(folder, {**variables, "PULUMI_BACKEND_URL": f"file://{state}?{ONE_FILE}"})
 
     def aws(self, service: str) -> Any:
         """A client of the local cloud."""

@@ -18,6 +18,9 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 FIRST_PORT, FIRST_BLOCK = 4566, 10  # of slot 0; see local/slots.py
 SLOTS = 64
+ONE_FILE = "metadata=skip"
+"""For file:// backends. Otherwise the engine writes another file beside each state, and an engine killed while it does
+leaves it empty: "failed to load checkpoint: EOF" from then on, though the state itself is whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,7 @@ def exports(places: Places, build_args: str = "") -> dict[str, str]:
         "RELEASE_LANE_HOME": str(places.root),
         "RELEASE_LANE_BUILD_ARGS": build_args,
         "PULUMI_HOME": str(places.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{places.state}",
+        "PULUMI_BACKEND_URL": f"file://{places.state}?{ONE_FILE}",
         "PULUMI_CONFIG_PASSPHRASE": "local-cloud",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -66,6 +66,9 @@ def _patient(session: Any, service: str) -> Any:
     )
     client = session.client(service, config=config)
     patience.Retries(session.get_credentials()).attach(client)
+    # Made here and now: botocore makes them at the first error, and where two threads meet theirs at once, twice. Then
+    # what one of them raises is not what it catches, and "not found" passes for a refusal.
+    _ = client.exceptions
     return client
 
 

@@ -142,6 +142,12 @@ def test_only_one_at_a_time(running: cloud.Cloud) -> None:
     assert status(running.places).up is True
 
 
+def test_a_state_is_one_file_so_that_a_killed_engine_leaves_it_whole(running: cloud.Cloud) -> None:
+    states = {path.name for path in (running.places.state / ".pulumi/stacks").rglob("*") if path.is_file()}
+    assert {f"{stack}.json" for stack in STACKS} <= states
+    assert not [name for name in states if name.endswith(".attrs")]
+
+
 def test_down_removes_all_of_it_also_what_a_killed_emulator_left(running: cloud.Cloud) -> None:
     places = running.places
     mark = f"{dockercli.CLOUD}={places.cloud_id}"

@@ -122,8 +122,8 @@ def test_a_shell_speaks_to_the_cloud_that_it_was_told_of_last(shell: str, checko
     ask = 'echo "$AWS_ENDPOINT_URL $RELEASE_LANE_HOME ${PATH%%:*} $PULUMI_BACKEND_URL"'
     then = f'{ask}; cd "{other}"; . "{other}/local/env"; {ask}; cd "{checkout}"; . "{checkout}/local/env"; {ask}'
     said = source(shell, checkout, checkout, then).stdout.splitlines()
-    one = f"http://127.0.0.1:4566 {checkout} {checkout}/.venv/bin file://{checkout}/.local/state"
-    two = f"http://127.0.0.1:4567 {other} {other}/.venv/bin file://{other}/.local/state"
+    one = f"http://127.0.0.1:4566 {checkout} {checkout}/.venv/bin file://{checkout}/.local/state?metadata=skip"
+    two = f"http://127.0.0.1:4567 {other} {other}/.venv/bin file://{other}/.local/state?metadata=skip"
     assert said == [one, two, one]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from release.aws import session
 from release.errors import Refused
@@ -74,3 +76,20 @@ def test_those_that_aws_keeps_fresh_on_its_own_machines_need_not_last(
     """AWS hands out the next ones only shortly before these end."""
     given(method, renewed=10)
     session.credentials_last(ACCESS, 3000)
+
+
+def test_what_is_raised_is_what_is_caught_also_where_two_threads_meet_their_first_error_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """botocore makes a client's exceptions when they are first asked for, without a lock."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    session.forget()
+    made = session.client(ACCESS, "elbv2")
+
+    def late(_: object) -> None:
+        raise AssertionError("exceptions are made only now, perhaps by two threads")
+
+    monkeypatch.setattr(BaseClient, "_load_exceptions", late)
+    assert issubclass(made.exceptions.LoadBalancerNotFoundException, ClientError)
+    session.forget()

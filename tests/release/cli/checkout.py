@@ -24,6 +24,8 @@ from typing import Any
 
 import boto3
 
+from local.places import ONE_FILE
+
 ROOT = Path(__file__).resolve().parents[3]
 STACKS = ("artifacts", "staging", "production")
 LEFT_OUT = (".venv", ".local", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
@@ -59,7 +61,7 @@ class Checkout:
 
     def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
         self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
-        ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state", "PYTHONPATH": str(folder)}
+        ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state?{ONE_FILE}", "PYTHONPATH": str(folder)}
         self.variables: dict[str, str] = {**cloud, **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")

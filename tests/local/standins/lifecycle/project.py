@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.places import ONE_FILE
+
 ROOT = Path(__file__).resolve().parents[4]
 PROJECT = "story"
 STACK = "dev"
@@ -101,7 +103,7 @@ def environment(engine: Path, home: Path, state: Path, endpoint: str) -> dict[st
         "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), str(engine), os.environ["PATH"]]),
         "RELEASE_LANE_HOME": str(ROOT),
         "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_BACKEND_URL": f"file://{state}?{ONE_FILE}",
         "PULUMI_CONFIG_PASSPHRASE": "tests",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
