@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import select
+import shutil
 import ssl
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from local.toolchain.cache import Say, cache_folder, only_one
 OFFICIAL = "python:3.11-slim-bookworm"
 REPOSITORY = "release-lane/base"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+"""Debian's signatures are checked with it. Ubuntu has it in a package of its own."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -156,6 +159,13 @@ def ca_bundle() -> Path:
     )
 
 
+def lacking() -> list[str]:
+    """Packages without which Debian's packages make no base image on this machine."""
+    wanted = {"mmdebstrap": "mmdebstrap", KEYRING: "debian-archive-keyring"}
+    wanted |= {} if os.geteuid() == 0 else {"newuidmap": "uidmap"}
+    return [package for needed, package in wanted.items() if not (shutil.which(needed) or Path(needed).is_file())]
+
+
 def pip_settings() -> dict[str, str]:
     """What pip on this machine is told by files and environment; empty when there is no pip."""
     listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
@@ -212,6 +222,8 @@ def not_made(code: int, lines: list[str]) -> LocalError:
         step = (
             "sudo apt-get install uidmap, so that users may make file systems; or as root: python -m local.base_image"
         )
+    if any("NO_PUBKEY" in line for line in lines):
+        step = "sudo apt-get install debian-archive-keyring, with which Debian's signatures are checked"
     return LocalError(
         "Debian's packages did not make a base image.",
         why=f"mmdebstrap ended with code {code}:\n" + "\n".join(lines[-10:]),

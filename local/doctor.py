@@ -153,9 +153,7 @@ def _base(places: Places) -> Answer:
     if base_image.tar_of(recipe, places.cache).exists():
         return f"{recipe.reference}, cached"
     will = f"{base_image.OFFICIAL} will be pulled"
-    wanted = {"mmdebstrap": "mmdebstrap"} | ({} if os.geteuid() == 0 else {"newuidmap": "uidmap"})
-    missing = [package for command, package in wanted.items() if not shutil.which(command)]
-    if missing:
+    if missing := base_image.lacking():
         return will, f"where no registry can be reached: sudo apt-get install {' '.join(missing)}"
     return f"{will}, or one made from Debian packages"
 

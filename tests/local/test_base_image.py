@@ -236,6 +236,8 @@ def test_mmdebstraps_last_words_are_shown_and_no_certificates_stay(
 def test_a_user_who_may_not_make_file_systems_is_told_the_package_that_lets_him() -> None:
     error = not_made(25, ["E: unable to pick chroot mode automatically (use --mode for manual selection)"])
     assert "sudo apt-get install uidmap" in error.next_step
+    unknown = ["W: GPG error: http://deb.debian.org/debian bookworm InRelease: … NO_PUBKEY 6ED0E7B82643E131"]
+    assert "sudo apt-get install debian-archive-keyring" in not_made(25, unknown).next_step
     assert "RELEASE_LANE_DEBIAN_MIRROR" in not_made(25, ["E: no mirror answers"]).next_step
 
 

@@ -97,6 +97,8 @@ def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
+    monkeypatch.setattr(bootstrap, "WISHED", {**bootstrap.WISHED, str(tools / "keyring.gpg"): "a-keyring"})
+    (tools / "keyring.gpg").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert bootstrap.packages_to_install() == ["mmdebstrap", "uidmap"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -159,3 +161,10 @@ def test_the_installer_trusts_whom_the_machine_trusts(
 
     monkeypatch.setattr(bootstrap.ssl, "create_default_context", Context)
     assert bootstrap.authorities() == told
+
+
+def test_a_file_is_looked_for_by_its_whole_path(bootstrap: ModuleType, tmp_path: Path) -> None:
+    keyring = tmp_path / "keyring.gpg"
+    assert bootstrap.find(str(keyring)) is None
+    keyring.touch()
+    assert bootstrap.find(str(keyring)) == str(keyring)
