@@ -184,6 +184,7 @@ def mmdebstrap_command(recipe: Recipe, ca_file: Path, tar: Path) -> list[str]:
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.left_out),
         "--dpkgopt=force-unsafe-io",
         "--aptopt=Acquire::Languages none",
+        *([f"--keyring={KEYRING}"] if Path(KEYRING).is_file() else []),
         # After ca-certificates is configured, which writes the same file.
         f"--customize-hook=upload {ca_file} {CA_BUNDLE}",
         recipe.suite,
