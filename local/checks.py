@@ -77,8 +77,8 @@ CLOUD = Check("cloud", pytest("-m", "cloud and not pure and not story", "--durat
 STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durations=10"), show="as it comes")
 EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}
 ON_A_CLOUD = (CLOUD, STORIES)
-PROCESSORS = 4
-"""From so many on the two run side by side; on fewer, containers that starve would be taken for sick ones."""
+PROCESSORS = 2
+"""From so many on the two run side by side: with one, containers that starve would be taken for sick ones."""
 
 
 def main(argv: list[str]) -> int:
