@@ -20,6 +20,7 @@ GATES = "release:index:"
 _VARYING = (
     (re.compile(r"<\{%.*?%\}>"), ""),
     (re.compile(r"sha256:[0-9a-f]+"), "<digest>"),
+    (re.compile(r"\b[0-9a-f]{40}\b"), "<commit>"),
     (re.compile(r"\b(blue|green)\b"), "<colour>"),
     (re.compile(r"https?://\S+"), "<url>"),
     (re.compile(r"\d+(\.\d+)?"), "#"),

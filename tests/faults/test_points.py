@@ -60,3 +60,12 @@ def test_each_is_taken_once() -> None:
 
 def test_a_line_that_a_kill_cut_off_is_left_out() -> None:
     assert list(points([json.dumps(EVENTS[0]), json.dumps(EVENTS[2])[:40]])) == [Point("begin")]
+
+
+@pytest.mark.parametrize(
+    "tag", ["6d11dafb18aedffe402b25685bfa83c9e3961c43", "6265747465720000000000000000000000000000"]
+)
+def test_a_commit_is_the_same_with_and_without_letters(tag: str) -> None:
+    words = f"sha256:{'ab' * 32} is in the registry as {tag}"
+    image = json.dumps(said(urn("dev", "release:index:Image", "image"), words))
+    assert list(points([image])) == [Point("step", "Image image", "<digest> is in the registry as <commit>")]
