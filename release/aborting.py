@@ -47,7 +47,10 @@ def under_way(stack: str, rule: UsersRule | None, holders: Sequence[Holder] | No
             next_step="stop that update by Ctrl-C where it runs; users stay where they are.",
         )
     where = _served(rule.weights) if rule else "nobody is served"
-    raise Refused(f"There is no switch to abort in {stack}: {where}, and no update moves anybody.")
+    raise Refused(
+        f"There is no switch to abort in {stack}: {where}, and no update moves anybody.",
+        next_step=f"to go back to the release before: `release rollback {stack}`.",
+    )
 
 
 # ---- What became of it

@@ -311,7 +311,7 @@ def _tried(signals: Signals, bake: Bake) -> Judgement:
         return Waiting(f"no traffic of users seen on {bake.receiving} yet; extended, {left:.0f} s left")
     return Breach(
         f"no traffic: CloudWatch counts {seen.requests:.0f} requests of users to {bake.receiving} in whole periods "
-        f"of this step, at least {needed} are needed to call it tried"
+        f"meanwhile, at least {needed} are needed to call it tried"
     )
 
 

@@ -36,6 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Probe, report; 1 if users would have noticed something."""
+    if arguments.seconds == 0:
+        raise UsageError("--for 0 would ask nothing.", next_step="give it like 30s or 5m; without it Ctrl-C ends it.")
     settings = _settings(arguments, _url(tools, arguments))
     how = f"with {settings.users} users at once" if settings.users else f"at {settings.rate:g} requests a second"
     tools.terminal.say(f"Probing {settings.url} {how}.")

@@ -38,7 +38,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     before = tools.existing(environment)
     recorded = before.recorded
     if recorded is None:
-        raise Refused(f"Nothing is live in {environment}, so there is nothing to go back from.")
+        raise Refused(
+            f"Nothing is live in {environment}, so there is nothing to go back from.",
+            next_step=f"`release deploy {environment}`, or `release promote {environment}`, first.",
+        )
     digest = _known(given, recorded, environment) if given else previous_of(recorded, environment)
     return carry_out(tools, _change(environment, digest, recorded), arguments, before)
 
@@ -80,6 +83,7 @@ def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:
         raise Refused(
             f"{short(digest)} was never live in {environment}, so going there is no rollback.",
             why=f"live were: {past}",
-            next_step=f"`release promote {environment} --digest …`, if that is what you want.",
+            next_step=f"if that is what you want: `release deploy {environment} --digest …`, or `release promote` "
+            "where another environment has to prove it first.",
         )
     return digest

@@ -56,8 +56,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
     parser.add_argument(
-        "--for", type=parse_duration, dest="seconds", metavar="DURATION", required=True, help="how long, like 30m"
-    )
+        "--for", type=parse_duration, dest="seconds", metavar="DURATION", required=True,
+        help="how long, like 30m; longer by some minutes while too few users are seen",
+    )  # fmt: skip
     parser.add_argument("--no-rollback", action="store_true", help="only tell; do not roll back on a breach")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask whether a breach may be rolled back")
     add_lock_wait(parser)
@@ -97,11 +98,16 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.terminal.say(
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
         f"for {spoken(arguments.seconds)}: targets, {len(watch.alarming.watched(watch.names).names)} alarms, "
-        f"users' traffic, probes of {url}."
+        f"users' traffic, probes of {url}. Up to {spoken(_extended(watch))} longer while too few users are seen."
     )
     with tools.prober.beside(url, recorded.live.digest) as probes:
         found, signals = _until_decided(watch, probes)
     return _conclude(tools, watch, found, signals, arguments)
+
+
+def _extended(watch: Watch) -> float:
+    """Seconds by which it is longer where no users are seen: their first whole period has to come."""
+    return watch.bake.ends_at_last(watch.began) - watch.bake.ends(watch.began)
 
 
 def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argparse.Namespace) -> None:
@@ -215,6 +221,8 @@ def _conclude(
         tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.live.digest)
         if not arguments.no_rollback:
             text = f"{text}\n{_rolled_back(tools, watch, data, arguments)}"
+    if isinstance(found, NoData):
+        text = f"{text}\nNext: watch again when that can be seen; `release smoke {watch.environment}` asks meanwhile."
     tools.terminal.emit(data, text)
     return EXIT_CODES[name]
 

@@ -58,6 +58,7 @@ def test_the_report_is_all_that_stdout_gets() -> None:
         (("ftp://x/",), "should be a URL"),
         ((URL, "--rate", "0"), "should be above 0"),
         ((URL, "--for", "soon"), "'soon' is not a duration"),
+        ((URL, "--for", "0"), "would ask nothing"),
         (("nowhere",), "nowhere"),
     ],
 )

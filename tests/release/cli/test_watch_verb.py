@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -119,6 +120,15 @@ def test_without_users_the_verdict_is_no_data_and_3() -> None:
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
     assert on.data["verdict"] == "no data"
     assert on.engine.calls == []
+
+
+def test_how_much_longer_it_may_take_without_users_is_told_first_and_what_to_do_in_the_end() -> None:
+    on = stage([replace(CALM, traffic={})])
+    on.run("watch", "staging", "--for", "30s")
+    assert "for 30 s: " in on.err
+    assert re.search(r"Up to \d min( \d+ s)? longer while too few users are seen", on.err), on.err
+    assert on.machine.time > 90
+    assert "Next: watch again when that can be seen" in on.out
 
 
 def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
