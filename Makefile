@@ -15,7 +15,7 @@ demo: bootstrap ## watch a release go to staging and production on this machine,
 test: bootstrap ## everything: lint, types, all rings of tests (needs Docker; says what it left out)
 	@$(PYTHON) -m local.checks
 
-test-fast: bootstrap ## lint, types and the rings that need no cloud: two or three minutes on two cores
+test-fast: bootstrap ## lint, types and the rings that need no cloud: about a minute on two cores
 	@$(PYTHON) -m local.checks --fast
 
 test-cloud: bootstrap ## only the ring that runs on the local cloud
