@@ -63,7 +63,7 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 def pytest(*arguments: str) -> tuple[str, ...]:
-    return tool("python", "-m", "pytest", "-q", *arguments)
+    return tool("python", "-m", "pytest", "-q", "--tb=short", *arguments)
 
 
 LINT = Check("lint", tool("ruff", "check", "--quiet", "."))

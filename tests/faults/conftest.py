@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,16 @@ from tests.rehearsals.conftest import (  # noqa: F401  the same fixtures, in thi
     probe,
     source,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_second_telling() -> Iterator[None]:
+    """A refused update leaves futures in Pulumi's runtime that nobody reads; their traces would bury the test's own."""
+    asyncio_log = logging.getLogger("asyncio")
+    before = asyncio_log.level
+    asyncio_log.setLevel(logging.CRITICAL)
+    yield
+    asyncio_log.setLevel(before)
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,9 @@ from tests.faults.proxy import ALWAYS, Fault
 from tests.faults.small_engine import SmallEngine
 from tests.faults.stories import Scene
 from tests.gates.kit.serving import served
-from tests.rehearsals.cloud import client, eventually, rule, running_digests, tasks, weights
+from tests.rehearsals.cloud import client, eventually, rule, running_digests, tasks, told, weights
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(400)]
 
 AWAY = 10.0
 """Seconds that a service is away."""
@@ -42,6 +42,7 @@ def engine(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallEngin
     monkeypatch.setenv("AWS_ENDPOINT_URL", scene.proxy.url)
     monkeypatch.setenv(patience.SECONDS_VARIABLE, "40")
     session.forget()
+    both_whole(scene.stack)  # whatever the test before this one left: each tells a story of its own
     with served(provider()) as client:
         yield SmallEngine(scene.stack, client, record=dict(_record(scene)))
     scene.proxy.heal()
@@ -88,6 +89,14 @@ def kill(stack: Stack, colour: str, number: int) -> None:
     eventually("ECS knows", lambda: not tasks(stack, colour) & set(gone), 30)
 
 
+def both_whole(stack: Stack) -> None:
+    """Wait until no trouble of before is left."""
+    try:
+        eventually("both colours are whole", lambda: all(whole(stack, str(colour)) for colour in Colour), 120)
+    except AssertionError as late:
+        raise AssertionError(f"{late}\n{told(stack)}") from None
+
+
 def whole(stack: Stack, colour: str) -> bool:
     """As many tasks as wanted, all of them healthy."""
     cloud = client(stack.lane, "elbv2")
@@ -99,7 +108,7 @@ def whole(stack: Stack, colour: str) -> bool:
 
 def reached(engine: SmallEngine, scene: Scene, wanted: str) -> None:
     """Once both colours are whole again, the next update gets to what was asked for."""
-    eventually("both colours are whole", lambda: all(whole(scene.stack, colour) for colour in sides(engine)), 60)
+    both_whole(scene.stack)
     if engine.record["imageDigest"] != wanted:
         again = engine.up(imageDigest=wanted, rollbackFrom=str(engine.record["imageDigest"]))
         assert again.ok, again.error

@@ -52,6 +52,19 @@ def deployment_state(stack: Stack, colour: str) -> str:
     return next(str(each["rolloutState"]) for each in found["deployments"] if each["status"] == "PRIMARY")
 
 
+def told(stack: Stack) -> str:
+    """What ECS tells of both colours, for a test that fails."""
+    name = f"{PROJECT}-{stack.name}"
+    lines = []
+    for colour in Colour:
+        found = client(stack.lane, "ecs").describe_services(cluster=name, services=[f"{name}-{colour}"])["services"]
+        for service in found:
+            lines.append(f"{colour}: {service['runningCount']} of {service['desiredCount']} tasks run")
+            lines += [f"  {each['id']} {each['rolloutState']}" for each in service["deployments"]]
+            lines += [f"  {event['createdAt']:%H:%M:%S} {event['message']}" for event in service["events"][:12]]
+    return "\n".join(lines)
+
+
 def idle_of(stack: Stack) -> str:
     """The colour that serves nobody, by the record."""
     return str(Colour(stack.outputs["liveColour"]).other)

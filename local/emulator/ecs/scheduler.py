@@ -180,7 +180,7 @@ def _sick(view: View, task: Task) -> Stop | None:
     return None
 
 
-LEAST_GRACE = 10.0
+LEAST_GRACE = 30.0
 """Seconds of a grace period that are not scaled: a container does not start faster because clocks do."""
 
 
