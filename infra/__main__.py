@@ -19,7 +19,7 @@ def main() -> None:
     loaded("infra.settings", questions(raw))
     from infra.settings import ArtifactsSettings, EnvironmentSettings, parse
 
-    match parse(raw, pulumi.get_project()):
+    match parse(raw, pulumi.get_project(), pulumi.get_stack()):
         case EnvironmentSettings() as settings:
             from infra.environment import build_environment
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
@@ -228,11 +228,12 @@ Settings = EnvironmentSettings | ArtifactsSettings
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse(raw: Mapping[str, str], project: str) -> Settings:
-    """Read a stack's configuration. One `UsageError` names every problem, with its path and how to mend it."""
+def parse(raw: Mapping[str, str], project: str, stack: str) -> Settings:
+    """Read a stack's configuration. One `UsageError` names its file and every problem, with path and remedy."""
+    file = f"Pulumi.{stack}.yaml"
     own = {key.split(":", 1)[1]: value for key, value in raw.items() if key.startswith(f"{project}:")}
     values = {key: _plain(value) for key, value in own.items()}
-    problems: list[str] = [] if raw.get("aws:region") else ["aws:region: is missing; set it in the stack file"]
+    problems: list[str] = [] if raw.get("aws:region") else ["aws:region: is missing"]
     settings: Settings | None
     if values.get("role") == "artifacts":
         settings = _validated(ArtifactsSettings, values, problems)
@@ -242,8 +243,9 @@ def parse(raw: Mapping[str, str], project: str) -> Settings:
         problems += _across(settings)
     if problems or settings is None:
         raise UsageError(
-            "The stack's settings are wrong; nothing was changed:\n" + "\n".join(f"  {line}" for line in problems),
-            next_step="correct the stack file (all keys: docs/stack-settings.example.yaml).",
+            f"The stack's settings are wrong ({file}, or given by -c); nothing was changed:\n"
+            + "\n".join(f"  {line}" for line in problems),
+            next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
         )
     return settings
 
@@ -252,7 +254,7 @@ def _validated(model: type[Model], values: dict[str, Any], problems: list[str]) 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems += [_words(each) for each in error.errors()]
+        problems += [_words(each, model) for each in error.errors()]
         return _without(model, values, {str(each["loc"][0]) for each in error.errors()})
 
 
@@ -275,11 +277,11 @@ def _plain(value: str) -> Any:
     return value
 
 
-def _words(problem: Any) -> str:
+def _words(problem: Any, model: type[BaseModel]) -> str:
     path = ".".join(str(part) for part in problem["loc"]) or "(all)"
     match problem["type"]:
         case "extra_forbidden":
-            return f"{path}: is not a known key"
+            return f"{path}: is not a known key{_meant(problem['loc'], model)}"
         case "missing":
             return f"{path}: is missing"
         case "literal_error":
@@ -288,6 +290,20 @@ def _words(problem: Any) -> str:
             return f"{path}: {problem['ctx']['error']}"
     message = problem["msg"].replace("tuple", "list").replace("Tuple", "List")
     return f"{path}: {message}, not {problem['input']!r}"
+
+
+def _meant(path: Sequence[Any], model: type[BaseModel]) -> str:
+    """The key beside it that is nearly the same, as a question; "" if none is."""
+    import difflib  # here, since only a mistake needs it
+
+    known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    key, *inner = map(str, path)
+    section = known.get(key)
+    if inner and isinstance(section, type) and issubclass(section, BaseModel):
+        return _meant(inner, section)
+    near = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(key.replace("_", "").replace("-", "").lower(), near, n=1, cutoff=0.75)
+    return f"; did you mean `{near[found[0]]}`?" if found else ""
 
 
 def _across(settings: EnvironmentSettings) -> list[str]:

@@ -125,7 +125,7 @@ ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}
 def run(world: World, config: Mapping[str, str] | None = None, stack: str = "staging") -> World:
     """Run the environment program to its end against this world."""
     raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
-    settings = parse(raw, "release-lane")
+    settings = parse(raw, "release-lane", "staging")
     assert isinstance(settings, EnvironmentSettings)
 
     @pulumi.runtime.test

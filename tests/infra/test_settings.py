@@ -34,7 +34,7 @@ def raw(**values: Any) -> dict[str, str]:
 
 
 def environment(**values: Any) -> EnvironmentSettings:
-    settings = parse(raw(**values), "p")
+    settings = parse(raw(**values), "p", "staging")
     assert isinstance(settings, EnvironmentSettings)
     return settings
 
@@ -42,10 +42,10 @@ def environment(**values: Any) -> EnvironmentSettings:
 def problems(**values: Any) -> list[str]:
     """The lines that name what is wrong."""
     with pytest.raises(UsageError) as refused:
-        parse(raw(**values), "p")
+        parse(raw(**values), "p", "staging")
     first, *lines = refused.value.what.splitlines()
-    assert first == "The stack's settings are wrong; nothing was changed:"
-    assert "stack-settings.example.yaml" in refused.value.next_step
+    assert first == "The stack's settings are wrong (Pulumi.staging.yaml, or given by -c); nothing was changed:"
+    assert refused.value.next_step == "correct Pulumi.staging.yaml (all keys: docs/stack-settings.example.yaml)."
     return [line.strip() for line in lines]
 
 
@@ -78,14 +78,14 @@ def test_what_is_given_per_run_is_read() -> None:
 
 
 def test_the_artifacts_stack_has_settings_of_its_own() -> None:
-    assert parse(raw(role="artifacts", source="/x"), "p") == ArtifactsSettings(
+    assert parse(raw(role="artifacts", source="/x"), "p", "staging") == ArtifactsSettings(
         role="artifacts", account="000000000000", source="/x"
     )
     assert problem(role="artifacts", imageDigest=DIGEST) == "imageDigest: is not a known key"
 
 
 def test_keys_of_other_projects_are_left_alone() -> None:
-    settings = parse({**raw(), "aws:profile": "x", "datadog:whatever": "{"}, "p")
+    settings = parse({**raw(), "aws:profile": "x", "datadog:whatever": "{"}, "p", "staging")
     assert isinstance(settings, EnvironmentSettings)
 
 
@@ -170,7 +170,11 @@ def test_metrics_by_less_than_a_minute_are_for_the_local_cloud_alone() -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"imagedigest": DIGEST}, "imagedigest: is not a known key"),
+        ({"imagedigest": DIGEST}, "imagedigest: is not a known key; did you mean `imageDigest`?"),
+        ({"health-check": {}}, "health-check: is not a known key; did you mean `healthCheck`?"),
+        ({"services": {}}, "services: is not a known key; did you mean `service`?"),
+        ({"service": {"desired_cont": 2}}, "service.desired_cont: is not a known key; did you mean `desiredCount`?"),
+        ({"service": {"prot": 2}}, "service.prot: is not a known key; did you mean `port`?"),
         ({"image_tag": "x"}, "image_tag: is not a known key"),
         ({"service": {"replicas": 2}}, "service.replicas: is not a known key"),
         ({"healthCheck": {"path": "/"}}, "healthCheck.path: is not a known key"),
@@ -220,7 +224,7 @@ def test_ill_typed_values_are_refused_with_their_path(values: dict[str, Any], pa
 
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(UsageError) as refused:
-        parse({}, "p")
+        parse({}, "p", "staging")
     assert "aws:region: is missing" in refused.value.what
     assert "account: is missing" in refused.value.what
 
@@ -357,7 +361,7 @@ def settings_in(document: Any) -> Settings:
     """A stack file's content, parsed as the engine would hand it over."""
     config: dict[str, Any] = document["config"]
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    return parse(given, "release-lane")
+    return parse(given, "release-lane", "staging")
 
 
 def documents() -> list[Any]:

@@ -95,7 +95,7 @@ def test_a_message_that_could_not_be_sent_is_said_and_changes_nothing() -> None:
 def test_a_notify_that_is_wrong_is_said_and_changes_nothing() -> None:
     on = stage(BACK, notify={"topic": "releases"})
     assert on.run("rollback", "staging") == 0
-    assert "Nobody was told" in on.err
+    assert "Nobody was told; in Pulumi.staging.yaml: The stack's settings are wrong:" in on.err
     assert on.notifier.sent == []
 
 
