@@ -109,10 +109,16 @@ class PulumiEngine:
     def ready(self) -> None:
         """Look for the command and for the endpoint, if one is set."""
         command_of(self.environ)
+        self._need_endpoint()
+
+    def _need_endpoint(self, why: str = "") -> None:
         endpoint = self.environ.get("AWS_ENDPOINT_URL", "")
         if endpoint and not _answers(endpoint):
+            known = f"The cloud's endpoint {endpoint}"
+            local = f"The local cloud does not run: its endpoint {endpoint}"
             raise CloudError(
-                f"The cloud's endpoint {endpoint} does not answer. Nothing was changed.",
+                f"{local if self.environ.get('RELEASE_LANE_LOCAL') else known} does not answer. Nothing was changed.",
+                why=why,
                 next_step="start the local cloud: `make up`, then `. local/env`.",
             )
 
@@ -122,10 +128,12 @@ class PulumiEngine:
         if done.returncode == NO_SUCH_STACK:
             return None
         if done.returncode != 0:
+            why = done.stderr.strip().removeprefix("error: ") or f"the engine ended with {done.returncode}"
+            self._need_endpoint(why)  # where the cloud is away, so may be the states that it keeps
             raise CloudError(
                 f"The state of stack {stack} cannot be read. Nothing was changed.",
-                why=done.stderr.strip().removeprefix("error: ") or f"the engine ended with {done.returncode}",
-                next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `. local/env`).",
+                why=why,
+                next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `make up`, then `. local/env`).",
             )
         return StackState.of(stack, self.project.name, json.loads(done.stdout))
 

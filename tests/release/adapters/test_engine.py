@@ -7,6 +7,8 @@ import os
 import socket
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -289,12 +291,24 @@ def test_without_an_engine_the_way_to_get_one_is_told(world: World) -> None:
         engine.ready()
 
 
-def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
+@contextmanager
+def nobody_there() -> Iterator[str]:
+    """An endpoint that nobody listens on, nor will meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(CloudError, match="does not answer"):
-            world.engine(AWS_ENDPOINT_URL=endpoint).ready()
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
+    with nobody_there() as endpoint, pytest.raises(CloudError, match=r"The cloud's endpoint .* does not answer"):
+        world.engine(AWS_ENDPOINT_URL=endpoint).ready()
+
+
+def test_a_state_that_went_with_its_local_cloud_is_not_blamed_on_the_backend(world: World) -> None:
+    with nobody_there() as endpoint, pytest.raises(CloudError) as caught:
+        world.engine(AWS_ENDPOINT_URL=endpoint, RELEASE_LANE_LOCAL="1").state("broken")
+    assert caught.value.what.startswith(f"The local cloud does not run: its endpoint {endpoint} does not answer.")
+    assert (caught.value.why, "`make up`" in caught.value.next_step) == ("no access to the bucket", True)
 
 
 def test_an_endpoint_that_answers_is_enough(world: World) -> None:
