@@ -10,7 +10,7 @@ from typing import Any
 from release.cli.releasing import Change, add_lock_wait, failed, report, update
 from release.cli.telling import tell, tell_failure
 from release.cli.tools import Tools
-from release.errors import CloudError, Interrupted, Refused, UsageError
+from release.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
 from release.locking import Holder, Owner
 from release.notices import Event
 from release.placement import Colour
@@ -78,6 +78,10 @@ class Recovery:
     before: Found
     done: list[str] = field(default_factory=list)
 
+    def in_words(self, stack: str) -> str:
+        """One sentence without its end. An update's own report begins with the stack's name; here that was said."""
+        return "; ".join(each.removeprefix(f"{stack}: ").removesuffix(".") for each in self.done)
+
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Look, ask, clear, look again."""
@@ -90,11 +94,17 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     todo = remedies(found)
     if todo:
         _confirm(tools, todo, yes=arguments.yes)
-        _clear(tools, stack, todo, recovery)
-        found = look(tools, stack)
-    updated = _switch(tools, stack, found, arguments, recovery)
+    try:
+        if todo:
+            _clear(tools, stack, todo, recovery)
+            found = look(tools, stack)
+        updated = _switch(tools, stack, found, arguments, recovery)
+    except (ReleaseError, KeyboardInterrupt):
+        for each in recovery.done:
+            tools.terminal.say(f"Done before that: {each}.")
+        raise
     if recovery.done:
-        tell(tools, stack, Event.RECOVERED, f"{stack}: {'; '.join(recovery.done)}.")
+        tell(tools, stack, Event.RECOVERED, f"{stack}: {recovery.in_words(stack)}.")
     _report(tools, recovery, look(tools, stack) if updated else found, updated)
     return 0
 
@@ -211,7 +221,7 @@ def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery)
     for each in todo:
         if isinstance(each, Unlock):
             _unlock(tools, stack, each)
-            _did(tools, recovery, each)
+            recovery.done.append(in_words(each))
     if blocked := [each for each in todo if isinstance(each, Blocked)]:
         raise Refused(
             "; ".join(f"{each.what}: {each.why}" for each in blocked) + ".",
@@ -222,12 +232,7 @@ def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery)
     for each in todo:
         if isinstance(each, Remove):
             _remove(tools, stack, each)
-            _did(tools, recovery, each)
-
-
-def _did(tools: Tools, recovery: Recovery, remedy: Remedy) -> None:
-    recovery.done.append(in_words(remedy))
-    tools.terminal.say(f"Done: {in_words(remedy)}.")
+            recovery.done.append(in_words(each))
 
 
 def _unlock(tools: Tools, stack: str, remedy: Unlock) -> None:
@@ -248,8 +253,7 @@ def _mend(tools: Tools, stack: str, todo: Sequence[Forget | Adopt], recovery: Re
     if not todo:
         return
     tools.engine.put_state(stack, mended(tools.existing(stack).exported, todo))
-    for each in todo:
-        _did(tools, recovery, each)
+    recovery.done += map(in_words, todo)
     known = {each["urn"] for each in tools.existing(stack).exported["deployment"].get("resources") or ()}
     urns = [urn for urn in to_reread(todo) if urn in known]
     if urns:
@@ -329,5 +333,6 @@ def _report(tools: Tools, recovery: Recovery, after: Found, updated: dict[str, A
         "update": updated,
         "next": next_step(after),
     }
-    done = "; ".join(recovery.done) if recovery.done else "there was nothing to recover" if nothing_left(after) else ""
-    tools.terminal.emit(data, f"{stack}: {done or 'nothing was changed'}.\nNext: {next_step(after)}")
+    nothing = "there was nothing to recover" if nothing_left(after) else "nothing was changed"
+    told = f"{stack}, done: {recovery.in_words(stack)}" if recovery.done else f"{stack}: {nothing}"
+    tools.terminal.emit(data, f"{told}.\nNext: {next_step(after)}")

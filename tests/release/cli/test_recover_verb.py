@@ -119,7 +119,7 @@ def test_the_lock_of_a_dead_process_is_removed() -> None:
     assert on.engine.unlocked == ["staging"]
     assert "held by ann@build-7 (process 4711) since 2026-01-02T03:04:05Z" in on.err
     assert "that process is gone" in on.err
-    assert "staging: remove the lock." in on.out
+    assert on.out.startswith("staging, done: remove the lock.\nNext: ")
 
 
 def test_the_note_of_a_dead_process_goes_with_its_lock() -> None:
@@ -180,6 +180,22 @@ def test_where_the_backend_keeps_its_locks_to_itself_the_rest_is_recovered() -> 
     assert on.run("recover", "staging", "--yes") == 0
     assert "does not say who holds it" in on.err
     assert len(on.engine.written) == 1
+
+
+def test_what_was_done_is_said_once() -> None:
+    on = stage(None, FINISHED, held=(ANN,), cloud=interrupted())
+    assert on.run("recover", "staging", "--yes", "--finish") == 0
+    assert on.err.count("remove the lock") == 1, "in the plan"
+    assert on.out.startswith("staging, done: remove the lock; recorded as it was; users are on ")
+    assert ".." not in on.out
+
+
+def test_what_was_done_before_a_failure_is_said() -> None:
+    state = exported((SERVICE, IDLE, "creating"), services=("blue",))
+    there = {(SERVICE, IDLE): Existing(id="arn:green")}
+    on = stage(state, held=(ANN,), cloud=FakeCloud(environments=at({BLUE: 50, GREEN: 50}), there=there))
+    assert on.run("recover", "staging", "--yes") == 4
+    assert "Done before that: remove the lock.\n" in on.err
 
 
 # ---- Asking -------------------------------------------------------------------------------------------------
