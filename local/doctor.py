@@ -162,14 +162,15 @@ def _leftovers(_: Places) -> Answer:
     """What clouds left whose folder was removed without `make down`."""
     if not dockercli.answers():
         return "none"
-    left = [(network, cloud) for network, cloud, folder in dockercli.networks_by_folder() if not Path(folder).exists()]
+    left = [each for each in dockercli.networks_by_folder() if not Path(each[2]).exists()]
     if not left:
         return "none"
     commands = [
         f"docker rm -f -v $(docker ps -aq --filter label={dockercli.CLOUD}={cloud}); docker network rm {network}"
-        for network, cloud in left
+        for network, cloud, _ in left
     ]
-    return f"{len(left)} of checkouts that were removed without `make down`", " && ".join(commands)
+    whose = ", ".join(f"{folder} (network {network})" for network, _, folder in left)
+    return f"{len(left)} of checkouts that were removed without `make down`: {whose}", " && ".join(commands)
 
 
 CHECKS: dict[str, Callable[[Places], Answer]] = {

@@ -249,7 +249,9 @@ def test_what_a_removed_checkout_left_in_docker_is_found(machine: Machine, place
     labels = f"release-lane.cloud=0123abcd,release-lane.folder={tmp_path}/gone/.local"
     machine.docker(networks=json.dumps({"Name": "release-lane-0123abcd", "Labels": labels}))
     found = finding(places, "leftovers")
-    assert "1 of checkouts that were removed" in found.found
+    assert found.found == (
+        f"1 of checkouts that were removed without `make down`: {tmp_path}/gone/.local (network release-lane-0123abcd)"
+    )
     assert "--filter label=release-lane.cloud=0123abcd" in found.next_step
     assert "docker network rm release-lane-0123abcd" in found.next_step
     (tmp_path / "gone/.local").mkdir(parents=True)
