@@ -19,6 +19,8 @@ class ReleaseError(Exception):
     """A failure told in three sentences: `what` happened, `why`, and the `next_step` that helps."""
 
     exit_code: ClassVar[int] = 3
+    told: bool = False
+    """The engine's display has shown it in full already."""
 
     def __init__(self, what: str, *, why: str = "", next_step: str = "") -> None:
         super().__init__(what)
@@ -39,6 +41,12 @@ class ReleaseError(Exception):
             lines.append(f"Next: {self.next_step}")
         lines.append(f"Kind: {type(self).__name__}")
         return "\n".join(lines)
+
+    def in_short(self) -> str:
+        """The first line and the next step: for the end, where the whole of it stands further up."""
+        head, *rest = self.what.splitlines() or [""]
+        head = f"{head.rstrip(':')} (in full above)" if rest or self.why else head
+        return "\n".join([head, *([f"Next: {self.next_step}"] if self.next_step else [])])
 
     def as_dict(self) -> dict[str, str | int]:
         """The same for `--json`: keys error, what, why, next_step, exit_code."""

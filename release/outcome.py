@@ -50,7 +50,9 @@ def _classified(message: Message) -> ReleaseError:
     lines, parts = _parted(message.text)
     what = "\n".join(lines)
     kind = KINDS.get(parts.get("Kind", "")) or _kind_by_origin(message, what, advised="Next" in parts)
-    return kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
+    error = kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
+    error.told = True
+    return error
 
 
 def _parted(text: str) -> tuple[list[str], dict[str, str]]:

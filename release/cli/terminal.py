@@ -57,11 +57,11 @@ class Terminal:
         return next((each for each in options if answer and each.startswith(answer)), options[-1])
 
     def fail(self, error: ReleaseError) -> None:
-        """One error: in words on stderr, and with --json as JSON on stdout, too."""
+        """One error: in words on stderr, in few where the engine told it above; with --json as JSON on stdout, too."""
         notes: Sequence[str] = getattr(error, "__notes__", ())
         if self.json:
             print(json.dumps({**error.as_dict(), "notes": list(notes)}, indent=2), file=self.out, flush=True)
-        head, *rest = str(error).splitlines()
+        head, *rest = (error.in_short() if error.told else str(error)).splitlines()
         label = "Interrupted" if error.exit_code == 130 else "Refused" if error.exit_code == 4 else "Error"
         mark = f"{RED}{label}:{PLAIN} {BOLD}{head}{PLAIN}" if self.colour else f"{label}: {head}"
         self.say("\n".join([mark, *rest, *notes]))

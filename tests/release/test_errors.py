@@ -35,6 +35,23 @@ def test_parts_that_were_not_given_are_left_out() -> None:
     assert str(CloudError("It broke.", next_step="try again.")) == "It broke.\nNext: try again.\nKind: CloudError"
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            CheckFailed("It exits.\n  last log lines:\n    no", next_step="mend it."),
+            "It exits. (in full above)\nNext: mend it.",
+        ),
+        (Refused("No proof.", why="never there", next_step="ask."), "No proof. (in full above)\nNext: ask."),
+        (UsageError("These are wrong:\n  a: bad", next_step="do."), "These are wrong (in full above)\nNext: do."),
+        (CloudError("It broke."), "It broke."),
+        (CloudError(""), ""),
+    ],
+)
+def test_in_short_it_is_the_first_line_and_the_next_step(error: ReleaseError, words: str) -> None:
+    assert error.in_short() == words
+
+
 def test_the_same_as_data() -> None:
     assert UsageError("Wrong.", why="so", next_step="do.").as_dict() == {
         "error": "UsageError",

@@ -44,6 +44,12 @@ def test_every_error_survives_the_way_through_the_engine() -> None:
     assert (told.what, told.why, told.next_step) == (error.what, error.why, error.next_step)
 
 
+def test_only_what_the_engine_showed_word_for_word_was_told() -> None:
+    assert failure(log(said("It was refused.\nNext: x", about=GATE)), "").told
+    assert not failure(log(said("Program failed with an unhandled exception:\nTraceback …\nNameError: x")), "").told
+    assert not failure(log(), "error: no such plugin").told
+
+
 def test_a_bug_of_the_program_is_told_in_its_last_line() -> None:
     text = "Program failed with an unhandled exception:\nTraceback (most recent call last):\n  …\nNameError: name 'x'"
     assert failure(log(said(text)), "").what == "The program itself failed: NameError: name 'x'"

@@ -284,6 +284,26 @@ def test_a_gates_no_ends_with_1_after_the_idle_colour_was_healed() -> None:
     assert on.out == ""
 
 
+LONG = "The rollout gate refused green: it exits.\n  last log lines:\n    no database"
+
+
+def test_what_the_engine_told_in_full_is_short_at_the_end() -> None:
+    on = stage(refused_by_gate(LONG), HEALED)
+    assert on.run("promote", "production", "--yes") == 1
+    _, end = on.err.split("Error: ")
+    assert end == (
+        "The rollout gate refused green: it exits. (in full above)\n"
+        "Next: mend the image.\n"
+        "The idle colour of production was healed.\n"
+    )
+
+
+def test_json_tells_all_of_what_the_engine_told() -> None:
+    on = stage(refused_by_gate(LONG), HEALED)
+    assert on.run("promote", "production", "--yes", "--json") == 1
+    assert (on.data["what"], on.data["next_step"]) == (LONG, "mend the image.")
+
+
 def test_no_heal_leaves_the_idle_colour_and_says_how_to_mend_it() -> None:
     on = stage(refused_by_gate())
     assert on.run("promote", "production", "--yes", "--no-heal") == 1
