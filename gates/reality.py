@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gates.kit import Context, Props
+from gates.kit import Context, Progress, Props
 from release.aws.cloud import Balancer, Cloud
 from release.digest import short
 from release.placement import Colour, whole
@@ -49,10 +49,10 @@ class Deviation:
 
 def settled(ctx: Context, cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
     """How reality differs; a live colour that AWS scales out is waited for, but for no other reason."""
-    until, told = time.monotonic() + GROWS_FOR, False
+    until, told, again = time.monotonic() + GROWS_FOR, False, Progress(ctx)
     while (found := deviation(cloud, outputs)) and found.grows and time.monotonic() < until:
         waits = f"{found.what}: AWS scales it out; that is waited for, at most {GROWS_FOR:.0f} s"
-        ctx.say(waits) if told else ctx.info(waits)
+        again.say(waits, found.what) if told else ctx.info(waits)
         told = True
         ctx.wait(PAUSE, "waiting for the live colour to be scaled out")
     return found

@@ -10,7 +10,7 @@ import time
 
 from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
-from gates.kit import Cancelled, Context, Props
+from gates.kit import Cancelled, Context, Progress, Props
 from gates.passes import RUN, Pass, demand
 from gates.reality import words
 from release.aws import patience
@@ -95,7 +95,7 @@ def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> Non
 def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float) -> str:
     """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
     group = cloud.balancer().target_groups.get(colour)
-    begun = time.monotonic()
+    begun, told = time.monotonic(), Progress(ctx)
     while True:
         outcome = judge(cloud.read(colour, group), wanted)
         spent = time.monotonic() - begun
@@ -105,7 +105,7 @@ def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadlin
             case Failed(reason, task):
                 raise _refusal(cloud, colour, reason, task)
             case Waiting(progress):
-                ctx.say(f"{colour}: {progress} ({spent:.0f} of {deadline:.0f} s)")
+                told.say(f"{colour}: {progress} ({spent:.0f} of {deadline:.0f} s)", progress)
                 if spent > deadline:
                     raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "")
         if ctx.cancelled.wait(QUICK if spent < QUICK_FOR else SLOW):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
-from gates.kit import Cancelled, Context, Props
+from gates.kit import Cancelled, Context, Progress, Props
 from gates.passes import Pass, demand
 from release.digest import short
 from release.errors import CheckFailed, CloudError
@@ -49,7 +49,7 @@ class SmokeGate(Gate):
 
 def until_passed(ctx: Context, url: str, expected: Expected, deadline: float) -> Report:
     """Repeat the checks until all pass; CheckFailed after `deadline` seconds with what failed last."""
-    begun = time.monotonic()
+    begun, told = time.monotonic(), Progress(ctx)
     attempts = 0
     while True:
         attempts += 1
@@ -59,7 +59,7 @@ def until_passed(ctx: Context, url: str, expected: Expected, deadline: float) ->
         spent = time.monotonic() - begun
         if spent > deadline:
             raise _refusal(url, expected, report, attempts, spent)
-        ctx.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)")
+        told.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
         _pause(ctx)
 
 

@@ -6,12 +6,13 @@ on the users' rule (`release.journal.Abort`), which is read in the same look.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gates.kit import Context
+from gates.kit import Context, Progress
 from gates.probing import Place, Prober, Probing
 from gates.smoke import until_passed
 from release.alarms import Alarm, Watched, no_sign
@@ -34,6 +35,8 @@ ODD_LOOKS = 3
 """So many looks in a row have to find other weights than were set: one answer of AWS may be old."""
 
 Traffic = Mapping[Colour, tuple[Datapoint, ...]]
+
+_DIGITS = re.compile(r"\d+")
 
 
 class Clock(Protocol):
@@ -116,6 +119,7 @@ class Watch:
         if self.prober:
             self.prober.fresh()
             self._lately = Lately()
+        told = Progress(self.ctx, self.senses.clock.now)
         while True:
             seen = self._look(stage)
             match judge(seen, self.bake):
@@ -125,9 +129,10 @@ class Watch:
                     raise CheckFailed(reason)
                 case Waiting(why):
                     share = stage.weights[self.bake.receiving]
-                    self.ctx.say(
+                    told.say(
                         f"step {stage.number} of {stage.of}: {self.bake.receiving} {share} %, {why}; "
-                        f"{progress(seen, self.bake)}"
+                        f"{progress(seen, self.bake)}",
+                        meaning=_DIGITS.sub("", why),
                     )
             self.senses.clock.wait(self.ctx, LOOK)
 

@@ -6,7 +6,7 @@ the message classes that the `pulumi` package ships, and imports nothing else of
 
 from gates.kit.diffs import Change, structural
 from gates.kit.errors import Cancelled, PartialFailure, UserError, readable
-from gates.kit.resource import Context, Provider, Resource, State
+from gates.kit.resource import Context, Progress, Provider, Resource, State
 from gates.kit.server import serve
 from gates.kit.values import UNKNOWN, Props, Unknown, has_unknown
 
@@ -16,6 +16,7 @@ __all__ = [
     "Change",
     "Context",
     "PartialFailure",
+    "Progress",
     "Props",
     "Provider",
     "Resource",

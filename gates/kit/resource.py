@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,30 @@ class Context:
         """Let `seconds` pass, or raise Cancelled as soon as the update is interrupted."""
         if self.cancelled.wait(seconds):
             raise Cancelled(f"{what} was cancelled")
+
+
+SAID_AGAIN_AFTER = 10.0
+"""Seconds after which the same progress is said again."""
+
+
+class Progress:
+    """Status lines of something that is looked at again and again.
+
+    Without a terminal the engine's display gives each a line of its own: so one is said when it means something else
+    than the last one, or when that is `SAID_AGAIN_AFTER` old. `clock` gives seconds.
+    """
+
+    def __init__(self, ctx: Context, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ctx = ctx
+        self._clock = clock
+        self._meant, self._at = "", float("-inf")
+
+    def say(self, text: str, meaning: str) -> None:
+        """`meaning`: the part of it whose change is worth a line at once."""
+        now = self._clock()
+        if meaning != self._meant or now - self._at >= SAID_AGAIN_AFTER:
+            self._meant, self._at = meaning, now
+            self._ctx.say(text)
 
 
 class Resource(ABC):

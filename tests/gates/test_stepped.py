@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from gates.kit import Cancelled, Context
 from gates.move import Move
 from gates.moving import perform
 from gates.passes import RUN, Pass
+from gates.watching import LOOK
 from release.alarms import Watched
 from release.aws import session
 from release.digest import Digest
@@ -153,7 +155,7 @@ def test_probes_go_to_the_live_url_and_to_the_new_colours_own_and_end_with_the_s
 def test_progress_says_step_weight_seconds_targets_requests_and_errors(stage: Stage) -> None:
     stage.perform()
     last = [line for line in stage.said if line.startswith("step 2 of 3")][-1]
-    assert last.startswith("step 2 of 3: green 50 %, 2 s left; 2 of 2 targets of green healthy; users: ")
+    assert last.startswith("step 2 of 3: green 50 %, 10 s left; 2 of 2 targets of green healthy; users: ")
     assert "requests, 0 errors; own probes:" in last
     assert stage.lasting == [
         "users: blue 90%, green 10% (step 1 of 3)",
@@ -162,10 +164,15 @@ def test_progress_says_step_weight_seconds_targets_requests_and_errors(stage: St
     ]
 
 
+def test_progress_is_said_each_ten_seconds_and_not_at_each_look(stage: Stage) -> None:
+    stage.perform()
+    left = [int(found[1]) for line in stage.said if (found := re.search(r"^step 2 .*, (\d+) s left", line))]
+    assert left == list(range(left[0], 0, -10))
+
+
 def test_cloudwatch_is_asked_less_often_than_targets_are_looked_at(stage: Stage) -> None:
     stage.perform()
-    looks = [line for line in stage.said if line.startswith("step ")]
-    assert len(stage.senses.asked) < len(looks) / 4
+    assert len(stage.senses.asked) < stage.seconds / LOOK / 4
     assert stage.senses.asked[0][1] == NOON, "once before anybody is moved"
 
 
