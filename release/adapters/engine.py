@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from release.adapters.backend import Backend
 from release.adapters.machine import Machine
 from release.adapters.process import Ended, run_child
-from release.adapters.project import Project, copied
+from release.adapters.project import Project
+from release.adapters.scratch import scratch, sweep
 from release.enginelog import EngineLog, read_log
 from release.errors import CloudError
 from release.locking import Note, Origin
@@ -107,7 +108,8 @@ class PulumiEngine:
     colour: bool = False
 
     def ready(self) -> None:
-        """Look for the command and for the endpoint, if one is set."""
+        """Look for the command and for the endpoint, if one is set; and away with what killed runs left here."""
+        sweep()
         command_of(self.environ)
         self._need_endpoint()
 
@@ -200,14 +202,19 @@ class PulumiEngine:
         self, verb: list[str], stack: str, config: Mapping[str, str], started: Callable[[int], None] | None = None
     ) -> Run:
         # The event log holds secrets in its debug messages: it lives in a file that has no name and is gone at the end.
-        with copied(self.project.stacks[stack].path) as settings, tempfile.TemporaryFile("w+b") as events:
+        # The engine saves what it is given with -c into the stack file it reads, and a committed one must never carry
+        # an image digest: so it gets a copy.
+        committed = self.project.stacks[stack].path
+        with scratch() as copied, tempfile.TemporaryFile("w+b") as events:
+            settings = copied.folder / committed.name
+            settings.write_bytes(committed.read_bytes())
             command = [command_of(self.environ), *verb, "--stack", stack, "--non-interactive", "--suppress-outputs"]
             command += ["--color", "always" if self.colour else "never", "--config-file", str(settings)]
             command += [part for key, value in config.items() for part in ("--config", f"{key}={value}")]
             command += ["--event-log", f"/dev/fd/{events.fileno()}"]
             ended = run_child(
-                command, cwd=self.project.root, env=self._env(), display=self.display, pass_fds=[events.fileno()],
-                started=started,
+                command, cwd=self.project.root, env=self._env(), display=self.display,
+                pass_fds=[events.fileno(), copied.lock], started=started,
             )  # fmt: skip
             return _run_of(ended, events.fileno())
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,16 +125,3 @@ def _read(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise UsageError(f"{path.name} is not a mapping of settings.", next_step="correct the file.")
     return found
-
-
-@contextmanager
-def copied(path: Path) -> Iterator[Path]:
-    """A copy of a stack file that only its owner can read, for as long as it is needed.
-
-    The engine saves what it is given with `-c` into the file it reads, and a committed stack file must never
-    carry an image digest.
-    """
-    with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        copy = Path(folder, path.name)
-        copy.write_bytes(path.read_bytes())
-        yield copy
