@@ -18,9 +18,15 @@ from release.stack import StackState
 NAME = "status"
 HELP = "Show what is live in each environment, since when, and what a rollback would cost."
 DETAILS = """\
-All of it is what the last updates recorded; the cloud itself is not asked. ROLLBACK says what
-going back to the previous release means: flip (weights only) while the idle colour was last
-given that release, deploy where it has to be started again.
+All of it is what the last updates recorded; the cloud itself is not asked.
+
+  SINCE     when what is live passed the gates there last (UTC)
+  PREVIOUS  the image that was live before; a rollback goes back to it
+  ROLLBACK  what that means: flip (weights only) while the idle colour was last given that
+            release, deploy where it has to be started again, settings where only configuration
+            differs (that is in the stack file), none where nothing was live before
+  PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
+            them as evidence). A new release of the next environment must be one of these
 
   release status
   release status production --json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from release.adapters.engine import FakeEngine
@@ -127,6 +129,15 @@ def test_status_lists_environments_in_the_order_of_the_route() -> None:
     ]  # fmt: skip
     assert lines[2].split()[:2] == ["production", "blue"]
     assert "the cloud itself was not asked" in on.out
+
+
+def test_columns_that_do_not_speak_for_themselves_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stage().run("status", "--help") == 0
+    page = (Path(__file__).parents[3] / "docs/guides/command.md").read_text(encoding="utf-8")
+    shown = capsys.readouterr().out
+    for column in ("SINCE", "ROLLBACK", "PROVEN"):
+        assert f"  {column} " in shown
+        assert f"{column}: " in page
 
 
 @pytest.mark.parametrize(
