@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -14,14 +15,25 @@ from local.places import Places
 
 LINES = 100
 
+ROUTINE = re.compile(
+    r"^\[WARNING\] .*: ("
+    r"Proxy \S+ stopped \(cumulated conns"
+    r"|Server \S+ (remains in forced drain mode|is UP(/DRAIN)? \(leaving forced|is stopping, changed from CLI)"
+    r"|Backup Server \S+ (is UP|enters drain state|is going DOWN for maintenance)"
+    r")"
+)
+"""What HAProxy warns of when the local cloud does what it always does: an old process ends after a reload, a slot is
+given to a new target, and a target's second slot, which serves when no target is healthy, follows the first."""
+
 
 @dataclass(frozen=True)
 class Source:
-    """Something that can be read. `also`: other words by which a person may mean it."""
+    """Something that can be read. `also`: other words by which a person may mean it. `routine` lines are not shown."""
 
     name: str
     file: Path | None = None
     also: str = ""
+    routine: re.Pattern[str] | None = None
 
     def command(self, lines: int, *, follow: bool) -> list[str]:
         """What prints its last lines and, with `follow`, those that come."""
@@ -33,8 +45,9 @@ class Source:
 
 def files(places: Places) -> list[Source]:
     """Log files of this cloud, and of a dockerd that some local cloud of this machine started."""
-    found = [*places.logs.glob("*.log"), places.edge / "haproxy.log", places.daemon / "dockerd.log"]
-    return sorted((Source(path.stem, path) for path in found if path.exists()), key=lambda one: one.name)
+    haproxy = Source("haproxy", places.edge / "haproxy.log", routine=ROUTINE)
+    plain = [Source(path.stem, path) for path in (*places.logs.glob("*.log"), places.daemon / "dockerd.log")]
+    return sorted((one for one in (haproxy, *plain) if one.file and one.file.exists()), key=lambda one: one.name)
 
 
 def choose(sources: Sequence[Source], name: str | None) -> list[Source]:
@@ -55,9 +68,21 @@ def unknown(sources: Sequence[Source], name: str | None) -> LocalError:
 
 def show(chosen: Iterable[Source], lines: int, write: Callable[[str], None]) -> None:
     for source in chosen:
+        if source.file and source.routine:
+            _show_telling(source.file, source.routine, lines, write)
+            continue
         write(f"==> {source.file or source.name} <==")
         with _started(source.command(lines, follow=False)) as process:
             write(process.communicate()[0].rstrip("\n"))
+
+
+def _show_telling(file: Path, routine: re.Pattern[str], lines: int, write: Callable[[str], None]) -> None:
+    """The last of those lines that are not routine, and how many were left out."""
+    said = file.read_text(errors="replace").splitlines()
+    telling = [line for line in said if not routine.match(line)]
+    left_out = len(said) - len(telling)
+    write(f"==> {file} <==" + (f" without {left_out} lines of routine" if left_out else ""))
+    write("\n".join(telling[max(0, len(telling) - lines) :]))
 
 
 def follow(chosen: Sequence[Source], lines: int, write: Callable[[str], None]) -> None:
@@ -65,7 +90,7 @@ def follow(chosen: Sequence[Source], lines: int, write: Callable[[str], None]) -
     said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     for source in chosen:
         prefix = f"{source.name} | " if len(chosen) > 1 else ""
-        threading.Thread(target=_pump, args=(source.command(lines, follow=True), prefix, said), daemon=True).start()
+        threading.Thread(target=_pump, args=(source, lines, prefix, said), daemon=True).start()
     open_ends = len(chosen)
     while open_ends:
         line = said.get()
@@ -75,11 +100,12 @@ def follow(chosen: Sequence[Source], lines: int, write: Callable[[str], None]) -
             write(line)
 
 
-def _pump(command: list[str], prefix: str, said: queue.SimpleQueue[str | None]) -> None:
-    with _started(command) as process:
+def _pump(source: Source, lines: int, prefix: str, said: queue.SimpleQueue[str | None]) -> None:
+    with _started(source.command(lines, follow=True)) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            said.put(prefix + line.rstrip("\n"))
+            if not (source.routine and source.routine.match(line)):
+                said.put(prefix + line.rstrip("\n"))
     said.put(None)
 
 

@@ -73,6 +73,47 @@ def test_the_end_of_each_file_is_shown_under_its_name(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+W = "[WARNING]  (7) : "
+TELLING = [
+    W + 'Health check for server s-blue.7b/s1 failed, reason: Layer4 connection problem, info: "Connection refused", '
+    "check duration: 0ms, status: 3/4 UP.",
+    W + "Server s-blue.7b/s1 is DOWN. 0 active and 2 backup servers left. Running on backup. 0 sessions active, "
+    "0 requeued, 0 remaining in queue.",
+    W + "Server s-blue.7b/s1 is UP. 1 active and 2 backup servers online. 0 sessions requeued, 0 total in queue.",
+    W + "Server s-blue.7b/s1 enters drain state. 1 active and 2 backup servers online. 0 sessions requeued, 0 total in "
+    "queue.",
+    "[ALERT]    (7) : backend 's-blue.7b' has no server available!",
+]
+ROUTINE = [
+    W + "Proxy GLOBAL stopped (cumulated conns: FE: 2, BE: 2).",
+    W + "Proxy <HTTPCLIENT> stopped (cumulated conns: FE: 0, BE: 0).",
+    W + "Server s-blue.7b/s1 is UP/DRAIN (leaving forced maintenance).",
+    W + "Server s-blue.7b/s1 remains in forced drain mode.",
+    W + "Server s-blue.7b/s1 is stopping, changed from CLI. 0 active and 0 backup servers online. 0 sessions requeued, "
+    "0 total in queue.",
+    W + "Server s-blue.7b/s1 is UP (leaving forced drain).",
+    W + "Backup Server s-blue.7b/open1 is UP/READY (leaving forced maintenance).",
+]
+
+
+@pytest.mark.provider
+def test_of_haproxy_what_it_always_warns_of_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Places(runtime=tmp_path, cache=tmp_path, daemon=tmp_path / "daemon")
+    here.edge.mkdir()
+    log = here.edge / "haproxy.log"
+    log.write_text("\n".join([*ROUTINE, *TELLING, *ROUTINE, ""]))
+    said: list[str] = []
+    logs.show(logs.files(here), 100, said.append)
+    assert said == [f"==> {log} <== without {2 * len(ROUTINE)} lines of routine", "\n".join(TELLING)]
+    said.clear()
+    logs.show(logs.files(here), 1, said.append)
+    assert said[1] == TELLING[-1]
+    said.clear()
+    monkeypatch.setattr(Source, "command", lambda *_, **__: ["cat", str(log)])
+    logs.follow(logs.files(here), 100, said.append)
+    assert said == TELLING
+
+
 @pytest.mark.provider
 def test_followed_lines_come_as_they_are_written_each_with_its_source_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
