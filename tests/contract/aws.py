@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from local.places import ACCOUNT, REGION
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 PREFIX = "rlc-"
@@ -98,7 +99,7 @@ class Aws:
 
     def eventually(self, look: Callable[[], T], what: str) -> T:
         """The first truthy answer of `look`; an AssertionError when it is long overdue."""
-        patience, pause = (1800.0, 2.0) if self.where.real else (60.0, 0.05)
+        patience, pause = (1800.0, 2.0) if self.where.real else (PATIENCE, 0.05)
         until = time.monotonic() + patience
         while not (found := look()):
             assert time.monotonic() < until, f"{what} did not come true within {patience:.0f} s"

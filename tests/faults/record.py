@@ -23,6 +23,7 @@ from tests.faults.crash import follow, logged, victims
 from tests.faults.points import Point, writes
 from tests.faults.proxy import FaultProxy
 from tests.faults.stories import STORIES, Images, Scene
+from tests.patience import PATIENCE
 
 CALLS = Path(__file__).with_name("calls.json")
 BOUNDARIES = Path(__file__).with_name("boundaries.json")
@@ -88,7 +89,7 @@ def pass_boundaries(scene: Scene, digest: str) -> dict[Point, list[str]]:
     with logged(scene.behind(), imageDigest=digest) as (running, log):
         for point in follow(log, lambda: running.process.poll() is not None):
             passed.setdefault(point, sorted(victims(running.process.pid)))
-        result = running.wait(10)
+        result = running.wait(PATIENCE)
     assert result.ok, result.text
     everybody = max(passed.values(), key=len)
     return passed | dict.fromkeys(writes(scene.proxy.counted()), everybody)

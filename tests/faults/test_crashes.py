@@ -19,6 +19,7 @@ from tests.faults.matrix import how_many
 from tests.faults.points import Point
 from tests.faults.proxy import FaultProxy
 from tests.faults.record import boundaries
+from tests.patience import PATIENCE
 from tests.rehearsals.cloud import idle_of, running_digests, weights
 
 SAMPLE = 2
@@ -108,7 +109,7 @@ def subject(lane: Lane, good: str, better: str, best: str) -> Iterator[Subject]:
 
 @pytest.mark.cloud
 @pytest.mark.story
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("crash", chosen(), ids=str)
 def test_users_stay_served_nothing_is_lost_and_the_next_update_gets_there(crash: Crash, subject: Subject) -> None:
     stack = subject.stack
@@ -149,7 +150,7 @@ def _crashed(crash: Crash, subject: Subject, asked: dict[str, str]) -> Result:
             pids |= victims(running.process.pid)
             if passed == point:
                 strike()
-        ended = running.wait(10)
+        ended = running.wait(PATIENCE)
     subject.proxy.heal()
     assert struck, f"never came to {point}\n{ended.text}"
     assert not none_left(pids), "processes of an update that ended"
@@ -172,6 +173,6 @@ def _next_update(subject: Subject, digest: str) -> Result:
     freed = subject.stack.command("cancel", "--yes")
     assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
     with subject.stack.started("refresh", "--clear-pending-creates") as process:
-        refreshed = process.wait(120)
+        refreshed = process.wait(PATIENCE)
     assert refreshed.ok, refreshed.text
     return subject.stack.up(**subject.asked_for(digest))

@@ -101,7 +101,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.cloud
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", [*sampled(quick(every_call()), SAMPLE), *sampled(PLACES, PLACES_SAMPLE)], ids=str)
 def test_users_stay_served_and_the_next_update_gets_there(
     case: Case, scene: Scene, engine: SmallEngine, users: Users, fresh: Callable[[], None]
@@ -147,7 +147,7 @@ def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_se
 
 @pytest.mark.cloud
 @pytest.mark.story
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", sampled(whole(every_call()), WHOLE_SAMPLE), ids=str)
 def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:
     """Calls that only a first release, a refusal, a mending or an end make."""

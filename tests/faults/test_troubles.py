@@ -27,7 +27,7 @@ from tests.faults.stories import Scene
 from tests.gates.kit.serving import served
 from tests.rehearsals.cloud import client, eventually, rule, running_digests, tasks, told, weights
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 AWAY = 10.0
 """Seconds that a service is away."""
@@ -86,13 +86,13 @@ def kill(stack: Stack, colour: str, number: int) -> None:
             check=True, capture_output=True, text=True,
         ).stdout.split()  # fmt: skip
         subprocess.run(["docker", "kill", *found], check=True, capture_output=True)
-    eventually("ECS knows", lambda: not tasks(stack, colour) & set(gone), 30)
+    eventually("ECS knows", lambda: not tasks(stack, colour) & set(gone))
 
 
 def both_whole(stack: Stack) -> None:
     """Wait until no trouble of before is left."""
     try:
-        eventually("both colours are whole", lambda: all(whole(stack, str(colour)) for colour in Colour), 120)
+        eventually("both colours are whole", lambda: all(whole(stack, str(colour)) for colour in Colour))
     except AssertionError as late:
         raise AssertionError(f"{late}\n{told(stack)}") from None
 

@@ -26,7 +26,7 @@ from local.progress import Progress
 from local.status import status
 from local.toolchain.cache import cache_folder
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

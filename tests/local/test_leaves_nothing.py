@@ -18,7 +18,7 @@ from local.places import ROOT
 
 pytestmark = [
     pytest.mark.cloud,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces, and start dockerd in them"),
     pytest.mark.skipif(not shutil.which("dockerd"), reason="dockerd is not installed"),
 ]

@@ -27,7 +27,7 @@ from tests.contract.serving import Service, Serving
 from tests.contract.stage import Stage, policy
 from tests.local.between import Between, docker_socket
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 NAME = "restarts"
 

@@ -12,7 +12,7 @@ from local.places import Places
 from local.toolchain.cache import cache_folder
 from tests.local.side import REPOSITORY, Side, command, start, status
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

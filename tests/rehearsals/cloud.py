@@ -10,6 +10,7 @@ from typing import Any
 from local.lane import Lane, Stack
 from local.places import PROJECT
 from release.placement import Colour
+from tests.patience import PATIENCE
 
 
 def client(lane: Lane, service: str) -> Any:
@@ -17,7 +18,7 @@ def client(lane: Lane, service: str) -> Any:
     return lane.aws(service)
 
 
-def eventually(what: str, look: Callable[[], Any], seconds: float = 30, every: float = 0.1) -> Any:
+def eventually(what: str, look: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.1) -> Any:
     """Look until it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -11,7 +11,7 @@ import pytest
 
 from local.lane import PROJECT, Lane, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 UNKNOWN = "sha256:" + "0" * 64
 
 

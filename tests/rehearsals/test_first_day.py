@@ -20,7 +20,7 @@ from tests.rehearsals.cloud import (
     weights,
 )
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
 
 
@@ -197,4 +197,4 @@ def test_the_target_that_serves_is_really_healthy_before_users_come(staging: Sta
         found = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         return {each["TargetHealth"]["State"] for each in found}
 
-    assert eventually("all targets healthy", lambda: states() == {"healthy"}, 5)
+    assert eventually("all targets healthy", lambda: states() == {"healthy"})

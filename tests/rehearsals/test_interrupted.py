@@ -12,10 +12,11 @@ import pytest
 
 from local.lane import Lane, Running, Stack
 from release.probe import Probe
+from tests.patience import PATIENCE
 from tests.rehearsals.cloud import eventually, idle_of, running_digests, tasks, weights
 from tests.rehearsals.slow_registry import SlowRegistry
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
 
 
@@ -29,13 +30,22 @@ def stack(lane: Lane, good: str, better: str) -> Stack:
     return made
 
 
+@pytest.fixture(autouse=True)
+def a_failure_stays_alone(stack: Stack, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a failed story leaves would fail all that come after it."""
+    before = request.session.testsfailed
+    yield
+    if request.session.testsfailed > before:
+        way_back(stack)
+
+
 @contextlib.contextmanager
 def in_image_gate(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, waiting in the image gate."""
     with SlowRegistry(stack.lane.variables["AWS_ENDPOINT_URL"]) as door:
         lane = Lane(stack.lane.folder, {**stack.lane.variables, "AWS_ENDPOINT_URL_ECR": door.url})
         with Stack(lane, stack.name, stack.settings).started("up", imageDigest=digest) as running:
-            assert door.waiting.wait(20), running.text
+            assert door.waiting.wait(PATIENCE), running.text
             yield running
 
 
@@ -45,7 +55,7 @@ def in_rollout_gate(stack: Stack, digest: str) -> Iterator[Running]:
     idle = idle_of(stack)
     before = tasks(stack, idle)
     with stack.started("up", imageDigest=digest) as running:
-        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before, 20)
+        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
         yield running
 
 
@@ -53,8 +63,8 @@ def in_rollout_gate(stack: Stack, digest: str) -> Iterator[Running]:
 def in_smoke_gate(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, repeating smoke checks that fail."""
     with stack.started("up", imageDigest=digest) as running:
-        eventually("tasks run it", lambda: running_digests(stack, idle_of(stack)) == {digest}, 20)
-        eventually("smoke checks run", lambda: _descendants_run("smoke", running), 20)
+        eventually("tasks run it", lambda: running_digests(stack, idle_of(stack)) == {digest})
+        eventually("smoke checks run", lambda: _descendants_run("smoke", running))
         yield running
 
 
@@ -63,7 +73,7 @@ def in_switch(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, just after users were moved and before anything was recorded."""
     idle = idle_of(stack)
     with stack.started("up", imageDigest=digest) as running:
-        eventually("users are moved", lambda: weights(stack).get(idle) == 100, 30, every=0.01)
+        eventually("users are moved", lambda: weights(stack).get(idle) == 100, every=0.01)
         yield running
 
 
@@ -90,7 +100,7 @@ def way_back(stack: Stack) -> None:
     freed = stack.command("cancel", "--yes")
     assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
     with stack.started("refresh", "--clear-pending-creates") as process:
-        refreshed = process.wait(120)
+        refreshed = process.wait(PATIENCE)
     assert refreshed.ok, refreshed.text
     again = stack.up()
     assert again.ok, again.text
@@ -112,7 +122,7 @@ def test_interrupted_in(
     intent = {"rollbackFrom": live} if _was_live(stack, digest) else {}
     with begin(_with_intent(stack, intent), digest) as running:
         running.process.send_signal(how)
-        ended = running.wait(60)
+        ended = running.wait(PATIENCE)
     assert not ended.ok, ended.text
     assert stack.outputs["imageDigest"] == live, "an interrupted update records nothing"
     way_back(stack)
@@ -137,7 +147,7 @@ def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str,
         os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
         for pid in [*_children(running.process.pid), running.process.pid]:
             os.kill(pid, signal.SIGKILL)
-        running.wait(20)
+        running.wait(PATIENCE)
     assert stack.outputs["imageDigest"] == live, "nothing was recorded"
     assert stack.served()["digest"] == other, "users are on the other release, whole"
     way_back(stack)

@@ -12,9 +12,10 @@ import pytest
 from local.lane import Lane, Stack
 from local.places import PROJECT
 from release.probe import Probe
+from tests.patience import PATIENCE
 from tests.rehearsals.cloud import client, eventually, idle_of, move_by_hand, running_digests, tasks, weights
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
 
 
@@ -131,12 +132,12 @@ def test_after_an_interrupted_run_a_rollback_leaves_the_release_it_was_asked_to_
     idle = idle_of(stack)
     before = tasks(stack, idle)
     with stack.started("up", imageDigest=best) as running:
-        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before, 20)
+        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
         os.kill(running.process.pid, signal.SIGKILL)
-        running.wait(20)
+        running.wait(PATIENCE)
     assert stack.command("cancel", "--yes").ok
     with stack.started("refresh", "--clear-pending-creates") as refresh:
-        assert refresh.wait(120).ok
+        assert refresh.wait(PATIENCE).ok
     again = stack.up(imageDigest=best)
     assert again.ok, again.text
     assert stack.outputs["previousDigest"] == good, "not the release that the interrupted run had begun"

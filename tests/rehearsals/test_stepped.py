@@ -19,10 +19,11 @@ from local.places import PROJECT
 from release.journal import Abort, Journal, Phase
 from release.placement import Colour
 from release.probe import Counts, Probe
+from tests.patience import PATIENCE
 from tests.rehearsals.cloud import client, eventually, idle_of, rule, tasks, weights
 from tests.rehearsals.test_interrupted import _children, way_back
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 
 SETTINGS = {
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
@@ -139,7 +140,7 @@ def at_half(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, while half of the users are on the new release."""
     idle = idle_of(stack)
     with stack.started("up", imageDigest=digest) as running:
-        eventually("half of the users are moved", lambda: weights(stack).get(idle) == 50, 60, every=0.05)
+        eventually("half of the users are moved", lambda: weights(stack).get(idle) == 50, every=0.05)
         yield running
 
 
@@ -148,7 +149,7 @@ def killed_at_half(stack: Stack, digest: str) -> None:
         os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
         for pid in [*_children(running.process.pid), running.process.pid]:
             os.kill(pid, signal.SIGKILL)
-        running.wait(20)
+        running.wait(PATIENCE)
     assert sorted(weights(stack).values()) == [50, 50], "users stay divided until somebody decides"
 
 
@@ -187,7 +188,7 @@ def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -
         client(lane, "elbv2").add_tags(
             ResourceArns=[rule(stack)["RuleArn"]], Tags=[{"Key": key, "Value": value} for key, value in wish.items()]
         )
-        ended = running.wait(60)
+        ended = running.wait(PATIENCE)
     assert not ended.ok
     assert "The switch was interrupted: ann asked to abort this switch." in ended.text, ended.text
     assert "Kind: Interrupted" in ended.text
@@ -200,7 +201,7 @@ def test_ctrl_c_while_it_is_watched_puts_users_back(stack: Stack, lane: Lane, go
     live, third = stack.outputs["imageDigest"], lane.derive("third", good)
     with at_half(stack, third) as running:
         running.process.send_signal(signal.SIGINT)
-        ended = running.wait(60)
+        ended = running.wait(PATIENCE)
     assert not ended.ok
     assert "The switch was interrupted" in ended.text, ended.text
     assert sorted(weights(stack).values()) == [0, 100]
@@ -230,7 +231,7 @@ def ring(stack: Stack, name: str) -> None:
     def rings() -> bool:
         return bool(watch.describe_alarms(AlarmNames=[name], StateValue="ALARM")["MetricAlarms"])
 
-    eventually("the alarm rings", rings, 40)
+    eventually("the alarm rings", rings)
 
 
 def test_nobody_is_moved_while_an_alarm_rings_unless_that_is_said_or_they_go_back(

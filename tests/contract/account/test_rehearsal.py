@@ -20,7 +20,7 @@ import pytest
 from tests.contract.aws import Aws
 from tests.contract.contracts import ROOT
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 EVERY_KIND = (
     "test_a_task_names_the_deployment_that_started_it or test_secrets_reach_the_container or "

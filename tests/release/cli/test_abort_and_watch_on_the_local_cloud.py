@@ -13,7 +13,7 @@ from local import metrics
 from release.probe import Probe
 from tests.release.cli.checkout import Checkout, on_the_local_cloud, until
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 ALARMS = """\
   {project}:alarms:

@@ -23,7 +23,7 @@ from release.placement import Colour
 from tests.release.cli.checkout import Checkout, on_the_local_cloud, until
 from tests.release.cli.deaths import Mute, children, the_machine_dies
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 class Story:

@@ -23,9 +23,9 @@ from local.emulator_process import ensure_environment
 from local.places import ROOT
 from local.toolchain.cache import cache_folder
 from tests.local.emulator.ecs.fake_targets import group
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
-PATIENCE = 30.0  # seconds until a condition that must come true counts as never
 REPOSITORY, LOG_GROUP, CLUSTER = "tests/app", "/tests/ecs", "tests"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
 SLEEP = ["sh", "-c", "echo started; exec sleep 1000"]

@@ -20,6 +20,7 @@ from local.emulator.elbv2 import api
 from local.emulator.elbv2.actions.call import Network
 from local.emulator.elbv2.model import Subnet
 from local.emulator.elbv2.service import Scope
+from tests.patience import PATIENCE
 
 SUBNETS = ["subnet-a", "subnet-b"]
 
@@ -205,7 +206,7 @@ def weighted(*groups: tuple[str, int]) -> Any:
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": wanted}}
 
 
-def eventually(holds: Callable[[], bool], within: float = 30.0) -> None:
+def eventually(holds: Callable[[], bool], within: float = PATIENCE) -> None:
     """Wait for a condition; the limit is a safety net, far beyond what it takes."""
     deadline = time.monotonic() + within
     while not holds():
