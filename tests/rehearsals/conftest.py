@@ -78,7 +78,7 @@ def probe() -> Iterator[object]:
     """Start probers by `probe(stack)`; they count what users get."""
     running: list[Probe] = []
 
-    def start(stack: Stack, rate: float = 200) -> Probe:
+    def start(stack: Stack, rate: float = 50) -> Probe:
         prober = Probe(stack.url + "/api/v1/status", rate).start()
         running.append(prober)
         return prober
