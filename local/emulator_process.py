@@ -64,15 +64,23 @@ def running(places: Places) -> processes.Started | None:
     return processes.find(places.run, NAME)
 
 
-def need_ports(places: Places) -> None:
+LETS_GO = 10.0
+"""Seconds for the ports of what has just died: on a busy machine the kernel frees them a little later."""
+
+
+def need_ports(places: Places, patience: float = 0.0) -> None:
     """Raises LocalError naming the process that holds a port of this slot's emulator or first load balancer.
 
-    NotAllowed if this user may not open such a port at all.
+    NotAllowed if this user may not open such a port at all. A port that nobody is seen to hold is waited for,
+    `patience` seconds in all.
     """
+    until = time.monotonic() + patience
     edge = [(f"{places.balancers}.1", port) for port in EDGE_PORTS]
     for address, port in [("127.0.0.1", places.port), *edge]:
-        if error := processes.refusal_to_bind(address, port):
-            raise _port_error(address, port, error)
+        while error := processes.refusal_to_bind(address, port):
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until or processes.listener(address, port):
+                raise _port_error(address, port, error)
+            time.sleep(0.1)
 
 
 def _port_error(address: str, port: int, error: OSError) -> LocalError:
@@ -114,7 +122,7 @@ def need_haproxy() -> str:
 
 def start(places: Places, python: Path, say: Say) -> processes.Started:
     """Start it and wait until it answers. Raises LocalError with the end of its log."""
-    need_ports(places)
+    need_ports(places, LETS_GO)
     need_haproxy()
     for folder in (places.emulator, places.edge):
         folder.mkdir(parents=True, exist_ok=True)

@@ -178,6 +178,32 @@ class Checkout:
                     found.append(command)
         return found
 
+    @contextmanager
+    def standing_still(self, stack: str) -> Iterator[Callable[[], None]]:
+        """The engine that holds the stack's lock stands still, so that whoever comes surely meets the lock.
+
+        Gives what lets it go on.
+        """
+        locks = self.folder / f".local/state/.pulumi/locks/organization/{self.project}/{stack}"
+        pids: list[int] = []
+
+        def held() -> bool:
+            for lock in locks.glob("*.json"):
+                with contextlib.suppress(OSError, ValueError):
+                    pids.append(int(json.loads(lock.read_text())["pid"]))
+            return bool(pids)
+
+        def go_on() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids[0], signal.SIGCONT)
+
+        until(held, "somebody holds the lock")
+        os.kill(pids[0], signal.SIGSTOP)
+        try:
+            yield go_on
+        finally:
+            go_on()
+
     def close(self) -> None:
         """Remove what it made in the cloud."""
         for stack in ("production", "staging"):
@@ -188,6 +214,17 @@ class Checkout:
             registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
         mine = self.run("docker", "images", "--quiet", "--filter", f"reference=*/{self.project}/app").out.split()
         self.run("docker", "image", "rm", "--force", *dict.fromkeys(mine))
+
+
+def says(process: subprocess.Popen[str], words: str) -> str:
+    """Read what a command tells until it tells this; all that was read."""
+    assert process.stderr
+    read: list[str] = []
+    for line in process.stderr:
+        read.append(line)
+        if words in line:
+            return "".join(read)
+    raise AssertionError(f"it never said {words!r}:\n{''.join(read)}")
 
 
 def until(look: Callable[[], object], what: str) -> None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.release.cli.checkout import FAULT, Checkout, on_the_local_cloud
+from tests.release.cli.checkout import FAULT, Checkout, on_the_local_cloud, says, until
 
 pytestmark = pytest.mark.cloud
 
@@ -27,14 +26,6 @@ class Story:
 def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     with on_the_local_cloud(tmp_path_factory.mktemp("command") / "checkout") as checkout:
         yield checkout
-
-
-def until(look: Callable[[], object], what: str) -> None:
-    """Wait for a condition; only a run that hangs is ended by the clock."""
-    end = time.monotonic() + 120
-    while not look():
-        assert time.monotonic() < end, f"never came true: {what}"
-        time.sleep(0.05)
 
 
 def test_a_build_writes_its_digest_and_a_second_one_the_same(lane: Checkout) -> None:
@@ -136,15 +127,16 @@ def test_wrong_settings_end_with_2(lane: Checkout) -> None:
 
 
 def test_the_second_of_two_is_refused_with_who_holds_the_lock(lane: Checkout) -> None:
-    locks = lane.folder / f".local/state/.pulumi/locks/organization/{lane.project}/staging"
     with lane.started("deploy", "staging", "--digest", Story.broken, "--no-heal") as running:
-        until(lambda: locks.exists() and list(locks.iterdir()), "the first holds the lock")
-        second = lane.release("heal", "staging")
-        assert second.code == 4, second.err
-        assert f"is being updated by {os.environ.get('USER', 'root')}@" in second.err
-        waiting = lane.release("heal", "staging", "--lock-wait", "300", "--json")
-        assert waiting.code == 0, waiting.err
-        assert "waiting for it" in waiting.err
+        with lane.standing_still("staging") as go_on:
+            second = lane.release("heal", "staging")
+            assert second.code == 4, second.err
+            assert f"is being updated by {os.environ.get('USER', 'root')}@" in second.err
+            with lane.started("heal", "staging", "--lock-wait", "300", "--json") as waiting:
+                says(waiting, "waiting for it")
+                go_on()
+                _, err = waiting.communicate()
+                assert waiting.returncode == 0, err
         running.communicate()
         assert running.returncode == 1
 
