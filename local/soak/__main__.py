@@ -18,7 +18,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,10 @@ Kept = dict[str, Any]
 
 SAMPLED = "RELEASE_LANE_SOAK"
 """Tells the tests how much of a long list they go through: all, or a tenth; without it some few."""
+
+FAULTS = ("tests/faults/test_matrix.py",)
+CRASHES = ("tests/faults/test_crashes.py", "tests/faults/test_command_crashes.py")
+"""The tests that go through such a list."""
 
 
 def main(argv: list[str]) -> int:
@@ -120,20 +124,20 @@ def _sequences(short: bool) -> tuple[int, Kept]:
 
 
 def _faults(short: bool) -> tuple[int, Kept]:
-    return _all_of("tests/faults/test_matrix.py", short)
+    return _all_of(FAULTS, short)
 
 
 def _crashes(short: bool) -> tuple[int, Kept]:
-    return _all_of("tests/faults/test_crashes.py", short)
+    return _all_of(CRASHES, short)
 
 
-def _all_of(file: str, short: bool) -> tuple[int, Kept]:
+def _all_of(files: Sequence[str], short: bool) -> tuple[int, Kept]:
     """Tests of which an ordinary run takes a sample; here none is left out (a tenth of them, if short)."""
     places = Places.read()
     with alone(places.lock, "make soak"), Progress() as progress:
         up = cloud.up(places, progress)
         environment = {**up.environment, SAMPLED: "tenth" if short else "all"}
-        check = checks.Check(file, checks.pytest("-m", "cloud", file, "--durations=10"), show="as it comes")
+        check = checks.Check("soak", checks.pytest("-m", "cloud", *files, "--durations=10"), show="as it comes")
         outcome = checks.perform(check, environment)
     return (0 if outcome.ok else 1), {"seconds": outcome.seconds, "ok": outcome.ok, "short": short}
 

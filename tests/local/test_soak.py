@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from local.soak import __main__ as soak
 from local.soak import service
 from local.soak.long import problem_of
 
@@ -114,3 +116,12 @@ def test_a_request_that_comes_in_pieces_is_answered_once_it_is_whole() -> None:
     connection.data_received(b"bc")
     assert b"ba7816bf" in sent[0]
     service.Service.connections.clear()
+
+
+def test_whatever_an_ordinary_run_only_samples_is_whole_in_the_soak() -> None:
+    sampling = {
+        f"tests/faults/{file.name}"
+        for file in (ROOT / "tests/faults").glob("test_*.py")
+        if re.search(r"\b(how_many|sampled)\(", file.read_text())
+    }
+    assert sampling == {*soak.FAULTS, *soak.CRASHES}
