@@ -87,10 +87,10 @@ def distinct(found: Iterable[Point]) -> list[Point]:
 
 
 def _named(urn: str) -> str:
-    """Type and logical name, without what differs from stack to stack and from colour to colour."""
-    stack, name = urn.split("::")[0].rsplit(":", 1)[-1], urn.rsplit("::", 1)[-1]
-    kind = urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
-    return f"{kind} {_plain(name.replace(stack, '*'))}"
+    """Type and logical name, without what differs between projects, stacks and colours."""
+    start, project, types, name = urn.split("::", 3)
+    stack, kind = start.rpartition(":")[2], types.rpartition("$")[2].rpartition(":")[2]
+    return f"{kind} {_plain(name.replace(f'{project}-{stack}', '*').replace(stack, '*'))}"
 
 
 def _plain(text: str) -> str:
