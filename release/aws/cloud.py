@@ -114,7 +114,9 @@ class Cloud:
     # ---- the registry
 
     def image(self, *, digest: str = "", tag: str = "") -> Image | None:
-        """An image by digest or by tag; None if the repository or the image does not exist."""
+        """An image by digest or by tag; None if the repository or the image does not exist, or no repository is known."""
+        if not self.names.repository:  # the command knows none: it asks what runs, not what could
+            return None
         wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": tag}]
         try:
             found = self.ecr.describe_images(repositoryName=self.names.repository, imageIds=wanted)["imageDetails"]

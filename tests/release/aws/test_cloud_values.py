@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from release.aws.cloud import Cloud, _percent
+from release.aws.observe import common_digest
 from release.errors import Refused
+from release.rollout import Reading, Task
 
 pytestmark = pytest.mark.pure
 
@@ -50,3 +52,20 @@ def test_a_rule_for_every_path_is_the_users_rule() -> None:
 def test_a_rule_that_some_users_do_not_match_is_refused(conditions: list[dict[str, Any]]) -> None:
     with pytest.raises(Refused, match="no longer matches every"):
         OneRule(conditions).rule("listener", {})
+
+
+class WithoutRepository(Cloud):
+    """As the command opens it: it knows what runs, and no repository."""
+
+    def __init__(self) -> None:
+        self.names = SimpleNamespace(repository="")  # type: ignore[assignment]
+
+    @property
+    def ecr(self) -> Any:
+        raise AssertionError("a repository without a name was asked")
+
+
+def test_a_colour_in_the_middle_of_a_rollout_can_be_read_where_no_repository_is_known() -> None:
+    """`release recover` looks at it, and is needed just then."""
+    running = [Task(arn=each, deployment=each, status="RUNNING", digest=f"sha256:{each}") for each in "ab"]
+    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a") == "several"
