@@ -114,7 +114,7 @@ class Cloud:
     # ---- the registry
 
     def image(self, *, digest: str = "", tag: str = "") -> Image | None:
-        """An image by digest or by tag; None if the repository or the image does not exist, or no repository is known."""
+        """An image by digest or by tag; None if it or the repository does not exist, or no repository is known."""
         if not self.names.repository:  # the command knows none: it asks what runs, not what could
             return None
         wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": tag}]
