@@ -13,7 +13,7 @@ def tell(tools: Tools, environment: str, event: Event, what: str, digest: str = 
     try:
         to = Notify.read(stack.notify)
     except UsageError as error:
-        tools.terminal.say(f"Nobody was told; in Pulumi.{environment}.yaml: {error.what}")
+        tools.terminal.say(f"Nobody was told; in {stack.path.name}: {error.what}")
         return
     if not to.wants(event):
         return

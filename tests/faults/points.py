@@ -90,7 +90,7 @@ def _named(urn: str) -> str:
     """Type and logical name, without what differs between projects, stacks and colours."""
     start, project, types, name = urn.split("::", 3)
     stack, kind = start.rpartition(":")[2], types.rpartition("$")[2].rpartition(":")[2]
-    return f"{kind} {_plain(name.replace(f'{project}-{stack}', '*').replace(stack, '*'))}"
+    return f"{kind} {_plain(name.replace(f'{project}-{stack}', '*'))}"
 
 
 def _plain(text: str) -> str:

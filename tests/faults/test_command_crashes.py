@@ -20,6 +20,7 @@ from tests.faults.crash import children, command_line, end, follow
 from tests.faults.matrix import how_many
 from tests.faults.points import Point
 from tests.faults.record import boundaries
+from tests.patience import PATIENCE
 from tests.rehearsals.cloud import eventually
 from tests.release.cli.checkout import Checkout, on_the_local_cloud
 
@@ -97,7 +98,7 @@ def test_users_stay_served_recover_clears_it_and_the_next_release_gets_there(
             if passed == point and not struck:
                 end(running.pid, how)
                 struck = True
-        _, err = running.communicate(timeout=60)
+        _, err = running.communicate(timeout=PATIENCE)
     assert struck, f"never came to {point}\n{err}"
     eventually("no engine is left", lambda: not checkout.engines())
     assert "Traceback" not in err

@@ -25,6 +25,7 @@ from typing import Any
 import boto3
 
 from local.places import ONE_FILE
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 STACKS = ("artifacts", "staging", "production")
@@ -229,7 +230,7 @@ def says(process: subprocess.Popen[str], words: str) -> str:
 
 def until(look: Callable[[], object], what: str) -> None:
     """Wait for a condition; only a run that hangs is ended by the clock."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while not look():
         assert time.monotonic() < end, f"never came true: {what}"
         time.sleep(0.02)
