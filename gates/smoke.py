@@ -20,6 +20,7 @@ from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Progress, Props
 from gates.passes import Pass, demand
+from release.asking import Asked
 from release.digest import short
 from release.errors import CheckFailed, CloudError
 from release.smoking import Expected, Report, command, read_report
@@ -32,7 +33,7 @@ PAUSE = 0.3
 
 
 class SmokeGate(Gate):
-    """Inputs: digest, commit, colour, deadlineSeconds, passOfBefore (Rollout's), environment."""
+    """Inputs: digest, commit, colour, asked, deadlineSeconds, passOfBefore (Rollout's), environment."""
 
     token = "release:index:SmokeGate"
 
@@ -43,7 +44,8 @@ class SmokeGate(Gate):
         cloud = cloud_of(inputs)
         port = next(port for side, port in cloud.names.test_ports.items() if side == colour)
         url = f"http://{cloud.balancer().dns_name}:{port}"
-        expected = Expected(digest=digest, colour=colour, commit=str(inputs.get("commit") or ""))
+        asked = Asked.from_dict(inputs.get("asked") or {})
+        expected = Expected(digest=digest, colour=colour, commit=str(inputs.get("commit") or ""), asked=asked)
         report = until_passed(ctx, url, expected, float(inputs["deadlineSeconds"]))
         passed = replace(passed, unchecked=report.unchecked)
         return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {url}"
@@ -82,7 +84,7 @@ def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Repo
                 why="\n".join(output.splitlines()[-15:]),
                 next_step=f"try them by hand: pytest smoke --url {url}",
             )
-        return read_report(junit.read_text())
+        return read_report(junit.read_text(), expected.asked)
 
 
 def _until_done(ctx: Context, process: subprocess.Popen[str], limit: float) -> str:
