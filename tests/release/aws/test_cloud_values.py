@@ -68,4 +68,4 @@ class WithoutRepository(Cloud):
 def test_a_colour_in_the_middle_of_a_rollout_can_be_read_where_no_repository_is_known() -> None:
     """`release recover` looks at it, and is needed just then."""
     running = [Task(arn=each, deployment=each, status="RUNNING", digest=f"sha256:{each}") for each in "ab"]
-    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a") == "several"
+    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a", "") == "several"
