@@ -135,6 +135,31 @@ def judge(reading: Reading, wanted: Wanted) -> Outcome:
     return _sure_sign(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))
 
 
+SOONEST, LATEST, LATEST_BEFORE_IT_RUNS = 0.2, 1.0, 5.0
+"""Seconds between two looks: at least, at most, and at most while no task runs yet."""
+
+SHARE = 0.2
+"""A look comes later than what it finds by this share of the time for which nothing had changed, at most."""
+
+
+def signs(reading: Reading) -> frozenset[tuple[bool, str, str]]:
+    """What ECS and the load balancer say of the tasks, but not of how many: once that changes, more may follow soon."""
+    primary = reading.primary
+    ours = primary.id if primary else ""
+    return frozenset((task.deployment == ours, task.status, reading.state_of(task)) for task in reading.tasks)
+
+
+def pause(reading: Reading, unchanged: float) -> float:
+    """Seconds until the next look; `unchanged`: for how long the signs have been the same.
+
+    Fargate takes half a minute to provision a task and pull its image, and says so; then it runs, and its target may
+    become healthy at any moment. The local cloud does all of it in a second. Each look is five calls, and AWS counts
+    them by account and region ("Request throttling for the Amazon ECS API").
+    """
+    runs = any(ours and status == "RUNNING" for ours, status, _ in signs(reading))
+    return min(max(SOONEST, unchanged * SHARE), LATEST if runs else LATEST_BEFORE_IT_RUNS)
+
+
 def scales_out(reading: Reading) -> bool:
     """Does all that runs do well, and only tasks that ECS still starts are missing? Only if none was lost recently."""
     ours, states = reading.running, [reading.state_of(task) for task in reading.running]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from gates.kit import Context, Progress
 from gates.rollout import wait_for
 from release.digest import Digest
+from release.errors import CheckFailed
 from release.placement import Colour, Release, Service, all_on
 from release.rollout import Reading, Wanted
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
@@ -58,3 +59,69 @@ def test_the_rollout_gate_does_not_say_each_of_its_looks() -> None:
     heard = Heard()
     assert wait_for(heard.context, cloud, Colour.GREEN, wanted, 60) == "ecs-svc/2"  # type: ignore[arg-type]
     assert heard.said == ["green: 2 of 2 tasks running, 1 healthy (0 of 60 s)"]
+
+
+# ---- How often it looks -------------------------------------------------------------------------------------
+
+
+class Passing(threading.Event):
+    """An interrupt that never comes; time passes by waiting for it."""
+
+    def __init__(self, heard: Heard) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.heard.time += timeout
+        return False
+
+
+def looks_at(course: dict[float, Reading], deadline: float, looks: list[float]) -> list[float]:
+    """The seconds at which the gate looked at a colour that looks like this from so many seconds on."""
+    heard = Heard()
+
+    class Changing(FakeCloud):
+        def read(self, colour: Colour, target_group: str | None) -> Reading:
+            del colour, target_group
+            looks.append(heard.time)
+            return course[max(since for since in course if since <= heard.time)]
+
+    cloud = Changing(names=names(80), sides={}, releases={}, weights=all_on(Colour.BLUE))
+    wanted = Wanted(tasks=2, task_definition=f"app:{B.id}", manifests=frozenset({B.digest}))
+    context = replace(heard.context, cancelled=Passing(heard))
+    wait_for(context, cloud, Colour.GREEN, wanted, deadline, lambda: heard.time)  # type: ignore[arg-type]
+    return looks
+
+
+WHOLE = holding(B, "ecs-svc/2")
+
+
+def starting(status: str) -> Reading:
+    """No target yet; both tasks are as ECS says."""
+    return replace(WHOLE, tasks=tuple(replace(task, status=status) for task in WHOLE.tasks), targets=())
+
+
+def found_late(course: dict[float, Reading], looks: list[float]) -> list[float]:
+    """By how many seconds each change was found too late."""
+    return [round(min(look for look in looks if look >= at) - at, 3) for at in course]
+
+
+def test_while_fargate_brings_up_tasks_it_looks_seldom_and_when_they_can_get_healthy_often() -> None:
+    course = {0.0: starting("PROVISIONING"), 25.1: starting("PENDING"), 40.1: sick(WHOLE), 70.1: WHOLE}
+    looks = looks_at(course, 300, [])
+    assert sum(look < 20 for look in looks) < 25
+    assert max(found_late(course, looks)[:3]) <= 5
+    assert found_late(course, looks)[3] <= 1
+
+
+def test_where_tasks_start_in_a_second_it_is_there_at_once() -> None:
+    course = {0.0: starting("PROVISIONING"), 0.31: starting("PENDING"), 0.95: sick(WHOLE), 1.85: WHOLE}
+    assert max(found_late(course, looks_at(course, 300, []))) <= 0.2
+
+
+def test_the_deadline_is_kept_however_seldom_it_looks() -> None:
+    looks: list[float] = []
+    with pytest.raises(CheckFailed, match="not whole after 61 s"):
+        looks_at({0.0: starting("PROVISIONING")}, 61, looks)
+    assert 61 < looks[-1] < 61.5
