@@ -9,6 +9,7 @@ from typing import Any
 
 from gates.kit import Context, Progress, Props
 from release.aws.cloud import Balancer, Cloud
+from release.difference import told_from
 from release.digest import short
 from release.placement import Colour, whole
 from release.records import Recorded
@@ -84,9 +85,11 @@ def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
         if not image or not digests <= image.manifests:
             return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
     release = cloud.release_of(reading.task_definition)
-    if release is None or release.id != recorded.live.id:
-        what = f"release {release.id}" if release else "a task definition that is not this program's"
-        return f"{recorded.live_colour} runs {what}, recorded is release {recorded.live.id}: other configuration"
+    if release is None:
+        return f"{recorded.live_colour} runs a task definition that is not this program's"
+    if release.id != recorded.live.id:
+        what = f"release {release.id}, recorded is release {recorded.live.id}"
+        return f"{recorded.live_colour} runs {what}: {told_from(release, recorded.live)}"
     return None
 
 

@@ -420,7 +420,11 @@ def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_no
         ({"blue": replace(holding(A, "ecs-svc/1"), tasks=())}, "blue has 0 healthy of 2 wanted tasks"),
         ({"blue": replace(holding(A, "ecs-svc/1", tasks=0))}, "blue has 0 healthy of 0 wanted tasks"),
         ({"blue": holding(C, "ecs-svc/9")}, "blue runs sha256:cccccccccccc, not sha256:aaaaaaaaaaaa"),
-        ({"blue": holding(D, "ecs-svc/9")}, f"blue runs release {D.id}, recorded is release {A.id}"),
+        (
+            {"blue": holding(D, "ecs-svc/9")},
+            f"blue runs release {D.id}, recorded is release {A.id}: sha256:aaaaaaaaaaaa with other settings: "
+            "env.LOG_LEVEL",
+        ),
         (
             {"blue": replace(holding(A, "ecs-svc/9"), task_definition="app:by-hand")},
             "blue runs a task definition that is not this program's",
