@@ -19,7 +19,7 @@ from release.aws.cloud import Cloud
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.placement import Colour
-from release.rollout import SOONEST, Failed, Passed, Waiting, Wanted, judge, pause, signs
+from release.rollout import SOONEST, Failed, Passed, Waiting, Wanted, judge, pause, signs, with_own_words
 
 REGISTRY_WITHIN = 5.0
 """Seconds for a registry to answer that is not needed."""
@@ -115,7 +115,8 @@ def wait_for(
             case Waiting(progress):
                 told.say(f"{colour}: {progress} ({spent:.0f} of {deadline:.0f} s)", progress)
                 if spent > deadline:
-                    raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "")
+                    late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
+                    raise _refusal(cloud, colour, late, "")
         if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
             raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
 

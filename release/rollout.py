@@ -6,6 +6,7 @@ Sources: AWS ECS API reference (Task.stopCode, Container.imageDigest, Deployment
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ class Deployment:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One look at a colour."""
+    """One look at a colour. `events` are the service's own messages, newest first."""
 
     exists: bool
     wanted: int = 0
@@ -55,6 +56,7 @@ class Reading:
     deployments: tuple[Deployment, ...] = ()
     tasks: tuple[Task, ...] = ()
     targets: tuple[Target, ...] = ()
+    events: tuple[str, ...] = ()
 
     @property
     def primary(self) -> Deployment | None:
@@ -180,6 +182,42 @@ ENDING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 def _lost(task: Task) -> bool:
     """It ended, and not because ECS scaled in or rolled out."""
     return task.status in ENDING and (task.stop_code != "ServiceSchedulerInitiated" or _failed_health(task))
+
+
+ROUTINE = (
+    "has started",
+    "has stopped",
+    "registered",
+    "deregistered",
+    "has begun draining",
+    "deployment completed",
+)
+"""Words of service events that say what ECS did, and not what is wrong ("Amazon ECS service event messages")."""
+
+STEADY = "has reached a steady state"
+"""What a service says once all is well: whatever it said before that is over."""
+
+MOST_WORDS = 3
+
+
+def own_words(reading: Reading) -> tuple[str, ...]:
+    """ECS's own reasons why a colour is not as wanted: its latest events, why tasks stopped, what targets answered."""
+    fresh = list(itertools.takewhile(lambda event: STEADY not in event, reading.events))
+    primary = reading.primary.id if reading.primary else ""
+    lost = [task for task in reading.tasks if task.deployment == primary and _lost(task)]
+    sick = [target for target in reading.targets if target.state == "unhealthy" and target.reason]
+    said = [
+        *(event for event in fresh if not any(word in event for word in ROUTINE)),
+        *(f"a task stopped: {task.stopped_reason or task.stop_code or task.status}" for task in lost),
+        *(f"a target is unhealthy: {target.reason}" for target in sick),
+    ]
+    return tuple(dict.fromkeys(said))[:MOST_WORDS]
+
+
+def with_own_words(what: str, reading: Reading) -> str:
+    """The sentence, and ECS's own reasons where it gives some."""
+    said = own_words(reading)
+    return f"{what}; ECS says: {'; '.join(said)}" if said else what
 
 
 def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:

@@ -271,6 +271,7 @@ class Cloud:
             deployments=tuple(_deployment(each) for each in service["deployments"]),
             tasks=tuple(tasks.result()),
             targets=tuple(targets.result()) if targets else (),
+            events=tuple(each["message"] for each in service.get("events") or ()),
         )
 
     def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
@@ -334,7 +335,7 @@ class Cloud:
         if not task_definition:
             return ()
         found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-        return found["containerDefinitions"]  # type: ignore[return-value]
+        return found["containerDefinitions"]
 
     def release_of(self, task_definition: str) -> Release | None:
         """The release a task definition was made for, by its own label; None if it is not one of ours."""

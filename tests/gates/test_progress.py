@@ -120,6 +120,15 @@ def test_where_tasks_start_in_a_second_it_is_there_at_once() -> None:
     assert max(found_late(course, looks_at(course, 300, []))) <= 0.2
 
 
+def test_a_rollout_that_does_not_come_about_in_time_is_refused_in_ecs_own_words() -> None:
+    """Nothing else says that Fargate has no capacity: no task fails, none is there."""
+    says = "(service p-green) was unable to place a task. Reason: Capacity is unavailable at this time."
+    nothing = replace(WHOLE, tasks=(), targets=(), events=(says,))
+    with pytest.raises(CheckFailed) as refused:
+        looks_at({0.0: nothing}, 30, [])
+    assert f"not whole after 30 s: 0 of 2 tasks running, 0 healthy; ECS says: {says}" in refused.value.what
+
+
 def test_the_deadline_is_kept_however_seldom_it_looks() -> None:
     looks: list[float] = []
     with pytest.raises(CheckFailed, match="not whole after 61 s"):
