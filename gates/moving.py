@@ -34,7 +34,7 @@ from release.journal import ABORT, Abort, Journal, Phase
 from release.placement import Weights, all_on, shared
 from release.refusals import ringing, unwatchable
 from release.remembered import RollCall
-from release.rollout import Outcome, Passed, Reading, Waiting, Wanted, judge
+from release.rollout import Failed, Outcome, Passed, Reading, Waiting, Wanted, judge, with_own_words
 from release.smoking import Report
 from release.watch import Bake
 
@@ -124,18 +124,28 @@ def _heed_before(ctx: Context, cloud: Cloud, before: Balancer, move: Move, sense
 def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) -> None:
     """The receiving colour is exactly what passed the gates: same deployment, whole and healthy."""
 
-    def look() -> Outcome:
+    def look() -> tuple[Outcome, Reading]:
         reading = cloud.read(move.live, balancer.target_groups.get(move.live))
         if not reading.wanted:
-            return Waiting("no task is wanted there")
-        return judge(reading, _as_passed(cloud, reading, move))
+            return Waiting("no task is wanted there"), reading
+        return judge(reading, _as_passed(cloud, reading, move)), reading
 
-    outcome = _again(ctx, look, lambda found: not isinstance(found, Waiting), LOOKS_AGAIN_FOR)
+    outcome, reading = _again(ctx, look, lambda found: not isinstance(found[0], Waiting), LOOKS_AGAIN_FOR)
     if outcome != Passed(move.passed.deployment):
         raise CheckFailed(
-            f"{move.live} is no longer what passed the gates: {outcome}. Users were not touched.",
+            f"{move.live} is no longer what passed the gates: {_in_words(outcome, reading)}. Users were not touched.",
             next_step="run the update again; it gates what it finds.",
         )
+
+
+def _in_words(outcome: Outcome, reading: Reading) -> str:
+    match outcome:
+        case Passed(deployment):
+            return f"its tasks are of another deployment ({deployment})"
+        case Waiting(progress):
+            return with_own_words(progress, reading)
+        case Failed(reason):
+            return reason
 
 
 def _again(ctx: Context, look: Callable[[], Seen], enough: Callable[[Seen], bool], seconds: float) -> Seen:

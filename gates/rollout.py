@@ -7,6 +7,7 @@ once, with the stop reason and the last log lines. `deadlineSeconds` bounds the 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
@@ -18,11 +19,18 @@ from release.aws.cloud import Cloud
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.placement import Colour
-from release.rollout import Failed, HealthCheck, Passed, Waiting, Wanted, judge
-
-QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
-"""Seconds between two looks: quick at first, then slower, which is kinder to AWS's request limits."""
-
+from release.rollout import (
+    SOONEST,
+    Failed,
+    HealthCheck,
+    Passed,
+    Waiting,
+    Wanted,
+    judge,
+    pause,
+    signs,
+    with_own_words,
+)
 
 REGISTRY_WITHIN = 5.0
 """Seconds for a registry to answer that is not needed."""
@@ -93,17 +101,28 @@ def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> Non
     cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
-def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float, check: HealthCheck) -> str:
+def wait_for(
+    ctx: Context,
+    cloud: Cloud,
+    colour: Colour,
+    wanted: Wanted,
+    deadline: float,
+    check: HealthCheck,
+    now: Callable[[], float] = time.monotonic,
+) -> str:
     """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
     group = cloud.balancer().target_groups.get(colour)
-    begun, told = time.monotonic(), Progress(ctx)
+    told = Progress(ctx, now)
+    begun = changed = now()
+    known: object = None
     sick = ""  # what the load balancer said last of a task: it forgets it as soon as ECS stops that one
     while True:
         reading = cloud.read(colour, group)
+        spent = now() - begun
+        if signs(reading) != known:
+            known, changed = signs(reading), now()
         sick = next((said for target in reading.unhealthy if (said := check.verdict(target))), sick)
-        outcome = judge(reading, wanted)
-        spent = time.monotonic() - begun
-        match outcome:
+        match judge(reading, wanted):
             case Passed(deployment):
                 return deployment
             case Failed(reason, task, unhealthy):
@@ -112,8 +131,9 @@ def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadlin
                 seen = f"{progress}; {sick}" if reading.unhealthy and sick else progress
                 told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
-                    raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "", sick)
-        if ctx.cancelled.wait(QUICK if spent < QUICK_FOR else SLOW):
+                    late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
+                    raise _refusal(cloud, colour, late, "", sick)
+        if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
             raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
 
 
@@ -125,7 +145,7 @@ def _last_words(cloud: Cloud, task: str, *, spoke: bool) -> list[str]:
     """Log lines of a task; one that ran and exited surely wrote some, so they are worth waiting for."""
     until = time.monotonic() + (LOGS_WITHIN if spoke else 0.0)
     while not (lines := cloud.log_lines(task)) and time.monotonic() < until:
-        time.sleep(QUICK)
+        time.sleep(SOONEST)
     return lines
 
 

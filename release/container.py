@@ -65,6 +65,12 @@ def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Rele
     )
 
 
+def repository_in(definitions: Iterable[Mapping[str, Any]], container: str) -> str:
+    """The repository's name in its registry from which a task definition takes its image; "" where none is named."""
+    ours = next((each for each in definitions if each.get("name") == container), None) or {}
+    return str(ours.get("image", "")).partition("@")[0].partition("/")[2].partition(":")[0]
+
+
 def secret_resources(services: Iterable[Service]) -> list[str]:
     """ARNs that a role must be allowed to read for these services' secrets, sorted.
 

@@ -25,6 +25,7 @@ from release.choice import (
     goes_back,
 )
 from release.conditions import check_conditions
+from release.difference import settings_apart
 from release.digest import short
 from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
@@ -137,7 +138,8 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
         return _keep_or_heal(case, standing)
     if digest == live.digest:
         release = replace(live, service=requested.service)
-        return _to_idle(case, release, standing, "same image, new configuration")
+        changed = settings_apart(release.service, live.service)
+        return _to_idle(case, release, standing, f"same image, new configuration ({changed})")
     past = standing.was_live(digest)
     if past:
         if requested.rollback_from != live.digest:
@@ -153,12 +155,12 @@ def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
     heal = need_of_idle(standing, case.observed, case.requested.idle_tasks)
     if heal:
         return heal
-    pending = case.requested.service != standing.live.service
+    pending = settings_apart(case.requested.service, standing.live.service)
     return Keep(
         live=standing.live_colour,
         reason="the recorded release stays"
         + (
-            "; its configuration in the stack file differs and waits for the next release "
+            f"; its configuration in the stack file differs ({pending}) and waits for the next release "
             f"(to release it now: imageDigest={standing.live.digest})"
             if pending
             else ""
@@ -286,7 +288,7 @@ def _release_at(end: End, case: Case) -> Release | None:
         return release
     if case.recorded is None and case.restoring:
         return None
-    raise changed_meanwhile(end, recorded=case.recorded is not None)
+    raise changed_meanwhile(end, release, recorded=case.recorded is not None)
 
 
 # ---- Drift, and ways back -----------------------------------------------------------------------------------

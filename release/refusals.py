@@ -8,7 +8,7 @@ from release.alarms import Alarm, alarms_named
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.journal import End
-from release.placement import Colour, Weights
+from release.placement import Colour, Release, Weights
 from release.records import Recorded
 from release.whereabouts import Drift, percent
 
@@ -131,10 +131,14 @@ def _undoing(to: End, back_to: str) -> str:
     return "onDrift=restore" if back_to == to.digest else f"imageDigest={back_to}"
 
 
-def changed_meanwhile(end: End, *, recorded: bool) -> Refused:
+def changed_meanwhile(end: End, found: Release | None, *, recorded: bool) -> Refused:
     """Users are at an end of the interrupted switch, but it is no longer what the journal says."""
+    runs = "a task definition that this program did not write"
+    if found:
+        same = found.digest == end.digest
+        runs = f"it with other settings (release {found.id}, not {end.release_id})" if same else short(found.digest)
     return Refused(
-        f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs something else.",
+        f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs {runs}.",
         why="somebody changed the service after the switch was interrupted",
         next_step="undo the switch: run with onDrift=restore, without another imageDigest." if recorded else AFRESH,
     )

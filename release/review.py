@@ -48,6 +48,8 @@ class Planned:
     tasks: int = 0
     starts: bool = False
     course: Course = field(default_factory=Course)
+    standing: Recorded | None = None
+    """The record that the program decided from, under the lock; None before the first release."""
     idle_tasks: int | None = None
     """What the idle colour keeps afterwards; None: as many tasks as serve users."""
 
@@ -97,6 +99,7 @@ def planned_in(log: EngineLog) -> Planned:
         tasks=int(gate.get("tasks") or 0),
         starts=bool(gate.get("starts")),
         course=Course.from_dict(given["course"]) if given.get("course") else Course(),
+        standing=Recorded.from_outputs(given.get("standing") or {}),
         idle_tasks=int(given["idleTasks"]) if given.get("idleTasks") is not None else None,
     )
 

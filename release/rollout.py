@@ -6,6 +6,7 @@ Sources: AWS ECS API reference (Task.stopCode, Container.imageDigest, Deployment
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Deployment:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One look at a colour."""
+    """One look at a colour. `events` are the service's own messages, newest first."""
 
     exists: bool
     wanted: int = 0
@@ -56,6 +57,7 @@ class Reading:
     deployments: tuple[Deployment, ...] = ()
     tasks: tuple[Task, ...] = ()
     targets: tuple[Target, ...] = ()
+    events: tuple[str, ...] = ()
 
     @property
     def primary(self) -> Deployment | None:
@@ -171,6 +173,31 @@ def judge(reading: Reading, wanted: Wanted) -> Outcome:
     return _sure_sign(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))
 
 
+SOONEST, LATEST, LATEST_BEFORE_IT_RUNS = 0.2, 1.0, 5.0
+"""Seconds between two looks: at least, at most, and at most while no task runs yet."""
+
+SHARE = 0.2
+"""A look comes later than what it finds by this share of the time for which nothing had changed, at most."""
+
+
+def signs(reading: Reading) -> frozenset[tuple[bool, str, str]]:
+    """What ECS and the load balancer say of the tasks, but not of how many: once that changes, more may follow soon."""
+    primary = reading.primary
+    ours = primary.id if primary else ""
+    return frozenset((task.deployment == ours, task.status, reading.state_of(task)) for task in reading.tasks)
+
+
+def pause(reading: Reading, unchanged: float) -> float:
+    """Seconds until the next look; `unchanged`: for how long the signs have been the same.
+
+    Fargate takes half a minute to provision a task and pull its image, and says so; then it runs, and its target may
+    become healthy at any moment. The local cloud does all of it in a second. Each look is five calls, and AWS counts
+    them by account and region ("Request throttling for the Amazon ECS API").
+    """
+    runs = any(ours and status == "RUNNING" for ours, status, _ in signs(reading))
+    return min(max(SOONEST, unchanged * SHARE), LATEST if runs else LATEST_BEFORE_IT_RUNS)
+
+
 def scales_out(reading: Reading) -> bool:
     """Does all that runs do well, and only tasks that ECS still starts are missing? Only if none was lost recently."""
     ours, states = reading.running, [reading.state_of(task) for task in reading.running]
@@ -191,6 +218,42 @@ ENDING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 def _lost(task: Task) -> bool:
     """It ended, and not because ECS scaled in or rolled out."""
     return task.status in ENDING and (task.stop_code != "ServiceSchedulerInitiated" or _failed_health(task))
+
+
+ROUTINE = (
+    "has started",
+    "has stopped",
+    "registered",
+    "deregistered",
+    "has begun draining",
+    "deployment completed",
+)
+"""Words of service events that say what ECS did, and not what is wrong ("Amazon ECS service event messages")."""
+
+STEADY = "has reached a steady state"
+"""What a service says once all is well: whatever it said before that is over."""
+
+MOST_WORDS = 3
+
+
+def own_words(reading: Reading) -> tuple[str, ...]:
+    """ECS's own reasons why a colour is not as wanted: its latest events, why tasks stopped, what targets answered."""
+    fresh = list(itertools.takewhile(lambda event: STEADY not in event, reading.events))
+    primary = reading.primary.id if reading.primary else ""
+    lost = [task for task in reading.tasks if task.deployment == primary and _lost(task)]
+    sick = [target for target in reading.targets if target.state == "unhealthy" and target.reason]
+    said = [
+        *(event for event in fresh if not any(word in event for word in ROUTINE)),
+        *(f"a task stopped: {task.stopped_reason or task.stop_code or task.status}" for task in lost),
+        *(f"a target is unhealthy: {target.reason}" for target in sick),
+    ]
+    return tuple(dict.fromkeys(said))[:MOST_WORDS]
+
+
+def with_own_words(what: str, reading: Reading) -> str:
+    """The sentence, and ECS's own reasons where it gives some."""
+    said = own_words(reading)
+    return f"{what}; ECS says: {'; '.join(said)}" if said else what
 
 
 def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:

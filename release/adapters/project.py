@@ -87,6 +87,17 @@ def read_project(root: Path) -> Project:
     return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
 
 
+def _alarming(path: Path, raw: Any) -> Alarming:
+    try:
+        return Alarming.read(raw)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"The key alarms of {path.name} cannot be read.",
+            why=str(error),
+            next_step="correct it; docs/stack-settings.example.yaml has all of its settings.",
+        ) from error
+
+
 def _stack(path: Path, project: str) -> StackFile:
     config = _read(path).get("config") or {}
     own = {str(key).split(":", 1)[-1]: value for key, value in config.items() if str(key).startswith(f"{project}:")}
@@ -98,7 +109,7 @@ def _stack(path: Path, project: str) -> StackFile:
         artifacts=str(own.get("artifacts") or "artifacts"),
         idle_tasks=_idle_tasks(own.get("idle")),
         notify=own.get("notify"),
-        alarming=Alarming.read(own.get("alarms")),
+        alarming=_alarming(path, own.get("alarms")),
         access=Access(
             region=str(config.get("aws:region") or ""), account=str(own.get("account") or ""), role=_role(config)
         ),
@@ -119,9 +130,28 @@ def _role(config: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        found = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
     if not isinstance(found, Mapping):
         raise UsageError(f"{path.name} is not a mapping of settings.", next_step="correct the file.")
     return found
+
+
+MERGE = "tag:yaml.org,2002:merge"
+"""Of the key `<<`."""
+
+
+class _OnceEach(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: YAML would take the last one, and the engine refuses it without
+    the file's name."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As ever, once each key was seen to be there once."""
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+            if name in lines and key.tag != MERGE:
+                raise yaml.YAMLError(f"the key {key.value} stands there twice, in lines {lines[name]} and {line}")
+            lines[name] = line
+        return super().construct_mapping(node, deep)

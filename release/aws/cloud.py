@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from release.aws import patience
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_logs import CloudWatchLogsClient
 
-POOL = ThreadPoolExecutor(max_workers=12, thread_name_prefix="aws")
-
 LOGS_WITHIN = 5.0
 """Seconds for the last log lines of a task: they only help, and a refusal does not wait long for them."""
 
@@ -51,8 +50,21 @@ MANIFESTS = (
 
 
 def submit(work: Callable[[], Result]) -> Future[Result]:
-    """Begin it in another thread, with the patience of this one."""
-    return POOL.submit(copy_context().run, work)
+    """Begin it in a thread of its own, with the patience of this one.
+
+    Not in a pool: work may begin other work and wait for it, and where all threads of a pool wait for work that is
+    queued behind them, none of it ever ends.
+    """
+    future, run = Future[Result](), copy_context().run
+
+    def do() -> None:
+        try:
+            future.set_result(run(work))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=do, name="aws", daemon=True).start()
+    return future
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,13 +125,17 @@ class Cloud:
 
     # ---- the registry
 
-    def image(self, *, digest: str = "", tag: str = "") -> Image | None:
-        """An image by digest or by tag; None if it or the repository does not exist, or no repository is known."""
-        if not self.names.repository:  # the command knows none: it asks what runs, not what could
+    def image(self, *, digest: str = "", tag: str = "", repository: str = "") -> Image | None:
+        """An image by digest or by tag; None if it or the repository does not exist, or no repository is known.
+
+        It is looked for in the environment's own repository, unless `repository` names another one.
+        """
+        repository = repository or self.names.repository
+        if not repository:  # the command knows none, unless a task definition names it
             return None
         wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": tag}]
         try:
-            found = self.ecr.describe_images(repositoryName=self.names.repository, imageIds=wanted)["imageDetails"]
+            found = self.ecr.describe_images(repositoryName=repository, imageIds=wanted)["imageDetails"]
         except self.ecr.exceptions.ClientError as error:
             if _code(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
                 return None
@@ -127,13 +143,13 @@ class Cloud:
         if not found:
             return None
         known = found[0]["imageDigest"]
-        return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=self._manifests(known))
+        manifests = self._manifests(repository, known)
+        return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=manifests)
 
-    def _manifests(self, digest: str) -> frozenset[str]:
+    def _manifests(self, repository: str, digest: str) -> frozenset[str]:
         ids: Any = [{"imageDigest": digest}]
-        got = self.ecr.batch_get_image(
-            repositoryName=self.names.repository, imageIds=ids, acceptedMediaTypes=list(MANIFESTS)
-        )["images"]
+        kinds = list(MANIFESTS)
+        got = self.ecr.batch_get_image(repositoryName=repository, imageIds=ids, acceptedMediaTypes=kinds)["images"]
         document = json.loads(got[0]["imageManifest"]) if got else {}
         return frozenset({digest, *(str(part["digest"]) for part in document.get("manifests") or ())})
 
@@ -255,6 +271,7 @@ class Cloud:
             deployments=tuple(_deployment(each) for each in service["deployments"]),
             tasks=tuple(tasks.result()),
             targets=tuple(targets.result()) if targets else (),
+            events=tuple(each["message"] for each in service.get("events") or ()),
         )
 
     def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
@@ -312,12 +329,16 @@ class Cloud:
             for each in found
         ]
 
+    def containers(self, task_definition: str) -> Sequence[Mapping[str, Any]]:
+        """The container definitions of a task definition; none for no task definition."""
+        if not task_definition:
+            return ()
+        found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+        return found["containerDefinitions"]
+
     def release_of(self, task_definition: str) -> Release | None:
         """The release a task definition was made for, by its own label; None if it is not one of ours."""
-        if not task_definition:
-            return None
-        found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-        return release_in(found["containerDefinitions"], self.names.container)
+        return release_in(self.containers(task_definition), self.names.container)
 
     def log_lines(self, task: str, limit: int = 15) -> list[str]:
         """The last log lines of a task, oldest first; empty where there are none (or they cannot be read)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from release.alarms import Watched
-from release.aws.cloud import POOL, Cloud
+from release.aws.cloud import Cloud, submit
 from release.aws.scaling import scaling
 from release.aws.signals import alarms
+from release.container import release_in, repository_in
 from release.placement import Colour
 from release.records import Scaling
 from release.rollout import Reading
@@ -21,10 +23,10 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
     Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None,
     alarms (those of `watched` that exist), missingAlarms.
     """
-    image = POOL.submit(cloud.image, digest=digest) if digest else None
-    readings = POOL.submit(_sides_if_cluster, cloud)
-    heard = POOL.submit(alarms, cloud, watched) if watched.names else None
-    scaled = POOL.submit(scaling, cloud) if digest else None
+    image = submit(partial(cloud.image, digest=digest)) if digest else None
+    readings = submit(partial(_sides_if_cluster, cloud))
+    heard = submit(partial(alarms, cloud, watched)) if watched.names else None
+    scaled = submit(partial(scaling, cloud)) if digest else None
     balancer = cloud.balancer()
     sides = readings.result()
     found = image.result() if image else None
@@ -58,17 +60,19 @@ def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scalin
 
 def _sides_if_cluster(cloud: Cloud) -> dict[str, Any]:
     groups = cloud.target_groups()
-    pending = {colour: POOL.submit(_side, cloud, colour, groups.get(colour)) for colour in Colour}
+    pending = {colour: submit(partial(_side, cloud, colour, groups.get(colour))) for colour in Colour}
     return {str(colour): future.result() for colour, future in pending.items()}
 
 
 def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
     reading = cloud.read(colour, group)
-    release = cloud.release_of(reading.task_definition)
+    definitions = cloud.containers(reading.task_definition)
+    release = release_in(definitions, cloud.names.container)
+    repository = repository_in(definitions, cloud.names.container)
     primary = reading.primary
     return {
         "exists": reading.exists,
-        "digest": common_digest(cloud, reading, release.digest if release else ""),
+        "digest": common_digest(cloud, reading, release.digest if release else "", repository),
         "release": release.as_dict() if release else None,
         "wanted": reading.wanted,
         "running": len(reading.running),
@@ -79,12 +83,15 @@ def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
     }
 
 
-def common_digest(cloud: Cloud, reading: Reading, named: str) -> str:
-    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests."""
+def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str) -> str:
+    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests.
+
+    `repository` is where their task definition takes the image from: the command knows no other.
+    """
     digests = {task.digest for task in reading.running}
     if not digests or digests == {named}:
         return named if digests else ""
-    image = cloud.image(digest=named) if named else None
+    image = cloud.image(digest=named, repository=repository) if named else None
     if image and digests <= image.manifests:
         return named
     return digests.pop() if len(digests) == 1 else "several"

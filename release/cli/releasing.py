@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from release import whereabouts
 from release.adapters.engine import Run
 from release.cli.telling import tell, tell_failure
 from release.cli.tools import Tools
+from release.difference import settings_apart
 from release.digest import Digest, parse_digest, short
 from release.duration import parse_duration
 from release.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
@@ -87,19 +88,29 @@ def digest_given(arguments: argparse.Namespace) -> Digest | None:
 
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
     """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
-    confirm(tools, change, before, yes=arguments.yes)
+    confirm(tools, change, before.recorded, yes=arguments.yes)
     config = {**change.config, **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {})}
     heals = not getattr(arguments, "no_heal", True)
     change = replace(change, config=config)
-    tools.terminal.emit(*carried_out(tools, change, before, wait=arguments.lock_wait, heals=heals))
+
+    def waited() -> None:
+        _confirm_anew(tools, change, before.recorded, yes=arguments.yes)
+
+    tools.terminal.emit(*carried_out(tools, change, before, wait=arguments.lock_wait, heals=heals, waited=waited))
     return 0
 
 
 def carried_out(
-    tools: Tools, change: Change, before: StackState, *, wait: float, heals: bool
+    tools: Tools,
+    change: Change,
+    before: StackState,
+    *,
+    wait: float,
+    heals: bool,
+    waited: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], str]:
     """Update, and tell whoever wants to know; the report, as data and in words. Raises what it failed with."""
-    run = update(tools, change.environment, change.config, change.message, wait=wait)
+    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
     if run.signal is not None or run.exit_code != 0:
         error = failed(tools, change, run, heal=heals)
         tell_failure(tools, change.environment, error, change.digest or "")
@@ -114,7 +125,7 @@ def carried_out(
 # ---- Asking ---------------------------------------------------------------------------------------------------
 
 
-def confirm(tools: Tools, change: Change, before: StackState, *, yes: bool) -> None:
+def confirm(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
     """A production-like environment wants a yes: from a person, or given as --yes."""
     if yes or not tools.project.route.guarded(change.environment):
         return
@@ -124,13 +135,27 @@ def confirm(tools: Tools, change: Change, before: StackState, *, yes: bool) -> N
             why="it promotes from another environment, so it is taken for a production-like one",
             next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
         )
-    if not tools.terminal.ask(f"{_intent(change)} Now {_standing(before.recorded)}. Go on?"):
+    if not tools.terminal.ask(f"{_intent(change, before)} Now {_standing(before)}. Go on?"):
         raise Interrupted("Not confirmed. Nothing was changed.")
 
 
-def _intent(change: Change) -> str:
+def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
+    """After the lock was waited for: what was asked for was asked of what was live then, so say what is live now."""
+    now = tools.existing(change.environment).recorded
+    if (now and (now.live_colour, now.live)) == (before and (before.live_colour, before.live)):
+        return
+    tools.terminal.say(f"{change.environment} changed while this waited: now {_standing(now)}.")
+    confirm(tools, change, now, yes=yes)
+
+
+def _intent(change: Change, before: Recorded | None) -> str:
     digest = f" {short(change.digest)}" if change.digest else ""
-    return f"{change.verb.capitalize()}{digest} in {change.environment}."
+    same = (
+        " It is the image that is live: only changed settings would be released."
+        if (before and change.digest == before.live.digest)
+        else ""
+    )
+    return f"{change.verb.capitalize()}{digest} in {change.environment}.{same}"
 
 
 def _standing(recorded: Recorded | None) -> str:
@@ -146,8 +171,19 @@ def _named(release: Release) -> str:
 # ---- Updating -------------------------------------------------------------------------------------------------
 
 
-def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *, wait: float = 0.0) -> Run:
-    """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds."""
+def update(
+    tools: Tools,
+    stack: str,
+    config: Mapping[str, str],
+    message: str,
+    *,
+    wait: float = 0.0,
+    waited: Callable[[], None] = lambda: None,
+) -> Run:
+    """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds.
+
+    `waited` is called each time that the lock was waited for, before the engine is started again.
+    """
     end = tools.machine.now() + wait
     told: frozenset[tuple[str, int]] = frozenset()
     while True:
@@ -156,6 +192,7 @@ def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *,
         if not holders:
             return run
         told = _wait(tools, stack, tools.backend.explained(stack, holders), end, told)
+        waited()
 
 
 def _wait(
@@ -265,14 +302,18 @@ def _interrupted(change: Change, run: Run) -> Interrupted:
 
 
 def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[dict[str, Any], str]:
-    """What an update that went well came to: as data, and in words."""
+    """What an update that went well came to: as data, and in words.
+
+    What it replaced is told by the update itself, which read it under the lock: `before` was read earlier.
+    """
     after = tools.engine.state(change.environment)
     recorded = after.recorded if after else None
     planned = planned_in(run.log)
+    replaced = planned.standing or before.recorded
     outputs = after.outputs if after else {}
     return (
-        _as_data(change, planned, before.recorded, recorded, outputs),
-        _as_text(change, planned, before.recorded, recorded, outputs),
+        _as_data(change, planned, replaced, recorded, outputs),
+        _as_text(change, planned, replaced, recorded, outputs),
     )
 
 
@@ -303,8 +344,15 @@ def _as_text(
     if before and before.live == after.live and before.live_colour is after.live_colour:
         done = {"keep": "nothing to do", "heal": f"the idle colour {after.live_colour.other} is in order again"}
         return f"{change.environment}: {done.get(planned.decision, 'recorded as it was')}; {now}{where}."
-    until = f" Until now: {before.live_colour}, {_named(before.live)}." if before else " It is the first release here."
+    until = f" Until now: {_until_now(before, after)}." if before else " It is the first release here."
     return f"{change.environment}: {now}{where}.{until}"
+
+
+def _until_now(before: Recorded, after: Recorded) -> str:
+    """What was live; where that is the same image, with what was other about it."""
+    same = before.live.digest == after.live.digest
+    settings = settings_apart(before.live.service, after.live.service) if same else ""
+    return f"{before.live_colour}, {_named(before.live)}" + (f" with other settings: {settings}" if settings else "")
 
 
 def refuse_same(digest: Digest, recorded: Recorded, environment: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from release.cli.releasing import Change, add_environment, add_options, carried_out, carry_out, refuse_same
 from release.cli.tools import Tools
+from release.difference import settings_apart
 from release.digest import Digest, parse_digest, short
 from release.errors import Refused
 from release.records import Recorded
@@ -69,7 +70,8 @@ def previous_of(recorded: Recorded, environment: str) -> Digest:
     if previous.digest == recorded.live.digest:
         raise Refused(
             f"The previous release of {environment} has the same image ({short(previous.digest)}).",
-            why="only its configuration differs, and that comes from the stack file",
+            why=f"only its configuration differs ({settings_apart(previous.service, recorded.live.service)}), "
+            "and that comes from the stack file",
             next_step=f"put the configuration back in Pulumi.{environment}.yaml, then "
             f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
         )

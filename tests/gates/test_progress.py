@@ -118,3 +118,75 @@ def test_tasks_that_never_get_well_are_told_with_the_load_balancers_reason() -> 
     error, _ = refused(REFUSED, deadline=-1)
     assert "nothing listens on 3001" in error.what
     assert error.why.startswith("not whole after ")
+
+
+# ---- How often it looks -------------------------------------------------------------------------------------
+
+
+class Passing(threading.Event):
+    """An interrupt that never comes; time passes by waiting for it."""
+
+    def __init__(self, heard: Heard) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.heard.time += timeout
+        return False
+
+
+def looks_at(course: dict[float, Reading], deadline: float, looks: list[float]) -> list[float]:
+    """The seconds at which the gate looked at a colour that looks like this from so many seconds on."""
+    heard = Heard()
+
+    class Changing(FakeCloud):
+        def read(self, colour: Colour, target_group: str | None) -> Reading:
+            del colour, target_group
+            looks.append(heard.time)
+            return course[max(since for since in course if since <= heard.time)]
+
+    cloud = Changing(names=names(80), sides={}, releases={}, weights=all_on(Colour.BLUE))
+    wanted = Wanted(tasks=2, task_definition=f"app:{B.id}", manifests=frozenset({B.digest}))
+    context = replace(heard.context, cancelled=Passing(heard))
+    wait_for(context, cloud, Colour.GREEN, wanted, deadline, CHECK, lambda: heard.time)  # type: ignore[arg-type]
+    return looks
+
+
+def starting(status: str) -> Reading:
+    """No target yet; both tasks are as ECS says."""
+    return replace(WHOLE, tasks=tuple(replace(task, status=status) for task in WHOLE.tasks), targets=())
+
+
+def found_late(course: dict[float, Reading], looks: list[float]) -> list[float]:
+    """By how many seconds each change was found too late."""
+    return [round(min(look for look in looks if look >= at) - at, 3) for at in course]
+
+
+def test_while_fargate_brings_up_tasks_it_looks_seldom_and_when_they_can_get_healthy_often() -> None:
+    course = {0.0: starting("PROVISIONING"), 25.1: starting("PENDING"), 40.1: sick(WHOLE), 70.1: WHOLE}
+    looks = looks_at(course, 300, [])
+    assert sum(look < 20 for look in looks) < 25
+    assert max(found_late(course, looks)[:3]) <= 5
+    assert found_late(course, looks)[3] <= 1
+
+
+def test_where_tasks_start_in_a_second_it_is_there_at_once() -> None:
+    course = {0.0: starting("PROVISIONING"), 0.31: starting("PENDING"), 0.95: sick(WHOLE), 1.85: WHOLE}
+    assert max(found_late(course, looks_at(course, 300, []))) <= 0.2
+
+
+def test_a_rollout_that_does_not_come_about_in_time_is_refused_in_ecs_own_words() -> None:
+    """Nothing else says that Fargate has no capacity: no task fails, none is there."""
+    says = "(service p-green) was unable to place a task. Reason: Capacity is unavailable at this time."
+    nothing = replace(WHOLE, tasks=(), targets=(), events=(says,))
+    with pytest.raises(CheckFailed) as refused:
+        looks_at({0.0: nothing}, 30, [])
+    assert f"not whole after 30 s: 0 of 2 tasks running, 0 healthy; ECS says: {says}" in refused.value.what
+
+
+def test_the_deadline_is_kept_however_seldom_it_looks() -> None:
+    looks: list[float] = []
+    with pytest.raises(CheckFailed, match="not whole after 61 s"):
+        looks_at({0.0: starting("PROVISIONING")}, 61, looks)
+    assert 61 < looks[-1] < 61.5

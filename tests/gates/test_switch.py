@@ -182,6 +182,24 @@ def test_a_colour_that_is_not_what_passed_the_gates_stops_it(cloud: Make, green:
 
 
 @pytest.mark.provider
+@pytest.mark.parametrize(
+    ("green", "words"),
+    [
+        (holding(B, "ecs-svc/3"), "its tasks are of another deployment (ecs-svc/3)"),
+        (sick(holding(B, "ecs-svc/2")), "2 of 2 tasks running, 1 healthy"),
+        (replace(holding(B, "ecs-svc/2"), exists=False), "the service does not exist"),
+        (holding(B, "ecs-svc/2", tasks=0), "no task is wanted there"),
+    ],
+    ids=["redeployed", "sick", "no service", "scaled to none"],
+)
+def test_what_became_of_it_is_told_in_words(cloud: Make, green: Any, words: str) -> None:
+    """And not as a value of this program."""
+    at = cloud()
+    at.sides[GREEN] = green
+    refused_untouched(at, MOVE, CheckFailed, f"green is no longer what passed the gates: {words}. Users")
+
+
+@pytest.mark.provider
 def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
     refused_untouched(cloud(listener="", weights=None), FIRST, CloudError, "users' listener")
 
@@ -439,7 +457,11 @@ def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_no
         ({"blue": replace(holding(A, "ecs-svc/1"), tasks=())}, "blue has 0 healthy of 2 wanted tasks"),
         ({"blue": replace(holding(A, "ecs-svc/1", tasks=0))}, "blue has 0 healthy of 0 wanted tasks"),
         ({"blue": holding(C, "ecs-svc/9")}, "blue runs sha256:cccccccccccc, not sha256:aaaaaaaaaaaa"),
-        ({"blue": holding(D, "ecs-svc/9")}, f"blue runs release {D.id}, recorded is release {A.id}"),
+        (
+            {"blue": holding(D, "ecs-svc/9")},
+            f"blue runs release {D.id}, recorded is release {A.id}: sha256:aaaaaaaaaaaa with other settings: "
+            "env.LOG_LEVEL",
+        ),
         (
             {"blue": replace(holding(A, "ecs-svc/9"), task_definition="app:by-hand")},
             "blue runs a task definition that is not this program's",
@@ -460,6 +482,56 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str |
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: D}, **over)
     found = deviation(at, as_outputs(RECORD))  # type: ignore[arg-type]
     assert found is None if told is None else found is not None and found.what.startswith(told) and not found.grows
+
+
+def nothing_released(at: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What an update says that moves nobody."""
+    monkeypatch.setattr("gates.switch.cloud_of", lambda _: at)
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**as_outputs(RECORD), "url": "http://x"})
+    with pytest.raises(UserError) as failed:
+        TrafficSwitch().update(context(), old, inputs(active=False))
+    return str(failed.value)
+
+
+@pytest.mark.pure
+def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_what_helps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pull = "CannotPullContainerError: sha256:aaaa not found"
+    gone = Task(
+        arn="task/9", deployment="ecs-svc/1", status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=pull
+    )
+    blue = holding(A, "ecs-svc/1", tasks=1)
+    at = live()
+    at.sides[BLUE] = replace(blue, wanted=2, tasks=(*blue.tasks, gone))
+    told = nothing_released(at, monkeypatch)
+    assert "Nothing was asked for" not in told
+    assert "blue has 1 healthy of 2 wanted tasks" in told
+    assert f"Why: ECS says: a task stopped: {pull}\n" in told
+    assert "Next: remove that cause; ECS goes on trying" in told
+    assert "onDrift=restore" in told
+
+
+@pytest.mark.pure
+def test_a_live_colour_for_which_ecs_gives_no_reason_sends_to_where_there_may_be_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1", tasks=0)
+    told = nothing_released(at, monkeypatch)
+    assert "Why: ECS gives no reason\n" in told
+    assert "stopped tasks and events in ECS" in told
+
+
+@pytest.mark.pure
+def test_a_preview_that_finds_a_sick_live_colour_tells_ecs_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = "(service p-blue) was unable to place a task. Reason: Capacity is unavailable at this time."
+    at, said = live(), list[str]()
+    at.sides[BLUE] = replace(holding(A, "ecs-svc/1", tasks=1), wanted=2, events=(says,))
+    monkeypatch.setattr("gates.switch.cloud_of", lambda _: at)
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs=as_outputs(RECORD))
+    assert TrafficSwitch().diff(context(said), old, inputs(active=False), []) == [Change("weights")]
+    assert f"ECS says: {says}" in said[0]
 
 
 # ---- a live colour that AWS scales out
@@ -509,7 +581,7 @@ def test_it_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -
     at = live()
     growing(at, GROWING)
     found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
-    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True)
+    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True, lacks=True)
 
 
 LOST = Task(arn="task/lost", deployment="ecs-svc/1", status="STOPPED", stop_code="EssentialContainerExited")
@@ -569,7 +641,8 @@ def test_one_that_fails_while_it_is_waited_for_is_told() -> None:
     at = live()
     growing(at, GROWING, STARTING, replace(GROWING, tasks=(*GROWING.tasks, LOST)))
     found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
-    assert found == Deviation("blue has 2 healthy of 3 wanted tasks")
+    why = "a task stopped: EssentialContainerExited"
+    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", why=why, lacks=True)
 
 
 @pytest.mark.pure

@@ -123,7 +123,7 @@ def test_nothing_to_do_keeps_what_is_live(request_: Requested) -> None:
 def test_configuration_alone_waits_for_the_next_release_and_says_so() -> None:
     kept = decision(RECORD, SETTLED, ask(service=OTHER_SERVICE))
     assert isinstance(kept, Keep)
-    assert "its configuration in the stack file differs and waits for the next release" in kept.reason
+    assert "its configuration in the stack file differs (env.LOG_LEVEL) and waits for the next release" in kept.reason
     assert f"imageDigest={B.digest}" in kept.reason
 
 
@@ -590,7 +590,7 @@ def test_a_divided_switch_to_a_broken_colour_cannot_be_finished_but_undone() -> 
 def test_a_switch_whose_colour_was_changed_meanwhile_is_not_finished_but_undone() -> None:
     cloud = observed(D, B, BLUE, TO_C[Phase.MOVED])
     for request_ in (ask(), ask(C), ask(D)):
-        assert "but runs something else" in refusal(RECORD, cloud, request_).what
+        assert "but runs sha256:dddddddddddd" in refusal(RECORD, cloud, request_).what
     assert isinstance(decision(RECORD, cloud, ask(B)), Flip)
 
 
@@ -601,7 +601,7 @@ def test_the_way_out_of_a_changed_colour_is_there_also_where_only_configuration_
     again = ask(other, service=OTHER_SERVICE)
     for request_ in (ask(service=OTHER_SERVICE), again):
         assert "onDrift=restore" in refusal(RECORD, cloud, request_).next_step
-    assert "but runs something else" in refusal(RECORD, cloud, again).what
+    assert "but runs sha256:dddddddddddd" in refusal(RECORD, cloud, again).what
     assert isinstance(decision(RECORD, cloud, ask(service=OTHER_SERVICE, on_drift=OnDrift.RESTORE)), Flip)
 
 

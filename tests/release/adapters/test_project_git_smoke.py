@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -59,6 +60,44 @@ def test_a_stack_file_says_where_in_aws_its_resources_are_and_as_whom(tmp_path: 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     files(tmp_path, staging="config: [")
+    with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read"):
+        read_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("config:\n  lane:env:\n    A: one\n  lane:account: '1'\n  lane:env:\n    B: two\n", "lane:env.*lines 2 and 5"),
+        ("config:\n  lane:env:\n    A: one\n    A: two\n", "A stands there twice, in lines 3 and 4"),
+        ("config: {}\nconfig: {}\n", "config stands there twice"),
+        ("config:\n  lane:env: {A: one, A: two}\n", "A stands there twice, in lines 2 and 2"),
+    ],
+    ids=["a setting", "a variable", "everything", "in one line"],
+)
+def test_a_key_that_stands_twice_is_refused_with_file_and_lines(tmp_path: Path, text: str, words: str) -> None:
+    """The engine refuses it as well, but does not say of which file it speaks."""
+    with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read") as refused:
+        read_project(files(tmp_path, staging=text))
+    assert re.search(words, refused.value.why)
+
+
+def test_a_key_may_stand_again_elsewhere_in_the_file(tmp_path: Path) -> None:
+    same = "&same\n    cpu: 256\n"
+    text = f"config:\n  lane:one: {same}  lane:two:\n    <<: *same\n    cpu: 512\n"
+    assert read_project(files(tmp_path, staging=text)).stacks.keys() == {"staging"}
+
+
+@pytest.mark.parametrize("alarms", ["periodSeconds: sixty", "names: slow", "datapoints: [1]"])
+def test_alarms_that_cannot_be_read_are_a_mistake_in_the_file_and_not_in_the_command(
+    tmp_path: Path, alarms: str
+) -> None:
+    with pytest.raises(UsageError, match=r"alarms of Pulumi\.staging\.yaml cannot be read"):
+        read_project(files(tmp_path, staging=f"config:\n  lane:alarms:\n    {alarms}\n"))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    files(tmp_path)
+    (tmp_path / "Pulumi.staging.yaml").write_bytes(b"config: \xff\n")
     with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read"):
         read_project(tmp_path)
 

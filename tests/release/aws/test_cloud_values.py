@@ -10,6 +10,7 @@ import pytest
 from release.aws.cloud import Cloud, _percent
 from release.aws.observe import common_digest
 from release.errors import Refused
+from release.placement import Colour
 from release.rollout import Reading, Task
 
 pytestmark = pytest.mark.pure
@@ -68,4 +69,24 @@ class WithoutRepository(Cloud):
 def test_a_colour_in_the_middle_of_a_rollout_can_be_read_where_no_repository_is_known() -> None:
     """`release recover` looks at it, and is needed just then."""
     running = [Task(arn=each, deployment=each, status="RUNNING", digest=f"sha256:{each}") for each in "ab"]
-    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a") == "several"
+    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a", "") == "several"
+
+
+class OneService(Cloud):
+    """A colour without tasks whose service has something to say."""
+
+    def __init__(self) -> None:
+        """Asks nobody."""
+
+    def _service(self, colour: Colour) -> Any:
+        del colour
+        says = [{"id": "2", "message": "newer"}, {"id": "1", "message": "older"}]
+        return {"desiredCount": 2, "taskDefinition": "app:1", "deployments": [], "events": says}
+
+    def _tasks(self, colour: Colour) -> list[Task]:
+        del colour
+        return []
+
+
+def test_what_a_service_says_of_itself_is_read_newest_first() -> None:
+    assert OneService().read(Colour.BLUE, None).events == ("newer", "older")
