@@ -47,12 +47,12 @@ def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
 
 def test_a_stack_file_says_where_in_aws_its_resources_are_and_as_whom(tmp_path: Path) -> None:
     one = "config:\n  aws:region: eu-west-1\n  lane:account: '123456789012'\n  lane:idle:\n    afterWatch: 1\n"
-    assumed = "  aws:assumeRole:\n    roleArn: arn:aws:iam::123456789012:role/release\n"
+    profile = "  aws:profile: deploy\n"
     several = "  aws:assumeRoles:\n    - roleArn: arn:aws:iam::123456789012:role/release\n"
-    project = read_project(files(tmp_path, plain=one, one=one + assumed, many=one + several, bare="config: {}\n"))
+    project = read_project(files(tmp_path, plain=one, one=one + profile, many=one + several, bare="config: {}\n"))
     role = "arn:aws:iam::123456789012:role/release"
     assert project.names("plain").access == Access(region="eu-west-1", account="123456789012")
-    assert project.names("one").access.role == project.names("many").access.role == role
+    assert (project.names("one").access.profile, project.names("many").access.role) == ("deploy", role)
     assert project.names("plain").services[Colour.GREEN] == "lane-plain-green"
     assert (project.stacks["plain"].idle_tasks, project.stacks["bare"].idle_tasks) == (1, None)
 
