@@ -75,9 +75,7 @@ class Project:
         others = sorted({name for stack in self.stacks.values() for name in stack.other_projects})
         if not others:
             return ""
-        return (
-            f". Keys have to begin with {self.name}: (the name in Pulumi.yaml); there are some of {', '.join(others)}:"
-        )
+        return f". Keys begin with {self.name}: (the name in Pulumi.yaml), but these with {', '.join(others)}:"
 
 
 def find_root(start: Path) -> Path:

@@ -27,19 +27,18 @@ _LOCK = threading.RLock()
 def _session(access: Access) -> Any:
     """A session in the region of the stack, with the stack's role; never whatever happens to lie around."""
     import boto3
-    from botocore.exceptions import ProfileNotFound
 
     from release.aws.models import direct_session
 
-    try:
-        session = boto3.session.Session(
-            botocore_session=direct_session(), region_name=access.region, profile_name=access.profile or None
-        )
-    except ProfileNotFound as error:
+    base = direct_session()
+    if access.profile and access.profile not in base.available_profiles:
         raise UsageError(
             f"There is no AWS profile {access.profile} on this machine, but aws:profile of the stack file names it.",
             next_step="make it (`aws configure --profile …`), or leave out aws:profile and set AWS_PROFILE.",
-        ) from error
+        )
+    session = boto3.session.Session(
+        botocore_session=base, region_name=access.region, profile_name=access.profile or None
+    )
     if not access.role:
         return session
     from botocore.credentials import RefreshableCredentials
