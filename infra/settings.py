@@ -259,6 +259,9 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
         settings = _validated(EnvironmentSettings, values, problems)
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings, stack, region)
+    elif isinstance(settings, ArtifactsSettings) and not settings.repository:
+        default = f"{project}/app"
+        problems += [f"repository: {default} {problem}"] if (problem := limits.repository(default)) else []
     problems = [each for each in problems if each.removesuffix(": is missing") not in hidden]
     if "account: is missing" in problems and (others := other_projects(raw, project)):
         problems.append(f"(all): keys have to begin with {project}: (Pulumi.yaml), not with {', '.join(others)}:")

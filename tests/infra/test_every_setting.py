@@ -29,6 +29,8 @@ SETTINGS: dict[str, list[Any] | str] = {
     "rollbackFrom": ["latest", "sha256:1"],
     "onDrift": ENUM,
     "onAlarm": ENUM,
+    "allowOlder": ["latest"],
+    "allowReplace": ENUM,
     "promotesFrom": ["staging", "artifacts", "other/project/dev", ""],
     "artifacts": ["staging", "a b"],
     "service.cpu": [300, 8192],
@@ -36,7 +38,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "service.desiredCount": [0, 201],
     "service.port": [0, 65536],
     "service.healthPath": ["health", "/he alth", "/" + "x" * 1024, "/ä"],
-    "service.statusPath": ["status", "/sta tus"],
+    "service.statusPath": ["status"],
     "env": [{"A-B": "1"}, {"A": 1}, {"PORT": "1"}, {"A": "\0"}, {"A": "x" * 62_000}],
     "secrets": [
         {"A": CANARY},
@@ -68,6 +70,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "notify.webhook": ["http://example.test/x", f"https://{CANARY}@example.test"],
     "notify.events": ENUM,
     "network.cidr": ["999.300.0.0/16", "10.0.0.0/8", "127.0.0.0/16", "fd00::/16"],
+    "network.zones": [["us-east-1a"], ["us-east-1a"] * 2, ["eu-west-1a", "eu-west-1b"]],
     "testAccess": [
         ["office"],
         ["2001:db8::/32"],
