@@ -37,11 +37,11 @@ def observe(ctx: Context, args: Props) -> Props:
 
 
 def find_image(ctx: Context, args: Props) -> Props:
-    """`release:index:findImage`: args region, account, role, repository, tag. Returns digest ("" if there is none)."""
+    """`release:index:findImage`: args of `Access.as_dict`, repository, tag. Returns digest ("" if there is none)."""
     del ctx
 
     def find() -> Props:
-        access = Access(region=args["region"], account=args["account"], role=str(args.get("role") or ""))
+        access = Access.from_dict(args)
         check_account(access)
         names = Names.of("", access=access, users_port=0, log_group="", repository=str(args["repository"]))
         image = Cloud(names).image(tag=str(args["tag"]))

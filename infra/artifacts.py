@@ -14,7 +14,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from infra.recall import assumed_role, call, check_provider_account, own_outputs
+from infra.recall import access, call, check_provider_account, own_outputs
 from infra.settings import ArtifactsSettings
 from release.errors import UsageError
 
@@ -112,9 +112,7 @@ def _already_built(settings: ArtifactsSettings, repository: str, commit: str) ->
     found = call(
         "release:index:findImage",
         {
-            "region": pulumi.Config("aws").require("region"),
-            "account": settings.account,
-            "role": assumed_role(),
+            **access(settings.account).as_dict(),
             "repository": repository,
             "tag": commit,
         },

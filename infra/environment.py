@@ -13,16 +13,14 @@ import pulumi
 
 from infra import lean
 from infra.plan import Environment
-from infra.recall import assumed_role, repository_url, see
+from infra.recall import access, repository_url, see
 from infra.settings import EnvironmentSettings
+from release import limits
 from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
 from release.errors import UsageError
-from release.names import Access, Names
+from release.names import Names
 from release.shift import course
-
-LONGEST_NAME = 32
-"""Load balancers and target groups take at most 32 characters (AWS ELBv2 API reference, CreateTargetGroup)."""
 
 
 def build_environment(settings: EnvironmentSettings) -> None:
@@ -48,17 +46,19 @@ def _load_graph() -> None:
 
 
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:
-    """This stack's names; refuses a project and stack name that AWS would find too long."""
+    """This stack's names; refuses a project and stack name that AWS would not take together."""
     prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-    if len(prefix) + len("-green") > LONGEST_NAME:
+    if problem := limits.prefix(prefix):
         raise UsageError(
-            f"The names of project and stack are too long together: {prefix!r} has {len(prefix)} characters.",
-            why=f"AWS takes {LONGEST_NAME} for a target group, of which -green needs six",
-            next_step="use a shorter stack name.",
+            f"The names of project and stack cannot be used together: {prefix!r} has {len(prefix)} characters.",
+            why=problem,
+            next_step="use another stack name (or project name, in Pulumi.yaml).",
         )
-    access = Access(region=pulumi.Config("aws").require("region"), account=settings.account, role=assumed_role())
     return Names.of_stack(
-        pulumi.get_project(), pulumi.get_stack(), access=access, repository=repository.split("/", 1)[1]
+        pulumi.get_project(),
+        pulumi.get_stack(),
+        access=access(settings.account),
+        repository=repository.split("/", 1)[1],
     )
 
 

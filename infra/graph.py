@@ -15,8 +15,9 @@ from infra.components.colour import ColourArgs, ColourSide, Runtime
 from infra.components.network import Network, NetworkArgs
 from infra.gating import GateResource, image_gate, rollout_gate, smoke_gate, traffic_switch
 from infra.plan import Doable, Environment, Plan, plan_of
-from release.container import secret_resources
+from release import limits
 from release.decision import OnAlarm
+from release.errors import Refused
 from release.names import Names
 from release.placement import Colour, Service, all_on
 from release.records import Recorded
@@ -26,6 +27,7 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
     """Register everything this update needs; users are moved by its very last resource."""
     names = environment.names
     plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
+    _need_room_for_secrets(environment, standing, plan)
     network = _network(environment)
     runtime = _runtime(environment, network, plan, standing)
     alarms = [alarm for colour in Colour for alarm in colour_alarms(_alarm_args(colour, environment, runtime))]
@@ -81,7 +83,7 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None, stan
         health_check=settings.health_check,
         writable=frozenset(colour for colour in Colour if _writes(colour, plan)),
     )
-    readable = secret_resources(_services(environment, standing, plan))
+    policy = limits.secrets_policy(_services(environment, standing, plan))
     cloudwatch.LogGroup(names.cluster, name=names.log_group, retention_in_days=30)
     return Runtime(
         names=names,
@@ -89,7 +91,7 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None, stan
         cluster=ecs.Cluster(names.cluster, name=names.cluster),
         network=network,
         balancer=Balancer(names.cluster, args),
-        execution_role=_execution_role(names, readable),
+        execution_role=_execution_role(names, policy),
         task_role=_role(names, "task").arn,
     )
 
@@ -115,21 +117,24 @@ def _services(environment: Environment, standing: Recorded | None, plan: Plan | 
     return [environment.settings.release_service(), *(release.service for release in releases)]
 
 
-def _execution_role(names: Names, readable: list[str]) -> pulumi.Output[str]:
+def _need_room_for_secrets(environment: Environment, standing: Recorded | None, plan: Plan | None) -> None:
+    """Before anything changes: what is live and previous reads its secrets by the same policy as what comes."""
+    if problem := limits.readable_secrets(_services(environment, standing, plan)):
+        raise Refused(
+            "The secrets of the releases that may run here are too many together. Nothing was changed.",
+            why=problem,
+            next_step="name fewer secrets (one with several JSON keys), or release twice: the previous one goes, too.",
+        )
+
+
+def _execution_role(names: Names, policy: dict[str, Any] | None) -> pulumi.Output[str]:
     """The role with which ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""
     role = _role(names, "execution")
     managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
     allowed = [iam.RolePolicyAttachment(f"{names.cluster}-execution", role=role.name, policy_arn=managed).id]
-    if readable:
-        statement = {
-            "Effect": "Allow",
-            "Action": ["secretsmanager:GetSecretValue", "ssm:GetParameters"],
-            "Resource": readable,
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
-        made = iam.RolePolicy(
-            f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=policy
-        )
+    if policy:
+        text = json.dumps(policy, sort_keys=True)
+        made = iam.RolePolicy(f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=text)
         allowed.append(made.id)
     # Whoever uses the role waits until it may do what it is for.
     arn: pulumi.Output[str] = pulumi.Output.all(role.arn, *allowed).apply(lambda known: known[0])

@@ -19,8 +19,9 @@ from pulumi.runtime.sync_await import _sync_await
 
 from infra.early import answer, outputs_of
 from release.alarms import Watched
+from release.credentials import access_of
 from release.errors import CloudError, Refused, ReleaseError, UsageError
-from release.names import Names
+from release.names import Access, Names
 from release.records import Observed, Recorded
 
 
@@ -142,9 +143,7 @@ async def _existing(stack: str, why: str) -> dict[str, Any]:
         ) from error
 
 
-def assumed_role() -> str:
-    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names, so that gates use the same."""
-    config = pulumi.Config("aws")
-    many = config.get_object("assumeRoles") or []
-    one = config.get_object("assumeRole") or (many[0] if many else {})
-    return str(one.get("roleArn") or "")
+def access(account: str) -> Access:
+    """As whom the stack's settings say that AWS is spoken to, so that gates are the same as the provider."""
+    raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    return access_of(raw, account)

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 from release.adapters.backend import Backend
 from release.adapters.machine import Machine
 from release.adapters.process import Ended, run_child
-from release.adapters.project import Project
+from release.adapters.project import Project, settings_in
 from release.adapters.scratch import scratch, sweep
 from release.enginelog import EngineLog, read_log
-from release.errors import CloudError
+from release.errors import CloudError, UsageError
+from release.limits import configuration
 from release.locking import Note, Origin
 from release.stack import StackState
 
@@ -205,6 +206,7 @@ class PulumiEngine:
         # The engine saves what it is given with -c into the stack file it reads, and a committed one must never carry
         # an image digest: so it gets a copy.
         committed = self.project.stacks[stack].path
+        self._need_room(committed, config)
         with scratch() as copied, tempfile.TemporaryFile("w+b") as events:
             settings = copied.folder / committed.name
             settings.write_bytes(committed.read_bytes())
@@ -217,6 +219,15 @@ class PulumiEngine:
                 pass_fds=[events.fileno(), copied.lock], started=started,
             )  # fmt: skip
             return _run_of(ended, events.fileno())
+
+    def _need_room(self, committed: Path, given: Mapping[str, str]) -> None:
+        """The engine would start no program, and say "argument list too long"."""
+        if problem := configuration(settings_in(committed), given.values()):
+            raise UsageError(
+                f"The configuration in {committed.name} is too large. Nothing was changed.",
+                why=problem,
+                next_step="keep large values in the image, in S3 or in a parameter, and name only where they are.",
+            )
 
     def _env(self) -> dict[str, str]:
         kept = {name: value for name, value in self.environ.items() if name not in BANNED}

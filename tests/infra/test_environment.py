@@ -157,6 +157,22 @@ def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> No
     assert statement["Resource"] == [secret, "arn:aws:ssm:us-east-1:000000000000:parameter/old"]
 
 
+def test_secrets_of_releases_that_are_too_many_together_are_refused_before_anything_is_registered() -> None:
+    """Those of the live release stay readable beside the new one's; each for itself would fit."""
+
+    def secrets(mark: str) -> dict[str, str]:
+        return {f"{mark}{n}": f"arn:aws:ssm:us-east-1:000000000000:parameter/{mark}{n:0>50}" for n in range(80)}
+
+    service = replace(SERVICE, secrets=secrets("OLD"))
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST, service), Colour.BLUE)},
+        observed=observed(blue=release(FIRST, service), live=Colour.BLUE),
+    )
+    with pytest.raises(Refused, match="too many together"):
+        run(world, {"release-lane:secrets": json.dumps(secrets("NEW"))})
+    assert not world.registered
+
+
 STEPPED = {"release-lane:shift": json.dumps({"steps": [10, 50, 100], "bakeSeconds": 60})}
 
 

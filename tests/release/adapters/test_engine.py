@@ -18,7 +18,7 @@ from release.adapters.engine import PulumiEngine, backend_url
 from release.adapters.machine import FakeMachine
 from release.adapters.project import read_project
 from release.container import container_definition
-from release.errors import CloudError
+from release.errors import CloudError, UsageError
 from release.locking import Note, Origin
 from release.placement import Colour
 from release.stack import StackState
@@ -95,6 +95,17 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
+
+
+def test_a_configuration_that_no_program_could_be_given_is_refused_before_the_engine_starts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    big = "config:\n  release-lane:env:\n    BLOB: " + "x" * 300_000 + "\n"
+    (tmp_path / "Pulumi.staging.yaml").write_text(big)
+    for run in (lambda: world.engine().preview("staging", {}), lambda: world.engine().update("staging", {}, "m")):
+        with pytest.raises(UsageError) as refused:
+            run()
+        assert "release-lane:env alone has 300,0" in refused.value.why
+    assert not (world.bin / "seen.json").exists()
 
 
 def test_the_committed_stack_file_never_changes(world: World) -> None:

@@ -48,14 +48,38 @@ def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
 
 def test_a_stack_file_says_where_in_aws_its_resources_are_and_as_whom(tmp_path: Path) -> None:
     one = "config:\n  aws:region: eu-west-1\n  lane:account: '123456789012'\n  lane:idle:\n    afterWatch: 1\n"
-    assumed = "  aws:assumeRole:\n    roleArn: arn:aws:iam::123456789012:role/release\n"
+    profile = "  aws:profile: deploy\n"
     several = "  aws:assumeRoles:\n    - roleArn: arn:aws:iam::123456789012:role/release\n"
-    project = read_project(files(tmp_path, plain=one, one=one + assumed, many=one + several, bare="config: {}\n"))
+    project = read_project(files(tmp_path, plain=one, one=one + profile, many=one + several, bare="config: {}\n"))
     role = "arn:aws:iam::123456789012:role/release"
     assert project.names("plain").access == Access(region="eu-west-1", account="123456789012")
-    assert project.names("one").access.role == project.names("many").access.role == role
+    assert (project.names("one").access.profile, project.names("many").access.role) == ("deploy", role)
     assert project.names("plain").services[Colour.GREEN] == "lane-plain-green"
     assert (project.stacks["plain"].idle_tasks, project.stacks["bare"].idle_tasks) == (1, None)
+
+
+@pytest.mark.parametrize("key", ["lane:promotesFrom", "lane:notify", "aws:region", "aws:assumeRoles"])
+@pytest.mark.parametrize("shape", ["{secure: CIPHER}", "{webhook: {secure: CIPHER}}", "[{roleArn: {secure: CIPHER}}]"])
+def test_an_encrypted_setting_is_refused_and_not_shown(tmp_path: Path, key: str, shape: str) -> None:
+    files(tmp_path, one=f"config:\n  {key}: {shape}\n")
+    with pytest.raises(UsageError) as refused:
+        read_project(tmp_path)
+    assert f"{key} in Pulumi.one.yaml is encrypted" in refused.value.what
+    assert "CIPHER" not in str(refused.value)
+
+
+def test_what_only_the_program_reads_does_not_keep_the_command_from_its_work(tmp_path: Path) -> None:
+    """Else nobody could look at, abort or recover a stack whose file has one wrong line."""
+    files(tmp_path, one="config:\n  lane:env:\n    TOKEN: {secure: CIPHER}\n  other:key: {secure: CIPHER}\n")
+    assert read_project(tmp_path).route.environments == ("one",)
+
+
+def test_after_the_project_was_renamed_the_prefix_that_is_expected_is_named(tmp_path: Path) -> None:
+    files(tmp_path, artifacts="config:\n  release-lane:role: artifacts\n", one="config:\n  release-lane:account: '1'\n")
+    with pytest.raises(UsageError) as refused:
+        _ = read_project(tmp_path).builds
+    assert "Keys begin with lane: (the name in Pulumi.yaml), but these with release-lane:" in refused.value.why
+    assert "with lane:role: artifacts" in refused.value.next_step
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from release.aws import session
-from release.errors import Refused
+from release.errors import Refused, UsageError
 from release.names import Access
 
 pytestmark = pytest.mark.pure
@@ -92,4 +94,23 @@ def test_what_is_raised_is_what_is_caught_also_where_two_threads_meet_their_firs
 
     monkeypatch.setattr(BaseClient, "_load_exceptions", late)
     assert issubclass(made.exceptions.LoadBalancerNotFoundException, ClientError)
+    session.forget()
+
+
+# ---- by a profile
+
+
+def test_a_profile_of_the_stack_file_wins_over_the_shells_own_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the AWS provider does it: else provider and gates would be two."""
+    (tmp_path / "credentials").write_text("[deploy]\naws_access_key_id = OF-PROFILE\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OF-SHELL")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    session.forget()
+    for access, key in ((ACCESS, "OF-SHELL"), (replace(ACCESS, profile="deploy"), "OF-PROFILE")):
+        assert session._session(access).get_credentials().access_key == key
+    with pytest.raises(UsageError, match="There is no AWS profile nobody on this machine"):
+        session._session(replace(ACCESS, profile="nobody"))
     session.forget()
