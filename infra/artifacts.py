@@ -64,9 +64,10 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     found = Found.read(call(FIND_IMAGE, question))
     # The registry alone says whether a commit was built. So the state's image is one that was just built, or none:
     # while the registry has the commit, no image is registered, and what the state has of one is only forgotten.
-    image = pulumi.Output.from_input(found) if found.digest else _built(repository, commit).apply(confirmed)
-    image = image.apply(lambda known: _told(known, commit.sha))
-    digest = image.apply(lambda known: known.digest)
+    image: pulumi.Output[Found] = pulumi.Output.from_input(found)
+    if not found.digest:
+        image = _built(repository, commit).apply(confirmed)
+    digest = image.apply(lambda known: _told(known, commit.sha).digest)
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit.sha))
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
@@ -147,7 +148,7 @@ def _built(repository: ecr.Repository, commit: Commit) -> pulumi.Output[str]:
     atexit.register(kept.close)  # this process ends after the build: the engine builds while the program waits
     export(commit, context)
     token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
-    image = docker.Image(
+    digest: pulumi.Output[str] = docker.Image(
         "app",
         image_name=pulumi.Output.concat(repository.repository_url, ":", commit.sha),
         build=docker.DockerBuildArgs(
@@ -164,5 +165,5 @@ def _built(repository: ecr.Repository, commit: Commit) -> pulumi.Output[str]:
             # An image stays in the registry whatever becomes of its entry in the state.
             retain_on_delete=True,
         ),
-    )
-    return image.repo_digest
+    ).repo_digest
+    return digest
