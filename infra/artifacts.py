@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -47,9 +48,10 @@ EXPIRE_UNTAGGED = {
 
 
 def build_artifacts(settings: ArtifactsSettings) -> None:
-    """Registry and image; outputs imageDigest, commit, otherCommits, imageUri, repositoryUrl."""
+    """Registry and image; outputs imageDigest, commit, otherCommits, imageUri, repositoryUrl, context."""
     check_provider_account(settings.account)
-    commit = to_build(Path(settings.source).resolve() if settings.source else ROOT)
+    source = Path(settings.source).resolve() if settings.source else ROOT
+    commit = to_build(source)
     name = settings.repository or f"{pulumi.get_project()}/app"
     repository = _repository(name)
 
@@ -71,6 +73,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit.sha))
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
+    pulumi.export("context", os.path.relpath(source / CONTEXT))
     pulumi.export("repositoryUrl", repository.repository_url)
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 
@@ -120,7 +123,7 @@ def _confirmed(reference: str, found: Found) -> Found:
     """What the registry has, if it is what was pushed as `repository@digest`."""
     if found.digest == reference.rsplit("@", 1)[-1]:
         return found
-    has = f"has {found.digest} under that tag" if found.digest else "has no such tag"
+    has = f"has {found.digest} under that tag" if found.digest else "does not have it"
     raise CloudError(
         f"{reference} was pushed, but the registry {has}.",
         why="a digest counts only once the registry says that the commit's tag names it",

@@ -37,22 +37,25 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
-def ask(folder: Path, *arguments: str, refused: str = "", next_step: str = "", below: Path | None = None) -> str:
-    """What `git -C folder …` writes, without the last line's end.
-
-    Raises `UsageError` with git's own words as the reason; `refused` says what that means. With `below`, no
-    repository is looked for in that folder or above it.
-    """
-    ceiling = {"GIT_CEILING_DIRECTORIES": str(below.resolve())} if below else {}
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """`git -C folder …`, however it ends, with some variables for git besides. `UsageError` where there is no git."""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "-C", str(folder), *arguments],
-            env={**environment(), **ceiling},
+            env={**environment(), **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
         )
-    except FileNotFoundError:
-        raise UsageError("git is not installed, or not on the PATH.", next_step="install git.") from None
+    except OSError as error:
+        raise UsageError("git cannot be started.", why=str(error), next_step="install git, on the PATH.") from None
+
+
+def ask(folder: Path, *arguments: str, refused: str = "", next_step: str = "", **variables: str) -> str:
+    """What git writes, without the last line's end.
+
+    Raises `UsageError` with git's own words as the reason; `refused` says what that means.
+    """
+    done = run(folder, *arguments, **variables)
     if done.returncode != 0:
         words = done.stderr.decode(errors="replace").strip() or f"git {arguments[0]} ended with {done.returncode}"
         raise UsageError(refused or f"git does not answer for {folder}.", why=words, next_step=next_step)
@@ -170,11 +173,11 @@ def _parts(line: str) -> tuple[str, str, str]:
 
 
 def _need(submodule: Path, commit: str) -> None:
-    """The submodule has that commit. Its folder must be a repository itself, not a part of the one around it."""
+    """The submodule has that commit. No repository is looked for above its folder: that is the one around it."""
     ask(
         submodule,
         *("cat-file", "-e", f"{commit}^{{commit}}"),
-        below=submodule.parent,
+        GIT_CEILING_DIRECTORIES=str(submodule.parent.resolve()),
         refused=f"The submodule {submodule} is not here at its recorded commit {commit[:12]}.",
         next_step="`git submodule update --init --recursive`, then build.",
     )

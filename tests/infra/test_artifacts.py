@@ -122,7 +122,7 @@ def test_what_the_registry_has_is_not_built_and_no_image_is_registered(source: P
 
 
 @pytest.mark.parametrize(
-    ("arrives", "words"), [("", "the registry has no such tag"), (SECOND, f"the registry has {SECOND} under that tag")]
+    ("arrives", "words"), [("", "the registry does not have it"), (SECOND, f"the registry has {SECOND} under that tag")]
 )
 def test_a_digest_that_the_registry_does_not_confirm_is_not_exported(arrives: str, words: str, source: Path) -> None:
     found: Mapping[str, Any] = {}
