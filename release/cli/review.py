@@ -13,7 +13,7 @@ from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
 from release.evidence import Proof
 from release.outcome import failure
-from release.review import Subject, markdown, refusal, review
+from release.review import Program, Subject, markdown, refusal, review
 from release.stack import StackState
 
 NAME = "review"
@@ -63,16 +63,22 @@ def _default(tools: Tools, environment: str) -> Digest:
 
 def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
     source = tools.project.route.source_of(environment)
-    root = tools.project.root
     return Subject(
         environment=environment,
         recorded=before.recorded,
         source=source,
         evidence=_evidence(tools, source),
         rollback=rollback,
-        program=tools.git.head(root),
-        program_dirty=bool(tools.git.changed(root)),
+        program=_program(tools),
     )
+
+
+def _program(tools: Tools) -> Program:
+    root = tools.project.root
+    try:
+        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)))
+    except UsageError as error:
+        return Program(unknown=error.why or error.what)
 
 
 def _evidence(tools: Tools, source: str | None) -> tuple[Proof, ...]:
