@@ -17,6 +17,7 @@ import pytest
 from local import metrics
 from local.lane import ROOT, Lane, Stack
 from release.asking import Asked, Identify
+from release.placement import Colour
 from release.probe import Probe
 from tests.rehearsals.cloud import idle_of, running_digests, tasks, weights
 
@@ -119,14 +120,10 @@ def test_its_users_are_moved_in_steps_and_back_although_answers_name_nobody(
     assert running_digests(stack, idle) == {second}, "ECS says which image serves"
     back = stack.up(imageDigest=live, rollbackFrom=second)
     assert back.ok, back.text
-    assert (stack.outputs["imageDigest"], stack.outputs["liveColour"]) == (live, str(idle_of_other(idle)))
+    assert (stack.outputs["imageDigest"], stack.outputs["liveColour"]) == (live, str(Colour(idle).other))
     report = users.stop()
     assert report.total.failed == 0, report.total.reasons
     assert report.total.unnamed == report.total.ok
-
-
-def idle_of_other(colour: str) -> str:
-    return "green" if colour == "blue" else "blue"
 
 
 def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
@@ -151,8 +148,8 @@ def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
 def test_a_wrong_setting_is_told_as_one(
     stack: Stack, lane: Lane, good: str, service: dict[str, Any], reason: str
 ) -> None:
-    live, idle = stack.outputs["imageDigest"], idle_of(stack)
-    refused = with_settings(lane, service=service).up(imageDigest=image(lane, good, "foreign-2"), rollbackFrom=live)
+    idle = idle_of(stack)
+    refused = with_settings(lane, service=service).up(imageDigest=image(lane, good, "foreign-3"))
     assert not refused.ok
     assert f"The rollout gate refused {idle}: {reason}" in refused.text, refused.text
     assert "fix the image or its configuration in the stack file" in refused.text
@@ -180,8 +177,8 @@ def test_a_release_that_begins_to_name_itself_is_asked_for_it_and_one_that_stops
     assert report.total.failed == 0, report.total.reasons
     assert {each.digest for each in report.total.releases} == {third, fourth}
     live = stack.outputs["imageDigest"]
-    refused = named.up(imageDigest=image(lane, good, "foreign-2"), rollbackFrom=live)
-    assert refused.ok, f"it goes back with its own identity, which is none: {refused.text}"
+    back = named.up(imageDigest=image(lane, good, "foreign-2"), rollbackFrom=live)
+    assert back.ok, f"it goes back with its own identity, which is none: {back.text}"
     silent = named.up(imageDigest=image(lane, good, "foreign-silent"))
     assert not silent.ok
     assert "X-Release-Digest of GET" in silent.text, silent.text
