@@ -156,6 +156,6 @@ def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) ->
     return CheckFailed(
         f"The rollout gate refused {colour}: {sick or reason}. Users were not touched.{logs}",
         why=reason if sick else "",
-        next_step="mend the image or its configuration in the stack file, and release again; the idle colour is "
+        next_step="fix the image or its configuration in the stack file, and release again; the idle colour is "
         "healed by the next update.",
     )

@@ -234,6 +234,7 @@ def _evidence(review: Review) -> list[str]:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:
         lines.append("- None is needed: this is the first environment of its route.")
+    lines += [f"- **Cannot be checked here:** {_flat(sentence)}." for sentence in release.service.asked.unchecked]
     if subject.recorded and subject.recorded.was_live(release.digest):
         lines.append(f"- It was live in {subject.environment} before.")
     if subject.rollback and subject.recorded:

@@ -31,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "asks(status, identify): only where the service has that")
     if not config.getoption("--url"):
         raise pytest.UsageError("--url is missing: smoke checks need a running service, such as http://127.0.0.1:8080")
+    if config.getoption("--samples") < 1:
+        raise pytest.UsageError("--samples: at least one answer has to be compared")
     if config.getoption("--identify") == "status" and not config.getoption("--status-path"):
         raise pytest.UsageError("--identify status needs a --status-path; without one give header or none")
 

@@ -126,11 +126,13 @@ def _how(counts: Counts, digest: str, other: int) -> str:
 class FakeProber:
     """Everything was answered well, but for `failed` of the first second; remembers what it was asked.
 
+    `unready`: nothing was answered, and nothing counted.
     `tallies` are what probes beside something else come to, look by look; the last one stays.
     """
 
     failed: int = 0
     unnamed: int = 0
+    unready: str = ""
     asked: list[tuple[Settings, float | None]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     watched: list[tuple[str, str, Asked]] = field(default_factory=list)
@@ -140,12 +142,15 @@ class FakeProber:
         """As given."""
         self.asked.append((settings, seconds))
         sums = Sums("start", 0.0, seconds or 0.0)
-        sums.sent = round(settings.rate * (seconds or 1.0))
+        sums.sent = 0 if self.unready else round(settings.rate * (seconds or 1.0))
         sums.ok, sums.unnamed = sums.sent - self.failed, self.unnamed
         for number in range(self.failed):
             sums.failed(float(number), "status 500")
         counts = sums.counts()
-        return Report(url=settings.url, rate=settings.rate, at=0.0, behind_ms=0.0, total=counts, steps=(counts,))
+        return Report(
+            url=settings.url, rate=settings.rate, at=0.0, behind_ms=0.0, total=counts, steps=(counts,),
+            unready=self.unready,
+        )  # fmt: skip
 
     @contextmanager
     def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:

@@ -42,9 +42,9 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     how = f"with {settings.users} users at once" if settings.users else f"at {settings.rate:g} requests a second"
     tools.terminal.say(f"Probing {settings.url} {how}.")
     report = tools.prober.probe(settings, arguments.seconds)
-    data = {**asdict(report), "flawless": report.total.flawless, "unchecked": [*known, *unchecked(report)]}
+    data = {**asdict(report), "flawless": report.flawless, "unchecked": [*known, *unchecked(report)]}
     tools.terminal.emit(data, "\n".join([text(report), *(f"  not checked: {sentence}" for sentence in known)]))
-    return 0 if report.total.flawless else 1
+    return 0 if report.flawless else 1
 
 
 def _asked(tools: Tools, arguments: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]:

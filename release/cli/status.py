@@ -146,7 +146,7 @@ def _full(row: Row) -> str:
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
         ("rollback", f"{row.rollback} (by what the last update recorded; the cloud itself was not asked)"),
-        ("not checked", "; ".join(row.unchecked) or "nothing"),
+        ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof of it")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),

@@ -107,7 +107,16 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         unheard = probes.unheard()
     if isinstance(found, Calm) and unheard and unheard.reached:
         found = NoData(f"no answer of {url}{asked.path} was that of the release: {unheard.why}")
+    if isinstance(found, Calm) and not asked.names:
+        found = _still_there(watch)
     return _conclude(tools, watch, found, signals, arguments, (*asked.unchecked, *_unprobed(signals, unheard)))
+
+
+def _still_there(watch: Watch) -> Calm | Superseded:
+    """Where answers do not say which release they are, ECS does: what runs is what was watched."""
+    colour, live = watch.recorded.live_colour, watch.recorded.live
+    found = watch.tools.cloud.observed(watch.names).sides[colour].release_id
+    return Calm() if found == live.id else Superseded(f"{colour} runs {found or 'something'} in place of {live.id}")
 
 
 def _unprobed(signals: Signals, unheard: Unheard | None) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def text(report: Report) -> str:
     lines = [
         f"{report.url}: {total.sent} sent" + (f" at {report.rate:g}/s" if report.rate else ""),
         f"  {in_short(total)}",
+        *((f"  nothing was counted: {report.unready}",) if report.unready else ()),
         f"  ms: half within {latency.p50}, 99 % within {latency.p99}, worst {latency.worst}",
         *(f"  {seen.count} by {seen.colour or '?'} {seen.digest or '?'}" for seen in total.releases),
         *(f"  not checked: {sentence}" for sentence in unchecked(report)),

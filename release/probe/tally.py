@@ -86,6 +86,11 @@ class Report:
     unready: str = ""
     reached: bool = False
 
+    @property
+    def flawless(self) -> bool:
+        """All was well, and something was seen of it."""
+        return self.total.flawless and self.total.ok > 0
+
     def step(self, name: str) -> Counts:
         """The latest step of that name; KeyError when there is none."""
         for counts in reversed(self.steps):

@@ -278,9 +278,18 @@ def test_headers_that_no_answer_carries_are_skipped_and_not_passed(service: Serv
     assert run.skipped == {f"{agree}[digest]", f"{agree}[colour]"}
 
 
-def test_a_status_cannot_name_the_release_where_there_is_none(smoke: Callable[..., Run]) -> None:
-    with pytest.raises(AssertionError, match="--identify status needs a --status-path"):
-        smoke("--status-path", "")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--status-path", ""), "--identify status needs a --status-path"),
+        (("--samples", "0"), "at least one answer has to be compared"),
+    ],
+)
+def test_checks_that_could_see_nothing_are_not_run(
+    smoke: Callable[..., Run], options: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(AssertionError, match=said):
+        smoke(*options)
 
 
 def test_a_broken_status_shows_its_problems(service: Service, smoke: Callable[..., Run]) -> None:

@@ -211,3 +211,13 @@ def test_what_no_gate_could_see_of_what_is_live_is_named() -> None:
     assert on.run("status", "staging", "--json") == 0
     assert on.data["environments"][0]["unchecked"] == unseen
     assert on.data["environments"][0]["evidence"][0]["unchecked"] == unseen
+
+
+def test_without_a_proof_nobody_knows_what_was_checked() -> None:
+    here = states()
+    held = here["staging"]
+    assert held is not None
+    here["staging"] = replace(held, outputs={**held.outputs, "evidence": []})
+    on = Stage(engine=FakeEngine(states=here))
+    assert on.run("status", "staging") == 0
+    assert "not checked    unknown: there is no proof of it" in on.out

@@ -64,6 +64,13 @@ def test_answers_that_name_nobody_are_told_and_not_taken_for_whole_ones() -> Non
     assert "not checked: 90 answers named no release, so mixed ones among them were not seen" in on.out
 
 
+def test_a_probe_that_counted_nothing_has_seen_nothing() -> None:
+    on = stage()
+    on.prober.unready = "refused"
+    assert on.run("probe", URL, "--for", "1", "--wait-ready") == 1
+    assert "nothing was counted: refused" in on.out
+
+
 def test_another_path_may_be_asked_for() -> None:
     on = stage()
     on.run("probe", "staging", "--path", "health", "--for", "2")

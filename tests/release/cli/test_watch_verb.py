@@ -17,7 +17,8 @@ from release.alarms import Alarm
 from release.asking import Asked, Identify
 from release.journal import Phase
 from release.notices import Event
-from release.placement import all_on
+from release.placement import Release, all_on
+from release.records import Observed, Side
 from release.stack import StackState
 from release.watch import Datapoint, Health, Tally
 from release.watching import Look
@@ -178,16 +179,24 @@ def test_a_live_url_that_is_out_of_reach_is_named_as_not_checked() -> None:
     ]
 
 
+def runs(release: Release) -> Observed:
+    return Observed(weights=all_on(GREEN), journal=None, sides={GREEN: Side(release=release)})
+
+
 def test_what_a_service_does_not_say_is_named_before_and_after() -> None:
     foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
     there = {"staging": state(GREEN, A, foreign, idle=A)}
     rule = UsersRule(weights=all_on(GREEN), journal=None)
     on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(tallies=[Tally(place="x", sent=5)]))
+    on.cloud.environments["release-lane-staging"] = runs(foreign)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
     assert on.prober.watched == [("http://127.0.10.1", B.digest, foreign.service.asked)]
     assert "probes of http://127.0.10.1/healthz" in on.err
     assert on.err.count("Not checked: answers name no release") == 1
     assert on.data["unchecked"] == list(foreign.service.asked.unchecked)
+    on.cloud.environments["release-lane-staging"] = runs(A)
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 4, "ECS says what answers do not"
+    assert on.data["reason"] == f"green runs {A.id} in place of {foreign.id}"
 
 
 def test_too_few_targets_are_a_breach_only_for_a_while() -> None:
