@@ -24,7 +24,7 @@ from gates.passes import Pass, demand
 from release.asking import Asked
 from release.digest import short
 from release.errors import CheckFailed, CloudError
-from release.smoking import Expected, Report, command, read_report
+from release.smoking import Expected, Report, command, read_report, unexplained
 
 LEAST_LIMIT = 60.0
 """Seconds that one run of the checks may take at least, however short the deadline: they may be many."""
@@ -91,7 +91,8 @@ def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Repo
         junit = Path(folder, "report.xml")
         process = warm.start(command(sys.executable, url, expected, str(junit)))
         output = _until_done(ctx, process, limit)
-        if not junit.exists() or process.returncode not in (0, 1):
+        code = process.returncode
+        if not junit.exists() or code not in (0, 1) or unexplained(code, junit.read_text()):
             raise CloudError(
                 f"The smoke checks could not be run (pytest exited with {process.returncode}).",
                 why="\n".join(output.splitlines()[-15:]),

@@ -26,7 +26,7 @@ _USAGE = ("The stack's settings are wrong", "There is no stack ")
 def failure(log: EngineLog, stderr: str) -> ReleaseError:
     """The one error that tells best why the engine ended with a failure."""
     if not log.errors:
-        return _engine_failed(stderr)
+        return _engine_died(log, stderr) if log.began else _engine_failed(stderr)
     chosen = next((message for message in log.errors if message.type.startswith(GATES)), log.errors[0])
     error = _classified(chosen)
     others = [message.text.splitlines()[0] for message in log.errors if message is not chosen and message.type]
@@ -82,11 +82,25 @@ def _kind_by_origin(message: Message, what: str, *, advised: bool) -> type[Relea
     return CheckFailed if message.type.startswith(GATES) else CloudError
 
 
+def _engine_died(log: EngineLog, stderr: str) -> ReleaseError:
+    """It was at work and ended without saying why: killed, by a person or for want of memory."""
+    begun = ", ".join(log.began[-3:])
+    return CloudError(
+        f"The engine ended in the middle of the update without saying why. Begun last: {begun}.",
+        why=_last_line(stderr) or "it said nothing, as when it is killed (by a person, or for want of memory)",
+        next_step="`release recover` looks where users are, says what was left behind, and clears it.",
+    )
+
+
+def _last_line(stderr: str) -> str:
+    lines = [line.removeprefix("error: ") for line in stderr.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
 def _engine_failed(stderr: str) -> ReleaseError:
     """It gave up before the program ran: what it wrote to stderr is all there is."""
-    lines = [line.removeprefix("error: ") for line in stderr.strip().splitlines() if line.strip()]
     return CloudError(
         "The engine failed before anything was changed.",
-        why=lines[-1] if lines else "it said nothing",
+        why=_last_line(stderr) or "it said nothing",
         next_step="see its own words above; `pulumi about` shows whether backend and plugins answer.",
     )

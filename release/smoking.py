@@ -74,6 +74,11 @@ def _skipped(case: ElementTree.Element) -> str:
     return f"{case.get('name')}: {reason or 'skipped'}"
 
 
+def unexplained(code: int, text: str) -> bool:
+    """Did pytest end with a failure of which its report names none? Then something else than a check said no."""
+    return code == 1 and not read_report(text).failures
+
+
 def _failure(case: ElementTree.Element) -> str:
     for kind in ("failure", "error"):
         found = case.find(kind)

@@ -134,7 +134,7 @@ class PulumiEngine:
             why = done.stderr.strip().removeprefix("error: ") or f"the engine ended with {done.returncode}"
             self._need_endpoint(why)  # where the cloud is away, so may be the states that it keeps
             raise CloudError(
-                f"The state of stack {stack} cannot be read. Nothing was changed.",
+                f"The state of stack {stack} cannot be read.",
                 why=why,
                 next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `make up`, then `. local/env`).",
             )
@@ -265,6 +265,7 @@ class FakeEngine:
     runs: list[Run | Callable[[FakeEngine], Run]] = field(default_factory=list)
     calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     away: CloudError | None = None
+    unreadable: CloudError | None = None
     unlocked: list[str] = field(default_factory=list)
     written: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     refreshed: list[str] = field(default_factory=list)
@@ -275,7 +276,9 @@ class FakeEngine:
             raise self.away
 
     def state(self, stack: str) -> StackState | None:
-        """As given."""
+        """As given; fails if `unreadable` says so."""
+        if self.unreadable:
+            raise self.unreadable
         return self.states.get(stack)
 
     def preview(self, stack: str, config: Mapping[str, str]) -> Run:

@@ -196,7 +196,7 @@ class Cloud:
         conditions = rules[0].get("Conditions", [])
         if any((each.get("Field"), each.get("Values")) != ("path-pattern", ["/*"]) for each in conditions):
             raise Refused(
-                f"The users' rule no longer matches every request: {conditions}.",
+                f"The users' rule no longer matches every request, but only {_conditions(conditions)}.",
                 why="somebody changed it, so some users get the listener's 503",
                 next_step="make the path /* its only condition again, then update.",
             )
@@ -373,6 +373,12 @@ def _shares(rule: Any, groups: Mapping[Colour, str]) -> dict[Colour, int]:
 def _forward(groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
     shares = [{"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour]
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
+
+
+def _conditions(found: Iterable[Mapping[str, Any]]) -> str:
+    """In words: `host-header a.example and path-pattern /a or /b`. Newer kinds keep their values elsewhere."""
+    parts = [(str(each.get("Field")), each.get("Values")) for each in found]
+    return " and ".join(f"{field} {' or '.join(map(str, values or ('of its own',)))}" for field, values in parts)
 
 
 def _percent(weight: int, total: int) -> int:

@@ -229,6 +229,8 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
         return error
     if weights_are_unsure(error):
         error.add_note("The idle colour was not healed: first a person must look at the users' weights.")
+    elif run.log.broke_off:
+        error.add_note(f"The idle colour was not healed: first `release recover {change.environment}`.")
     elif not heal:
         error.add_note(f"The idle colour was left as it is (--no-heal); `release heal {change.environment}` mends it.")
     else:
@@ -247,17 +249,27 @@ def _healed(tools: Tools, change: Change) -> str:
     run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
-    why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
+    why = _why(tools, change.environment, run)
     return f"The idle colour could NOT be healed ({why}). Next: `release heal {change.environment}`."
+
+
+def _why(tools: Tools, stack: str, run: Run) -> str:
+    """Why an update that followed by itself did not come about, in a few words."""
+    if run.signal is not None:
+        return "interrupted"
+    if holders := lock_holders(run.stderr):
+        return f"by now {stack} is being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
+    error = failure(run.log, run.stderr)
+    return error.what if error.told else " ".join(filter(None, (error.what, error.why)))
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
     """Why an update without a digest might do more than heal; "" if it does not."""
     try:
         observed = tools.cloud.observed(tools.project.names(environment))
-    except ReleaseError as error:
+        state = tools.engine.state(environment)
+    except ReleaseError as error:  # it must not hide why the release failed
         return f"where users are cannot be seen ({error.what}) Next: `release heal {environment}`."
-    state = tools.engine.state(environment)
     found = whereabouts.locate(state.recorded if state else None, observed)
     if not isinstance(found, whereabouts.Interrupted):
         return ""
@@ -278,7 +290,7 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: going back may take a deployment, see `release status`."
-    why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
+    why = _why(tools, change.environment, run)
     return f"The idle colour could NOT be reduced ({why}). The next update does it."
 
 
@@ -306,7 +318,7 @@ def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[
 
     What it replaced is told by the update itself, which read it under the lock: `before` was read earlier.
     """
-    after = tools.engine.state(change.environment)
+    after = _recorded_now(tools, change.environment)
     recorded = after.recorded if after else None
     planned = planned_in(run.log)
     replaced = planned.standing or before.recorded
@@ -315,6 +327,17 @@ def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[
         _as_data(change, planned, replaced, recorded, outputs),
         _as_text(change, planned, replaced, recorded, outputs),
     )
+
+
+def _recorded_now(tools: Tools, environment: str) -> StackState | None:
+    try:
+        return tools.engine.state(environment)
+    except CloudError as error:
+        raise CloudError(
+            f"The update of {environment} went well, but what it recorded cannot be read.",
+            why=" ".join(filter(None, (error.what, error.why))),
+            next_step=f"`release status {environment}`, once the backend answers.",
+        ) from error
 
 
 def _as_data(

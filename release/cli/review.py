@@ -8,6 +8,7 @@ from pathlib import Path
 from release.cli.deploy import built_last
 from release.cli.promote import live_in
 from release.cli.releasing import add_digest, add_environment, digest_given
+from release.cli.rollback import goal
 from release.cli.tools import Tools
 from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
@@ -32,7 +33,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
     add_digest(parser, "what the environment before has live, or what was built last")
-    parser.add_argument("--rollback", action="store_true", help="review it as a rollback from what is live now")
+    parser.add_argument(
+        "--rollback",
+        action="store_true",
+        help="review what `release rollback` would do (without --digest: back to the previous release)",
+    )
     parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
 
 
@@ -40,11 +45,13 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Preview, then write."""
     environment = tools.project.route.check(arguments.environment)
     given = digest_given(arguments)
+    if arguments.out:
+        _write_file(Path(arguments.out), "")  # an old review must not pass for this one, whatever becomes of it
     tools.engine.ready()
     before = tools.existing(environment)
-    digest = given or _default(tools, environment)
     subject = _subject(tools, environment, before, rollback=arguments.rollback)
-    config = {"imageDigest": digest, **_rollback(before, environment, asked=arguments.rollback)}
+    config = _config(tools, environment, before, given, rollback=arguments.rollback)
+    digest = config["imageDigest"]
     done = tools.engine.preview(environment, config)
     if done.signal is not None:
         raise Interrupted("The preview was stopped. It changes nothing.")
@@ -86,12 +93,14 @@ def _evidence(tools: Tools, source: str | None) -> tuple[Proof, ...]:
     return state.recorded.evidence if state and state.recorded else ()
 
 
-def _rollback(before: StackState, environment: str, *, asked: bool) -> dict[str, str]:
-    if not asked:
-        return {}
-    if before.recorded is None:
-        raise UsageError(f"Nothing is live in {environment}, so there is nothing to go back from.")
-    return {"rollbackFrom": before.recorded.live.digest}
+def _config(
+    tools: Tools, environment: str, before: StackState, given: Digest | None, *, rollback: bool
+) -> dict[str, str]:
+    """What the reviewed update would be given: by `release rollback`, or else by `deploy` and `promote`."""
+    if not rollback:
+        return {"imageDigest": given or _default(tools, environment)}
+    digest, leaves = goal(given, before.recorded, environment)
+    return {"imageDigest": digest, "rollbackFrom": leaves.live.digest}
 
 
 def _write(
@@ -99,14 +108,23 @@ def _write(
     arguments: argparse.Namespace,
     text: str,
     environment: str,
-    digest: Digest,
+    digest: str,
     error: ReleaseError | None,
 ) -> None:
     """To the file that was asked for, else to stdout (with --json an error is told by the edge alone)."""
     if arguments.out:
-        Path(arguments.out).write_text(text, encoding="utf-8")
+        _write_file(Path(arguments.out), text)
         tools.terminal.say(f"The review is in {arguments.out}.")
     if tools.terminal.json and error is None:
         tools.terminal.emit({"environment": environment, "digest": digest, "markdown": text}, "")
     elif not tools.terminal.json and not arguments.out:
         tools.terminal.emit(None, text)
+
+
+def _write_file(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"The review cannot be written to {path}: {error.strerror}.", next_step="give another file with --out."
+        ) from error

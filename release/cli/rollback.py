@@ -37,14 +37,18 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     given = parse_digest(arguments.to) if arguments.to is not None else None
     tools.engine.ready()
     before = tools.existing(environment)
-    recorded = before.recorded
+    digest, recorded = goal(given, before.recorded, environment)
+    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+
+
+def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
+    """What a rollback goes to, and the record that it leaves; `Refused` where there is no such way back."""
     if recorded is None:
         raise Refused(
             f"Nothing is live in {environment}, so there is nothing to go back from.",
             next_step=f"`release deploy {environment}`, or `release promote {environment}`, first.",
         )
-    digest = _known(given, recorded, environment) if given else previous_of(recorded, environment)
-    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+    return (_known(given, recorded, environment) if given else previous_of(recorded, environment)), recorded
 
 
 def back_to(

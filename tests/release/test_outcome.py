@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -109,8 +110,36 @@ def test_a_line_that_was_cut_off_is_left_out() -> None:
         (done("same", "aws:ecs/service:Service", "green"), False),
         (done("read", "pulumi:pulumi:StackReference", "x"), False),
         (done("create", "pulumi:providers:aws", "default"), False),
-        (pre("create", "aws:ecs/service:Service", "green"), False),
+        (pre("same", "aws:ecs/service:Service", "green"), False),
+        (pre("create", "pulumi:providers:aws", "default"), False),
     ],
 )
 def test_touched_means_that_something_was_really_done(event: dict[str, object], touched: bool) -> None:
     assert log(event).touched is touched
+
+
+# ---- An engine that was killed
+
+
+BEGUN = pre("create", "aws:ecs/service:Service", "green")
+CLOSED = {"summaryEvent": {"result": "failed"}}
+
+
+def test_an_engine_that_dies_in_the_middle_of_a_step_has_changed_something_for_all_we_know() -> None:
+    assert log(BEGUN).touched
+    assert log(BEGUN).broke_off
+    assert not log(BEGUN, CLOSED).touched
+    assert not log(BEGUN, CLOSED).broke_off
+    assert not log({"resourcePreEvent": {**BEGUN["resourcePreEvent"], "planning": True}}).touched, "a preview"
+
+
+@pytest.mark.parametrize("end", [(), (done("create", "aws:ecs/service:Service", "green"), CLOSED)], ids=str)
+def test_an_engine_that_ends_without_a_word_is_not_said_to_have_changed_nothing(end: tuple[Any, ...]) -> None:
+    error = failure(log(BEGUN, *end), "")
+    assert isinstance(error, CloudError)
+    assert error.what == "The engine ended in the middle of the update without saying why. Begun last: green."
+    assert "release recover" in error.next_step
+
+
+def test_an_engine_that_ends_before_any_step_has_changed_nothing() -> None:
+    assert failure(log(), "").what == "The engine failed before anything was changed."

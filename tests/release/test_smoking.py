@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from release.asking import Asked, Identify
-from release.smoking import Expected, read_report
+from release.smoking import Expected, read_report, unexplained
 
 
 def junit(*cases: str) -> str:
@@ -98,3 +98,11 @@ def test_the_checks_are_told_of_a_release_that_may_answer_beside_it() -> None:
         *("--expect-digest", "sha256:aa"),
         *("--beside-digest", "sha256:bb", "--beside-colour", "blue"),
     ]
+
+
+@pytest.mark.pure
+def test_a_failure_that_no_check_explains_is_seen() -> None:
+    assert unexplained(1, junit(case("a")))
+    assert not unexplained(1, junit(case("a", FAILED)))
+    assert not unexplained(1, junit())
+    assert not unexplained(0, junit(case("a")))

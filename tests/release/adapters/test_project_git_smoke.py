@@ -200,3 +200,12 @@ def test_the_display_must_be_a_real_file(tmp_path: Path) -> None:
     smoke = PytestSmoke(root=tmp_path, display=io.StringIO(), environ=os.environ)
     with pytest.raises(io.UnsupportedOperation):
         smoke.run("http://x", Expected())
+
+
+def test_checks_that_end_badly_although_none_failed_have_not_passed(tmp_path: Path) -> None:
+    """A hook of the adopter's checks said no; what it saw is in pytest's own words."""
+    smoke = smoke_in(tmp_path, "def test_it(): pass\n")
+    conftest = tmp_path / "smoke" / "conftest.py"
+    conftest.write_text(conftest.read_text() + "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
+    with pytest.raises(CloudError, match="could not be run"):
+        smoke.run("http://x", Expected())

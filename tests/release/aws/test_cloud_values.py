@@ -55,6 +55,14 @@ def test_a_rule_that_some_users_do_not_match_is_refused(conditions: list[dict[st
         OneRule(conditions).rule("listener", {})
 
 
+def test_what_a_changed_rule_matches_is_told_in_words() -> None:
+    query = {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}]}}
+    with pytest.raises(Refused) as refused:
+        OneRule([HOST, {**PATH, "Values": ["/a", "/b"]}, query]).rule("listener", {})
+    told = "but only host-header a.example and path-pattern /a or /b and query-string of its own."
+    assert refused.value.what.endswith(told)
+
+
 class WithoutRepository(Cloud):
     """As the command opens it: it knows what runs, and no repository."""
 

@@ -359,6 +359,54 @@ def test_where_aws_does_not_say_where_users_are_nothing_is_healed() -> None:
     assert "AWS does not answer." in on.err
 
 
+def test_a_state_that_cannot_be_read_does_not_hide_why_the_release_failed() -> None:
+    def away(engine: FakeEngine) -> Run:
+        engine.unreadable = CloudError("The state of stack production cannot be read.")
+        return refused_by_gate()
+
+    on = stage(away, HEALED)
+    assert on.run("promote", "production", "--yes") == 1
+    assert "The rollout gate refused green" in on.err
+    assert "was not healed: where users are cannot be seen (The state of stack production cannot be read.)" in on.err
+    assert len(on.engine.calls) == 1
+
+
+def test_an_update_that_went_well_is_said_to_have_even_if_its_record_cannot_be_read() -> None:
+    """And never that nothing was changed: users were moved."""
+
+    def away(engine: FakeEngine) -> Run:
+        engine.unreadable = CloudError("The state of stack production cannot be read.", why="no such host")
+        return ran(*plan("deploy", GREEN, B, target=GREEN, starts=True))
+
+    on = stage(away)
+    assert on.run("promote", "production", "--yes") == 3
+    assert "The update of production went well, but what it recorded cannot be read." in on.err
+    assert "no such host" in on.err
+    assert "Nothing was changed" not in on.err
+
+
+def test_a_heal_that_finds_the_lock_taken_says_by_whom() -> None:
+    on = stage(refused_by_gate(), Run(exit_code=1, log=log(), stderr=LOCKED))
+    assert on.run("promote", "production", "--yes") == 1
+    assert "could NOT be healed (by now production is being updated by ann@build-7 (process 4711)" in on.err
+
+
+def test_a_heal_that_the_engine_refuses_says_why() -> None:
+    on = stage(refused_by_gate(), failed(stderr="error: incorrect passphrase\n", touched=False))
+    assert on.run("promote", "production", "--yes") == 1
+    assert "(The engine failed before anything was changed. incorrect passphrase)" in on.err
+
+
+def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> None:
+    """Its lock is there, and where users are nobody has looked at."""
+    killed = Run(exit_code=-9, log=log(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
+    on = stage(killed)
+    assert on.run("promote", "production", "--yes") == 3
+    assert len(on.engine.calls) == 1
+    assert "ended in the middle of the update" in on.err
+    assert "The idle colour was not healed: first `release recover production`." in on.err
+
+
 def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = "THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to green: away\nNext: look at the rule."
