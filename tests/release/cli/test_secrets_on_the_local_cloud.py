@@ -5,8 +5,8 @@ One story, in order: first what is allowed (and works), then what is refused.
 
 from __future__ import annotations
 
-import json
 import secrets
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.release.cli.checkout import Checkout, Ended, on_the_local_cloud
+from tests.release.cli.checkout import Checkout, Ended, on_the_local_cloud, until
 
 pytestmark = pytest.mark.cloud
 
@@ -165,9 +165,11 @@ def test_a_secret_in_place_of_its_reference_is_refused_and_not_repeated(place: P
 
 def test_nothing_of_it_was_ever_an_argument_of_a_process(place: Place) -> None:
     assert place.seen == []
+    with place.watched(), subprocess.Popen(["cat", "-", LITERAL], stdin=subprocess.PIPE):
+        until(lambda: place.seen, "one that is an argument is seen")
 
 
 def test_what_is_live_is_untouched_by_all_of_this(place: Place) -> None:
     row = place.checkout.status("staging")
-    assert json.loads(json.dumps(row["history"]))[-1]["service"]["secrets"] == {"TOKEN": place.parameter}
+    assert row["history"][-1]["service"]["secrets"] == {"TOKEN": place.parameter}
     assert place.release("smoke", "staging").code == 0
