@@ -85,6 +85,11 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     """Say the decision in words, and how users will be moved; in preview and update."""
     for note in verdict.notes:
         pulumi.log.warn(note)
+    if named := ", ".join(limits.looks_secret(environment.settings.env)):
+        pulumi.log.warn(
+            f"env looks as if it held secrets ({named}): it stands in clear in state, outputs and task definition. "
+            "If so, put the value into Secrets Manager or a parameter, and its ARN under `secrets`."
+        )
     decision = verdict.decision
     target = getattr(decision, "target", None)
     release = getattr(decision, "release", None)

@@ -238,7 +238,7 @@ def test_a_repository_has_a_plain_name(aws: Aws) -> None:
 
 
 @contract(
-    says="A secret's `valueFrom` that is no ARN is taken for the name of a parameter, and shown to whoever may describe "
+    says="A secret's `valueFrom` that is no ARN is taken for a parameter's name, and shown to all who may describe "
     "task definitions.",
     source=f"{AWS}/AmazonECS/latest/APIReference/API_Secret.html",
     otherwise="a password written where its reference belongs would be published",

@@ -241,3 +241,12 @@ def test_alarms_are_told_before_anything_is_registered(over: dict[str, object], 
     if "alarms" in over:
         run(world, {"release-lane:imageDigest": SECOND, "release-lane:onAlarm": "proceed"})
         assert world.one("TrafficSwitch").inputs["watch"]["proceeds"] is True
+
+
+def test_a_variable_that_looks_like_a_secret_is_named_in_a_note_without_its_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("WARNING"):
+        run(World(outputs=ARTIFACTS, observed=observed()), {"release-lane:env": json.dumps({"DB_PASSWORD": "hunter2"})})
+    assert "env looks as if it held secrets (DB_PASSWORD)" in caplog.text
+    assert "hunter2" not in caplog.text

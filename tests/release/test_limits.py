@@ -63,6 +63,26 @@ def test_anything_else_is_none_and_is_not_repeated(value: Any) -> None:
     assert CANARY not in told
 
 
+def test_what_looks_like_a_secret_is_named_and_what_does_not_is_left_alone() -> None:
+    secret = {
+        "DB_PASSWORD": "x",
+        "token": "x",
+        "STRIPE_API_KEY": "x",
+        "A": "AKIAABCDEFGHIJKLMNOP",
+        "B": "-----BEGIN RSA PRIVATE KEY-----\n…",
+        "C": "postgres://me:x@db/app",
+    }
+    plain = {
+        "DB_PASSWORD_FILE": "/run/x",
+        "TOKEN_TTL": "60",
+        "PASSWORD": "",
+        "URL": "https://example.test/a:b@c",
+        "KEY": "AKIA",
+        "DB": "postgres://db/app",
+    }
+    assert limits.looks_secret({**secret, **plain}) == tuple(sorted(secret))
+
+
 def test_a_task_definition_has_64_kib_less_what_aws_adds() -> None:
     empty = limits.definition_size(Service(env={"A": ""}))
     room = TASK_DEFINITION - ADDED - empty
