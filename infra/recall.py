@@ -29,15 +29,23 @@ def own_outputs() -> dict[str, Any]:
     return _sync_await(_outputs(pulumi.get_stack()))
 
 
-def repository_url(artifacts: str) -> str:
-    """The registry that the artifacts stack made, without tag or digest."""
-    url = _sync_await(_existing(artifacts, "it holds the registry")).get("repositoryUrl")
-    if not url:
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """What the artifacts stack recorded: its registry (without tag or digest), and the folder it built from last."""
+
+    repository: str
+    context: str
+
+
+def artifacts_of(stack: str) -> Artifacts:
+    """The record of the artifacts stack; `Refused` before it made a registry."""
+    outputs = _sync_await(_existing(stack, "it holds the registry"))
+    if not outputs.get("repositoryUrl"):
         raise Refused(
-            f"The stack {artifacts} has no registry yet.",
-            next_step="build first: `release build`, or `pulumi up --stack " + artifacts + "`.",
+            f"The stack {stack} has no registry yet.",
+            next_step="build first: `release build`, or `pulumi up --stack " + stack + "`.",
         )
-    return str(url)
+    return Artifacts(repository=str(outputs["repositoryUrl"]), context=str(outputs.get("context") or ""))
 
 
 @dataclass(frozen=True, kw_only=True)

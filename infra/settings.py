@@ -186,6 +186,7 @@ class EnvironmentSettings(_Stack):
     rollback_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    allow_older: DigestText | None = None
     promotes_from: str | None = None
     artifacts: str = "artifacts"
     service: ServiceSettings = ServiceSettings()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from release.digest import Digest
 from release.errors import ReleaseError
+from release.lineage import NOT_ASKED, Relation, known_without_git
 from release.placement import Colour, Release, Service
 from release.records import Recorded
 
@@ -31,6 +33,8 @@ class Requested:
     `commit` is what the registry's tag says of the digest; `in_registry` is False when the registry does not
     have it. `promotes_from` names the environment that has to have proven it (None: the first of the route).
     `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve users).
+    `relations` say how the commit stands to others, by these; `allow_older` is the digest live now, where an older
+    commit may replace it.
     """
 
     service: Service
@@ -42,6 +46,12 @@ class Requested:
     commit: str = ""
     in_registry: bool = True
     promotes_from: str | None = None
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    allow_older: Digest | None = None
+
+    def relation_to(self, commit: str) -> Relation:
+        """How the commit that is asked for stands to this one."""
+        return known_without_git(self.commit, commit) or self.relations.get(commit, NOT_ASKED)
 
 
 @dataclass(frozen=True, kw_only=True)

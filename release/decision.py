@@ -30,6 +30,7 @@ from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
 from release.idle import need_of_idle
 from release.journal import End
+from release.lineage import Order
 from release.placement import Colour, Release, whole
 from release.records import Observed, Recorded
 from release.refusals import (
@@ -39,6 +40,7 @@ from release.refusals import (
     not_adoptable,
     not_in_registry,
     nothing_found,
+    older_commit,
     one_thing_at_a_time,
     serves,
     silent_rollback,
@@ -146,7 +148,8 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
     if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
         # Live here so long ago that the history forgot it; the evidence has not.
         raise silent_rollback(digest, live.digest, requested.rollback_from)
-    return _to_idle(case, _new_release(case), standing, "a new image")
+    release = _new_release(case)
+    return _to_idle(case, release, standing, _in_order(case, release, standing.live))
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
@@ -177,6 +180,21 @@ def _new_release(case: Case) -> Release:
     if source and proof_of(digest, evidence) is None:
         raise never_proven(digest, source, len(evidence))
     return Release(digest=digest, service=requested.service, commit=requested.commit)
+
+
+def _in_order(case: Case, release: Release, live: Release) -> str:
+    """Why a new image is released, with how its commit stands to the live one; an older one is refused unasked."""
+    relation = case.requested.relation_to(live.commit)
+    match relation.order:
+        case Order.OLDER if case.requested.allow_older != live.digest:
+            raise older_commit(release, live, case.requested.allow_older)
+        case Order.OLDER:
+            return f"a new image of an older commit, as allowOlder says: live {live.commit[:7]} contains it"
+        case Order.APART:
+            return f"a new image; its commit does not contain {live.commit[:7]}, which is live"
+        case Order.UNKNOWN:
+            return f"a new image; the order of commits is not known: {relation.why}"
+    return "a new image"
 
 
 def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:
