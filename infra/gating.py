@@ -18,7 +18,7 @@ GATE_OUTPUTS = ("passedFor", "detail")
 class GateResource(pulumi.CustomResource):
     """One gate; `passedFor` is what it hands to the next."""
 
-    passedFor: pulumi.Output[dict[str, str]]
+    passedFor: pulumi.Output[dict[str, Any]]
 
     def __init__(self, kind: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {**inputs, **dict.fromkeys(GATE_OUTPUTS)}
