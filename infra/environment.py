@@ -85,7 +85,13 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
     )
     verdict = decide(seen.own, seen.observed, requested, seen.source.evidence if seen.source else ())
-    return verdict, Environment(settings=settings, names=names, repository=artifacts.repository, observed=seen.observed)
+    return verdict, Environment(
+        settings=settings,
+        names=names,
+        repository=artifacts.repository,
+        observed=seen.observed,
+        unchecked=verdict.unchecked,
+    )
 
 
 def _relations(settings: EnvironmentSettings, seen: Seen, artifacts: Artifacts) -> dict[str, Relation]:
@@ -108,6 +114,8 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
     pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    for sentence in verdict.unchecked:
+        pulumi.log.warn(f"Not checked: {sentence}.")
     if isinstance(decision, Deploy | Flip | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
         pulumi.log.info(f"Users: {planned.words()}.")
