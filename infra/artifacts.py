@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -16,6 +17,7 @@ from pulumi_aws import ecr
 
 from infra.recall import assumed_role, call, check_provider_account, own_outputs
 from infra.settings import ArtifactsSettings
+from release.adoption import Adoption, unseen, with_adoption
 from release.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +45,9 @@ EXPIRE_UNTAGGED = {
 def build_artifacts(settings: ArtifactsSettings) -> None:
     """Registry and image; outputs imageDigest, commit, imageUri, repositoryUrl."""
     check_provider_account(settings.account)
+    if settings.adopt:
+        _adopt(settings)
+        return
     source = Path(settings.source).resolve() if settings.source else ROOT
     commit = clean_commit(source)
     name = settings.repository or f"{pulumi.get_project()}/app"
@@ -61,11 +66,50 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
         context = recorded.get("context", "")
         if context and Path(context).exists():
             _image(repository, context, commit, keep=True)
+    pulumi.export("adopted", recorded.get("adopted") or [])
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit))
     pulumi.export("context", context)
     pulumi.export("repositoryUrl", repository.repository_url)
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
+
+
+class AdoptedImage(pulumi.CustomResource):
+    """An image of another registry in ours; its outputs are there once the registry has it."""
+
+    digest: pulumi.Output[str]
+
+    def __init__(self, inputs: dict[str, Any]) -> None:
+        props = {**inputs, **dict.fromkeys(("digest", "tags", "notes"))}
+        super().__init__("release:index:AdoptedImage", "adopted", props)
+
+
+def _adopt(settings: ArtifactsSettings) -> None:
+    """Take over an image that was built elsewhere. It is looked at before anything is registered."""
+    name = settings.repository or f"{pulumi.get_project()}/app"
+    where = {
+        "region": pulumi.Config("aws").require("region"),
+        "account": settings.account,
+        "role": assumed_role(),
+        "repository": name,
+    }
+    asked = {"image": settings.adopt, "commit": settings.adopt_commit, "source": settings.adopt_source}
+    adoption = Adoption.from_dict(call("release:index:examineImage", {**where, **asked}))
+    recorded = own_outputs()
+    repository = _repository(name)
+    context = str(recorded.get("context") or "")
+    if context and Path(context).exists():
+        _image(repository, context, adoption.commit, keep=True)
+    image = AdoptedImage({**where, "repository": repository.name, "adoption": adoption.as_dict()})
+    for sentence in unseen(adoption.commit, adoption.origin):
+        pulumi.log.warn(f"Not checked: {sentence}.")
+    known = with_adoption(recorded.get("adopted") or (), adoption)
+    pulumi.export("adopted", image.digest.apply(lambda _: known))
+    pulumi.export("imageDigest", image.digest)
+    pulumi.export("commit", image.digest.apply(lambda _: adoption.commit))
+    pulumi.export("context", context)
+    pulumi.export("repositoryUrl", repository.repository_url)
+    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", image.digest))
 
 
 def clean_commit(source: Path) -> str:

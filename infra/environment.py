@@ -17,6 +17,7 @@ from infra.lineage import relations
 from infra.plan import Environment
 from infra.recall import Artifacts, Seen, artifacts_of, assumed_role, see
 from infra.settings import EnvironmentSettings
+from release.adoption import adoption_in
 from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
 from release.errors import UsageError
@@ -71,6 +72,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
     seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
+    adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
+    commit = seen.commit or (adoption.commit if adoption else "")
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -78,10 +81,11 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         idle_tasks=settings.idle.tasks,
-        commit=seen.commit,
+        commit=commit,
+        adopted=adoption.origin if adoption else None,
         in_registry=seen.in_registry,
         promotes_from=settings.promotes_from,
-        relations=_relations(settings, seen, artifacts),
+        relations=_relations(settings, seen, commit, artifacts),
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
     )
     verdict = decide(seen.own, seen.observed, requested, seen.source.evidence if seen.source else ())
@@ -94,7 +98,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     )
 
 
-def _relations(settings: EnvironmentSettings, seen: Seen, artifacts: Artifacts) -> dict[str, Relation]:
+def _relations(settings: EnvironmentSettings, seen: Seen, commit: str, artifacts: Artifacts) -> dict[str, Relation]:
     """How the commit asked for stands to those that may be live, by git; nothing where no other image is asked for."""
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
     others = [each.commit for each in releases if each and each.digest != settings.image_digest]
@@ -102,7 +106,7 @@ def _relations(settings: EnvironmentSettings, seen: Seen, artifacts: Artifacts) 
         return {}
     built_in = ROOT / artifacts.context
     folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
-    return relations(folders, seen.commit, others)
+    return relations(folders, commit, others)
 
 
 def _announce(verdict: Verdict, environment: Environment) -> None:

@@ -31,10 +31,12 @@ def own_outputs() -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifacts:
-    """What the artifacts stack recorded: its registry (without tag or digest), and the folder it built from last."""
+    """What the artifacts stack recorded: its registry (without tag or digest), the folder it built from last, and
+    the images that were built elsewhere (`Adoption.as_dict`)."""
 
     repository: str
     context: str
+    adopted: Sequence[Mapping[str, Any]] = ()
 
 
 def artifacts_of(stack: str) -> Artifacts:
@@ -43,9 +45,15 @@ def artifacts_of(stack: str) -> Artifacts:
     if not outputs.get("repositoryUrl"):
         raise Refused(
             f"The stack {stack} has no registry yet.",
-            next_step="build first: `release build`, or `pulumi up --stack " + stack + "`.",
+            next_step="build or adopt an image first: `release build`, `release adopt`, or `pulumi up --stack "
+            + stack
+            + "`.",
         )
-    return Artifacts(repository=str(outputs["repositoryUrl"]), context=str(outputs.get("context") or ""))
+    return Artifacts(
+        repository=str(outputs["repositoryUrl"]),
+        context=str(outputs.get("context") or ""),
+        adopted=outputs.get("adopted") or (),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
