@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Protocol
 
 from gates.gate import told
 from gates.kit import UNKNOWN, Change, Context, Props, Resource, State
-from gates.skopeo import Skopeo, skopeo
-from release.adoption import Adoption, Reference, adoption_of, parse_reference
+from gates.skopeo import skopeo
+from release.adoption import Adoption, Examined, Reference, adoption_of, parse_reference
 from release.aws.cloud import Cloud, Image
 from release.aws.registry import Registry, registry_of
 from release.aws.session import check_account
 from release.errors import CloudError, ReleaseError
 from release.names import Access, Names
+
+
+class Copier(Protocol):
+    """What reads images of any registry, and copies them into ours."""
+
+    @property
+    def registry(self) -> Registry:
+        """Ours."""
+
+    def examine(self, reference: Reference) -> Examined:
+        """The platform and the labels of the image that tasks would run."""
+
+    def referring(self, reference: Reference, manifests: frozenset[str]) -> list[str]:
+        """Tags beside it that refer to one of its manifests."""
+
+    def copy(self, reference: Reference, to: str, tag: str, *, other: str = "") -> None:
+        """Into the repository `to`; or what an `other` tag beside it stands for."""
+
+
+def _copier(ctx: Context, access: Access) -> AbstractContextManager[Copier]:
+    return skopeo(ctx, registry_of(access))
 
 
 def examine_image(ctx: Context, args: Props) -> Props:
@@ -25,7 +47,7 @@ def examine_image(ctx: Context, args: Props) -> Props:
     def look() -> Props:
         cloud = _cloud(args)
         given = parse_reference(str(args["image"]))
-        with skopeo(ctx, registry_of(cloud.names.access)) as run:
+        with _copier(ctx, cloud.names.access) as run:
             found = run.examine(_nearest(cloud, run.registry, given))
         words = {key: str(args.get(key) or "") for key in ("commit", "source")}
         return adoption_of(given, found, **words).as_dict()
@@ -64,13 +86,15 @@ class AdoptedImage(Resource):
         return told(lambda: adopt(ctx, _cloud(inputs), Adoption.from_dict(inputs["adoption"])))
 
 
-Tool = Callable[[Context, Registry], AbstractContextManager[Skopeo]]
-
-
-def adopt(ctx: Context, cloud: Cloud, adoption: Adoption, tool: Tool = skopeo) -> Props:
+def adopt(
+    ctx: Context,
+    cloud: Cloud,
+    adoption: Adoption,
+    copier: Callable[[Context, Access], AbstractContextManager[Copier]] = _copier,
+) -> Props:
     """The image is in our registry, under a tag that keeps it there; the registry itself says so."""
     given = parse_reference(adoption.origin.image)
-    with tool(ctx, registry_of(cloud.names.access)) as run:
+    with copier(ctx, cloud.names.access) as run:
         tag = adoption.tag(taken=_taken(cloud, adoption))
         image = cloud.image(digest=adoption.digest)
         if image is None or tag not in image.tags:
@@ -114,7 +138,7 @@ def _confirmed(cloud: Cloud, adoption: Adoption) -> Image:
     return image
 
 
-def _with_what_refers_to_it(ctx: Context, cloud: Cloud, run: Skopeo, given: Reference, image: Image) -> list[str]:
+def _with_what_refers_to_it(ctx: Context, cloud: Cloud, run: Copier, given: Reference, image: Image) -> list[str]:
     """Copy signatures and attestations that are tags beside it; what could not be copied, in words."""
     if run.registry.answers_for(given.host) and given.repository == cloud.names.repository:
         return []

@@ -136,7 +136,10 @@ def _told(token: str, error: Exception) -> ReleaseError:
     text = str(error)
     if "unknown stack" in text:
         return UsageError(text)
-    return CloudError(text.removeprefix(f"invoke of {token} failed: ").strip())
+    from release.outcome import error_in  # here, since only a failure needs it
+
+    said = text.removeprefix(f"invoke of {token} failed: ").strip()
+    return error_in(said) or CloudError(said)
 
 
 async def _outputs(stack: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Images that somebody else's CI built: adopted, released, refused. Real engine, registry and skopeo. One story, in order.
+"""Images that another CI built: adopted, released, refused. Real engine, registry and skopeo. One story, in order.
 
 Tests here build on each other: each begins where the one before left the environments.
 """
