@@ -128,11 +128,11 @@ async def _called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return await answer((token, args))
     except Exception as error:
-        raise _told(token, error) from error
+        raise as_told(token, error) from error
 
 
-def _told(token: str, error: Exception) -> ReleaseError:
-    """The message that the provider's own error carries, without the engine's wrapping around it."""
+def as_told(token: str, error: Exception) -> ReleaseError:
+    """The error that the provider's function failed with, kind and all, without the engine's wrapping around it."""
     text = str(error)
     if "unknown stack" in text:
         return UsageError(text)

@@ -6,12 +6,11 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pulumi
 import pytest
 
-from release.errors import Refused, ReleaseError
+from infra.recall import as_told
+from release.errors import CloudError, Refused, ReleaseError
 from release.placement import Colour
 from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -147,20 +146,12 @@ def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_s
     assert world.one(":Image").inputs["unchecked"] == world.one("TrafficSwitch").inputs["unchecked"] == told
 
 
-class Failing(World):
-    """The provider's function says no."""
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        if args.token == "release:index:observe":
-            raise RuntimeError("Foreign credentials.\nWhy: another account\nNext: log in.\nKind: Refused")
-        return super().call(args)
-
-
 def test_what_a_function_of_ours_refuses_stays_a_refusal() -> None:
-    with pytest.raises(Refused) as refused:
-        run(Failing(outputs=ARTIFACTS, observed=observed()))
-    assert (refused.value.why, refused.value.next_step) == ("another account", "log in.")
-    assert refused.value.what.endswith("Foreign credentials.")
+    wrapped = "invoke of release:index:observe failed: Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
+    refused = as_told("release:index:observe", RuntimeError(wrapped))
+    assert type(refused) is Refused
+    assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
+    assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError
 
 
 def test_another_account_than_the_stacks_is_refused() -> None:
