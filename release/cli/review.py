@@ -11,8 +11,8 @@ from release.cli.releasing import add_allow_older, add_digest, add_environment, 
 from release.cli.tools import Tools
 from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
-from release.evidence import Proof
 from release.outcome import failure
+from release.records import Recorded
 from release.review import Subject, markdown, refusal, review
 from release.stack import StackState
 
@@ -66,20 +66,22 @@ def _default(tools: Tools, environment: str) -> Digest:
 def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
     source = tools.project.route.source_of(environment)
     root = tools.project.root
+    before_it = _record(tools, source)
     return Subject(
         environment=environment,
         recorded=before.recorded,
         source=source,
-        evidence=_evidence(tools, source),
+        evidence=before_it.evidence if before_it else (),
+        ran_there=before_it.history if before_it else (),
         rollback=rollback,
         program=tools.git.head(root),
         program_dirty=bool(tools.git.changed(root)),
     )
 
 
-def _evidence(tools: Tools, source: str | None) -> tuple[Proof, ...]:
+def _record(tools: Tools, source: str | None) -> Recorded | None:
     state = tools.engine.state(source) if source else None
-    return state.recorded.evidence if state and state.recorded else ()
+    return state.recorded if state else None
 
 
 def _rollback(before: StackState, environment: str, *, asked: bool) -> dict[str, str]:

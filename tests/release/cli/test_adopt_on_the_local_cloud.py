@@ -152,7 +152,7 @@ def test_a_commit_that_contradicts_the_label_is_refused(shop: Shop, lane: Checko
 def test_an_older_commit_that_comes_last_is_refused_and_taken_where_it_is_meant(shop: Shop, lane: Checkout) -> None:
     newest = lane.release("build").ok().out.strip()
     lane.release("deploy", "staging").ok()
-    older = digest_of(shop.adopt(shop.push("ci-8", {REVISION: shop.middle}, shop.middle)).ok().out.strip())
+    older = shop.adopt(shop.push("ci-8", {REVISION: shop.middle}, shop.middle)).ok().out.strip()
     late = lane.release("deploy", "staging", "--digest", older)
     assert late.code == 4
     assert f"{shop.last[:12]} (live) contains {shop.middle[:12]}" in late.err
