@@ -185,10 +185,9 @@ def with_proof_of(ran: Release, **over: Any) -> str:
 
 def test_configuration_that_the_environment_before_never_ran_is_said_to_be_unproven() -> None:
     text = with_proof_of(DIFFERENT)
-    assert (
-        "- **Configuration that staging did not run:** its proof is of the image, which ran there with other values of:\n"
-        "  - desiredCount: 4 -> 2\n  - env.LOG_LEVEL: removed"
-    ) in text
+    said, *lines = text[text.index("- **Configuration that staging did not run:**") :].splitlines()[:3]
+    assert said.endswith("its proof is of the image, which ran there with other values of:")
+    assert lines == ["  - desiredCount: 4 -> 2", "  - env.LOG_LEVEL: removed"]
     assert "hunter2" not in text
 
 
