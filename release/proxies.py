@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8")
-"""Names that every library compares, and a range for those that know ranges (requests, curl, Go)."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]", "127.0.0.0/8")
+"""Names that every library compares (some with the brackets), a range for those that know ranges (requests, curl)."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 

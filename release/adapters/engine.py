@@ -178,7 +178,7 @@ class PulumiEngine:
     def _announced(self, stack: str, doing: str) -> Iterator[Callable[[int], None]]:
         """What to call with the engine's process id: it leaves the note, which is removed in the end.
 
-        It stays beside a lock that stays: whoever finds that one learns whose it was, and `release recover` removes both.
+        Next to a lock that stays it stays, too: it says whose lock that was. `release recover` removes both.
         """
         left: list[Note] = []
 

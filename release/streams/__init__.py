@@ -65,14 +65,14 @@ def outlive_readers() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
-    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")
+    sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.stdout, sys.stderr = _lasting(sys.stdout), _lasting(sys.stderr)
 
 
 def _lasting(given: TextIO | None) -> TextIO:
     if given is None:  # closed when we began: by now its number may be somebody else's
-        return open(os.devnull, "w", encoding="utf-8")
+        return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     given.flush()
     raw: Any = Lasting(given.fileno())
     return io.TextIOWrapper(raw, encoding=given.encoding, errors="backslashreplace", line_buffering=True)
