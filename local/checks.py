@@ -24,6 +24,7 @@ from local.alone import alone
 from local.errors import LocalError
 from local.places import ROOT, Places
 from local.progress import Progress
+from release.streams import outliving
 
 BIN = ROOT / ".venv/bin"
 PYTEST_NO_TESTS = 5
@@ -235,4 +236,4 @@ def conclude(outcomes: Sequence[Outcome]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(outliving(main, sys.argv[1:]))

@@ -12,6 +12,7 @@ import io
 import os
 import select
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 UNWRITTEN = 5
@@ -54,7 +55,7 @@ class Lasting(io.RawIOBase):
 
     @property
     def left(self) -> bool:
-        """Its reader has left: he wants no more. A terminal that was closed answers with EIO."""
+        """Its reader has left, and wants no more. A terminal that was closed answers with EIO."""
         return self.lost is not None and (self.lost.errno in _LEFT or (self._terminal and self.lost.errno == errno.EIO))
 
 
@@ -76,6 +77,18 @@ def _lasting(given: TextIO | None) -> TextIO:
     given.flush()
     raw: Any = Lasting(given.fileno())
     return io.TextIOWrapper(raw, encoding=given.encoding, errors="backslashreplace", line_buffering=True)
+
+
+def outliving(main: Callable[..., int], *arguments: Any) -> int:
+    """The exit code of a whole command with such streams."""
+    outlive_readers()
+    return conclude(main(*arguments))
+
+
+def reader_left(stream: TextIO) -> bool:
+    """For a command that would go on for ever for nobody."""
+    raw = getattr(stream, "buffer", None)
+    return isinstance(raw, Lasting) and raw.left
 
 
 def unwritten(stream: TextIO) -> str:
