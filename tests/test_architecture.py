@@ -127,7 +127,8 @@ def test_nobody_imports_the_command_or_the_local_cloud(end: str) -> None:
         ("infra", ()),
         ("gates", ("release.aws",)),
         ("release/aws", ("release.aws",)),
-        ("release/probe", ("release.probe",)),
+        ("release/probe", ("release.probe", "release.streams")),
+        ("release/streams", ()),
     ],
 )
 def test_what_is_beside_the_command_uses_only_the_pure_part_of_release(folder: str, besides: tuple[str, ...]) -> None:

@@ -62,7 +62,8 @@ VERBS: tuple[Verb, ...] = (
 
 EPILOGUE = """\
 Exit codes: 0 done, 1 a check said no, 2 usage or settings, 3 the cloud or a tool failed,
-4 refused (lock, evidence, intent, drift), 130 interrupted.
+4 refused (lock, evidence, intent, drift), 5 done, but the result could not be written,
+130 interrupted.
 
 `release <verb> --help` says more. Data goes to stdout, everything else to stderr.
 """

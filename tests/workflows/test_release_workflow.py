@@ -118,13 +118,29 @@ def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off() -> None:
     }
 
 
+def releasing() -> dict[str, Mapping[str, Any]]:
+    """The one step of each job that runs the command."""
+    found = {name: [s for s in job["steps"] if "release.cli" in s.get("run", "")] for name, job in jobs().items()}
+    assert all(len(steps) == 1 for steps in found.values())
+    return {name: steps[0] for name, steps in found.items()}
+
+
 @pure
 def test_the_image_is_built_once_and_goes_on_by_its_digest() -> None:
-    commands = {name: step["run"] for name, job in jobs().items() for step in job["steps"] if "run" in step}
+    commands = {name: step["run"] for name, step in releasing().items()}
     assert [name for name, command in commands.items() if "release.cli build" in command] == ["build"]
     for name in ("staging", "review", "production"):
         assert '--digest "$DIGEST"' in commands[name]
-        assert jobs()[name]["steps"][-1]["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+        assert releasing()[name]["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+
+
+@pure
+def test_the_command_takes_the_shells_place_so_that_a_cancelled_job_reaches_it() -> None:
+    """test_cancelled_job.py sends the signals."""
+    for name, step in releasing().items():
+        (line,) = step["run"].strip().splitlines()
+        assert line.startswith("exec python -m release.cli "), name
+        assert not set("|;&`") & set(line), name
 
 
 @pure
