@@ -18,6 +18,7 @@ from typing import TypeVar
 from gates import warm
 from gates.kit import Cancelled, Context, Props
 from gates.move import Move
+from gates.passes import together
 from gates.probing import Place
 from gates.reality import as_outputs, live_url, test_url, words
 from gates.undoing import UNTOUCHED, Timeline, put_back
@@ -321,6 +322,7 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         release_id=move.release.id,
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         smoke=f"{report.checks} checks passed",
+        unchecked=together(move.unchecked(), report.unchecked),
     )
     evidence = [each.as_dict() for each in with_proof(recorded.evidence, proof)]
     return {**as_outputs(recorded), "evidence": evidence, "url": live_url(cloud, balancer)}

@@ -18,7 +18,7 @@ GATE_OUTPUTS = ("passedFor", "detail")
 class GateResource(pulumi.CustomResource):
     """One gate; `passedFor` is what it hands to the next."""
 
-    passedFor: pulumi.Output[dict[str, str]]
+    passedFor: pulumi.Output[dict[str, Any]]
 
     def __init__(self, kind: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {**inputs, **dict.fromkeys(GATE_OUTPUTS)}
@@ -49,9 +49,14 @@ def _logical(kind: str) -> str:
     return {"Image": "image", "Rollout": "rollout", "SmokeGate": "smoke"}[kind]
 
 
-def image_gate(names: Names, release: Release, *, active: bool) -> GateResource:
-    """The registry has the digest."""
-    inputs = {"active": active, "digest": release.digest, "environment": names.as_dict()}
+def image_gate(names: Names, release: Release, *, active: bool, unchecked: Sequence[str]) -> GateResource:
+    """The registry has the digest; `unchecked` is what nobody can see of it."""
+    inputs = {
+        "active": active,
+        "digest": release.digest,
+        "environment": names.as_dict(),
+        "unchecked": list(unchecked),
+    }
     return GateResource("Image", inputs, pulumi.ResourceOptions())
 
 

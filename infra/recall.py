@@ -24,15 +24,36 @@ from release.names import Names
 from release.records import Observed, Recorded
 
 
-def repository_url(artifacts: str) -> str:
-    """The registry that the artifacts stack made, without tag or digest."""
-    url = _sync_await(_existing(artifacts, "it holds the registry")).get("repositoryUrl")
-    if not url:
+def own_outputs() -> dict[str, Any]:
+    """This stack's previous outputs, as they are."""
+    return _sync_await(_outputs(pulumi.get_stack()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """What the artifacts stack recorded: its registry (without tag or digest), the folder it built from last, and
+    the images that were built elsewhere (`Adoption.as_dict`)."""
+
+    repository: str
+    context: str
+    adopted: Sequence[Mapping[str, Any]] = ()
+
+
+def artifacts_of(stack: str) -> Artifacts:
+    """The record of the artifacts stack; `Refused` before it made a registry."""
+    outputs = _sync_await(_existing(stack, "it holds the registry"))
+    if not outputs.get("repositoryUrl"):
         raise Refused(
-            f"The stack {artifacts} has no registry yet.",
-            next_step="build first: `release build`, or `pulumi up --stack " + artifacts + "`.",
+            f"The stack {stack} has no registry yet.",
+            next_step="build or adopt an image first: `release build`, `release adopt`, or `pulumi up --stack "
+            + stack
+            + "`.",
         )
-    return str(url)
+    return Artifacts(
+        repository=str(outputs["repositoryUrl"]),
+        context=str(outputs.get("context") or ""),
+        adopted=outputs.get("adopted") or (),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic.alias_generators import to_camel
 
+from release.adoption import parse_reference
 from release.alarms import Kind, Watched
 from release.decision import OnAlarm, OnDrift
 from release.digest import Digest, parse_digest
@@ -186,6 +187,7 @@ class EnvironmentSettings(_Stack):
     rollback_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    allow_older: DigestText | None = None
     promotes_from: str | None = None
     artifacts: str = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -216,11 +218,22 @@ class EnvironmentSettings(_Stack):
         return Digest(self.image_digest) if self.image_digest else None
 
 
+def _reference(text: str) -> str:
+    try:
+        parse_reference(text)
+    except ReleaseError as error:
+        raise ValueError(f"{error.what} {error.why}. {error.next_step}") from error
+    return text
+
+
 class ArtifactsSettings(_Stack):
-    """The artifacts stack: the registry and the image of one commit."""
+    """The artifacts stack: the registry and the image of one commit, or one that was built elsewhere (`adopt`)."""
 
     role: Literal["artifacts"]
     source: str = ""
+    adopt: Annotated[str, AfterValidator(_reference)] = ""
+    adopt_commit: str = Field(default="", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")
+    adopt_source: str = Field(default="", max_length=300)
     repository: str = Field(default="", pattern=r"^([a-z0-9]+([._/-][a-z0-9]+)*)?$")
 
 

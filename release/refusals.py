@@ -8,7 +8,7 @@ from release.alarms import Alarm, alarms_named
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.journal import End
-from release.placement import Colour, Weights
+from release.placement import Colour, Release, Weights
 from release.records import Recorded
 from release.whereabouts import Drift, percent
 
@@ -43,6 +43,18 @@ def silent_rollback(past: str, live: str, said: str | None) -> Refused:
         f"{short(past)} was live here before: going back to it is a rollback, and {words}.",
         why=f"live now is {short(live)}; a stale file or an old job must never roll back by itself",
         next_step=f"if it is meant: `release rollback`, or give rollbackFrom={live} as well.",
+    )
+
+
+def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
+    """The live commit contains the one asked for; `said` is what allowOlder says."""
+    words = f"allowOlder says {short(said)}" if said else "nothing says that this is meant"
+    return Refused(
+        f"{short(asked.digest)} is of an older commit than what is live: {live.commit[:12]} (live) contains "
+        f"{asked.commit[:12]}, and {words}.",
+        why=f"live now is {short(live.digest)}; an older commit's job that runs last must not take a newer one back",
+        next_step="nothing, if this is an old job. If it is meant: --allow-older with `release deploy` or "
+        f"`release promote`, or give allowOlder={live.digest} as well.",
     )
 
 

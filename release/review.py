@@ -226,6 +226,7 @@ def _evidence(review: Review) -> list[str]:
     if proof:
         commit = f", commit `{proof.commit}`" if proof.commit else ""
         lines.append(f"- **{subject.source}** proved `{release.digest}`{commit} on {proof.at}: {_flat(proof.smoke)}.")
+        lines += [f"- **Not checked there:** {_flat(sentence)}." for sentence in proof.unchecked]
     elif subject.source:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:

@@ -31,10 +31,11 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One run of the checks: how many there were, and a line for each that failed."""
+    """One run of the checks: how many there were, a line for each that failed, and what they could not see."""
 
     checks: int
     failures: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
 
 ENVIRONMENT: Mapping[str, str] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

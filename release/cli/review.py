@@ -7,7 +7,7 @@ from pathlib import Path
 
 from release.cli.deploy import built_last
 from release.cli.promote import live_in
-from release.cli.releasing import add_digest, add_environment, digest_given
+from release.cli.releasing import add_allow_older, add_digest, add_environment, digest_given, older_allowed
 from release.cli.tools import Tools
 from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
@@ -33,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "what the environment before has live, or what was built last")
     parser.add_argument("--rollback", action="store_true", help="review it as a rollback from what is live now")
+    add_allow_older(parser)
     parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
 
 
@@ -44,7 +45,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     before = tools.existing(environment)
     digest = given or _default(tools, environment)
     subject = _subject(tools, environment, before, rollback=arguments.rollback)
-    config = {"imageDigest": digest, **_rollback(before, environment, asked=arguments.rollback)}
+    rollback = _rollback(before, environment, asked=arguments.rollback)
+    config = {"imageDigest": digest, **rollback, **older_allowed(arguments, before)}
     done = tools.engine.preview(environment, config)
     if done.signal is not None:
         raise Interrupted("The preview was stopped. It changes nothing.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,12 @@ def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhe
     assert "the idle colour keeps 1 task of the release before it; going back then means a deployment" in text
     keep = plan("keep", BLUE, A, target=None, course=course, idleTasks=1)
     assert "Users move" not in markdown(review(subject, log(*keep)))
+
+
+def test_what_the_environment_before_could_not_check_is_named() -> None:
+    seen = replace(proof(B), unchecked=("the commit is unknown", "answers name no release"))
+    text = markdown(review(replace(PRODUCTION, evidence=(seen,)), promotion()))
+    assert (
+        "- **Not checked there:** the commit is unknown.\n- **Not checked there:** answers name no release.\n" in text
+    )
+    assert "Not checked" not in markdown(review(PRODUCTION, promotion()))

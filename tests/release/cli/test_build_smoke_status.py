@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,21 @@ def test_status_tells_of_an_update_that_was_killed() -> None:
     )
     on.run("status")
     assert "production: an update was killed half way (green unfinished)" in on.out
+
+
+def test_what_no_gate_could_see_of_what_is_live_is_named() -> None:
+    unseen = ["the commit is unknown", "answers name no release"]
+    here = states()
+    held = here["staging"]
+    assert held is not None
+    evidence = [{**each, "unchecked": unseen} for each in held.outputs["evidence"]]
+    here["staging"] = replace(held, outputs={**held.outputs, "evidence": evidence})
+    on = Stage(engine=FakeEngine(states=here))
+    assert on.run("status", "staging") == 0
+    assert f"not checked    {'; '.join(unseen)}" in on.out
+    assert on.run("status") == 0
+    assert f"staging: not checked: {'; '.join(unseen)}." in on.out
+    assert "production: not checked" not in on.out
+    assert on.run("status", "staging", "--json") == 0
+    assert on.data["environments"][0]["unchecked"] == unseen
+    assert on.data["environments"][0]["evidence"][0]["unchecked"] == unseen

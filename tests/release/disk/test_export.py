@@ -411,7 +411,7 @@ def test_a_foreign_owner(source: Path, tmp_path: Path) -> None:
 
 def test_no_git(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git cannot be started" in refusal(source, tmp_path / "out").what
+    assert "git cannot be run" in refusal(source, tmp_path / "out").what
 
 
 def test_an_archive_unpacked_in_another_repository_is_not_that_repositorys_commit(source: Path, tmp_path: Path) -> None:
