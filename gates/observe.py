@@ -37,7 +37,10 @@ def observe(ctx: Context, args: Props) -> Props:
 
 
 def find_image(ctx: Context, args: Props) -> Props:
-    """`release:index:findImage`: args region, account, role, repository, tag. Returns digest ("" if there is none)."""
+    """`release:index:findImage`: args region, account, role, repository, tag.
+
+    Returns `digest` ("" if there is none), and `tags`: all names of that image.
+    """
     del ctx
 
     def find() -> Props:
@@ -45,6 +48,6 @@ def find_image(ctx: Context, args: Props) -> Props:
         check_account(access)
         names = Names.of("", access=access, users_port=0, log_group="", repository=str(args["repository"]))
         image = Cloud(names).image(tag=str(args["tag"]))
-        return {"digest": image.digest if image else ""}
+        return {"digest": image.digest if image else "", "tags": sorted(image.tags) if image else []}
 
     return told(find)

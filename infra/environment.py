@@ -104,7 +104,7 @@ def _relations(settings: EnvironmentSettings, seen: Seen, commit: str, artifacts
     others = [each.commit for each in releases if each and each.digest != settings.image_digest]
     if not settings.image_digest:
         return {}
-    built_in = ROOT / artifacts.context
+    built_in = Path(__file__).parent / artifacts.context
     folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
     return relations(folders, commit, others)
 

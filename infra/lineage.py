@@ -5,11 +5,11 @@ Never fetches anything, and never refuses: what git cannot say is said to be unk
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from release.disk import git
+from release.errors import UsageError
 from release.lineage import NOT_ASKED, Order, Relation, known_without_git
 
 
@@ -49,27 +49,23 @@ class _Unsaid(Exception):
 
 
 def _contains(folder: Path, commit: str, older: str) -> bool:
-    done = _git(folder, "merge-base", "--is-ancestor", older, commit)
-    if done.returncode in (0, 1):
-        return done.returncode == 0
-    raise _Unsaid(" ".join(done.stderr.split()).removeprefix("fatal: ") or f"git ended with {done.returncode}")
+    code, words = _git(folder, "merge-base", "--is-ancestor", older, commit)
+    if code in (0, 1):
+        return code == 0
+    raise _Unsaid(words.removeprefix("fatal: ") or f"git ended with {code}")
 
 
 def _shallow(folder: Path) -> bool:
     try:
-        return _git(folder, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        return _git(folder, "rev-parse", "--is-shallow-repository") == (0, "true")
     except _Unsaid:
         return False
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The repository of that folder, whatever this process inherited; without going to the network."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    quiet = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def _git(folder: Path, *arguments: str) -> tuple[int, str]:
+    """How git ended, and what it wrote; without going to the network."""
     try:
-        return subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            env={**inherited, **quiet}, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError as error:
-        raise _Unsaid(f"git cannot be run: {error.strerror}") from None
+        done = git.run(folder, *arguments, GIT_NO_LAZY_FETCH="1", LC_ALL="C")
+    except UsageError as error:
+        raise _Unsaid(f"{error.what} {error.why}") from None
+    return done.returncode, " ".join((done.stdout or done.stderr).decode(errors="replace").split())

@@ -79,8 +79,8 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhi
 
     async def everything() -> Sequence[Any]:
         answers: Sequence[Any] = await asyncio.gather(
-            _called("release:index:observe", asked),
-            _called(CALLER_IDENTITY, {}),
+            called("release:index:observe", asked),
+            called(CALLER_IDENTITY, {}),
             _outputs(pulumi.get_stack()),
             _existing(source, "a digest is promoted from there") if source else _nothing(),
             asyncio.to_thread(meanwhile),
@@ -121,10 +121,11 @@ def _check(identity: Mapping[str, Any], expected: str) -> None:
 
 def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """Call a provider's function and wait for its answer."""
-    return _sync_await(_called(token, args))
+    return _sync_await(called(token, args))
 
 
-async def _called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for whoever runs in the event loop."""
     try:
         return await answer((token, args))
     except Exception as error:
@@ -144,7 +145,7 @@ def as_told(token: str, error: Exception) -> ReleaseError:
 
 async def _outputs(stack: str) -> dict[str, Any]:
     token, args = outputs_of(stack)
-    return dict((await _called(token, args)).get("outputs") or {})
+    return dict((await called(token, args)).get("outputs") or {})
 
 
 async def _nothing() -> dict[str, Any]:

@@ -22,6 +22,15 @@ SWITCH, ROLLOUT = "release:index:TrafficSwitch", "release:index:Rollout"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Program:
+    """The commit that the program is of; `unknown` is git's reason why there is none."""
+
+    commit: str = ""
+    dirty: bool = False
+    unknown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is reviewed. `evidence` is that of `source`, the environment promoted from (None: first of a route).
 
@@ -34,8 +43,7 @@ class Subject:
     evidence: tuple[Proof, ...] = ()
     ran_there: tuple[Release, ...] = ()
     rollback: bool = False
-    program: str = ""
-    program_dirty: bool = False
+    program: Program = Program()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,10 +302,11 @@ def _messages(title: str, messages: tuple[Message, ...]) -> list[str]:
 
 
 def _program(subject: Subject) -> list[str]:
-    if not subject.program:
-        return []
-    dirty = ", **with changes that are in no commit**" if subject.program_dirty else ""
-    return [f"Previewed with the program of commit `{subject.program}`{dirty}."]
+    program = subject.program
+    if program.unknown:
+        return [f"Previewed with a program **of no known commit**: {_flat(program.unknown)}"]
+    dirty = ", **with changes that are in no commit**" if program.dirty else ""
+    return [f"Previewed with the program of commit `{program.commit}`{dirty}."] if program.commit else []
 
 
 def _share(weights: Weights | None) -> str:

@@ -20,7 +20,7 @@ from release.adapters.backend import Backend
 from release.adapters.machine import Machine
 from release.adapters.process import Ended, run_child
 from release.adapters.project import Project
-from release.adapters.scratch import scratch, sweep
+from release.disk.scratch import scratch, sweep
 from release.enginelog import EngineLog, read_log
 from release.errors import CloudError
 from release.locking import Note, Origin

@@ -13,7 +13,7 @@ from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
 from release.outcome import failure
 from release.records import Recorded
-from release.review import Subject, markdown, refusal, review
+from release.review import Program, Subject, markdown, refusal, review
 from release.stack import StackState
 
 NAME = "review"
@@ -65,7 +65,6 @@ def _default(tools: Tools, environment: str) -> Digest:
 
 def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
     source = tools.project.route.source_of(environment)
-    root = tools.project.root
     before_it = _record(tools, source)
     return Subject(
         environment=environment,
@@ -74,9 +73,16 @@ def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bo
         evidence=before_it.evidence if before_it else (),
         ran_there=before_it.history if before_it else (),
         rollback=rollback,
-        program=tools.git.head(root),
-        program_dirty=bool(tools.git.changed(root)),
+        program=_program(tools),
     )
+
+
+def _program(tools: Tools) -> Program:
+    root = tools.project.root
+    try:
+        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)))
+    except UsageError as error:
+        return Program(unknown=error.why or error.what)
 
 
 def _record(tools: Tools, source: str | None) -> Recorded | None:

@@ -12,7 +12,7 @@ import pytest
 from release.enginelog import EngineLog
 from release.errors import Refused, UsageError
 from release.placement import Release, all_on
-from release.review import Subject, markdown, refusal, review
+from release.review import Program, Subject, markdown, refusal, review
 from release.shift import Course
 from tests.release.cli.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
 
@@ -30,7 +30,7 @@ PRODUCTION = Subject(
     recorded=recorded(BLUE, A),
     source="staging",
     evidence=(proof(A), proof(B)),
-    program="d" * 40,
+    program=Program(commit="d" * 40),
 )
 
 
@@ -50,7 +50,7 @@ def test_a_promotion() -> None:
 
 
 def test_a_first_release() -> None:
-    subject = Subject(environment="staging", program="d" * 40, program_dirty=True)
+    subject = Subject(environment="staging", program=Program(commit="d" * 40, dirty=True))
     first = log(
         *plan("deploy", BLUE, A, target=BLUE, starts=True, expected=None),
         pre("create", "release-lane:infra:Network", "release-lane-staging", custom=False),

@@ -12,6 +12,7 @@ import pytest
 from release.adapters.git import RealGit
 from release.adapters.project import find_root, read_project
 from release.adapters.smoke import PytestSmoke
+from release.disk.git import environment
 from release.errors import CloudError, UsageError
 from release.names import Access
 from release.placement import Colour
@@ -77,16 +78,19 @@ def test_the_root_is_found_from_below(tmp_path: Path) -> None:
 
 def test_git_says_what_is_checked_out_and_what_differs(tmp_path: Path) -> None:
     git = RealGit()
-    assert git.head(tmp_path) == ""
+    with pytest.raises(UsageError) as caught:
+        git.head(tmp_path)
+    assert "not a git repository" in caught.value.why
     me = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
     for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True, env=os.environ | me)
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, env=environment() | me)
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "new file.py").touch()
     (tmp_path / "other").touch()
     assert len(git.head(tmp_path)) == 40
-    assert git.changed(tmp_path, "app") == ("app/",)
-    assert git.changed(tmp_path) == ("app/", "other")
+    assert git.changed(tmp_path) == ("app/new file.py", "other")
+    with pytest.raises(UsageError, match="has no folder app"):
+        git.to_build(tmp_path)
 
 
 def test_only_what_is_expected_becomes_an_option() -> None:

@@ -53,23 +53,11 @@ def test_build_from_another_checkout_hands_on_its_whole_path(tmp_path: object) -
     assert on.data["imageDigest"] == C.digest
 
 
-@pytest.mark.parametrize(
-    ("git", "words"),
-    [
-        (FakeGit(), "no git checkout with a commit"),
-        (FakeGit(commit="c" * 40, differing=("app/service.py",)), "app/service.py"),
-    ],
-)
-def test_build_refuses_what_no_commit_names(git: FakeGit, words: str) -> None:
-    on = stage(git=git)
+def test_build_refuses_what_git_refuses_in_its_words_and_starts_no_engine() -> None:
+    on = stage(git=FakeGit(refused="fatal: detected dubious ownership in repository at '/checkout'"))
     assert on.run("build") == 2
-    assert words in on.err
+    assert "dubious ownership" in on.err
     assert on.engine.calls == []
-
-
-def test_changes_outside_of_what_is_built_do_not_matter() -> None:
-    on = stage(becomes("artifacts", built("c"), ran()), git=FakeGit(commit="c" * 40, differing=("README.md",)))
-    assert on.run("build") == 0
 
 
 def test_a_build_that_leaves_another_commits_digest_is_an_error() -> None:

@@ -80,3 +80,9 @@ def test_a_program_with_uncommitted_changes_is_said_to_be_one() -> None:
     on = stage(PREVIEW, git=FakeGit(commit="d" * 40, differing=("infra/x.py",)))
     on.run("review", "production")
     assert "**with changes that are in no commit**" in on.out
+
+
+def test_a_program_of_no_known_commit_is_said_to_be_one_in_gits_words() -> None:
+    on = stage(PREVIEW, git=FakeGit(refused="fatal: not a git repository"))
+    assert on.run("review", "production") == 0
+    assert "**of no known commit**: fatal: not a git repository" in on.out
