@@ -33,6 +33,8 @@ class Move:
     smoke_deadline: float
     starts: bool = True
     """Did this update start the release's tasks, so that all its gates ran? Else an earlier proof says the rest."""
+    foreseen: tuple[str, ...] = ()
+    """What was known before the gates ran to be beyond them."""
     course: Course = field(default_factory=Course)
     watched: Watched = field(default_factory=Watched)
     proceeds: bool = False
@@ -55,6 +57,7 @@ class Move:
             passed=demand(pass_input(inputs), gate="The smoke gate", digest=release.digest, colour=live),
             smoke_deadline=float(inputs["smokeDeadlineSeconds"]),
             starts=inputs.get("decision") == "deploy",
+            foreseen=tuple(inputs.get("unchecked") or ()),
             course=Course.from_dict(inputs["course"]),
             watched=Watched.from_dict(watch["alarms"]),
             proceeds=bool(watch["proceeds"]),
@@ -109,7 +112,7 @@ class Move:
         """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
         evidence = self.standing.evidence if self.standing else ()
         earlier = None if self.starts else proof_of(self.release.digest, evidence)
-        return together(earlier.unchecked if earlier else (), self.passed.unchecked, self._unwatched())
+        return together(self.foreseen, earlier.unchecked if earlier else (), self.passed.unchecked, self._unwatched())
 
     def _unwatched(self) -> tuple[str, ...]:
         """What cannot be seen while users are moved in steps or watched."""

@@ -20,8 +20,9 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from infra.recall import access, call, called, check_provider_account
+from infra.recall import access, call, called, check_provider_account, own_outputs
 from infra.settings import ArtifactsSettings
+from release.adoption import Adoption, unseen, with_adoption
 from release.disk.export import export
 from release.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
 from release.disk.scratch import scratch
@@ -50,6 +51,9 @@ EXPIRE_UNTAGGED = {
 def build_artifacts(settings: ArtifactsSettings) -> None:
     """Registry and image; outputs imageDigest, commit, otherCommits, imageUri, repositoryUrl, context."""
     check_provider_account(settings.account)
+    if settings.adopt:
+        _adopt(settings)
+        return
     source = Path(settings.source).resolve() if settings.source else ROOT
     commit = to_build(source)
     name = settings.repository or f"{pulumi.get_project()}/app"
@@ -70,12 +74,43 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     if not found.digest:
         image = _built(repository, commit).apply(confirmed)
     digest = image.apply(lambda known: _told(known, commit.sha).digest)
+    pulumi.export("adopted", own_outputs().get("adopted") or [])
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit.sha))
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
     pulumi.export("context", os.path.relpath(source / CONTEXT))
     pulumi.export("repositoryUrl", repository.repository_url)
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
+
+
+class AdoptedImage(pulumi.CustomResource):
+    """An image of another registry in ours; its outputs are there once the registry has it."""
+
+    digest: pulumi.Output[str]
+
+    def __init__(self, inputs: dict[str, Any]) -> None:
+        props = {**inputs, **dict.fromkeys(("digest", "tags", "notes"))}
+        super().__init__("release:index:AdoptedImage", "adopted", props)
+
+
+def _adopt(settings: ArtifactsSettings) -> None:
+    """Take over an image that was built elsewhere. It is looked at before anything is registered."""
+    name = settings.repository or f"{pulumi.get_project()}/app"
+    where = {**access(settings.account).as_dict(), "repository": name}
+    asked = {"image": settings.adopt, "commit": settings.adopt_commit, "source": settings.adopt_source}
+    adoption = Adoption.from_dict(call("release:index:examineImage", {**where, **asked}))
+    recorded = own_outputs()
+    repository = _repository(name)
+    image = AdoptedImage({**where, "repository": repository.name, "adoption": adoption.as_dict()})
+    for sentence in unseen(adoption.commit, adoption.origin):
+        pulumi.log.warn(f"Not checked: {sentence}.")
+    known = with_adoption(recorded.get("adopted") or (), adoption)
+    pulumi.export("adopted", image.digest.apply(lambda _: known))
+    pulumi.export("imageDigest", image.digest)
+    pulumi.export("commit", image.digest.apply(lambda _: adoption.commit))
+    pulumi.export("context", str(recorded.get("context") or ""))
+    pulumi.export("repositoryUrl", repository.repository_url)
+    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", image.digest))
 
 
 def _repository(name: str) -> ecr.Repository:

@@ -8,26 +8,32 @@ The outputs hang off the switch, so a failed update changes none of them.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import pulumi
 
 from infra import lean
+from infra.lineage import relations
 from infra.plan import Environment
-from infra.recall import access, repository_url, see
+from infra.recall import Artifacts, Seen, access, artifacts_of, see
 from infra.settings import EnvironmentSettings
 from release import limits
+from release.adoption import adoption_in
 from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
 from release.errors import UsageError
+from release.lineage import Relation
 from release.names import Names
 from release.shift import course
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def build_environment(settings: EnvironmentSettings) -> None:
     """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
-    repository = repository_url(settings.artifacts)
-    names = names_of(settings, repository)
-    verdict, environment = _decided(settings, names, repository)
+    artifacts = artifacts_of(settings.artifacts)
+    names = names_of(settings, artifacts.repository)
+    verdict, environment = _decided(settings, names, artifacts)
     match verdict.decision:
         case Refuse(error=error):
             raise error
@@ -62,10 +68,12 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
     )
 
 
-def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tuple[Verdict, Environment]:
+def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
     seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
+    adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
+    commit = seen.commit or (adoption.commit if adoption else "")
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -73,12 +81,32 @@ def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tu
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         idle_tasks=settings.idle.tasks,
-        commit=seen.commit,
+        commit=commit,
+        adopted=adoption.origin if adoption else None,
         in_registry=seen.in_registry,
         promotes_from=settings.promotes_from,
+        relations=_relations(settings, seen, commit, artifacts),
+        allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
     )
     verdict = decide(seen.own, seen.observed, requested, seen.source.evidence if seen.source else ())
-    return verdict, Environment(settings=settings, names=names, repository=repository, observed=seen.observed)
+    return verdict, Environment(
+        settings=settings,
+        names=names,
+        repository=artifacts.repository,
+        observed=seen.observed,
+        unchecked=verdict.unchecked,
+    )
+
+
+def _relations(settings: EnvironmentSettings, seen: Seen, commit: str, artifacts: Artifacts) -> dict[str, Relation]:
+    """How the commit asked for stands to those that may be live, by git; nothing where no other image is asked for."""
+    releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
+    others = [each.commit for each in releases if each and each.digest != settings.image_digest]
+    if not settings.image_digest:
+        return {}
+    built_in = Path(__file__).parent / artifacts.context
+    folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
+    return relations(folders, commit, others)
 
 
 def _announce(verdict: Verdict, environment: Environment) -> None:
@@ -95,6 +123,8 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
     pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    for sentence in verdict.unchecked:
+        pulumi.log.warn(f"Not checked: {sentence}.")
     if isinstance(decision, Deploy | Flip | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
         pulumi.log.info(f"Users: {planned.words()}.")

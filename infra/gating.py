@@ -49,9 +49,14 @@ def _logical(kind: str) -> str:
     return {"Image": "image", "Rollout": "rollout", "SmokeGate": "smoke"}[kind]
 
 
-def image_gate(names: Names, release: Release, *, active: bool) -> GateResource:
-    """The registry has the digest."""
-    inputs = {"active": active, "digest": release.digest, "environment": names.as_dict()}
+def image_gate(names: Names, release: Release, *, active: bool, unchecked: Sequence[str]) -> GateResource:
+    """The registry has the digest; `unchecked` is what nobody can see of it."""
+    inputs = {
+        "active": active,
+        "digest": release.digest,
+        "environment": names.as_dict(),
+        "unchecked": list(unchecked),
+    }
     return GateResource("Image", inputs, pulumi.ResourceOptions())
 
 

@@ -34,7 +34,7 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
     pulumi.export("testUrls", _test_urls(runtime)) if plan is None else None
     if plan is None or plan.release is None:
         return
-    image = image_gate(names, plan.release, active=plan.starts)
+    image = image_gate(names, plan.release, active=plan.starts, unchecked=environment.unchecked)
     sides = {colour: _side(colour, environment, runtime, plan, standing, image) for colour in Colour}
     rollout = rollout_gate(
         names,
@@ -202,6 +202,7 @@ def _switch_and_outputs(
         "standing": record_input(standing),
         "smokeDeadlineSeconds": environment.settings.smoke.deadline_seconds,
         "course": plan.course.as_dict(),
+        "unchecked": list(environment.unchecked),
         "watch": _watch(environment),
         # For those who read a review: what going back costs afterwards.
         "idleTasks": environment.settings.idle.tasks,

@@ -22,6 +22,8 @@ class Environment:
     names: Names
     repository: str
     observed: Observed
+    unchecked: tuple[str, ...] = ()
+    """What no gate will see of the release that users are moved to."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,15 +25,36 @@ from release.names import Access, Names
 from release.records import Observed, Recorded
 
 
-def repository_url(artifacts: str) -> str:
-    """The registry that the artifacts stack made, without tag or digest."""
-    url = _sync_await(_existing(artifacts, "it holds the registry")).get("repositoryUrl")
-    if not url:
+def own_outputs() -> dict[str, Any]:
+    """This stack's previous outputs, as they are."""
+    return _sync_await(_outputs(pulumi.get_stack()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """What the artifacts stack recorded: its registry (without tag or digest), the folder it built from last, and
+    the images that were built elsewhere (`Adoption.as_dict`)."""
+
+    repository: str
+    context: str
+    adopted: Sequence[Mapping[str, Any]] = ()
+
+
+def artifacts_of(stack: str) -> Artifacts:
+    """The record of the artifacts stack; `Refused` before it made a registry."""
+    outputs = _sync_await(_existing(stack, "it holds the registry"))
+    if not outputs.get("repositoryUrl"):
         raise Refused(
-            f"The stack {artifacts} has no registry yet.",
-            next_step="build first: `release build`, or `pulumi up --stack " + artifacts + "`.",
+            f"The stack {stack} has no registry yet.",
+            next_step="build or adopt an image first: `release build`, `release adopt`, or `pulumi up --stack "
+            + stack
+            + "`.",
         )
-    return str(url)
+    return Artifacts(
+        repository=str(outputs["repositoryUrl"]),
+        context=str(outputs.get("context") or ""),
+        adopted=outputs.get("adopted") or (),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,15 +130,18 @@ async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return await answer((token, args))
     except Exception as error:
-        raise _told(token, error) from error
+        raise as_told(token, error) from error
 
 
-def _told(token: str, error: Exception) -> ReleaseError:
-    """The message that the provider's own error carries, without the engine's wrapping around it."""
+def as_told(token: str, error: Exception) -> ReleaseError:
+    """The error that the provider's function failed with, kind and all, without the engine's wrapping around it."""
     text = str(error)
     if "unknown stack" in text:
         return UsageError(text)
-    return CloudError(text.removeprefix(f"invoke of {token} failed: ").strip())
+    from release.outcome import error_in  # here, since only a failure needs it
+
+    said = text.removeprefix(f"invoke of {token} failed: ").strip()
+    return error_in(said) or CloudError(said)
 
 
 async def _outputs(stack: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 
 from release import credentials, limits
+from release.adoption import parse_reference
 from release.alarms import Kind, Watched
 from release.asking import HEALTH_PATH, STATUS_PATH, Identify
 from release.container import OWN
@@ -203,6 +204,7 @@ class EnvironmentSettings(_Stack):
     rollback_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    allow_older: DigestText | None = None
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -233,11 +235,22 @@ class EnvironmentSettings(_Stack):
         return Digest(self.image_digest) if self.image_digest else None
 
 
+def _reference(text: str) -> str:
+    try:
+        parse_reference(text)
+    except ReleaseError as error:
+        raise ValueError(f"{error.what} {error.why}. {error.next_step}") from error
+    return text
+
+
 class ArtifactsSettings(_Stack):
-    """The artifacts stack: the registry and the image of one commit."""
+    """The artifacts stack: the registry and the image of one commit, or one that was built elsewhere (`adopt`)."""
 
     role: Literal["artifacts"]
     source: str = ""
+    adopt: Annotated[str, AfterValidator(_reference)] = ""
+    adopt_commit: str = Field(default="", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")
+    adopt_source: str = Field(default="", max_length=300)
     repository: Annotated[str, _sound(lambda name: limits.repository(name) if name else "")] = ""
 
 

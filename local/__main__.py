@@ -26,6 +26,7 @@ from local.errors import LocalError
 from local.places import Places
 from local.progress import Progress
 from local.status import describe, status
+from release.streams import outliving, reader_left
 
 
 def main(argv: list[str]) -> int:
@@ -137,10 +138,16 @@ def _logs(places: Places, name: str | None, lines: int, *, follow: bool) -> int:
     if not chosen:
         raise logs.unknown(sources, name)
     if follow:
-        logs.follow(chosen, lines, lambda line: print(line, flush=True))
+        logs.follow(chosen, lines, _followed)
     else:
         logs.show(chosen, lines, print)
     return 0
+
+
+def _followed(line: str) -> None:
+    print(line, flush=True)
+    if reader_left(sys.stdout):
+        sys.exit(0)
 
 
 def _containers(places: Places) -> list[logs.Source]:
@@ -153,4 +160,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(outliving(main, sys.argv[1:]))

@@ -28,6 +28,7 @@ from typing import Protocol
 
 from local.errors import LocalError
 from local.toolchain.cache import Say, cache_folder, only_one
+from release.streams import outliving
 
 OFFICIAL = "python:3.11-slim-bookworm"
 REPOSITORY = "release-lane/base"
@@ -288,4 +289,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(outliving(main, sys.argv[1:]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from release.adoption import Adopted
 from release.digest import Digest
 from release.errors import ReleaseError
+from release.lineage import NOT_ASKED, Relation, known_without_git
 from release.placement import Colour, Release, Service
 from release.records import Recorded
 
@@ -28,9 +31,11 @@ class OnAlarm(StrEnum):
 class Requested:
     """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now.
 
-    `commit` is what the registry's tag says of the digest; `in_registry` is False when the registry does not
-    have it. `promotes_from` names the environment that has to have proven it (None: the first of the route).
-    `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve users).
+    `commit` is what the registry's tag says of the digest, or whoever adopted it (`adopted`); `in_registry` is False
+    when the registry does not have it. `promotes_from` names the environment that has to have proven it (None: the
+    first of the route). `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve
+    users). `relations` say how the commit stands to others, by these; `allow_older` is the digest live now, where an
+    older commit may replace it.
     """
 
     service: Service
@@ -40,8 +45,15 @@ class Requested:
     on_alarm: OnAlarm | None = None
     idle_tasks: int | None = None
     commit: str = ""
+    adopted: Adopted | None = None
     in_registry: bool = True
     promotes_from: str | None = None
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    allow_older: Digest | None = None
+
+    def relation_to(self, commit: str) -> Relation:
+        """How the commit that is asked for stands to this one."""
+        return known_without_git(self.commit, commit) or self.relations.get(commit, NOT_ASKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +145,5 @@ class Verdict:
     decision: Decision
     standing: Recorded | None
     notes: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """What no gate will see of the release that users are moved to."""

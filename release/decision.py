@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from release.adoption import unseen
 from release.choice import (
     Decision,
     Deploy,
@@ -31,6 +32,7 @@ from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
 from release.idle import need_of_idle
 from release.journal import End
+from release.lineage import Order
 from release.placement import Colour, Release, whole
 from release.records import Observed, Recorded
 from release.refusals import (
@@ -40,6 +42,7 @@ from release.refusals import (
     not_adoptable,
     not_in_registry,
     nothing_found,
+    older_commit,
     one_thing_at_a_time,
     serves,
     silent_rollback,
@@ -81,7 +84,7 @@ def decide(
     try:
         verdict = _decide(case)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        return replace(verdict, notes=(*verdict.notes, *notes))
+        return replace(verdict, notes=(*verdict.notes, *notes), unchecked=_unchecked(case, verdict))
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 
@@ -148,7 +151,8 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
     if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
         # Live here so long ago that the history forgot it; the evidence has not.
         raise silent_rollback(digest, live.digest, requested.rollback_from)
-    return _to_idle(case, _new_release(case), standing, "a new image")
+    release = _new_release(case)
+    return _to_idle(case, release, standing, _in_order(case, release, standing.live))
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
@@ -178,7 +182,40 @@ def _new_release(case: Case) -> Release:
     source = requested.promotes_from
     if source and proof_of(digest, evidence) is None:
         raise never_proven(digest, source, len(evidence))
-    return Release(digest=digest, service=requested.service, commit=requested.commit)
+    return Release(digest=digest, service=requested.service, commit=requested.commit, adopted=requested.adopted)
+
+
+def _in_order(case: Case, release: Release, live: Release) -> str:
+    """Why a new image is released, with how its commit stands to the live one; an older one is refused unasked."""
+    match case.requested.relation_to(live.commit).order:
+        case Order.OLDER if case.requested.allow_older != live.digest:
+            raise older_commit(release, live, case.requested.allow_older)
+        case Order.OLDER:
+            return f"a new image of an older commit, as allowOlder says: live {live.commit[:7]} contains it"
+        case Order.APART:
+            return f"a new image; its commit does not contain {live.commit[:7]}, which is live"
+        case Order.UNKNOWN:
+            return "a new image; the order of commits is not known"
+    return "a new image"
+
+
+def _unchecked(case: Case, verdict: Verdict) -> tuple[str, ...]:
+    """What the gates cannot see of the release that users are moved to, and of its place among the commits."""
+    decision, standing, requested = verdict.decision, verdict.standing, case.requested
+    if not isinstance(decision, Deploy | Flip | Finish):
+        return ()
+    release = decision.release
+    about = unseen(release.commit, release.adopted)
+    placed = standing and not goes_back(decision, standing) and standing.live.digest != release.digest
+    if standing is None or not placed or requested.digest != release.digest or not release.commit:
+        return about
+    live, relation = standing.live, requested.relation_to(standing.live.commit)
+    match relation.order:
+        case Order.OLDER:
+            return (*about, f"an older commit than {live.commit[:12]}, which it replaces (allowOlder)")
+        case Order.UNKNOWN:
+            return (*about, f"the order of commits is not known: {relation.why}")
+    return about
 
 
 def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:

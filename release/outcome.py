@@ -47,12 +47,23 @@ def _classified(message: Message) -> ReleaseError:
             why="this is a mistake in the program, not in what was asked for; its traceback is above",
             next_step="correct the program. An update that had begun is told by the next one.",
         )
-    lines, parts = _parted(message.text)
-    what = "\n".join(lines)
-    kind = KINDS.get(parts.get("Kind", "")) or _kind_by_origin(message, what, advised="Next" in parts)
-    error = kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
+    error = error_in(message.text) or _by_origin(message)
     error.told = True
     return error
+
+
+def error_in(text: str) -> ReleaseError | None:
+    """The error that a gate or a function of ours wrote as text; None where it names no kind."""
+    lines, parts = _parted(text)
+    kind = KINDS.get(parts.get("Kind", ""))
+    return kind("\n".join(lines), why=parts.get("Why", ""), next_step=parts.get("Next", "")) if kind else None
+
+
+def _by_origin(message: Message) -> ReleaseError:
+    lines, parts = _parted(message.text)
+    what = "\n".join(lines)
+    kind = _kind_by_origin(message, what, advised="Next" in parts)
+    return kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
 
 
 def _parted(text: str) -> tuple[list[str], dict[str, str]]:

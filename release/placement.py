@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from release.adoption import Adopted
 from release.asking import HEALTH_PATH, STATUS_PATH, Asked, Identify
 from release.digest import Digest
 
@@ -85,15 +86,19 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """An image digest together with the configuration it runs with. `commit` is for people ("" if unknown)."""
+    """An image digest together with the configuration it runs with. `commit` is for people ("" if unknown).
+
+    `adopted` is what is known of an image that was built elsewhere.
+    """
 
     digest: Digest
     service: Service
     commit: str = ""
+    adopted: Adopted | None = None
 
     @property
     def id(self) -> str:
-        """Short hash over digest and configuration (12 hex digits); the commit is not part of it."""
+        """Short hash over digest and configuration (12 hex digits); its origin is not part of it."""
         content = json.dumps([self.digest, self.service.as_dict()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
@@ -104,6 +109,7 @@ class Release:
             "commit": self.commit,
             "id": self.id,
             "service": self.service.as_dict(),
+            **({"adopted": self.adopted.as_dict()} if self.adopted else {}),
         }
 
     @staticmethod
@@ -113,6 +119,7 @@ class Release:
             digest=Digest(value["digest"]),
             commit=str(value.get("commit") or ""),
             service=Service.from_dict(value["service"]),
+            adopted=Adopted.from_dict(value["adopted"]) if value.get("adopted") else None,
         )
 
 

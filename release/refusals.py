@@ -46,6 +46,18 @@ def silent_rollback(past: str, live: str, said: str | None) -> Refused:
     )
 
 
+def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
+    """The live commit contains the one asked for; `said` is what allowOlder says."""
+    words = f"allowOlder says {short(said)}" if said else "nothing says that this is meant"
+    return Refused(
+        f"{short(asked.digest)} is of an older commit than what is live: {live.commit[:12]} (live) contains "
+        f"{asked.commit[:12]}, and {words}.",
+        why=f"live now is {short(live.digest)}; an older commit's job that runs last must not take a newer one back",
+        next_step="nothing, if this is an old job. If it is meant: --allow-older with `release deploy` or "
+        f"`release promote`, or give allowOlder={live.digest} as well.",
+    )
+
+
 def serves(target: Colour, weights: Weights) -> Refused:
     """Both colours serve, so neither can be deployed to."""
     return Refused(

@@ -32,12 +32,16 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is reviewed. `evidence` is that of `source`, the environment promoted from (None: first of a route)."""
+    """What is reviewed. `evidence` is that of `source`, the environment promoted from (None: first of a route).
+
+    `ran_there` are the releases that `source` remembers, for the configuration that they ran with.
+    """
 
     environment: str
     recorded: Recorded | None = None
     source: str | None = None
     evidence: tuple[Proof, ...] = ()
+    ran_there: tuple[Release, ...] = ()
     rollback: bool = False
     program: Program = Program()
 
@@ -230,6 +234,7 @@ def _evidence(review: Review) -> list[str]:
         commit = f", commit `{proof.commit}`" if proof.commit else ""
         lines.append(f"- **{subject.source}** proved `{release.digest}`{commit} on {proof.at}: {_flat(proof.smoke)}.")
         lines += [f"- **Not checked there:** {_flat(sentence)}." for sentence in proof.unchecked]
+        lines += _unproven_configuration(subject, proof, release)
     elif subject.source:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:
@@ -240,6 +245,19 @@ def _evidence(review: Review) -> list[str]:
     if subject.rollback and subject.recorded:
         lines.append(f"- Asked for as a **rollback** from `{subject.recorded.live.digest}`.")
     return lines
+
+
+def _unproven_configuration(subject: Subject, proof: Proof, release: Release) -> list[str]:
+    """The proof is of the image; how the configuration differs with which it was run there."""
+    here = subject.recorded.history if subject.recorded else ()
+    if proof.release_id in ("", release.id) or any(past.id == release.id for past in here):
+        return []
+    what = f"- **Configuration that {subject.source} did not run:** its proof is of the image"
+    ran = next((each for each in reversed(subject.ran_there) if each.id == proof.release_id), None)
+    if ran is None:
+        return [f"{what}; with which configuration it ran is not remembered there."]
+    differing = _settings(ran.service.as_dict(), release.service.as_dict())
+    return [f"{what}, which ran there with other values of:", *(f"  {line}" for line in differing)]
 
 
 def _configuration(review: Review) -> list[str]:

@@ -31,6 +31,7 @@ from local.places import Places
 from local.progress import Progress
 from local.status import status
 from local.torn import push_torn
+from release.streams import outliving
 
 PARTS = ("updates", "refusals", "weights", "users", "sizes")
 BARE_MOVES = 20
@@ -151,4 +152,4 @@ def _refusals(ready: Prepared, say: Say) -> list[Refused]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outliving(main))

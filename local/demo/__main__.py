@@ -26,6 +26,7 @@ from local.places import Places
 from local.progress import Progress
 from release.digest import short
 from release.probe import Counts
+from release.streams import outliving
 
 SCREEN = Console(stderr=True, highlight=False)
 COUNTS = Mapping[str, Mapping[str, Counts]]
@@ -185,4 +186,4 @@ def _keep(places: Places, stage: Stage, counts: COUNTS, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(outliving(main, sys.argv[1:]))

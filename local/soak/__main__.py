@@ -31,6 +31,7 @@ from local.lane import Lane
 from local.places import ROOT, Places
 from local.progress import Progress
 from local.soak.load import Size, Soaked, ended, soak
+from release.streams import outliving
 
 Kept = dict[str, Any]
 
@@ -160,4 +161,4 @@ PARTS: dict[str, Callable[[bool], tuple[int, Kept]]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(outliving(main, sys.argv[1:]))

@@ -11,6 +11,7 @@ from local.errors import LocalError
 from local.toolchain import ensure_act, ensure_engine
 from local.toolchain.cache import cache_folder
 from local.toolchain.lock import write_locks
+from release.streams import outliving
 
 
 def main(argv: list[str]) -> int:
@@ -35,4 +36,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(outliving(main, sys.argv[1:]))

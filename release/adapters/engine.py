@@ -177,7 +177,10 @@ class PulumiEngine:
 
     @contextmanager
     def _announced(self, stack: str, doing: str) -> Iterator[Callable[[int], None]]:
-        """What to call with the engine's process id: it leaves the note, which is removed in the end."""
+        """What to call with the engine's process id: it leaves the note, which is removed in the end.
+
+        Next to a lock that stays it stays, too: it says whose lock that was. `release recover` removes both.
+        """
         left: list[Note] = []
 
         def started(pid: int) -> None:
@@ -197,7 +200,13 @@ class PulumiEngine:
         finally:
             for note in left:
                 with suppress(CloudError):
-                    self.backend.withdraw(stack, note)
+                    if not self._holds(stack, note):
+                        self.backend.withdraw(stack, note)
+
+    def _holds(self, stack: str, note: Note) -> bool:
+        """Is the lock of the engine that the note is of still there? An engine that was killed leaves it."""
+        holders = self.backend.holders(stack) or ()
+        return any((holder.host, holder.pid) == (note.host, note.pid) for holder in holders)
 
     def _run(
         self, verb: list[str], stack: str, config: Mapping[str, str], started: Callable[[int], None] | None = None

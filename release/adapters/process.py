@@ -1,4 +1,5 @@
-"""One child process that is never left behind: signals reach it once, and it is waited for.
+"""One child process that is never left behind: signals reach it once, it is waited for, and it never notices that
+whoever read its output has left.
 
 The child gets a process group of its own, so a terminal's Ctrl-C does not reach it besides: the engine takes a
 second signal as "stop at once", which loses the record of what it was doing.
@@ -6,7 +7,6 @@ second signal as "stop at once", which loses the record of what it was doing.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
@@ -16,15 +16,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import FrameType
 from typing import TextIO
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TICK = 0.03
+"""Seconds between two looks at what the child says."""
+CHUNK = 4096
+"""Bytes that a pipe which is ready takes without making us wait (PIPE_BUF)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How it ended. `signal` is the one that was forwarded to it, None if none came."""
+    """How it ended. `signal` is the first one that came meanwhile, None if none did."""
 
     code: int
     stderr: str
@@ -40,70 +45,121 @@ def run_child(
     pass_fds: Sequence[int] = (),
     started: Callable[[int], None] | None = None,
 ) -> Ended:
-    """Run it with its stdout and stderr on `display` (which must be a real file); stderr is kept as well.
+    """Run it and show its stdout and stderr on `display` (which must have a descriptor); stderr is kept as well.
 
     `started` is called with its process id, once it runs.
     """
     display.flush()
-    with _forwarding(display) as forwarding:
+    relay = _Relay(display.fileno())
+    with _forwarding(relay) as forwarding, TemporaryFile() as stdout, TemporaryFile() as stderr:
         child = subprocess.Popen(
-            list(command),
+            [*_ending_with_us(), *command],
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
-            stdout=display.fileno(),
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             pass_fds=tuple(pass_fds),
             process_group=0,
-            preexec_fn=_end_with(os.getpid()),
         )
         forwarding.to(child)
         if started:
             started(child.pid)
-        assert child.stderr is not None
-        with child.stderr:
-            kept = b"".join(_tee(child, child.stderr.fileno(), display.fileno()))
-        code = child.wait()
-    return Ended(code=code, stderr=kept.decode(errors="replace"), signal=forwarding.got)
+        code = relay.carry(child, [stdout.fileno(), stderr.fileno()])
+        stderr.seek(0)
+        return Ended(code=code, stderr=stderr.read().decode(errors="replace"), signal=forwarding.got)
 
 
-def _tee(child: subprocess.Popen[bytes], source: int, display: int) -> Iterator[bytes]:
-    """Show what comes, and hand it on, until the end of the pipe or of the child.
+class _Relay:
+    """Shows what a child says for as long as somebody reads it.
 
-    Without a thread: Linux sends the signal of `_end_with` once for each thread of a parent that dies, and the
-    engine takes the second as "stop at once". A grandchild may keep the pipe open, hence the look at the child.
+    The child writes to files without a name, and not to the display: so it never waits for a reader who does not read,
+    and never dies of one who has left, not even of us. No thread: Linux sends the signal of `_ENDING_WITH_US` once for
+    each thread of a parent that dies, and the engine takes the second as "stop at once".
     """
-    while True:
-        ended = child.poll() is not None
-        ready, _, _ = select.select([source], [], [], 0 if ended else 0.5)
-        data = os.read(source, 65536) if ready else b""
-        if data:
-            os.write(display, data)
-            yield data
-        elif ready or ended:
-            return
+
+    def __init__(self, display: int) -> None:
+        self._display = display
+        self._waiting = bytearray()
+        self._lost = self._hurried = False
+
+    def say(self, text: str) -> None:
+        """Show a line of our own; from signal handlers, too."""
+        self._waiting += f"{text}\n".encode()
+
+    def hurry(self) -> None:
+        """Wait for no reader any more, once the child has ended."""
+        self._hurried = True
+
+    def carry(self, child: subprocess.Popen[bytes], sources: Sequence[int]) -> int:
+        """Until the child has ended, and all that it wrote to these files is shown; its exit code."""
+        shown = dict.fromkeys(sources, 0)
+        while not self._lost:
+            ended = child.poll() is not None
+            for source in sources:
+                data = _lines(os.pread(source, 65536, shown[source]), unfinished=ended)
+                shown[source] += len(data)
+                self._waiting += data
+            if ended and (self._hurried or not self._waiting):
+                break
+            while self._show() and len(self._waiting) > CHUNK:
+                pass
+        return child.wait()
+
+    def _show(self) -> bool:
+        """Show what the display takes now, waiting for a tick at most; whether it took something."""
+        _, free, _ = select.select([], [self._display] if self._waiting else [], [], TICK)
+        if not free:
+            return False
+        try:
+            done = os.write(self._display, self._waiting[:CHUNK])
+        except BlockingIOError:
+            return False
+        except OSError:  # the reader left, the terminal was closed, the disk is full: the child's work goes on
+            self._lost = True
+            return False
+        del self._waiting[:done]
+        return True
 
 
-def _end_with(parent: int) -> Callable[[], None] | None:
-    """On Linux: the child is interrupted when this process dies, even by SIGKILL, which no handler sees."""
+def _lines(data: bytes, *, unfinished: bool) -> bytes:
+    """Whole lines: there are two files, and a line of one must not get into a line of the other."""
+    return data if unfinished else data[: data.rfind(b"\n") + 1]
+
+
+_ENDING_WITH_US = """
+import ctypes, os, signal, sys
+parent, command = int(sys.argv[1]), sys.argv[2:]
+ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+if os.getppid() != parent:
+    sys.exit(130)
+try:
+    os.execvp(command[0], command)
+except OSError as error:
+    sys.exit(f"{command[0]}: {error.strerror}")
+"""
+
+
+def _ending_with_us() -> list[str]:
+    """What to put before a command, on Linux: it is interrupted when this process dies, even by SIGKILL, which no
+    handler sees.
+
+    A program, and no `preexec_fn`: that one forks this process with all the threads of its libraries (gRPC's complain
+    of it on the child's stderr); without it Python starts children in a way that runs nothing of ours in between.
+    """
     if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)
-    prctl, pr_set_pdeathsig = libc.prctl, 1
-
-    def arrange() -> None:
-        prctl(pr_set_pdeathsig, signal.SIGINT)
-        if os.getppid() != parent:
-            os._exit(130)
-
-    return arrange
+        return []
+    return [sys.executable, "-I", "-S", "-c", _ENDING_WITH_US, str(os.getpid())]
 
 
 class _Forwarding:
-    """Hands the first signal on to the child; tells about the others."""
+    """Hands the first signal on to the child; tells about the others.
 
-    def __init__(self, display: TextIO) -> None:
-        self._display = display
+    CI systems send several (GitHub: SIGINT, after 7.5 s SIGTERM, after 2.5 s more SIGKILL). The engine gets one.
+    """
+
+    def __init__(self, relay: _Relay) -> None:
+        self._relay = relay
         self._child: subprocess.Popen[bytes] | None = None
         self.got: signal.Signals | None = None
 
@@ -111,27 +167,33 @@ class _Forwarding:
         """From now on there is a child; a signal that came before it reaches it now."""
         self._child = child
         if self.got is not None:
-            child.send_signal(self.got)
+            self._hand_on(self.got)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""
         del frame
-        if self.got is not None:
-            self._say("Still stopping: the engine finishes the step it is in.")
-            return
-        self.got = signal.Signals(number)
-        self._say(f"{self.got.name}: stopping the engine; it finishes the step it is in.")
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(number)
+        if self._child is not None and self._child.returncode is not None:
+            self._relay.hurry()
+        elif self.got is not None:
+            self._relay.say("Still stopping: the engine finishes the step it is in.")
+        else:
+            self.got = signal.Signals(number)
+            self._hand_on(self.got)
+            self._relay.say(f"{self.got.name}: stopping the engine; it finishes the step it is in.")
 
-    def _say(self, text: str) -> None:
-        os.write(self._display.fileno(), f"{text}\n".encode())
+    def _hand_on(self, got: signal.Signals) -> None:
+        """A closed terminal is an interrupt: the engine would die of SIGHUP at once, and leave its lock."""
+        if self._child is not None:
+            self._child.send_signal(signal.SIGINT if got is signal.SIGHUP else got)
 
 
 @contextmanager
-def _forwarding(display: TextIO) -> Iterator[_Forwarding]:
-    forwarding = _Forwarding(display)
-    before = {number: signal.signal(number, forwarding.handle) for number in FORWARDED}
+def _forwarding(relay: _Relay) -> Iterator[_Forwarding]:
+    """SIGHUP stays ignored where it was (`nohup`)."""
+    forwarding = _Forwarding(relay)
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    handled = [number for number in FORWARDED if not (nohup and number is signal.SIGHUP)]
+    before = {number: signal.signal(number, forwarding.handle) for number in handled}
     try:
         yield forwarding
     finally:

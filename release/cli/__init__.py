@@ -1,7 +1,8 @@
 """The command `release <verb> [ENVIRONMENT]`: a verb a file, one `except` at the edge.
 
 Data goes to stdout, progress and the engine's own display to stderr. Exit codes: 0 done, 1 a check said no,
-2 usage or settings, 3 the cloud or a tool failed, 4 refused, 130 interrupted.
+2 usage or settings, 3 the cloud or a tool failed, 4 refused, 5 done but the result could not be written,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from release.cli.parser import parse
 from release.cli.terminal import Terminal
 from release.cli.tools import Tools, real_tools
 from release.errors import CloudError, Interrupted, ReleaseError
-
-BROKEN_PIPE = 141
-"""What a shell shows for a program whose reader went away (128 + SIGPIPE)."""
+from release.proxies import direct
+from release.streams import conclude, outlive_readers
 
 
 def main() -> int:
     """Entry point of the installed command; returns its exit code."""
+    outlive_readers()
     signal.signal(signal.SIGTERM, _interrupt)
-    return run(sys.argv[1:], Terminal.real())
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` leaves it
+        signal.signal(signal.SIGHUP, _interrupt)
+    os.environ.update(direct(os.environ))
+    return conclude(run(sys.argv[1:], Terminal.real()))
 
 
 def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tools] = real_tools) -> int:
@@ -40,9 +44,6 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
         return _failed(terminal, error, argv)
     except KeyboardInterrupt:
         return _failed(terminal, Interrupted("Stopped.", next_step="`release status` shows where things stand."), argv)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except Exception as bug:
         return _failed(terminal, _own_mistake(bug), argv)
 

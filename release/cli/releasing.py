@@ -70,6 +70,21 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         )
 
 
+def add_allow_older(parser: argparse.ArgumentParser) -> None:
+    """`--allow-older`, of every verb that brings a new image somewhere."""
+    parser.add_argument(
+        "--allow-older",
+        action="store_true",
+        help="replace what is live although its commit contains the one that is released (refused otherwise)",
+    )
+
+
+def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str, str]:
+    """`allowOlder` for this run: what is live now, so that nothing that comes meanwhile is replaced by it."""
+    live = before.recorded.live.digest if before.recorded else None
+    return {"allowOlder": live} if arguments.allow_older and live else {}
+
+
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:
     """`--lock-wait`, of every verb that takes the lock."""
     parser.add_argument(

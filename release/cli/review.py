@@ -7,13 +7,13 @@ from pathlib import Path
 
 from release.cli.deploy import built_last
 from release.cli.promote import live_in
-from release.cli.releasing import add_digest, add_environment, digest_given
+from release.cli.releasing import add_allow_older, add_digest, add_environment, digest_given, older_allowed
 from release.cli.rollback import goal
 from release.cli.tools import Tools
 from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
-from release.evidence import Proof
 from release.outcome import failure
+from release.records import Recorded
 from release.review import Program, Subject, markdown, refusal, review
 from release.stack import StackState
 
@@ -38,6 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="review what `release rollback` would do (without --digest: back to the previous release)",
     )
+    add_allow_older(parser)
     parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
 
 
@@ -50,7 +51,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     subject = _subject(tools, environment, before, rollback=arguments.rollback)
-    config = _config(tools, environment, before, given, rollback=arguments.rollback)
+    config = {
+        **_config(tools, environment, before, given, rollback=arguments.rollback),
+        **older_allowed(arguments, before),
+    }
     digest = config["imageDigest"]
     done = tools.engine.preview(environment, config)
     if done.signal is not None:
@@ -70,11 +74,13 @@ def _default(tools: Tools, environment: str) -> Digest:
 
 def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
     source = tools.project.route.source_of(environment)
+    before_it = _record(tools, source)
     return Subject(
         environment=environment,
         recorded=before.recorded,
         source=source,
-        evidence=_evidence(tools, source),
+        evidence=before_it.evidence if before_it else (),
+        ran_there=before_it.history if before_it else (),
         rollback=rollback,
         program=_program(tools),
     )
@@ -88,9 +94,9 @@ def _program(tools: Tools) -> Program:
         return Program(unknown=error.why or error.what)
 
 
-def _evidence(tools: Tools, source: str | None) -> tuple[Proof, ...]:
+def _record(tools: Tools, source: str | None) -> Recorded | None:
     state = tools.engine.state(source) if source else None
-    return state.recorded.evidence if state and state.recorded else ()
+    return state.recorded if state else None
 
 
 def _config(

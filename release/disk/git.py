@@ -47,7 +47,7 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
             capture_output=True,
         )
     except OSError as error:
-        raise UsageError("git cannot be started.", why=str(error), next_step="install git, on the PATH.") from None
+        raise UsageError("git cannot be run.", why=str(error), next_step="install git, on the PATH.") from None
 
 
 def ask(folder: Path, *arguments: str, refused: str = "", next_step: str = "", **variables: str) -> str:

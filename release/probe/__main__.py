@@ -15,6 +15,7 @@ from dataclasses import asdict
 from release.errors import UsageError
 from release.probe.here import probe_for
 from release.probe.options import add_options, settings_from, text
+from release.streams import outliving
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,4 +34,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outliving(main))

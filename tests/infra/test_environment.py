@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from release.errors import Refused, ReleaseError
+from infra.recall import as_told
+from release.errors import CloudError, Refused, ReleaseError
 from release.placement import Colour
 from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -129,6 +132,45 @@ def test_what_must_not_happen_is_refused_before_anything_is_registered(config: d
     with pytest.raises(Refused, match=said):
         run(world, config)
     assert not world.registered
+
+
+def released(world: World, **config: str) -> World:
+    return run(world, {f"release-lane:{key}": value for key, value in config.items()})
+
+
+def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(tmp_path: Path) -> None:
+    """Git is asked in the folder that the artifacts stack built from, too."""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.test"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for text in ("older", "newer"):
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", text], check=True)
+    newer, older = subprocess.run([*git, "rev-list", "HEAD"], check=True, capture_output=True, text=True).stdout.split()
+    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": str(tmp_path)}}
+    live = replace(release(SECOND), commit=newer)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    seen["image"]["tags"] = [older]
+    world = World(outputs={**artifacts, "staging": outputs_of(live, Colour.GREEN)}, observed=seen)
+    with pytest.raises(Refused, match="is of an older commit than what is live"):
+        released(world, imageDigest=THIRD)
+    assert not world.registered
+    released(world, imageDigest=THIRD, allowOlder=SECOND)
+    assert "older commit" in world.one("TrafficSwitch").inputs["reason"]
+
+
+def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:
+    seen = observed(image=FIRST)
+    seen["image"]["tags"] = ["v1.2"]
+    world = released(World(outputs=ARTIFACTS, observed=seen), imageDigest=FIRST)
+    told = ["the commit is unknown: nobody can say what is in it"]
+    assert world.one(":Image").inputs["unchecked"] == world.one("TrafficSwitch").inputs["unchecked"] == told
+
+
+def test_what_a_function_of_ours_refuses_stays_a_refusal() -> None:
+    wrapped = "invoke of release:index:observe failed: Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
+    refused = as_told("release:index:observe", RuntimeError(wrapped))
+    assert type(refused) is Refused
+    assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
+    assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError
 
 
 def test_another_account_than_the_stacks_is_refused() -> None:

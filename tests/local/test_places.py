@@ -111,6 +111,21 @@ def test_with_a_cloud_everything_is_exported_and_nothing_said(shell: str, checko
 
 @pytest.mark.provider
 @pytest.mark.parametrize("shell", SHELLS)
+def test_a_cdpath_leads_nowhere_else(shell: str, checkout: Path) -> None:
+    """With it `cd` says where it went, and goes to a namesake if there is one."""
+    (checkout / ".local").mkdir()
+    here = places(checkout)
+    here.generated.write_text(render_generated(here, ENGINE, ""))
+    (checkout / "elsewhere/local").mkdir(parents=True)
+    then = f'export CDPATH="{checkout}/elsewhere:."; . ./local/env; . local/env; echo "$PATH"'
+    done = subprocess.run(
+        [shell, "-c", then], cwd=checkout, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
+    )
+    assert (done.stdout.startswith(f"{checkout}/.venv/bin:{ENGINE}:"), done.stderr) == (True, "")
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_speaks_to_the_cloud_that_it_was_told_of_last(shell: str, checkout: Path) -> None:
     """Two checkouts beside each other, each in a slot of its own."""
     other = checkout.with_name("another checkout")

@@ -12,7 +12,7 @@ import pytest
 from release.asking import Identify
 from release.enginelog import EngineLog
 from release.errors import Refused, UsageError
-from release.placement import all_on
+from release.placement import Release, all_on
 from release.review import Program, Subject, markdown, refusal, review
 from release.shift import Course
 from tests.release.cli.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
@@ -173,6 +173,36 @@ def test_text_from_elsewhere_cannot_break_the_table() -> None:
 def test_a_release_without_proof_says_so() -> None:
     unproven = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
     assert "staging has **no proof** of this digest" in markdown(review(unproven, promotion()))
+
+
+DIFFERENT = release("b", env={"LOG_LEVEL": "hunter2"}, desired_count=4)
+
+
+def with_proof_of(ran: Release, **over: Any) -> str:
+    """A review of B where staging proved its image as it ran there."""
+    subject = replace(PRODUCTION, **{"evidence": (proof(ran),), "ran_there": (ran,), **over})
+    return markdown(review(subject, promotion()))
+
+
+def test_configuration_that_the_environment_before_never_ran_is_said_to_be_unproven() -> None:
+    text = with_proof_of(DIFFERENT)
+    said, *lines = text[text.index("- **Configuration that staging did not run:**") :].splitlines()[:3]
+    assert said.endswith("its proof is of the image, which ran there with other values of:")
+    assert lines == ["  - desiredCount: 4 -> 2", "  - env.LOG_LEVEL: removed"]
+    assert "hunter2" not in text
+
+
+def test_configuration_that_nobody_remembers_is_said_to_be_unknown() -> None:
+    assert "with which configuration it ran is not remembered there" in with_proof_of(DIFFERENT, ran_there=())
+
+
+@pytest.mark.parametrize(
+    ("ran", "over"),
+    [(B, {}), (DIFFERENT, {"recorded": recorded(BLUE, B, A)})],
+    ids=["the same configuration", "a configuration that ran here before"],
+)
+def test_proven_configuration_is_not_remarked_upon(ran: Release, over: dict[str, Any]) -> None:
+    assert "Configuration that staging did not run" not in with_proof_of(ran, **over)
 
 
 def test_weights_are_those_that_were_observed() -> None:

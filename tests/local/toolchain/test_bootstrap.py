@@ -18,6 +18,8 @@ from local.places import ROOT
 
 pytestmark = pytest.mark.provider
 
+MADE_FROM = ("requirements.lock", "pyproject.toml", "local/toolchain/uv.txt", "release/direct.pth")
+
 
 def load(script: Path) -> ModuleType:
     loader = SourceFileLoader("bootstrap_under_test", str(script))
@@ -31,7 +33,7 @@ def load(script: Path) -> ModuleType:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """As much of a fresh clone as bootstrap looks at."""
-    for name in ("bootstrap", "requirements.lock", "pyproject.toml", "local/toolchain/uv.txt"):
+    for name in ("bootstrap", *MADE_FROM):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -49,7 +51,7 @@ def test_a_fresh_clone_misses_its_virtual_environment(checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml", "local/toolchain/uv.txt"])
+@pytest.mark.parametrize("name", MADE_FROM)
 def test_the_environment_is_renewed_when_what_it_is_made_from_changes(
     bootstrap: ModuleType, checkout: Path, name: str
 ) -> None:
@@ -100,7 +102,7 @@ def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
     monkeypatch.setattr(bootstrap, "WISHED", {**bootstrap.WISHED, str(tools / "keyring.gpg"): "a-keyring"})
     (tools / "keyring.gpg").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert bootstrap.packages_to_install() == ["mmdebstrap", "uidmap"]
+    assert bootstrap.packages_to_install() == ["mmdebstrap", "skopeo", "uidmap"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert bootstrap.packages_to_install() == []
 
@@ -111,7 +113,7 @@ def test_a_user_is_told_the_one_command_that_brings_all(
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (tools / "haproxy").unlink()
-    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap uidmap"):
+    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap skopeo uidmap"):
         bootstrap.install_packages(bootstrap.packages_to_install())
 
 

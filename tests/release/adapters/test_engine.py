@@ -19,7 +19,7 @@ from release.adapters.machine import FakeMachine
 from release.adapters.project import read_project
 from release.container import container_definition
 from release.errors import CloudError, UsageError
-from release.locking import Note, Origin
+from release.locking import Holder, Note, Origin
 from release.placement import Colour
 from release.stack import StackState
 from tests.release.cli.words import A, B, outputs, plan, pre, said
@@ -223,6 +223,20 @@ def test_an_update_leaves_a_note_of_its_engine_for_as_long_as_it_runs(world: Wor
     assert (note.doing, note.who, note.run) == ("release deploy staging", "ann", "https://r/7")
     assert note.pid == world.seen["pid"]
     assert world.backend.notes == {}
+
+
+def test_the_note_stays_beside_a_lock_that_a_killed_engine_left(world: World) -> None:
+    """Else the lock would be said to be of something that `release` did not start."""
+
+    class Locked(FakeBackend):
+        def leave(self, stack: str, note: Note) -> None:
+            super().leave(stack, note)
+            self.held[stack] = (Holder(user="ann", host=note.host, pid=note.pid, since=note.at),)
+
+    world.backend = Locked()
+    world.engine().update("staging", {}, "release deploy staging")
+    (holder,) = world.backend.holders("staging") or ()
+    assert "`release deploy staging` by ann in https://r/7" in str(holder)
 
 
 def test_a_preview_takes_no_lock_and_leaves_no_note(world: World) -> None:

@@ -93,6 +93,26 @@ def test_rollback_goes_further_back_when_told_where() -> None:
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": C.digest}]
 
 
+@pytest.mark.parametrize(
+    ("argv", "live"),
+    [(("deploy", "staging", "--digest", C.digest), B), (("promote", "production", "--digest", C.digest, "--yes"), A)],
+    ids=["deploy", "promote"],
+)
+def test_allow_older_names_what_is_live_now_and_nothing_that_comes_meanwhile(
+    argv: tuple[str, ...], live: Release
+) -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run(*argv, "--allow-older") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest, "allowOlder": live.digest}]
+
+
+def test_allow_older_is_nothing_where_nothing_is_live() -> None:
+    on = stage(ran(*plan("deploy", BLUE, C, target=BLUE, starts=True)))
+    on.engine.states["staging"] = StackState()
+    assert on.run("deploy", "staging", "--digest", C.digest, "--allow-older") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest}]
+
+
 def test_heal_names_no_digest_at_all() -> None:
     on = stage(HEALED)
     assert on.run("heal", "staging") == 0

@@ -80,7 +80,9 @@ def built(source: Path, into: Path) -> dict[str, str]:
 
 def contents(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): f"-> {os.readlink(path)}" if path.is_symlink() else path.read_text()
+        path.relative_to(folder).as_posix(): f"-> {os.readlink(path)}"
+        if path.is_symlink()
+        else path.read_bytes().decode()
         for path in folder.rglob("*")
         if path.is_symlink() or path.is_file()
     }
@@ -140,9 +142,13 @@ def test_line_ends_are_those_of_the_commit(where: str, source: Path, home: Path,
 def test_attributes_and_filters_change_nothing(source: Path, tmp_path: Path) -> None:
     attributes = "service.py export-ignore\ndeep export-ignore\n*.id export-subst ident filter=loud text eol=crlf\n"
     write(source / "app", {".gitattributes": attributes, "a.id": "$Id$ $Format:%H$\n"})
-    for name, command in (("clean", "cat"), ("smudge", "tr a-z A-Z")):
-        git(source, "config", f"filter.loud.{name}", command)
     commit(source)
+    for name, command in (("clean", "tr A-Z a-z"), ("smudge", "tr a-z A-Z")):
+        git(source, "config", f"filter.loud.{name}", command)
+    (source / "app/a.id").unlink()
+    git(source, "checkout", "--", "app/a.id")
+    assert (source / "app/a.id").read_bytes() != b"$Id$ $Format:%H$\n"
+    git(source, "update-index", "--assume-unchanged", "app/a.id")  # the filters here do not give back what they took
     assert built(source, tmp_path / "out") == TREE | {".gitattributes": attributes, "a.id": "$Id$ $Format:%H$\n"}
 
 
@@ -187,13 +193,13 @@ def test_an_inherited_variable_leads_git_nowhere(
     assert built(source, tmp_path / "out") == TREE
 
 
-def test_inherited_configuration_leads_git_nowhere(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_inherited_configuration_hides_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "excludes").write_text("*.tmp\n")
+    write(source / "app", {"new.tmp": "in no commit"})
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.worktree")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(tmp_path))
-    assert built(source, tmp_path / "out") == TREE
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.excludesFile")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(tmp_path / "excludes"))
+    assert "app/new.tmp" in refusal(source, tmp_path / "out").what
 
 
 def test_what_reaches_a_remote_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +411,7 @@ def test_a_foreign_owner(source: Path, tmp_path: Path) -> None:
 
 def test_no_git(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git cannot be started" in refusal(source, tmp_path / "out").what
+    assert "git cannot be run" in refusal(source, tmp_path / "out").what
 
 
 def test_an_archive_unpacked_in_another_repository_is_not_that_repositorys_commit(source: Path, tmp_path: Path) -> None:
