@@ -79,6 +79,9 @@ SETTINGS: dict[str, list[Any] | str] = {
         ["192.0.2.0/24"] * 2,
         [f"192.0.2.{number}/32" for number in range(29)],
     ],
+    "adopt": ["shop:latest", "shop@sha256:1"],
+    "adoptCommit": ["main", "abc"],
+    "adoptSource": ["x" * 301],
     "source": "a folder of this machine, looked at by git",
     "repository": ["My/app", "a", "x" * 129],
 }
@@ -103,7 +106,7 @@ def config(path: str, value: Any) -> dict[str, str]:
     key, _, inner = path.partition(".")
     given = {inner: value} if inner else value
     text = given if isinstance(given, str) else json.dumps(given)
-    role = {"p:role": "artifacts"} if path in ("source", "repository") else {}
+    role = {"p:role": "artifacts"} if path in ("source", "repository", "adopt", "adoptCommit", "adoptSource") else {}
     return {"aws:region": "us-east-1", "p:account": "000000000000", **role, f"p:{key}": text}
 
 

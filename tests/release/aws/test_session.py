@@ -21,22 +21,20 @@ pytestmark = pytest.mark.pure
 ACCESS = Access(region="us-east-1", account="000000000000")
 
 
-NOW = datetime.datetime.now(datetime.UTC)
-
-
 class Expiring:
     """Credentials of botocore's kind that end in ten minutes; a renewal makes them last for so many more."""
 
     def __init__(self, method: str, renewed: int | None) -> None:
         self.method = method
-        self._expiry_time = NOW + datetime.timedelta(minutes=10)
+        self.given = datetime.datetime.now(datetime.UTC)
+        self._expiry_time = self.given + datetime.timedelta(minutes=10)
         self._renewed = renewed
 
     def get_frozen_credentials(self) -> None:
         if self._expiry_time <= datetime.datetime.now(datetime.UTC):
             if self._renewed is None:
                 raise RuntimeError("the token has expired, too")
-            self._expiry_time = NOW + datetime.timedelta(minutes=self._renewed)
+            self._expiry_time = self.given + datetime.timedelta(minutes=self._renewed)
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Expiring]:
 def test_credentials_that_last_are_left_alone(given: Callable[..., Expiring]) -> None:
     credentials = given("env")
     session.credentials_last(ACCESS, 300)
-    assert credentials._expiry_time == NOW + datetime.timedelta(minutes=10)
+    assert credentials._expiry_time == credentials.given + datetime.timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("renewed", [10, 20, None], ids=["as before", "still too short", "cannot be renewed"])
@@ -62,7 +60,7 @@ def test_credentials_that_do_not_last_even_when_renewed_are_refused(
     credentials = given("assume-role-with-web-identity", renewed)
     with pytest.raises(Refused, match="expire in"):
         session.credentials_last(ACCESS, 3000)
-    assert credentials._expiry_time >= NOW + datetime.timedelta(minutes=10), "still good for what is left of them"
+    assert credentials._expiry_time >= credentials.given + datetime.timedelta(minutes=10), "still good for what is left of them"
 
 
 def test_credentials_that_can_be_renewed_are_before_they_are_refused(given: Callable[..., Expiring]) -> None:
