@@ -162,7 +162,8 @@ def _fetch(pointers: Sequence[Entry], into: Path) -> None:
     for entry in pointers:
         target = into / entry.path
         wanted, pointer = _oid(target), target.read_bytes()
-        command = ["git", "-C", str(entry.repository), "lfs", "smudge", "--", entry.path]
+        everything = ("-c", "lfs.fetchinclude=", "-c", "lfs.fetchexclude=")
+        command = ["git", "-C", str(entry.repository), *everything, "lfs", "smudge", "--", entry.path]
         with target.open("w+b") as file:
             done = subprocess.run(command, env=environment(), input=pointer, stdout=file, stderr=subprocess.PIPE)
             file.seek(0)

@@ -67,6 +67,24 @@ def test_a_digest_names_one_manifest(stage: Stage, aws: Aws) -> None:
 
 
 @contract(
+    says="When an image was deleted, its tag can be given to another image, also where tags are immutable.",
+    source=f"{API}/API_BatchDeleteImage.html",
+    otherwise="a commit whose image somebody deleted could never be built again",
+    used_by=(ARTIFACTS,),
+    note="the page says that the image is deleted with its last tag; no page says that the tag is free then",
+)
+def test_the_tag_of_a_deleted_image_is_free(stage: Stage, aws: Aws) -> None:
+    ecr, gone = aws.client("ecr"), stage.images.push("to-be-built-again")
+    ecr.batch_delete_image(repositoryName=gone.repository, imageIds=[{"imageTag": gone.tag}])
+    manifest = manifest_of(stage, aws, stage.image.digest)
+    ecr.put_image(repositoryName=gone.repository, imageTag=gone.tag, imageManifest=manifest)
+    wanted = [{"imageTag": gone.tag}]
+    (shown,) = ecr.describe_images(repositoryName=gone.repository, imageIds=wanted)["imageDetails"]
+    assert shown["imageDigest"] == stage.image.digest != gone.digest
+    ecr.batch_delete_image(repositoryName=gone.repository, imageIds=wanted)
+
+
+@contract(
     says="What the registry does not have is ImageNotFoundException, a repository that does not exist "
     "RepositoryNotFoundException; also for an image that was deleted.",
     source=f"{API}/API_DescribeImages.html",
