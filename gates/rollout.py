@@ -109,10 +109,11 @@ def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadlin
             case Failed(reason, task, unhealthy):
                 raise _refusal(cloud, colour, reason, task, sick if unhealthy else "")
             case Waiting(progress):
-                seen = f"{progress}; {sick}" if reading.unhealthy and sick else progress
+                now = sick if reading.unhealthy else ""
+                seen = f"{progress}; {now}" if now else progress
                 told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
-                    raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "", sick)
+                    raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "", now)
         if ctx.cancelled.wait(QUICK if spent < QUICK_FOR else SLOW):
             raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -118,3 +119,15 @@ def test_tasks_that_never_get_well_are_told_with_the_load_balancers_reason() -> 
     error, _ = refused(REFUSED, deadline=-1)
     assert "nothing listens on 3001" in error.what
     assert error.why.startswith("not whole after ")
+
+
+def test_a_task_that_only_started_slowly_is_no_reason_for_another_one_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hours = iter([0.0, 0.0, 100.0])
+    monkeypatch.setattr("gates.rollout.time", SimpleNamespace(monotonic=lambda: next(hours)))
+    monkeypatch.setattr("gates.rollout.QUICK", 0.0)
+    one = replace(WHOLE, tasks=WHOLE.tasks[:1], targets=WHOLE.targets[:1])
+    error, _ = refused(REFUSED, one)
+    assert "not whole after" in error.what
+    assert "service.port" not in error.what
