@@ -128,11 +128,12 @@ def wait_for(
             case Failed(reason, task, unhealthy):
                 raise _refusal(cloud, colour, reason, task, sick if unhealthy else "")
             case Waiting(progress):
-                seen = f"{progress}; {sick}" if reading.unhealthy and sick else progress
+                still = sick if reading.unhealthy else ""
+                seen = f"{progress}; {still}" if still else progress
                 told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
                     late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
-                    raise _refusal(cloud, colour, late, "", sick)
+                    raise _refusal(cloud, colour, late, "", still)
         if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
             raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
 

@@ -28,6 +28,8 @@ All of it is what the last updates recorded; the cloud itself is not asked.
   PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
             them as evidence). A new release of the next environment must be one of these
 
+What no gate could check of what is live is named.
+
   release status
   release status production --json
 """

@@ -190,3 +190,11 @@ def test_the_deadline_is_kept_however_seldom_it_looks() -> None:
     with pytest.raises(CheckFailed, match="not whole after 61 s"):
         looks_at({0.0: starting("PROVISIONING")}, 61, looks)
     assert 61 < looks[-1] < 61.5
+
+
+def test_a_task_that_only_started_slowly_is_no_reason_for_another_one_that_is_missing() -> None:
+    one = replace(WHOLE, tasks=WHOLE.tasks[:1], targets=WHOLE.targets[:1])
+    with pytest.raises(CheckFailed) as refused:
+        looks_at({0.0: REFUSED, 1.0: one}, 30, [])
+    assert "not whole after" in refused.value.what
+    assert "service.port" not in refused.value.what

@@ -60,7 +60,8 @@ def test_credentials_that_do_not_last_even_when_renewed_are_refused(
     credentials = given("assume-role-with-web-identity", renewed)
     with pytest.raises(Refused, match="expire in"):
         session.credentials_last(ACCESS, 3000)
-    assert credentials._expiry_time >= credentials.given + datetime.timedelta(minutes=10), "still good for what is left of them"
+    left = credentials.given + datetime.timedelta(minutes=10)
+    assert credentials._expiry_time >= left, "still good for what is left of them"
 
 
 def test_credentials_that_can_be_renewed_are_before_they_are_refused(given: Callable[..., Expiring]) -> None:
