@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,10 @@ class World(engine_mocks.Mocks):
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     observed: Mapping[str, Any] = field(default_factory=dict)
     account: str = ACCOUNT
+    state: Mapping[str, Any] | None = None
+    """What the stack's state holds, by URN. None: where somebody is served the foundations that the settings' defaults
+    ask for, else nothing."""
+    zones: Sequence[str] = ("us-east-1a", "us-east-1b", "us-east-1c")
     registered: list[Registered] = field(default_factory=list)
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
@@ -54,9 +58,19 @@ class World(engine_mocks.Mocks):
             case "release:index:observe":
                 self.asked = args.args
                 return dict(self.observed)
+            case "pulumi:pulumi:readStackResourceOutputs":
+                stack = args.args["stackName"].rsplit("/", 1)[1]
+                return {"name": stack, "outputs": dict(self._state(stack))}
+            case "aws:index/getAvailabilityZones:getAvailabilityZones":
+                return {"names": list(self.zones)}
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {"accountId": self.account}
         raise AssertionError(f"the program asked {args.token}")
+
+    def _state(self, stack: str) -> Mapping[str, Any]:
+        if self.state is not None:
+            return self.state
+        return standing_on(stack) if self.observed.get("rule") else {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Remember a resource; its outputs are its inputs."""
@@ -117,6 +131,24 @@ def outputs_of(live: Release, colour: Colour, previous: Release | None = None) -
         "liveHistory": [*past, live.as_dict()],
         "evidence": [],
     }
+
+
+def standing_on(stack: str = "staging", *, cidr: str = "10.20.0.0/16", vpc: str = "vpc-1") -> dict[str, Any]:
+    """The state of an environment, as far as the program reads it."""
+    name = f"release-lane-{stack}"
+
+    def urn(component: str, kind: str, name: str) -> str:
+        return f"urn:pulumi:{stack}::release-lane::release-lane:infra:{component}${kind}::{name}"
+
+    found = [
+        ("Network", "aws:ec2/vpc:Vpc", name, {"region": "us-east-1", "cidrBlock": cidr, "arn": f"arn:vpc/{vpc}"}),
+        ("Network", "aws:ec2/subnet:Subnet", f"{name}-a", {"availabilityZone": "us-east-1a"}),
+        ("Network", "aws:ec2/subnet:Subnet", f"{name}-b", {"availabilityZone": "us-east-1b"}),
+        ("Balancer", "aws:lb/loadBalancer:LoadBalancer", name, {"arn": "arn:balancer", "vpcId": "vpc-1"}),
+        ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-blue", {"vpcId": "vpc-1"}),
+        ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-green", {"vpcId": "vpc-1"}),
+    ]
+    return {urn(component, kind, name): {"type": kind, "outputs": o} for component, kind, name, o in found}
 
 
 ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}
