@@ -31,8 +31,13 @@ class Hold:
         return pulumi.ResourceOptions(protect=self.settled)
 
     def follow(self, *properties: str) -> pulumi.ResourceOptions:
-        """Replaced when one of these properties changes, while nobody is served: it cannot move to another VPC."""
-        return pulumi.ResourceOptions(replace_on_changes=[] if self.settled else list(properties))
+        """Replaced when one of these properties changes, while nobody is served: it cannot move to another VPC.
+
+        The old one goes first, since both have one name.
+        """
+        if self.settled:
+            return pulumi.ResourceOptions()
+        return pulumi.ResourceOptions(replace_on_changes=list(properties), delete_before_replace=True)
 
 
 def frozen(*, unless: bool) -> pulumi.ResourceOptions:

@@ -10,7 +10,6 @@ import pytest
 
 from local.lane import PROJECT, Lane, Result, Stack
 from release.probe import Probe
-from tests.rehearsals.cloud import tasks
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
@@ -76,3 +75,53 @@ def test_a_changed_program_replaces_nothing_under_users(live: Stack, file: str, 
         refused(attempt(), said, "protect")
     assert resources(live) == before
     assert live.served()["digest"] == serving
+
+
+def whole(stack: Stack) -> str:
+    """The VPC in which load balancer, target groups and services all are."""
+    aws, name = stack.lane.aws, f"{PROJECT}-{stack.name}"
+    balancers = aws("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
+    groups = aws("elbv2").describe_target_groups(Names=[f"{name}-blue", f"{name}-green"])["TargetGroups"]
+    services = aws("ecs").describe_services(cluster=name, services=[f"{name}-blue", f"{name}-green"])["services"]
+    subnets = {each for one in services for each in one["networkConfiguration"]["awsvpcConfiguration"]["subnets"]}
+    subnets |= {zone["SubnetId"] for one in balancers for zone in one["AvailabilityZones"]}
+    homes = {each["VpcId"] for each in aws("ec2").describe_subnets(SubnetIds=sorted(subnets))["Subnets"]}
+    (vpc,) = homes | {each["VpcId"] for each in groups}
+    return str(vpc)
+
+
+def test_an_environment_whose_users_are_elsewhere_is_built_anew(live: Stack, best: str, good: str) -> None:
+    old = whole(live)
+    anew = moved(live, network=ELSEWHERE).up(allowReplace="true", imageDigest=best)
+    assert anew.ok, anew.text
+    assert "built anew" in anew.text
+    assert whole(live) != old
+    assert live.served()["digest"] == live.outputs["imageDigest"] == best
+    assert best in {proof["digest"] for proof in live.outputs["evidence"]}
+    again = moved(live, network=ELSEWHERE).up(allowReplace="true")
+    assert again.ok, again.text
+    assert "Decision: heal" in again.text, "only the idle colour is left to be filled"
+    back = moved(live, network=ELSEWHERE).up(imageDigest=good, rollbackFrom=best)
+    assert back.ok, back.text
+
+
+def test_a_network_that_was_replaced_under_its_users_has_a_way_out(
+    lane: Lane, good: str, better: str, best: str
+) -> None:
+    """As the version before this one did it: settings are not compared, and nothing is protected."""
+    stack = lane.environment("brick", like="staging", smoke=QUICK)
+    for digest in (good, better):
+        assert stack.up(imageDigest=digest).ok
+    compared = "if changes and (serving(observed) or elsewhere) and not requested.allow_replace:"
+    careless = moved(stack, network=ELSEWHERE).with_changed_program("release/rebuilding.py", compared, "if False:")
+    assert careless.up("--ignore-protect").ok
+    refused(moved(stack, network=ELSEWHERE).up(imageDigest=best), "Nothing can be released here", "change network.cidr")
+    refused(moved(stack).up(), "would replace what live users stand on", "allowReplace")
+    assert stack.served()["digest"] == better
+    mended = moved(stack).up(allowReplace="true")
+    assert mended.ok, mended.text
+    assert whole(stack)
+    assert stack.served()["digest"] == better == stack.outputs["imageDigest"]
+    released = moved(stack).up(imageDigest=best)
+    assert released.ok, released.text
+    assert stack.served()["digest"] == best
