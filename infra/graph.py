@@ -222,7 +222,8 @@ def _switch_and_outputs(
     }
     smoke = before[0]
     assert isinstance(smoke, GateResource)
-    switch = traffic_switch(environment.names, inputs, smoke, [runtime.balancer, runtime.network, *before])
+    everything = [runtime.balancer, runtime.network, *before]
+    switch = traffic_switch(environment.names, inputs, smoke, everything, runtime.hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, _test_urls(runtime)).apply(lambda both: both[1]))

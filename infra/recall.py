@@ -30,6 +30,16 @@ def own_outputs() -> dict[str, Any]:
     return _sync_await(_outputs(pulumi.get_stack()))
 
 
+def need_no_environment() -> None:
+    """A stack that serves users cannot become something else: all that they stand on would be deleted."""
+    if Recorded.from_outputs(own_outputs()):
+        raise Refused(
+            f"The stack {pulumi.get_stack()} is an environment that serves users; its role cannot change.",
+            why="everything that its users stand on would be deleted",
+            next_step="put `role` back, and make another stack for the artifacts.",
+        )
+
+
 def repository_url(artifacts: str) -> str:
     """The registry that the artifacts stack made, without tag or digest."""
     url = _sync_await(_existing(artifacts, "it holds the registry")).get("repositoryUrl")

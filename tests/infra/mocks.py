@@ -34,6 +34,33 @@ class Registered:
     inputs: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Under which options a resource was registered."""
+
+    parent: str
+    protect: bool
+    ignored: tuple[str, ...]
+    aliases: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Monitor(engine_mocks.MockMonitor):
+    """Remembers options, of which mocks are not told."""
+
+    mocks: World
+
+    def RegisterResource(self, request: Any) -> Any:
+        self.mocks.options[request.type, request.name] = Options(
+            parent=request.parent,
+            protect=bool(request.protect),
+            ignored=tuple(request.ignoreChanges),
+            aliases=tuple(alias.spec.name for alias in request.aliases),
+            after=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
+        )
+        return super().RegisterResource(request)
+
+
 @dataclass
 class World(engine_mocks.Mocks):
     """What the program is told, and what it registered."""
@@ -46,6 +73,7 @@ class World(engine_mocks.Mocks):
     ask for, else nothing."""
     zones: Sequence[str] = ("us-east-1a", "us-east-1b", "us-east-1c")
     registered: list[Registered] = field(default_factory=list)
+    options: dict[tuple[str, str], Options] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
 
@@ -164,7 +192,7 @@ def run(world: World, config: Mapping[str, str] | None = None, stack: str = "sta
     def body() -> None:
         build_environment(settings)
 
-    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack)
+    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=Monitor(world))
     pulumi.runtime.set_all_config(raw)
     body()
     return world
