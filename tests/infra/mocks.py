@@ -42,7 +42,8 @@ class Options:
     protect: bool
     ignored: tuple[str, ...]
     aliases: tuple[str, ...]
-    after: tuple[str, ...]
+    logs: tuple[str, ...]
+    """Log groups that have to be there before."""
 
 
 class Monitor(engine_mocks.MockMonitor):
@@ -56,7 +57,7 @@ class Monitor(engine_mocks.MockMonitor):
             protect=bool(request.protect),
             ignored=tuple(request.ignoreChanges),
             aliases=tuple(alias.spec.name for alias in request.aliases),
-            after=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
+            logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),
         )
         return super().RegisterResource(request)
 
@@ -72,6 +73,7 @@ class World(engine_mocks.Mocks):
     """What the stack's state holds, by URN. None: where somebody is served the foundations that the settings' defaults
     ask for, else nothing."""
     zones: Sequence[str] = ("us-east-1a", "us-east-1b", "us-east-1c")
+    asked_for_zones: Mapping[str, Any] | None = None
     registered: list[Registered] = field(default_factory=list)
     options: dict[tuple[str, str], Options] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class World(engine_mocks.Mocks):
                 stack = args.args["stackName"].rsplit("/", 1)[1]
                 return {"name": stack, "outputs": dict(self._state(stack))}
             case "aws:index/getAvailabilityZones:getAvailabilityZones":
+                self.asked_for_zones = args.args
                 return {"names": list(self.zones)}
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {"accountId": self.account}
