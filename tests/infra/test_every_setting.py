@@ -75,8 +75,6 @@ SETTINGS: dict[str, list[Any] | str] = {
         ["office"],
         ["2001:db8::/32"],
         ["192.0.2.1"],
-        ["10.20.0.0/16"],
-        ["192.0.2.0/24"] * 2,
         [f"192.0.2.{number}/32" for number in range(29)],
     ],
     "source": "a folder of this machine, looked at by git",
