@@ -38,7 +38,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "service.desiredCount": [0, 201],
     "service.port": [0, 65536],
     "service.healthPath": ["health", "/he alth", "/" + "x" * 1024, "/ä"],
-    "service.statusPath": ["status"],
+    "service.statusPath": ["status", "/sta tus", "/ä"],
     "env": [{"A-B": "1"}, {"A": 1}, {"PORT": "1"}, {"A": "\0"}, {"A": "x" * 62_000}],
     "secrets": [
         {"A": CANARY},
