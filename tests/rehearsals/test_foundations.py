@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
 from typing import Any
 
 import pytest
 
 from local.lane import PROJECT, Lane, Result, Stack
-from release.probe import Probe
+from tests.rehearsals.cloud import eventually, idle_of, tasks
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
-Prober = Callable[..., Probe]
 QUICK = {"deadlineSeconds": 3}
 ELSEWHERE = {"cidr": "10.30.0.0/16"}
 
@@ -75,6 +74,53 @@ def test_a_changed_program_replaces_nothing_under_users(live: Stack, file: str, 
         refused(attempt(), said, "protect")
     assert resources(live) == before
     assert live.served()["digest"] == serving
+
+
+def test_ranges_of_testers_come_and_go_one_by_one(live: Stack) -> None:
+    for ranges in (["192.0.2.0/24", "198.51.100.0/24"], ["198.51.100.0/24"], []):
+        result = moved(live, testAccess=ranges).up()
+        assert result.ok, result.text
+
+
+def test_an_idle_colour_that_should_be_smaller_keeps_the_tasks_that_stay(live: Stack, best: str) -> None:
+    released = moved(live).up(imageDigest=best)
+    assert released.ok, released.text
+    idle = idle_of(live)
+    before = tasks(live, idle)
+    assert len(before) == 2
+    smaller = moved(live, idle={"afterWatch": 1}).up()
+    assert smaller.ok, smaller.text
+    assert eventually("one task is left", lambda: len(tasks(live, idle)) == 1)
+    assert tasks(live, idle) < before
+    again = moved(live, idle={"afterWatch": 1}).up("--expect-no-changes")
+    assert again.ok, again.text
+    assert tasks(live, idle) < before
+
+
+def test_a_state_that_knows_nothing_of_what_serves_is_refused_naming_it(live: Stack, best: str) -> None:
+    folder, stacks = live.lane.folder / "elsewhere", f"state/.pulumi/stacks/{PROJECT}"
+    other = Lane.open(folder, live.lane.variables)
+    shutil.copytree(live.lane.folder / stacks, folder / stacks, ignore=lambda *_: [f"{live.name}.json"])
+    stranger = other.stack(live.name, "staging", smoke=QUICK)
+    serving = live.outputs
+    said = (f"{serving['liveColour']} ({serving['imageDigest'][:19]})", serving["url"].removeprefix("http://"))
+    for attempt in (stranger.preview, stranger.up):
+        refused(attempt(), "does not know it", "PULUMI_BACKEND_URL", *said)
+        refused(attempt(imageDigest=best, onDrift="restore"), "does not know it", *said)
+    assert live.served()["digest"] == serving["imageDigest"]
+    assert moved(live).up().ok
+
+
+def test_before_the_first_release_another_network_is_free(lane: Lane, good: str, liar: str) -> None:
+    stack = lane.environment("free", like="staging", smoke={"deadlineSeconds": 1})
+    assert stack.up().ok
+    assert not moved(stack, network=ELSEWHERE).up(imageDigest=liar).ok
+    prepared = moved(stack).up()
+    assert prepared.ok, prepared.text
+    released = moved(stack, network=ELSEWHERE).up(imageDigest=good)
+    assert released.ok, released.text
+    assert whole(stack)
+    assert stack.served()["digest"] == good
 
 
 def whole(stack: Stack) -> str:
