@@ -90,6 +90,8 @@ def in_example(path: Path_) -> Any:
 ELSEWHERE = {
     ("service", "memory"): 1024,
     ("service", "healthPath"): "/healthz",
+    ("service", "statusPath"): "/status",
+    ("smoke", "identify"): "header",
     ("service", "cpu"): 512,
     ("network", "cidr"): "10.30.0.0/16",
     ("account",): "111111111111",
