@@ -20,7 +20,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from infra.recall import access, call, called, check_provider_account, own_outputs
+from infra.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from infra.settings import ArtifactsSettings
 from release.adoption import Adoption, unseen, with_adoption
 from release.disk.export import export
@@ -51,6 +51,7 @@ EXPIRE_UNTAGGED = {
 def build_artifacts(settings: ArtifactsSettings) -> None:
     """Registry and image; outputs imageDigest, commit, otherCommits, imageUri, repositoryUrl, context."""
     check_provider_account(settings.account)
+    need_no_environment()
     if settings.adopt:
         _adopt(settings)
         return

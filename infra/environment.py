@@ -15,13 +15,14 @@ import pulumi
 from infra import lean
 from infra.lineage import relations
 from infra.plan import Environment
-from infra.recall import Artifacts, Seen, access, artifacts_of, see
+from infra.recall import Artifacts, Seen, access, artifacts_of, see, zones_of_account
 from infra.settings import EnvironmentSettings
 from release import limits
 from release.adoption import adoption_in
 from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
-from release.errors import UsageError
+from release.errors import Refused, UsageError
+from release.foundations import SLOTS, Foundations, Site, zones_of
 from release.lineage import Relation
 from release.names import Names
 from release.shift import course
@@ -87,15 +88,21 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         promotes_from=settings.promotes_from,
         relations=_relations(settings, seen, commit, artifacts),
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
+        site=Site(region=names.access.region, cidr=settings.network.cidr, zones=settings.network.zones),
+        allow_replace=settings.allow_replace,
     )
-    verdict = decide(seen.own, seen.observed, requested, seen.source.evidence if seen.source else ())
-    return verdict, Environment(
+    proven = seen.source.evidence if seen.source else ()
+    verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
+    environment = Environment(
         settings=settings,
         names=names,
         repository=artifacts.repository,
         observed=seen.observed,
         unchecked=verdict.unchecked,
+        doors=seen.stands_on.doors,
+        zones=_zones(settings, seen.stands_on) if not isinstance(verdict.decision, Refuse) else (),
     )
+    return verdict, environment
 
 
 def _relations(settings: EnvironmentSettings, seen: Seen, commit: str, artifacts: Artifacts) -> dict[str, Relation]:
@@ -107,6 +114,18 @@ def _relations(settings: EnvironmentSettings, seen: Seen, commit: str, artifacts
     built_in = Path(__file__).parent / artifacts.context
     folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
     return relations(folders, commit, others)
+
+
+def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:
+    """Two zones: those that the environment has, or that the settings name, or the account's first two."""
+    zones = zones_of(stands_on, settings.network.zones) or zones_of_account()[: len(SLOTS)]
+    if len(zones) < len(SLOTS):
+        raise Refused(
+            f"Two availability zones are needed; the account may use {', '.join(zones) or 'none'} here.",
+            why="a load balancer stands in two zones at least",
+            next_step="choose another region, or name two zones in network.zones of the stack file.",
+        )
+    return zones
 
 
 def _announce(verdict: Verdict, environment: Environment) -> None:

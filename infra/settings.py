@@ -186,10 +186,15 @@ class NotifySettings(_Section):
     events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
 
 
+Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+"""Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
+
+
 class NetworkSettings(_Strict):
-    """`network`: the VPC's address range (two /24 subnets are cut from it)."""
+    """`network`: the VPC's address range (two /24 subnets are cut from it), and the two zones of these."""
 
     cidr: Annotated[str, _sound(limits.vpc_range)] = "10.20.0.0/16"
+    zones: tuple[Zone, ...] = Field(default=(), min_length=2, max_length=2)
 
 
 class _Stack(_Strict):
@@ -205,6 +210,7 @@ class EnvironmentSettings(_Stack):
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
+    allow_replace: bool = False
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -278,6 +284,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
         settings = _validated(EnvironmentSettings, values, problems)
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings, stack, region)
+        problems += _elsewhere(settings.network.zones, region)
     elif isinstance(settings, ArtifactsSettings) and not settings.repository:
         default = f"{project}/app"
         problems += [f"repository: {default} {problem}"] if (problem := limits.repository(default)) else []
@@ -396,7 +403,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]
         problems.append("smoke.identify: status needs a service.statusPath; without one give header or none")
     problems += _moving(settings, region)
     problems += _other_stacks(settings, stack)
-    problems += [f"testAccess: {each}" for each in limits.test_access(settings.test_access, settings.network.cidr)]
+    if problem := limits.test_access(settings.test_access, settings.network.cidr):
+        problems.append(f"testAccess: {problem}")
     service = settings.release_service()
     problems += [f"env: {problem}"] if (problem := limits.task_definition(service)) else []
     problems += [f"secrets: {problem}"] if (problem := limits.readable_secrets([service])) else []
@@ -407,6 +415,13 @@ def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]
     for name in sorted({*settings.env, *settings.secrets}):
         problems += _bad_name(name)
     return problems
+
+
+def _elsewhere(zones: Sequence[str], region: str) -> list[str]:
+    """What is wrong with the zones that were named."""
+    foreign = [zone for zone in zones if region and not zone.startswith(region)]
+    problems = [f"network.zones: {zone} is not in {region}" for zone in foreign]
+    return problems + (["network.zones: two different ones are needed"] if len(set(zones)) != len(zones) else [])
 
 
 METRIC_PERIODS = (1, 5, 10, 20, 30)

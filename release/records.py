@@ -117,13 +117,15 @@ class Side:
 class Observed:
     """The cloud as it is now. `weights` is None while the users' rule does not exist.
 
-    `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not.
+    `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
+    its DNS name ("" if there is none).
     """
 
     weights: Weights | None
     journal: Journal | None
     sides: Mapping[Colour, Side] = field(default_factory=lambda: {c: Side() for c in Colour})
     listener: bool = True
+    load_balancer: str = ""
     alarms: tuple[Alarm, ...] = ()
     missing_alarms: tuple[str, ...] = ()
 
@@ -133,6 +135,7 @@ class Observed:
         rule = value.get("rule") or None
         return Observed(
             listener=bool(value.get("listenerArn")),
+            load_balancer=str(value.get("loadBalancer") or ""),
             weights={Colour(c): int(w) for c, w in rule["weights"].items()} if rule else None,
             journal=Journal.from_tags(rule["tags"]) if rule else None,
             sides={Colour(c): _side(side) for c, side in value["colours"].items()},

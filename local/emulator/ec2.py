@@ -5,7 +5,7 @@ AWS refuses of address ranges and rules.
 - A VPC has one internet gateway at most: InvalidParameterValue.
 - A VPC's range has a size from /16 to /28: InvalidVpc.Range.
 - A security group's ranges are IPv4 or IPv6 ranges, each in its own place: InvalidParameterValue; and it has 60 inbound
-  rules: RulesPerSecurityGroupLimitExceeded. A rule that is there may be added again; AWS refuses it.
+  rules: RulesPerSecurityGroupLimitExceeded. It takes no rule that it has: InvalidPermission.Duplicate.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -15,12 +15,24 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from local.emulator.elbv2.query import Params, parse
 from local.emulator.wire import Response, ServiceError
+
+Essence = tuple[str, str, str, tuple[str, ...]]
+"""Protocol, first and last port, sources."""
+
+SOURCES = {
+    "IpRanges": "CidrIp",
+    "Ipv6Ranges": "CidrIpv6",
+    "PrefixListIds": "PrefixListId",
+    "UserIdGroupPairs": "GroupId",
+}
+"""Of an IpPermission: list to the key of what is let in."""
 
 
 def install() -> None:
@@ -47,10 +59,8 @@ async def handle_request(
                 check_subnet(params.text("CidrBlock"), within, beside)
             case "CreateVpc":
                 check_vpc(params.text("CidrBlock"))
-            case "AuthorizeSecurityGroupIngress":
-                group = ec2._security_groups.get(params.text("GroupId"))
-                if group:
-                    check_ingress(rules_in(ec2._parse_ip_permissions(_lists(text), "IpPermissions")), group)
+            case "AuthorizeSecurityGroupIngress" | "ModifySecurityGroupRules":
+                _check_rules(parse_qs(text), params.text("GroupId"))
             case "AttachInternetGateway":
                 check_gateway(params.text("VpcId"), ec2._internet_gateways.values())
     except ServiceError as error:
@@ -79,45 +89,72 @@ def check_vpc(cidr: str) -> None:
             raise ServiceError("InvalidVpc.Range", f"The CIDR '{cidr}' is invalid.")
 
 
-Rule = tuple[str, str, str, str]
-"""Protocol, ports, and from where."""
+def _check_rules(given: Mapping[str, list[str]], group: str) -> None:
+    """Ingress rules that are added or changed."""
+    from ministack.services import ec2
+
+    there = (ec2._security_groups.get(group) or {}).get("IpPermissions") or ()
+    known = {ec2._sg_rule_id(group, False, each): essence(each) for each in there}
+    added = ec2._parse_ip_permissions(given, "IpPermissions")
+    check_ranges(added)
+    check_rules({essence(rule): "" for rule in added} | changed(given), known)
+    check_room(added, there)
+
+
+def check_ranges(rules: Iterable[Mapping[str, Any]]) -> None:
+    """An IPv4 or IPv6 range is one, and in its own place."""
+    for rule in rules:
+        for field, kind in (("IpRanges", ipaddress.IPv4Network), ("Ipv6Ranges", ipaddress.IPv6Network)):
+            for place in rule.get(field) or ():
+                cidr = str(place[SOURCES[field]])
+                try:
+                    kind(cidr, strict=False)
+                except ValueError:
+                    raise ServiceError("InvalidParameterValue", f"CIDR block {cidr} is malformed") from None
+
 
 MOST_RULES = 60
 
 
-def rules_in(permissions: Iterable[Mapping[str, Any]]) -> list[Rule]:
-    """One for each place that traffic may come from, as AWS counts them."""
-    places = {
-        "IpRanges": "CidrIp",
-        "Ipv6Ranges": "CidrIpv6",
-        "PrefixListIds": "PrefixListId",
-        "UserIdGroupPairs": "GroupId",
-    }
-    return [
-        (str(each["IpProtocol"]), f"{each.get('FromPort', '')}-{each.get('ToPort', '')}", key, str(place.get(key)))
-        for each in permissions
-        for among, key in places.items()
-        for place in each.get(among) or ()
-    ]
-
-
-def check_ingress(wanted: Sequence[Rule], group: Mapping[str, Any]) -> None:
-    """`group`: as ministack keeps it."""
-    for *_, key, place in wanted:
-        kinds = {"CidrIp": ipaddress.IPv4Network, "CidrIpv6": ipaddress.IPv6Network}
-        if key in kinds:
-            try:
-                kinds[key](place, strict=False)
-            except ValueError:
-                raise ServiceError("InvalidParameterValue", f"CIDR block {place} is malformed") from None
-    if len({*rules_in(group["IpPermissions"]), *wanted}) > MOST_RULES:
+def check_room(added: Iterable[Mapping[str, Any]], there: Iterable[Mapping[str, Any]]) -> None:
+    """AWS counts a rule for each place that traffic may come from."""
+    places = sum(len(rule.get(field) or ()) for rule in (*added, *there) for field in SOURCES)
+    if places > MOST_RULES:
         words = "The maximum number of rules per security group has been reached."
         raise ServiceError("RulesPerSecurityGroupLimitExceeded", words)
 
 
-def _lists(text: str) -> dict[str, list[str]]:
-    """As ministack hands parameters about."""
-    return parse_qs(text, keep_blank_values=True)
+def changed(given: Mapping[str, list[str]]) -> dict[Essence, str]:
+    """What ModifySecurityGroupRules wants of rules by IPv4 ranges, and the id of the rule that is to become it."""
+    found: dict[Essence, str] = {}
+    for number in itertools.count(1):
+        at = f"SecurityGroupRule.{number}"
+        if f"{at}.SecurityGroupRuleId" not in given:
+            return found
+        parts = ("IpProtocol", "FromPort", "ToPort", "CidrIpv4")
+        protocol, low, high, cidr = (given.get(f"{at}.SecurityGroupRule.{part}", [""])[0] for part in parts)
+        if cidr:
+            found[protocol, low, high, (cidr,)] = given[f"{at}.SecurityGroupRuleId"][0]
+    raise AssertionError("never comes here: the numbers do not end")
+
+
+def essence(rule: Mapping[str, Any]) -> Essence:
+    """What makes two rules one to AWS: protocol, ports and source; not the description."""
+    sources = [
+        value
+        for field, key in SOURCES.items()
+        for value in sorted(str(each.get(key)) for each in rule.get(field) or () if each.get(key))
+    ]
+    return str(rule["IpProtocol"]), str(rule.get("FromPort", "")), str(rule.get("ToPort", "")), tuple(sources)
+
+
+def check_rules(wanted: Mapping[Essence, str], there: Mapping[str, Essence]) -> None:
+    """`wanted`: to the id of the rule that becomes it, "" for a new one; `there`: the group's rules by id."""
+    for rule, becomes in wanted.items():
+        if any(rule == one for id, one in there.items() if id != becomes):
+            protocol, low, high, sources = rule
+            what = f"peer: {', '.join(sources)}, {protocol}, from port: {low}, to port: {high}, ALLOW"
+            raise ServiceError("InvalidPermission.Duplicate", f'the specified rule "{what}" already exists')
 
 
 def check_gateway(vpc: str, gateways: Iterable[Mapping[str, Any]]) -> None:

@@ -49,8 +49,10 @@ SEAMS: Mapping[str, str] = {
     "services.ec2:_ensure_defaults_initialized": "3da72f60eed7",
     "services.ec2:_error": "e86ca2bcfaa3",
     "services.ec2:_internet_gateways": "AccountRegionScopedDict",
+    "services.ec2:_modify_security_group_rules": "0a77d989bde1",
     "services.ec2:_parse_ip_permissions": "7c2dbe7668af",
     "services.ec2:_security_groups": "AccountRegionScopedDict",
+    "services.ec2:_sg_rule_id": "097cbea3caed",
     "services.ec2:_subnets": "AccountRegionScopedDict",
     "services.ec2:_vpcs": "AccountRegionScopedDict",
     "services.ec2:handle_request": "c94222d74c0d",
@@ -177,6 +179,17 @@ CORRECTIONS: tuple[Correction, ...] = (
             "services.ec2:_error",
             "services.ec2:_subnets",
             "services.ec2:_vpcs",
+        ),
+    ),
+    Correction(
+        "a security group takes no rule that it has",
+        "local/emulator/ec2.py",
+        (
+            "services.ec2:_authorize_sg_ingress",
+            "services.ec2:_modify_security_group_rules",
+            "services.ec2:_parse_ip_permissions",
+            "services.ec2:_security_groups",
+            "services.ec2:_sg_rule_id",
         ),
     ),
     Correction(

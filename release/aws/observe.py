@@ -20,8 +20,8 @@ NOTHING_WATCHED = Watched()
 def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
     """Look now; `release.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None,
-    alarms (those of `watched` that exist), missingAlarms.
+    Keys: listenerArn, loadBalancer, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
+    `digest` or None, alarms (those of `watched` that exist), missingAlarms.
     """
     image = submit(partial(cloud.image, digest=digest)) if digest else None
     readings = submit(partial(_sides_if_cluster, cloud))
@@ -34,6 +34,7 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
     _add_scaling(cloud, sides, scaled.result() if scaled else None)
     return {
         "listenerArn": balancer.listener,
+        "loadBalancer": balancer.dns_name,
         "rule": {
             "weights": {str(colour): weight for colour, weight in balancer.rule.weights.items()},
             "tags": dict(balancer.rule.tags),

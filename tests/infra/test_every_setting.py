@@ -38,7 +38,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "service.desiredCount": [0, 201],
     "service.port": [0, 65536],
     "service.healthPath": ["health", "/he alth", "/" + "x" * 1024, "/ä"],
-    "service.statusPath": ["status"],
+    "service.statusPath": ["status", "/sta tus", "/ä"],
     "env": [{"A-B": "1"}, {"A": 1}, {"PORT": "1"}, {"A": "\0"}, {"A": "x" * 62_000}],
     "secrets": [
         {"A": CANARY},
@@ -75,8 +75,6 @@ SETTINGS: dict[str, list[Any] | str] = {
         ["office"],
         ["2001:db8::/32"],
         ["192.0.2.1"],
-        ["10.20.0.0/16"],
-        ["192.0.2.0/24"] * 2,
         [f"192.0.2.{number}/32" for number in range(29)],
     ],
     "adopt": ["shop:latest", "shop@sha256:1"],

@@ -191,12 +191,10 @@ def test_ranges_that_it_does_not(text: str, said: str) -> None:
 def test_all_ranges_together_fit_into_one_security_group() -> None:
     own = "10.20.0.0/16"
     ranges = [f"192.0.2.{number}/32" for number in range(MOST_RANGES)]
-    assert limits.test_access(ranges, own) == []
+    assert not limits.test_access([*ranges, ranges[0], own], own)
     assert 1 + 2 * (1 + MOST_RANGES) <= limits.GROUP_RULES < 1 + 2 * (2 + MOST_RANGES)
-    (told,) = limits.test_access([*ranges, "198.51.100.1/32"], own)
+    told = limits.test_access([*ranges, "198.51.100.1/32"], own)
     assert told.startswith("has 29 ranges, and 28 fit")
-    assert limits.test_access(["192.0.2.0/24"] * 2, own) == ["192.0.2.0/24 is named twice"]
-    assert "the network's own range" in limits.test_access([own], own)[0]
 
 
 def test_a_hundred_alarms_are_asked_about_at_once() -> None:

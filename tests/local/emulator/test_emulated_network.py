@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from local.emulator.ec2 import check_gateway, check_ingress, check_subnet, check_vpc, rules_in
+from local.emulator.ec2 import (
+    changed,
+    check_gateway,
+    check_ranges,
+    check_room,
+    check_rules,
+    check_subnet,
+    check_vpc,
+    essence,
+)
 from local.emulator.ecr import check_name
 from local.emulator.iam import check_policies
 from local.emulator.wire import ServiceError
@@ -61,14 +70,14 @@ def permission(*ranges: str, port: int = 80, six: str = "") -> dict[str, object]
 @pytest.mark.parametrize("wanted", [permission("office"), permission("2001:db8::/32"), permission(six="10.0.0.0/8")])
 def test_a_security_group_takes_ranges_of_the_right_kind_only(wanted: dict[str, object]) -> None:
     with pytest.raises(ServiceError, match="is malformed"):
-        check_ingress(rules_in([wanted]), {"IpPermissions": []})
+        check_ranges([wanted])
 
 
 def test_a_security_group_has_sixty_rules() -> None:
     many = permission(*(f"192.0.2.{number}/32" for number in range(59)))
-    check_ingress(rules_in([permission("10.0.0.0/8")]), {"IpPermissions": [many]})
+    check_room([permission("10.0.0.0/8")], [many])
     with pytest.raises(ServiceError, match="maximum number of rules"):
-        check_ingress(rules_in([permission("10.0.0.0/8", "11.0.0.0/8")]), {"IpPermissions": [many]})
+        check_room([permission("10.0.0.0/8", "11.0.0.0/8")], [many])
 
 
 def test_a_role_has_10240_characters_of_policies_without_blanks() -> None:
@@ -82,3 +91,32 @@ def test_a_repository_has_a_name_that_aws_takes(name: str) -> None:
     check_name("release-lane/app")
     with pytest.raises(ServiceError, match="repositoryName"):
         check_name(name)
+
+
+OFFICE, HOME = (
+    {"IpProtocol": "tcp", "FromPort": 9001, "ToPort": 9001, "IpRanges": [{"CidrIp": cidr}]} for cidr in "12"
+)
+
+
+def modified(id: str, cidr: str) -> dict[str, list[str]]:
+    """ModifySecurityGroupRules, as a client sends it."""
+    rule = {"IpProtocol": "tcp", "FromPort": "9001", "ToPort": "9001", "CidrIpv4": cidr}
+    at = "SecurityGroupRule.1"
+    return {f"{at}.SecurityGroupRuleId": [id]} | {f"{at}.SecurityGroupRule.{key}": [rule[key]] for key in rule}
+
+
+def test_a_group_takes_no_rule_that_it_has() -> None:
+    there = {"sgr-1": essence(OFFICE)}
+    check_rules({essence(HOME): ""}, there)
+    described = OFFICE | {"IpRanges": [{"CidrIp": "1", "Description": "the same, in other words"}]}
+    with pytest.raises(ServiceError, match="already exists") as refused:
+        check_rules({essence(described): ""}, there)
+    assert refused.value.code == "InvalidPermission.Duplicate"
+
+
+def test_no_rule_is_changed_into_another_one() -> None:
+    there = {"sgr-1": essence(OFFICE), "sgr-2": essence(HOME)}
+    check_rules(changed(modified("sgr-2", "2")), there)
+    check_rules(changed(modified("sgr-2", "3")), there)
+    with pytest.raises(ServiceError, match="already exists"):
+        check_rules(changed(modified("sgr-1", "2")), there)
