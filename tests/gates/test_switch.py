@@ -572,6 +572,34 @@ def test_it_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -
     assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True, lacks=True)
 
 
+class Passing(threading.Event):
+    """An interrupt that never comes; time passes by waiting for it."""
+
+    time = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.time += timeout or 0.0
+        return False
+
+
+@pytest.mark.pure
+def test_while_nothing_changes_it_looks_more_and_more_seldom_and_keeps_the_time() -> None:
+    at, passing, looks = live(), Passing(), list[float]()
+
+    def read(colour: Colour, group: str | None) -> Reading:
+        del colour, group
+        looks.append(passing.time)
+        return GROWING if passing.time < 100 else STARTING
+
+    at.read = read  # type: ignore[method-assign]
+    ctx = replace(context(), cancelled=passing)
+    found = settled(ctx, at, as_outputs(RECORD), lambda: passing.time)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.grows
+    assert len(looks) < 60
+    assert 180 <= looks[-1] < 181
+
+
 LOST = Task(arn="task/lost", deployment="ecs-svc/1", status="STOPPED", stop_code="EssentialContainerExited")
 SCHEDULER = replace(LOST, stop_code="ServiceSchedulerInitiated")
 
