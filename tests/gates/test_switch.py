@@ -328,9 +328,26 @@ def test_a_write_that_fails_leaves_users_where_they_were(cloud: Make, write: str
             raise ConnectionError("the network is gone for a moment")
 
     at.before_write = fails
-    with pytest.raises(ConnectionError):
+    with pytest.raises((ConnectionError, RuntimeError)) as failed:
         perform(context(), at, MOVE)
     assert at.weights == all_on(BLUE)
+    moved = "" if write == "moving" else "put back to where they were before: ConnectionError: "
+    assert f"{moved}the network is gone for a moment" in str(failed.value)
+
+
+@pytest.mark.provider
+def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make) -> None:
+    at = cloud()
+
+    def fails(what: str) -> None:
+        if what == "moved":
+            raise KeyError("green")
+
+    at.before_write = fails
+    told = "^Users were on green for a moment, and were put back to where they were before: KeyError: 'green'"
+    with pytest.raises(RuntimeError, match=told) as failed:
+        perform(context(), at, MOVE)
+    assert isinstance(failed.value.__cause__, KeyError), "its traceback is kept"
 
 
 @pytest.mark.provider

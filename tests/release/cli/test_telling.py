@@ -60,7 +60,9 @@ def test_a_rollback_that_somebody_else_had_done_already_is_not_told_again() -> N
 
 def test_users_who_were_put_back_are_told_as_a_breach() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
-    text = "Users were on green for a moment, and were put back to where they were before: smoke failed"
+    text = (
+        "Users were on green for a moment, and were put back to where they were before: smoke failed\nKind: CheckFailed"
+    )
     on = stage(failed(said(text, about=switch)), HEALED)
     assert on.run("promote", "production", "--yes") == 1
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH]
