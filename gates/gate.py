@@ -11,10 +11,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError, readable
+from gates.kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State, UserError, readable
 from gates.passes import Pass
 from release.aws.cloud import Cloud
-from release.errors import CloudError, ReleaseError
+from release.errors import CloudError, Interrupted, ReleaseError
 from release.names import Names
 
 Result = TypeVar("Result")
@@ -26,6 +26,8 @@ def told(work: Callable[[], Result]) -> Result:
         return work()
     except ReleaseError as error:
         raise UserError(str(error)) from error
+    except Cancelled as error:
+        raise Cancelled(str(Interrupted(str(error)))) from error
     except Exception as error:
         refused = readable(error)
         if refused is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from release.difference import told_from
 from release.digest import short
 from release.placement import Colour, whole
 from release.records import Recorded
-from release.rollout import Reading, own_words, scales_out
+from release.rollout import Reading, own_words, scales_out, seldom
 from release.watch import LIMITS
 
 
@@ -36,8 +36,8 @@ def as_outputs(recorded: Recorded) -> Props:
 GROWS_FOR = LIMITS.grows_for
 """Seconds for which a live colour that AWS scales out may have fewer tasks than it is to have."""
 
-PAUSE = 1.0
-"""Seconds between two looks at it."""
+PAUSE, LONGEST_PAUSE = 1.0, 5.0
+"""Seconds between two looks at it: at least, and at most (each is a dozen calls)."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,20 @@ class Deviation:
     lacks: bool = False
 
 
-def settled(ctx: Context, cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
+def settled(
+    ctx: Context, cloud: Cloud, outputs: Mapping[str, Any], now: Callable[[], float] = time.monotonic
+) -> Deviation | None:
     """How reality differs; a live colour that AWS scales out is waited for, but for no other reason."""
-    until, told, again = time.monotonic() + GROWS_FOR, False, Progress(ctx)
-    while (found := deviation(cloud, outputs)) and found.grows and time.monotonic() < until:
+    until, told, again = now() + GROWS_FOR, False, Progress(ctx, now)
+    known, changed = "", now()
+    while (found := deviation(cloud, outputs)) and found.grows and now() < until:
+        if found.what != known:
+            known, changed = found.what, now()
         waits = f"{found.what}: AWS scales it out; that is waited for, at most {GROWS_FOR:.0f} s"
         again.say(waits, found.what) if told else ctx.info(waits)
         told = True
-        ctx.wait(PAUSE, "waiting for the live colour to be scaled out")
+        pause = min(seldom(now() - changed, PAUSE, LONGEST_PAUSE), max(PAUSE, until - now()))
+        ctx.wait(pause, "waiting for the live colour to be scaled out")
     return found
 
 

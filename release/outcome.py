@@ -83,14 +83,15 @@ def _parted(text: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _kind_by_origin(message: Message, what: str, *, advised: bool) -> type[ReleaseError]:
-    """Every refusal of the program advises what to do next; an error of AWS that it passes on does not."""
+    """Every refusal advises what to do next; an error of AWS that is passed on does not, and neither does a mistake in
+    program or gate."""
     if what.startswith(_USAGE):
         return UsageError
     if _NOT_PUT_BACK in what:
         return CloudError
     if not message.type or message.type == "pulumi:pulumi:Stack":
         return Refused if advised else CloudError
-    return CheckFailed if message.type.startswith(GATES) else CloudError
+    return CheckFailed if advised and message.type.startswith(GATES) else CloudError
 
 
 def _engine_died(log: EngineLog, stderr: str) -> ReleaseError:

@@ -195,7 +195,12 @@ def pause(reading: Reading, unchanged: float) -> float:
     them by account and region ("Request throttling for the Amazon ECS API").
     """
     runs = any(ours and status == "RUNNING" for ours, status, _ in signs(reading))
-    return min(max(SOONEST, unchanged * SHARE), LATEST if runs else LATEST_BEFORE_IT_RUNS)
+    return seldom(unchanged, SOONEST, LATEST if runs else LATEST_BEFORE_IT_RUNS)
+
+
+def seldom(unchanged: float, soonest: float, latest: float) -> float:
+    """Seconds until the next look at something that has been the same for `unchanged` seconds."""
+    return min(max(soonest, unchanged * SHARE), latest)
 
 
 def scales_out(reading: Reading) -> bool:

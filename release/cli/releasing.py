@@ -23,6 +23,9 @@ from release.records import Recorded
 from release.review import Planned, planned_in
 from release.stack import StackState
 
+MOVES = ("deploy", "flip", "finish")
+"""Decisions after which users are where they were not, or were not recorded to be."""
+
 POLL = 2.0
 """Seconds between two looks at the lock while another update holds it."""
 
@@ -140,7 +143,7 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
-    if change.verb == "rollback":
+    if change.verb == "rollback" and data["decision"] in MOVES:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
@@ -307,7 +310,7 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     It is one more update, without a digest. The release is done, whatever becomes of this one.
     """
     tasks = tools.project.stacks[change.environment].idle_tasks
-    if tasks is None or not wanted or decision not in ("deploy", "flip", "finish"):
+    if tasks is None or not wanted or decision not in MOVES:
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Leaving the idle colour of {change.environment} {keeps}: an update without a digest.")

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from gates.gate import Gate, told
-from gates.kit import Context, UserError
+from gates.kit import Cancelled, Context, UserError
 from gates.passes import RUN, Pass
 from release.errors import Refused
 
@@ -33,6 +33,11 @@ def test_what_aws_refuses_is_a_cloud_error() -> None:
     denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, "ModifyRule")
     assert raising(denied) == "AWS refused ModifyRule: not allowed (AccessDenied)\nKind: CloudError"
     assert raising(NoCredentialsError()).endswith("\nKind: CloudError")
+
+
+def test_an_interrupt_is_told_as_one() -> None:
+    """Else the command would take it for a check that said no."""
+    assert raising(Cancelled("The switch was interrupted.")) == "The switch was interrupted.\nKind: Interrupted"
 
 
 def test_a_mistake_of_ours_stays_one() -> None:

@@ -27,7 +27,7 @@ from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
 from release.rollout import Reading, Target, Task
 from release.shift import Course
-from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
+from tests.gates.fake_cloud import GROUPS, FakeCloud, holding, names, sick, site
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B, C = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "abc")
@@ -304,6 +304,13 @@ def test_a_first_switch_that_fails_leaves_no_rule(cloud: Make) -> None:
 
 
 @pytest.mark.provider
+@pytest.mark.parametrize("gone", list(Colour))
+def test_without_both_target_groups_nobody_is_moved_and_it_says_which_is_missing(cloud: Make, gone: Colour) -> None:
+    at = cloud(groups={gone.other: GROUPS[gone.other]})
+    refused_untouched(at, MOVE, CloudError, f"There is no target group p-staging-{gone}.")
+
+
+@pytest.mark.provider
 @pytest.mark.parametrize("found", [{BLUE: 100, GREEN: 0}, {BLUE: 1, GREEN: 99}], ids=["not at all", "not quite"])
 def test_weights_that_did_not_become_what_was_set_are_no_success(cloud: Make, found: dict[Colour, int]) -> None:
     """Not even if the live URL answers well."""
@@ -340,9 +347,26 @@ def test_a_write_that_fails_leaves_users_where_they_were(cloud: Make, write: str
             raise ConnectionError("the network is gone for a moment")
 
     at.before_write = fails
-    with pytest.raises(ConnectionError):
+    with pytest.raises((ConnectionError, RuntimeError)) as failed:
         perform(context(), at, MOVE)
     assert at.weights == all_on(BLUE)
+    moved = "" if write == "moving" else "put back to where they were before: ConnectionError: "
+    assert f"{moved}the network is gone for a moment" in str(failed.value)
+
+
+@pytest.mark.provider
+def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make) -> None:
+    at = cloud()
+
+    def fails(what: str) -> None:
+        if what == "moved":
+            raise KeyError("green")
+
+    at.before_write = fails
+    told = "^Users were on green for a moment, and were put back to where they were before: KeyError: 'green'"
+    with pytest.raises(RuntimeError, match=told) as failed:
+        perform(context(), at, MOVE)
+    assert isinstance(failed.value.__cause__, KeyError), "its traceback is kept"
 
 
 @pytest.mark.provider
@@ -582,6 +606,34 @@ def test_it_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -
     growing(at, GROWING)
     found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
     assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True, lacks=True)
+
+
+class Passing(threading.Event):
+    """An interrupt that never comes; time passes by waiting for it."""
+
+    time = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.time += timeout or 0.0
+        return False
+
+
+@pytest.mark.pure
+def test_while_nothing_changes_it_looks_more_and_more_seldom_and_keeps_the_time() -> None:
+    at, passing, looks = live(), Passing(), list[float]()
+
+    def read(colour: Colour, group: str | None) -> Reading:
+        del colour, group
+        looks.append(passing.time)
+        return GROWING if passing.time < 100 else STARTING
+
+    at.read = read  # type: ignore[method-assign]
+    ctx = replace(context(), cancelled=passing)
+    found = settled(ctx, at, as_outputs(RECORD), lambda: passing.time)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.grows
+    assert len(looks) < 60
+    assert 180 <= looks[-1] < 181
 
 
 LOST = Task(arn="task/lost", deployment="ecs-svc/1", status="STOPPED", stop_code="EssentialContainerExited")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from release.enginelog import EngineLog, read_log
-from release.errors import CheckFailed, CloudError, Refused, ReleaseError, UsageError
+from release.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError
 from release.outcome import failure, weights_are_unsure
 from tests.release.cli.words import done, log, pre, said, urn
 
@@ -30,6 +30,9 @@ CHILD = urn("release-lane:infra:Colour$aws:ecs/service:Service", "green")
         ("AWS refused CreateService: no (AccessDenied)", CHILD, CloudError),
         ("Program failed with an unhandled exception:\nTraceback …\nNext: x", "", CloudError),
         ("THE WEIGHTS COULD NOT BE PUT BACK after …\nNext: look", GATE, CloudError),
+        ("KeyError: 'green'", GATE, CloudError),
+        ("RuntimeError: Users were on green for a moment, and were put back: KeyError: 'green'", GATE, CloudError),
+        ("The switch was interrupted. Users are on blue.\nKind: Interrupted", GATE, Interrupted),
         ("These credentials are of another account.\nNext: x\nKind: Refused", GATE, Refused),
         ("It cannot be finished.\nNext: x\nKind: CheckFailed", "", CheckFailed),
         ("No such thing.\nKind: Nonsense\nNext: x", "", Refused),
