@@ -112,15 +112,40 @@ class Move:
         """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
         evidence = self.standing.evidence if self.standing else ()
         earlier = None if self.starts else proof_of(self.release.digest, evidence)
-        return together(self.foreseen, earlier.unchecked if earlier else (), self.passed.unchecked)
+        return together(self.foreseen, earlier.unchecked if earlier else (), self.passed.unchecked, self._unwatched())
+
+    def _unwatched(self) -> tuple[str, ...]:
+        """What cannot be seen while users are moved in steps or watched."""
+        unlike = "the live URL was not checked while two releases shared it: they are asked in different ways"
+        unprobed = "the switch did not probe the live URL: its answers do not say which release gave them"
+        shared = len(self.stages) > 1
+        return (
+            *((unlike,) if shared and not self.asked_alike else ()),
+            *((unprobed,) if self.course.bake and not self.tells_apart else ()),
+        )
 
     def meant(self) -> Expected:
         """What answers for the new release."""
-        return Expected(digest=self.release.digest, colour=self.live, commit=self.release.commit)
+        return _answers(self.release, self.live)
 
     def beside(self) -> Expected | None:
         """What answers for the release that users come from."""
         old = self.standing
         if old is None or old.live_colour is self.live:
             return None
-        return Expected(digest=old.live.digest, colour=old.live_colour, commit=old.live.commit)
+        return _answers(old.live, old.live_colour)
+
+    @property
+    def asked_alike(self) -> bool:
+        """Can both releases be asked by one request, while they share the live URL?"""
+        beside = self.beside()
+        return beside is None or beside.asked == self.meant().asked
+
+    @property
+    def tells_apart(self) -> bool:
+        """Does an answer of the live URL say which of the two releases gave it?"""
+        return self.asked_alike and self.release.service.asked.names
+
+
+def _answers(release: Release, colour: Colour) -> Expected:
+    return Expected(digest=release.digest, colour=colour, commit=release.commit, asked=release.service.asked)

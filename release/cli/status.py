@@ -28,6 +28,8 @@ All of it is what the last updates recorded; the cloud itself is not asked.
   PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
             them as evidence). A new release of the next environment must be one of these
 
+What no gate could check of what is live is named.
+
   release status
   release status production --json
 """
@@ -146,7 +148,7 @@ def _full(row: Row) -> str:
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
         ("rollback", f"{row.rollback} (by what the last update recorded; the cloud itself was not asked)"),
-        ("not checked", "; ".join(row.unchecked) or "nothing"),
+        ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof of it")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),

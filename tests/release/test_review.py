@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from release.asking import Identify
 from release.enginelog import EngineLog
 from release.errors import Refused, UsageError
 from release.placement import Release, all_on
@@ -231,3 +232,13 @@ def test_what_the_environment_before_could_not_check_is_named() -> None:
         "- **Not checked there:** the commit is unknown.\n- **Not checked there:** answers name no release.\n" in text
     )
     assert "Not checked" not in markdown(review(PRODUCTION, promotion()))
+
+
+def test_what_cannot_be_checked_of_this_release_is_named_before_it_is_approved() -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
+    events = [*plan("deploy", GREEN, foreign, target=GREEN, starts=True), *ON_GREEN]
+    text = markdown(review(PRODUCTION, log(*events)))
+    named = [line for line in text.splitlines() if "Cannot be checked here" in line]
+    assert named == [f"- **Cannot be checked here:** {each}." for each in foreign.service.asked.unchecked]
+    assert "- statusPath: its default -> none" in text
+    assert "- identify: its default -> none" in text
