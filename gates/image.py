@@ -27,7 +27,7 @@ class Image(Gate):
         if image is None:
             raise Refused(
                 f"{digest} is not in the registry {cloud.names.repository}.",
-                next_step="build it (`release build`), or take a digest that `release status` knows.",
+                next_step="`release build`, `release adopt`, or take a digest that `release status` knows.",
             )
         seen = f"{short(digest)} is in the registry as {', '.join(image.tags) or 'untagged'}"
         return Pass(digest=digest, run=RUN, unchecked=tuple(inputs.get("unchecked") or ())), seen

@@ -13,17 +13,17 @@ from pathlib import Path
 import pulumi
 
 from infra import lean
-from infra.lineage import relations
+from infra.lineage import relations as order_of
 from infra.plan import Environment
 from infra.recall import Artifacts, Seen, access, artifacts_of, see, zones_of_account
 from infra.settings import EnvironmentSettings
 from release import limits
-from release.adoption import adoption_in
+from release.adoption import Adoption, adoption_in
 from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
 from release.errors import Refused, UsageError
 from release.foundations import SLOTS, Foundations, Site, zones_of
-from release.lineage import Relation
+from release.lineage import Order, Relation
 from release.names import Names
 from release.shift import course
 
@@ -74,7 +74,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     watched = settings.alarms.watched(names)
     seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
-    commit = seen.commit or (adoption.commit if adoption else "")
+    commit, relations = _placed(seen, adoption, artifacts)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -86,7 +86,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         adopted=adoption.origin if adoption else None,
         in_registry=seen.in_registry,
         promotes_from=settings.promotes_from,
-        relations=_relations(settings, seen, commit, artifacts),
+        relations=relations,
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=Site(region=names.access.region, cidr=settings.network.cidr, zones=settings.network.zones),
         allow_replace=settings.allow_replace,
@@ -105,15 +105,21 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     return verdict, environment
 
 
-def _relations(settings: EnvironmentSettings, seen: Seen, commit: str, artifacts: Artifacts) -> dict[str, Relation]:
-    """How the commit asked for stands to those that may be live, by git; nothing where no other image is asked for."""
+def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tuple[str, dict[str, Relation]]:
+    """The commit of the image that is asked for ("" if unknown), and how it stands to those that may be live, by git.
+
+    Where one image is of several commits, it is of one that is not older, if there is such a one.
+    """
+    commits = seen.commits or ((adoption.commit,) if adoption else ())
+    if not commits:
+        return "", {}
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
-    others = [each.commit for each in releases if each and each.digest != settings.image_digest]
-    if not settings.image_digest:
-        return {}
-    built_in = Path(__file__).parent / artifacts.context
+    others = [each.commit for each in releases if each]
+    built_in = ROOT / artifacts.context
     folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
-    return relations(folders, commit, others)
+    found = [(commit, order_of(folders, commit, others)) for commit in commits]
+    younger = (each for each in found if Order.OLDER not in {relation.order for relation in each[1].values()})
+    return next(younger, found[0])
 
 
 def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:

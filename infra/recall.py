@@ -7,7 +7,6 @@ outputs come from the engine's own `readStackOutputs` function, which takes no l
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from release.alarms import Watched
 from release.credentials import access_of
 from release.errors import CloudError, Refused, ReleaseError, UsageError
 from release.foundations import Foundations
+from release.lineage import is_commit
 from release.names import Access, Names
 from release.records import Observed, Recorded
 
@@ -70,12 +70,12 @@ def artifacts_of(stack: str) -> Artifacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """The environment now; the commit that the registry's tags name for the digest, and whether the registry has it;
+    """The environment now; the commits that the registry's tags name for the digest, and whether the registry has it;
     this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
     stack's state holds of the environment."""
 
     observed: Observed
-    commit: str
+    commits: tuple[str, ...]
     in_registry: bool
     own: Recorded | None
     source: Recorded | None
@@ -105,10 +105,9 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhi
     found, identity, own, resources, proven, _ = _sync_await(everything())
     _check(identity, names.access.account)
     image = found.get("image") or {}
-    commits = [tag for tag in image.get("tags") or [] if re.fullmatch(r"[0-9a-f]{40}", tag)]
     return Seen(
         observed=Observed.from_dict(found),
-        commit=commits[0] if commits else "",
+        commits=tuple(tag for tag in image.get("tags") or () if is_commit(tag)),
         in_registry=bool(image) or not digest,
         own=Recorded.from_outputs(own),
         source=Recorded.from_outputs(proven),

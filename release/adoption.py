@@ -56,7 +56,11 @@ def parse_reference(text: str) -> Reference:
             next_step="give IMAGE@sha256:… as your build printed it; what a tag stands for now is said by "
             "`skopeo inspect --format '{{.Digest}}' docker://IMAGE:TAG`.",
         )
-    found = parse_digest(digest)
+    try:
+        found = parse_digest(digest)
+    except UsageError as error:
+        how = "give IMAGE@sha256:… as your build printed it."
+        raise UsageError(f"{text!r} names no digest: {error.what}", why=error.why, next_step=how) from None
     first, slash, rest = name.partition("/")
     hosted = slash and ({".", ":"} & set(first) or first == "localhost")
     host, path = (first, rest) if hosted else (DOCKER_HUB, name if slash else f"library/{name}")

@@ -24,7 +24,7 @@ def not_in_registry(digest: str) -> Refused:
     return Refused(
         f"{digest} is not in the registry.",
         why="no image with this digest was pushed there, or it was deleted since",
-        next_step="build it (`release build`), or take a digest that `release status` knows.",
+        next_step="`release build`, `release adopt`, or take a digest that `release status` knows.",
     )
 
 

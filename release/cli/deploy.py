@@ -21,7 +21,7 @@ from release.errors import UsageError
 NAME = "deploy"
 HELP = "Bring a digest to an environment: start it beside what is live, pass the gates, move users."
 DETAILS = """\
-Without --digest it takes what `release build` built last. If a gate says no, users were not
+Without --digest it takes what was built or adopted last. If a gate says no, users were not
 touched, and the idle colour gets the previous release back at once.
 
   release deploy staging
@@ -32,7 +32,7 @@ touched, and the idle colour gets the previous release back at once.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what the artifacts stack built last")
+    add_digest(parser, "what was built or adopted last")
     add_options(parser)
     add_allow_older(parser)
 
@@ -55,6 +55,7 @@ def built_last(tools: Tools, environment: str) -> Digest:
     built = tools.existing(stack).outputs.get("imageDigest")
     if not built:
         raise UsageError(
-            f"No image was built yet: the stack {stack} has no imageDigest.", next_step="`release build`, or --digest."
+            f"No image was built or adopted yet: the stack {stack} has no imageDigest.",
+            next_step="`release build`, `release adopt`, or --digest.",
         )
     return parse_digest(str(built))

@@ -32,7 +32,7 @@ program would refuse is shown as refused, with exit code 4. Nothing is changed.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what the environment before has live, or what was built last")
+    add_digest(parser, "what the environment before has live, or what was built or adopted last")
     parser.add_argument(
         "--rollback",
         action="store_true",

@@ -117,7 +117,7 @@ def to_build(source: Path) -> Commit:
         raise UsageError(
             f"There is no {commit.tree}/{DOCKERFILE} in commit {sha[:12]} of {source}.",
             why="what is built is the commit, not the working directory",
-            next_step="commit one, or give another `source`.",
+            next_step="commit one, give another `source`, or adopt what another CI built (`release adopt`).",
         )
     differing = changed(source, CONTEXT)
     if differing:

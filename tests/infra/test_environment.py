@@ -155,6 +155,10 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     assert not world.registered
     released(world, imageDigest=THIRD, allowOlder=SECOND)
     assert "older commit" in world.one("TrafficSwitch").inputs["reason"]
+    seen["image"]["tags"] = [older, newer]
+    world.registered.clear()
+    released(world, imageDigest=THIRD)
+    assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
 
 
 def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:

@@ -56,7 +56,7 @@ def test_adopt_says_that_a_commit_is_unknown() -> None:
     [
         (["ghcr.io/acme/shop:latest"], "names no digest"),
         (["https://ghcr.io/acme/shop@" + C.digest], "is not the name of an image"),
-        (["ghcr.io/acme/shop@sha256:abc"], "is not an image digest"),
+        (["ghcr.io/acme/shop@sha256:abc"], "sha256: must be followed by 64 lower-case hex digits"),
         ([IMAGE, "--commit", "abc1234"], "is not the full name of a commit"),
         ([IMAGE, "--commit", "main"], "is not the full name of a commit"),
     ],
