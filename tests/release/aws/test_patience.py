@@ -16,8 +16,9 @@ from release.names import Access, Names
 from release.placement import Colour, all_on
 from tests.faults.proxy import ALWAYS, TAKES_EFFECT, Fault, FaultProxy
 from tests.faults.small_aws import ACCOUNT, INDEX, LISTENER, PLATFORM, RULE, SmallAws
+from tests.patience import PATIENCE
 
-pytestmark = [pytest.mark.provider, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.provider, pytest.mark.timeout(PATIENCE)]
 
 GROUPS = {colour: f"arn:group/{colour}" for colour in Colour}
 TAGS = {"release-lane:phase": "moving"}
