@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from release.adapters.backend import Backend
 from release.adapters.machine import Machine
-from release.adapters.process import Ended, run_child
+from release.adapters.process import Ended, run_child, undisturbed
 from release.adapters.project import Project
 from release.adapters.scratch import scratch, sweep
 from release.enginelog import EngineLog, read_log
@@ -150,13 +150,15 @@ class PulumiEngine:
 
     def unlock(self, stack: str) -> None:
         """`pulumi cancel`; a stack that is not locked is fine."""
-        done = self._ask("cancel", "--yes", "--stack", stack)
+        with undisturbed():
+            done = self._ask("cancel", "--yes", "--stack", stack)
         if done.returncode != 0 and "not currently locked" not in done.stderr + done.stdout:
             raise _failed(f"The lock of {stack} could not be removed.", done)
 
     def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
         """`pulumi stack import`. Secrets in it stay as encrypted as they were exported."""
-        done = self._ask("stack", "import", "--stack", stack, given=json.dumps(state))
+        with undisturbed():
+            done = self._ask("stack", "import", "--stack", stack, given=json.dumps(state))
         if done.returncode != 0:
             raise _failed(f"The state of {stack} could not be written.", done)
 
@@ -168,11 +170,12 @@ class PulumiEngine:
             return self._run(["refresh", "--yes", "--skip-preview", "--message", message, *targets], stack, {}, started)
 
     def _ask(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """One short command, without a display."""
+        """One short command, without a display. A terminal's Ctrl-C does not reach it."""
         command = [command_of(self.environ), *arguments, "--non-interactive"]
         return subprocess.run(
-            command, cwd=self.project.root, env=self._env(), input=given, capture_output=True, text=True
-        )
+            command, cwd=self.project.root, env=self._env(), input=given, capture_output=True, text=True,
+            process_group=0,
+        )  # fmt: skip
 
     @contextmanager
     def _announced(self, stack: str, doing: str) -> Iterator[Callable[[int], None]]:
