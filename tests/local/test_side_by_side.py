@@ -61,8 +61,6 @@ def test_up_of_one_again_leaves_the_other_alone(sides: tuple[Side, Side]) -> Non
 def test_the_first_to_go_takes_only_its_own_and_leaves_docker_running(sides: tuple[Side, Side]) -> None:
     one, two = sides
     before = two.everything()
-    for side in sides:
-        dockercli.docker("image", "rm", "--force", f"localhost:{side.places.port}/{REPOSITORY}:one")
     assert untagged(one)
     assert untagged(two)
     done = command(one.places, "down")
