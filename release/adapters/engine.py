@@ -202,7 +202,9 @@ class PulumiEngine:
         finally:
             for note in left:
                 with suppress(CloudError):
-                    if not self._holds(stack, note):
+                    if self._holds(stack, note):
+                        print(_LEFT.format(stack=stack), file=self.display, flush=True)
+                    else:
                         self.backend.withdraw(stack, note)
 
     def _holds(self, stack: str, note: Note) -> bool:
@@ -234,6 +236,9 @@ class PulumiEngine:
         kept = {name: value for name, value in self.environ.items() if name not in BANNED}
         # The flag --event-log exists only with this set.
         return {**kept, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
+
+_LEFT = "The engine ended without removing its lock: it was killed. Next: `release recover {stack}`."
 
 
 def _failed(what: str, done: subprocess.CompletedProcess[str]) -> CloudError:
