@@ -95,6 +95,7 @@ def _down(places: Places, *, keep_state: bool) -> int:
         _count(removed.processes, "process", "processes"),
         _count(removed.containers, "container", "containers"),
         _count(removed.networks, "network", "networks"),
+        *([_count(removed.images, "untagged image", "untagged images")] if removed.images else []),
         *(["dockerd"] if removed.dockerd else []),
     ]
     kept = f"; kept {', '.join(removed.kept)}" if removed.kept else ""

@@ -5,7 +5,8 @@ up      slot, then
         stand-ins for provider plugins   │
         Docker ─> network ─> base image  │
                     └─> emulator         └─> .local/env.generated
-down    emulator and load balancer, containers, network, slot, Docker if it is ours and nobody needs it, state
+down    emulator and load balancer, containers, network, untagged images of its registry, slot, Docker if it is ours
+        and nobody needs it, state
 """
 
 from __future__ import annotations
@@ -197,6 +198,7 @@ class Removed:
     networks: int
     dockerd: bool
     kept: tuple[str, ...] = ()
+    images: int = 0
 
     def __add__(self, other: Removed) -> Removed:
         return Removed(
@@ -205,6 +207,7 @@ class Removed:
             self.networks + other.networks,
             self.dockerd or other.dockerd,
             self.kept + other.kept,
+            self.images + other.images,
         )
 
 
@@ -212,7 +215,7 @@ def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
     """Remove all that `up` and the updates made, whatever state it is in; then look that nothing is left.
 
     Clouds whose folder is in this one's (that of the stories, see local/checks.py) go first. Raises LocalError naming
-    what could not be removed. Caches and images stay: they make the next start quick.
+    what could not be removed. Caches and images with a tag stay: they make the next start quick.
     """
     inner = [down(each, say, keep_state=keep_state) for each in within(places)]
     return reduce(Removed.__add__, inner, _down(places, say, keep_state=keep_state))
@@ -229,6 +232,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
     answers = dockercli.answers() is not None
     containers = dockercli.remove_containers(places) if answers else 0
     networks = dockercli.remove_networks(places) if answers else 0
+    images = dockercli.remove_untagged_images(places) if answers and not keep_state else 0
     left = leftovers(places) if answers else []
     with slots.alone(places.shared):
         if not left:
@@ -242,7 +246,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
             "Not everything could be removed: " + ", ".join(left) + ".",
             next_step="make down again; python -m local doctor says what is wrong",
         )
-    return Removed(gone, containers, networks, stopped, (str(places.state),) if keep_state else ())
+    return Removed(gone, containers, networks, stopped, (str(places.state),) if keep_state else (), images)
 
 
 def leftovers(places: Places) -> list[str]:

@@ -113,6 +113,19 @@ def remove_networks(places: Places) -> int:
     return len(networks)
 
 
+def remove_untagged_images(places: Places) -> int:
+    """What tasks pulled by digest from this cloud's registry, which ends with it; how many there were.
+
+    By these names, and not by ids: an image that has a tag, or a name in another cloud's registry, stays under that.
+    """
+    registries = tuple(f"{host}:{places.port}/" for host in ("localhost", "127.0.0.1"))
+    rows = _rows("image", "ls", "--digests", "--no-trunc")
+    ours = [row for row in rows if row["Repository"].startswith(registries) and row["Tag"] == "<none>"]
+    names = [f"{row['Repository']}@{row['Digest']}" for row in ours if row["Digest"] != "<none>"]
+    _each_at_once(["image", "rm"], names)
+    return len(names)
+
+
 def _each_at_once(command: list[str], names: Sequence[str]) -> None:
     """One client call for all; something that is gone by now is no error (we look afterwards what is left)."""
     if names:

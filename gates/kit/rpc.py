@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -374,6 +374,7 @@ def _abort(context: Any, error: Exception) -> NoReturn:
         case _ if (message := readable(error)) is not None:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
         case _:
-            traceback.print_exception(error, file=sys.stderr)
+            with suppress(OSError):  # an engine that was killed reads it no more
+                traceback.print_exception(error, file=sys.stderr)
             context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
     raise AssertionError("abort always raises")

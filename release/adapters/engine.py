@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from release.adapters.backend import Backend
 from release.adapters.machine import Machine
-from release.adapters.process import Ended, run_child
+from release.adapters.process import Ended, run_child, undisturbed
 from release.adapters.project import Project, settings_in
 from release.disk.scratch import scratch, sweep
 from release.enginelog import EngineLog, read_log
@@ -157,13 +157,15 @@ class PulumiEngine:
 
     def unlock(self, stack: str) -> None:
         """`pulumi cancel`; a stack that is not locked is fine."""
-        done = self._ask("cancel", "--yes", "--stack", stack)
+        with undisturbed():
+            done = self._ask("cancel", "--yes", "--stack", stack)
         if done.returncode != 0 and "not currently locked" not in done.stderr + done.stdout:
             raise _failed(f"The lock of {stack} could not be removed.", done)
 
     def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
         """`pulumi stack import`. Secrets in it stay as encrypted as they were exported."""
-        done = self._ask("stack", "import", "--stack", stack, given=json.dumps(state))
+        with undisturbed():
+            done = self._ask("stack", "import", "--stack", stack, given=json.dumps(state))
         if done.returncode != 0:
             raise _failed(f"The state of {stack} could not be written.", done)
 
@@ -175,11 +177,12 @@ class PulumiEngine:
             return self._run(["refresh", "--yes", "--skip-preview", "--message", message, *targets], stack, {}, started)
 
     def _ask(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """One short command, without a display."""
+        """One short command, without a display. A terminal's Ctrl-C does not reach it."""
         command = [command_of(self.environ), *arguments, "--non-interactive"]
         return subprocess.run(
-            command, cwd=self.project.root, env=self._env(), input=given, capture_output=True, text=True
-        )
+            command, cwd=self.project.root, env=self._env(), input=given, capture_output=True, text=True,
+            process_group=0,
+        )  # fmt: skip
 
     @contextmanager
     def _announced(self, stack: str, doing: str) -> Iterator[Callable[[int], None]]:
@@ -206,7 +209,9 @@ class PulumiEngine:
         finally:
             for note in left:
                 with suppress(CloudError):
-                    if not self._holds(stack, note):
+                    if self._holds(stack, note):
+                        print(_LEFT.format(stack=stack), file=self.display, flush=True)
+                    else:
                         self.backend.withdraw(stack, note)
 
     def _holds(self, stack: str, note: Note) -> bool:
@@ -248,6 +253,9 @@ class PulumiEngine:
         kept = {name: value for name, value in self.environ.items() if name not in BANNED}
         # The flag --event-log exists only with this set.
         return {**kept, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
+
+_LEFT = "The engine ended without removing its lock: it was killed. Next: `release recover {stack}`."
 
 
 def _failed(what: str, done: subprocess.CompletedProcess[str]) -> CloudError:

@@ -189,13 +189,29 @@ class _Forwarding:
 
 @contextmanager
 def _forwarding(relay: _Relay) -> Iterator[_Forwarding]:
-    """SIGHUP stays ignored where it was (`nohup`)."""
     forwarding = _Forwarding(relay)
+    with _handled_by(forwarding.handle):
+        yield forwarding
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """For a short command that must not be stopped half way: a signal that comes meanwhile interrupts afterwards."""
+    got: list[int] = []
+    with _handled_by(lambda number, _: got.append(number)):
+        yield
+    if got:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """SIGHUP stays ignored where it was (`nohup`)."""
     nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     handled = [number for number in FORWARDED if not (nohup and number is signal.SIGHUP)]
-    before = {number: signal.signal(number, forwarding.handle) for number in handled}
+    before = {number: signal.signal(number, handler) for number in handled}
     try:
-        yield forwarding
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, was in before.items():
+            signal.signal(number, was)

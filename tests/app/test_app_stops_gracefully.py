@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+from tests.ports import free_port
+
 pytestmark = pytest.mark.provider
 
 ROOT = Path(__file__).parents[2]
@@ -20,8 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def accepts(port: int) -> bool:
     return True
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -52,7 +54,7 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def half_sent(port: int) -> http.client.HTTPConnection:
     """A request for the checksum of b"abc" of which only the b"a" has left; the service works on it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.putrequest("POST", "/api/v1/checksums")
     connection.putheader("Content-Length", "3")
     connection.putheader("Expect", "100-continue")
@@ -74,15 +76,15 @@ def test_on_sigterm_it_finishes_what_is_in_flight_and_exits_0(service: subproces
     answer = slow.getresponse()
     assert answer.status == 200
     assert json.loads(answer.read())["checksum"].startswith("ba7816bf")
-    assert service.wait(20) == 0
+    assert service.wait(PATIENCE) == 0
 
 
 def test_idle_keep_alive_connections_do_not_delay_the_stop(service: subprocess.Popen[str], port: int) -> None:
-    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     idle.request("GET", "/health")
     assert idle.getresponse().read() == b'{"status":"ok"}'
     service.send_signal(signal.SIGTERM)
-    assert service.wait(20) == 0
+    assert service.wait(PATIENCE) == 0
     assert idle.sock is not None
     assert idle.sock.recv(1) == b"", "closed in order, not reset"
 
@@ -90,11 +92,11 @@ def test_idle_keep_alive_connections_do_not_delay_the_stop(service: subprocess.P
 def test_all_its_output_is_one_json_object_a_line(service: subprocess.Popen[str], port: int) -> None:
     gone = half_sent(port)
     gone.close()  # a client that leaves in the middle is no failure of ours
-    answer = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    answer = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     answer.request("GET", "/api/v1/status")
     assert answer.getresponse().status == 200
     service.send_signal(signal.SIGTERM)
-    output, _ = service.communicate(timeout=20)
+    output, _ = service.communicate(timeout=PATIENCE)
     lines = [json.loads(line) for line in output.splitlines()]
     assert {line["commit"] for line in lines} == {"c0ffee"}
     assert {line["level"] for line in lines} == {"info"}

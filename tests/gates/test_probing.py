@@ -17,6 +17,7 @@ from release.placement import Colour, Release, Service, all_on
 from release.smoking import Expected
 from release.watch import Tally
 from tests.gates.fake_cloud import FakeCloud, holding, names, site
+from tests.patience import PATIENCE
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -119,7 +120,7 @@ def test_places_are_asked_in_turn_and_counted_by_who_answered() -> None:
 
     probing = Probing([LIVE, ALONE], ask)
     try:
-        assert enough.wait(20)
+        assert enough.wait(PATIENCE)
     finally:
         probing.stop()
         probing._thread.join()
@@ -140,7 +141,7 @@ def test_a_probe_that_was_never_answered_is_not_taken_off_what_cloudwatch_counts
     enough = threading.Event()
     probing = Probing([ALONE], lambda _: enough.set() or Answer("no answer", 0, None))  # type: ignore[func-returns-value]
     try:
-        assert enough.wait(20)
+        assert enough.wait(PATIENCE)
     finally:
         probing.stop()
         probing._thread.join()
@@ -151,7 +152,7 @@ def test_a_probe_that_was_never_answered_is_not_taken_off_what_cloudwatch_counts
 
 def in_a_row(probing: Probing, least: int) -> Tally:
     """The one tally, as soon as so many failed in a row."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while (tally := probing.tallies()[0]).in_a_row < least and time.monotonic() < until:
         time.sleep(0.01)
     return tally
@@ -162,7 +163,7 @@ def test_an_answer_that_never_ends_is_a_failure_and_not_silence(monkeypatch: pyt
     """One byte now and then keeps a request alive for ever: its time-out is for each of them."""
     monkeypatch.setattr("gates.probing.ANSWER_WITHIN", 0.02)
     ends = threading.Event()
-    probing = Probing([ALONE], lambda _: Answer("", 200, GREEN) if ends.wait(60) else Answer("", 0, None))
+    probing = Probing([ALONE], lambda _: Answer("", 200, GREEN) if ends.wait(PATIENCE) else Answer("", 0, None))
     try:
         tally = in_a_row(probing, 3)
         assert tally.failed == tally.sent == tally.in_a_row >= 3

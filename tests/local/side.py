@@ -63,7 +63,7 @@ class Side:
         elb.create_listener(LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[action])
 
     def _image(self) -> str:
-        name = f"localhost:{self.places.port}/{REPOSITORY}:one"
+        name = f"127.0.0.1:{self.places.port}/{REPOSITORY}:one"  # as a build is pushed; tasks pull by the other name
         self.aws("ecr").create_repository(repositoryName=REPOSITORY)
         pack = f"{PACK} 2>/dev/null | docker import - {name}"  # this machine's own shell
         subprocess.run(["sh", "-c", f"{pack} && docker push --quiet {name}"], check=True, capture_output=True)

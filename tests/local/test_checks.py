@@ -11,6 +11,7 @@ import pytest
 
 from local.checks import EVERY, Check, Outcome, conclude, main, perform, side_by_side
 from local.places import ROOT
+from tests.patience import PATIENCE
 
 
 def ok(name: str) -> Outcome:
@@ -60,7 +61,7 @@ def test_who_asks_for_help_gets_it_and_nothing_else(module: str, tmp_path: Path)
     """Without tools on the PATH, and with the local cloud in an empty folder: nothing could be begun unseen."""
     environment = {"PATH": "", "HOME": str(tmp_path), "LOCAL_RUNTIME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", module, "--help"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
     assert module in done.stdout
     assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ import pytest
 from local import logs, processes
 from local.logs import Source, choose, unknown
 from local.places import ROOT, Places
+from tests.patience import PATIENCE
 
 EMULATOR, DOCKERD = Source("emulator", Path("/l/emulator.log")), Source("dockerd", Path("/l/dockerd.log"))
 BLUE, GREEN = Source("lane-1-app", also="service:staging-blue"), Source("lane-2-app", also="service:staging-green")
@@ -131,7 +132,7 @@ def test_followed_lines_come_as_they_are_written_each_with_its_source_until_ctrl
                 log.write(text)
             assert process.stdout.readline() == f"{path.stem} | {text}"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
     assert not [pid for pid in processes.every_pid() if str(one) in processes.command_of(pid)]
 
 

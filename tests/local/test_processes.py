@@ -16,6 +16,8 @@ import pytest
 
 from local import processes
 from local.places import ROOT
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 pytestmark = pytest.mark.provider
 
@@ -37,7 +39,7 @@ def started(tmp_path: Path) -> Iterator[processes.Started]:
 def spawn(run: Path, command: list[str], **environment: str) -> processes.Started:
     log = run / "thing.log"
     found = processes.spawn(run, "thing", command, log=log, environment={**os.environ, **environment}, cwd=run)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while "ready" not in log.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -94,8 +96,8 @@ def test_children_carry_the_mark_of_their_parent(tmp_path: Path) -> None:
 
 
 def test_who_listens_on_a_port_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         assert processes.listener("127.0.0.1", port) == os.getpid()
         assert processes.refusal_to_bind("127.0.0.1", port)
     assert processes.listener("127.0.0.1", port) is None

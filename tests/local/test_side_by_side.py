@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from local import cloud, dockerd, slots
+from local import cloud, dockercli, dockerd, slots
 from local.places import Places
 from local.toolchain.cache import cache_folder
 from tests.local.side import REPOSITORY, Side, command, start, status
@@ -61,10 +61,21 @@ def test_up_of_one_again_leaves_the_other_alone(sides: tuple[Side, Side]) -> Non
 def test_the_first_to_go_takes_only_its_own_and_leaves_docker_running(sides: tuple[Side, Side]) -> None:
     one, two = sides
     before = two.everything()
+    assert untagged(one)
+    assert untagged(two)
     done = command(one.places, "down")
     assert done.returncode == 0, done.stderr
+    assert not untagged(one)
+    assert untagged(two)
     assert cloud.leftovers(one.places) == []
     assert two.everything() == before
     assert one.places.cloud_id not in {claim.cloud for claim in slots.claims(one.places.shared)}
     if dockerd.ours_runs(two.places):
         assert "dockerd keeps running: the local cloud of " in done.stderr
+
+
+def untagged(side: Side) -> list[str]:
+    """What Docker has of this cloud's registry without a tag: its tasks pulled it by digest."""
+    pattern = f"reference=localhost:{side.places.port}/{REPOSITORY}"
+    listed = dockercli.docker("image", "ls", "--filter", pattern, "--format", "{{.Tag}} {{.ID}}").splitlines()
+    return [line for line in listed if line.startswith("<none>")]

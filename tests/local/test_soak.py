@@ -7,7 +7,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ import requests
 from local.soak import __main__ as soak
 from local.soak import service
 from local.soak.long import problem_of
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,8 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def running() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The service as a process, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     named = {"PORT": str(port), "RELEASE_DIGEST": "sha256:aa", "RELEASE_COLOUR": "blue", "COMMIT": "c"}
     process = subprocess.Popen([sys.executable, service.__file__], env={**os.environ, **named})
     try:
@@ -49,7 +49,7 @@ def ready(url: str) -> requests.Session:
 
 
 @pytest.mark.provider
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE)
 def test_it_passes_the_smoke_checks(running: tuple[subprocess.Popen[bytes], str]) -> None:
     _, url = running
     ready(url)
@@ -61,16 +61,16 @@ def test_it_passes_the_smoke_checks(running: tuple[subprocess.Popen[bytes], str]
 
 
 @pytest.mark.provider
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE)
 def test_an_answer_that_is_under_way_when_it_is_told_to_stop_comes_whole(
     running: tuple[subprocess.Popen[bytes], str],
 ) -> None:
     process, url = running
     ready(url)
-    slow = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+    slow = http.client.HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE)
     slow.request("GET", "/health")
     slow.getresponse().read()
-    with requests.get(f"{url}/stream", stream=True, timeout=30) as begun:
+    with requests.get(f"{url}/stream", stream=True, timeout=PATIENCE) as begun:
         lines = begun.iter_lines()
         next(lines)
         slow.request("GET", "/slow")

@@ -18,6 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.patience import PATIENCE
+from tests.ports import free_port
+
 pytestmark = pytest.mark.provider
 
 ROOT = Path(__file__).parents[2]
@@ -362,13 +365,12 @@ def test_without_a_url_it_says_what_is_missing() -> None:
 
 def test_the_sample_service_passes() -> None:
     """No server of this file: the service that the repository ships."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     names = {"PORT": str(port), "RELEASE_DIGEST": DIGEST, "RELEASE_COLOUR": "green", "COMMIT": "c0ffee"}
     with subprocess.Popen(
         [sys.executable, "-m", "app"], cwd=ROOT, env={**os.environ, **names}, stdout=subprocess.DEVNULL
     ) as app:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port)).close()

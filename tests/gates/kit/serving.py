@@ -16,6 +16,7 @@ from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2, provider_pb2_grp
 
 from gates.kit import Provider
 from gates.kit.server import start
+from tests.patience import PATIENCE
 
 URN = "urn:pulumi:dev::project::pkg:index:Parent$test:index:Marker::mark"
 UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -84,7 +85,7 @@ class Client:
             else:
                 setattr(request, name, value)
         try:
-            return getattr(self.stub, method)(request, timeout=30)
+            return getattr(self.stub, method)(request, timeout=PATIENCE)
         except grpc.RpcError as error:
             raise _refusal(error) from None
 

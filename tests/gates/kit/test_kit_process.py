@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.gates.kit.serving import Client, Refusal, fake_engine
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
@@ -41,7 +42,7 @@ def running(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
 
 def port_of(process: subprocess.Popen[str]) -> int:
@@ -54,14 +55,14 @@ def test_it_ends_on_a_signal(number: signal.Signals) -> None:
     with running([*PROVIDER, ""]) as process:
         port_of(process)
         process.send_signal(number)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_it_ends_on_SIGINT_even_where_its_parent_ignored_that() -> None:
     with running(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *PROVIDER, ""]) as process:
         port_of(process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 @needs_pidfd
@@ -71,7 +72,7 @@ def test_it_ends_with_its_parent_even_one_that_is_killed() -> None:
         pid = int(parent.stdout.readline().split()[0])
         ended = os.pidfd_open(pid)
         parent.kill()
-        assert _readable(ended, seconds=60), "the provider outlived its parent"
+        assert _readable(ended, seconds=PATIENCE), "the provider outlived its parent"
 
 
 def test_work_under_way_is_told_and_may_end_before_the_process_does() -> None:
@@ -79,11 +80,11 @@ def test_work_under_way_is_told_and_may_end_before_the_process_does() -> None:
         client = Client.to(port_of(process))
         client.configure()
         waiting = pool.submit(client.create, {"act": "wait"})
-        assert engine.logged.get(timeout=30).message == "waiting"
+        assert engine.logged.get(timeout=PATIENCE).message == "waiting"
         process.send_signal(signal.SIGTERM)
         with pytest.raises(Refusal, match="the marker's wait was cancelled"):
-            waiting.result(timeout=60)
-        assert process.wait(timeout=60) == 0
+            waiting.result(timeout=PATIENCE)
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 @needs_pidfd
@@ -92,11 +93,11 @@ def test_work_that_does_not_end_is_ended_with_the_processes_that_it_started() ->
         client = Client.to(port_of(process))
         client.configure()
         pool.submit(client.create, {"act": "hang"})
-        child = os.pidfd_open(int(engine.logged.get(timeout=30).message))
+        child = os.pidfd_open(int(engine.logged.get(timeout=PATIENCE).message))
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)  # the second one says: now
-        assert process.wait(timeout=60) == 0
-        assert _readable(child, seconds=60), "a child process outlived the provider"
+        assert process.wait(timeout=PATIENCE) == 0
+        assert _readable(child, seconds=PATIENCE), "a child process outlived the provider"
         assert process.stdout is not None
         assert process.stdout.read() == ""  # closed: nobody holds the engine's pipe any more
 

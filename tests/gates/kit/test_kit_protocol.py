@@ -15,6 +15,7 @@ from typing_extensions import override
 from gates.kit import Context, Props, Provider, Resource
 from tests.gates.kit.marker_provider import provider
 from tests.gates.kit.serving import UNKNOWN_STRING, Client, Refusal, fake_engine, plain, secret, served
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
@@ -211,7 +212,7 @@ def test_messages_reach_the_engines_display() -> None:
     with fake_engine() as (engine, address), served(provider(), address) as client:
         client.configure()
         client.create({"act": "say"})
-        status, warning = engine.logged.get(timeout=30), engine.logged.get(timeout=30)
+        status, warning = engine.logged.get(timeout=PATIENCE), engine.logged.get(timeout=PATIENCE)
     assert (status.message, status.ephemeral, status.urn.endswith("::mark")) == ("half way", True, True)
     assert (warning.message, warning.ephemeral) == ("look out", False)
 
@@ -228,12 +229,12 @@ def test_cancel_ends_what_waits_and_others_are_served_meanwhile() -> None:
     with fake_engine() as (engine, address), served(provider(), address) as client, ThreadPoolExecutor() as pool:
         client.configure()
         waiting = pool.submit(client.create, {"act": "wait"})
-        assert engine.logged.get(timeout=30).message == "waiting"
+        assert engine.logged.get(timeout=PATIENCE).message == "waiting"
         assert client.create({"text": "meanwhile"}).id == "m-1"
         assert not waiting.done()
         client.cancel()
         with pytest.raises(Refusal) as refused:
-            waiting.result(timeout=30)
+            waiting.result(timeout=PATIENCE)
     assert refused.value == Refusal(grpc.StatusCode.FAILED_PRECONDITION, "the marker's wait was cancelled")
 
 
@@ -246,7 +247,7 @@ def test_many_requests_are_served_at_once() -> None:
 
         @override
         def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
-            together.wait(timeout=30)
+            together.wait(timeout=PATIENCE)
             return "x", {}
 
     with served(Provider("test", "1", [Together()])) as client, ThreadPoolExecutor(50) as pool:

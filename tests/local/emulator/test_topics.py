@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -17,14 +16,14 @@ from botocore.exceptions import ClientError
 from local.emulator_process import ensure_environment
 from local.toolchain.cache import cache_folder
 from tests.local.emulator.ecs.conftest import Emulator, eventually
+from tests.ports import free_port
 
 pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with socket.create_server(("127.0.0.1", 0)) as spare:
-        port = int(spare.getsockname()[1])
+    port = free_port()
     one = Emulator(
         python=ensure_environment(cache_folder(), print),
         state=tmp_path_factory.mktemp("topics") / "state",

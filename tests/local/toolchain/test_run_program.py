@@ -12,6 +12,7 @@ import pytest
 
 from local.places import ROOT
 from local.processes import start_ticks
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
@@ -56,7 +57,7 @@ def test_a_program_ends_when_its_language_host_was_killed(tmp_path: Path) -> Non
         pid = int(parent.stdout.readline())
         assert parent.stdout.readline() == "runs\n"
         parent.kill()
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while start_ticks(pid) is not None and time.monotonic() < end:
         time.sleep(0.05)
     assert start_ticks(pid) is None
@@ -69,5 +70,5 @@ def test_a_program_whose_language_host_was_killed_before_it_began_ends(tmp_path:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
     environment = {**os.environ, "RELEASE_LANE_LANGUAGE_HOST": str(gone.pid)}
-    done = subprocess.run([sys.executable, str(RUNNER), str(program)], env=environment, timeout=60)
+    done = subprocess.run([sys.executable, str(RUNNER), str(program)], env=environment, timeout=PATIENCE)
     assert done.returncode == 1

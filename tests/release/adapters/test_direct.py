@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from tests.proxies import DEAD, without
 
 pytestmark = pytest.mark.cli
+
+ROOT = Path(__file__).resolve().parents[3]
 
 LOOK = """
 import json, sys, urllib.request
@@ -81,3 +85,12 @@ def test_grpc_reaches_this_machine(name: str, besides: dict[str, str]) -> None:
 def test_nothing_of_ours_is_loaded_by_that() -> None:
     """Else another checkout's `release` could not be run by this Python."""
     assert python("import sys; print([name for name in sys.modules if name.startswith('release')])", **DEAD) == "[]"
+
+
+def test_where_this_project_is_not_on_the_path_nothing_is_said(tmp_path: Path) -> None:
+    """While `./bootstrap` installs anew, for example."""
+    shutil.copy(ROOT / "release/direct.pth", tmp_path)
+    script = f"import site; site.addsitedir({str(tmp_path)!r})"
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, env={**os.environ, **DEAD}, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

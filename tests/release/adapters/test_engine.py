@@ -237,6 +237,8 @@ def test_the_note_stays_beside_a_lock_that_a_killed_engine_left(world: World) ->
     world.engine().update("staging", {}, "release deploy staging")
     (holder,) = world.backend.holders("staging") or ()
     assert "`release deploy staging` by ann in https://r/7" in str(holder)
+    world.display.seek(0)
+    assert "Next: `release recover staging`" in world.display.read()
 
 
 def test_a_preview_takes_no_lock_and_leaves_no_note(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from release.adapters.prober import Beside, OpenLoop, Unheard, tally_of
 from release.asking import Asked, Identify
 from release.probe.tally import Tally as Sums
+from tests.patience import PATIENCE
 from tests.release.probe.probe_server import Server, serving
 
 pytestmark = pytest.mark.cli
@@ -132,7 +133,7 @@ def test_a_service_without_status_and_names_is_probed_by_its_health_path_alone()
 
 
 def until(look: object) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not look():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.02)

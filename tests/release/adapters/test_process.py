@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from release.adapters.process import run_child
+from release.adapters.process import run_child, undisturbed
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.cli
@@ -233,6 +233,17 @@ def test_stderr_is_shown_and_kept(tmp_path: Path) -> None:
         display.seek(0)
         assert sorted(display.read().split("\n")) == ["", "to stderr", "to stdout"]
     assert (ended.code, ended.stderr, ended.signal) == (3, "to stderr\n", None)
+
+
+def test_what_must_not_be_stopped_half_way_is_interrupted_afterwards(tmp_path: Path) -> None:
+    def work() -> None:
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGTERM)
+            (tmp_path / "done").touch()
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert (tmp_path / "done").exists()
 
 
 def test_handlers_are_as_before_afterwards(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ import pytest
 
 from release.errors import CloudError
 from release.probe import Counts, Probe
+from tests.patience import PATIENCE
+from tests.ports import free_port
 from tests.release.probe.probe_server import Server, serving
 
 pytestmark = pytest.mark.provider
@@ -29,7 +30,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -96,8 +97,7 @@ def test_failures_belong_to_the_step_in_which_they_were_caused(server: Server, m
 
 
 def test_nobody_listening_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with Probe(f"http://127.0.0.1:{port}/", 200) as probe:
         enough(probe)
         report = probe.stop()
@@ -107,7 +107,7 @@ def test_nobody_listening_is_refused() -> None:
 def test_requests_leave_on_schedule_while_nothing_is_answered(server: Server) -> None:
     """A closed loop would be stuck with its first requests, and count that as few failures."""
     server.mode = "hold"
-    with Probe(server.url, 300, timeout=30, late_after=0.2) as probe:
+    with Probe(server.url, 300, timeout=PATIENCE, late_after=0.2) as probe:
         until(lambda: latest(probe).in_flight >= 150)
         assert latest(probe).ok == 0
         change_of_mind = probe.snapshot().total.sent
@@ -122,7 +122,7 @@ def test_requests_leave_on_schedule_while_nothing_is_answered(server: Server) ->
 
 def test_users_ask_again_as_soon_as_they_are_answered_and_never_more_at_once(server: Server) -> None:
     server.mode = "hold"
-    with Probe(server.url, 0, users=7, timeout=30) as probe:
+    with Probe(server.url, 0, users=7, timeout=PATIENCE) as probe:
         until(lambda: latest(probe).in_flight == 7 and server.requests == 7)
         server.mode = 200
         server.release()
@@ -154,7 +154,7 @@ def test_an_answer_that_does_not_come_is_a_timeout(server: Server) -> None:
 
 def test_a_request_that_finds_no_free_connection_has_failed(server: Server) -> None:
     server.mode = "hold"
-    with Probe(server.url, 200, timeout=30, connections=5) as probe:
+    with Probe(server.url, 200, timeout=PATIENCE, connections=5) as probe:
         enough(probe)
         server.release()
         report = probe.stop()
@@ -164,7 +164,7 @@ def test_a_request_that_finds_no_free_connection_has_failed(server: Server) -> N
 
 
 def test_connections_are_used_again_but_not_for_ever(server: Server) -> None:
-    with Probe(server.url, 300, per_connection=10) as probe:
+    with Probe(server.url, 0, users=3, per_connection=10) as probe:
         enough(probe, 100)
         report = probe.stop()
     assert report.total.flawless
@@ -281,7 +281,7 @@ def test_a_url_that_is_none_is_refused_before_anything_starts() -> None:
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     own = [sys.executable, "-m", "release.probe", *arguments]
-    return subprocess.run(own, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(own, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_the_command_sends_just_as_many_as_asked_for(server: Server) -> None:
@@ -303,7 +303,7 @@ def test_the_command_reports_when_it_is_interrupted(server: Server) -> None:
     with subprocess.Popen(own, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
         until(lambda: server.requests >= 10)
         running.send_signal(signal.SIGINT)
-        output, _ = running.communicate(timeout=30)
+        output, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0
     assert json.loads(output)["total"]["sent"] == server.requests
 

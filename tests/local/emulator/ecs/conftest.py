@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from local.places import ROOT
 from local.toolchain.cache import cache_folder
 from tests.local.emulator.ecs.fake_targets import group
 from tests.patience import PATIENCE
+from tests.ports import free_port
 
 T = TypeVar("T")
 REPOSITORY, LOG_GROUP, CLUSTER = "tests/app", "/tests/ecs", "tests"
@@ -228,12 +228,6 @@ class Ecs:
 
     def empty(self) -> bool:
         return all(t["lastStatus"] == "STOPPED" for t in [*self.tasks(), *self.tasks("STOPPED")])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

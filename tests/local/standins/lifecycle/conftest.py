@@ -14,9 +14,10 @@ from local.standins.aws.door import Door
 from local.standins.aws.provider import provider
 from local.toolchain.cache import cache_folder
 from tests.gates.kit.serving import Client, served
-from tests.local.emulator.ecs.conftest import Emulator, free_port, say
+from tests.local.emulator.ecs.conftest import Emulator, say
 from tests.local.standins.lifecycle.recording import Calls
 from tests.local.standins.lifecycle.world import World, build
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")
