@@ -40,8 +40,8 @@ class Foundations:
     """What a state holds of one environment; everything is empty where it holds nothing.
 
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
-    those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule. `parts`:
-    target groups, listeners and services, by name.
+    those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
+    `parts`: target groups, listeners and services, by name.
     """
 
     region: str = ""

@@ -100,9 +100,9 @@ MAKE_ANEW = "`pulumi refresh` takes it out of the state, and the next update mak
 
 def lost_parts(parts: Sequence[str]) -> CloudError:
     """Deleted in the cloud, though the state has it."""
-    what = ", ".join(f"the {part}" for part in parts)
+    what = " and ".join(f"the {part}" for part in parts)
     return CloudError(
-        f"{what[:1].upper()}{what[1:]} does not exist any more. Nothing was changed.",
+        f"T{what[1:]} {'does' if len(parts) == 1 else 'do'} not exist any more. Nothing was changed.",
         why="it was deleted, and not by this program; this update needs it",
         next_step=MAKE_ANEW,
     )
