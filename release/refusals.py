@@ -107,6 +107,19 @@ def torn(stands_on: Foundations) -> Refused:
     )
 
 
+MAKE_ANEW = "`pulumi refresh` takes it out of the state, and the next update makes it anew."
+
+
+def lost_parts(parts: Sequence[str]) -> CloudError:
+    """Deleted in the cloud, though the state has it."""
+    what = " and ".join(f"the {part}" for part in parts)
+    return CloudError(
+        f"T{what[1:]} {'does' if len(parts) == 1 else 'do'} not exist any more. Nothing was changed.",
+        why="it was deleted, and not by this program; this update needs it",
+        next_step=MAKE_ANEW,
+    )
+
+
 def serves_unknown(digests: Mapping[Colour, str], load_balancer: str) -> Refused:
     """The cloud serves users under this stack's names, of which its state knows nothing."""
     named = {colour: short(digest) if digest else "no running task" for colour, digest in digests.items()}

@@ -11,7 +11,7 @@ from release.aws.cloud import Balancer, Cloud, _percent
 from release.aws.observe import common_digest
 from release.errors import CloudError, Refused
 from release.names import Access, Names
-from release.placement import Colour
+from release.placement import Colour, all_on
 from release.rollout import Reading, Task
 
 pytestmark = pytest.mark.pure
@@ -64,6 +64,58 @@ def test_what_a_changed_rule_matches_is_told_in_words() -> None:
     assert refused.value.what.endswith(told)
 
 
+class NotFound(Exception):
+    """TargetGroupNotFoundException."""
+
+
+class SomeGroups(Cloud):
+    """Only these target groups exist; as on AWS, asking for one that does not is an error for all."""
+
+    def __init__(self, *there: Colour) -> None:
+        self.names = Names.of(
+            "shop", access=Access(region="r", account="1"), users_port=80, log_group="", repository=""
+        )
+        known = {self.names.target_groups[colour] for colour in there}
+        self.rules: list[Any] = []
+
+        def describe(Names: list[str]) -> Any:
+            if not known.issuperset(Names):
+                raise NotFound
+            return {"TargetGroups": [{"TargetGroupName": name, "TargetGroupArn": f"arn:{name}"} for name in Names]}
+
+        self.api = SimpleNamespace(
+            describe_target_groups=describe,
+            modify_rule=lambda **given: self.rules.append(given["Actions"][0]["ForwardConfig"]["TargetGroups"]),
+            exceptions=SimpleNamespace(TargetGroupNotFoundException=NotFound),
+        )
+
+    @property
+    def elb(self) -> Any:
+        return self.api
+
+
+@pytest.mark.parametrize("there", [(), (Colour.BLUE,), (Colour.GREEN,), tuple(Colour)])
+def test_one_missing_target_group_does_not_hide_the_other(there: tuple[Colour, ...]) -> None:
+    cloud = SomeGroups(*there)
+    groups = cloud.target_groups()
+    assert set(groups) == set(there)
+    if set(there) == set(Colour):
+        Balancer(target_groups=groups).need_groups(cloud.names)
+        return
+    with pytest.raises(CloudError) as missing:
+        Balancer(target_groups=groups).need_groups(cloud.names)
+    assert all((f"shop-{colour}" in missing.value.what) is (colour not in there) for colour in Colour)
+
+
+def test_nobody_is_sent_to_a_target_group_that_is_missing() -> None:
+    cloud = SomeGroups(Colour.GREEN)
+    groups = cloud.target_groups()
+    cloud.set_weights("rule", groups, all_on(Colour.GREEN))
+    assert cloud.rules == [[{"TargetGroupArn": "arn:shop-green", "Weight": 100}]]
+    with pytest.raises(CloudError, match="The target group shop-blue does not exist"):
+        cloud.set_weights("rule", groups, all_on(Colour.BLUE))
+
+
 class WithoutRepository(Cloud):
     """As the command opens it: it knows what runs, and no repository."""
 
@@ -79,45 +131,6 @@ def test_a_colour_in_the_middle_of_a_rollout_can_be_read_where_no_repository_is_
     """`release recover` looks at it, and is needed just then."""
     running = [Task(arn=each, deployment=each, status="RUNNING", digest=f"sha256:{each}") for each in "ab"]
     assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a", "") == "several"
-
-
-class NoSuchGroup(Exception):
-    """As AWS calls it."""
-
-
-class SomeGroups(Cloud):
-    """Of whose target groups only these exist."""
-
-    def __init__(self, *there: str) -> None:
-        access = Access(region="us-east-1", account="000000000000")
-        self.names = Names.of_stack("p", "staging", access=access)
-        self.there = there
-
-    @property
-    def elb(self) -> Any:
-        def describe_target_groups(Names: list[str]) -> Any:
-            if not set(Names) <= set(self.there):
-                raise NoSuchGroup
-            return {"TargetGroups": [{"TargetGroupName": name, "TargetGroupArn": f"arn:{name}"} for name in Names]}
-
-        errors = SimpleNamespace(TargetGroupNotFoundException=NoSuchGroup)
-        return SimpleNamespace(describe_target_groups=describe_target_groups, exceptions=errors)
-
-
-@pytest.mark.parametrize("there", [(), ("p-staging-blue",), ("p-staging-blue", "p-staging-green")], ids=len)
-def test_a_target_group_that_is_gone_does_not_hide_the_other_one(there: tuple[str, ...]) -> None:
-    """AWS describes none of several where one does not exist."""
-    cloud = SomeGroups(*there)
-    groups = cloud.target_groups()
-    assert list(groups.values()) == [f"arn:{name}" for name in there]
-    gone = {"p-staging-blue", "p-staging-green"} - set(there)
-    if not gone:
-        Balancer(target_groups=groups).need_groups(cloud.names)
-        return
-    with pytest.raises(CloudError) as missing:
-        Balancer(target_groups=groups).need_groups(cloud.names)
-    assert all(name in missing.value.what for name in gone)
-    assert all(name not in missing.value.what for name in there)
 
 
 class OneService(Cloud):
