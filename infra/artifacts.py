@@ -26,7 +26,7 @@ from release.adoption import Adoption, unseen, with_adoption
 from release.disk.export import export
 from release.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
 from release.disk.scratch import scratch
-from release.errors import CloudError, ReleaseError
+from release.errors import CloudError, Refused, ReleaseError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,9 +58,11 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     source = Path(settings.source).resolve() if settings.source else ROOT
     commit = to_build(source)
     name = settings.repository or f"{pulumi.get_project()}/app"
-    repository = _repository(name)
-
     question = _question(settings, name, commit.sha)
+    found = Found.read(call(FIND_IMAGE, question))
+    recorded = own_outputs()
+    _refuse_lost_repository(name, found, str(recorded.get("repositoryUrl") or ""))
+    repository = _repository(name)
 
     async def confirmed(reference: str) -> Found:
         try:
@@ -68,14 +70,13 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
         except ReleaseError as error:
             raise pulumi.RunError(str(error)) from None
 
-    found = Found.read(call(FIND_IMAGE, question))
     # The registry alone says whether a commit was built. So the state's image is one that was just built, or none:
     # while the registry has the commit, no image is registered, and what the state has of one is only forgotten.
     image: pulumi.Output[Found] = pulumi.Output.from_input(found)
     if not found.digest:
         image = _built(repository, commit).apply(confirmed)
     digest = image.apply(lambda known: _told(known, commit.sha).digest)
-    pulumi.export("adopted", own_outputs().get("adopted") or [])
+    pulumi.export("adopted", recorded.get("adopted") or [])
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit.sha))
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
@@ -130,15 +131,18 @@ FIND_IMAGE = "release:index:findImage"
 
 @dataclass(frozen=True)
 class Found:
-    """What the registry has under a commit's tag: the digest ("" for nothing), and all tags of that image."""
+    """What the registry has under a commit's tag: the digest ("" for nothing), and all tags of that image;
+    `repository`: is there one at all."""
 
     digest: str
     tags: tuple[str, ...] = ()
+    repository: bool = True
 
     @staticmethod
     def read(answer: Mapping[str, Any]) -> Found:
         """From the provider's answer."""
-        return Found(str(answer.get("digest") or ""), tuple(answer.get("tags") or ()))
+        there = bool(answer.get("repository", True))
+        return Found(str(answer.get("digest") or ""), tuple(answer.get("tags") or ()), there)
 
     def others(self, commit: str) -> tuple[str, ...]:
         """Other commits that have the same image."""
@@ -151,6 +155,18 @@ def _question(settings: ArtifactsSettings, repository: str, commit: str) -> dict
         "repository": repository,
         "tag": commit,
     }
+
+
+def _refuse_lost_repository(name: str, found: Found, recorded: str) -> None:
+    """The state's repository is not made again while the state believes in it, and a push would find nothing."""
+    if found.repository or not recorded.endswith(f"/{name}"):
+        return
+    stack = pulumi.get_stack()
+    raise Refused(
+        f"The repository {name} is recorded in {stack}, but the registry does not have it.",
+        why="somebody deleted it, with all its images",
+        next_step=f"`pulumi refresh --stack {stack}`, then build: repository and image are made again.",
+    )
 
 
 def _confirmed(reference: str, found: Found) -> Found:

@@ -158,6 +158,14 @@ class Cloud:
         manifests = self._manifests(repository, known)
         return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=manifests)
 
+    def has_repository(self) -> bool:
+        """Is the environment's own repository there, with or without images?"""
+        try:
+            self.ecr.describe_images(repositoryName=self.names.repository, maxResults=1)
+        except self.ecr.exceptions.RepositoryNotFoundException:
+            return False
+        return True
+
     def _manifests(self, repository: str, digest: str) -> frozenset[str]:
         ids: Any = [{"imageDigest": digest}]
         kinds = list(MANIFESTS)

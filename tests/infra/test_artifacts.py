@@ -16,7 +16,7 @@ import pytest
 from infra.artifacts import build_artifacts
 from infra.settings import ArtifactsSettings
 from release.disk.git import environment
-from release.errors import UsageError
+from release.errors import Refused, UsageError
 from tests.infra.mocks import ACCOUNT, FIRST, SECOND, Registered, World
 
 pytestmark = pytest.mark.program
@@ -36,13 +36,16 @@ class Registry(World):
     pushed: str = FIRST
     arrives: str = FIRST
     context: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
+    """The repository is not there."""
     failed: list[str] = field(default_factory=list)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         match args.token:
             case "release:index:findImage":
                 digest = self.images.get(args.args["tag"], "")
-                return {"digest": digest, "tags": sorted(tag for tag, each in self.images.items() if each == digest)}
+                tags = sorted(tag for tag, each in self.images.items() if each == digest)
+                return {"digest": digest, "tags": tags, "repository": not self.lost}
             case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
                 return {"userName": "AWS", "password": "secret"}
         return super().call(args)
@@ -154,3 +157,17 @@ def test_what_cannot_be_built_is_refused_before_anything_is_registered(source: P
     with pytest.raises(UsageError, match=r"There is no app/Dockerfile in commit"):
         exported(world, source)
     assert world.registered == []
+
+
+def test_a_repository_that_was_deleted_is_refused_with_the_way_to_make_it_anew(source: Path) -> None:
+    world = Registry(lost=True, outputs={"artifacts": {"repositoryUrl": REGISTRY}})
+    with pytest.raises(Refused, match="the registry does not have it") as caught:
+        exported(world, source)
+    assert "pulumi refresh --stack artifacts" in caught.value.next_step
+    assert world.registered == []
+
+
+@pytest.mark.parametrize("recorded", ["", "registry.test/another/name"], ids=["the first build", "a new name"])
+def test_a_repository_that_was_never_made_is_made(recorded: str, source: Path) -> None:
+    world = Registry(lost=True, outputs={"artifacts": {"repositoryUrl": recorded}})
+    assert exported(world, source)["imageDigest"] == FIRST
