@@ -92,7 +92,7 @@ class Skopeo:
         with process:
             out, err = self._ended(process)
         if process.returncode:
-            raise _failure(reference, err)
+            raise _failure(reference, err, self.registry)
         return out
 
     def _ended(self, process: subprocess.Popen[str]) -> tuple[str, str]:
@@ -115,7 +115,10 @@ def skopeo(ctx: Context, registry: Registry) -> Iterator[Skopeo]:
         yield Skopeo(ctx, registry, logins)
 
 
-def _failure(reference: Reference, stderr: str) -> ReleaseError:
+DENIED = re.compile(r"unauthorized|denied|authentication required|\b40[13]\b")
+
+
+def _failure(reference: Reference, stderr: str, registry: Registry) -> ReleaseError:
     """skopeo's last words, in ours where they have one meaning."""
     said = re.findall(r'level=fatal msg="(.*)"$', stderr, re.MULTILINE)
     words = (said[-1] if said else stderr.strip() or "it said nothing").replace('\\"', '"')
@@ -127,10 +130,14 @@ def _failure(reference: Reference, stderr: str) -> ReleaseError:
             why=words,
             next_step="take name and digest as the build that pushed it printed them.",
         )
-    denied = any(sign in words for sign in ("unauthorized", "denied", "authentication required", "403", "401"))
-    login = f"log in: `skopeo login {reference.host}` or `docker login {reference.host}`"
     return CloudError(
-        f"skopeo could not read or copy {reference.name}.",
-        why=words,
-        next_step=f"{login}." if denied else f"try again; if it stays so: `skopeo inspect docker://{reference}`.",
+        f"skopeo could not read or copy {reference.name}.", why=words, next_step=_advice(reference, words, registry)
     )
+
+
+def _advice(reference: Reference, words: str, registry: Registry) -> str:
+    if not DENIED.search(words):
+        return f"try again; if it stays so: `skopeo inspect docker://{reference}`."
+    if registry.host in words or registry.answers_for(reference.host):
+        return "give the role what the build role needs (docs/guides/on-aws.md)."
+    return f"log in: `skopeo login {reference.host}` or `docker login {reference.host}`."

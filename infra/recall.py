@@ -166,7 +166,8 @@ def as_told(token: str, error: Exception) -> ReleaseError:
         return UsageError(text)
     from release.outcome import error_in  # here, since only a failure needs it
 
-    said = text.removeprefix(f"invoke of {token} failed: ").strip()
+    said = text.removeprefix(f"invoke of {token} failed: ").removeprefix(f"invocation of {token} returned an error: ")
+    said = said.strip()
     return error_in(said) or CloudError(said)
 
 

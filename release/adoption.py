@@ -173,8 +173,8 @@ def unseen(commit: str, adopted: Adopted | None) -> tuple[str, ...]:
     if adopted:
         said = {"label": "its own label", "person": "whoever adopted it"}.get(adopted.commit_by)
         word = f"; that it is commit {commit[:12]} is what {said} says" if commit and said else ""
-        sentences.append(f"it was built elsewhere, and adopted from {adopted.image.split('@')[0]}{word}")
-        sentences += [] if adopted.source else ["the repository of its source is unknown"]
+        source = f"source: {adopted.source}" if adopted.source else "where its source is, is unknown"
+        sentences.append(f"it was built elsewhere, and adopted from {adopted.image.split('@')[0]} ({source}){word}")
     return tuple(sentences)
 
 

@@ -138,12 +138,15 @@ def _full(row: Row) -> str:
     recorded, state = row.recorded, row.state
     if recorded is None or state is None:
         return f"{row.environment}: {_cells(row)[1]}."
+    adopted = recorded.live.adopted
+    source = f"source {adopted.source or 'unknown'}" if adopted else ""
     facts = [
         ("environment", row.environment),
         ("promotes from", row.source or "nowhere; it is the first of its route"),
         ("url", str(state.outputs.get("url") or "")),
         ("live", f"{recorded.live_colour}, {recorded.live.digest}"),
         ("commit", recorded.live.commit or "unknown"),
+        *([("adopted", f"from {adopted.image}, {source}")] if adopted else []),
         ("release", recorded.live.id),
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
@@ -174,6 +177,7 @@ def _data(row: Row) -> dict[str, Any]:
         "liveColour": str(recorded.live_colour) if recorded else None,
         "digest": live.digest if live else None,
         "commit": live.commit if live else None,
+        "adopted": live.adopted.as_dict() if live and live.adopted else None,
         "releaseId": live.id if live else None,
         "since": row.since or None,
         "unchecked": list(row.unchecked),

@@ -93,6 +93,8 @@ def test_what_refers_to_an_image_is_found_by_its_tag(stand: Stand) -> None:
             "cannot run here",
         ),
         ("reading manifest: unauthorized: authentication required", CloudError, "`docker login ghcr.io`"),
+        ("writing blob: initiating upload to 127.0.0.1:4566: denied: not authorized", CloudError, "on-aws.md"),
+        ("reading manifest sha256:1401403 in ghcr.io/acme/shop: EOF", CloudError, "`skopeo inspect"),
         ("pinging container registry ghcr.io: dial tcp: no such host", CloudError, "no such host"),
     ],
 )

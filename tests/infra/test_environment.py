@@ -169,9 +169,14 @@ def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_s
     assert world.one(":Image").inputs["unchecked"] == world.one("TrafficSwitch").inputs["unchecked"] == told
 
 
-def test_what_a_function_of_ours_refuses_stays_a_refusal() -> None:
-    wrapped = "invoke of release:index:observe failed: Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
-    refused = as_told("release:index:observe", RuntimeError(wrapped))
+@pytest.mark.parametrize(
+    "wrapping",
+    ["invoke of release:index:observe failed: ", "invocation of release:index:observe returned an error: "],
+    ids=["the SDK", "the engine"],
+)
+def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
+    text = f"{wrapping}Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
+    refused = as_told("release:index:observe", RuntimeError(text))
     assert type(refused) is Refused
     assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
     assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError

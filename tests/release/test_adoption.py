@@ -147,8 +147,8 @@ def test_of_an_adopted_image_it_is_said_who_says_what() -> None:
     assert "is what its own label says" in said(commit=SHA, commit_by="label", source="x")
     assert "is what whoever adopted it says" in said(commit=SHA, commit_by="person", source="x")
     assert COMMIT_UNKNOWN in said(source="x")
-    assert "source" in said(commit=SHA, commit_by="label")
-    assert "source" not in said(commit=SHA, commit_by="label", source="x")
+    assert "(where its source is, is unknown)" in said(commit=SHA, commit_by="label")
+    assert "(source: x)" in said(commit=SHA, commit_by="label", source="x")
 
 
 # ---- where it is kept

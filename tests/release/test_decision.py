@@ -295,7 +295,7 @@ def test_an_adopted_image_is_released_with_what_is_known_of_it_and_what_is_not()
     assert isinstance(adopted.decision, Deploy)
     assert adopted.decision.release.adopted == origin
     assert adopted.unchecked == (
-        "it was built elsewhere, and adopted from ghcr.io/acme/shop; "
+        "it was built elsewhere, and adopted from ghcr.io/acme/shop (source: https://example.test/shop); "
         f"that it is commit {C.commit[:12]} is what its own label says",
     )
 
@@ -306,8 +306,7 @@ def test_what_could_not_be_seen_of_an_adopted_image_is_said_again_when_it_comes_
     back = verdict(record, cloud, ask(A, rollback_from=B.digest))
     assert back.unchecked == (
         COMMIT_UNKNOWN,
-        "it was built elsewhere, and adopted from ghcr.io/acme/shop",
-        "the repository of its source is unknown",
+        "it was built elsewhere, and adopted from ghcr.io/acme/shop (where its source is, is unknown)",
     )
 
 

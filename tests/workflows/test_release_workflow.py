@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from release.adoption import REVISION
 from tests.release.cli.checkout import FAULT, Checkout, Ended, on_the_local_cloud
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -272,7 +273,7 @@ def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, ch
     registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
     ours = f"{registry}/{checkout.project}/app"
     commit = checkout.commit("Built by another job")
-    recipe = f"FROM {ours}@{checkout.status('production')['digest']}\nENV COMMIT={commit}\n"
+    recipe = f"FROM {ours}@{checkout.status('production')['digest']}\nENV COMMIT={commit}\nLABEL {REVISION}={commit}\n"
     checkout.run_with("docker", "build", "-q", "-t", f"{ours}:ci-7", "-", given=recipe).ok()
     digest = checkout.run("docker", "push", f"{ours}:ci-7").ok().out.rsplit("digest: ", 1)[1].split()[0]
     done = act.dispatch(image=f"{ours}@{digest}", commit=commit, source="https://example.test/shop")

@@ -23,6 +23,8 @@ pytestmark = [
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
@@ -64,6 +66,20 @@ class Shop:
         put.raise_for_status()
         return f"{self.host}/{self.repository}@{sha256(manifest)}"
 
+    def push_index(self, tag: str, *images: str) -> str:
+        """An index of these images, which are of several platforms."""
+        url = f"http://{self.host}/v2/{self.repository}/manifests"
+        parts = []
+        for image, architecture in zip(images, ("amd64", "arm64"), strict=True):
+            got = requests.get(f"{url}/{digest_of(image)}", headers={"Accept": f"{MANIFEST}, {DOCKER}"}, timeout=10)
+            got.raise_for_status()
+            described = {"mediaType": got.headers["Content-Type"], "digest": digest_of(image), "size": len(got.content)}
+            parts.append({**described, "platform": {"os": "linux", "architecture": architecture}})
+        text = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": parts})
+        put = requests.put(f"{url}/{tag}", data=text, headers={"Content-Type": INDEX}, timeout=10)
+        put.raise_for_status()
+        return f"{self.host}/{self.repository}@{sha256(text)}"
+
     def tags(self, digest: str) -> set[str]:
         """By which our own registry knows the image."""
         wanted = [{"imageDigest": digest}]
@@ -95,11 +111,11 @@ def shop(lane: Checkout) -> Iterator[Shop]:
     lane.aws("ecr").delete_repository(repositoryName=made.repository, force=True)
 
 
-def test_an_adopted_image_keeps_digest_labels_and_signatures_and_is_what_is_released_next(
+def test_an_adopted_index_keeps_digest_platforms_labels_and_signatures_and_is_what_is_released_next(
     lane: Checkout, shop: Shop
 ) -> None:
     labels = {REVISION: shop.first, SOURCE: "https://robot:planted@example.test/shop"}
-    image = shop.push("ci-7", labels, shop.first)
+    image = shop.push_index("ci-7", shop.push("ci-7-amd64", labels, shop.first), shop.push_for("arm64"))
     signature = digest_of(image).replace(":", "-") + ".sig"
     shop.push(signature, {"kind": "signature"})
     adopted = shop.adopt(image, "--json").ok()
@@ -108,6 +124,11 @@ def test_an_adopted_image_keeps_digest_labels_and_signatures_and_is_what_is_rele
     assert (adopted.data["commit"], adopted.data["commitBy"]) == (shop.first, "label")
     copied = lane.aws("ecr").describe_images(repositoryName=f"{lane.project}/app", imageIds=[{"imageTag": signature}])
     assert copied["imageDetails"]
+    ids = [{"imageDigest": digest_of(image)}]
+    kept = lane.aws("ecr").batch_get_image(
+        repositoryName=f"{lane.project}/app", imageIds=ids, acceptedMediaTypes=[INDEX]
+    )["images"]
+    assert len(json.loads(kept[0]["imageManifest"])["manifests"]) == 2
     assert "planted" not in (lane.folder / f".local/state/.pulumi/stacks/{lane.project}/artifacts.json").read_text()
     assert lane.release("deploy", "staging", "--json").ok().data["digest"] == digest_of(image)
     promoted = lane.release("promote", "production", "--yes", "--json").ok().data
@@ -127,7 +148,7 @@ def test_adopting_it_again_changes_nothing_and_says_the_same(shop: Shop, lane: C
     [
         (":ci-7", 2, "names no digest"),
         ("@sha256:" + "0" * 64, 4, "is not in that registry"),
-        ("arm64", 4, "is for linux/arm64"),
+        ("s390x", 4, "is for linux/s390x"),
     ],
     ids=["a tag", "a digest that is not there", "another platform"],
 )
@@ -135,7 +156,7 @@ def test_what_cannot_be_adopted_is_refused_before_anything_changes(
     shop: Shop, lane: Checkout, version: str, code: int, words: str
 ) -> None:
     before = lane.run("pulumi", "stack", "output", "--json", "--stack", "artifacts").ok().out
-    image = shop.push_for("arm64") if version == "arm64" else f"{shop.host}/{shop.repository}{version}"
+    image = shop.push_for(version) if version == "s390x" else f"{shop.host}/{shop.repository}{version}"
     refused = shop.adopt(image)
     assert (refused.code, refused.out) == (code, "")
     assert words in refused.err

@@ -48,7 +48,7 @@ def test_adopt_says_that_a_commit_is_unknown() -> None:
     on = stage(becomes("artifacts", adopted(commit="", source="", by=""), ran()))
     assert on.run("adopt", IMAGE) == 0
     assert f"Not checked: {COMMIT_UNKNOWN}." in on.err
-    assert "the repository of its source is unknown" in on.err
+    assert "where its source is, is unknown" in on.err
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from release.adapters.engine import FakeEngine
 from release.adapters.git import FakeGit
 from release.adapters.smoke import FakeSmoke
+from release.adoption import Adopted
 from release.asking import Asked, Identify
 from release.smoking import Expected, Report
 from release.stack import StackState
@@ -184,6 +185,16 @@ def test_status_of_one_environment_is_full() -> None:
     assert on.run("status", "production") == 0
     assert f"live           blue, {A.digest}" in on.out
     assert "promotes from  staging" in on.out
+
+
+def test_status_tells_where_an_adopted_image_came_from() -> None:
+    on = stage()
+    origin = Adopted(image=f"ghcr.io/acme/shop@{A.digest}", source="https://example.test/shop", commit_by="label")
+    on.engine.states["production"] = state(BLUE, replace(A, adopted=origin))
+    on.run("status", "production")
+    assert f"adopted        from ghcr.io/acme/shop@{A.digest}, source https://example.test/shop" in on.out
+    on.run("status", "production", "--json")
+    assert on.data["environments"][0]["adopted"] == origin.as_dict()
 
 
 def test_status_tells_of_an_update_that_was_killed() -> None:
