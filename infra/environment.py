@@ -99,7 +99,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         repository=artifacts.repository,
         observed=seen.observed,
         unchecked=verdict.unchecked,
-        doors=seen.stands_on.doors,
+        stands_on=seen.stands_on,
         zones=_zones(settings, seen.stands_on) if not isinstance(verdict.decision, Refuse) else (),
     )
     return verdict, environment

@@ -41,7 +41,8 @@ class Foundations:
 
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
     those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
-    `parts`: target groups, listeners and services, by name.
+    `parts`: target groups, listeners and services, by name. `held`: what network and load balancer consist of, by type
+    and logical name, without the rules of testers, which come and go.
     """
 
     region: str = ""
@@ -53,6 +54,7 @@ class Foundations:
     group_vpcs: frozenset[str] = frozenset()
     doors: Mapping[Door, str] = field(default_factory=dict)
     parts: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
     @property
     def torn(self) -> bool:
@@ -79,6 +81,7 @@ class Foundations:
             balancer_vpc=str(balancer.get("vpcId") or ""),
             group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},
+            held=frozenset(filter(None, (_held(urn, str(each["type"])) for urn, each in resources.items()))),
             parts=frozenset(
                 [
                     *(group(str(outputs.get("name"))) for outputs in groups),
@@ -141,6 +144,19 @@ def _held_by(component: str, kind: str, resources: Mapping[str, Any]) -> dict[st
         for urn, resource in resources.items()
         if f"::{component}$" in urn and str(resource["type"]).endswith(f":{kind}")
     }
+
+
+def identity(type_: str, name: str) -> str:
+    """A resource of one stack, by its type and its logical name."""
+    return f"{type_} {name}"
+
+
+def _held(urn: str, type_: str) -> str:
+    """Its identity, "" if nobody stands on it."""
+    name = urn.rsplit("::", 1)[-1]
+    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and "-test-" in name
+    within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
+    return identity(type_, name) if within and not rule_of_testers else ""
 
 
 def _only(found: Mapping[str, Outputs]) -> Outputs:

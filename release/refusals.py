@@ -84,6 +84,15 @@ def would_replace(changes: Sequence[Moved]) -> Refused:
     )
 
 
+def would_delete(parts: Sequence[str]) -> Refused:
+    """The program no longer registers what its users stand on."""
+    return Refused(
+        f"This would delete what live users stand on: {', '.join(parts)}. No colour was changed.",
+        why="the state has it, and the program does not register it under this name any more",
+        next_step="register it again; one that only got another name needs an alias (pulumi.Alias) for the old one.",
+    )
+
+
 def no_rebuild() -> Refused:
     """allowReplace while users are not where the record says."""
     return Refused(

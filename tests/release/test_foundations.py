@@ -94,6 +94,16 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
         zones=("us-east-1a", "us-east-1c"),
         doors={(9001, "192.0.2.0/24"): "x-test-9001-1"},
         parts=frozenset({"target group x-blue", "listener 9001", "service x-blue"}),
+        held=frozenset(
+            {
+                "aws:ec2/vpc:Vpc x",
+                "aws:ec2/subnet:Subnet x-a",
+                "aws:ec2/subnet:Subnet x-b",
+                "aws:lb/loadBalancer:LoadBalancer x",
+                "aws:lb/targetGroup:TargetGroup x-blue",
+                "aws:lb/listener:Listener x-test-blue",
+            }
+        ),
     )
 
 
