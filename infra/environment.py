@@ -87,7 +87,7 @@ def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tu
         names=names,
         repository=repository,
         observed=seen.observed,
-        doors=seen.stands_on.doors,
+        stands_on=seen.stands_on,
         zones=_zones(settings, seen.stands_on) if not isinstance(verdict.decision, Refuse) else (),
     )
     return verdict, environment

@@ -19,9 +19,11 @@ from infra.plan import Doable, Environment, Plan, plan_of
 from release import limits
 from release.decision import OnAlarm
 from release.errors import Refused
+from release.foundations import identity
 from release.names import Names
 from release.placement import Colour, Service, all_on
 from release.records import Recorded
+from release.refusals import would_delete
 
 
 def build_graph(environment: Environment, decision: Doable, standing: Recorded | None) -> None:
@@ -29,13 +31,15 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
     names = environment.names
     plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
     _need_room_for_secrets(environment, standing, plan)
-    hold = _hold(plan, standing)
+    hold, registered = _hold(plan, standing), _roll()
     network = _network(environment, hold)
     runtime = _runtime(environment, network, plan, standing, hold)
     alarms = [alarm for colour in Colour for alarm in colour_alarms(_alarm_args(colour, environment, runtime))]
     pulumi.export("testUrls", _test_urls(runtime)) if plan is None else None
     if plan is None or plan.release is None:
         return
+    if hold.settled and (dropped := sorted(environment.stands_on.held - registered)):
+        raise would_delete(dropped)
     image = image_gate(names, plan.release, active=plan.starts)
     sides = {colour: _side(colour, environment, runtime, plan, standing, image) for colour in Colour}
     rollout = rollout_gate(
@@ -70,6 +74,19 @@ def _hold(plan: Plan | None, standing: Recorded | None) -> Hold:
     return Hold(shared=settled or (served and standing is None), settled=settled)
 
 
+def _roll() -> set[str]:
+    """What is registered from now on, under its name and those that it had; it grows."""
+    seen: set[str] = set()
+
+    def note(args: pulumi.ResourceTransformationArgs) -> None:
+        known = (alias.name if isinstance(alias, pulumi.Alias) else alias for alias in args.opts.aliases or ())
+        names = [args.name, *(name.rsplit("::", 1)[-1] for name in known if isinstance(name, str))]
+        seen.update(identity(args.type_, name) for name in names)
+
+    pulumi.runtime.register_stack_transformation(note)
+    return seen
+
+
 def _network(environment: Environment, hold: Hold) -> Network:
     names = environment.names
     args = NetworkArgs(
@@ -78,7 +95,7 @@ def _network(environment: Environment, hold: Hold) -> Network:
         users_port=names.users_port,
         test_ports=list(names.test_ports.values()),
         test_access=environment.settings.test_access,
-        doors=environment.doors,
+        doors=environment.stands_on.doors,
         hold=hold,
     )
     return Network(names.cluster, args)

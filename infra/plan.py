@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from infra.settings import EnvironmentSettings
 from release.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
-from release.foundations import Door
+from release.foundations import Foundations
 from release.names import Names
 from release.placement import Colour, Release
 from release.records import Observed, Recorded
@@ -20,14 +19,14 @@ Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
 class Environment:
     """What the graph is built from, besides the decision.
 
-    `doors`: the ingress rule that the state has for a range. `zones`: those of the two subnets.
+    `stands_on`: what the state has of the environment. `zones`: those of the two subnets.
     """
 
     settings: EnvironmentSettings
     names: Names
     repository: str
     observed: Observed
-    doors: Mapping[Door, str]
+    stands_on: Foundations
     zones: tuple[str, ...]
 
 

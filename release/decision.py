@@ -32,7 +32,7 @@ from release.foundations import Foundations
 from release.idle import need_of_idle
 from release.journal import End
 from release.placement import Colour, Release, whole
-from release.rebuilding import check_foundations, check_state, rebuilds, rebuilt
+from release.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
 from release.records import Observed, Recorded
 from release.refusals import (
     changed_meanwhile,
@@ -90,8 +90,9 @@ def decide(
     try:
         verdict = _decide(case)
         check_foundations(verdict.decision, observed, stands_on)
+        lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        return replace(verdict, notes=(*verdict.notes, *notes))
+        return replace(verdict, notes=(*verdict.notes, *lost, *notes))
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 

@@ -12,11 +12,27 @@ from typing import Any
 
 NETWORK = "release-lane:infra:Network"
 BALANCER = "release-lane:infra:Balancer"
+COLOUR = "release-lane:infra:Colour"
 SLOTS = ("a", "b")
 """The two subnets' logical names end like this, whichever zones they are in."""
 
 Door = tuple[int, str]
 """A port of the load balancer, and a range of addresses that may reach it."""
+
+
+def group(name: str) -> str:
+    """A target group, by name."""
+    return f"target group {name}"
+
+
+def listener(port: int) -> str:
+    """A listener, by its port."""
+    return f"listener {port}"
+
+
+def service(name: str) -> str:
+    """A service, by name."""
+    return f"service {name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +41,8 @@ class Foundations:
 
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
     those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
+    `parts`: target groups, listeners and services, by name. `held`: what network and load balancer consist of, by type
+    and logical name, without the rules of testers, which come and go.
     """
 
     region: str = ""
@@ -35,6 +53,8 @@ class Foundations:
     balancer_vpc: str = ""
     group_vpcs: frozenset[str] = frozenset()
     doors: Mapping[Door, str] = field(default_factory=dict)
+    parts: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
     @property
     def torn(self) -> bool:
@@ -49,6 +69,8 @@ class Foundations:
         balancer = _only(_held_by(BALANCER, "LoadBalancer", resources))
         subnets = sorted(_held_by(NETWORK, "Subnet", resources).items())
         groups = _held_by(BALANCER, "TargetGroup", resources).values()
+        listeners = _held_by(BALANCER, "Listener", resources).values()
+        services = _held_by(COLOUR, "Service", resources).values()
         rules = _held_by(NETWORK, "SecurityGroupIngressRule", resources)
         return Foundations(
             region=str(main.get("region") or ""),
@@ -57,8 +79,16 @@ class Foundations:
             vpc=str(main.get("arn") or "").rsplit("/", 1)[-1],
             load_balancer=str(balancer.get("arn") or ""),
             balancer_vpc=str(balancer.get("vpcId") or ""),
-            group_vpcs=frozenset(str(group.get("vpcId") or "") for group in groups) - {""},
+            group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},
+            held=frozenset(filter(None, (_held(urn, str(each["type"])) for urn, each in resources.items()))),
+            parts=frozenset(
+                [
+                    *(group(str(outputs.get("name"))) for outputs in groups),
+                    *(listener(int(outputs.get("port") or 0)) for outputs in listeners),
+                    *(service(str(outputs.get("name"))) for outputs in services),
+                ]
+            ),
         )
 
 
@@ -114,6 +144,19 @@ def _held_by(component: str, kind: str, resources: Mapping[str, Any]) -> dict[st
         for urn, resource in resources.items()
         if f"::{component}$" in urn and str(resource["type"]).endswith(f":{kind}")
     }
+
+
+def identity(type_: str, name: str) -> str:
+    """A resource of one stack, by its type and its logical name."""
+    return f"{type_} {name}"
+
+
+def _held(urn: str, type_: str) -> str:
+    """Its identity, "" if nobody stands on it."""
+    name = urn.rsplit("::", 1)[-1]
+    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and "-test-" in name
+    within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
+    return identity(type_, name) if within and not rule_of_testers else ""
 
 
 def _only(found: Mapping[str, Outputs]) -> Outputs:

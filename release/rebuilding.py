@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from release.choice import Decision, Deploy, Flip, Heal, Requested
+from release.choice import Decision, Deploy, Finish, Flip, Heal, Requested
 from release.foundations import Foundations, moved
+from release.placement import Colour
 from release.records import Observed, Recorded
-from release.refusals import serves_unknown, torn, would_replace
+from release.refusals import MAKE_ANEW, lost_parts, serves_unknown, torn, would_replace
 
 
 def check_state(observed: Observed, stands_on: Foundations | None) -> None:
@@ -55,6 +56,21 @@ def check_foundations(decision: Decision, observed: Observed, stands_on: Foundat
         case Deploy(rebuilds=False) | Heal():
             if stands_on and stands_on.torn and serving(observed):
                 raise torn(stands_on)
+
+
+def check_parts(decision: Decision, observed: Observed, stands_on: Foundations | None) -> tuple[str, ...]:
+    """What the state has and the cloud has not: the engine would not make it anew, and whatever needs it would fail.
+
+    Refused where this update needs it, else told. While everything is built anew nothing of it is needed.
+    """
+    known = stands_on.parts if stands_on else frozenset()
+    lost = {colour: sorted({*observed.sides[colour].missing} & known) for colour in Colour}
+    match decision:
+        case Deploy(target=target, rebuilds=False) | Flip(target=target) | Finish(target=target) if lost[target]:
+            raise lost_parts(lost[target])
+        case Heal(target=target) if lost[target]:
+            raise lost_parts(lost[target])
+    return tuple(f"{part} does not exist any more; {MAKE_ANEW}" for parts in lost.values() for part in parts)
 
 
 def serving(observed: Observed) -> bool:

@@ -72,7 +72,8 @@ class Side:
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
     ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
     task definition that this program did not write. `deployment` is the service's primary deployment.
-    `scaling` is None where nobody scales the service (or where it did not matter and was not asked).
+    `scaling` is None where nobody scales the service (or where it did not matter and was not asked). `missing`: what
+    it consists of and does not exist (target group, test listener, service), by name.
     """
 
     exists: bool = False
@@ -85,6 +86,7 @@ class Side:
     deployment_state: str = ""
     task_definition: str = ""
     scaling: Scaling | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def release_id(self) -> str:
@@ -156,5 +158,6 @@ def _side(value: Mapping[str, Any]) -> Side:
         deployment=str(value.get("deployment") or ""),
         deployment_state=str(value.get("deploymentState") or ""),
         task_definition=str(value.get("taskDefinition") or ""),
+        missing=tuple(str(part) for part in value.get("missing") or ()),
         scaling=Scaling(least=int(scaling["least"]), most=int(scaling["most"])) if scaling else None,
     )

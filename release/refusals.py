@@ -72,6 +72,15 @@ def would_replace(changes: Sequence[Moved]) -> Refused:
     )
 
 
+def would_delete(parts: Sequence[str]) -> Refused:
+    """The program no longer registers what its users stand on."""
+    return Refused(
+        f"This would delete what live users stand on: {', '.join(parts)}. No colour was changed.",
+        why="the state has it, and the program does not register it under this name any more",
+        next_step="register it again; one that only got another name needs an alias (pulumi.Alias) for the old one.",
+    )
+
+
 def no_rebuild() -> Refused:
     """allowReplace while users are not where the record says."""
     return Refused(
@@ -92,6 +101,19 @@ def torn(stands_on: Foundations) -> Refused:
         next_step="build the environment anew in a third range: change network.cidr (putting it back will do) and run "
         "`release deploy … --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`. Users get nothing "
         "meanwhile.",
+    )
+
+
+MAKE_ANEW = "`pulumi refresh` takes it out of the state, and the next update makes it anew."
+
+
+def lost_parts(parts: Sequence[str]) -> CloudError:
+    """Deleted in the cloud, though the state has it."""
+    what = " and ".join(f"the {part}" for part in parts)
+    return CloudError(
+        f"T{what[1:]} {'does' if len(parts) == 1 else 'do'} not exist any more. Nothing was changed.",
+        why="it was deleted, and not by this program; this update needs it",
+        next_step=MAKE_ANEW,
     )
 
 

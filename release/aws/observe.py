@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from release import foundations as parts
 from release.alarms import Watched
-from release.aws.cloud import POOL, Cloud
+from release.aws.cloud import POOL, Balancer, Cloud
 from release.aws.scaling import scaling
 from release.aws.signals import alarms
 from release.placement import Colour
@@ -30,6 +31,8 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
     found = image.result() if image else None
     known = heard.result() if heard else ()
     _add_scaling(cloud, sides, scaled.result() if scaled else None)
+    for colour in Colour:
+        sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
     return {
         "listenerArn": balancer.listener,
         "loadBalancer": balancer.dns_name,
@@ -44,6 +47,17 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
     }
+
+
+def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) -> list[str]:
+    """What a colour consists of, and does not exist."""
+    names = cloud.names
+    there = {
+        parts.group(names.target_groups[colour]): colour in balancer.target_groups,
+        parts.listener(names.test_ports[colour]): names.test_ports[colour] in balancer.ports,
+        parts.service(names.services[colour]): exists,
+    }
+    return [part for part, found in there.items() if not found]
 
 
 def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scaling] | None) -> None:

@@ -209,6 +209,15 @@ def test_while_users_are_served_the_engine_protects_all_that_they_stand_on() -> 
         assert bare == idle, "only the service of the colour that is written may go"
 
 
+def test_what_the_program_drops_is_refused_before_any_colour_is_written() -> None:
+    kind, name = "aws:ec2/vpcEndpoint:VpcEndpoint", "release-lane-staging"
+    urn = f"urn:pulumi:staging::release-lane::release-lane:infra:Network${kind}::{name}"
+    state = {**standing_on(), urn: {"type": kind, "outputs": {}}}
+    for config in ({}, {PROJECT + "imageDigest": THIRD}):
+        with pytest.raises(Refused, match=f"would delete what live users stand on: {kind} {name}"):
+            live(config, state)
+
+
 def test_every_type_that_users_stand_on_has_a_table_that_says_what_replaces_it() -> None:
     shared = {each.type for each in live({}).registered if not of_one_release_or_less(each)}
     assert {kind for kind in shared if not kind.startswith("release:")} <= TABLES.keys()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.lane import PROJECT, Lane, Result, Stack
-from tests.rehearsals.cloud import eventually, idle_of, tasks
+from tests.rehearsals.cloud import eventually, idle_of, rule, tasks
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 QUICK = {"deadlineSeconds": 3}
@@ -121,6 +121,27 @@ def test_before_the_first_release_another_network_is_free(lane: Lane, good: str,
     assert released.ok, released.text
     assert whole(stack)
     assert stack.served()["digest"] == good
+
+
+def test_a_target_group_that_somebody_deleted_is_named_and_made_anew(live: Stack, good: str, better: str) -> None:
+    elb, idle, name = live.lane.aws("elbv2"), idle_of(live), f"{PROJECT}-{live.name}"
+    port = {"blue": 9001, "green": 9002}[idle]
+    (balancer,) = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    elb.delete_listener(ListenerArn=next(each["ListenerArn"] for each in listeners if each["Port"] == port))
+    found = elb.describe_target_groups(Names=[f"{name}-blue", f"{name}-green"])["TargetGroups"]
+    groups = {each["TargetGroupName"].rsplit("-", 1)[1]: each["TargetGroupArn"] for each in found}
+    only = {"Type": "forward", "TargetGroupArn": groups[live.outputs["liveColour"]]}
+    elb.modify_rule(RuleArn=rule(live)["RuleArn"], Actions=[only])
+    elb.delete_target_group(TargetGroupArn=groups[idle])
+    wanted = better if live.outputs["imageDigest"] != better else good
+    intent = {"imageDigest": wanted, "rollbackFrom": live.outputs["imageDigest"]}
+    refused(moved(live).up(**intent), f"target group {name}-{idle}", f"listener {port}", "pulumi refresh")
+    with live.started("refresh") as process:
+        assert process.wait(120).ok
+    made = moved(live).up(**intent)
+    assert made.ok, made.text
+    assert live.served()["digest"] == wanted
 
 
 def whole(stack: Stack) -> str:

@@ -73,7 +73,15 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
         },
         f"{at}Balancer$aws:lb/targetGroup:TargetGroup::x-blue": {
             "type": "aws:lb/targetGroup:TargetGroup",
-            "outputs": {"vpcId": "vpc-1"},
+            "outputs": {"vpcId": "vpc-1", "name": "x-blue"},
+        },
+        f"{at}Balancer$aws:lb/listener:Listener::x-test-blue": {
+            "type": "aws:lb/listener:Listener",
+            "outputs": {"port": 9001.0},
+        },
+        f"{at}Colour$aws:ecs/service:Service::x-blue": {
+            "type": "aws:ecs/service:Service",
+            "outputs": {"name": "x-blue"},
         },
         # An adopter's own network beside it is none of ours.
         "urn:pulumi:staging::release-lane::aws:ec2/vpc:Vpc::database": {
@@ -82,7 +90,20 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
         },
     }
     assert Foundations.from_resources(found) == replace(
-        BUILT, zones=("us-east-1a", "us-east-1c"), doors={(9001, "192.0.2.0/24"): "x-test-9001-1"}
+        BUILT,
+        zones=("us-east-1a", "us-east-1c"),
+        doors={(9001, "192.0.2.0/24"): "x-test-9001-1"},
+        parts=frozenset({"target group x-blue", "listener 9001", "service x-blue"}),
+        held=frozenset(
+            {
+                "aws:ec2/vpc:Vpc x",
+                "aws:ec2/subnet:Subnet x-a",
+                "aws:ec2/subnet:Subnet x-b",
+                "aws:lb/loadBalancer:LoadBalancer x",
+                "aws:lb/targetGroup:TargetGroup x-blue",
+                "aws:lb/listener:Listener x-test-blue",
+            }
+        ),
     )
 
 
@@ -214,6 +235,37 @@ def test_a_state_that_does_not_know_what_serves_is_refused_naming_it(
 
 def test_a_load_balancer_that_serves_nobody_is_not_taken_for_an_environment() -> None:
     assert isinstance(decided(None, observed(None, None, None), built=Foundations()).decision, Prepare)
+
+
+# ---- What somebody deleted
+
+LOST = ("listener 9001", "target group x-blue")
+
+
+def without(*parts: str) -> Observed:
+    """B serves from green, and of blue these parts are gone."""
+    return observed(side(A, missing=parts), B, GREEN)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"digest": C.digest}, {"digest": A.digest, "rollback_from": B.digest}], ids=["deploy", "flip"]
+)
+def test_what_is_missing_is_named_before_an_update_needs_it(asked: dict[str, Any]) -> None:
+    error = refusal(decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)), **asked))
+    assert error.what.startswith("The listener 9001 and the target group x-blue do not exist any more")
+    assert "pulumi refresh" in (error.next_step or "")
+
+
+def test_what_is_missing_is_told_while_nothing_needs_it() -> None:
+    verdict = decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)))
+    assert isinstance(verdict.decision, Keep)
+    assert [note.split(" does not exist")[0] for note in verdict.notes] == list(LOST)
+
+
+def test_what_the_state_does_not_have_either_is_made_by_the_update() -> None:
+    verdict = decided(seen=without(*LOST), digest=C.digest)
+    assert isinstance(verdict.decision, Deploy)
+    assert not verdict.notes
 
 
 # ---- The idle colour

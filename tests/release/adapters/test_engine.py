@@ -130,6 +130,14 @@ def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: Wor
     assert world.seen["cwd"] == str(world.folder)
 
 
+@pytest.mark.parametrize(("config", "lifted"), [({}, False), ({"allowReplace": "true"}, True)])
+def test_only_leave_to_replace_lifts_the_engines_protection(world: World, config: dict[str, str], lifted: bool) -> None:
+    world.engine().update("staging", config, "why")
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert ("--ignore-protect" in argv) is lifted
+
+
 def test_settings_that_would_lose_records_are_not_handed_on(world: World) -> None:
     world.engine(PULUMI_CONTINUE_ON_ERROR="true", PULUMI_SKIP_CHECKPOINTS="true", KEPT="1").preview("staging", {})
     environ = world.seen["environ"]

@@ -232,6 +232,12 @@ def test_a_cure_is_released_although_an_alarm_rings() -> None:
     assert configs(on.engine) == [{"imageDigest": B.digest, "onAlarm": "proceed"}]
 
 
+def test_leave_to_build_everything_anew_is_given_for_this_run() -> None:
+    on = stage(STAGED)
+    assert on.run("deploy", "staging", "--allow-replace") == 0
+    assert [config.get("allowReplace") for config in configs(on.engine)] == ["true"]
+
+
 # ---- What it says -------------------------------------------------------------------------------------------
 
 
