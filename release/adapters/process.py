@@ -128,7 +128,8 @@ def _lines(data: bytes, *, unfinished: bool) -> bytes:
 
 
 _ENDING_WITH_US = """
-import ctypes, os, signal, sys
+import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback
+import ctypes, os, sys
 parent, command = int(sys.argv[1]), sys.argv[2:]
 ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
 if os.getppid() != parent:

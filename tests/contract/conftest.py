@@ -21,9 +21,7 @@ from tests.contract.aws import RUN, Aws, Where
 from tests.contract.balancing import Actor, Balancing, forward
 from tests.contract.serving import Serving
 from tests.contract.stage import Stage
-
-PATIENCE = 60.0
-"""Seconds that cleaning up the local cloud may take."""
+from tests.patience import PATIENCE
 
 
 def where() -> Where:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from gates import warm
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
 VERSION = [sys.executable, "-m", "pytest", "--version"]
-PATIENCE = 30  # seconds
 
 
 @pytest.fixture(autouse=True)

@@ -137,6 +137,23 @@ def test_followed_lines_come_as_they_are_written_each_with_its_source_until_ctrl
 
 
 @pytest.mark.provider
+def test_nothing_is_followed_for_a_reader_that_left(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs/part-one.log"
+    log.write_text("first\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", "logs", "part", "--follow"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "LOCAL_RUNTIME": str(tmp_path)},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline().endswith("first\n")
+        process.stdout.close()
+        with log.open("a") as more:
+            more.write("second\n")
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.provider
 def test_following_ends_when_all_that_is_followed_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     def command(source: Source, _: int, *, follow: bool) -> list[str]:
         assert follow

@@ -11,10 +11,9 @@ from local.cloud import Parts
 from local.errors import LocalError
 from local.progress import Progress
 from local.toolchain.cache import Say
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
-
-PATIENCE = 20.0
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_an_answer_that_is_under_way_when_it_is_told_to_stop_comes_whole(
         process.send_signal(signal.SIGTERM)
         assert len(list(lines)) == service.LINES - 3
     assert b"sha256:aa" in slow.getresponse().read()
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.pure

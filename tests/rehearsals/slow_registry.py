@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE
+
 
 class SlowRegistry:
     """Forwards every call; holds the DescribeImages calls from the second on (the first one is `observe`'s)."""
@@ -47,7 +49,7 @@ class SlowRegistry:
         self._asked += 1
         if self._asked > 1:
             self.waiting.set()
-            self.release.wait(20)
+            self.release.wait(PATIENCE)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

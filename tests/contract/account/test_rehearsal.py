@@ -19,6 +19,7 @@ import pytest
 
 from tests.contract.aws import Aws
 from tests.contract.contracts import ROOT
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -113,7 +114,7 @@ def started(aws: Aws, folder: Path, *options: str) -> Iterator[Run]:
 
 def done(aws: Aws, folder: Path, *options: str) -> tuple[int, str]:
     with started(aws, folder, *options) as run:
-        return run.process.wait(200), run.said
+        return run.process.wait(4 * PATIENCE), run.said
 
 
 def serves(aws: Aws, run: Run) -> bool:
@@ -134,7 +135,7 @@ def test_an_interrupted_run_leaves_nothing(aws: Aws, tmp_path: Path, same_as_bef
     with started(aws, tmp_path, "--yes", "--only", "test_ecs_deployments") as run:
         run.until(lambda: serves(aws, run))
         run.process.send_signal(signal.SIGINT)
-        assert run.process.wait(120) == 130, run.said
+        assert run.process.wait(4 * PATIENCE) == 130, run.said
     assert "Interrupted. All that had been made was removed." in run.said
     same_as_before()
 

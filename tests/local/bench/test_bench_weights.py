@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from local.bench.weights import Asked, Hand, User, visible_after
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
@@ -77,12 +78,12 @@ def serving(closes: bool = False) -> Iterator[Service]:
 def test_a_user_asks_on_one_kept_connection_and_remembers_who_answered() -> None:
     with serving() as service:
         with User(service.url).asking() as user:
-            assert service.answered.wait(10)
+            assert service.answered.wait(PATIENCE)
             service.colour = "green"
             service.answered.clear()
-            assert service.answered.wait(10)
+            assert service.answered.wait(PATIENCE)
             service.answered.clear()
-            assert service.answered.wait(10)
+            assert service.answered.wait(PATIENCE)
         assert len(service.peers) == user.connections == 1
     assert user.asked[0].colour == "blue"
     assert user.asked[-1].colour == "green"
@@ -91,7 +92,7 @@ def test_a_user_asks_on_one_kept_connection_and_remembers_who_answered() -> None
 
 def test_a_user_comes_back_when_the_connection_was_closed() -> None:
     with serving(closes=True) as service, User(service.url).asking() as user:
-        assert service.answered.wait(10)
+        assert service.answered.wait(PATIENCE)
     assert user.connections > 1
 
 

@@ -19,6 +19,7 @@ from local.toolchain.cache import cache_folder, filling, only_one
 from local.toolchain.download import NotAvailable, download
 from local.toolchain.engine import HOST, OURS, ensure_engine, on_path
 from local.toolchain.pins import Download, Version
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
@@ -124,7 +125,7 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     def first() -> None:
         with only_one(lock, Said()):
             inside.set()
-            leave.wait(20)
+            leave.wait(PATIENCE)
             order.append("first")
 
     def second(text: str) -> None:
@@ -133,7 +134,7 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert inside.wait(20)
+    assert inside.wait(PATIENCE)
     with only_one(lock, second):
         order.append("second")
     thread.join()

@@ -23,11 +23,11 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 from local.places import ROOT
 from local.processes import start_ticks
 from local.toolchain import language_host as host
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.provider
 
 SCRIPT = ROOT / "local/toolchain/language_host.py"
-PATIENCE = 20.0  # seconds until a test gives up; none waits that long when all is well
 
 
 @dataclass

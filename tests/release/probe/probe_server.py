@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.patience import PATIENCE
+
 
 @dataclass
 class Server:
@@ -55,7 +57,7 @@ class Server:
         """False when the connection is to be closed."""
         match self.mode:
             case "hold":
-                self.held.wait(60)
+                self.held.wait(PATIENCE)
             case "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False

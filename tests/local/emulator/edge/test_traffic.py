@@ -22,6 +22,7 @@ from local.emulator.edge.process import alive, find_executable
 from local.emulator.elbv2.targets import TARGET_GROUPS
 from tests.local.emulator.edge.cloud import Cloud, Target, eventually, fixed, running, weighted
 from tests.local.emulator.edge.load import ROOT, Running
+from tests.patience import PATIENCE
 
 pytestmark = [
     pytest.mark.cloud,
@@ -240,7 +241,7 @@ def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_told(
     stack.callback(TARGET_GROUPS.subscribe(told.set))
     other.health = 503
     eventually(lambda: cloud.health(two.blue)[other.ip] == ("unhealthy", "Target.ResponseCodeMismatch"))
-    assert told.wait(10)
+    assert told.wait(PATIENCE)
     assert set(two.split(50)) == {"blue"}
     (shown,) = cloud.client.describe_target_health(
         TargetGroupArn=two.blue, Targets=[{"Id": other.ip, "Port": TARGET_PORT}]
@@ -248,7 +249,7 @@ def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_told(
     assert shown["TargetHealth"]["Description"] == "Health checks failed with these codes: [503]"
     told.clear()
     other.health = 200
-    assert told.wait(10)
+    assert told.wait(PATIENCE)
     cloud.until_healthy(two.blue)
     assert set(two.split(50)) == {"blue", "other"}
 

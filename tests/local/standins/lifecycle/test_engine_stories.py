@@ -15,6 +15,7 @@ from tests.local.emulator.ecs.conftest import Emulator, eventually, say
 from tests.local.standins.lifecycle.holding import Holding
 from tests.local.standins.lifecycle.project import Project, environment, kill
 from tests.local.standins.lifecycle.world import CONTAINER, World
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.cloud
 
@@ -188,7 +189,7 @@ def killed(project: Project, emulator: Emulator, world: World) -> str:
     )
     with Holding(emulator.endpoint, "CreateService") as proxy:
         process = project.start("up", "--yes", "--skip-preview", AWS_ENDPOINT_URL=proxy.url)
-        assert proxy.held.wait(60)
+        assert proxy.held.wait(PATIENCE)
         kill(process)
     assert project.run("cancel", "--yes").code == 0
     return name
