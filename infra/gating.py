@@ -18,7 +18,7 @@ GATE_OUTPUTS = ("passedFor", "detail")
 class GateResource(pulumi.CustomResource):
     """One gate; `passedFor` is what it hands to the next."""
 
-    passedFor: pulumi.Output[dict[str, str]]
+    passedFor: pulumi.Output[dict[str, Any]]
 
     def __init__(self, kind: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {**inputs, **dict.fromkeys(GATE_OUTPUTS)}
@@ -76,6 +76,8 @@ def rollout_gate(
         "digest": release.digest,
         "colour": str(colour),
         "tasks": tasks,
+        "port": release.service.port,
+        "healthPath": release.service.health_path,
         "starts": starts,
         "corrects": corrects,
         "retryOf": retry_of,
@@ -97,6 +99,7 @@ def smoke_gate(
         "digest": release.digest,
         "commit": release.commit,
         "colour": str(colour),
+        "asked": release.service.asked.as_dict(),
         "deadlineSeconds": deadline,
         "passOfBefore": rollout.passedFor,
         "environment": names.as_dict(),

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 
 from release.alarms import Kind, Watched
+from release.asking import HEALTH_PATH, STATUS_PATH, Identify
 from release.decision import OnAlarm, OnDrift
 from release.digest import Digest, parse_digest
 from release.errors import ReleaseError, UsageError
@@ -56,13 +57,14 @@ class _Section(_Strict):
 
 
 class ServiceSettings(_Section):
-    """`service`: how the container runs."""
+    """`service`: how the container runs. `statusPath` is empty where it has none."""
 
     cpu: Literal[256, 512, 1024, 2048, 4096] = 256
     memory: int = 512
     desired_count: int = Field(default=2, ge=1, le=200)
     port: int = Field(default=8080, ge=1, le=65535)
-    health_path: str = Field(default="/health", pattern=r"^/")
+    health_path: str = Field(default=HEALTH_PATH, pattern=r"^/")
+    status_path: str = Field(default=STATUS_PATH, pattern=r"^(/|$)")
 
 
 class HealthCheckSettings(_Section):
@@ -76,9 +78,13 @@ class HealthCheckSettings(_Section):
 
 
 class SmokeSettings(_Section):
-    """`smoke`: for how long the checks may be repeated before they count as failed."""
+    """`smoke`: for how long the checks may be repeated before they count as failed.
+
+    `identify`: how answers say which release they are. It belongs to a release, as `service` does.
+    """
 
     deadline_seconds: int = Field(default=20, ge=1, le=900)
+    identify: Annotated[Identify, Field(strict=False)] = Identify.STATUS
 
 
 class RolloutSettings(_Section):
@@ -203,7 +209,7 @@ class EnvironmentSettings(_Stack):
 
     def release_service(self) -> Service:
         """The part of a release that is configuration."""
-        return Service(**self.service.model_dump(), env=self.env, secrets=self.secrets)
+        return Service(**self.service.model_dump(), identify=self.smoke.identify, env=self.env, secrets=self.secrets)
 
     @property
     def wanted_shift(self) -> Shift:
@@ -315,6 +321,8 @@ def _across(settings: EnvironmentSettings) -> list[str]:
         problems.append(f"service.memory: with cpu {settings.service.cpu} Fargate takes one of {allowed}")
     if settings.health_check.timeout_seconds >= settings.health_check.interval_seconds:
         problems.append("healthCheck.timeoutSeconds: must be less than healthCheck.intervalSeconds")
+    if settings.smoke.identify is Identify.STATUS and not settings.service.status_path:
+        problems.append("smoke.identify: status needs a service.statusPath; without one give header or none")
     problems += _moving(settings)
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")

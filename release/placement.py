@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from release.asking import HEALTH_PATH, STATUS_PATH, Asked, Identify
 from release.digest import Digest
 
 
@@ -30,19 +31,33 @@ class Service:
 
     `cpu` in CPU units (1024 is one core), `memory` in MiB, `desired_count` in tasks,
     `secrets` maps a variable's name to the ARN (with version) of its value, never to the value.
+    `status_path` and `identify` say what its answers tell: they go back with a release that is gone back to.
     """
 
     cpu: int = 256
     memory: int = 512
     desired_count: int = 2
     port: int = 8080
-    health_path: str = "/health"
+    health_path: str = HEALTH_PATH
+    status_path: str = STATUS_PATH
+    identify: Identify = Identify.STATUS
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def asked(self) -> Asked:
+        """How it is asked whether it is well and which release answered."""
+        return Asked(health_path=self.health_path, status_path=self.status_path, identify=self.identify)
+
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON value; the inverse is `from_dict`."""
+        """Plain JSON value; the inverse is `from_dict`.
+
+        What is newer than the first records is left out where it is the default, so a release keeps its id.
+        """
+        newer = {"statusPath": self.status_path, "identify": str(self.identify)}
+        plain = Asked().as_dict()
         return {
+            **{key: value for key, value in newer.items() if value != plain[key]},
             "cpu": self.cpu,
             "memory": self.memory,
             "desiredCount": self.desired_count,
@@ -61,6 +76,8 @@ class Service:
             desired_count=int(value["desiredCount"]),
             port=int(value["port"]),
             health_path=str(value["healthPath"]),
+            status_path=Asked.from_dict(value).status_path,
+            identify=Asked.from_dict(value).identify,
             env=dict(value.get("env") or {}),
             secrets=dict(value.get("secrets") or {}),
         )

@@ -221,10 +221,12 @@ def _evidence(review: Review) -> list[str]:
     if proof:
         commit = f", commit `{proof.commit}`" if proof.commit else ""
         lines.append(f"- **{subject.source}** proved `{release.digest}`{commit} on {proof.at}: {_flat(proof.smoke)}.")
+        lines += [f"- **Not checked there:** {_flat(sentence)}." for sentence in proof.unchecked]
     elif subject.source:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:
         lines.append("- None is needed: this is the first environment of its route.")
+    lines += [f"- **Cannot be checked here:** {_flat(sentence)}." for sentence in release.service.asked.unchecked]
     if subject.recorded and subject.recorded.was_live(release.digest):
         lines.append(f"- It was live in {subject.environment} before.")
     if subject.rollback and subject.recorded:
@@ -243,12 +245,16 @@ def _configuration(review: Review) -> list[str]:
 
 
 def _settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    for key in sorted(old):
-        if isinstance(old[key], Mapping):
+    for key in sorted({*old, *new}):
+        if isinstance(old.get(key), Mapping):
             changed = [name for name in sorted({*old[key], *new[key]}) if old[key].get(name) != new[key].get(name)]
             yield from (f"- {key}.{name}: {_verb(name, old[key], new[key])}" for name in changed)
-        elif old[key] != new[key]:
-            yield f"- {key}: {_flat(str(old[key]))} -> {_flat(str(new[key]))}"
+        elif old.get(key) != new.get(key):
+            yield f"- {key}: {_value(old, key)} -> {_value(new, key)}"
+
+
+def _value(service: Mapping[str, Any], key: str) -> str:
+    return (_flat(str(service[key])) or "none") if key in service else "its default"
 
 
 def _verb(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -28,11 +28,12 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One target of a target group: healthy, initial, unhealthy, draining or unused, and why."""
+    """One target of a target group: healthy, initial, unhealthy, draining or unused; why, as a code and in words."""
 
     ip: str
     state: str
     reason: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +79,40 @@ class Reading:
         """Addresses that may get requests. One that drained is `unused` on AWS before it is listed no more."""
         return frozenset(target.ip for target in self.targets if target.state not in ("draining", "unused"))
 
+    @property
+    def unhealthy(self) -> tuple[Target, ...]:
+        """Targets of the newest deployment's tasks that fail their health check."""
+        ours = {task.ip for task in self.tasks if self.primary and task.deployment == self.primary.id}
+        return tuple(target for target in self.targets if target.state == "unhealthy" and target.ip in ours)
+
     def state_of(self, task: Task) -> str:
         """The load balancer's word on a task."""
         return next((target.state for target in self.targets if target.ip == task.ip), "unregistered")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """What the load balancer asks each task: GET `path` on `port`."""
+
+    port: int
+    path: str
+
+    def verdict(self, target: Target) -> str:
+        """Why a target is unhealthy, in words of the settings that decide it; "" if the load balancer does not say.
+
+        Source: AWS, "Health checks for Application Load Balancer target groups", health check reason codes. Another
+        answer than 200 is named in the description; a refused connection is a failed health check.
+        """
+        codes = target.description.rpartition("[")[2].partition("]")[0] if "these codes" in target.description else ""
+        if codes or target.reason == "Target.ResponseCodeMismatch":
+            or_port = "; 502 may also mean that nothing listens, service.port" if "502" in codes else ""
+            return f"GET {self.path} on port {self.port} answered {codes or 'not 200'} (service.healthPath{or_port})"
+        if target.reason == "Target.Timeout":
+            late = "was not answered in time (healthCheck.timeoutSeconds), or the port cannot be reached (service.port)"
+            return f"GET {self.path} on port {self.port} {late}"
+        if target.reason == "Target.FailedHealthChecks":
+            return f"nothing listens on {self.port} (service.port), or what does speaks no HTTP"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +144,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failed:
-    """A sure sign that it will not succeed; `task` is the ARN whose log lines help ("" if none)."""
+    """A sure sign that it will not succeed; `task` is the ARN whose log lines help ("" if none).
+
+    `unhealthy`: it is the load balancer that found it so.
+    """
 
     reason: str
     task: str = ""
+    unhealthy: bool = False
 
 
 Outcome = Passed | Waiting | Failed
@@ -214,7 +250,7 @@ def own_words(reading: Reading) -> tuple[str, ...]:
     said = [
         *(event for event in fresh if not any(word in event for word in ROUTINE)),
         *(f"a task stopped: {task.stopped_reason or task.stop_code or task.status}" for task in lost),
-        *(f"a target is unhealthy: {target.reason}" for target in sick),
+        *(f"a target is unhealthy: {target.reason} {target.description}".rstrip() for target in sick),
     ]
     return tuple(dict.fromkeys(said))[:MOST_WORDS]
 
@@ -245,7 +281,7 @@ def _sure_sign(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed 
             ran = short(task.digest) if task.digest else "no image digest at all"
             return Failed(f"a task runs {ran}, which is not the image asked for", task.arn)
         if task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or _failed_health(task):
-            return Failed(task.stopped_reason or task.stop_code, task.arn)
+            return Failed(task.stopped_reason or task.stop_code, task.arn, _failed_health(task))
     if primary.state == "FAILED":
         return Failed(primary.reason or "ECS calls the deployment failed")
     return None

@@ -46,7 +46,7 @@ class PytestSmoke:
                     f"The smoke checks could not be run (pytest ended with {ended.code}).",
                     next_step="see pytest's own words above.",
                 )
-            return read_report(junit.read_text(encoding="utf-8"))
+            return read_report(junit.read_text(encoding="utf-8"), expected.asked)
 
 
 @dataclass

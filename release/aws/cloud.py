@@ -338,9 +338,8 @@ class Cloud:
             Target(
                 ip=each["Target"]["Id"],
                 state=each["TargetHealth"].get("State", ""),
-                reason=" ".join(
-                    filter(None, (each["TargetHealth"].get("Reason"), each["TargetHealth"].get("Description")))
-                ),
+                reason=each["TargetHealth"].get("Reason", ""),
+                description=each["TargetHealth"].get("Description", ""),
             )
             for each in found
         ]

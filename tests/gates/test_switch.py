@@ -21,6 +21,7 @@ from release.alarms import Watched
 from release.aws import session
 from release.digest import Digest
 from release.errors import CheckFailed, CloudError, Interrupted, Refused
+from release.evidence import Proof
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
@@ -114,6 +115,24 @@ def test_the_first_switch_creates_the_rule_with_weights_and_journal_in_one_call(
     assert Journal.from_tags(at.tags) == Journal(source=None, to=End(GREEN, B.digest, B.id), phase=Phase.MOVED)
     assert recorded is not None
     assert (recorded.live, recorded.previous, recorded.history) == (B, None, (B,))
+
+
+@pytest.mark.provider
+def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
+    move = replace(MOVE, passed=replace(PASS, unchecked=("the commit is unknown",)))
+    recorded = Recorded.from_outputs(json.loads(json.dumps(perform(context(), cloud(), move))))
+    assert recorded is not None
+    assert recorded.evidence[-1].unchecked == ("the commit is unknown",)
+
+
+@pytest.mark.pure
+def test_a_switch_to_tasks_that_run_already_keeps_what_was_not_seen_when_they_were_started() -> None:
+    """The image gate does not run then, and must not be counted as passed."""
+    proof = Proof(digest=B.digest, commit="", release_id=B.id, at="2026-01-01", unchecked=("the commit is unknown",))
+    back = replace(MOVE, standing=replace(RECORD, evidence=(proof,)), passed=replace(PASS, unchecked=("no status",)))
+    assert replace(back, starts=False).unchecked() == ("the commit is unknown", "no status")
+    assert replace(back, starts=True).unchecked() == ("no status",)
+    assert Move.of(inputs(decision="flip")).starts is False
 
 
 # ---- what it demands before it moves anybody

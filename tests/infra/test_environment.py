@@ -48,6 +48,25 @@ def test_a_new_digest_is_written_to_the_idle_colour() -> None:
     assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
 
 
+def test_the_gates_ask_a_release_as_its_own_configuration_says() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+            observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+        ),
+        {
+            "release-lane:imageDigest": SECOND,
+            "release-lane:service": '{"port": 3000, "healthPath": "/healthz", "statusPath": ""}',
+            "release-lane:smoke": '{"identify": "none"}',
+        },
+    )
+    rollout, asked = world.one("Rollout").inputs, world.one("SmokeGate").inputs["asked"]
+    assert (rollout["port"], rollout["healthPath"]) == (3000, "/healthz")
+    assert asked == {"healthPath": "/healthz", "statusPath": "", "identify": "none"}
+    service = world.one("TrafficSwitch").inputs["release"]["service"]
+    assert (service["statusPath"], service["identify"]) == ("", "none"), "it goes back with the release"
+
+
 def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
     world = run(
         World(

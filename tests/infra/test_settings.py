@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from infra.settings import FARGATE_MEMORY, RESERVED, ArtifactsSettings, EnvironmentSettings, Settings, parse
 from release.alarms import Kind, Watched
+from release.asking import Identify
 from release.decision import OnAlarm, OnDrift
 from release.errors import UsageError
 from release.names import Access, Names
@@ -64,11 +65,12 @@ def test_an_environment_needs_only_region_and_account() -> None:
 
 
 def test_configuration_becomes_part_of_the_release() -> None:
-    service = {"cpu": 512, "memory": 1024, "desiredCount": 3, "port": 9000, "healthPath": "/ready"}
-    settings = environment(service=service, env={"A": "1"}, secrets={"B": "arn:b"})
+    service = {"cpu": 512, "memory": 1024, "desiredCount": 3, "port": 9000, "healthPath": "/ready", "statusPath": ""}
+    settings = environment(service=service, smoke={"identify": "none"}, env={"A": "1"}, secrets={"B": "arn:b"})
     assert settings.release_service() == Service(
-        cpu=512, memory=1024, desired_count=3, port=9000, health_path="/ready", env={"A": "1"}, secrets={"B": "arn:b"}
-    )
+        cpu=512, memory=1024, desired_count=3, port=9000, health_path="/ready", status_path="", identify=Identify.NONE,
+        env={"A": "1"}, secrets={"B": "arn:b"},
+    )  # fmt: skip
 
 
 def test_what_is_given_per_run_is_read() -> None:
@@ -198,6 +200,8 @@ def test_unknown_keys_are_refused_with_their_path(values: dict[str, Any], told: 
         ({"service": {"port": 0}}, "service.port"),
         ({"service": {"port": 65536}}, "service.port"),
         ({"service": {"healthPath": "health"}}, "service.healthPath"),
+        ({"service": {"statusPath": "status"}}, "service.statusPath"),
+        ({"smoke": {"identify": "body"}}, "smoke.identify"),
         ({"service": "small"}, "service"),
         ({"service": [1]}, "service"),
         ({"service": "{not json"}, "service"),
@@ -401,3 +405,10 @@ def test_the_annotated_example_shows_the_defaults() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_committed_stack_files_parse(path: Path) -> None:
     settings_in(yaml.safe_load(path.read_text()))
+
+
+def test_a_status_that_does_not_exist_cannot_say_which_release_it_is() -> None:
+    said = "smoke.identify: status needs a service.statusPath; without one give header or none"
+    assert problem(service={"statusPath": ""}) == said
+    for how in ("header", "none"):
+        environment(service={"statusPath": ""}, smoke={"identify": how})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release.asking import Identify
 from release.enginelog import EngineLog
 from release.errors import Refused, UsageError
 from release.placement import all_on
@@ -191,3 +193,22 @@ def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhe
     assert "the idle colour keeps 1 task of the release before it; going back then means a deployment" in text
     keep = plan("keep", BLUE, A, target=None, course=course, idleTasks=1)
     assert "Users move" not in markdown(review(subject, log(*keep)))
+
+
+def test_what_the_environment_before_could_not_check_is_named() -> None:
+    seen = replace(proof(B), unchecked=("the commit is unknown", "answers name no release"))
+    text = markdown(review(replace(PRODUCTION, evidence=(seen,)), promotion()))
+    assert (
+        "- **Not checked there:** the commit is unknown.\n- **Not checked there:** answers name no release.\n" in text
+    )
+    assert "Not checked" not in markdown(review(PRODUCTION, promotion()))
+
+
+def test_what_cannot_be_checked_of_this_release_is_named_before_it_is_approved() -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
+    events = [*plan("deploy", GREEN, foreign, target=GREEN, starts=True), *ON_GREEN]
+    text = markdown(review(PRODUCTION, log(*events)))
+    named = [line for line in text.splitlines() if "Cannot be checked here" in line]
+    assert named == [f"- **Cannot be checked here:** {each}." for each in foreign.service.asked.unchecked]
+    assert "- statusPath: its default -> none" in text
+    assert "- identify: its default -> none" in text

@@ -10,6 +10,7 @@ import pytest
 from release.rollout import (
     Deployment,
     Failed,
+    HealthCheck,
     Outcome,
     Passed,
     Reading,
@@ -219,6 +220,40 @@ def test_only_the_wanted_number_passes(wanted: int, running: int) -> None:
     numbers = range(1, running + 1)
     seen = reading(tuple(map(task, numbers)), tuple(map(target, numbers)), wanted=wanted)
     assert isinstance(judge(seen, replace(WANTED, tasks=wanted)), Passed) is (wanted == running)
+
+
+@pytest.mark.parametrize(
+    ("reason", "description", "words"),
+    [
+        (
+            "Target.ResponseCodeMismatch",
+            "Health checks failed with these codes: [404]",
+            "GET /healthz on port 3000 answered 404 (service.healthPath)",
+        ),
+        (
+            "Target.FailedHealthChecks",
+            "Health checks failed with these codes: [401, 403]",
+            "GET /healthz on port 3000 answered 401, 403 (service.healthPath)",
+        ),
+        (
+            "Target.ResponseCodeMismatch",
+            "Health checks failed with these codes: [502]",
+            "nothing listens, service.port",
+        ),
+        ("Target.ResponseCodeMismatch", "", "answered not 200 (service.healthPath)"),
+        ("Target.FailedHealthChecks", "Health checks failed", "nothing listens on 3000 (service.port)"),
+        ("Target.Timeout", "Request timed out", "was not answered in time (healthCheck.timeoutSeconds)"),
+    ],
+)
+def test_what_the_load_balancer_found_is_told_in_words_of_the_settings(
+    reason: str, description: str, words: str
+) -> None:
+    target = Target(ip="10.0.0.1", state="unhealthy", reason=reason, description=description)
+    assert words in HealthCheck(port=3000, path="/healthz").verdict(target)
+
+
+def test_where_the_load_balancer_gives_no_reason_none_is_made_up() -> None:
+    assert HealthCheck(port=1, path="/").verdict(Target(ip="10.0.0.1", state="unhealthy")) == ""
 
 
 # ---- ECS's own reasons

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from release.asking import Asked, Identify
 from release.smoking import Expected, read_report, unexplained
 
 
@@ -50,6 +51,17 @@ def test_a_report_counts_what_was_checked_and_names_what_failed(
     assert (report.checks, report.failures) == (checks, failures)
 
 
+@pytest.mark.pure
+def test_what_was_left_out_is_named_and_never_counted_as_passed() -> None:
+    report = read_report(junit(case("a"), case("b", SKIPPED), case("c", "<skipped />")))
+    assert report.unchecked == ("b: no --expect-commit given", "c: skipped")
+    nameless = Asked(status_path="", identify=Identify.NONE)
+    assert read_report(junit(case("a"), case("b", SKIPPED)), nameless).unchecked == (
+        *nameless.unchecked,
+        "b: no --expect-commit given",
+    )
+
+
 @pytest.mark.provider
 def test_what_pytest_really_writes_is_read(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
@@ -68,6 +80,7 @@ def test_what_pytest_really_writes_is_read(tmp_path: Path) -> None:
     assert report.checks == 3
     assert [failure.split(":")[0] for failure in report.failures] == ["test_bad", "test_broken"]
     assert "got 1, expected 2" in report.failures[0]
+    assert report.unchecked == ("test_left_out: not given",)
 
 
 @pytest.mark.pure
