@@ -94,17 +94,6 @@ class Balancer:
     target_groups: Mapping[Colour, str] = field(default_factory=dict)
     rule: Rule | None = None
 
-    def need_groups(self, names: Names, colours: Iterable[Colour] = tuple(Colour)) -> None:
-        """`CloudError` unless these colours have a target group: nobody can be served, or moved, without."""
-        missing = [names.target_groups[colour] for colour in colours if colour not in self.target_groups]
-        if missing:
-            raise CloudError(
-                f"There is no target group {' and no '.join(missing)}.",
-                why="somebody deleted it, or region or account are not those of the last update",
-                next_step="check region, account and credentials; if it was deleted: `pulumi refresh`, then update "
-                "again, which makes it anew.",
-            )
-
 
 class Cloud:
     """One environment in AWS. Every method reads (or writes) now."""
@@ -186,15 +175,11 @@ class Cloud:
     def target_groups(self) -> dict[Colour, str]:
         """ARNs of those target groups that exist."""
         by_name = {name: colour for colour, name in self.names.target_groups.items()}
-        found = self._groups(list(by_name))
-        return {by_name[group["TargetGroupName"]]: group["TargetGroupArn"] for group in found}
-
-    def _groups(self, names: Sequence[str]) -> Sequence[Any]:
-        """AWS refuses to describe any of several where one does not exist."""
         try:
-            return self.elb.describe_target_groups(Names=names)["TargetGroups"]
+            found = self.elb.describe_target_groups(Names=list(by_name))["TargetGroups"]
         except self.elb.exceptions.TargetGroupNotFoundException:
-            return [group for name in names for group in self._groups([name])] if len(names) > 1 else []
+            return {}
+        return {by_name[group["TargetGroupName"]]: group["TargetGroupArn"] for group in found}
 
     def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
         """The users' rule with its weights and tags as they are now, or None."""

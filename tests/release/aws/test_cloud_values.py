@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from release.aws.cloud import Balancer, Cloud, _percent
+from release.aws.cloud import Cloud, _percent
 from release.aws.observe import common_digest
-from release.errors import CloudError, Refused
-from release.names import Access, Names
+from release.errors import Refused
 from release.placement import Colour
 from release.rollout import Reading, Task
 
@@ -79,45 +78,6 @@ def test_a_colour_in_the_middle_of_a_rollout_can_be_read_where_no_repository_is_
     """`release recover` looks at it, and is needed just then."""
     running = [Task(arn=each, deployment=each, status="RUNNING", digest=f"sha256:{each}") for each in "ab"]
     assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a", "") == "several"
-
-
-class NoSuchGroup(Exception):
-    """As AWS calls it."""
-
-
-class SomeGroups(Cloud):
-    """Of whose target groups only these exist."""
-
-    def __init__(self, *there: str) -> None:
-        access = Access(region="us-east-1", account="000000000000")
-        self.names = Names.of_stack("p", "staging", access=access)
-        self.there = there
-
-    @property
-    def elb(self) -> Any:
-        def describe_target_groups(Names: list[str]) -> Any:
-            if not set(Names) <= set(self.there):
-                raise NoSuchGroup
-            return {"TargetGroups": [{"TargetGroupName": name, "TargetGroupArn": f"arn:{name}"} for name in Names]}
-
-        errors = SimpleNamespace(TargetGroupNotFoundException=NoSuchGroup)
-        return SimpleNamespace(describe_target_groups=describe_target_groups, exceptions=errors)
-
-
-@pytest.mark.parametrize("there", [(), ("p-staging-blue",), ("p-staging-blue", "p-staging-green")], ids=len)
-def test_a_target_group_that_is_gone_does_not_hide_the_other_one(there: tuple[str, ...]) -> None:
-    """AWS describes none of several where one does not exist."""
-    cloud = SomeGroups(*there)
-    groups = cloud.target_groups()
-    assert list(groups.values()) == [f"arn:{name}" for name in there]
-    gone = {"p-staging-blue", "p-staging-green"} - set(there)
-    if not gone:
-        Balancer(target_groups=groups).need_groups(cloud.names)
-        return
-    with pytest.raises(CloudError) as missing:
-        Balancer(target_groups=groups).need_groups(cloud.names)
-    assert all(name in missing.value.what for name in gone)
-    assert all(name not in missing.value.what for name in there)
 
 
 class OneService(Cloud):
