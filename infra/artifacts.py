@@ -14,7 +14,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from infra.recall import assumed_role, call, check_provider_account, own_outputs
+from infra.recall import assumed_role, call, check_provider_account, need_no_environment, own_outputs
 from infra.settings import ArtifactsSettings
 from release.errors import UsageError
 
@@ -43,6 +43,7 @@ EXPIRE_UNTAGGED = {
 def build_artifacts(settings: ArtifactsSettings) -> None:
     """Registry and image; outputs imageDigest, commit, imageUri, repositoryUrl."""
     check_provider_account(settings.account)
+    need_no_environment()
     source = Path(settings.source).resolve() if settings.source else ROOT
     commit = clean_commit(source)
     name = settings.repository or f"{pulumi.get_project()}/app"

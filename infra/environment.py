@@ -13,11 +13,12 @@ import pulumi
 
 from infra import lean
 from infra.plan import Environment
-from infra.recall import assumed_role, repository_url, see
+from infra.recall import assumed_role, repository_url, see, zones_of_account
 from infra.settings import EnvironmentSettings
 from release.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
 from release.digest import short
-from release.errors import UsageError
+from release.errors import Refused, UsageError
+from release.foundations import SLOTS, Foundations, Site, zones_of
 from release.names import Access, Names
 from release.shift import course
 
@@ -76,9 +77,32 @@ def _decided(settings: EnvironmentSettings, names: Names, repository: str) -> tu
         commit=seen.commit,
         in_registry=seen.in_registry,
         promotes_from=settings.promotes_from,
+        site=Site(region=names.access.region, cidr=settings.network.cidr, zones=settings.network.zones),
+        allow_replace=settings.allow_replace,
     )
-    verdict = decide(seen.own, seen.observed, requested, seen.source.evidence if seen.source else ())
-    return verdict, Environment(settings=settings, names=names, repository=repository, observed=seen.observed)
+    proven = seen.source.evidence if seen.source else ()
+    verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
+    environment = Environment(
+        settings=settings,
+        names=names,
+        repository=repository,
+        observed=seen.observed,
+        doors=seen.stands_on.doors,
+        zones=_zones(settings, seen.stands_on) if not isinstance(verdict.decision, Refuse) else (),
+    )
+    return verdict, environment
+
+
+def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:
+    """Two zones: those that the environment has, or that the settings name, or the account's first two."""
+    zones = zones_of(stands_on, settings.network.zones) or zones_of_account()[: len(SLOTS)]
+    if len(zones) < len(SLOTS):
+        raise Refused(
+            f"Two availability zones are needed; the account may use {', '.join(zones) or 'none'} here.",
+            why="a load balancer stands in two zones at least",
+            next_step="choose another region, or name two zones in network.zones of the stack file.",
+        )
+    return zones
 
 
 def _announce(verdict: Verdict, environment: Environment) -> None:

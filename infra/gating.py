@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pulumi
 
 from infra.components.colour import ColourSide
+from infra.components.freeze import Hold
 from release.names import Names
 from release.placement import Colour, Release
 from release.records import OUTPUTS
@@ -108,10 +109,10 @@ def smoke_gate(
 
 
 def traffic_switch(
-    names: Names, inputs: dict[str, Any], smoke: GateResource, everything: Sequence[pulumi.Resource]
+    names: Names, inputs: dict[str, Any], smoke: GateResource, everything: Sequence[pulumi.Resource], hold: Hold
 ) -> TrafficSwitchResource:
-    """Users are moved after everything else of the stack is as it should be."""
+    """Users are moved after everything else of the stack is as it should be. Without the switch they have no rule."""
     return TrafficSwitchResource(
         {**inputs, "passOfBefore": smoke.passedFor, "environment": names.as_dict()},
-        pulumi.ResourceOptions(depends_on=[smoke, *everything]),
+        pulumi.ResourceOptions.merge(pulumi.ResourceOptions(depends_on=[smoke, *everything]), hold.protect()),
     )

@@ -20,6 +20,7 @@ from pulumi.runtime.sync_await import _sync_await
 from infra.early import answer, outputs_of
 from release.alarms import Watched
 from release.errors import CloudError, Refused, ReleaseError, UsageError
+from release.foundations import Foundations
 from release.names import Names
 from release.records import Observed, Recorded
 
@@ -27,6 +28,16 @@ from release.records import Observed, Recorded
 def own_outputs() -> dict[str, Any]:
     """This stack's previous outputs, as they are."""
     return _sync_await(_outputs(pulumi.get_stack()))
+
+
+def need_no_environment() -> None:
+    """A stack that serves users cannot become something else: all that they stand on would be deleted."""
+    if Recorded.from_outputs(own_outputs()):
+        raise Refused(
+            f"The stack {pulumi.get_stack()} is an environment that serves users; its role cannot change.",
+            why="everything that its users stand on would be deleted",
+            next_step="put `role` back, and make another stack for the artifacts.",
+        )
 
 
 def repository_url(artifacts: str) -> str:
@@ -43,13 +54,15 @@ def repository_url(artifacts: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """The environment now; the commit that the registry's tags name for the digest, and whether the registry has it;
-    this stack's record (None before its first release), and that of the stack the digest is promoted from."""
+    this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
+    stack's state holds of the environment."""
 
     observed: Observed
     commit: str
     in_registry: bool
     own: Recorded | None
     source: Recorded | None
+    stands_on: Foundations
 
 
 def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhile: Callable[[], None]) -> Seen:
@@ -66,12 +79,13 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhi
             _called("release:index:observe", asked),
             _called(CALLER_IDENTITY, {}),
             _outputs(pulumi.get_stack()),
+            _called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
             _existing(source, "a digest is promoted from there") if source else _nothing(),
             asyncio.to_thread(meanwhile),
         )
         return answers
 
-    found, identity, own, proven, _ = _sync_await(everything())
+    found, identity, own, resources, proven, _ = _sync_await(everything())
     _check(identity, names.access.account)
     image = found.get("image") or {}
     commits = [tag for tag in image.get("tags") or [] if re.fullmatch(r"[0-9a-f]{40}", tag)]
@@ -81,7 +95,20 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhi
         in_registry=bool(image) or not digest,
         own=Recorded.from_outputs(own),
         source=Recorded.from_outputs(proven),
+        stands_on=Foundations.from_resources(resources.get("outputs") or {}),
     )
+
+
+STACK_RESOURCES = "pulumi:pulumi:readStackResourceOutputs"
+"""The resources of a stack's state with their outputs: like `readStackOutputs` the engine's own, and without a lock."""
+
+ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
+
+
+def zones_of_account() -> tuple[str, ...]:
+    """The zones of the region that this account may use without opting in, by name."""
+    usable = {"name": "opt-in-status", "values": ["opt-in-not-required"]}
+    return tuple(sorted(map(str, call(ZONES, {"state": "available", "filters": [usable]}).get("names") or ())))
 
 
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
@@ -121,6 +148,10 @@ def _told(token: str, error: Exception) -> ReleaseError:
     if "unknown stack" in text:
         return UsageError(text)
     return CloudError(text.removeprefix(f"invoke of {token} failed: ").strip())
+
+
+def _full_name(stack: str) -> str:
+    return str(outputs_of(stack)[1]["name"])
 
 
 async def _outputs(stack: str) -> dict[str, Any]:

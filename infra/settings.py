@@ -174,10 +174,15 @@ class NotifySettings(_Section):
     events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
 
 
+Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+"""Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
+
+
 class NetworkSettings(_Strict):
-    """`network`: the VPC's address range (two /24 subnets are cut from it)."""
+    """`network`: the VPC's address range (two /24 subnets are cut from it), and the two zones of these."""
 
     cidr: str = Field(default="10.20.0.0/16", pattern=r"^\d+\.\d+\.0\.0/16$")
+    zones: tuple[Zone, ...] = Field(default=(), min_length=2, max_length=2)
 
 
 class _Stack(_Strict):
@@ -192,6 +197,7 @@ class EnvironmentSettings(_Stack):
     rollback_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    allow_replace: bool = False
     promotes_from: str | None = None
     artifacts: str = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -247,6 +253,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str) -> Settings:
         settings = _validated(EnvironmentSettings, values, problems)
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings)
+        problems += _elsewhere(settings.network.zones, raw.get("aws:region", ""))
     if problems or settings is None:
         raise UsageError(
             f"The stack's settings are wrong ({file}, or given by -c); nothing was changed:\n"
@@ -331,6 +338,13 @@ def _across(settings: EnvironmentSettings) -> list[str]:
     for name in sorted({*settings.env, *settings.secrets}):
         problems += _bad_name(name)
     return problems
+
+
+def _elsewhere(zones: Sequence[str], region: str) -> list[str]:
+    """What is wrong with the zones that were named."""
+    foreign = [zone for zone in zones if region and not zone.startswith(region)]
+    problems = [f"network.zones: {zone} is not in {region}" for zone in foreign]
+    return problems + (["network.zones: two different ones are needed"] if len(set(zones)) != len(zones) else [])
 
 
 METRIC_PERIODS = (1, 5, 10, 20, 30)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from release.digest import Digest
 from release.errors import ReleaseError
+from release.foundations import Site
 from release.placement import Colour, Release, Service
 from release.records import Recorded
 
@@ -31,6 +32,8 @@ class Requested:
     `commit` is what the registry's tag says of the digest; `in_registry` is False when the registry does not
     have it. `promotes_from` names the environment that has to have proven it (None: the first of the route).
     `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve users).
+    `site` is what the settings want the environment to stand on (None where that was not asked), and `allow_replace`
+    that it may be built anew there, because its users are elsewhere.
     """
 
     service: Service
@@ -42,6 +45,8 @@ class Requested:
     commit: str = ""
     in_registry: bool = True
     promotes_from: str | None = None
+    site: Site | None = None
+    allow_replace: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +66,17 @@ class Keep:
 
 @dataclass(frozen=True, kw_only=True)
 class Heal:
-    """The idle colour should hold `release` (None: nothing) and does not; users are not touched."""
+    """The idle colour should hold `release` (None: nothing) and does not; users are not touched.
+
+    `scales_in`: it runs that release well, on more tasks than it should; no task is started.
+    """
 
     target: Colour
     release: Release | None
     tasks: int
     reason: str
     retry_of: str = ""
+    scales_in: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +84,8 @@ class Deploy:
     """Start `release` on the idle colour, pass the gates, switch.
 
     `tasks` is how many are wanted there; `retry_of` names the ECS deployment of the same release that must not
-    be mistaken for this one; `live` is None for the first release of an environment.
+    be mistaken for this one; `live` is None for the first release of an environment. `rebuilds`: everything is built
+    anew on other foundations, and users are served by nobody until then.
     """
 
     target: Colour
@@ -85,6 +95,7 @@ class Deploy:
     reason: str
     rollback: bool = False
     retry_of: str = ""
+    rebuilds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

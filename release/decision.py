@@ -29,13 +29,16 @@ from release.difference import settings_apart
 from release.digest import short
 from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
+from release.foundations import Foundations
 from release.idle import need_of_idle
 from release.journal import End
 from release.placement import Colour, Release, whole
+from release.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
 from release.records import Observed, Recorded
 from release.refusals import (
     changed_meanwhile,
     never_proven,
+    no_rebuild,
     no_record,
     not_adoptable,
     not_in_registry,
@@ -70,18 +73,27 @@ __all__ = [
 
 
 def decide(
-    recorded: Recorded | None, observed: Observed, requested: Requested, evidence: Iterable[Proof] = ()
+    recorded: Recorded | None,
+    observed: Observed,
+    requested: Requested,
+    evidence: Iterable[Proof] = (),
+    stands_on: Foundations | None = None,
 ) -> Verdict:
     """Choose what this update does.
 
     `recorded`: the stack's own outputs, None before its first release. `observed`: read live, just now.
-    `evidence`: what `requested.promotes_from` recorded. Never raises: what must not happen is a `Refuse`.
+    `evidence`: what `requested.promotes_from` recorded. `stands_on`: what the state holds of the environment (None
+    where nobody looked). Never raises: what must not happen is a `Refuse`.
     """
-    case = Case(recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence))
+    case = Case(
+        recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence), stands_on=stands_on
+    )
     try:
         verdict = _decide(case)
+        check_foundations(verdict.decision, observed, stands_on)
+        lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        return replace(verdict, notes=(*verdict.notes, *notes))
+        return replace(verdict, notes=(*verdict.notes, *lost, *notes))
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 
@@ -94,6 +106,7 @@ class Case:
     observed: Observed
     requested: Requested
     evidence: tuple[Proof, ...]
+    stands_on: Foundations | None = None
 
     @property
     def restoring(self) -> bool:
@@ -106,13 +119,18 @@ class Case:
 
 
 def _decide(case: Case) -> Verdict:
+    check_state(case.observed, case.stands_on)
+    anew = rebuilds(case.recorded, case.observed, case.requested, case.stands_on)
     if case.recorded and not case.observed.listener and not case.restoring:
         raise nothing_found(case.recorded)
     match locate(case.recorded, case.observed):
         case None:
             return Verdict(decision=_first(case), standing=None)
         case Recorded() as standing:
-            return Verdict(decision=_ordinary(case, standing), standing=standing)
+            decision = _ordinary(case, standing)
+            return Verdict(decision=rebuilt(standing, case.observed, decision) if anew else decision, standing=standing)
+        case _ if anew:
+            raise no_rebuild()
         case Interrupted() as found:
             return replace(_interrupted(case, found), notes=(found_interrupted(found, case.observed),))
         case Drift() as drift:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from release.alarms import Alarm, alarms_named
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
+from release.foundations import Foundations, Moved
 from release.journal import End
 from release.placement import Colour, Release, Weights
 from release.records import Recorded
@@ -52,6 +53,72 @@ def serves(target: Colour, weights: Weights) -> Refused:
         f"{target} would be deployed to while it serves users ({percent(weights)}).",
         why="a colour that serves is never changed, and now both serve",
         next_step=f"move all weight off {target} in the load balancer, then run again with onDrift=restore.",
+    )
+
+
+# ---- What users stand on
+
+
+def would_replace(changes: Sequence[Moved]) -> Refused:
+    """Settings that want another network under users."""
+    settings = ", ".join(change.setting for change in changes)
+    return Refused(
+        f"This would replace what live users stand on: {'; '.join(map(str, changes))}.",
+        why="a load balancer, its target groups and services cannot be moved to another network; they would be deleted "
+        "under their users",
+        next_step=f"put {settings} back. To move: make a new environment beside this one (copy the stack file, `pulumi "
+        "stack init`), release there, and move the DNS name. If nobody uses this one: `--allow-replace`, or "
+        "`pulumi up --ignore-protect -c allowReplace=true`, builds it anew, with an outage.",
+    )
+
+
+def no_rebuild() -> Refused:
+    """allowReplace while users are not where the record says."""
+    return Refused(
+        "The environment cannot be built anew while its users are not where they are recorded to be.",
+        why="what is recorded is what would be released on the new foundations",
+        next_step="run the update without the changed settings and without allowReplace first; it says what it found.",
+    )
+
+
+def torn(stands_on: Foundations) -> Refused:
+    """A network that was replaced under its load balancer; only an earlier version let that happen."""
+    left = ", ".join(sorted({stands_on.balancer_vpc, *stands_on.group_vpcs} - {stands_on.vpc, ""}))
+    return Refused(
+        f"Nothing can be released here: the network is {stands_on.vpc}, but load balancer or target groups are still "
+        f"in {left}.",
+        why="the network was replaced under them; they and the services cannot follow, and cannot be deleted while "
+        "users are on them",
+        next_step="build the environment anew in a third range: change network.cidr (putting it back will do) and run "
+        "`release deploy … --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`. Users get nothing "
+        "meanwhile.",
+    )
+
+
+MAKE_ANEW = "`pulumi refresh` takes it out of the state, and the next update makes it anew."
+
+
+def lost_parts(parts: Sequence[str]) -> CloudError:
+    """Deleted in the cloud, though the state has it."""
+    what = " and ".join(f"the {part}" for part in parts)
+    return CloudError(
+        f"T{what[1:]} {'does' if len(parts) == 1 else 'do'} not exist any more. Nothing was changed.",
+        why="it was deleted, and not by this program; this update needs it",
+        next_step=MAKE_ANEW,
+    )
+
+
+def serves_unknown(digests: Mapping[Colour, str], load_balancer: str) -> Refused:
+    """The cloud serves users under this stack's names, of which its state knows nothing."""
+    named = {colour: short(digest) if digest else "no running task" for colour, digest in digests.items()}
+    what = ", ".join(f"{colour} ({runs})" for colour, runs in named.items())
+    return Refused(
+        f"The load balancer {load_balancer or 'of this name'} serves users, from {what}, but this stack's state does "
+        "not know it. Nothing was changed.",
+        why="the state is another one than that of the update which made it: another backend (PULUMI_BACKEND_URL, "
+        "`pulumi login`), another checkout's stack of the same name, or a lost state",
+        next_step="use the backend that knows it, or put the lost state back (`pulumi stack import`, see "
+        "docs/guides/recovery.md). For an environment of your own choose another stack name.",
     )
 
 

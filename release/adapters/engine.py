@@ -81,6 +81,11 @@ def backend_url(environ: Mapping[str, str], root: Path) -> str:
     return str(json.loads(done.stdout).get("url") or "")
 
 
+def _unprotected(config: Mapping[str, str]) -> list[str]:
+    """While users are served the engine protects what they stand on; only one key lifts that."""
+    return ["--ignore-protect"] if config.get("allowReplace") == "true" else []
+
+
 def command_of(environ: Mapping[str, str]) -> str:
     """The engine on the PATH."""
     found = shutil.which("pulumi", path=environ.get("PATH"))
@@ -146,7 +151,8 @@ class PulumiEngine:
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """`pulumi up` without its own preview: what it decides, it decides once, under the lock."""
         with self._announced(stack, message) as started:
-            return self._run(["up", "--yes", "--skip-preview", "--message", message], stack, config, started)
+            arguments = ["up", "--yes", "--skip-preview", "--message", message]
+            return self._run([*arguments, *_unprotected(config)], stack, config, started)
 
     def unlock(self, stack: str) -> None:
         """`pulumi cancel`; a stack that is not locked is fine."""

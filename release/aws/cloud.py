@@ -87,10 +87,11 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Balancer:
-    """The load balancer of an environment as far as it exists."""
+    """The load balancer of an environment as far as it exists. `ports`: those of its listeners."""
 
     dns_name: str = ""
     listener: str = ""
+    ports: frozenset[int] = frozenset()
     target_groups: Mapping[Colour, str] = field(default_factory=dict)
     rule: Rule | None = None
 
@@ -164,7 +165,8 @@ class Cloud:
         listeners = self.elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]
         listener = next((at["ListenerArn"] for at in listeners if at["Port"] == self.names.users_port), "")
         rule = self.rule(listener, groups) if listener else None
-        return Balancer(dns_name=found["DNSName"], listener=listener, target_groups=groups, rule=rule)
+        ports = frozenset(int(at["Port"]) for at in listeners)
+        return Balancer(dns_name=found["DNSName"], listener=listener, ports=ports, target_groups=groups, rule=rule)
 
     def _load_balancer(self) -> Any:
         try:
@@ -175,11 +177,17 @@ class Cloud:
     def target_groups(self) -> dict[Colour, str]:
         """ARNs of those target groups that exist."""
         by_name = {name: colour for colour, name in self.names.target_groups.items()}
-        try:
-            found = self.elb.describe_target_groups(Names=list(by_name))["TargetGroups"]
-        except self.elb.exceptions.TargetGroupNotFoundException:
-            return {}
+        found = self._groups(list(by_name))
+        if found is None:  # AWS says so if one of them is missing
+            found = [group for name in by_name for group in self._groups([name]) or ()]
         return {by_name[group["TargetGroupName"]]: group["TargetGroupArn"] for group in found}
+
+    def _groups(self, names: list[str]) -> Any:
+        """None if one of them does not exist."""
+        try:
+            return self.elb.describe_target_groups(Names=names)["TargetGroups"]
+        except self.elb.exceptions.TargetGroupNotFoundException:
+            return None
 
     def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
         """The users' rule with its weights and tags as they are now, or None."""
@@ -221,7 +229,7 @@ class Cloud:
                 ListenerArn=listener,
                 Priority=1,
                 Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
-                Actions=_forward(groups, weights),
+                Actions=self._forward(groups, weights),
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             )
         except (CloudError, self.elb.exceptions.PriorityInUseException) as error:
@@ -236,7 +244,21 @@ class Cloud:
     def set_weights(self, rule: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> None:
         """Move users: one ModifyRule. Where it was never answered clearly, the rule itself says whether it was done."""
         with _unless(lambda: self._weights(rule, groups) == weights):
-            self.elb.modify_rule(RuleArn=rule, Actions=_forward(groups, weights))
+            self.elb.modify_rule(RuleArn=rule, Actions=self._forward(groups, weights))
+
+    def _forward(self, groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
+        """To both colours; to one alone where nobody is to be sent to a target group that is missing."""
+        lost = [self.names.target_groups[colour] for colour in Colour if weights[colour] and colour not in groups]
+        if lost:
+            raise CloudError(
+                f"The target group {lost[0]} does not exist, so nobody can be sent there. Users were not moved.",
+                why="it was deleted, and not by this program",
+                next_step="`pulumi refresh`, then update again, which makes it anew.",
+            )
+        shares = [
+            {"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour if colour in groups
+        ]
+        return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
 
     def tag_rule(self, rule: str, tags: Mapping[str, str]) -> None:
         """Write all tags in one call. Where it was never answered clearly, the tags say whether it was done."""
@@ -277,12 +299,15 @@ class Cloud:
     def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
         """How many tasks each colour's service wants, and how many targets are healthy: a quick look for a watch."""
         targets = {colour: submit(partial(self._targets, group)) for colour, group in groups.items()}
-        names = {self.names.services[colour]: colour for colour in groups}
+        names = {self.names.services[colour]: colour for colour in Colour}
         found = self.ecs.describe_services(cluster=self.names.cluster, services=list(names))["services"]
         wanted = {names[each["serviceName"]]: each["desiredCount"] for each in found if each["status"] == "ACTIVE"}
         return {
-            colour: Health(wanted=wanted.get(colour, 0), healthy=sum(each.state == "healthy" for each in seen.result()))
-            for colour, seen in targets.items()
+            colour: Health(
+                wanted=wanted.get(colour, 0),
+                healthy=sum(each.state == "healthy" for each in targets[colour].result()) if colour in targets else 0,
+            )
+            for colour in Colour
         }
 
     def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
@@ -364,15 +389,10 @@ def _unless(done: Callable[[], bool]) -> Iterator[None]:
 
 
 def _shares(rule: Any, groups: Mapping[Colour, str]) -> dict[Colour, int]:
-    """The weights of a rule in percent."""
+    """The weights of a rule in percent; a colour whose target group is missing gets nobody."""
     forward = rule["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
     raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
-    return {colour: _percent(raw.get(group, 0), sum(raw.values())) for colour, group in groups.items()}
-
-
-def _forward(groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
-    shares = [{"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour]
-    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
+    return {colour: _percent(raw.get(groups.get(colour, ""), 0), sum(raw.values())) for colour in Colour}
 
 
 def _conditions(found: Iterable[Mapping[str, Any]]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from release import foundations as parts
 from release.alarms import Watched
-from release.aws.cloud import Cloud, submit
+from release.aws.cloud import Balancer, Cloud, submit
 from release.aws.scaling import scaling
 from release.aws.signals import alarms
 from release.container import release_in, repository_in
@@ -20,8 +21,8 @@ NOTHING_WATCHED = Watched()
 def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
     """Look now; `release.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None,
-    alarms (those of `watched` that exist), missingAlarms.
+    Keys: listenerArn, loadBalancer, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
+    `digest` or None, alarms (those of `watched` that exist), missingAlarms.
     """
     image = submit(partial(cloud.image, digest=digest)) if digest else None
     readings = submit(partial(_sides_if_cluster, cloud))
@@ -32,8 +33,11 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
     found = image.result() if image else None
     known = heard.result() if heard else ()
     _add_scaling(cloud, sides, scaled.result() if scaled else None)
+    for colour in Colour:
+        sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
     return {
         "listenerArn": balancer.listener,
+        "loadBalancer": balancer.dns_name,
         "rule": {
             "weights": {str(colour): weight for colour, weight in balancer.rule.weights.items()},
             "tags": dict(balancer.rule.tags),
@@ -45,6 +49,17 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
     }
+
+
+def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) -> list[str]:
+    """What a colour consists of, and does not exist."""
+    names = cloud.names
+    there = {
+        parts.group(names.target_groups[colour]): colour in balancer.target_groups,
+        parts.listener(names.test_ports[colour]): names.test_ports[colour] in balancer.ports,
+        parts.service(names.services[colour]): exists,
+    }
+    return [part for part, found in there.items() if not found]
 
 
 def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scaling] | None) -> None:

@@ -64,6 +64,11 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         choices=("proceed",),
         help="proceed: move users although an alarm rings; this release is the cure",
     )
+    parser.add_argument(
+        "--allow-replace",
+        action="store_true",
+        help="build everything anew where the stack file wants another network; users get nothing meanwhile",
+    )
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -92,7 +97,11 @@ def digest_given(arguments: argparse.Namespace) -> Digest | None:
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
     """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
     confirm(tools, change, before.recorded, yes=arguments.yes)
-    config = {**change.config, **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {})}
+    config = {
+        **change.config,
+        **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}),
+        **({"allowReplace": "true"} if arguments.allow_replace else {}),
+    }
     heals = not getattr(arguments, "no_heal", True)
     change = replace(change, config=config)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.emulator.ec2 import check_gateway, check_subnet
+from local.emulator.ec2 import changed, check_gateway, check_rules, check_subnet, essence
 from local.emulator.wire import ServiceError
 
 pytestmark = pytest.mark.pure
@@ -37,3 +37,32 @@ def test_a_vpc_has_one_gateway() -> None:
     check_gateway("vpc-2", [attached, {}])
     with pytest.raises(ServiceError, match="already has an internet gateway attached"):
         check_gateway("vpc-1", [{}, attached])
+
+
+OFFICE, HOME = (
+    {"IpProtocol": "tcp", "FromPort": 9001, "ToPort": 9001, "IpRanges": [{"CidrIp": cidr}]} for cidr in "12"
+)
+
+
+def modified(id: str, cidr: str) -> dict[str, list[str]]:
+    """ModifySecurityGroupRules, as a client sends it."""
+    rule = {"IpProtocol": "tcp", "FromPort": "9001", "ToPort": "9001", "CidrIpv4": cidr}
+    at = "SecurityGroupRule.1"
+    return {f"{at}.SecurityGroupRuleId": [id]} | {f"{at}.SecurityGroupRule.{key}": [rule[key]] for key in rule}
+
+
+def test_a_group_takes_no_rule_that_it_has() -> None:
+    there = {"sgr-1": essence(OFFICE)}
+    check_rules({essence(HOME): ""}, there)
+    described = OFFICE | {"IpRanges": [{"CidrIp": "1", "Description": "the same, in other words"}]}
+    with pytest.raises(ServiceError, match="already exists") as refused:
+        check_rules({essence(described): ""}, there)
+    assert refused.value.code == "InvalidPermission.Duplicate"
+
+
+def test_no_rule_is_changed_into_another_one() -> None:
+    there = {"sgr-1": essence(OFFICE), "sgr-2": essence(HOME)}
+    check_rules(changed(modified("sgr-2", "2")), there)
+    check_rules(changed(modified("sgr-2", "3")), there)
+    with pytest.raises(ServiceError, match="already exists"):
+        check_rules(changed(modified("sgr-1", "2")), there)

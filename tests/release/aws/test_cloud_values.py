@@ -9,8 +9,9 @@ import pytest
 
 from release.aws.cloud import Cloud, _percent
 from release.aws.observe import common_digest
-from release.errors import Refused
-from release.placement import Colour
+from release.errors import CloudError, Refused
+from release.names import Access, Names
+from release.placement import Colour, all_on
 from release.rollout import Reading, Task
 
 pytestmark = pytest.mark.pure
@@ -61,6 +62,50 @@ def test_what_a_changed_rule_matches_is_told_in_words() -> None:
         OneRule([HOST, {**PATH, "Values": ["/a", "/b"]}, query]).rule("listener", {})
     told = "but only host-header a.example and path-pattern /a or /b and query-string of its own."
     assert refused.value.what.endswith(told)
+
+
+class NotFound(Exception):
+    """TargetGroupNotFoundException."""
+
+
+class SomeGroups(Cloud):
+    """Only these target groups exist; as on AWS, asking for one that does not is an error for all."""
+
+    def __init__(self, *there: Colour) -> None:
+        self.names = Names.of(
+            "shop", access=Access(region="r", account="1"), users_port=80, log_group="", repository=""
+        )
+        known = {self.names.target_groups[colour] for colour in there}
+        self.rules: list[Any] = []
+
+        def describe(Names: list[str]) -> Any:
+            if not known.issuperset(Names):
+                raise NotFound
+            return {"TargetGroups": [{"TargetGroupName": name, "TargetGroupArn": f"arn:{name}"} for name in Names]}
+
+        self.api = SimpleNamespace(
+            describe_target_groups=describe,
+            modify_rule=lambda **given: self.rules.append(given["Actions"][0]["ForwardConfig"]["TargetGroups"]),
+            exceptions=SimpleNamespace(TargetGroupNotFoundException=NotFound),
+        )
+
+    @property
+    def elb(self) -> Any:
+        return self.api
+
+
+@pytest.mark.parametrize("there", [(), (Colour.BLUE,), (Colour.GREEN,), tuple(Colour)])
+def test_one_missing_target_group_does_not_hide_the_other(there: tuple[Colour, ...]) -> None:
+    assert set(SomeGroups(*there).target_groups()) == set(there)
+
+
+def test_nobody_is_sent_to_a_target_group_that_is_missing() -> None:
+    cloud = SomeGroups(Colour.GREEN)
+    groups = cloud.target_groups()
+    cloud.set_weights("rule", groups, all_on(Colour.GREEN))
+    assert cloud.rules == [[{"TargetGroupArn": "arn:shop-green", "Weight": 100}]]
+    with pytest.raises(CloudError, match="The target group shop-blue does not exist"):
+        cloud.set_weights("rule", groups, all_on(Colour.BLUE))
 
 
 class WithoutRepository(Cloud):

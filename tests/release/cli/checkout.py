@@ -209,7 +209,8 @@ class Checkout:
         """Remove what it made in the cloud."""
         for stack in ("production", "staging"):
             self.run("pulumi", "cancel", "--yes", "--stack", stack)
-            self.run("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive", "--stack", stack)
+            destroy = ("destroy", "--yes", "--skip-preview", "--ignore-protect", "--non-interactive")
+            self.run("pulumi", *destroy, "--stack", stack)
         registry = self.aws("ecr")
         with contextlib.suppress(registry.exceptions.ClientError):
             registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
