@@ -90,7 +90,6 @@ def _found(cloud: Cloud) -> Balancer:
             f"The users' listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
             next_step="run the whole update, without --target; it creates the listener first.",
         )
-    balancer.need_groups(cloud.names)
     return balancer
 
 

@@ -250,7 +250,7 @@ def own_words(reading: Reading) -> tuple[str, ...]:
     said = [
         *(event for event in fresh if not any(word in event for word in ROUTINE)),
         *(f"a task stopped: {task.stopped_reason or task.stop_code or task.status}" for task in lost),
-        *(f"a target is unhealthy: {target.reason}" for target in sick),
+        *(f"a target is unhealthy: {target.reason} {target.description}".rstrip() for target in sick),
     ]
     return tuple(dict.fromkeys(said))[:MOST_WORDS]
 

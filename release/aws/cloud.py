@@ -95,17 +95,6 @@ class Balancer:
     target_groups: Mapping[Colour, str] = field(default_factory=dict)
     rule: Rule | None = None
 
-    def need_groups(self, names: Names, colours: Iterable[Colour] = tuple(Colour)) -> None:
-        """`CloudError` unless these colours have a target group: nobody can be served, or moved, without."""
-        missing = [names.target_groups[colour] for colour in colours if colour not in self.target_groups]
-        if missing:
-            raise CloudError(
-                f"There is no target group {' and no '.join(missing)}.",
-                why="somebody deleted it, or region or account are not those of the last update",
-                next_step="check region, account and credentials; if it was deleted: `pulumi refresh`, then update "
-                "again, which makes it anew.",
-            )
-
 
 class Cloud:
     """One environment in AWS. Every method reads (or writes) now."""

@@ -27,7 +27,7 @@ from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
 from release.rollout import Reading, Target, Task
 from release.shift import Course
-from tests.gates.fake_cloud import GROUPS, FakeCloud, holding, names, sick, site
+from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B, C = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "abc")
@@ -301,13 +301,6 @@ def test_a_first_switch_that_fails_leaves_no_rule(cloud: Make) -> None:
         perform(context(), at, FIRST)
     assert at.writes == ["create blue 0 green 100 moving", "delete"]
     assert at.weights is None
-
-
-@pytest.mark.provider
-@pytest.mark.parametrize("gone", list(Colour))
-def test_without_both_target_groups_nobody_is_moved_and_it_says_which_is_missing(cloud: Make, gone: Colour) -> None:
-    at = cloud(groups={gone.other: GROUPS[gone.other]})
-    refused_untouched(at, MOVE, CloudError, f"There is no target group p-staging-{gone}.")
 
 
 @pytest.mark.provider
