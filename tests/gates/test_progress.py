@@ -10,7 +10,7 @@ import pytest
 from gates.kit import Context, Progress
 from gates.rollout import wait_for
 from release.digest import Digest
-from release.errors import CheckFailed, CloudError
+from release.errors import CheckFailed
 from release.placement import Colour, Release, Service, all_on
 from release.rollout import HealthCheck, Reading, Target, Wanted
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
@@ -183,14 +183,6 @@ def test_a_rollout_that_does_not_come_about_in_time_is_refused_in_ecs_own_words(
     with pytest.raises(CheckFailed) as refused:
         looks_at({0.0: nothing}, 30, [])
     assert f"not whole after 30 s: 0 of 2 tasks running, 0 healthy; ECS says: {says}" in refused.value.what
-
-
-def test_a_colour_without_a_target_group_is_refused_at_once() -> None:
-    """It would never become healthy."""
-    cloud = FakeCloud(names=names(80), sides={Colour.GREEN: WHOLE}, releases={}, weights=None, groups={})
-    wanted = Wanted(tasks=2, task_definition=f"app:{B.id}", manifests=frozenset({B.digest}))
-    with pytest.raises(CloudError, match="There is no target group p-staging-green"):
-        wait_for(Heard().context, cloud, Colour.GREEN, wanted, 60)  # type: ignore[arg-type]
 
 
 def test_the_deadline_is_kept_however_seldom_it_looks() -> None:
