@@ -26,7 +26,7 @@ from release.adoption import Adoption, unseen, with_adoption
 from release.disk.export import export
 from release.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
 from release.disk.scratch import scratch
-from release.errors import CloudError, Refused, ReleaseError
+from release.errors import CloudError, ReleaseError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,7 +61,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     question = _question(settings, name, commit.sha)
     found = Found.read(call(FIND_IMAGE, question))
     recorded = own_outputs()
-    _refuse_lost_repository(name, found, str(recorded.get("repositoryUrl") or ""))
+    _tell_of_lost_repository(name, found, str(recorded.get("repositoryUrl") or ""))
     repository = _repository(name)
 
     async def confirmed(reference: str) -> Found:
@@ -157,16 +157,13 @@ def _question(settings: ArtifactsSettings, repository: str, commit: str) -> dict
     }
 
 
-def _refuse_lost_repository(name: str, found: Found, recorded: str) -> None:
-    """The state's repository is not made again while the state believes in it, and a push would find nothing."""
-    if found.repository or not recorded.endswith(f"/{name}"):
-        return
-    stack = pulumi.get_stack()
-    raise Refused(
-        f"The repository {name} is recorded in {stack}, but the registry does not have it.",
-        why="somebody deleted it, with all its images",
-        next_step=f"`pulumi refresh --stack {stack}`, then build: repository and image are made again.",
-    )
+def _tell_of_lost_repository(name: str, found: Found, recorded: str) -> None:
+    """The engine does not make it again while the state has it, and only `refresh` looks; outputs cannot tell."""
+    if not found.repository and recorded.endswith(f"/{name}"):
+        pulumi.warn(
+            f"The repository {name} was made by this stack, but the registry does not have it: somebody deleted it. "
+            f"If the push finds none, `pulumi refresh --stack {pulumi.get_stack()}`, then build: it is made again."
+        )
 
 
 def _confirmed(reference: str, found: Found) -> Found:

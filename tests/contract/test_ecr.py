@@ -76,12 +76,10 @@ def test_a_digest_names_one_manifest(stage: Stage, aws: Aws) -> None:
 def test_the_tag_of_a_deleted_image_is_free(stage: Stage, aws: Aws) -> None:
     ecr, gone = aws.client("ecr"), stage.images.push("to-be-built-again")
     ecr.batch_delete_image(repositoryName=gone.repository, imageIds=[{"imageTag": gone.tag}])
-    manifest = manifest_of(stage, aws, stage.image.digest)
-    ecr.put_image(repositoryName=gone.repository, imageTag=gone.tag, imageManifest=manifest)
+    stage.images.docker("push", "--quiet", stage.images.build("built-again", gone.tag))
     wanted = [{"imageTag": gone.tag}]
     (shown,) = ecr.describe_images(repositoryName=gone.repository, imageIds=wanted)["imageDetails"]
-    assert shown["imageDigest"] == stage.image.digest != gone.digest
-    ecr.batch_delete_image(repositoryName=gone.repository, imageIds=wanted)
+    assert shown["imageDigest"] not in ("", gone.digest)
 
 
 @contract(

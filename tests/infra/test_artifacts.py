@@ -16,7 +16,7 @@ import pytest
 from infra.artifacts import build_artifacts
 from infra.settings import ArtifactsSettings
 from release.disk.git import environment
-from release.errors import Refused, UsageError
+from release.errors import UsageError
 from tests.infra.mocks import ACCOUNT, FIRST, SECOND, Registered, World
 
 pytestmark = pytest.mark.program
@@ -159,15 +159,17 @@ def test_what_cannot_be_built_is_refused_before_anything_is_registered(source: P
     assert world.registered == []
 
 
-def test_a_repository_that_was_deleted_is_refused_with_the_way_to_make_it_anew(source: Path) -> None:
-    world = Registry(lost=True, outputs={"artifacts": {"repositoryUrl": REGISTRY}})
-    with pytest.raises(Refused, match="the registry does not have it") as caught:
-        exported(world, source)
-    assert "pulumi refresh --stack artifacts" in caught.value.next_step
-    assert world.registered == []
-
-
-@pytest.mark.parametrize("recorded", ["", "registry.test/another/name"], ids=["the first build", "a new name"])
-def test_a_repository_that_was_never_made_is_made(recorded: str, source: Path) -> None:
+@pytest.mark.parametrize(
+    ("recorded", "warned"),
+    [(REGISTRY, 1), ("", 0), ("registry.test/another/name", 0)],
+    ids=["deleted", "the first build", "a new name"],
+)
+def test_a_repository_that_was_deleted_is_told_with_the_way_to_make_it_anew(
+    recorded: str, warned: int, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", said.append)
     world = Registry(lost=True, outputs={"artifacts": {"repositoryUrl": recorded}})
     assert exported(world, source)["imageDigest"] == FIRST
+    assert [text for text in said if "pulumi refresh --stack artifacts" in text] == said
+    assert len(said) == warned
