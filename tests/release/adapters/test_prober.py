@@ -8,6 +8,7 @@ import pytest
 
 from release.adapters.prober import OpenLoop, tally_of
 from release.probe.tally import Tally as Sums
+from tests.patience import PATIENCE
 from tests.release.probe.probe_server import serving
 
 pytestmark = pytest.mark.cli
@@ -74,7 +75,7 @@ def test_a_place_that_cannot_be_reached_from_here_is_not_counted_until_it_can() 
 
 
 def until(look: object) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not look():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.02)
