@@ -30,6 +30,7 @@ def main() -> None:
 
 def provider() -> Provider:
     """All gates and functions."""
+    from gates.adopt import AdoptedImage, examine_image
     from gates.image import Image
     from gates.kit import Provider
     from gates.observe import find_image, observe, ready
@@ -40,8 +41,13 @@ def provider() -> Provider:
     return Provider(
         "release",
         VERSION,
-        [Image(), Rollout(), SmokeGate(), TrafficSwitch()],
-        {"release:index:ready": ready, "release:index:observe": observe, "release:index:findImage": find_image},
+        [Image(), Rollout(), SmokeGate(), TrafficSwitch(), AdoptedImage()],
+        {
+            "release:index:ready": ready,
+            "release:index:observe": observe,
+            "release:index:findImage": find_image,
+            "release:index:examineImage": examine_image,
+        },
     )
 
 

@@ -11,10 +11,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from gates.kit import UNKNOWN, Change, Context, Props, Resource, State, UserError, readable
+from gates.kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State, UserError, readable
 from gates.passes import Pass
 from release.aws.cloud import Cloud
-from release.errors import CloudError, ReleaseError
+from release.errors import CloudError, Interrupted, ReleaseError
 from release.names import Names
 
 Result = TypeVar("Result")
@@ -26,6 +26,8 @@ def told(work: Callable[[], Result]) -> Result:
         return work()
     except ReleaseError as error:
         raise UserError(str(error)) from error
+    except Cancelled as error:
+        raise Cancelled(str(Interrupted(str(error)))) from error
     except Exception as error:
         refused = readable(error)
         if refused is None:
@@ -47,7 +49,10 @@ class Gate(Resource):
 
     @abstractmethod
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
-        """Check; the pass, and one line that says what was seen. Raises ReleaseError for a no."""
+        """Check; the pass, and one line that says what was seen. Raises ReleaseError for a no.
+
+        What the gate itself could not see is named in `Pass.unchecked`; that of the gates before is added to it.
+        """
 
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         """Always a change while active, never otherwise."""
@@ -75,7 +80,10 @@ class Gate(Resource):
     def _run(self, ctx: Context, inputs: Props) -> Props:
         if not inputs.get("active"):
             return {"passedFor": {}, "detail": "not asked for in this update"}
-        passed, detail = told(lambda: self.passes(ctx, inputs))
+        seen, detail = told(lambda: self.passes(ctx, inputs))
+        passed = seen.after(pass_input(inputs))
+        if seen.unchecked:
+            detail = f"{detail}; not checked: {'; '.join(seen.unchecked)}"
         ctx.say(detail)
         return {"passedFor": passed.as_dict(), "detail": detail}
 

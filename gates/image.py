@@ -10,7 +10,10 @@ from release.errors import Refused
 
 
 class Image(Gate):
-    """Passes a digest that the registry serves. Input `digest`; output `detail` names the tags."""
+    """Passes a digest that the registry serves. Inputs `digest`, and `unchecked`: what nobody can see of it.
+
+    The output `detail` names the tags.
+    """
 
     token = "release:index:Image"
     shown = ("digest",)
@@ -24,8 +27,7 @@ class Image(Gate):
         if image is None:
             raise Refused(
                 f"{digest} is not in the registry {cloud.names.repository}.",
-                next_step="build it (`release build`), or take a digest that `release status` knows.",
+                next_step="`release build`, `release adopt`, or take a digest that `release status` knows.",
             )
-        return Pass(
-            digest=digest, run=RUN
-        ), f"{short(digest)} is in the registry as {', '.join(image.tags) or 'untagged'}"
+        seen = f"{short(digest)} is in the registry as {', '.join(image.tags) or 'untagged'}"
+        return Pass(digest=digest, run=RUN, unchecked=tuple(inputs.get("unchecked") or ())), seen

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from gates.gate import pass_input
 from gates.kit import Props
-from gates.passes import Pass, demand
+from gates.passes import Pass, demand, together
 from release.alarms import Alarm, Watched
+from release.evidence import proof_of
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Weights
 from release.records import Recorded
@@ -30,6 +31,10 @@ class Move:
     standing: Recorded | None
     passed: Pass
     smoke_deadline: float
+    starts: bool = True
+    """Did this update start the release's tasks, so that all its gates ran? Else an earlier proof says the rest."""
+    foreseen: tuple[str, ...] = ()
+    """What was known before the gates ran to be beyond them."""
     course: Course = field(default_factory=Course)
     watched: Watched = field(default_factory=Watched)
     proceeds: bool = False
@@ -51,6 +56,8 @@ class Move:
             standing=Recorded.from_outputs(inputs.get("standing") or {}),
             passed=demand(pass_input(inputs), gate="The smoke gate", digest=release.digest, colour=live),
             smoke_deadline=float(inputs["smokeDeadlineSeconds"]),
+            starts=inputs.get("decision") == "deploy",
+            foreseen=tuple(inputs.get("unchecked") or ()),
             course=Course.from_dict(inputs["course"]),
             watched=Watched.from_dict(watch["alarms"]),
             proceeds=bool(watch["proceeds"]),
@@ -101,13 +108,44 @@ class Move:
         """Seconds that the switch may take: each step is checked at the live URL and the test listener, and watched."""
         return len(self.stages) * (2 * self.smoke_deadline + bake.longest)
 
+    def unchecked(self) -> tuple[str, ...]:
+        """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
+        evidence = self.standing.evidence if self.standing else ()
+        earlier = None if self.starts else proof_of(self.release.digest, evidence)
+        return together(self.foreseen, earlier.unchecked if earlier else (), self.passed.unchecked, self._unwatched())
+
+    def _unwatched(self) -> tuple[str, ...]:
+        """What cannot be seen while users are moved in steps or watched."""
+        unlike = "the live URL was not checked while two releases shared it: they are asked in different ways"
+        unprobed = "the switch did not probe the live URL: its answers do not say which release gave them"
+        shared = len(self.stages) > 1
+        return (
+            *((unlike,) if shared and not self.asked_alike else ()),
+            *((unprobed,) if self.course.bake and not self.tells_apart else ()),
+        )
+
     def meant(self) -> Expected:
         """What answers for the new release."""
-        return Expected(digest=self.release.digest, colour=self.live, commit=self.release.commit)
+        return _answers(self.release, self.live)
 
     def beside(self) -> Expected | None:
         """What answers for the release that users come from."""
         old = self.standing
         if old is None or old.live_colour is self.live:
             return None
-        return Expected(digest=old.live.digest, colour=old.live_colour, commit=old.live.commit)
+        return _answers(old.live, old.live_colour)
+
+    @property
+    def asked_alike(self) -> bool:
+        """Can both releases be asked by one request, while they share the live URL?"""
+        beside = self.beside()
+        return beside is None or beside.asked == self.meant().asked
+
+    @property
+    def tells_apart(self) -> bool:
+        """Does an answer of the live URL say which of the two releases gave it?"""
+        return self.asked_alike and self.release.service.asked.names
+
+
+def _answers(release: Release, colour: Colour) -> Expected:
+    return Expected(digest=release.digest, colour=colour, commit=release.commit, asked=release.service.asked)

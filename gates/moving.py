@@ -18,8 +18,10 @@ from typing import TypeVar
 from gates import warm
 from gates.kit import Cancelled, Context, Props
 from gates.move import Move
+from gates.passes import together
 from gates.probing import Place
 from gates.reality import as_outputs, live_url, test_url, words
+from gates.rollout import manifests_of
 from gates.undoing import UNTOUCHED, Timeline, put_back
 from gates.watching import Senses, Stage, Watch
 from release.alarms import Alarm, Watched, forbidding, no_sign, without_data
@@ -32,7 +34,7 @@ from release.journal import ABORT, Abort, Journal, Phase
 from release.placement import Weights, all_on, shared
 from release.refusals import ringing, unwatchable
 from release.remembered import RollCall
-from release.rollout import Outcome, Passed, Reading, Waiting, Wanted, judge
+from release.rollout import Failed, Outcome, Passed, Reading, Waiting, Wanted, judge, with_own_words
 from release.smoking import Report
 from release.watch import Bake
 
@@ -88,6 +90,7 @@ def _found(cloud: Cloud) -> Balancer:
             f"The users' listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
             next_step="run the whole update, without --target; it creates the listener first.",
         )
+    balancer.need_groups(cloud.names)
     return balancer
 
 
@@ -122,18 +125,28 @@ def _heed_before(ctx: Context, cloud: Cloud, before: Balancer, move: Move, sense
 def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) -> None:
     """The receiving colour is exactly what passed the gates: same deployment, whole and healthy."""
 
-    def look() -> Outcome:
+    def look() -> tuple[Outcome, Reading]:
         reading = cloud.read(move.live, balancer.target_groups.get(move.live))
         if not reading.wanted:
-            return Waiting("no task is wanted there")
-        return judge(reading, _as_passed(reading, move))
+            return Waiting("no task is wanted there"), reading
+        return judge(reading, _as_passed(cloud, reading, move)), reading
 
-    outcome = _again(ctx, look, lambda found: not isinstance(found, Waiting), LOOKS_AGAIN_FOR)
+    outcome, reading = _again(ctx, look, lambda found: not isinstance(found[0], Waiting), LOOKS_AGAIN_FOR)
     if outcome != Passed(move.passed.deployment):
         raise CheckFailed(
-            f"{move.live} is no longer what passed the gates: {outcome}. Users were not touched.",
+            f"{move.live} is no longer what passed the gates: {_in_words(outcome, reading)}. Users were not touched.",
             next_step="run the update again; it gates what it finds.",
         )
+
+
+def _in_words(outcome: Outcome, reading: Reading) -> str:
+    match outcome:
+        case Passed(deployment):
+            return f"its tasks are of another deployment ({deployment})"
+        case Waiting(progress):
+            return with_own_words(progress, reading)
+        case Failed(reason):
+            return reason
 
 
 def _again(ctx: Context, look: Callable[[], Seen], enough: Callable[[Seen], bool], seconds: float) -> Seen:
@@ -144,8 +157,11 @@ def _again(ctx: Context, look: Callable[[], Seen], enough: Callable[[Seen], bool
     return seen
 
 
-def _as_passed(reading: Reading, move: Move) -> Wanted:
-    manifests = frozenset(task.digest for task in reading.running if task.digest)
+def _as_passed(cloud: Cloud, reading: Reading, move: Move) -> Wanted:
+    """By ECS's own word every task runs the image of the release, or one of its platforms'."""
+    digest = move.release.digest
+    plain = all(task.digest == digest for task in reading.running)
+    manifests = frozenset({digest}) if plain else manifests_of(cloud, digest, starts=False)
     return Wanted(tasks=reading.wanted, task_definition=move.passed.taskDefinition, manifests=manifests)
 
 
@@ -276,7 +292,8 @@ class Switching:
         live = live_url(self.cloud, self.before)
         if weights == all_on(move.live):
             return senses.checks(self.ctx, live, meant, deadline)
-        senses.checks(self.ctx, live, replace(meant, beside=move.beside()), deadline)
+        if move.asked_alike:
+            senses.checks(self.ctx, live, replace(meant, beside=move.beside()), deadline)
         return senses.checks(self.ctx, test_url(self.cloud, self.before, move.live), meant, deadline)
 
     def _settled(self, weights: Weights) -> Balancer:
@@ -292,21 +309,14 @@ class Switching:
         if self.watch.prober or not self.move.course.bake:
             return
         meant, beside, live = self.move.meant(), self.move.beside(), self.move.live
-        self.watch.prober = self.senses.probes(
-            [
-                Place(
-                    name="the live URL",
-                    url=live_url(self.cloud, self.before),
-                    known=tuple(filter(None, (meant, beside))),
-                ),
-                Place(
-                    name=f"{live}'s test listener",
-                    url=test_url(self.cloud, self.before, live),
-                    known=(meant,),
-                    colour=live,
-                ),
-            ]
+        users = Place(
+            name="the live URL", url=live_url(self.cloud, self.before), known=tuple(filter(None, (meant, beside)))
         )
+        alone = Place(
+            name=f"{live}'s test listener", url=test_url(self.cloud, self.before, live), known=(meant,), colour=live
+        )
+        # Probes that nobody can attribute would be taken for users by whoever reads CloudWatch's counts of a colour.
+        self.watch.prober = self.senses.probes([users, alone] if self.move.tells_apart else [alone])
 
 
 def _has(balancer: Balancer, weights: Weights) -> bool:
@@ -321,6 +331,7 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         release_id=move.release.id,
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         smoke=f"{report.checks} checks passed",
+        unchecked=together(move.unchecked(), report.unchecked),
     )
     evidence = [each.as_dict() for each in with_proof(recorded.evidence, proof)]
     return {**as_outputs(recorded), "evidence": evidence, "url": live_url(cloud, balancer)}

@@ -7,8 +7,8 @@ the state of an earlier update (`--target`, `--exclude`, a gate that did not run
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from release.digest import short
@@ -20,17 +20,35 @@ RUN = uuid.uuid4().hex
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run."""
+    """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run.
+
+    `unchecked` are short sentences of what this gate and those before it could not see. They end in the evidence.
+    """
 
     digest: str
     run: str
     colour: str = ""
     taskDefinition: str = ""
     deployment: str = ""
+    unchecked: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """The `passedFor` output."""
-        return asdict(self)
+        return {**asdict(self), "unchecked": list(self.unchecked)}
+
+    def after(self, before: Any) -> Pass:
+        """This pass with what the gate before could not see, if that ran in this update."""
+        ran = isinstance(before, Mapping) and before.get("run") == RUN
+        return replace(self, unchecked=together(_sentences(before) if ran else (), self.unchecked))
+
+
+def together(*parts: Iterable[str]) -> tuple[str, ...]:
+    """All sentences in order, each once."""
+    return tuple(dict.fromkeys(sentence for part in parts for sentence in part))
+
+
+def _sentences(passed: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(sentence) for sentence in passed.get("unchecked") or ())
 
 
 def demand(passed: Mapping[str, Any] | None, *, gate: str, digest: str, colour: str = "") -> Pass:
@@ -50,4 +68,5 @@ def demand(passed: Mapping[str, Any] | None, *, gate: str, digest: str, colour: 
             why=why,
             next_step="run the whole update, without --target and --exclude.",
         )
-    return Pass(**{key: str(passed.get(key) or "") for key in Pass.__dataclass_fields__})
+    texts = {key: str(passed.get(key) or "") for key in Pass.__dataclass_fields__ if key != "unchecked"}
+    return Pass(**texts, unchecked=_sentences(passed))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from release.asking import Asked
 from release.placement import Colour
 from release.smoking import Expected
 from release.watch import Tally
@@ -25,21 +26,26 @@ ANSWER_WITHIN = 3.0
 LATE = 2
 """So many times that long at most for all of it: one that comes in small parts need never end."""
 
-PATH = "/api/v1/status"
-"""What every release answers with who it is (docs/guides/bring-your-own-service.md)."""
-
 Counts = Mapping[int, tuple[int, int]]
 """Epoch second to (requests sent, answered with 5xx)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where to probe. `colour` is who answers there (None: either one); `known` the releases that may answer."""
+    """Where to probe. `colour` is who answers there (None: either one); `known` the releases that may answer.
+
+    Those of one place are asked in the same way.
+    """
 
     name: str
     url: str
     known: tuple[Expected, ...]
     colour: Colour | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """How they are asked."""
+        return self.known[0].asked
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ def asked(place: Place) -> Answer:
 
     try:
         answer = requests.get(
-            place.url + PATH, timeout=ANSWER_WITHIN, allow_redirects=False, headers={"Connection": "close"}
+            place.url + place.asked.path, timeout=ANSWER_WITHIN, allow_redirects=False, headers={"Connection": "close"}
         )
     except requests.Timeout:
         return Answer(_no_answer(), 0, None)
@@ -182,14 +188,16 @@ def _body(answer: object) -> Mapping[str, object]:
 
 
 def judged(status: int, body: Mapping[str, object], headers: Mapping[str, str], place: Place) -> Answer:
-    """What an answer tells; pure."""
-    said = str(body.get("colour") or headers.get("X-Release-Colour") or "")
+    """What an answer tells; pure. An error may say by its headers alone whose it is."""
+    named = place.asked.named(body, headers)
+    said = named.colour or str(headers.get("X-Release-Colour") or "")
     colour = Colour(said) if said in list(Colour) else None
-    if status != 200:
-        return Answer(f"HTTP {status}", status, colour)
-    if body.get("status") != "ok":
-        return Answer(f"status {body.get('status')!r} ({body.get('problems', 'no problems named')})", status, colour)
+    if problem := place.asked.problem(status, body):
+        return Answer(problem, status, colour)
+    if named.mixed:
+        return Answer("headers and body of one answer name different releases", status, colour)
     known = [(each.digest, each.colour) for each in place.known]
-    if (body.get("digest"), said) not in known:
-        return Answer(f"answered by {said or '?'} {body.get('digest') or '?'}, which is not known here", status, colour)
+    if place.asked.names and (named.digest, named.colour) not in known:
+        who = f"{named.colour or '?'} {named.digest or '?'}"
+        return Answer(f"answered by {who}, which is not known here", status, colour)
     return Answer("", status, colour)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gates.kit import Context, Progress, Props
 from release.aws.cloud import Balancer, Cloud
+from release.difference import told_from
 from release.digest import short
 from release.placement import Colour, whole
 from release.records import Recorded
-from release.rollout import Reading, scales_out
+from release.rollout import Reading, own_words, scales_out, seldom
 from release.watch import LIMITS
 
 
@@ -35,26 +36,37 @@ def as_outputs(recorded: Recorded) -> Props:
 GROWS_FOR = LIMITS.grows_for
 """Seconds for which a live colour that AWS scales out may have fewer tasks than it is to have."""
 
-PAUSE = 1.0
-"""Seconds between two looks at it."""
+PAUSE, LONGEST_PAUSE = 1.0, 5.0
+"""Seconds between two looks at it: at least, and at most (each is a dozen calls)."""
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """How reality differs from the record, in words. `grows`: only in that AWS scales the live colour out."""
+    """How reality differs from the record, in words. `grows`: only in that AWS scales the live colour out.
+
+    `why`: ECS's own reasons for too few healthy tasks, "" where it gives none. `lacks`: there are too few.
+    """
 
     what: str
     grows: bool = False
+    why: str = ""
+    lacks: bool = False
 
 
-def settled(ctx: Context, cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
+def settled(
+    ctx: Context, cloud: Cloud, outputs: Mapping[str, Any], now: Callable[[], float] = time.monotonic
+) -> Deviation | None:
     """How reality differs; a live colour that AWS scales out is waited for, but for no other reason."""
-    until, told, again = time.monotonic() + GROWS_FOR, False, Progress(ctx)
-    while (found := deviation(cloud, outputs)) and found.grows and time.monotonic() < until:
+    until, told, again = now() + GROWS_FOR, False, Progress(ctx, now)
+    known, changed = "", now()
+    while (found := deviation(cloud, outputs)) and found.grows and now() < until:
+        if found.what != known:
+            known, changed = found.what, now()
         waits = f"{found.what}: AWS scales it out; that is waited for, at most {GROWS_FOR:.0f} s"
         again.say(waits, found.what) if told else ctx.info(waits)
         told = True
-        ctx.wait(PAUSE, "waiting for the live colour to be scaled out")
+        pause = min(seldom(now() - changed, PAUSE, LONGEST_PAUSE), max(PAUSE, until - now()))
+        ctx.wait(pause, "waiting for the live colour to be scaled out")
     return found
 
 
@@ -68,14 +80,16 @@ def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
     if weights is None or whole(weights) is not recorded.live_colour:
         return Deviation(f"users are served {words(weights)}, recorded is {recorded.live_colour}")
     reading = cloud.read(recorded.live_colour, balancer.target_groups.get(recorded.live_colour))
-    sick = _sick(cloud, reading, recorded)
-    return Deviation(sick, grows=scales_out(reading)) if sick else None
-
-
-def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
     running, healthy = len(reading.running), reading.healthy
     if not (running == healthy == reading.wanted > 0):
-        return f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
+        what = f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
+        return Deviation(what, grows=scales_out(reading), why="; ".join(own_words(reading)), lacks=True)
+    other = _something_else(cloud, reading, recorded)
+    return Deviation(other) if other else None
+
+
+def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
+    """What the live colour runs besides, or in place of, what is recorded; all of it is healthy."""
     if reading.in_rotation != {task.ip for task in reading.running}:
         return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
     digests = {task.digest for task in reading.running}
@@ -84,9 +98,11 @@ def _sick(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
         if not image or not digests <= image.manifests:
             return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
     release = cloud.release_of(reading.task_definition)
-    if release is None or release.id != recorded.live.id:
-        what = f"release {release.id}" if release else "a task definition that is not this program's"
-        return f"{recorded.live_colour} runs {what}, recorded is release {recorded.live.id}: other configuration"
+    if release is None:
+        return f"{recorded.live_colour} runs a task definition that is not this program's"
+    if release.id != recorded.live.id:
+        what = f"release {release.id}, recorded is release {recorded.live.id}"
+        return f"{recorded.live_colour} runs {what}: {told_from(release, recorded.live)}"
     return None
 
 

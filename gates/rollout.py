@@ -7,6 +7,7 @@ once, with the stop reason and the last log lines. `deadlineSeconds` bounds the 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
@@ -18,19 +19,26 @@ from release.aws.cloud import Cloud
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
 from release.placement import Colour
-from release.rollout import Failed, Passed, Waiting, Wanted, judge
-
-QUICK, SLOW, QUICK_FOR = 0.2, 1.0, 20.0
-"""Seconds between two looks: quick at first, then slower, which is kinder to AWS's request limits."""
-
+from release.rollout import (
+    SOONEST,
+    Failed,
+    HealthCheck,
+    Passed,
+    Waiting,
+    Wanted,
+    judge,
+    pause,
+    signs,
+    with_own_words,
+)
 
 REGISTRY_WITHIN = 5.0
 """Seconds for a registry to answer that is not needed."""
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, starts, corrects, retryOf, deadlineSeconds, passOfBefore and
-    environment.
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, port, healthPath, starts, corrects, retryOf,
+    deadlineSeconds, passOfBefore and environment.
 
     `starts` is true when this update starts tasks; then the image gate's pass is demanded.
     """
@@ -48,12 +56,13 @@ class Rollout(Gate):
         wanted = Wanted(
             tasks=int(inputs["tasks"]),
             task_definition=str(inputs["taskDefinition"]),
-            manifests=_manifests(cloud, digest, starts=bool(inputs["starts"])),
+            manifests=manifests_of(cloud, digest, starts=bool(inputs["starts"])),
             retry_of=str(inputs.get("retryOf") or ""),
         )
         if inputs["corrects"]:
             put_right(ctx, cloud, colour, wanted)
-        deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]))
+        check = HealthCheck(port=int(inputs["port"]), path=str(inputs["healthPath"]))
+        deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]), check)
         passed = Pass(
             digest=digest,
             run=RUN,
@@ -64,7 +73,7 @@ class Rollout(Gate):
         return passed, f"{wanted.tasks} tasks run {short(digest)} on {colour}, all healthy"
 
 
-def _manifests(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
+def manifests_of(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
     """Digests that ECS may report for this image. Going back to tasks that run needs no registry."""
     try:
         with patience.at_most(patience.current().seconds if starts else REGISTRY_WITHIN):
@@ -92,23 +101,42 @@ def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> Non
     cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
-def wait_for(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, deadline: float) -> str:
+def wait_for(
+    ctx: Context,
+    cloud: Cloud,
+    colour: Colour,
+    wanted: Wanted,
+    deadline: float,
+    check: HealthCheck,
+    now: Callable[[], float] = time.monotonic,
+) -> str:
     """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
-    group = cloud.balancer().target_groups.get(colour)
-    begun, told = time.monotonic(), Progress(ctx)
+    balancer = cloud.balancer()
+    balancer.need_groups(cloud.names, [colour])
+    group = balancer.target_groups[colour]
+    told = Progress(ctx, now)
+    begun = changed = now()
+    known: object = None
+    sick = ""  # what the load balancer said last of a task: it forgets it as soon as ECS stops that one
     while True:
-        outcome = judge(cloud.read(colour, group), wanted)
-        spent = time.monotonic() - begun
-        match outcome:
+        reading = cloud.read(colour, group)
+        spent = now() - begun
+        if signs(reading) != known:
+            known, changed = signs(reading), now()
+        sick = next((said for target in reading.unhealthy if (said := check.verdict(target))), sick)
+        match judge(reading, wanted):
             case Passed(deployment):
                 return deployment
-            case Failed(reason, task):
-                raise _refusal(cloud, colour, reason, task)
+            case Failed(reason, task, unhealthy):
+                raise _refusal(cloud, colour, reason, task, sick if unhealthy else "")
             case Waiting(progress):
-                told.say(f"{colour}: {progress} ({spent:.0f} of {deadline:.0f} s)", progress)
+                still = sick if reading.unhealthy else ""
+                seen = f"{progress}; {still}" if still else progress
+                told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
-                    raise _refusal(cloud, colour, f"not whole after {deadline:.0f} s: {progress}", "")
-        if ctx.cancelled.wait(QUICK if spent < QUICK_FOR else SLOW):
+                    late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
+                    raise _refusal(cloud, colour, late, "", still)
+        if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
             raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
 
 
@@ -120,14 +148,17 @@ def _last_words(cloud: Cloud, task: str, *, spoke: bool) -> list[str]:
     """Log lines of a task; one that ran and exited surely wrote some, so they are worth waiting for."""
     until = time.monotonic() + (LOGS_WITHIN if spoke else 0.0)
     while not (lines := cloud.log_lines(task)) and time.monotonic() < until:
-        time.sleep(QUICK)
+        time.sleep(SOONEST)
     return lines
 
 
-def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str) -> CheckFailed:
+def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) -> CheckFailed:
+    """`sick` is what the load balancer said of the tasks, "" where that is not the reason."""
     lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
     logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
     return CheckFailed(
-        f"The rollout gate refused {colour}: {reason}. Users were not touched.{logs}",
-        next_step="mend the image and release the new digest; the idle colour is healed by the next update.",
+        f"The rollout gate refused {colour}: {sick or reason}. Users were not touched.{logs}",
+        why=reason if sick else "",
+        next_step="fix the image or its configuration in the stack file, and release again; the idle colour is "
+        "healed by the next update.",
     )

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from gates import warm
 from gates.gate import Gate, cloud_of, pass_input
 from gates.kit import Cancelled, Context, Progress, Props
 from gates.passes import Pass, demand
+from release.asking import Asked
 from release.digest import short
 from release.errors import CheckFailed, CloudError
-from release.smoking import Expected, Report, command, read_report
+from release.smoking import Expected, Report, command, read_report, unexplained
 
 LEAST_LIMIT = 60.0
 """Seconds that one run of the checks may take at least, however short the deadline: they may be many."""
@@ -31,7 +34,7 @@ PAUSE = 0.3
 
 
 class SmokeGate(Gate):
-    """Inputs: digest, commit, colour, deadlineSeconds, passOfBefore (Rollout's), environment."""
+    """Inputs: digest, commit, colour, asked, deadlineSeconds, passOfBefore (Rollout's), environment."""
 
     token = "release:index:SmokeGate"
 
@@ -42,12 +45,26 @@ class SmokeGate(Gate):
         cloud = cloud_of(inputs)
         port = next(port for side, port in cloud.names.test_ports.items() if side == colour)
         url = f"http://{cloud.balancer().dns_name}:{port}"
-        expected = Expected(digest=digest, colour=colour, commit=str(inputs.get("commit") or ""))
-        report = until_passed(ctx, url, expected, float(inputs["deadlineSeconds"]))
+        asked = Asked.from_dict(inputs.get("asked") or {})
+        expected = Expected(digest=digest, colour=colour, commit=str(inputs.get("commit") or ""), asked=asked)
+        report = until_passed(ctx, url, expected, float(inputs["deadlineSeconds"]), _by_hand(url, expected))
+        passed = replace(passed, unchecked=report.unchecked)
         return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {url}"
 
 
-def until_passed(ctx: Context, url: str, expected: Expected, deadline: float) -> Report:
+FIX = "fix the image or its configuration in the stack file, and release again."
+
+
+def _by_hand(url: str, expected: Expected) -> str:
+    """What to do about a refusal: the idle colour answers only as long as nobody healed it."""
+    return (
+        f"see for yourself while {expected.colour} still holds it; `release` heals it at once, unless `--no-heal` is "
+        f"given: pytest smoke --url {url} {shlex.join(expected.options())} (where the load balancer cannot be reached "
+        "from here, run the update inside its network)."
+    )
+
+
+def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, next_step: str = FIX) -> Report:
     """Repeat the checks until all pass; CheckFailed after `deadline` seconds with what failed last."""
     begun, told = time.monotonic(), Progress(ctx)
     attempts = 0
@@ -58,7 +75,7 @@ def until_passed(ctx: Context, url: str, expected: Expected, deadline: float) ->
             return report
         spent = time.monotonic() - begun
         if spent > deadline:
-            raise _refusal(url, expected, report, attempts, spent)
+            raise _refusal(url, expected, report, attempts, spent, next_step)
         told.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
         _pause(ctx)
 
@@ -74,13 +91,14 @@ def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Repo
         junit = Path(folder, "report.xml")
         process = warm.start(command(sys.executable, url, expected, str(junit)))
         output = _until_done(ctx, process, limit)
-        if not junit.exists() or process.returncode not in (0, 1):
+        code = process.returncode
+        if not junit.exists() or code not in (0, 1) or unexplained(code, junit.read_text()):
             raise CloudError(
                 f"The smoke checks could not be run (pytest exited with {process.returncode}).",
                 why="\n".join(output.splitlines()[-15:]),
                 next_step=f"try them by hand: pytest smoke --url {url}",
             )
-        return read_report(junit.read_text())
+        return read_report(junit.read_text(), expected.asked)
 
 
 def _until_done(ctx: Context, process: subprocess.Popen[str], limit: float) -> str:
@@ -107,12 +125,11 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float) -> CheckFailed:
+def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float, next_step: str) -> CheckFailed:
     failed = "\n  ".join(report.failures[:10])
     return CheckFailed(
         f"The smoke gate refused {short(expected.digest)} on {expected.colour}. Users were not touched.\n  {failed}",
         why=f"{len(report.failures)} of {report.checks} checks still failed after {attempts} attempts "
         f"in {spent:.0f} s at {url}",
-        next_step=f"see for yourself: pytest smoke --url {url} {' '.join(expected.options())} "
-        "(where the load balancer cannot be reached from here, run the update inside its network).",
+        next_step=next_step,
     )

@@ -12,7 +12,7 @@ from gates.gate import cloud_of, pass_input, told
 from gates.kit import UNKNOWN, Change, Context, Props, Resource, State
 from gates.move import Move
 from gates.moving import perform
-from gates.reality import as_outputs, deviation, live_url, settled
+from gates.reality import Deviation, as_outputs, deviation, live_url, settled
 from release.aws.cloud import Cloud
 from release.decision import advance
 from release.errors import CheckFailed, CloudError
@@ -39,6 +39,7 @@ class TrafficSwitch(Resource):
         if problem is None:
             return []
         more = "; AWS scales it out, which an update waits for" if problem.grows else ""
+        more += f". ECS says: {problem.why}" if problem.why else ""
         ctx.warn(f"Reality is not what was recorded: {problem.what}{more}")
         return [Change("weights")]
 
@@ -89,12 +90,24 @@ class TrafficSwitch(Resource):
         kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, inputs)
         problem = settled(ctx, cloud, kept)
         if problem:
-            lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
-            raise CheckFailed(
-                f"Nothing was asked for, but reality is not what was recorded: {problem.what}{lasting}.",
-                next_step="if it does not recover by itself, run the update with onDrift=restore, or roll back.",
-            )
+            raise _not_as_recorded(problem)
         return kept
+
+
+def _not_as_recorded(problem: Deviation) -> CheckFailed:
+    """An update that moves nobody: so it can only say what is wrong, and what would help."""
+    lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
+    what = f"This update releases nothing, but what serves users is not what was recorded: {problem.what}{lasting}."
+    if not problem.lacks:
+        return CheckFailed(what, next_step="run the update with onDrift=restore, or roll back.")
+    first = "remove that cause" if problem.why else "look at the service's stopped tasks and events in ECS"
+    return CheckFailed(
+        what,
+        why=f"ECS says: {problem.why}" if problem.why else "ECS gives no reason",
+        next_step=f"{first}; ECS goes on trying, and once it succeeded so does the update. If that takes too long: run "
+        "the update with onDrift=restore, which starts the recorded release on the other colour and moves users "
+        "there, or go back (`release rollback`).",
+    )
 
 
 def _taken_up(cloud: Cloud, inputs: Props) -> Props:

@@ -230,4 +230,5 @@ def _undone(breach: Exception, told: str, more: list[str]) -> Exception:
             return type(breach)(f"{told}: {what}{after}", why=breach.why, next_step=breach.next_step)
         case _ if refused := readable(breach):
             return CloudError(f"{told}: {refused}{after}")
-    return breach
+    # A mistake in this program. It is told as one, but first where users are.
+    return RuntimeError(f"{told}: {type(breach).__name__}: {breach}{after}")

@@ -19,7 +19,9 @@ def main() -> None:
     loaded("infra.settings", questions(raw))
     from infra.settings import ArtifactsSettings, EnvironmentSettings, parse
 
-    match parse(raw, pulumi.get_project(), pulumi.get_stack()):
+    secret = {key for key in raw if pulumi.runtime.config.is_config_secret(key)}
+    secret |= set(pulumi.runtime.config.get_config_secret_keys_env())
+    match parse(raw, pulumi.get_project(), pulumi.get_stack(), secret):
         case EnvironmentSettings() as settings:
             from infra.environment import build_environment
 

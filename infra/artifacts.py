@@ -1,26 +1,34 @@
 """The artifacts stack: the registry, and the image of one commit, built once and never again.
 
-The tag is the commit's SHA and cannot be moved (immutable tags); environments only ever see the digest.
+The tag is the commit's SHA and cannot be moved (immutable tags); environments only ever see the digest. What is built
+is the tree of the commit (`release.disk.export`), and the registry alone says whether it was.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
-import subprocess
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from infra.recall import assumed_role, call, check_provider_account, own_outputs
+from infra.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from infra.settings import ArtifactsSettings
-from release.errors import UsageError
+from release.adoption import Adoption, unseen, with_adoption
+from release.disk.export import export
+from release.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
+from release.disk.scratch import scratch
+from release.errors import CloudError, Refused, ReleaseError
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTEXT = "app"
-"""The folder with the Dockerfile, in the repository that is built."""
 
 EXPIRE_UNTAGGED = {
     "rules": [
@@ -41,59 +49,70 @@ EXPIRE_UNTAGGED = {
 
 
 def build_artifacts(settings: ArtifactsSettings) -> None:
-    """Registry and image; outputs imageDigest, commit, imageUri, repositoryUrl."""
+    """Registry and image; outputs imageDigest, commit, otherCommits, imageUri, repositoryUrl, context."""
     check_provider_account(settings.account)
+    need_no_environment()
+    if settings.adopt:
+        _adopt(settings)
+        return
     source = Path(settings.source).resolve() if settings.source else ROOT
-    commit = clean_commit(source)
+    commit = to_build(source)
     name = settings.repository or f"{pulumi.get_project()}/app"
-    repository = _repository(name)
-    built = _already_built(settings, name, commit)
+    question = _question(settings, name, commit.sha)
+    found = Found.read(call(FIND_IMAGE, question))
     recorded = own_outputs()
-    context = os.path.relpath(source / CONTEXT)
-    digest: pulumi.Output[str]
-    if not built:
-        image = _image(repository, context, commit)
-        digest = image.repo_digest.apply(lambda reference: reference.rsplit("@", 1)[1])
-    else:
-        # The registry has this commit: it is never built again, and the image in the state (perhaps of another
-        # commit) stays as it is. Where the folder it was built from is gone, only its entry in the state goes.
-        digest = pulumi.Output.from_input(built)
-        context = recorded.get("context", "")
-        if context and Path(context).exists():
-            _image(repository, context, commit, keep=True)
+    _refuse_lost_repository(name, found, str(recorded.get("repositoryUrl") or ""))
+    repository = _repository(name)
+
+    async def confirmed(reference: str) -> Found:
+        try:
+            return _confirmed(reference, Found.read(await called(FIND_IMAGE, question)))
+        except ReleaseError as error:
+            raise pulumi.RunError(str(error)) from None
+
+    # The registry alone says whether a commit was built. So the state's image is one that was just built, or none:
+    # while the registry has the commit, no image is registered, and what the state has of one is only forgotten.
+    image: pulumi.Output[Found] = pulumi.Output.from_input(found)
+    if not found.digest:
+        image = _built(repository, commit).apply(confirmed)
+    digest = image.apply(lambda known: _told(known, commit.sha).digest)
+    pulumi.export("adopted", recorded.get("adopted") or [])
     pulumi.export("imageDigest", digest)
-    pulumi.export("commit", digest.apply(lambda _: commit))
-    pulumi.export("context", context)
+    pulumi.export("commit", digest.apply(lambda _: commit.sha))
+    pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
+    pulumi.export("context", os.path.relpath(source / CONTEXT))
     pulumi.export("repositoryUrl", repository.repository_url)
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 
 
-def clean_commit(source: Path) -> str:
-    """The commit that `source` has checked out; `UsageError` if its build context differs from it."""
-    commit = _git(source, "rev-parse", "HEAD").strip()
-    changed = _git(source, "status", "--porcelain", "--", CONTEXT).splitlines()
-    if changed:
-        raise UsageError(
-            f"{CONTEXT}/ has changes that are in no commit: {', '.join(line[3:] for line in changed[:5])}.",
-            why="an image must be traceable to a commit, and its tag is the commit's SHA",
-            next_step="commit (or stash) them, then build.",
-        )
-    if not (source / CONTEXT / "Dockerfile").exists():
-        raise UsageError(f"There is no {CONTEXT}/Dockerfile in {source}.", next_step="give another `source`.")
-    return commit
+class AdoptedImage(pulumi.CustomResource):
+    """An image of another registry in ours; its outputs are there once the registry has it."""
+
+    digest: pulumi.Output[str]
+
+    def __init__(self, inputs: dict[str, Any]) -> None:
+        props = {**inputs, **dict.fromkeys(("digest", "tags", "notes"))}
+        super().__init__("release:index:AdoptedImage", "adopted", props)
 
 
-def _git(source: Path, *arguments: str) -> str:
-    try:
-        return subprocess.run(["git", "-C", str(source), *arguments], check=True, capture_output=True, text=True).stdout
-    except FileNotFoundError:
-        raise UsageError("git is not installed, but the image's tag is a commit.", next_step="install git.") from None
-    except subprocess.CalledProcessError as error:
-        raise UsageError(
-            f"{source} is not a git checkout with a commit.",
-            why=str(error.stderr).strip(),
-            next_step="build from a checkout: the image's tag is its commit.",
-        ) from None
+def _adopt(settings: ArtifactsSettings) -> None:
+    """Take over an image that was built elsewhere. It is looked at before anything is registered."""
+    name = settings.repository or f"{pulumi.get_project()}/app"
+    where = {**access(settings.account).as_dict(), "repository": name}
+    asked = {"image": settings.adopt, "commit": settings.adopt_commit, "source": settings.adopt_source}
+    adoption = Adoption.from_dict(call("release:index:examineImage", {**where, **asked}))
+    recorded = own_outputs()
+    repository = _repository(name)
+    image = AdoptedImage({**where, "repository": repository.name, "adoption": adoption.as_dict()})
+    for sentence in unseen(adoption.commit, adoption.origin):
+        pulumi.log.warn(f"Not checked: {sentence}.")
+    known = with_adoption(recorded.get("adopted") or (), adoption)
+    pulumi.export("adopted", image.digest.apply(lambda _: known))
+    pulumi.export("imageDigest", image.digest)
+    pulumi.export("commit", image.digest.apply(lambda _: adoption.commit))
+    pulumi.export("context", str(recorded.get("context") or ""))
+    pulumi.export("repositoryUrl", repository.repository_url)
+    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", image.digest))
 
 
 def _repository(name: str) -> ecr.Repository:
@@ -107,42 +126,97 @@ def _repository(name: str) -> ecr.Repository:
     return repository
 
 
-def _already_built(settings: ArtifactsSettings, repository: str, commit: str) -> str:
-    """The digest that the registry has for this commit, "" if none."""
-    found = call(
-        "release:index:findImage",
-        {
-            "region": pulumi.Config("aws").require("region"),
-            "account": settings.account,
-            "role": assumed_role(),
-            "repository": repository,
-            "tag": commit,
-        },
+FIND_IMAGE = "release:index:findImage"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the registry has under a commit's tag: the digest ("" for nothing), and all tags of that image;
+    `repository`: is there one at all."""
+
+    digest: str
+    tags: tuple[str, ...] = ()
+    repository: bool = True
+
+    @staticmethod
+    def read(answer: Mapping[str, Any]) -> Found:
+        """From the provider's answer."""
+        there = bool(answer.get("repository", True))
+        return Found(str(answer.get("digest") or ""), tuple(answer.get("tags") or ()), there)
+
+    def others(self, commit: str) -> tuple[str, ...]:
+        """Other commits that have the same image."""
+        return tuple(tag for tag in self.tags if tag != commit and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", tag))
+
+
+def _question(settings: ArtifactsSettings, repository: str, commit: str) -> dict[str, Any]:
+    return {
+        **access(settings.account).as_dict(),
+        "repository": repository,
+        "tag": commit,
+    }
+
+
+def _refuse_lost_repository(name: str, found: Found, recorded: str) -> None:
+    """The state's repository is not made again while the state believes in it, and a push would find nothing."""
+    if found.repository or not recorded.endswith(f"/{name}"):
+        return
+    stack = pulumi.get_stack()
+    raise Refused(
+        f"The repository {name} is recorded in {stack}, but the registry does not have it.",
+        why="somebody deleted it, with all its images",
+        next_step=f"`pulumi refresh --stack {stack}`, then build: repository and image are made again.",
     )
-    return str(found.get("digest") or "")
 
 
-def _image(repository: ecr.Repository, context: str, commit: str, *, keep: bool = False) -> docker.Image:
-    """Build and push. With `keep` the image in the state stays as it is.
+def _confirmed(reference: str, found: Found) -> Found:
+    """What the registry has, if it is what was pushed as `repository@digest`."""
+    if found.digest == reference.rsplit("@", 1)[-1]:
+        return found
+    has = f"has {found.digest} under that tag" if found.digest else "does not have it"
+    raise CloudError(
+        f"{reference} was pushed, but the registry {has}.",
+        why="a digest counts only once the registry says that the commit's tag names it",
+        next_step="build again: what the registry has is taken, what it lacks is built.",
+    )
 
-    `context` is relative to the program's folder, so that another checkout of the same repository sees no change.
+
+def _told(found: Found, commit: str) -> Found:
+    others = found.others(commit)
+    if others:
+        pulumi.warn(
+            f"Commit {commit} has the same image as {' and '.join(others)}: {found.digest}. "
+            "Nothing that reaches the image differs between them, so which of them runs cannot be told from the digest."
+        )
+    return found
+
+
+def _built(repository: ecr.Repository, commit: Commit) -> pulumi.Output[str]:
+    """Build and push the commit; `repository@digest` as the push said it.
+
+    The context is a new folder each time, so the image never equals one that the state remembers: it is built.
     """
+    kept = ExitStack()
+    context = kept.enter_context(scratch()).folder / CONTEXT
+    atexit.register(kept.close)  # this process ends after the build: the engine builds while the program waits
+    export(commit, context)
     token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
-    return docker.Image(
+    digest: pulumi.Output[str] = docker.Image(
         "app",
-        image_name=pulumi.Output.concat(repository.repository_url, ":", commit),
+        image_name=pulumi.Output.concat(repository.repository_url, ":", commit.sha),
         build=docker.DockerBuildArgs(
-            context=context,
-            dockerfile=f"{context}/Dockerfile",
+            context=str(context),
+            dockerfile=str(context / DOCKERFILE),
             platform="linux/amd64",
-            args={"COMMIT": commit},
+            args={"COMMIT": commit.sha},
         ),
         registry=docker.RegistryArgs(
             server=repository.repository_url, username=token.user_name, password=pulumi.Output.secret(token.password)
         ),
         opts=pulumi.ResourceOptions(
-            ignore_changes=["*"] if keep else ["registry.password"],
+            ignore_changes=["registry.password"],
             # An image stays in the registry whatever becomes of its entry in the state.
             retain_on_delete=True,
         ),
-    )
+    ).repo_digest
+    return digest

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pulumi
 
 from infra.components.colour import ColourSide
+from infra.components.freeze import Hold
 from release.names import Names
 from release.placement import Colour, Release
 from release.records import OUTPUTS
@@ -18,7 +19,7 @@ GATE_OUTPUTS = ("passedFor", "detail")
 class GateResource(pulumi.CustomResource):
     """One gate; `passedFor` is what it hands to the next."""
 
-    passedFor: pulumi.Output[dict[str, str]]
+    passedFor: pulumi.Output[dict[str, Any]]
 
     def __init__(self, kind: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {**inputs, **dict.fromkeys(GATE_OUTPUTS)}
@@ -49,9 +50,14 @@ def _logical(kind: str) -> str:
     return {"Image": "image", "Rollout": "rollout", "SmokeGate": "smoke"}[kind]
 
 
-def image_gate(names: Names, release: Release, *, active: bool) -> GateResource:
-    """The registry has the digest."""
-    inputs = {"active": active, "digest": release.digest, "environment": names.as_dict()}
+def image_gate(names: Names, release: Release, *, active: bool, unchecked: Sequence[str]) -> GateResource:
+    """The registry has the digest; `unchecked` is what nobody can see of it."""
+    inputs = {
+        "active": active,
+        "digest": release.digest,
+        "environment": names.as_dict(),
+        "unchecked": list(unchecked),
+    }
     return GateResource("Image", inputs, pulumi.ResourceOptions())
 
 
@@ -76,6 +82,8 @@ def rollout_gate(
         "digest": release.digest,
         "colour": str(colour),
         "tasks": tasks,
+        "port": release.service.port,
+        "healthPath": release.service.health_path,
         "starts": starts,
         "corrects": corrects,
         "retryOf": retry_of,
@@ -97,6 +105,7 @@ def smoke_gate(
         "digest": release.digest,
         "commit": release.commit,
         "colour": str(colour),
+        "asked": release.service.asked.as_dict(),
         "deadlineSeconds": deadline,
         "passOfBefore": rollout.passedFor,
         "environment": names.as_dict(),
@@ -105,10 +114,10 @@ def smoke_gate(
 
 
 def traffic_switch(
-    names: Names, inputs: dict[str, Any], smoke: GateResource, everything: Sequence[pulumi.Resource]
+    names: Names, inputs: dict[str, Any], smoke: GateResource, everything: Sequence[pulumi.Resource], hold: Hold
 ) -> TrafficSwitchResource:
-    """Users are moved after everything else of the stack is as it should be."""
+    """Users are moved after everything else of the stack is as it should be. Without the switch they have no rule."""
     return TrafficSwitchResource(
         {**inputs, "passOfBefore": smoke.passedFor, "environment": names.as_dict()},
-        pulumi.ResourceOptions(depends_on=[smoke, *everything]),
+        pulumi.ResourceOptions.merge(pulumi.ResourceOptions(depends_on=[smoke, *everything]), hold.protect()),
     )

@@ -12,27 +12,35 @@ from pulumi_aws import cloudwatch, ecs, iam
 from infra.components.alarms import AlarmArgs, colour_alarms
 from infra.components.balancer import Balancer, BalancerArgs
 from infra.components.colour import ColourArgs, ColourSide, Runtime
+from infra.components.freeze import Hold
 from infra.components.network import Network, NetworkArgs
 from infra.gating import GateResource, image_gate, rollout_gate, smoke_gate, traffic_switch
 from infra.plan import Doable, Environment, Plan, plan_of
-from release.container import secret_resources
+from release import limits
 from release.decision import OnAlarm
+from release.errors import Refused
+from release.foundations import identity
 from release.names import Names
 from release.placement import Colour, Service, all_on
 from release.records import Recorded
+from release.refusals import would_delete
 
 
 def build_graph(environment: Environment, decision: Doable, standing: Recorded | None) -> None:
     """Register everything this update needs; users are moved by its very last resource."""
     names = environment.names
     plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
-    network = _network(environment)
-    runtime = _runtime(environment, network, plan, standing)
+    _need_room_for_secrets(environment, standing, plan)
+    hold, registered = _hold(plan, standing), _roll()
+    network = _network(environment, hold)
+    runtime = _runtime(environment, network, plan, standing, hold)
     alarms = [alarm for colour in Colour for alarm in colour_alarms(_alarm_args(colour, environment, runtime))]
     pulumi.export("testUrls", _test_urls(runtime)) if plan is None else None
     if plan is None or plan.release is None:
         return
-    image = image_gate(names, plan.release, active=plan.starts)
+    if hold.settled and (dropped := sorted(environment.stands_on.held - registered)):
+        raise would_delete(dropped)
+    image = image_gate(names, plan.release, active=plan.starts, unchecked=environment.unchecked)
     sides = {colour: _side(colour, environment, runtime, plan, standing, image) for colour in Colour}
     rollout = rollout_gate(
         names,
@@ -41,10 +49,10 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
         side=sides[plan.target],
         tasks=plan.tasks,
         starts=plan.starts,
-        corrects=plan.starts or plan.empties,
+        corrects=plan.starts or plan.empties or plan.scales_in,
         retry_of=plan.retry_of,
         runs=environment.observed.sides[plan.target].task_definition,
-        active=plan.gated or plan.empties,
+        active=plan.gated or plan.empties or plan.scales_in,
         deadline=environment.settings.rollout.deadline_seconds,
         image=image,
     )
@@ -56,22 +64,46 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
         deadline=environment.settings.smoke.deadline_seconds,
         rollout=rollout,
     )
-    _switch_and_outputs(environment, plan, standing, runtime, [smoke, *alarms, *sides.values()])
+    _switch_and_outputs(environment, plan, standing, runtime, [smoke, runtime.log_group, *alarms, *sides.values()])
 
 
-def _network(environment: Environment) -> Network:
+def _hold(plan: Plan | None, standing: Recorded | None) -> Hold:
+    """What users stand on, or will after this update, is held; while nobody is served settings are free."""
+    served = plan is not None and plan.release is not None
+    settled = bool(plan and served and not plan.first)
+    return Hold(shared=settled or (served and standing is None), settled=settled)
+
+
+def _roll() -> set[str]:
+    """What is registered from now on, under its name and those that it had; it grows."""
+    seen: set[str] = set()
+
+    def note(args: pulumi.ResourceTransformationArgs) -> None:
+        known = (alias.name if isinstance(alias, pulumi.Alias) else alias for alias in args.opts.aliases or ())
+        names = [args.name, *(name.rsplit("::", 1)[-1] for name in known if isinstance(name, str))]
+        seen.update(identity(args.type_, name) for name in names)
+
+    pulumi.runtime.register_stack_transformation(note)
+    return seen
+
+
+def _network(environment: Environment, hold: Hold) -> Network:
     names = environment.names
     args = NetworkArgs(
         cidr=environment.settings.network.cidr,
-        region=names.access.region,
+        zones=environment.zones,
         users_port=names.users_port,
         test_ports=list(names.test_ports.values()),
         test_access=environment.settings.test_access,
+        doors=environment.stands_on.doors,
+        hold=hold,
     )
     return Network(names.cluster, args)
 
 
-def _runtime(environment: Environment, network: Network, plan: Plan | None, standing: Recorded | None) -> Runtime:
+def _runtime(
+    environment: Environment, network: Network, plan: Plan | None, standing: Recorded | None, hold: Hold
+) -> Runtime:
     names, settings = environment.names, environment.settings
     service = plan.release.service if plan and plan.release else settings.release_service()
     args = BalancerArgs(
@@ -80,17 +112,19 @@ def _runtime(environment: Environment, network: Network, plan: Plan | None, stan
         services={colour: _checked_for(colour, environment, plan, service) for colour in Colour},
         health_check=settings.health_check,
         writable=frozenset(colour for colour in Colour if _writes(colour, plan)),
+        hold=hold,
     )
-    readable = secret_resources(_services(environment, standing, plan))
-    cloudwatch.LogGroup(names.cluster, name=names.log_group, retention_in_days=30)
+    policy = limits.secrets_policy(_services(environment, standing, plan))
     return Runtime(
         names=names,
         repository=environment.repository,
-        cluster=ecs.Cluster(names.cluster, name=names.cluster),
+        cluster=ecs.Cluster(names.cluster, name=names.cluster, opts=hold.protect()),
         network=network,
         balancer=Balancer(names.cluster, args),
-        execution_role=_execution_role(names, readable),
-        task_role=_role(names, "task").arn,
+        log_group=cloudwatch.LogGroup(names.cluster, name=names.log_group, retention_in_days=30, opts=hold.protect()),
+        hold=hold,
+        execution_role=_execution_role(names, policy, hold),
+        task_role=_role(names, "task", hold).arn,
     )
 
 
@@ -102,8 +136,8 @@ def _checked_for(colour: Colour, environment: Environment, plan: Plan | None, se
 
 
 def _writes(colour: Colour, plan: Plan | None) -> bool:
-    """May this update change what the colour holds?"""
-    return bool(plan and (plan.first or (plan.starts and colour is plan.target)))
+    """May this update change what the colour holds? While nobody is served, yes."""
+    return plan is None or plan.first or (plan.starts and colour is plan.target)
 
 
 def _services(environment: Environment, standing: Recorded | None, plan: Plan | None) -> list[Service]:
@@ -115,28 +149,34 @@ def _services(environment: Environment, standing: Recorded | None, plan: Plan | 
     return [environment.settings.release_service(), *(release.service for release in releases)]
 
 
-def _execution_role(names: Names, readable: list[str]) -> pulumi.Output[str]:
-    """The role with which ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""
-    role = _role(names, "execution")
-    managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
-    allowed = [iam.RolePolicyAttachment(f"{names.cluster}-execution", role=role.name, policy_arn=managed).id]
-    if readable:
-        statement = {
-            "Effect": "Allow",
-            "Action": ["secretsmanager:GetSecretValue", "ssm:GetParameters"],
-            "Resource": readable,
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
-        made = iam.RolePolicy(
-            f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=policy
+def _need_room_for_secrets(environment: Environment, standing: Recorded | None, plan: Plan | None) -> None:
+    """Before anything changes: what is live and previous reads its secrets by the same policy as what comes."""
+    if problem := limits.readable_secrets(_services(environment, standing, plan)):
+        raise Refused(
+            "The secrets of the releases that may run here are too many together. Nothing was changed.",
+            why=problem,
+            next_step="name fewer secrets (one with several JSON keys), or release twice: the previous one goes, too.",
         )
+
+
+def _execution_role(names: Names, policy: dict[str, Any] | None, hold: Hold) -> pulumi.Output[str]:
+    """The role with which ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""
+    role = _role(names, "execution", hold)
+    managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    pulls = iam.RolePolicyAttachment(
+        f"{names.cluster}-execution", role=role.name, policy_arn=managed, opts=hold.protect()
+    )
+    allowed = [pulls.id]
+    if policy:
+        text = json.dumps(policy, sort_keys=True)
+        made = iam.RolePolicy(f"{names.cluster}-secrets", name=f"{names.cluster}-secrets", role=role.name, policy=text)
         allowed.append(made.id)
     # Whoever uses the role waits until it may do what it is for.
     arn: pulumi.Output[str] = pulumi.Output.all(role.arn, *allowed).apply(lambda known: known[0])
     return arn
 
 
-def _role(names: Names, part: str) -> iam.Role:
+def _role(names: Names, part: str, hold: Hold) -> iam.Role:
     assume = {
         "Version": "2012-10-17",
         "Statement": [
@@ -144,7 +184,7 @@ def _role(names: Names, part: str) -> iam.Role:
         ],
     }
     name = f"{names.cluster}-{part}"
-    return iam.Role(name, name=name, assume_role_policy=json.dumps(assume, sort_keys=True))
+    return iam.Role(name, name=name, assume_role_policy=json.dumps(assume, sort_keys=True), opts=hold.protect())
 
 
 def _side(
@@ -166,8 +206,8 @@ def _side(
         tasks=plan.tasks if is_target else environment.observed.sides[colour].wanted if not plan.first else 0,
         grace_seconds=environment.settings.rollout.grace_seconds,
         runtime=runtime,
-        write_release=_writes(colour, plan),
-        write_service=_writes(colour, plan) or (plan.empties and is_target),
+        write=_writes(colour, plan),
+        scale=is_target and (plan.empties or plan.scales_in),
         retry_of=plan.retry_of if is_target else "",
         after=[image],
     )
@@ -193,17 +233,20 @@ def _switch_and_outputs(
         "live": str(live),
         "release": release.as_dict(),
         "weights": {str(colour): weight for colour, weight in all_on(live).items()},
-        "expected": {str(colour): weight for colour, weight in weights.items()} if weights else None,
+        # What is built anew has no rule yet.
+        "expected": {str(c): weight for c, weight in weights.items()} if weights and not plan.rebuilds else None,
         "standing": record_input(standing),
         "smokeDeadlineSeconds": environment.settings.smoke.deadline_seconds,
         "course": plan.course.as_dict(),
+        "unchecked": list(environment.unchecked),
         "watch": _watch(environment),
         # For those who read a review: what going back costs afterwards.
         "idleTasks": environment.settings.idle.tasks,
     }
     smoke = before[0]
     assert isinstance(smoke, GateResource)
-    switch = traffic_switch(environment.names, inputs, smoke, [runtime.balancer, runtime.network, *before])
+    everything = [runtime.balancer, runtime.network, *before]
+    switch = traffic_switch(environment.names, inputs, smoke, everything, runtime.hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, _test_urls(runtime)).apply(lambda both: both[1]))

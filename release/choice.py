@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from release.adoption import Adopted
 from release.digest import Digest
 from release.errors import ReleaseError
+from release.foundations import Site
+from release.lineage import NOT_ASKED, Relation, known_without_git
 from release.placement import Colour, Release, Service
 from release.records import Recorded
 
@@ -28,9 +32,13 @@ class OnAlarm(StrEnum):
 class Requested:
     """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now.
 
-    `commit` is what the registry's tag says of the digest; `in_registry` is False when the registry does not
-    have it. `promotes_from` names the environment that has to have proven it (None: the first of the route).
-    `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve users).
+    `commit` is what the registry's tag says of the digest, or whoever adopted it (`adopted`); `in_registry` is False
+    when the registry does not have it. `promotes_from` names the environment that has to have proven it (None: the
+    first of the route). `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve
+    users). `relations` say how the commit stands to others, by these; `allow_older` is the digest live now, where an
+    older commit may replace it.
+    `site` is what the settings want the environment to stand on (None where that was not asked), and `allow_replace`
+    that it may be built anew there, because its users are elsewhere.
     """
 
     service: Service
@@ -40,8 +48,17 @@ class Requested:
     on_alarm: OnAlarm | None = None
     idle_tasks: int | None = None
     commit: str = ""
+    adopted: Adopted | None = None
     in_registry: bool = True
     promotes_from: str | None = None
+    site: Site | None = None
+    allow_replace: bool = False
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    allow_older: Digest | None = None
+
+    def relation_to(self, commit: str) -> Relation:
+        """How the commit that is asked for stands to this one."""
+        return known_without_git(self.commit, commit) or self.relations.get(commit, NOT_ASKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +78,17 @@ class Keep:
 
 @dataclass(frozen=True, kw_only=True)
 class Heal:
-    """The idle colour should hold `release` (None: nothing) and does not; users are not touched."""
+    """The idle colour should hold `release` (None: nothing) and does not; users are not touched.
+
+    `scales_in`: it runs that release well, on more tasks than it should; no task is started.
+    """
 
     target: Colour
     release: Release | None
     tasks: int
     reason: str
     retry_of: str = ""
+    scales_in: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +96,8 @@ class Deploy:
     """Start `release` on the idle colour, pass the gates, switch.
 
     `tasks` is how many are wanted there; `retry_of` names the ECS deployment of the same release that must not
-    be mistaken for this one; `live` is None for the first release of an environment.
+    be mistaken for this one; `live` is None for the first release of an environment. `rebuilds`: everything is built
+    anew on other foundations, and users are served by nobody until then.
     """
 
     target: Colour
@@ -85,6 +107,7 @@ class Deploy:
     reason: str
     rollback: bool = False
     retry_of: str = ""
+    rebuilds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +156,5 @@ class Verdict:
     decision: Decision
     standing: Recorded | None
     notes: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """What no gate will see of the release that users are moved to."""

@@ -13,7 +13,10 @@ from release.digest import Digest
 from release.placement import Colour, Release, Service
 
 LABEL = "release-lane.release"
-"""Docker label that carries the release's configuration as JSON."""
+"""Docker label that carries, as JSON, what of a release's configuration its container definition does not say."""
+
+OWN = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
+"""Variables that the program itself gives to the container; no release has one of that name."""
 
 
 def container_definition(
@@ -51,18 +54,36 @@ def container_definition(
 
 
 def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Release | None:
-    """The release that a task definition's containers were written for; None if they are not ours."""
+    """The release that a task definition's containers were written for; None if they are not ours.
+
+    Labels of earlier versions repeat all variables, which then are the same as the container's.
+    """
     ours = next((each for each in definitions if each.get("name") == container), None) or {}
     label = ours.get("dockerLabels", {}).get(LABEL)
     image = str(ours.get("image", ""))
     if not label or "@" not in image:
         return None
     written = json.loads(label)
+    service = written["service"]
+    given = {each["name"]: each.get("value", "") for each in ours.get("environment") or () if each["name"] not in OWN}
+    secrets = {each["name"]: each["valueFrom"] for each in ours.get("secrets") or ()}
     return Release(
         digest=Digest(image.rsplit("@", 1)[1]),
         commit=str(written.get("commit") or ""),
-        service=Service.from_dict(written["service"]),
+        service=Service.from_dict(
+            {
+                **service,
+                "env": {**given, **(service.get("env") or {})},
+                "secrets": {**secrets, **(service.get("secrets") or {})},
+            }
+        ),
     )
+
+
+def repository_in(definitions: Iterable[Mapping[str, Any]], container: str) -> str:
+    """The repository's name in its registry from which a task definition takes its image; "" where none is named."""
+    ours = next((each for each in definitions if each.get("name") == container), None) or {}
+    return str(ours.get("image", "")).partition("@")[0].partition("/")[2].partition(":")[0]
 
 
 def secret_resources(services: Iterable[Service]) -> list[str]:
@@ -77,4 +98,8 @@ def secret_resources(services: Iterable[Service]) -> list[str]:
 
 
 def _label(release: Release) -> str:
-    return json.dumps({"commit": release.commit, "service": release.service.as_dict()}, sort_keys=True)
+    """Without what the definition says anyway: its size is limited. An empty variable may not come back from AWS
+    (https://github.com/hashicorp/terraform-provider-aws/issues/39533), so it stands here."""
+    empty = {name: "" for name, value in release.service.env.items() if not value}
+    service = {**release.service.as_dict(), "env": empty, "secrets": {}}
+    return json.dumps({"commit": release.commit, "service": service}, sort_keys=True)

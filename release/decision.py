@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from release.adoption import unseen
 from release.choice import (
     Decision,
     Deploy,
@@ -25,20 +26,26 @@ from release.choice import (
     goes_back,
 )
 from release.conditions import check_conditions
+from release.difference import settings_apart
 from release.digest import short
 from release.errors import ReleaseError
 from release.evidence import Proof, proof_of
+from release.foundations import Foundations
 from release.idle import need_of_idle
 from release.journal import End
+from release.lineage import Order
 from release.placement import Colour, Release, whole
+from release.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
 from release.records import Observed, Recorded
 from release.refusals import (
     changed_meanwhile,
     never_proven,
+    no_rebuild,
     no_record,
     not_adoptable,
     not_in_registry,
     nothing_found,
+    older_commit,
     one_thing_at_a_time,
     serves,
     silent_rollback,
@@ -69,18 +76,27 @@ __all__ = [
 
 
 def decide(
-    recorded: Recorded | None, observed: Observed, requested: Requested, evidence: Iterable[Proof] = ()
+    recorded: Recorded | None,
+    observed: Observed,
+    requested: Requested,
+    evidence: Iterable[Proof] = (),
+    stands_on: Foundations | None = None,
 ) -> Verdict:
     """Choose what this update does.
 
     `recorded`: the stack's own outputs, None before its first release. `observed`: read live, just now.
-    `evidence`: what `requested.promotes_from` recorded. Never raises: what must not happen is a `Refuse`.
+    `evidence`: what `requested.promotes_from` recorded. `stands_on`: what the state holds of the environment (None
+    where nobody looked). Never raises: what must not happen is a `Refuse`.
     """
-    case = Case(recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence))
+    case = Case(
+        recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence), stands_on=stands_on
+    )
     try:
         verdict = _decide(case)
+        check_foundations(verdict.decision, observed, stands_on)
+        lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        return replace(verdict, notes=(*verdict.notes, *notes))
+        return replace(verdict, notes=(*verdict.notes, *lost, *notes), unchecked=_unchecked(case, verdict))
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 
@@ -93,6 +109,7 @@ class Case:
     observed: Observed
     requested: Requested
     evidence: tuple[Proof, ...]
+    stands_on: Foundations | None = None
 
     @property
     def restoring(self) -> bool:
@@ -105,13 +122,18 @@ class Case:
 
 
 def _decide(case: Case) -> Verdict:
+    check_state(case.observed, case.stands_on)
+    anew = rebuilds(case.recorded, case.observed, case.requested, case.stands_on)
     if case.recorded and not case.observed.listener and not case.restoring:
         raise nothing_found(case.recorded)
     match locate(case.recorded, case.observed):
         case None:
             return Verdict(decision=_first(case), standing=None)
         case Recorded() as standing:
-            return Verdict(decision=_ordinary(case, standing), standing=standing)
+            decision = _ordinary(case, standing)
+            return Verdict(decision=rebuilt(standing, case.observed, decision) if anew else decision, standing=standing)
+        case _ if anew:
+            raise no_rebuild()
         case Interrupted() as found:
             return replace(_interrupted(case, found), notes=(found_interrupted(found, case.observed),))
         case Drift() as drift:
@@ -137,7 +159,8 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
         return _keep_or_heal(case, standing)
     if digest == live.digest:
         release = replace(live, service=requested.service)
-        return _to_idle(case, release, standing, "same image, new configuration")
+        changed = settings_apart(release.service, live.service)
+        return _to_idle(case, release, standing, f"same image, new configuration ({changed})")
     past = standing.was_live(digest)
     if past:
         if requested.rollback_from != live.digest:
@@ -146,19 +169,20 @@ def _ordinary(case: Case, standing: Recorded) -> Decision:
     if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
         # Live here so long ago that the history forgot it; the evidence has not.
         raise silent_rollback(digest, live.digest, requested.rollback_from)
-    return _to_idle(case, _new_release(case), standing, "a new image")
+    release = _new_release(case)
+    return _to_idle(case, release, standing, _in_order(case, release, standing.live))
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
     heal = need_of_idle(standing, case.observed, case.requested.idle_tasks)
     if heal:
         return heal
-    pending = case.requested.service != standing.live.service
+    pending = settings_apart(case.requested.service, standing.live.service)
     return Keep(
         live=standing.live_colour,
         reason="the recorded release stays"
         + (
-            "; its configuration in the stack file differs and waits for the next release "
+            f"; its configuration in the stack file differs ({pending}) and waits for the next release "
             f"(to release it now: imageDigest={standing.live.digest})"
             if pending
             else ""
@@ -176,7 +200,40 @@ def _new_release(case: Case) -> Release:
     source = requested.promotes_from
     if source and proof_of(digest, evidence) is None:
         raise never_proven(digest, source, len(evidence))
-    return Release(digest=digest, service=requested.service, commit=requested.commit)
+    return Release(digest=digest, service=requested.service, commit=requested.commit, adopted=requested.adopted)
+
+
+def _in_order(case: Case, release: Release, live: Release) -> str:
+    """Why a new image is released, with how its commit stands to the live one; an older one is refused unasked."""
+    match case.requested.relation_to(live.commit).order:
+        case Order.OLDER if case.requested.allow_older != live.digest:
+            raise older_commit(release, live, case.requested.allow_older)
+        case Order.OLDER:
+            return f"a new image of an older commit, as allowOlder says: live {live.commit[:7]} contains it"
+        case Order.APART:
+            return f"a new image; its commit does not contain {live.commit[:7]}, which is live"
+        case Order.UNKNOWN:
+            return "a new image; the order of commits is not known"
+    return "a new image"
+
+
+def _unchecked(case: Case, verdict: Verdict) -> tuple[str, ...]:
+    """What the gates cannot see of the release that users are moved to, and of its place among the commits."""
+    decision, standing, requested = verdict.decision, verdict.standing, case.requested
+    if not isinstance(decision, Deploy | Flip | Finish):
+        return ()
+    release = decision.release
+    about = unseen(release.commit, release.adopted)
+    placed = standing and not goes_back(decision, standing) and standing.live.digest != release.digest
+    if standing is None or not placed or requested.digest != release.digest or not release.commit:
+        return about
+    live, relation = standing.live, requested.relation_to(standing.live.commit)
+    match relation.order:
+        case Order.OLDER:
+            return (*about, f"an older commit than {live.commit[:12]}, which it replaces (allowOlder)")
+        case Order.UNKNOWN:
+            return (*about, f"the order of commits is not known: {relation.why}")
+    return about
 
 
 def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:
@@ -286,7 +343,7 @@ def _release_at(end: End, case: Case) -> Release | None:
         return release
     if case.recorded is None and case.restoring:
         return None
-    raise changed_meanwhile(end, recorded=case.recorded is not None)
+    raise changed_meanwhile(end, release, recorded=case.recorded is not None)
 
 
 # ---- Drift, and ways back -----------------------------------------------------------------------------------

@@ -70,8 +70,12 @@ class EngineLog:
     warnings: tuple[Message, ...] = ()
     infos: tuple[Message, ...] = ()
     policies: tuple[Message, ...] = ()
+    began: tuple[str, ...] = ()
+    """Names of what was begun to be changed, oldest first."""
+    broke_off: bool = False
+    """The engine did not come to its own end while something was being changed."""
     touched: bool = False
-    """A step that changes something was finished, or was begun and failed."""
+    """A step that changes something was finished, or was begun and failed, or was begun when the log breaks off."""
     result: str = ""
 
     def step(self, type_: str) -> Step | None:
@@ -83,14 +87,19 @@ def read_log(lines: Iterable[str]) -> EngineLog:
     """Read an event log; a last line that was cut off by a kill is left out."""
     events = [event for line in lines if (event := _event(line))]
     said = [diagnostic for event in events if (diagnostic := event.get("diagnosticEvent"))]
+    began = tuple(dict.fromkeys(name for event in events if (name := _began(event))))
+    result = next((str(e["summaryEvent"].get("result", "")) for e in events if "summaryEvent" in e), "")
+    ended = any("summaryEvent" in event for event in events)
     return EngineLog(
         steps=_steps(event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event),
         errors=_errors(_messages(said, "error")),
         warnings=_messages(said, "warning"),
         infos=_messages(said, "info"),
         policies=tuple(_policy(event["policyEvent"]) for event in events if "policyEvent" in event),
-        touched=any(_touches(event) for event in events),
-        result=next((str(e["summaryEvent"].get("result", "")) for e in events if "summaryEvent" in e), ""),
+        began=began,
+        broke_off=bool(began) and not ended,
+        touched=any(_touches(event) for event in events) or bool(began and not ended),
+        result=result,
     )
 
 
@@ -168,9 +177,17 @@ def _policy(event: Mapping[str, Any]) -> Message:
 
 
 def _touches(event: Mapping[str, Any]) -> bool:
-    if "resOpFailedEvent" in event:
-        return True
-    done = event.get("resOutputsEvent") or {}
-    metadata = done.get("metadata") or {}
+    return "resOpFailedEvent" in event or _changes(event.get("resOutputsEvent") or {})
+
+
+def _began(event: Mapping[str, Any]) -> str:
+    begun = event.get("resourcePreEvent") or {}
+    custom = ((begun.get("metadata") or {}).get("new") or (begun.get("metadata") or {}).get("old") or {}).get("custom")
+    return str(begun["metadata"]["urn"]).rsplit("::", 1)[-1] if custom and _changes(begun) else ""
+
+
+def _changes(step: Mapping[str, Any]) -> bool:
+    """Of a step that really is done, and not in a preview."""
+    metadata = step.get("metadata") or {}
     changing = metadata.get("op", "same") not in UNCHANGED
-    return bool(changing and not done.get("planning") and not str(metadata.get("type")).startswith("pulumi:"))
+    return bool(changing and not step.get("planning") and not str(metadata.get("type")).startswith("pulumi:"))

@@ -14,15 +14,19 @@ KEPT = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked."""
+    """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
+
+    `unchecked` are short sentences of what no gate could see; a record from before there was such a field has none.
+    """
 
     digest: Digest
     commit: str
     release_id: str
     at: str
     smoke: str = ""
+    unchecked: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Plain JSON value, as kept in stack outputs."""
         return {
             "digest": self.digest,
@@ -30,6 +34,7 @@ class Proof:
             "releaseId": self.release_id,
             "at": self.at,
             "smoke": self.smoke,
+            "unchecked": list(self.unchecked),
         }
 
     @staticmethod
@@ -41,6 +46,7 @@ class Proof:
             release_id=str(value.get("releaseId") or ""),
             at=str(value.get("at") or ""),
             smoke=str(value.get("smoke") or ""),
+            unchecked=tuple(str(sentence) for sentence in value.get("unchecked") or ()),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from release.choice import Heal
+from release.difference import image_named, settings_apart
 from release.digest import short
 from release.placement import Colour, Release
 from release.records import Observed, Recorded, Side
@@ -25,6 +26,8 @@ def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> H
     if side.runs(previous) and _sized(side, wanted, exact=reduces):
         return None
     reason = _reason(idle, side, previous, wanted)
+    if side.runs(previous) and side.wanted > wanted:
+        return Heal(target=idle, release=previous, tasks=wanted, reason=reason, scales_in=True)
     return Heal(target=idle, release=previous, tasks=wanted, reason=reason, retry_of=side.tried(previous))
 
 
@@ -42,5 +45,13 @@ def _emptied(idle: Colour, previous: Release | None) -> str:
 def _reason(idle: Colour, side: Side, previous: Release, wanted: int) -> str:
     if side.runs(previous):
         return f"{idle} holds {short(side.digest)} on {side.wanted} tasks, but should on {wanted}"
-    held = f"holds {short(side.digest)}" if side.digest else "is not whole"
-    return f"{idle} {held}, but should hold the previous release {short(previous.digest)}"
+    meant = f"the previous release {short(previous.digest)}"
+    if not side.digest:
+        return f"{idle} is not whole, but should hold {meant}"
+    if side.digest != previous.digest:
+        return f"{idle} holds {image_named(side.digest)}, but should hold {meant}"
+    if side.release is None:
+        return f"{idle} holds the image of {meant}, but by a task definition that this program did not write"
+    if settings := settings_apart(side.release.service, previous.service):
+        return f"{idle} holds the image of {meant}, but with other settings: {settings}"
+    return f"{idle} holds {meant} on {side.healthy} healthy of {side.wanted} wanted tasks"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,43 @@ from release.placement import Colour
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Which AWS account and region to talk to, and as whom (`role` is an ARN to assume, "" for none)."""
+    """Which AWS account and region to talk to, and as whom.
+
+    `role` is an ARN to assume, with `external_id` and `session_name`; `profile` one of this machine's AWS
+    configuration; "" for none of them.
+    """
 
     region: str
     account: str
     role: str = ""
+    profile: str = ""
+    external_id: str = ""
+    session_name: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain JSON value, as gates and functions get it; the inverse is `from_dict`."""
+        more = {"profile": self.profile, "externalId": self.external_id, "sessionName": self.session_name}
+        given = {key: value for key, value in more.items() if value}
+        return {"region": self.region, "account": self.account, "role": self.role, **given}
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Access:
+        """Read what `as_dict` wrote, also as part of something larger."""
+        return Access(
+            region=value["region"],
+            account=value["account"],
+            role=str(value.get("role") or ""),
+            profile=str(value.get("profile") or ""),
+            external_id=str(value.get("externalId") or ""),
+            session_name=str(value.get("sessionName") or ""),
+        )
+
+
+def other_projects(keys: Iterable[str], project: str) -> tuple[str, ...]:
+    """Whose settings these keys are, if not this project's: Pulumi.yaml may have got another name."""
+    every = [str(key).partition(":") for key in keys]
+    theirs = {owner for owner, _, key in every if key in ("account", "role")}
+    return tuple(sorted(theirs - {project, "aws"}))
 
 
 USERS_PORT = 80
@@ -66,9 +98,7 @@ class Names:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value: the `environment` input of every gate."""
         return {
-            "region": self.access.region,
-            "account": self.access.account,
-            "role": self.access.role,
+            **self.access.as_dict(),
             "cluster": self.cluster,
             "loadBalancer": self.load_balancer,
             "services": {str(c): n for c, n in self.services.items()},
@@ -84,7 +114,7 @@ class Names:
     def from_dict(value: Mapping[str, Any]) -> Names:
         """Read what `as_dict` wrote."""
         return Names(
-            access=Access(region=value["region"], account=value["account"], role=value.get("role") or ""),
+            access=Access.from_dict(value),
             cluster=value["cluster"],
             load_balancer=value["loadBalancer"],
             services={Colour(c): n for c, n in value["services"].items()},

@@ -26,7 +26,7 @@ _USAGE = ("The stack's settings are wrong", "There is no stack ")
 def failure(log: EngineLog, stderr: str) -> ReleaseError:
     """The one error that tells best why the engine ended with a failure."""
     if not log.errors:
-        return _engine_failed(stderr)
+        return _engine_died(log, stderr) if log.began else _engine_failed(stderr)
     chosen = next((message for message in log.errors if message.type.startswith(GATES)), log.errors[0])
     error = _classified(chosen)
     others = [message.text.splitlines()[0] for message in log.errors if message is not chosen and message.type]
@@ -47,12 +47,23 @@ def _classified(message: Message) -> ReleaseError:
             why="this is a mistake in the program, not in what was asked for; its traceback is above",
             next_step="correct the program. An update that had begun is told by the next one.",
         )
-    lines, parts = _parted(message.text)
-    what = "\n".join(lines)
-    kind = KINDS.get(parts.get("Kind", "")) or _kind_by_origin(message, what, advised="Next" in parts)
-    error = kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
+    error = error_in(message.text) or _by_origin(message)
     error.told = True
     return error
+
+
+def error_in(text: str) -> ReleaseError | None:
+    """The error that a gate or a function of ours wrote as text; None where it names no kind."""
+    lines, parts = _parted(text)
+    kind = KINDS.get(parts.get("Kind", ""))
+    return kind("\n".join(lines), why=parts.get("Why", ""), next_step=parts.get("Next", "")) if kind else None
+
+
+def _by_origin(message: Message) -> ReleaseError:
+    lines, parts = _parted(message.text)
+    what = "\n".join(lines)
+    kind = _kind_by_origin(message, what, advised="Next" in parts)
+    return kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
 
 
 def _parted(text: str) -> tuple[list[str], dict[str, str]]:
@@ -72,21 +83,36 @@ def _parted(text: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _kind_by_origin(message: Message, what: str, *, advised: bool) -> type[ReleaseError]:
-    """Every refusal of the program advises what to do next; an error of AWS that it passes on does not."""
+    """Every refusal advises what to do next; an error of AWS that is passed on does not, and neither does a mistake in
+    program or gate."""
     if what.startswith(_USAGE):
         return UsageError
     if _NOT_PUT_BACK in what:
         return CloudError
     if not message.type or message.type == "pulumi:pulumi:Stack":
         return Refused if advised else CloudError
-    return CheckFailed if message.type.startswith(GATES) else CloudError
+    return CheckFailed if advised and message.type.startswith(GATES) else CloudError
+
+
+def _engine_died(log: EngineLog, stderr: str) -> ReleaseError:
+    """It was at work and ended without saying why: killed, by a person or for want of memory."""
+    begun = ", ".join(log.began[-3:])
+    return CloudError(
+        f"The engine ended in the middle of the update without saying why. Begun last: {begun}.",
+        why=_last_line(stderr) or "it said nothing, as when it is killed (by a person, or for want of memory)",
+        next_step="`release recover` looks where users are, says what was left behind, and clears it.",
+    )
+
+
+def _last_line(stderr: str) -> str:
+    lines = [line.removeprefix("error: ") for line in stderr.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _engine_failed(stderr: str) -> ReleaseError:
     """It gave up before the program ran: what it wrote to stderr is all there is."""
-    lines = [line.removeprefix("error: ") for line in stderr.strip().splitlines() if line.strip()]
     return CloudError(
         "The engine failed before anything was changed.",
-        why=lines[-1] if lines else "it said nothing",
+        why=_last_line(stderr) or "it said nothing",
         next_step="see its own words above; `pulumi about` shows whether backend and plugins answer.",
     )

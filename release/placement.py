@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from release.adoption import Adopted
+from release.asking import HEALTH_PATH, STATUS_PATH, Asked, Identify
 from release.digest import Digest
 
 
@@ -30,19 +32,33 @@ class Service:
 
     `cpu` in CPU units (1024 is one core), `memory` in MiB, `desired_count` in tasks,
     `secrets` maps a variable's name to the ARN (with version) of its value, never to the value.
+    `status_path` and `identify` say what its answers tell: they go back with a release that is gone back to.
     """
 
     cpu: int = 256
     memory: int = 512
     desired_count: int = 2
     port: int = 8080
-    health_path: str = "/health"
+    health_path: str = HEALTH_PATH
+    status_path: str = STATUS_PATH
+    identify: Identify = Identify.STATUS
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def asked(self) -> Asked:
+        """How it is asked whether it is well and which release answered."""
+        return Asked(health_path=self.health_path, status_path=self.status_path, identify=self.identify)
+
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON value; the inverse is `from_dict`."""
+        """Plain JSON value; the inverse is `from_dict`.
+
+        What is newer than the first records is left out where it is the default, so a release keeps its id.
+        """
+        newer = {"statusPath": self.status_path, "identify": str(self.identify)}
+        plain = Asked().as_dict()
         return {
+            **{key: value for key, value in newer.items() if value != plain[key]},
             "cpu": self.cpu,
             "memory": self.memory,
             "desiredCount": self.desired_count,
@@ -61,6 +77,8 @@ class Service:
             desired_count=int(value["desiredCount"]),
             port=int(value["port"]),
             health_path=str(value["healthPath"]),
+            status_path=Asked.from_dict(value).status_path,
+            identify=Asked.from_dict(value).identify,
             env=dict(value.get("env") or {}),
             secrets=dict(value.get("secrets") or {}),
         )
@@ -68,15 +86,19 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """An image digest together with the configuration it runs with. `commit` is for people ("" if unknown)."""
+    """An image digest together with the configuration it runs with. `commit` is for people ("" if unknown).
+
+    `adopted` is what is known of an image that was built elsewhere.
+    """
 
     digest: Digest
     service: Service
     commit: str = ""
+    adopted: Adopted | None = None
 
     @property
     def id(self) -> str:
-        """Short hash over digest and configuration (12 hex digits); the commit is not part of it."""
+        """Short hash over digest and configuration (12 hex digits); its origin is not part of it."""
         content = json.dumps([self.digest, self.service.as_dict()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
@@ -87,6 +109,7 @@ class Release:
             "commit": self.commit,
             "id": self.id,
             "service": self.service.as_dict(),
+            **({"adopted": self.adopted.as_dict()} if self.adopted else {}),
         }
 
     @staticmethod
@@ -96,6 +119,7 @@ class Release:
             digest=Digest(value["digest"]),
             commit=str(value.get("commit") or ""),
             service=Service.from_dict(value["service"]),
+            adopted=Adopted.from_dict(value["adopted"]) if value.get("adopted") else None,
         )
 
 

@@ -72,7 +72,8 @@ class Side:
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
     ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
     task definition that this program did not write. `deployment` is the service's primary deployment.
-    `scaling` is None where nobody scales the service (or where it did not matter and was not asked).
+    `scaling` is None where nobody scales the service (or where it did not matter and was not asked). `missing`: what
+    it consists of and does not exist (target group, test listener, service), by name.
     """
 
     exists: bool = False
@@ -85,6 +86,7 @@ class Side:
     deployment_state: str = ""
     task_definition: str = ""
     scaling: Scaling | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def release_id(self) -> str:
@@ -117,13 +119,15 @@ class Side:
 class Observed:
     """The cloud as it is now. `weights` is None while the users' rule does not exist.
 
-    `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not.
+    `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
+    its DNS name ("" if there is none).
     """
 
     weights: Weights | None
     journal: Journal | None
     sides: Mapping[Colour, Side] = field(default_factory=lambda: {c: Side() for c in Colour})
     listener: bool = True
+    load_balancer: str = ""
     alarms: tuple[Alarm, ...] = ()
     missing_alarms: tuple[str, ...] = ()
 
@@ -133,6 +137,7 @@ class Observed:
         rule = value.get("rule") or None
         return Observed(
             listener=bool(value.get("listenerArn")),
+            load_balancer=str(value.get("loadBalancer") or ""),
             weights={Colour(c): int(w) for c, w in rule["weights"].items()} if rule else None,
             journal=Journal.from_tags(rule["tags"]) if rule else None,
             sides={Colour(c): _side(side) for c, side in value["colours"].items()},
@@ -153,5 +158,6 @@ def _side(value: Mapping[str, Any]) -> Side:
         deployment=str(value.get("deployment") or ""),
         deployment_state=str(value.get("deploymentState") or ""),
         task_definition=str(value.get("taskDefinition") or ""),
+        missing=tuple(str(part) for part in value.get("missing") or ()),
         scaling=Scaling(least=int(scaling["least"]), most=int(scaling["most"])) if scaling else None,
     )

@@ -14,6 +14,7 @@ from release.idle import need_of_idle
 from release.locking import Holder, Owner
 from release.placement import Colour
 from release.records import Observed, Recorded
+from release.refusals import nothing_found
 from release.whereabouts import Drift, Interrupted, found_interrupted, locate
 
 SERVICE = "aws:ecs/service:Service"
@@ -90,6 +91,20 @@ class Found:
         """What neither record nor journal explains, if there is something."""
         found = locate(self.recorded, self.observed) if self.observed and self.observed.listener else None
         return found if isinstance(found, Drift) else None
+
+    @property
+    def sick(self) -> str:
+        """What is wrong with what serves users although nothing drifted, in words; "" for nothing."""
+        recorded, observed = self.recorded, self.observed
+        if not (recorded and observed):
+            return ""
+        if not observed.listener:
+            return f"the load balancer or its users' listener does not exist; recorded is {recorded.live_colour}"
+        side = observed.sides[recorded.live_colour]
+        if self.switch or self.drift or side.holds(recorded.live):
+            return ""
+        wanted = max(side.wanted, recorded.live.service.desired_count)
+        return f"{recorded.live_colour} has {side.healthy} healthy of {wanted} wanted tasks"
 
     def serves(self, colour: Colour) -> bool:
         """Does it get any users now, or is it what is recorded as live?"""
@@ -233,6 +248,8 @@ def findings(found: Found) -> tuple[tuple[str, str], ...]:
         lines.append(("switch", found_interrupted(switch, found.observed)))
     elif drift := found.drift:
         lines.append(("drift", drift.what))
+    elif found.sick:
+        lines.append(("live", found.sick))
     return tuple(lines)
 
 
@@ -262,6 +279,14 @@ def next_step(found: Found) -> str:
         return "run the update again."
     if found.recorded is None:
         return f"release again: `release deploy {stack}` or `release promote {stack}`."
+    if not found.observed.listener:
+        error = nothing_found(found.recorded)
+        return f"{error.next_step} ({error.why}.)"
+    if found.sick:
+        return (
+            f"`release heal {stack}` tells ECS's own reason; `release heal {stack} --on-drift restore` starts the "
+            "recorded release on the other colour and moves users there."
+        )
     need = need_of_idle(found.recorded, found.observed, found.idle_tasks)
     return f"`release heal {stack}`: {need.reason}." if need else "nothing; all is in order."
 

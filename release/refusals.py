@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from release.alarms import Alarm, alarms_named
 from release.digest import short
 from release.errors import CheckFailed, CloudError, Refused
+from release.foundations import Foundations, Moved
 from release.journal import End
-from release.placement import Colour, Weights
+from release.placement import Colour, Release, Weights
 from release.records import Recorded
 from release.whereabouts import Drift, percent
 
@@ -23,7 +24,7 @@ def not_in_registry(digest: str) -> Refused:
     return Refused(
         f"{digest} is not in the registry.",
         why="no image with this digest was pushed there, or it was deleted since",
-        next_step="build it (`release build`), or take a digest that `release status` knows.",
+        next_step="`release build`, `release adopt`, or take a digest that `release status` knows.",
     )
 
 
@@ -46,12 +47,99 @@ def silent_rollback(past: str, live: str, said: str | None) -> Refused:
     )
 
 
+def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
+    """The live commit contains the one asked for; `said` is what allowOlder says."""
+    words = f"allowOlder says {short(said)}" if said else "nothing says that this is meant"
+    return Refused(
+        f"{short(asked.digest)} is of an older commit than what is live: {live.commit[:12]} (live) contains "
+        f"{asked.commit[:12]}, and {words}.",
+        why=f"live now is {short(live.digest)}; an older commit's job that runs last must not take a newer one back",
+        next_step="nothing, if this is an old job. If it is meant: --allow-older with `release deploy` or "
+        f"`release promote`, or give allowOlder={live.digest} as well.",
+    )
+
+
 def serves(target: Colour, weights: Weights) -> Refused:
     """Both colours serve, so neither can be deployed to."""
     return Refused(
         f"{target} would be deployed to while it serves users ({percent(weights)}).",
         why="a colour that serves is never changed, and now both serve",
         next_step=f"move all weight off {target} in the load balancer, then run again with onDrift=restore.",
+    )
+
+
+# ---- What users stand on
+
+
+def would_replace(changes: Sequence[Moved]) -> Refused:
+    """Settings that want another network under users."""
+    settings = ", ".join(change.setting for change in changes)
+    return Refused(
+        f"This would replace what live users stand on: {'; '.join(map(str, changes))}.",
+        why="a load balancer, its target groups and services cannot be moved to another network; they would be deleted "
+        "under their users",
+        next_step=f"put {settings} back. To move: make a new environment beside this one (copy the stack file, `pulumi "
+        "stack init`), release there, and move the DNS name. If nobody uses this one: `--allow-replace`, or "
+        "`pulumi up --ignore-protect -c allowReplace=true`, builds it anew, with an outage.",
+    )
+
+
+def would_delete(parts: Sequence[str]) -> Refused:
+    """The program no longer registers what its users stand on."""
+    return Refused(
+        f"This would delete what live users stand on: {', '.join(parts)}. No colour was changed.",
+        why="the state has it, and the program does not register it under this name any more",
+        next_step="register it again; one that only got another name needs an alias (pulumi.Alias) for the old one.",
+    )
+
+
+def no_rebuild() -> Refused:
+    """allowReplace while users are not where the record says."""
+    return Refused(
+        "The environment cannot be built anew while its users are not where they are recorded to be.",
+        why="what is recorded is what would be released on the new foundations",
+        next_step="run the update without the changed settings and without allowReplace first; it says what it found.",
+    )
+
+
+def torn(stands_on: Foundations) -> Refused:
+    """A network that was replaced under its load balancer; only an earlier version let that happen."""
+    left = ", ".join(sorted({stands_on.balancer_vpc, *stands_on.group_vpcs} - {stands_on.vpc, ""}))
+    return Refused(
+        f"Nothing can be released here: the network is {stands_on.vpc}, but load balancer or target groups are still "
+        f"in {left}.",
+        why="the network was replaced under them; they and the services cannot follow, and cannot be deleted while "
+        "users are on them",
+        next_step="build the environment anew in a third range: change network.cidr (putting it back will do) and run "
+        "`release deploy … --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`. Users get nothing "
+        "meanwhile.",
+    )
+
+
+MAKE_ANEW = "`pulumi refresh` takes it out of the state, and the next update makes it anew."
+
+
+def lost_parts(parts: Sequence[str]) -> CloudError:
+    """Deleted in the cloud, though the state has it."""
+    what = " and ".join(f"the {part}" for part in parts)
+    return CloudError(
+        f"T{what[1:]} {'does' if len(parts) == 1 else 'do'} not exist any more. Nothing was changed.",
+        why="it was deleted, and not by this program; this update needs it",
+        next_step=MAKE_ANEW,
+    )
+
+
+def serves_unknown(digests: Mapping[Colour, str], load_balancer: str) -> Refused:
+    """The cloud serves users under this stack's names, of which its state knows nothing."""
+    named = {colour: short(digest) if digest else "no running task" for colour, digest in digests.items()}
+    what = ", ".join(f"{colour} ({runs})" for colour, runs in named.items())
+    return Refused(
+        f"The load balancer {load_balancer or 'of this name'} serves users, from {what}, but this stack's state does "
+        "not know it. Nothing was changed.",
+        why="the state is another one than that of the update which made it: another backend (PULUMI_BACKEND_URL, "
+        "`pulumi login`), another checkout's stack of the same name, or a lost state",
+        next_step="use the backend that knows it, or put the lost state back (`pulumi stack import`, see "
+        "docs/guides/recovery.md). For an environment of your own choose another stack name.",
     )
 
 
@@ -131,10 +219,14 @@ def _undoing(to: End, back_to: str) -> str:
     return "onDrift=restore" if back_to == to.digest else f"imageDigest={back_to}"
 
 
-def changed_meanwhile(end: End, *, recorded: bool) -> Refused:
+def changed_meanwhile(end: End, found: Release | None, *, recorded: bool) -> Refused:
     """Users are at an end of the interrupted switch, but it is no longer what the journal says."""
+    runs = "a task definition that this program did not write"
+    if found:
+        same = found.digest == end.digest
+        runs = f"it with other settings (release {found.id}, not {end.release_id})" if same else short(found.digest)
     return Refused(
-        f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs something else.",
+        f"{end.colour} should run {short(end.digest)}, to which a switch was interrupted, but runs {runs}.",
         why="somebody changed the service after the switch was interrupted",
         next_step="undo the switch: run with onDrift=restore, without another imageDigest." if recorded else AFRESH,
     )

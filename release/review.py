@@ -22,16 +22,28 @@ SWITCH, ROLLOUT = "release:index:TrafficSwitch", "release:index:Rollout"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Program:
+    """The commit that the program is of; `unknown` is git's reason why there is none."""
+
+    commit: str = ""
+    dirty: bool = False
+    unknown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is reviewed. `evidence` is that of `source`, the environment promoted from (None: first of a route)."""
+    """What is reviewed. `evidence` is that of `source`, the environment promoted from (None: first of a route).
+
+    `ran_there` are the releases that `source` remembers, for the configuration that they ran with.
+    """
 
     environment: str
     recorded: Recorded | None = None
     source: str | None = None
     evidence: tuple[Proof, ...] = ()
+    ran_there: tuple[Release, ...] = ()
     rollback: bool = False
-    program: str = ""
-    program_dirty: bool = False
+    program: Program = Program()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +60,8 @@ class Planned:
     tasks: int = 0
     starts: bool = False
     course: Course = field(default_factory=Course)
+    standing: Recorded | None = None
+    """The record that the program decided from, under the lock; None before the first release."""
     idle_tasks: int | None = None
     """What the idle colour keeps afterwards; None: as many tasks as serve users."""
 
@@ -97,6 +111,7 @@ def planned_in(log: EngineLog) -> Planned:
         tasks=int(gate.get("tasks") or 0),
         starts=bool(gate.get("starts")),
         course=Course.from_dict(given["course"]) if given.get("course") else Course(),
+        standing=Recorded.from_outputs(given.get("standing") or {}),
         idle_tasks=int(given["idleTasks"]) if given.get("idleTasks") is not None else None,
     )
 
@@ -218,15 +233,31 @@ def _evidence(review: Review) -> list[str]:
     if proof:
         commit = f", commit `{proof.commit}`" if proof.commit else ""
         lines.append(f"- **{subject.source}** proved `{release.digest}`{commit} on {proof.at}: {_flat(proof.smoke)}.")
+        lines += [f"- **Not checked there:** {_flat(sentence)}." for sentence in proof.unchecked]
+        lines += _unproven_configuration(subject, proof, release)
     elif subject.source:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:
         lines.append("- None is needed: this is the first environment of its route.")
+    lines += [f"- **Cannot be checked here:** {_flat(sentence)}." for sentence in release.service.asked.unchecked]
     if subject.recorded and subject.recorded.was_live(release.digest):
         lines.append(f"- It was live in {subject.environment} before.")
     if subject.rollback and subject.recorded:
         lines.append(f"- Asked for as a **rollback** from `{subject.recorded.live.digest}`.")
     return lines
+
+
+def _unproven_configuration(subject: Subject, proof: Proof, release: Release) -> list[str]:
+    """The proof is of the image; how the configuration differs with which it was run there."""
+    here = subject.recorded.history if subject.recorded else ()
+    if proof.release_id in ("", release.id) or any(past.id == release.id for past in here):
+        return []
+    what = f"- **Configuration that {subject.source} did not run:** its proof is of the image"
+    ran = next((each for each in reversed(subject.ran_there) if each.id == proof.release_id), None)
+    if ran is None:
+        return [f"{what}; with which configuration it ran is not remembered there."]
+    differing = _settings(ran.service.as_dict(), release.service.as_dict())
+    return [f"{what}, which ran there with other values of:", *(f"  {line}" for line in differing)]
 
 
 def _configuration(review: Review) -> list[str]:
@@ -240,12 +271,16 @@ def _configuration(review: Review) -> list[str]:
 
 
 def _settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    for key in sorted(old):
-        if isinstance(old[key], Mapping):
+    for key in sorted({*old, *new}):
+        if isinstance(old.get(key), Mapping):
             changed = [name for name in sorted({*old[key], *new[key]}) if old[key].get(name) != new[key].get(name)]
             yield from (f"- {key}.{name}: {_verb(name, old[key], new[key])}" for name in changed)
-        elif old[key] != new[key]:
-            yield f"- {key}: {_flat(str(old[key]))} -> {_flat(str(new[key]))}"
+        elif old.get(key) != new.get(key):
+            yield f"- {key}: {_value(old, key)} -> {_value(new, key)}"
+
+
+def _value(service: Mapping[str, Any], key: str) -> str:
+    return (_flat(str(service[key])) or "none") if key in service else "its default"
 
 
 def _verb(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -275,10 +310,11 @@ def _messages(title: str, messages: tuple[Message, ...]) -> list[str]:
 
 
 def _program(subject: Subject) -> list[str]:
-    if not subject.program:
-        return []
-    dirty = ", **with changes that are in no commit**" if subject.program_dirty else ""
-    return [f"Previewed with the program of commit `{subject.program}`{dirty}."]
+    program = subject.program
+    if program.unknown:
+        return [f"Previewed with a program **of no known commit**: {_flat(program.unknown)}"]
+    dirty = ", **with changes that are in no commit**" if program.dirty else ""
+    return [f"Previewed with the program of commit `{program.commit}`{dirty}."] if program.commit else []
 
 
 def _share(weights: Weights | None) -> str:

@@ -53,11 +53,17 @@ class Alarming:
         plain = Alarming()
         return Alarming(
             kinds=frozenset(kind for kind, key in thresholds.items() if value.get(key) is not None),
-            names=tuple(str(name) for name in value.get("names") or ()),
+            names=_names(value.get("names")),
             period=float(value.get("periodSeconds", plain.period)),
             datapoints=int(value.get("datapoints", plain.datapoints)),
             lateness=float(value.get("lateSeconds", plain.lateness)),
         )
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if value is not None and not isinstance(value, list):
+        raise ValueError("names is no list of names")
+    return tuple(map(str, value or ()))
 
 
 def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, seconds: float, released: float) -> Bake:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from release.difference import image_named, told_from
 from release.digest import short
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Weights, whole
@@ -46,9 +47,9 @@ def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrup
 def _something_else(side: Side, live: Release) -> str:
     """What a colour runs in place of the live release ("" if nothing). Stopped or sick tasks are a failed check."""
     if side.digest and side.digest != live.digest:
-        return short(side.digest)
+        return image_named(side.digest)
     if side.release and side.release.id != live.id:
-        return f"{short(side.release.digest)} as release {side.release.id}"
+        return told_from(side.release, live)
     if side.task_definition and not side.release:
         return "a task definition that this program did not write"
     return ""

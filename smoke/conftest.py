@@ -15,16 +15,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--expect-digest", metavar="sha256:…", help="the image that must answer")
     group.addoption("--expect-colour", metavar="blue|green", help="the colour that must answer")
     group.addoption("--expect-commit", metavar="SHA", help="the commit that must answer")
+    group.addoption("--health-path", metavar="PATH", default="/health", help="answers 200 when it is fit for traffic")
+    status = "answers a JSON object with status ok when it is well; empty where there is none (default: %(default)s)"
+    group.addoption("--status-path", metavar="PATH", default="/api/v1/status", help=status)
+    how = "how answers say which release they are: in the status, in their headers, or not (default: %(default)s)"
+    group.addoption("--identify", choices=("status", "header", "none"), default="status", help=how)
     for name in NAMES:
         text = f"{name} of another release that may answer, too, while users are moved in steps"
         group.addoption(f"--beside-{name}", metavar="…", help=text)
     group.addoption("--answer-within", type=float, default=5.0, metavar="SECONDS", help="budget of each answer")
-    group.addoption("--samples", type=int, default=10, help="status answers to compare (default 10)")
+    group.addoption("--samples", type=int, default=10, help="answers to compare (default 10)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "asks(status, identify): only where the service has that")
     if not config.getoption("--url"):
         raise pytest.UsageError("--url is missing: smoke checks need a running service, such as http://127.0.0.1:8080")
+    if config.getoption("--samples") < 1:
+        raise pytest.UsageError("--samples: at least one answer has to be compared")
+    if config.getoption("--identify") == "status" and not config.getoption("--status-path"):
+        raise pytest.UsageError("--identify status needs a --status-path; without one give header or none")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the service says nothing about. Whoever runs the checks names that."""
+    left_out = [item for item in items if not all(_has(config, **mark.kwargs) for mark in item.iter_markers("asks"))]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _has(config: pytest.Config, *, status: bool = False, identify: tuple[str, ...] = ()) -> bool:
+    well = bool(config.getoption("--status-path")) or not status
+    return well and (not identify or config.getoption("--identify") in identify)
 
 
 @dataclass(frozen=True)
@@ -64,28 +86,48 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 @dataclass(frozen=True)
 class Sample:
-    """One answer of /api/v1/status."""
+    """One answer of the status path (of the health path where there is none; then `body` is empty)."""
 
     where: str  # method and URL, for messages
     body: dict[str, Any]
     headers: dict[str, str]  # names in lower case
+    identify: str
+
+    def says(self, name: str) -> str | None:
+        """Which digest, colour or commit it names."""
+        return self.headers.get(f"x-release-{name}") if self.identify == "header" else self.body.get(name)
+
+    def where_said(self, name: str) -> str:
+        return f"{f'X-Release-{name.title()}' if self.identify == 'header' else name} of {self.where}"
 
 
 @pytest.fixture(scope="session")
-def samples(request: pytest.FixtureRequest, site: Site) -> list[Sample]:
+def health_path(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--health-path"))
+
+
+@pytest.fixture(scope="session")
+def samples(request: pytest.FixtureRequest, site: Site, health_path: str) -> list[Sample]:
     """Several, because several tasks stand behind one URL and each of them has to be the right one."""
-    return [_sample(site) for _ in range(request.config.getoption("--samples"))]
+    option = request.config.getoption
+    return [
+        _sample(site, option("--status-path"), health_path, option("--identify")) for _ in range(option("--samples"))
+    ]
 
 
-def _sample(site: Site) -> Sample:
-    answer = site.get("/api/v1/status")
+def _sample(site: Site, status_path: str, health_path: str, identify: str) -> Sample:
+    answer = site.get(status_path or health_path)
     where = f"GET {answer.url}"
     if answer.status_code != 200:
         raise failed(f"{where}: got status {answer.status_code}, expected 200")
     headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Sample(where, _object(answer, where) if status_path else {}, headers, identify)
+
+
+def _object(answer: requests.Response, where: str) -> dict[str, Any]:
     try:
-        return Sample(where, dict(answer.json()), headers)
-    except ValueError:
+        return dict(answer.json())
+    except (TypeError, ValueError):
         raise failed(f"{where}: got {answer.text[:200]!r}, expected a JSON object") from None
 
 

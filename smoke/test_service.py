@@ -5,6 +5,11 @@ from typing import Any
 import pytest
 
 
+def test_an_unknown_path_gives_404(site: Any) -> None:
+    answer = site.get("/no-such-path-for-smoke-checks")
+    assert answer.status_code == 404, f"GET {answer.url}: got status {answer.status_code}, expected 404"
+
+
 # Published values for the three bytes "abc" (FIPS 180-4, FIPS 202), not computed here: the same mistake
 # must not be possible on both sides.
 @pytest.mark.parametrize(

@@ -124,11 +124,12 @@ def test_nobody_imports_the_command_or_the_local_cloud(end: str) -> None:
 @pytest.mark.parametrize(
     ("folder", "besides"),
     [
-        ("infra", ()),
+        ("infra", ("release.disk",)),
         ("gates", ("release.aws",)),
         ("release/aws", ("release.aws",)),
         ("release/probe", ("release.probe", "release.streams")),
         ("release/streams", ()),
+        ("release/disk", ("release.disk",)),
     ],
 )
 def test_what_is_beside_the_command_uses_only_the_pure_part_of_release(folder: str, besides: tuple[str, ...]) -> None:
@@ -184,6 +185,9 @@ def test_there_are_stack_files() -> None:
 
 
 @pytest.mark.parametrize("path", stack_files(), ids=relative)
-@pytest.mark.parametrize("key", ["imageDigest", "rollbackFrom", "onDrift", "onAlarm", "source"])
+@pytest.mark.parametrize(
+    "key",
+    ["imageDigest", "rollbackFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace", "source", "adopt"],
+)
 def test_what_is_given_per_run_is_never_committed(path: Path, key: str) -> None:
     assert f"release-lane:{key}" not in yaml.safe_load(path.read_text())["config"]

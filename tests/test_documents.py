@@ -104,6 +104,12 @@ def test_every_command_that_is_told_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
+def test_no_page_tells_to_throw_away_what_nobody_committed(path: Path) -> None:
+    told = {verb for verb, *_ in commands(path.read_text(), "git")}
+    assert not told & {"restore", "checkout", "reset", "clean", "stash"}
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
 def test_every_make_target_that_is_told_exists(path: Path) -> None:
     told = {target for target, *_ in commands(path.read_text(), "make") if re.fullmatch("[a-z-]+", target)}
     assert told <= targets()

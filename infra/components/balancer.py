@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import lb
 
-from infra.components.freeze import frozen
+from infra.components.freeze import Hold, frozen
 from infra.components.network import Network
 from infra.settings import HealthCheckSettings
 from release.names import Names
@@ -31,6 +31,7 @@ class BalancerArgs:
     services: Mapping[Colour, Service]
     health_check: HealthCheckSettings
     writable: frozenset[Colour]
+    hold: Hold
 
 
 class Balancer(pulumi.ComponentResource):
@@ -41,7 +42,9 @@ class Balancer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("release-lane:infra:Balancer", name, None, opts)
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._parent = pulumi.ResourceOptions(parent=self)
+        self._child = pulumi.ResourceOptions.merge(self._parent, args.hold.protect())
+        self._listener = pulumi.ResourceOptions.merge(self._parent, args.hold.protect_listener())
         self._name = name
         self.balancer = lb.LoadBalancer(
             name,
@@ -49,7 +52,7 @@ class Balancer(pulumi.ComponentResource):
             load_balancer_type="application",
             subnets=args.network.subnet_ids,
             security_groups=[args.network.balancer_group.id],
-            opts=self._child,
+            opts=pulumi.ResourceOptions.merge(self._child, args.hold.follow("subnets")),
         )
         self.dns_name = self.balancer.dns_name
         self.target_groups = {colour: self._target_group(colour, args) for colour in Colour}
@@ -75,7 +78,11 @@ class Balancer(pulumi.ComponentResource):
                 unhealthy_threshold=check.unhealthy_threshold,
                 matcher="200",
             ),
-            opts=pulumi.ResourceOptions.merge(self._child, frozen(unless=colour in args.writable)),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions.merge(self._child, frozen(unless=colour in args.writable)),
+                # One that is replaced has to be off the listeners before, which go with the load balancer.
+                pulumi.ResourceOptions(depends_on=[] if args.hold.settled else [self.balancer]),
+            ),
         )
 
     def _users_listener(self, names: Names) -> lb.Listener:
@@ -88,7 +95,7 @@ class Balancer(pulumi.ComponentResource):
             port=names.users_port,
             protocol="HTTP",
             default_actions=[lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=nobody)],
-            opts=self._child,
+            opts=self._listener,
         )
 
     def _test_listener(self, colour: Colour, names: Names) -> lb.Listener:
@@ -99,5 +106,5 @@ class Balancer(pulumi.ComponentResource):
             port=names.test_ports[colour],
             protocol="HTTP",
             default_actions=[forward],
-            opts=self._child,
+            opts=self._listener,
         )

@@ -10,7 +10,7 @@ import pulumi
 from pulumi_aws import ecs
 
 from infra.components.balancer import Balancer
-from infra.components.freeze import frozen
+from infra.components.freeze import Hold, frozen
 from infra.components.network import Network
 from release.container import container_definition
 from release.names import Names
@@ -26,16 +26,27 @@ class Runtime:
     cluster: ecs.Cluster
     network: Network
     balancer: Balancer
+    log_group: pulumi.Resource
+    hold: Hold
     execution_role: pulumi.Input[str]
     task_role: pulumi.Input[str]
+
+
+KEPT = (
+    *("name", "cluster", "taskDefinition", "launchType", "loadBalancers", "networkConfiguration", "triggers"),
+    *("deploymentMinimumHealthyPercent", "deploymentMaximumPercent", "deploymentCircuitBreaker"),
+    *("waitForSteadyState", "healthCheckGracePeriodSeconds"),
+)
+"""Of a service that is only scaled: all that is given to it, but how many tasks, and that they are not started anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColourArgs:
     """What one colour shall hold.
 
-    `write_release`: this update may change the task definition; `write_service`: and the service. `retry_of` is
-    the ECS deployment that must not be mistaken for the one to come. `after` are gates to pass first.
+    `write`: this update may change task definition and service; `scale`: of the service the number of tasks alone, and
+    no task is started anew. `retry_of` is the ECS deployment that must not be mistaken for the one to come. `after` are
+    gates to pass first.
     """
 
     colour: Colour
@@ -43,8 +54,8 @@ class ColourArgs:
     tasks: int
     grace_seconds: int
     runtime: Runtime
-    write_release: bool
-    write_service: bool
+    write: bool
+    scale: bool = False
     retry_of: str = ""
     after: Sequence[pulumi.Resource] = ()
 
@@ -73,7 +84,7 @@ class ColourSide(pulumi.ComponentResource):
             log_group=names.log_group,
             region=names.access.region,
         )
-        after = pulumi.ResourceOptions(depends_on=list(args.after) if args.write_release else [])
+        after = pulumi.ResourceOptions(depends_on=list(args.after) if args.write else [])
         return ecs.TaskDefinition(
             self._name,
             family=names.services[args.colour],
@@ -87,14 +98,19 @@ class ColourSide(pulumi.ComponentResource):
             # Old revisions stay registered: a running service refers to one, and a rollback may need it.
             skip_destroy=True,
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions.merge(self._child, frozen(unless=args.write_release)), after
+                pulumi.ResourceOptions.merge(self._child, frozen(unless=args.write)), after
             ),
         )
 
     def _service(self, args: ColourArgs) -> ecs.Service:
         runtime, names = args.runtime, args.runtime.names
         target_group = runtime.balancer.target_groups[args.colour]
-        listeners = [runtime.balancer.tests[args.colour]]
+        # A target group must belong to a load balancer before a service may use it, and a task that cannot open its log
+        # does not start.
+        before = [runtime.balancer.tests[args.colour], runtime.log_group]
+        rest = pulumi.ResourceOptions(depends_on=before, protect=runtime.hold.settled and not args.write)
+        kept = pulumi.ResourceOptions(ignore_changes=list(KEPT)) if args.scale else frozen(unless=args.write)
+        moves = runtime.hold.follow("networkConfiguration")
         return ecs.Service(
             self._name,
             name=names.services[args.colour],
@@ -110,7 +126,7 @@ class ColourSide(pulumi.ComponentResource):
             # Rollout is the gate; ECS's own wait would hang for 20 minutes on an image that cannot start.
             wait_for_steady_state=False,
             health_check_grace_period_seconds=args.grace_seconds,
-            force_new_deployment=True,
+            force_new_deployment=not args.scale,
             triggers={"retryOf": args.retry_of} if args.retry_of else None,
             load_balancers=[
                 ecs.ServiceLoadBalancerArgs(
@@ -125,8 +141,6 @@ class ColourSide(pulumi.ComponentResource):
                 assign_public_ip=True,
             ),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions.merge(self._child, frozen(unless=args.write_service)),
-                # A target group must belong to a load balancer before a service may use it.
-                pulumi.ResourceOptions(depends_on=listeners),
+                pulumi.ResourceOptions.merge(self._child, kept), pulumi.ResourceOptions.merge(rest, moves)
             ),
         )

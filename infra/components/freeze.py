@@ -1,8 +1,43 @@
-"""Leaving a resource as it is: no update rolls the live colour's tasks, whatever the program or its settings say."""
+"""Leaving a resource as it is: no update rolls the live colour's tasks, whatever the program or its settings say.
+
+And leaving it there: while users are served, the engine itself refuses to replace or delete what they stand on.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """How firmly an update holds what both colours stand on.
+
+    `shared`: the engine must not replace or delete it (its `protect`). `settled`: users were served before this update;
+    only then are listeners held, too (a load balancer takes its listeners along when it is replaced, and the engine
+    asks the state about those), and nothing follows a network that is replaced.
+    """
+
+    shared: bool
+    settled: bool
+
+    def protect(self) -> pulumi.ResourceOptions:
+        """For whatever both colours stand on."""
+        return pulumi.ResourceOptions(protect=self.shared)
+
+    def protect_listener(self) -> pulumi.ResourceOptions:
+        """For listeners."""
+        return pulumi.ResourceOptions(protect=self.settled)
+
+    def follow(self, *properties: str) -> pulumi.ResourceOptions:
+        """Replaced when one of these properties changes, while nobody is served: it cannot move to another VPC.
+
+        The old one goes first, since both have one name.
+        """
+        if self.settled:
+            return pulumi.ResourceOptions()
+        return pulumi.ResourceOptions(replace_on_changes=list(properties), delete_before_replace=True)
 
 
 def frozen(*, unless: bool) -> pulumi.ResourceOptions:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
+from release.disk.git import environment
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Release lane demo",
@@ -80,7 +81,7 @@ class Source:
 
     def _git(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["git", "-C", str(self.folder), *arguments], capture_output=True, text=True, env={**os.environ, **AUTHOR}
+            ["git", "-C", str(self.folder), *arguments], capture_output=True, text=True, env={**environment(), **AUTHOR}
         )
         if done.returncode:
             raise LocalError(f"git {arguments[0]} failed: {done.stderr.strip()}", next_step="install git")

@@ -61,7 +61,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             f"ministack {installed} has a service {SCALING!r} of its own, which ours would hide.\n"
             "Next: read it; remove local/emulator/scaling.py if it will do."
         )
-    for name in (*REPLACED, "ec2", "ecr", "sns"):
+    for name in (*REPLACED, "ec2", "ecr", "iam", "sns"):
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"
@@ -86,7 +86,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local.emulator import durable, ec2, ecr, scaling, seams, sns
+    from local.emulator import durable, ec2, ecr, iam, scaling, seams, sns
 
     environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
@@ -95,6 +95,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     except seams.Moved as error:
         raise Unfit(str(error)) from error
     ec2.install()
+    iam.install()
     ecr.install(environment.state / "ecr-layers")
     sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))

@@ -3,6 +3,7 @@
 - Layers are files, so that they survive the emulator's end, and its state stays small enough to be written often.
 - A deleted image or repository is gone from the registry, too: its manifest is no longer served by digest.
 - DescribeImages of an image that is not there is ImageNotFoundException, not an empty answer.
+- A repository's name is one that AWS takes.
 - An image that was put by its manifest (PutImage: an index, or another tag) can be pulled by its digest, too.
 
 Immutable tags are refused by ministack itself; a test holds it to that.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,8 @@ async def handle_request(
     try:
         if action == "DescribeImages":
             _check_images(json.loads(body or b"{}"))
+        if action == "CreateRepository":
+            check_name(str(json.loads(body or b"{}").get("repositoryName", "")))
     except ServiceError as error:
         return json_error(error)
     response: Response = await ecr.handle_request(method, path, headers, body, query)
@@ -106,6 +110,19 @@ async def handle_request(
     if action in ("BatchDeleteImage", "DeleteRepository") and response[0] == 200:
         _forget_manifests()
     return response
+
+
+NAME = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+
+def check_name(name: str) -> None:
+    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html"""
+    if not 2 <= len(name) <= 256 or not NAME.fullmatch(name):
+        words = f"must satisfy regular expression '{NAME.pattern}'"
+        raise ServiceError(
+            "InvalidParameterException",
+            f"Invalid parameter at 'repositoryName' failed to satisfy constraint: '{words}'",
+        )
 
 
 def _check_images(request: Mapping[str, Any]) -> None:

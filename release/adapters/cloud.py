@@ -105,6 +105,7 @@ class RealCloud:
         with _told():
             door = Door(names)
             balancer = door.balancer()
+            balancer.need_groups(names)
             return Look(
                 rule=_users_rule(balancer.rule),
                 health=door.health(balancer.target_groups),

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 from release.adapters.backend import Backend
 from release.adapters.machine import Machine
 from release.adapters.process import Ended, run_child, undisturbed
-from release.adapters.project import Project
-from release.adapters.scratch import scratch, sweep
+from release.adapters.project import Project, settings_in
+from release.disk.scratch import scratch, sweep
 from release.enginelog import EngineLog, read_log
-from release.errors import CloudError
+from release.errors import CloudError, UsageError
+from release.limits import configuration
 from release.locking import Note, Origin
 from release.stack import StackState
 
@@ -81,6 +82,11 @@ def backend_url(environ: Mapping[str, str], root: Path) -> str:
     return str(json.loads(done.stdout).get("url") or "")
 
 
+def _unprotected(config: Mapping[str, str]) -> list[str]:
+    """While users are served the engine protects what they stand on; only one key lifts that."""
+    return ["--ignore-protect"] if config.get("allowReplace") == "true" else []
+
+
 def command_of(environ: Mapping[str, str]) -> str:
     """The engine on the PATH."""
     found = shutil.which("pulumi", path=environ.get("PATH"))
@@ -133,7 +139,7 @@ class PulumiEngine:
             why = done.stderr.strip().removeprefix("error: ") or f"the engine ended with {done.returncode}"
             self._need_endpoint(why)  # where the cloud is away, so may be the states that it keeps
             raise CloudError(
-                f"The state of stack {stack} cannot be read. Nothing was changed.",
+                f"The state of stack {stack} cannot be read.",
                 why=why,
                 next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `make up`, then `. local/env`).",
             )
@@ -146,7 +152,8 @@ class PulumiEngine:
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """`pulumi up` without its own preview: what it decides, it decides once, under the lock."""
         with self._announced(stack, message) as started:
-            return self._run(["up", "--yes", "--skip-preview", "--message", message], stack, config, started)
+            arguments = ["up", "--yes", "--skip-preview", "--message", message]
+            return self._run([*arguments, *_unprotected(config)], stack, config, started)
 
     def unlock(self, stack: str) -> None:
         """`pulumi cancel`; a stack that is not locked is fine."""
@@ -219,6 +226,7 @@ class PulumiEngine:
         # The engine saves what it is given with -c into the stack file it reads, and a committed one must never carry
         # an image digest: so it gets a copy.
         committed = self.project.stacks[stack].path
+        self._need_room(committed, config)
         with scratch() as copied, tempfile.TemporaryFile("w+b") as events:
             settings = copied.folder / committed.name
             settings.write_bytes(committed.read_bytes())
@@ -231,6 +239,15 @@ class PulumiEngine:
                 pass_fds=[events.fileno(), copied.lock], started=started,
             )  # fmt: skip
             return _run_of(ended, events.fileno())
+
+    def _need_room(self, committed: Path, given: Mapping[str, str]) -> None:
+        """The engine would start no program, and say "argument list too long"."""
+        if problem := configuration(settings_in(committed), given.values()):
+            raise UsageError(
+                f"The configuration in {committed.name} is too large. Nothing was changed.",
+                why=problem,
+                next_step="keep large values in the image, in S3 or in a parameter, and name only where they are.",
+            )
 
     def _env(self) -> dict[str, str]:
         kept = {name: value for name, value in self.environ.items() if name not in BANNED}
@@ -271,6 +288,7 @@ class FakeEngine:
     runs: list[Run | Callable[[FakeEngine], Run]] = field(default_factory=list)
     calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     away: CloudError | None = None
+    unreadable: CloudError | None = None
     unlocked: list[str] = field(default_factory=list)
     written: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     refreshed: list[str] = field(default_factory=list)
@@ -281,7 +299,9 @@ class FakeEngine:
             raise self.away
 
     def state(self, stack: str) -> StackState | None:
-        """As given."""
+        """As given; fails if `unreadable` says so."""
+        if self.unreadable:
+            raise self.unreadable
         return self.states.get(stack)
 
     def preview(self, stack: str, config: Mapping[str, str]) -> Run:

@@ -2,56 +2,62 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from release.disk import git
+from release.errors import UsageError
+
 
 class Git(Protocol):
-    """What the command needs of git."""
+    """What the command needs of git. Each raises `UsageError` with git's own words where it does not answer."""
+
+    def to_build(self, source: Path) -> str:
+        """The commit whose app/ is built; refused unless it has a Dockerfile and nothing differs from it there."""
 
     def head(self, folder: Path) -> str:
-        """The commit that is checked out there, "" if it is no checkout with a commit."""
+        """The commit that is checked out there."""
 
-    def changed(self, folder: Path, below: str = ".") -> tuple[str, ...]:
-        """Files that differ from the commit (untracked ones count), at or below a path of that folder."""
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """Files that differ from the commit (untracked ones count)."""
 
 
 class RealGit:
     """`git` from the PATH."""
 
+    def to_build(self, source: Path) -> str:
+        """As the program asks it."""
+        return git.to_build(source).sha
+
     def head(self, folder: Path) -> str:
         """By `git rev-parse HEAD`."""
-        return self._ask(folder, "rev-parse", "HEAD")
+        return git.head(folder)
 
-    def changed(self, folder: Path, below: str = ".") -> tuple[str, ...]:
+    def changed(self, folder: Path) -> tuple[str, ...]:
         """By `git status --porcelain`."""
-        found = self._ask(folder, "status", "--porcelain", "--", below)
-        return tuple(line.split(maxsplit=1)[1] for line in found.splitlines())
-
-    def _ask(self, folder: Path, *arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        except OSError:
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
+        return git.changed(folder)
 
 
 @dataclass
 class FakeGit:
-    """One answer for every folder."""
+    """One answer for every folder; `refused` is what git says instead, if it does not answer."""
 
-    commit: str = ""
+    commit: str = "c" * 40
     differing: tuple[str, ...] = ()
+    refused: str = ""
+
+    def to_build(self, source: Path) -> str:
+        """As given."""
+        return self.head(source)
 
     def head(self, folder: Path) -> str:
         """As given."""
-        del folder
+        if self.refused:
+            raise UsageError(f"git does not answer for {folder}.", why=self.refused)
         return self.commit
 
-    def changed(self, folder: Path, below: str = ".") -> tuple[str, ...]:
+    def changed(self, folder: Path) -> tuple[str, ...]:
         """As given."""
-        del folder
-        return tuple(path for path in self.differing if below == "." or path.startswith(f"{below}/"))
+        self.head(folder)
+        return self.differing

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from release.asking import Asked
 from release.probe.process import Probe
 from release.probe.settings import Settings
 from release.probe.tally import Counts, Report
@@ -19,11 +20,26 @@ ANSWER_WITHIN = 3.0
 """Seconds for one of them."""
 
 
+@dataclass(frozen=True)
+class Unheard:
+    """Why nothing was counted; `reached`: something answered, but never as the release that is probed."""
+
+    why: str
+    reached: bool
+
+
 class Beside(Protocol):
     """Probes that are sent beside something else."""
 
     def tally(self) -> Tally:
-        """What came of them so far. Nothing is counted before the first good answer: it may be out of reach."""
+        """What came of them so far.
+
+        Nothing is counted before the first answer that names its release (or is good, where none does): the service
+        may be out of reach.
+        """
+
+    def unheard(self) -> Unheard | None:
+        """Why nothing is counted yet; None once it is."""
 
     def own(self) -> Mapping[int, tuple[int, int]]:
         """Epoch second to (probes sent, answered with 5xx): CloudWatch counts them among the users' requests."""
@@ -36,8 +52,8 @@ class Prober(Protocol):
         """Ask for so many seconds, or until this process is interrupted."""
 
     @contextmanager
-    def beside(self, url: str, digest: str) -> Iterator[Beside]:
-        """Probe while the block lasts; an answer of another image than `digest` counts as failed."""
+    def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:
+        """Probe `asked.path` while the block lasts; an answer that names another image than `digest` has failed."""
         raise NotImplementedError
 
 
@@ -51,9 +67,11 @@ class OpenLoop:
         return probe_for(settings, seconds)
 
     @contextmanager
-    def beside(self, url: str, digest: str) -> Iterator[Beside]:
+    def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:
         """In a process that ends with this one."""
-        with Probe(url, RATE, timeout=ANSWER_WITHIN, wait_ready=True) as probe:
+        url = url.rstrip("/") + asked.path
+        how = {"identify": str(asked.identify), "well": bool(asked.status_path)}
+        with Probe(url, RATE, timeout=ANSWER_WITHIN, wait_named=True, **how) as probe:
             yield Counting(probe, url, digest)
 
 
@@ -70,6 +88,11 @@ class Counting:
         """Since the beginning; failures in a row as far as two looks tell."""
         self._last = tally_of(self.url, self.probe.snapshot().total, self.digest, self._last)
         return self._last
+
+    def unheard(self) -> Unheard | None:
+        """By what came of the first attempts."""
+        report = self.probe.snapshot()
+        return Unheard(report.unready, report.reached) if report.unready else None
 
     def own(self) -> Mapping[int, tuple[int, int]]:
         """Evenly: probes leave on schedule. Which of them failed when is not known."""
@@ -103,30 +126,41 @@ def _how(counts: Counts, digest: str, other: int) -> str:
 class FakeProber:
     """Everything was answered well, but for `failed` of the first second; remembers what it was asked.
 
+    `unready`: nothing was answered, and nothing counted.
     `tallies` are what probes beside something else come to, look by look; the last one stays.
     """
 
     failed: int = 0
+    unnamed: int = 0
+    unready: str = ""
     asked: list[tuple[Settings, float | None]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
-    watched: list[tuple[str, str]] = field(default_factory=list)
+    watched: list[tuple[str, str, Asked]] = field(default_factory=list)
+    silence: Unheard | None = None
 
     def probe(self, settings: Settings, seconds: float | None) -> Report:
         """As given."""
         self.asked.append((settings, seconds))
         sums = Sums("start", 0.0, seconds or 0.0)
-        sums.sent = round(settings.rate * (seconds or 1.0))
-        sums.ok = sums.sent - self.failed
+        sums.sent = 0 if self.unready else round(settings.rate * (seconds or 1.0))
+        sums.ok, sums.unnamed = sums.sent - self.failed, self.unnamed
         for number in range(self.failed):
             sums.failed(float(number), "status 500")
         counts = sums.counts()
-        return Report(url=settings.url, rate=settings.rate, at=0.0, behind_ms=0.0, total=counts, steps=(counts,))
+        return Report(
+            url=settings.url, rate=settings.rate, at=0.0, behind_ms=0.0, total=counts, steps=(counts,),
+            unready=self.unready,
+        )  # fmt: skip
 
     @contextmanager
-    def beside(self, url: str, digest: str) -> Iterator[Beside]:
+    def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:
         """As given."""
-        self.watched.append((url, digest))
+        self.watched.append((url, digest, asked))
         yield self
+
+    def unheard(self) -> Unheard | None:
+        """As given."""
+        return self.silence
 
     def tally(self) -> Tally:
         """The next one."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
+from release.credentials import HANDED, access_of
 from release.errors import UsageError
-from release.names import Access, Names
+from release.names import Access, Names, other_projects
 from release.route import Route, route_of
 from release.watching import Alarming
 
@@ -20,7 +21,7 @@ class StackFile:
     """One Pulumi.<name>.yaml. `artifacts` is the stack that holds the registry.
 
     `idle_tasks`: how many tasks the idle colour keeps (`idle.afterWatch`), None for as many as serve users.
-    `notify` is as it stands there; `release.notices` reads it.
+    `notify` is as it stands there; `release.notices` reads it. `other_projects`: whose settings stand there instead.
     """
 
     name: str
@@ -30,6 +31,7 @@ class StackFile:
     artifacts: str = "artifacts"
     idle_tasks: int | None = None
     notify: Any = None
+    other_projects: tuple[str, ...] = ()
     alarming: Alarming = field(default_factory=Alarming)
     access: Access = field(default_factory=lambda: Access(region="", account=""))
 
@@ -64,9 +66,16 @@ class Project:
             return found[0]
         raise UsageError(
             f"There are {len(found)} stack files with role: artifacts, but one is needed to build.",
-            why=f"in {self.root}: {', '.join(found) or 'none'}",
-            next_step="keep one Pulumi.<name>.yaml with role: artifacts.",
+            why=f"in {self.root}: {', '.join(found) or 'none'}" + self._renamed(),
+            next_step=f"keep one Pulumi.<name>.yaml with {self.name}:role: artifacts.",
         )
+
+    def _renamed(self) -> str:
+        """Keys of a project by another name, as they stand there after Pulumi.yaml's name was changed."""
+        others = sorted({name for stack in self.stacks.values() for name in stack.other_projects})
+        if not others:
+            return ""
+        return f". Keys begin with {self.name}: (the name in Pulumi.yaml), but these with {', '.join(others)}:"
 
 
 def find_root(start: Path) -> Path:
@@ -87,9 +96,21 @@ def read_project(root: Path) -> Project:
     return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
 
 
+def _alarming(path: Path, raw: Any) -> Alarming:
+    try:
+        return Alarming.read(raw)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"The key alarms of {path.name} cannot be read.",
+            why=str(error),
+            next_step="correct it; docs/stack-settings.example.yaml has all of its settings.",
+        ) from error
+
+
 def _stack(path: Path, project: str) -> StackFile:
-    config = _read(path).get("config") or {}
-    own = {str(key).split(":", 1)[-1]: value for key, value in config.items() if str(key).startswith(f"{project}:")}
+    config = settings_in(path)
+    _no_secrets(path, config, project)
+    own = {key.split(":", 1)[-1]: value for key, value in config.items() if key.startswith(f"{project}:")}
     return StackFile(
         name=path.name.removeprefix("Pulumi.").removesuffix(".yaml"),
         path=path,
@@ -98,11 +119,33 @@ def _stack(path: Path, project: str) -> StackFile:
         artifacts=str(own.get("artifacts") or "artifacts"),
         idle_tasks=_idle_tasks(own.get("idle")),
         notify=own.get("notify"),
-        alarming=Alarming.read(own.get("alarms")),
-        access=Access(
-            region=str(config.get("aws:region") or ""), account=str(own.get("account") or ""), role=_role(config)
-        ),
+        other_projects=other_projects(config, project),
+        alarming=_alarming(path, own.get("alarms")),
+        access=access_of(config, str(own.get("account") or "")),
     )
+
+
+READ = frozenset({"role", "promotesFrom", "artifacts", "idle", "notify", "alarms", "account"})
+"""This project's keys that the command reads itself."""
+
+
+def _no_secrets(path: Path, config: Mapping[str, Any], project: str) -> None:
+    """What the command reads itself is no secret: it could not decrypt it. The program judges all keys."""
+    read = {f"{project}:{key}" for key in READ} | {f"aws:{key}" for key in HANDED}
+    for key in sorted(read & config.keys()):
+        if _encrypted(config[key]):
+            raise UsageError(
+                f"{key} in {path.name} is encrypted, but no setting can be.",
+                why="settings are read by the command, and stand in the state",
+                next_step="write it plainly, or (notify.webhook) give the ARN of the secret that holds it.",
+            )
+
+
+def _encrypted(value: Any) -> bool:
+    """Is it, or something in it, what `pulumi config set --secret` writes?"""
+    if isinstance(value, Mapping):
+        return "secure" in value or any(map(_encrypted, value.values()))
+    return isinstance(value, list) and any(map(_encrypted, value))
 
 
 def _idle_tasks(idle: Any) -> int | None:
@@ -110,18 +153,35 @@ def _idle_tasks(idle: Any) -> int | None:
     return tasks if isinstance(tasks, int) else None
 
 
-def _role(config: Mapping[str, Any]) -> str:
-    """The role that the stack's `aws:assumeRole` or `aws:assumeRoles` names; the program reads the same."""
-    many = config.get("aws:assumeRoles") or []
-    one = config.get("aws:assumeRole") or (many[0] if many else {})
-    return str(one.get("roleArn") or "") if isinstance(one, Mapping) else ""
+def settings_in(path: Path) -> dict[str, Any]:
+    """A stack file's `config`, by full keys; `UsageError` for a file that cannot be read."""
+    return {str(key): value for key, value in (_read(path).get("config") or {}).items()}
 
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        found = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
     if not isinstance(found, Mapping):
         raise UsageError(f"{path.name} is not a mapping of settings.", next_step="correct the file.")
     return found
+
+
+MERGE = "tag:yaml.org,2002:merge"
+"""Of the key `<<`."""
+
+
+class _OnceEach(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: YAML would take the last one, and the engine refuses it without
+    the file's name."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As ever, once each key was seen to be there once."""
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+            if name in lines and key.tag != MERGE:
+                raise yaml.YAMLError(f"the key {key.value} stands there twice, in lines {lines[name]} and {line}")
+            lines[name] = line
+        return super().construct_mapping(node, deep)

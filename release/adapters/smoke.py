@@ -11,7 +11,7 @@ from typing import Protocol, TextIO
 
 from release.adapters.process import run_child
 from release.errors import CloudError, Interrupted
-from release.smoking import ENVIRONMENT, Expected, Report, command, read_report
+from release.smoking import ENVIRONMENT, Expected, Report, command, read_report, unexplained
 
 
 class Smoke(Protocol):
@@ -41,12 +41,12 @@ class PytestSmoke:
             )
             if ended.signal:
                 raise Interrupted("The smoke checks were interrupted. They change nothing.")
-            if ended.code not in (0, 1) or not junit.exists():
+            if ended.code not in (0, 1) or not junit.exists() or unexplained(ended.code, junit.read_text("utf-8")):
                 raise CloudError(
                     f"The smoke checks could not be run (pytest ended with {ended.code}).",
                     next_step="see pytest's own words above.",
                 )
-            return read_report(junit.read_text(encoding="utf-8"))
+            return read_report(junit.read_text(encoding="utf-8"), expected.asked)
 
 
 @dataclass

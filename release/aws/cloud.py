@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from release.aws import patience
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_logs import CloudWatchLogsClient
 
-POOL = ThreadPoolExecutor(max_workers=12, thread_name_prefix="aws")
-
 LOGS_WITHIN = 5.0
 """Seconds for the last log lines of a task: they only help, and a refusal does not wait long for them."""
 
@@ -51,8 +50,21 @@ MANIFESTS = (
 
 
 def submit(work: Callable[[], Result]) -> Future[Result]:
-    """Begin it in another thread, with the patience of this one."""
-    return POOL.submit(copy_context().run, work)
+    """Begin it in a thread of its own, with the patience of this one.
+
+    Not in a pool: work may begin other work and wait for it, and where all threads of a pool wait for work that is
+    queued behind them, none of it ever ends.
+    """
+    future, run = Future[Result](), copy_context().run
+
+    def do() -> None:
+        try:
+            future.set_result(run(work))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=do, name="aws", daemon=True).start()
+    return future
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +87,24 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Balancer:
-    """The load balancer of an environment as far as it exists."""
+    """The load balancer of an environment as far as it exists. `ports`: those of its listeners."""
 
     dns_name: str = ""
     listener: str = ""
+    ports: frozenset[int] = frozenset()
     target_groups: Mapping[Colour, str] = field(default_factory=dict)
     rule: Rule | None = None
+
+    def need_groups(self, names: Names, colours: Iterable[Colour] = tuple(Colour)) -> None:
+        """`CloudError` unless these colours have a target group: nobody can be served, or moved, without."""
+        missing = [names.target_groups[colour] for colour in colours if colour not in self.target_groups]
+        if missing:
+            raise CloudError(
+                f"There is no target group {' and no '.join(missing)}.",
+                why="somebody deleted it, or region or account are not those of the last update",
+                next_step="check region, account and credentials; if it was deleted: `pulumi refresh`, then update "
+                "again, which makes it anew.",
+            )
 
 
 class Cloud:
@@ -113,13 +137,17 @@ class Cloud:
 
     # ---- the registry
 
-    def image(self, *, digest: str = "", tag: str = "") -> Image | None:
-        """An image by digest or by tag; None if it or the repository does not exist, or no repository is known."""
-        if not self.names.repository:  # the command knows none: it asks what runs, not what could
+    def image(self, *, digest: str = "", tag: str = "", repository: str = "") -> Image | None:
+        """An image by digest or by tag; None if it or the repository does not exist, or no repository is known.
+
+        It is looked for in the environment's own repository, unless `repository` names another one.
+        """
+        repository = repository or self.names.repository
+        if not repository:  # the command knows none, unless a task definition names it
             return None
         wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": tag}]
         try:
-            found = self.ecr.describe_images(repositoryName=self.names.repository, imageIds=wanted)["imageDetails"]
+            found = self.ecr.describe_images(repositoryName=repository, imageIds=wanted)["imageDetails"]
         except self.ecr.exceptions.ClientError as error:
             if _code(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
                 return None
@@ -127,13 +155,21 @@ class Cloud:
         if not found:
             return None
         known = found[0]["imageDigest"]
-        return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=self._manifests(known))
+        manifests = self._manifests(repository, known)
+        return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=manifests)
 
-    def _manifests(self, digest: str) -> frozenset[str]:
+    def has_repository(self) -> bool:
+        """Is the environment's own repository there, with or without images?"""
+        try:
+            self.ecr.describe_images(repositoryName=self.names.repository, maxResults=1)
+        except self.ecr.exceptions.RepositoryNotFoundException:
+            return False
+        return True
+
+    def _manifests(self, repository: str, digest: str) -> frozenset[str]:
         ids: Any = [{"imageDigest": digest}]
-        got = self.ecr.batch_get_image(
-            repositoryName=self.names.repository, imageIds=ids, acceptedMediaTypes=list(MANIFESTS)
-        )["images"]
+        kinds = list(MANIFESTS)
+        got = self.ecr.batch_get_image(repositoryName=repository, imageIds=ids, acceptedMediaTypes=kinds)["images"]
         document = json.loads(got[0]["imageManifest"]) if got else {}
         return frozenset({digest, *(str(part["digest"]) for part in document.get("manifests") or ())})
 
@@ -148,7 +184,8 @@ class Cloud:
         listeners = self.elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]
         listener = next((at["ListenerArn"] for at in listeners if at["Port"] == self.names.users_port), "")
         rule = self.rule(listener, groups) if listener else None
-        return Balancer(dns_name=found["DNSName"], listener=listener, target_groups=groups, rule=rule)
+        ports = frozenset(int(at["Port"]) for at in listeners)
+        return Balancer(dns_name=found["DNSName"], listener=listener, ports=ports, target_groups=groups, rule=rule)
 
     def _load_balancer(self) -> Any:
         try:
@@ -159,11 +196,15 @@ class Cloud:
     def target_groups(self) -> dict[Colour, str]:
         """ARNs of those target groups that exist."""
         by_name = {name: colour for colour, name in self.names.target_groups.items()}
-        try:
-            found = self.elb.describe_target_groups(Names=list(by_name))["TargetGroups"]
-        except self.elb.exceptions.TargetGroupNotFoundException:
-            return {}
+        found = self._groups(list(by_name))
         return {by_name[group["TargetGroupName"]]: group["TargetGroupArn"] for group in found}
+
+    def _groups(self, names: Sequence[str]) -> Sequence[Any]:
+        """AWS refuses to describe any of several where one does not exist."""
+        try:
+            return self.elb.describe_target_groups(Names=names)["TargetGroups"]
+        except self.elb.exceptions.TargetGroupNotFoundException:
+            return [group for name in names for group in self._groups([name])] if len(names) > 1 else []
 
     def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
         """The users' rule with its weights and tags as they are now, or None."""
@@ -180,7 +221,7 @@ class Cloud:
         conditions = rules[0].get("Conditions", [])
         if any((each.get("Field"), each.get("Values")) != ("path-pattern", ["/*"]) for each in conditions):
             raise Refused(
-                f"The users' rule no longer matches every request: {conditions}.",
+                f"The users' rule no longer matches every request, but only {_conditions(conditions)}.",
                 why="somebody changed it, so some users get the listener's 503",
                 next_step="make the path /* its only condition again, then update.",
             )
@@ -205,7 +246,7 @@ class Cloud:
                 ListenerArn=listener,
                 Priority=1,
                 Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
-                Actions=_forward(groups, weights),
+                Actions=self._forward(groups, weights),
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             )
         except (CloudError, self.elb.exceptions.PriorityInUseException) as error:
@@ -220,7 +261,21 @@ class Cloud:
     def set_weights(self, rule: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> None:
         """Move users: one ModifyRule. Where it was never answered clearly, the rule itself says whether it was done."""
         with _unless(lambda: self._weights(rule, groups) == weights):
-            self.elb.modify_rule(RuleArn=rule, Actions=_forward(groups, weights))
+            self.elb.modify_rule(RuleArn=rule, Actions=self._forward(groups, weights))
+
+    def _forward(self, groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
+        """To both colours; to one alone where nobody is to be sent to a target group that is missing."""
+        lost = [self.names.target_groups[colour] for colour in Colour if weights[colour] and colour not in groups]
+        if lost:
+            raise CloudError(
+                f"The target group {lost[0]} does not exist, so nobody can be sent there. Users were not moved.",
+                why="it was deleted, and not by this program",
+                next_step="`pulumi refresh`, then update again, which makes it anew.",
+            )
+        shares = [
+            {"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour if colour in groups
+        ]
+        return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
 
     def tag_rule(self, rule: str, tags: Mapping[str, str]) -> None:
         """Write all tags in one call. Where it was never answered clearly, the tags say whether it was done."""
@@ -255,17 +310,21 @@ class Cloud:
             deployments=tuple(_deployment(each) for each in service["deployments"]),
             tasks=tuple(tasks.result()),
             targets=tuple(targets.result()) if targets else (),
+            events=tuple(each["message"] for each in service.get("events") or ()),
         )
 
     def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
         """How many tasks each colour's service wants, and how many targets are healthy: a quick look for a watch."""
         targets = {colour: submit(partial(self._targets, group)) for colour, group in groups.items()}
-        names = {self.names.services[colour]: colour for colour in groups}
+        names = {self.names.services[colour]: colour for colour in Colour}
         found = self.ecs.describe_services(cluster=self.names.cluster, services=list(names))["services"]
         wanted = {names[each["serviceName"]]: each["desiredCount"] for each in found if each["status"] == "ACTIVE"}
         return {
-            colour: Health(wanted=wanted.get(colour, 0), healthy=sum(each.state == "healthy" for each in seen.result()))
-            for colour, seen in targets.items()
+            colour: Health(
+                wanted=wanted.get(colour, 0),
+                healthy=sum(each.state == "healthy" for each in targets[colour].result()) if colour in targets else 0,
+            )
+            for colour in Colour
         }
 
     def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
@@ -306,19 +365,22 @@ class Cloud:
             Target(
                 ip=each["Target"]["Id"],
                 state=each["TargetHealth"].get("State", ""),
-                reason=" ".join(
-                    filter(None, (each["TargetHealth"].get("Reason"), each["TargetHealth"].get("Description")))
-                ),
+                reason=each["TargetHealth"].get("Reason", ""),
+                description=each["TargetHealth"].get("Description", ""),
             )
             for each in found
         ]
 
+    def containers(self, task_definition: str) -> Sequence[Mapping[str, Any]]:
+        """The container definitions of a task definition; none for no task definition."""
+        if not task_definition:
+            return ()
+        found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+        return found["containerDefinitions"]
+
     def release_of(self, task_definition: str) -> Release | None:
         """The release a task definition was made for, by its own label; None if it is not one of ours."""
-        if not task_definition:
-            return None
-        found = self.ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-        return release_in(found["containerDefinitions"], self.names.container)
+        return release_in(self.containers(task_definition), self.names.container)
 
     def log_lines(self, task: str, limit: int = 15) -> list[str]:
         """The last log lines of a task, oldest first; empty where there are none (or they cannot be read)."""
@@ -344,15 +406,16 @@ def _unless(done: Callable[[], bool]) -> Iterator[None]:
 
 
 def _shares(rule: Any, groups: Mapping[Colour, str]) -> dict[Colour, int]:
-    """The weights of a rule in percent."""
+    """The weights of a rule in percent; a colour whose target group is missing gets nobody."""
     forward = rule["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
     raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
-    return {colour: _percent(raw.get(group, 0), sum(raw.values())) for colour, group in groups.items()}
+    return {colour: _percent(raw.get(groups.get(colour, ""), 0), sum(raw.values())) for colour in Colour}
 
 
-def _forward(groups: Mapping[Colour, str], weights: Mapping[Colour, int]) -> Any:
-    shares = [{"TargetGroupArn": groups[colour], "Weight": weights[colour]} for colour in Colour]
-    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
+def _conditions(found: Iterable[Mapping[str, Any]]) -> str:
+    """In words: `host-header a.example and path-pattern /a or /b`. Newer kinds keep their values elsewhere."""
+    parts = [(str(each.get("Field")), each.get("Values")) for each in found]
+    return " and ".join(f"{field} {' or '.join(map(str, values or ('of its own',)))}" for field, values in parts)
 
 
 def _percent(weight: int, total: int) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from release import foundations as parts
 from release.alarms import Watched
-from release.aws.cloud import POOL, Cloud
+from release.aws.cloud import Balancer, Cloud, submit
 from release.aws.scaling import scaling
 from release.aws.signals import alarms
+from release.container import release_in, repository_in
 from release.placement import Colour
 from release.records import Scaling
 from release.rollout import Reading
@@ -18,20 +21,23 @@ NOTHING_WATCHED = Watched()
 def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
     """Look now; `release.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of `digest` or None,
-    alarms (those of `watched` that exist), missingAlarms.
+    Keys: listenerArn, loadBalancer, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
+    `digest` or None, alarms (those of `watched` that exist), missingAlarms.
     """
-    image = POOL.submit(cloud.image, digest=digest) if digest else None
-    readings = POOL.submit(_sides_if_cluster, cloud)
-    heard = POOL.submit(alarms, cloud, watched) if watched.names else None
-    scaled = POOL.submit(scaling, cloud) if digest else None
+    image = submit(partial(cloud.image, digest=digest)) if digest else None
+    readings = submit(partial(_sides_if_cluster, cloud))
+    heard = submit(partial(alarms, cloud, watched)) if watched.names else None
+    scaled = submit(partial(scaling, cloud)) if digest else None
     balancer = cloud.balancer()
     sides = readings.result()
     found = image.result() if image else None
     known = heard.result() if heard else ()
     _add_scaling(cloud, sides, scaled.result() if scaled else None)
+    for colour in Colour:
+        sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
     return {
         "listenerArn": balancer.listener,
+        "loadBalancer": balancer.dns_name,
         "rule": {
             "weights": {str(colour): weight for colour, weight in balancer.rule.weights.items()},
             "tags": dict(balancer.rule.tags),
@@ -43,6 +49,17 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
     }
+
+
+def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) -> list[str]:
+    """What a colour consists of, and does not exist."""
+    names = cloud.names
+    there = {
+        parts.group(names.target_groups[colour]): colour in balancer.target_groups,
+        parts.listener(names.test_ports[colour]): names.test_ports[colour] in balancer.ports,
+        parts.service(names.services[colour]): exists,
+    }
+    return [part for part, found in there.items() if not found]
 
 
 def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scaling] | None) -> None:
@@ -58,17 +75,19 @@ def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scalin
 
 def _sides_if_cluster(cloud: Cloud) -> dict[str, Any]:
     groups = cloud.target_groups()
-    pending = {colour: POOL.submit(_side, cloud, colour, groups.get(colour)) for colour in Colour}
+    pending = {colour: submit(partial(_side, cloud, colour, groups.get(colour))) for colour in Colour}
     return {str(colour): future.result() for colour, future in pending.items()}
 
 
 def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
     reading = cloud.read(colour, group)
-    release = cloud.release_of(reading.task_definition)
+    definitions = cloud.containers(reading.task_definition)
+    release = release_in(definitions, cloud.names.container)
+    repository = repository_in(definitions, cloud.names.container)
     primary = reading.primary
     return {
         "exists": reading.exists,
-        "digest": common_digest(cloud, reading, release.digest if release else ""),
+        "digest": common_digest(cloud, reading, release.digest if release else "", repository),
         "release": release.as_dict() if release else None,
         "wanted": reading.wanted,
         "running": len(reading.running),
@@ -79,12 +98,15 @@ def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
     }
 
 
-def common_digest(cloud: Cloud, reading: Reading, named: str) -> str:
-    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests."""
+def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str) -> str:
+    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests.
+
+    `repository` is where their task definition takes the image from: the command knows no other.
+    """
     digests = {task.digest for task in reading.running}
     if not digests or digests == {named}:
         return named if digests else ""
-    image = cloud.image(digest=named) if named else None
+    image = cloud.image(digest=named, repository=repository) if named else None
     if image and digests <= image.manifests:
         return named
     return digests.pop() if len(digests) == 1 else "several"

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from release.aws import patience
-from release.errors import Refused
+from release.errors import Refused, UsageError
 from release.names import Access
 
 AGENT = "release-lane"
@@ -30,7 +30,15 @@ def _session(access: Access) -> Any:
 
     from release.aws.models import direct_session
 
-    session = boto3.session.Session(botocore_session=direct_session(), region_name=access.region)
+    base = direct_session()
+    if access.profile and access.profile not in base.available_profiles:
+        raise UsageError(
+            f"There is no AWS profile {access.profile} on this machine, but aws:profile of the stack file names it.",
+            next_step="make it (`aws configure --profile …`), or leave out aws:profile and set AWS_PROFILE.",
+        )
+    session = boto3.session.Session(
+        botocore_session=base, region_name=access.region, profile_name=access.profile or None
+    )
     if not access.role:
         return session
     from botocore.credentials import RefreshableCredentials
@@ -38,7 +46,9 @@ def _session(access: Access) -> Any:
     sts = _patient(session, "sts")
 
     def assume() -> dict[str, str]:
-        got = sts.assume_role(RoleArn=access.role, RoleSessionName="release-lane")["Credentials"]
+        external = {"ExternalId": access.external_id} if access.external_id else {}
+        name = access.session_name or "release-lane"
+        got = sts.assume_role(RoleArn=access.role, RoleSessionName=name, **external)["Credentials"]
         return {
             "access_key": got["AccessKeyId"],
             "secret_key": got["SecretAccessKey"],

@@ -71,7 +71,7 @@ def traffic(
     begin = math.floor(since / period) * period
     queries = [
         _query(f"{colour}_{what}", metric, _dimensions(balancer, colour), period)
-        for colour in Colour
+        for colour in balancer.target_groups
         for what, metric in METRICS.items()
     ]
     pages = client(cloud.names.access, "cloudwatch").get_paginator("get_metric_data")
@@ -90,7 +90,7 @@ def traffic(
     for result in results:
         times = (at.timestamp() for at in result["Timestamps"])
         series[result["Id"]] |= dict(zip(times, result["Values"], strict=True))
-    return {colour: _points(*(series[f"{colour}_{what}"] for what in METRICS)) for colour in Colour}
+    return {colour: _points(*(series.get(f"{colour}_{what}", {}) for what in METRICS)) for colour in Colour}
 
 
 def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> CloudError:

@@ -7,21 +7,19 @@ from pathlib import Path
 
 from release.cli.releasing import add_lock_wait, update
 from release.cli.tools import Tools
-from release.errors import CloudError, Interrupted, UsageError
+from release.errors import CloudError, Interrupted
 from release.outcome import failure
 
 NAME = "build"
 HELP = "Build and push the image of the commit that is checked out; its digest goes to stdout."
 DETAILS = """\
-An image is built once for each commit and never again; asked for a second time, the registry's
-digest is the answer. Changes below app/ that are in no commit are refused.
+What is built is app/ of the commit, whatever else lies in the working directory; changes below
+app/ that are in no commit are refused. A commit whose image the registry has is not built again:
+the registry's digest is the answer.
 
   release build
   digest=$(release build --source ../service)
 """
-
-CONTEXT = "app"
-"""The folder that is built, in the checkout."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Update the artifacts stack; print the digest."""
     source = Path(arguments.source).resolve() if arguments.source else tools.project.root
-    commit = _commit(tools, source)
+    commit = tools.git.to_build(source)  # refused before the engine starts
     stack = tools.project.builds
     tools.engine.ready()
     tools.existing(stack)
@@ -50,25 +48,6 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             why=f"its outputs name commit {outputs.get('commit') or '(none)'}",
             next_step="build again; if it stays so, look at the stack's outputs.",
         )
-    keys = ("imageDigest", "commit", "imageUri", "repositoryUrl")
+    keys = ("imageDigest", "commit", "otherCommits", "imageUri", "repositoryUrl")
     tools.terminal.emit({key: outputs.get(key) for key in keys}, str(outputs["imageDigest"]))
     return 0
-
-
-def _commit(tools: Tools, source: Path) -> str:
-    """The commit that is built; refused here already, before the engine starts, where there is none."""
-    commit = tools.git.head(source)
-    if not commit:
-        raise UsageError(
-            f"{source} is no git checkout with a commit.",
-            why="the image's tag is its commit",
-            next_step="commit first, or give another checkout with --source.",
-        )
-    changed = tools.git.changed(source, CONTEXT)
-    if changed:
-        raise UsageError(
-            f"{CONTEXT}/ has changes that are in no commit: {', '.join(changed[:5])}.",
-            why="an image must be traceable to a commit",
-            next_step="commit them, then build.",
-        )
-    return commit

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from release.cli.releasing import Change, add_digest, add_environment, add_options, carry_out, digest_given
+from release.cli.releasing import (
+    Change,
+    add_allow_older,
+    add_digest,
+    add_environment,
+    add_options,
+    carry_out,
+    digest_given,
+    older_allowed,
+)
 from release.cli.tools import Tools
 from release.digest import Digest, parse_digest
 from release.errors import UsageError
@@ -12,7 +21,7 @@ from release.errors import UsageError
 NAME = "deploy"
 HELP = "Bring a digest to an environment: start it beside what is live, pass the gates, move users."
 DETAILS = """\
-Without --digest it takes what `release build` built last. If a gate says no, users were not
+Without --digest it takes what was built or adopted last. If a gate says no, users were not
 touched, and the idle colour gets the previous release back at once.
 
   release deploy staging
@@ -23,8 +32,9 @@ touched, and the idle colour gets the previous release back at once.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what the artifacts stack built last")
+    add_digest(parser, "what was built or adopted last")
     add_options(parser)
+    add_allow_older(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -34,7 +44,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     digest = given or built_last(tools, environment)
-    change = Change(verb=NAME, environment=environment, digest=digest, config={"imageDigest": digest})
+    config = {"imageDigest": digest, **older_allowed(arguments, before)}
+    change = Change(verb=NAME, environment=environment, digest=digest, config=config)
     return carry_out(tools, change, arguments, before)
 
 
@@ -44,6 +55,7 @@ def built_last(tools: Tools, environment: str) -> Digest:
     built = tools.existing(stack).outputs.get("imageDigest")
     if not built:
         raise UsageError(
-            f"No image was built yet: the stack {stack} has no imageDigest.", next_step="`release build`, or --digest."
+            f"No image was built or adopted yet: the stack {stack} has no imageDigest.",
+            next_step="`release build`, `release adopt`, or --digest.",
         )
     return parse_digest(str(built))

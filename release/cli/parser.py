@@ -10,7 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from release.cli import abort, build, deploy, heal, probe, promote, recover, review, rollback, smoke, status, watch
+from release.cli import (
+    abort,
+    adopt,
+    build,
+    deploy,
+    heal,
+    probe,
+    promote,
+    recover,
+    review,
+    rollback,
+    smoke,
+    status,
+    watch,
+)
 from release.cli.terminal import Terminal
 from release.cli.tools import Tools
 from release.errors import UsageError
@@ -30,7 +44,21 @@ class Verb(Protocol):
         """Do it; the exit code."""
 
 
-VERBS: tuple[Verb, ...] = (build, deploy, promote, rollback, review, status, smoke, probe, watch, heal, abort, recover)
+VERBS: tuple[Verb, ...] = (
+    build,
+    adopt,
+    deploy,
+    promote,
+    rollback,
+    review,
+    status,
+    smoke,
+    probe,
+    watch,
+    heal,
+    abort,
+    recover,
+)
 
 EPILOGUE = """\
 Exit codes: 0 done, 1 a check said no, 2 usage or settings, 3 the cloud or a tool failed,

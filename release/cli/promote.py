@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from release.cli.releasing import Change, add_digest, add_environment, add_options, carry_out, digest_given
+from release.cli.releasing import (
+    Change,
+    add_allow_older,
+    add_digest,
+    add_environment,
+    add_options,
+    carry_out,
+    digest_given,
+    older_allowed,
+)
 from release.cli.tools import Tools
 from release.digest import Digest
 from release.errors import UsageError
@@ -25,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "what the environment before has live")
     add_options(parser)
+    add_allow_older(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -40,7 +50,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     digest = given or live_in(tools, source)
-    change = Change(verb=NAME, environment=environment, digest=digest, config={"imageDigest": digest})
+    config = {"imageDigest": digest, **older_allowed(arguments, before)}
+    change = Change(verb=NAME, environment=environment, digest=digest, config=config)
     return carry_out(tools, change, arguments, before)
 
 

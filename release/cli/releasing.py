@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from release import whereabouts
 from release.adapters.engine import Run
 from release.cli.telling import tell, tell_failure
 from release.cli.tools import Tools
+from release.difference import settings_apart
 from release.digest import Digest, parse_digest, short
 from release.duration import parse_duration
 from release.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
@@ -21,6 +22,9 @@ from release.placement import Release
 from release.records import Recorded
 from release.review import Planned, planned_in
 from release.stack import StackState
+
+MOVES = ("deploy", "flip", "finish")
+"""Decisions after which users are where they were not, or were not recorded to be."""
 
 POLL = 2.0
 """Seconds between two looks at the lock while another update holds it."""
@@ -60,6 +64,11 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         choices=("proceed",),
         help="proceed: move users although an alarm rings; this release is the cure",
     )
+    parser.add_argument(
+        "--allow-replace",
+        action="store_true",
+        help="build everything anew where the stack file wants another network; users get nothing meanwhile",
+    )
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -67,6 +76,21 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
             help="after a failed release leave the idle colour as it is, to look at it (`release heal` mends it later);"
             " after one that went well do not reduce it (idle.afterWatch)",
         )
+
+
+def add_allow_older(parser: argparse.ArgumentParser) -> None:
+    """`--allow-older`, of every verb that brings a new image somewhere."""
+    parser.add_argument(
+        "--allow-older",
+        action="store_true",
+        help="replace what is live although its commit contains the one that is released (refused otherwise)",
+    )
+
+
+def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str, str]:
+    """`allowOlder` for this run: what is live now, so that nothing that comes meanwhile is replaced by it."""
+    live = before.recorded.live.digest if before.recorded else None
+    return {"allowOlder": live} if arguments.allow_older and live else {}
 
 
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:
@@ -87,25 +111,39 @@ def digest_given(arguments: argparse.Namespace) -> Digest | None:
 
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
     """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
-    confirm(tools, change, before, yes=arguments.yes)
-    config = {**change.config, **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {})}
+    confirm(tools, change, before.recorded, yes=arguments.yes)
+    config = {
+        **change.config,
+        **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}),
+        **({"allowReplace": "true"} if arguments.allow_replace else {}),
+    }
     heals = not getattr(arguments, "no_heal", True)
     change = replace(change, config=config)
-    tools.terminal.emit(*carried_out(tools, change, before, wait=arguments.lock_wait, heals=heals))
+
+    def waited() -> None:
+        _confirm_anew(tools, change, before.recorded, yes=arguments.yes)
+
+    tools.terminal.emit(*carried_out(tools, change, before, wait=arguments.lock_wait, heals=heals, waited=waited))
     return 0
 
 
 def carried_out(
-    tools: Tools, change: Change, before: StackState, *, wait: float, heals: bool
+    tools: Tools,
+    change: Change,
+    before: StackState,
+    *,
+    wait: float,
+    heals: bool,
+    waited: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], str]:
     """Update, and tell whoever wants to know; the report, as data and in words. Raises what it failed with."""
-    run = update(tools, change.environment, change.config, change.message, wait=wait)
+    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
     if run.signal is not None or run.exit_code != 0:
         error = failed(tools, change, run, heal=heals)
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
-    if change.verb == "rollback":
+    if change.verb == "rollback" and data["decision"] in MOVES:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
@@ -114,7 +152,7 @@ def carried_out(
 # ---- Asking ---------------------------------------------------------------------------------------------------
 
 
-def confirm(tools: Tools, change: Change, before: StackState, *, yes: bool) -> None:
+def confirm(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
     """A production-like environment wants a yes: from a person, or given as --yes."""
     if yes or not tools.project.route.guarded(change.environment):
         return
@@ -124,13 +162,27 @@ def confirm(tools: Tools, change: Change, before: StackState, *, yes: bool) -> N
             why="it promotes from another environment, so it is taken for a production-like one",
             next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
         )
-    if not tools.terminal.ask(f"{_intent(change)} Now {_standing(before.recorded)}. Go on?"):
+    if not tools.terminal.ask(f"{_intent(change, before)} Now {_standing(before)}. Go on?"):
         raise Interrupted("Not confirmed. Nothing was changed.")
 
 
-def _intent(change: Change) -> str:
+def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
+    """After the lock was waited for: what was asked for was asked of what was live then, so say what is live now."""
+    now = tools.existing(change.environment).recorded
+    if (now and (now.live_colour, now.live)) == (before and (before.live_colour, before.live)):
+        return
+    tools.terminal.say(f"{change.environment} changed while this waited: now {_standing(now)}.")
+    confirm(tools, change, now, yes=yes)
+
+
+def _intent(change: Change, before: Recorded | None) -> str:
     digest = f" {short(change.digest)}" if change.digest else ""
-    return f"{change.verb.capitalize()}{digest} in {change.environment}."
+    same = (
+        " It is the image that is live: only changed settings would be released."
+        if (before and change.digest == before.live.digest)
+        else ""
+    )
+    return f"{change.verb.capitalize()}{digest} in {change.environment}.{same}"
 
 
 def _standing(recorded: Recorded | None) -> str:
@@ -146,8 +198,19 @@ def _named(release: Release) -> str:
 # ---- Updating -------------------------------------------------------------------------------------------------
 
 
-def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *, wait: float = 0.0) -> Run:
-    """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds."""
+def update(
+    tools: Tools,
+    stack: str,
+    config: Mapping[str, str],
+    message: str,
+    *,
+    wait: float = 0.0,
+    waited: Callable[[], None] = lambda: None,
+) -> Run:
+    """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds.
+
+    `waited` is called each time that the lock was waited for, before the engine is started again.
+    """
     end = tools.machine.now() + wait
     told: frozenset[tuple[str, int]] = frozenset()
     while True:
@@ -156,6 +219,7 @@ def update(tools: Tools, stack: str, config: Mapping[str, str], message: str, *,
         if not holders:
             return run
         told = _wait(tools, stack, tools.backend.explained(stack, holders), end, told)
+        waited()
 
 
 def _wait(
@@ -192,6 +256,8 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
         return error
     if weights_are_unsure(error):
         error.add_note("The idle colour was not healed: first a person must look at the users' weights.")
+    elif run.log.broke_off:
+        error.add_note(f"The idle colour was not healed: first `release recover {change.environment}`.")
     elif not heal:
         error.add_note(f"The idle colour was left as it is (--no-heal); `release heal {change.environment}` mends it.")
     else:
@@ -210,17 +276,27 @@ def _healed(tools: Tools, change: Change) -> str:
     run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
-    why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
+    why = _why(tools, change.environment, run)
     return f"The idle colour could NOT be healed ({why}). Next: `release heal {change.environment}`."
+
+
+def _why(tools: Tools, stack: str, run: Run) -> str:
+    """Why an update that followed by itself did not come about, in a few words."""
+    if run.signal is not None:
+        return "interrupted"
+    if holders := lock_holders(run.stderr):
+        return f"by now {stack} is being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
+    error = failure(run.log, run.stderr)
+    return error.what if error.told else " ".join(filter(None, (error.what, error.why)))
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
     """Why an update without a digest might do more than heal; "" if it does not."""
     try:
         observed = tools.cloud.observed(tools.project.names(environment))
-    except ReleaseError as error:
+        state = tools.engine.state(environment)
+    except ReleaseError as error:  # it must not hide why the release failed
         return f"where users are cannot be seen ({error.what}) Next: `release heal {environment}`."
-    state = tools.engine.state(environment)
     found = whereabouts.locate(state.recorded if state else None, observed)
     if not isinstance(found, whereabouts.Interrupted):
         return ""
@@ -234,14 +310,14 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     It is one more update, without a digest. The release is done, whatever becomes of this one.
     """
     tasks = tools.project.stacks[change.environment].idle_tasks
-    if tasks is None or not wanted or decision not in ("deploy", "flip", "finish"):
+    if tasks is None or not wanted or decision not in MOVES:
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Leaving the idle colour of {change.environment} {keeps}: an update without a digest.")
     run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: going back may take a deployment, see `release status`."
-    why = "interrupted" if run.signal is not None else failure(run.log, run.stderr).what
+    why = _why(tools, change.environment, run)
     return f"The idle colour could NOT be reduced ({why}). The next update does it."
 
 
@@ -265,15 +341,30 @@ def _interrupted(change: Change, run: Run) -> Interrupted:
 
 
 def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[dict[str, Any], str]:
-    """What an update that went well came to: as data, and in words."""
-    after = tools.engine.state(change.environment)
+    """What an update that went well came to: as data, and in words.
+
+    What it replaced is told by the update itself, which read it under the lock: `before` was read earlier.
+    """
+    after = _recorded_now(tools, change.environment)
     recorded = after.recorded if after else None
     planned = planned_in(run.log)
+    replaced = planned.standing or before.recorded
     outputs = after.outputs if after else {}
     return (
-        _as_data(change, planned, before.recorded, recorded, outputs),
-        _as_text(change, planned, before.recorded, recorded, outputs),
+        _as_data(change, planned, replaced, recorded, outputs),
+        _as_text(change, planned, replaced, recorded, outputs),
     )
+
+
+def _recorded_now(tools: Tools, environment: str) -> StackState | None:
+    try:
+        return tools.engine.state(environment)
+    except CloudError as error:
+        raise CloudError(
+            f"The update of {environment} went well, but what it recorded cannot be read.",
+            why=" ".join(filter(None, (error.what, error.why))),
+            next_step=f"`release status {environment}`, once the backend answers.",
+        ) from error
 
 
 def _as_data(
@@ -303,8 +394,15 @@ def _as_text(
     if before and before.live == after.live and before.live_colour is after.live_colour:
         done = {"keep": "nothing to do", "heal": f"the idle colour {after.live_colour.other} is in order again"}
         return f"{change.environment}: {done.get(planned.decision, 'recorded as it was')}; {now}{where}."
-    until = f" Until now: {before.live_colour}, {_named(before.live)}." if before else " It is the first release here."
+    until = f" Until now: {_until_now(before, after)}." if before else " It is the first release here."
     return f"{change.environment}: {now}{where}.{until}"
+
+
+def _until_now(before: Recorded, after: Recorded) -> str:
+    """What was live; where that is the same image, with what was other about it."""
+    same = before.live.digest == after.live.digest
+    settings = settings_apart(before.live.service, after.live.service) if same else ""
+    return f"{before.live_colour}, {_named(before.live)}" + (f" with other settings: {settings}" if settings else "")
 
 
 def refuse_same(digest: Digest, recorded: Recorded, environment: str) -> None:

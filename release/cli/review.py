@@ -7,13 +7,14 @@ from pathlib import Path
 
 from release.cli.deploy import built_last
 from release.cli.promote import live_in
-from release.cli.releasing import add_digest, add_environment, digest_given
+from release.cli.releasing import add_allow_older, add_digest, add_environment, digest_given, older_allowed
+from release.cli.rollback import goal
 from release.cli.tools import Tools
 from release.digest import Digest
 from release.errors import Interrupted, ReleaseError, UsageError
-from release.evidence import Proof
 from release.outcome import failure
-from release.review import Subject, markdown, refusal, review
+from release.records import Recorded
+from release.review import Program, Subject, markdown, refusal, review
 from release.stack import StackState
 
 NAME = "review"
@@ -31,8 +32,13 @@ program would refuse is shown as refused, with exit code 4. Nothing is changed.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what the environment before has live, or what was built last")
-    parser.add_argument("--rollback", action="store_true", help="review it as a rollback from what is live now")
+    add_digest(parser, "what the environment before has live, or what was built or adopted last")
+    parser.add_argument(
+        "--rollback",
+        action="store_true",
+        help="review what `release rollback` would do (without --digest: back to the previous release)",
+    )
+    add_allow_older(parser)
     parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
 
 
@@ -40,11 +46,16 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Preview, then write."""
     environment = tools.project.route.check(arguments.environment)
     given = digest_given(arguments)
+    if arguments.out:
+        _write_file(Path(arguments.out), "")  # an old review must not pass for this one, whatever becomes of it
     tools.engine.ready()
     before = tools.existing(environment)
-    digest = given or _default(tools, environment)
     subject = _subject(tools, environment, before, rollback=arguments.rollback)
-    config = {"imageDigest": digest, **_rollback(before, environment, asked=arguments.rollback)}
+    config = {
+        **_config(tools, environment, before, given, rollback=arguments.rollback),
+        **older_allowed(arguments, before),
+    }
+    digest = config["imageDigest"]
     done = tools.engine.preview(environment, config)
     if done.signal is not None:
         raise Interrupted("The preview was stopped. It changes nothing.")
@@ -63,29 +74,39 @@ def _default(tools: Tools, environment: str) -> Digest:
 
 def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
     source = tools.project.route.source_of(environment)
-    root = tools.project.root
+    before_it = _record(tools, source)
     return Subject(
         environment=environment,
         recorded=before.recorded,
         source=source,
-        evidence=_evidence(tools, source),
+        evidence=before_it.evidence if before_it else (),
+        ran_there=before_it.history if before_it else (),
         rollback=rollback,
-        program=tools.git.head(root),
-        program_dirty=bool(tools.git.changed(root)),
+        program=_program(tools),
     )
 
 
-def _evidence(tools: Tools, source: str | None) -> tuple[Proof, ...]:
+def _program(tools: Tools) -> Program:
+    root = tools.project.root
+    try:
+        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)))
+    except UsageError as error:
+        return Program(unknown=error.why or error.what)
+
+
+def _record(tools: Tools, source: str | None) -> Recorded | None:
     state = tools.engine.state(source) if source else None
-    return state.recorded.evidence if state and state.recorded else ()
+    return state.recorded if state else None
 
 
-def _rollback(before: StackState, environment: str, *, asked: bool) -> dict[str, str]:
-    if not asked:
-        return {}
-    if before.recorded is None:
-        raise UsageError(f"Nothing is live in {environment}, so there is nothing to go back from.")
-    return {"rollbackFrom": before.recorded.live.digest}
+def _config(
+    tools: Tools, environment: str, before: StackState, given: Digest | None, *, rollback: bool
+) -> dict[str, str]:
+    """What the reviewed update would be given: by `release rollback`, or else by `deploy` and `promote`."""
+    if not rollback:
+        return {"imageDigest": given or _default(tools, environment)}
+    digest, leaves = goal(given, before.recorded, environment)
+    return {"imageDigest": digest, "rollbackFrom": leaves.live.digest}
 
 
 def _write(
@@ -93,14 +114,23 @@ def _write(
     arguments: argparse.Namespace,
     text: str,
     environment: str,
-    digest: Digest,
+    digest: str,
     error: ReleaseError | None,
 ) -> None:
     """To the file that was asked for, else to stdout (with --json an error is told by the edge alone)."""
     if arguments.out:
-        Path(arguments.out).write_text(text, encoding="utf-8")
+        _write_file(Path(arguments.out), text)
         tools.terminal.say(f"The review is in {arguments.out}.")
     if tools.terminal.json and error is None:
         tools.terminal.emit({"environment": environment, "digest": digest, "markdown": text}, "")
     elif not tools.terminal.json and not arguments.out:
         tools.terminal.emit(None, text)
+
+
+def _write_file(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"The review cannot be written to {path}: {error.strerror}.", next_step="give another file with --out."
+        ) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from release.cli.releasing import Change, add_environment, add_options, carried_out, carry_out, refuse_same
 from release.cli.tools import Tools
+from release.difference import settings_apart
 from release.digest import Digest, parse_digest, short
 from release.errors import Refused
 from release.records import Recorded
@@ -36,14 +37,18 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     given = parse_digest(arguments.to) if arguments.to is not None else None
     tools.engine.ready()
     before = tools.existing(environment)
-    recorded = before.recorded
+    digest, recorded = goal(given, before.recorded, environment)
+    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+
+
+def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
+    """What a rollback goes to, and the record that it leaves; `Refused` where there is no such way back."""
     if recorded is None:
         raise Refused(
             f"Nothing is live in {environment}, so there is nothing to go back from.",
             next_step=f"`release deploy {environment}`, or `release promote {environment}`, first.",
         )
-    digest = _known(given, recorded, environment) if given else previous_of(recorded, environment)
-    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+    return (_known(given, recorded, environment) if given else previous_of(recorded, environment)), recorded
 
 
 def back_to(
@@ -69,7 +74,8 @@ def previous_of(recorded: Recorded, environment: str) -> Digest:
     if previous.digest == recorded.live.digest:
         raise Refused(
             f"The previous release of {environment} has the same image ({short(previous.digest)}).",
-            why="only its configuration differs, and that comes from the stack file",
+            why=f"only its configuration differs ({settings_apart(previous.service, recorded.live.service)}), "
+            "and that comes from the stack file",
             next_step=f"put the configuration back in Pulumi.{environment}.yaml, then "
             f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
         )

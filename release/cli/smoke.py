@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from release.asking import Asked, Identify
 from release.cli.tools import Tools
 from release.digest import short
 from release.errors import CheckFailed, UsageError
@@ -13,10 +14,12 @@ NAME = "smoke"
 HELP = "Run the smoke checks against an environment's own URL, or against any other."
 DETAILS = """\
 Against an environment the answers must name the digest, colour and commit that are recorded
-as live there. The checks are those of smoke/; they change nothing.
+as live there, as far as its service says them (smoke.identify). The checks are those of smoke/;
+they change nothing. What they could not see is named.
 
   release smoke production
   release smoke --url http://127.0.0.1:8080
+  release smoke --url http://127.0.0.1:3000 --health-path /healthz --status-path "" --identify none
 """
 
 
@@ -24,13 +27,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="the stack's name, such as staging")
     parser.add_argument("--url", help="check this base URL instead, whatever release answers there")
+    plain = Asked()
+    add = parser.add_argument_group("how the service at --url is asked (an environment's release says it)").add_argument
+    add("--health-path", metavar="PATH", default=plain.health_path, help="answers 200 when it is fit for traffic")
+    add("--status-path", metavar="PATH", default=plain.status_path, help="says whether it is well; empty for none")
+    add(
+        "--identify",
+        choices=[str(each) for each in Identify],
+        default=str(plain.identify),
+        help="how it says who it is",
+    )
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """One run of the checks."""
     if bool(arguments.environment) == bool(arguments.url):
         raise UsageError("Give either an environment or --url.", next_step="see `release smoke --help`.")
-    url, expected = (arguments.url, Expected()) if arguments.url else _of(tools, arguments.environment)
+    url, expected = (arguments.url, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
     report = tools.smoke.run(url, expected)
     if report.failures:
         raise CheckFailed(
@@ -41,10 +54,31 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one: smoke/README.md.")
     name = f" for {short(expected.digest)} on {expected.colour}" if expected.digest else ""
     tools.terminal.emit(
-        {"url": url, "checks": report.checks, "digest": expected.digest or None, "colour": expected.colour or None},
-        f"{report.checks} smoke checks passed at {url}{name}.",
+        {
+            "url": url,
+            "checks": report.checks,
+            "digest": expected.digest or None,
+            "colour": expected.colour or None,
+            "unchecked": list(report.unchecked),
+        },
+        "\n".join(
+            [
+                f"{report.checks} smoke checks passed at {url}{name}.",
+                *(f"Not checked: {sentence}." for sentence in report.unchecked),
+            ]
+        ),
     )
     return 0
+
+
+def _at(arguments: argparse.Namespace) -> Expected:
+    """Any release, asked as the options say."""
+    asked = Asked(
+        health_path=arguments.health_path, status_path=arguments.status_path, identify=Identify(arguments.identify)
+    )
+    if asked.identify is Identify.STATUS and not asked.status_path:
+        raise UsageError("--identify status needs a --status-path.", next_step="give --identify header or none.")
+    return Expected(asked=asked)
 
 
 def _of(tools: Tools, name: str) -> tuple[str, Expected]:
@@ -55,5 +89,10 @@ def _of(tools: Tools, name: str) -> tuple[str, Expected]:
     live = state.recorded
     if live is None:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
-    expected = Expected(digest=live.live.digest, colour=str(live.live_colour), commit=live.live.commit)
+    expected = Expected(
+        digest=live.live.digest,
+        colour=str(live.live_colour),
+        commit=live.live.commit,
+        asked=live.live.service.asked,
+    )
     return str(state.outputs["url"]), expected

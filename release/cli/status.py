@@ -11,7 +11,7 @@ from typing import Any
 from release.cli.terminal import table
 from release.cli.tools import Tools
 from release.digest import short
-from release.evidence import proof_of
+from release.evidence import Proof, proof_of
 from release.records import Recorded
 from release.stack import StackState
 
@@ -27,6 +27,8 @@ All of it is what the last updates recorded; the cloud itself is not asked.
             differs (that is in the stack file), none where nothing was live before
   PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
             them as evidence). A new release of the next environment must be one of these
+
+What no gate could check of what is live is named.
 
   release status
   release status production --json
@@ -56,11 +58,19 @@ class Row:
         return self.state.recorded if self.state else None
 
     @property
+    def _proof(self) -> Proof | None:
+        recorded = self.recorded
+        return proof_of(recorded.live.digest, recorded.evidence) if recorded else None
+
+    @property
     def since(self) -> str:
         """When what is live passed the gates here last (UTC)."""
-        recorded = self.recorded
-        proof = proof_of(recorded.live.digest, recorded.evidence) if recorded else None
-        return proof.at if proof else ""
+        return self._proof.at if self._proof else ""
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What no gate could see of what is live."""
+        return self._proof.unchecked if self._proof else ()
 
     @property
     def rollback(self) -> Rollback:
@@ -101,6 +111,7 @@ def _table(rows: list[Row]) -> str:
     lines = table(headings, [_cells(row) for row in rows])
     broken = [row for row in rows if row.state and row.state.pending]
     notes = [f"{row.environment}: an update was killed half way ({_operations(row)} unfinished)." for row in broken]
+    notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
     basis = "ROLLBACK is by what the last updates recorded; the cloud itself was not asked."
     return "\n".join([lines, "", *notes, basis])
 
@@ -127,16 +138,20 @@ def _full(row: Row) -> str:
     recorded, state = row.recorded, row.state
     if recorded is None or state is None:
         return f"{row.environment}: {_cells(row)[1]}."
+    adopted = recorded.live.adopted
+    source = f"source {adopted.source or 'unknown'}" if adopted else ""
     facts = [
         ("environment", row.environment),
         ("promotes from", row.source or "nowhere; it is the first of its route"),
         ("url", str(state.outputs.get("url") or "")),
         ("live", f"{recorded.live_colour}, {recorded.live.digest}"),
         ("commit", recorded.live.commit or "unknown"),
+        *([("adopted", f"from {adopted.image}, {source}")] if adopted else []),
         ("release", recorded.live.id),
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
         ("rollback", f"{row.rollback} (by what the last update recorded; the cloud itself was not asked)"),
+        ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof of it")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),
@@ -162,8 +177,10 @@ def _data(row: Row) -> dict[str, Any]:
         "liveColour": str(recorded.live_colour) if recorded else None,
         "digest": live.digest if live else None,
         "commit": live.commit if live else None,
+        "adopted": live.adopted.as_dict() if live and live.adopted else None,
         "releaseId": live.id if live else None,
         "since": row.since or None,
+        "unchecked": list(row.unchecked),
         "url": state.outputs.get("url") if state else None,
         "testUrls": state.outputs.get("testUrls") if state else None,
         "previousDigest": previous.digest if previous else None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from release.adapters.prober import Beside
+from release.adapters.prober import Beside, Unheard
 from release.alarms import alarms_named, no_sign
 from release.cli.releasing import add_environment, add_lock_wait
 from release.cli.rollback import back_to, previous_of
@@ -33,7 +33,8 @@ Healthy targets, CloudWatch alarms (`alarms` of the stack file), the traffic of 
 of its own: three failures in a row count, or more than 5 % in the last 60 s. Errors and latency
 of users count by the alarms, each over its own last periods. The verdict is calm (exit code 0),
 breach (1, rolled back unless --no-rollback), no data (3: nothing speaks against the release, but
-too few users were seen to call it tried, or an alarm does not exist), or superseded (4: somebody
+too few users were seen to call it tried, an alarm does not exist, or the live URL answered, but
+never as that release), or superseded (4: somebody
 else moved users meanwhile; nothing is rolled back).
 
   release watch production --for 30m --yes
@@ -46,8 +47,6 @@ METRICS_EVERY = 30.0
 """Seconds between two looks at metrics: they change by the minute."""
 TELL_EVERY = 30.0
 """Seconds between two lines of progress."""
-
-STATUS = "/api/v1/status"
 
 EXIT_CODES = {"calm": 0, "breach": 1, "no data": 3, "superseded": 4}
 
@@ -94,15 +93,38 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
     _confirm(tools, environment, recorded, arguments)
     watch = _begun(tools, environment, recorded, arguments.seconds)
-    url = f"{before.outputs['url']}{STATUS}"
+    url, asked = str(before.outputs["url"]), recorded.live.service.asked
     tools.terminal.say(
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
         f"for {spoken(arguments.seconds)}: targets, {len(watch.alarming.watched(watch.names).names)} alarms, "
-        f"users' traffic, probes of {url}. Up to {spoken(_extended(watch))} longer while too few users are seen."
+        f"users' traffic, probes of {url}{asked.path}. "
+        f"Up to {spoken(_extended(watch))} longer while too few users are seen."
     )
-    with tools.prober.beside(url, recorded.live.digest) as probes:
+    for sentence in asked.unchecked:
+        tools.terminal.say(f"Not checked: {sentence}.")
+    with tools.prober.beside(url, recorded.live.digest, asked) as probes:
         found, signals = _until_decided(watch, probes)
-    return _conclude(tools, watch, found, signals, arguments)
+        unheard = probes.unheard()
+    if isinstance(found, Calm) and unheard and unheard.reached:
+        found = NoData(f"no answer of {url}{asked.path} was that of the release: {unheard.why}")
+    if isinstance(found, Calm) and not asked.names:
+        found = _still_there(watch)
+    return _conclude(tools, watch, found, signals, arguments, (*asked.unchecked, *_unprobed(signals, unheard)))
+
+
+def _still_there(watch: Watch) -> Calm | Superseded:
+    """Where answers do not say which release they are, ECS does: what runs is what was watched."""
+    colour, live = watch.recorded.live_colour, watch.recorded.live
+    found = watch.tools.cloud.observed(watch.names).sides[colour].release_id
+    return Calm() if found == live.id else Superseded(f"{colour} runs {found or 'something'} in place of {live.id}")
+
+
+def _unprobed(signals: Signals, unheard: Unheard | None) -> tuple[str, ...]:
+    """Own probes that were no signal."""
+    if any(tally.sent for tally in signals.probes):
+        return ()
+    why = f": {unheard.why}" if unheard else ""
+    return (f"the live URL gave no good answer on this machine, so its probes were no signal{why}",)
 
 
 def _extended(watch: Watch) -> float:
@@ -200,6 +222,7 @@ def _conclude(
     found: Calm | Breach | NoData | Superseded,
     signals: Signals,
     arguments: argparse.Namespace,
+    unchecked: tuple[str, ...],
 ) -> int:
     name, reason = _named(found)
     data: dict[str, Any] = {
@@ -210,13 +233,13 @@ def _conclude(
         "liveColour": str(watch.recorded.live_colour),
         "seconds": round(signals.now - watch.began),
         "seen": progress(signals, watch.bake),
+        "unchecked": list(unchecked),
         "rolledBack": None,
         "rollback": None,
         "problem": None,
     }
     text = f"{watch.environment}: {name}{f': {reason}' if reason else ''}. Seen: {data['seen']}."
-    if not any(tally.sent for tally in signals.probes):
-        tools.terminal.say("The live URL gave no good answer on this machine, so its probes were no signal.")
+    text += f" Not checked: {'; '.join(unchecked)}." if unchecked else ""
     if isinstance(found, Breach):
         tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.live.digest)
         if not arguments.no_rollback:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.error(str(error))  # exit code 2
     report = probe_for(settings, arguments.seconds)
     print(json.dumps(asdict(report)) if arguments.json else text(report))
-    return 0 if report.total.flawless else 1
+    return 0 if report.flawless else 1
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _FIELDS = re.compile(
     rb"\r\n(content-length|transfer-encoding|connection|x-release-digest|x-release-colour):[ \t]*([^\r]*)",
@@ -19,13 +19,18 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """One whole answer. `digest` and `colour` are empty when it names no release."""
+    """One whole answer. `digest` and `colour` are empty when it names no release.
+
+    `names`: of "header" and "status", where both are named. `well`: its body says `status: ok`.
+    """
 
     status: int
     digest: str
     colour: str
     mixed: bool  # its headers and its body name different releases
     keep_alive: bool
+    names: frozenset[str] = field(default=frozenset(), compare=False)
+    well: bool = field(default=False, compare=False)
 
 
 def parse(data: bytes, *, ended: bool = False) -> Answer | None:
@@ -90,14 +95,21 @@ def _answer(status: int, fields: dict[bytes, bytes], body: bytes, keep_alive: bo
         header and text and header != text
         for header, text in ((digest, said.get("digest")), (colour, said.get("colour")))
     )
+    told = {"header": digest and colour, "status": said.get("digest") and said.get("colour")}
     return Answer(
-        status, digest or str(said.get("digest", "")), colour or str(said.get("colour", "")), mixed, keep_alive
+        status,
+        digest or str(said.get("digest", "")),
+        colour or str(said.get("colour", "")),
+        mixed,
+        keep_alive,
+        names=frozenset(where for where, both in told.items() if both),
+        well=said.get("status") == "ok",
     )
 
 
 def _release_in(body: bytes) -> dict[str, object]:
     """What a status body says; {} when it is something else."""
-    if b'"digest"' not in body:
+    if b'"digest"' not in body and b'"status"' not in body:
         return {}
     try:
         said = json.loads(body)

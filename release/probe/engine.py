@@ -17,6 +17,7 @@ from collections import deque
 from typing import Any
 from urllib.parse import urlsplit
 
+from release.asking import Identify
 from release.probe.answer import Answer, Malformed, parse
 from release.probe.settings import Settings
 from release.probe.tally import Report, Tally, merged
@@ -52,6 +53,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._open = 0
         self._behind = 0.0
+        self._unready, self._reached = "", False
         target = urlsplit(settings.url)
         self._tls = ssl.create_default_context() if target.scheme == "https" else None
         self._address = (target.hostname or "", target.port or (443 if self._tls else 80))
@@ -71,7 +73,9 @@ class Engine:
         steps = tuple(tally.counts() for tally in self.tallies)
         total = merged(self.tallies).counts()
         behind = round(self._behind * 1000, 1)
-        return Report(self.settings.url, self.settings.rate, time.time(), behind, total, steps)
+        return Report(
+            self.settings.url, self.settings.rate, time.time(), behind, total, steps, self._unready, self._reached
+        )
 
     def stop(self) -> None:
         """Send no more; what is under way may still be answered."""
@@ -79,7 +83,7 @@ class Engine:
 
     async def run(self, seconds: float | None = None) -> None:
         """Probe until `stop`, at most for `seconds`; returns when nothing is under way any more."""
-        if self.settings.wait_ready:
+        if self.settings.wait_ready or self.settings.wait_named:
             await self._first_good_answer()
             self.tallies[-1].began = time.time()
         self.ready.set()
@@ -163,7 +167,7 @@ class Engine:
                     flight.connection.abort()
 
     async def _first_good_answer(self) -> None:
-        """Ask now and then until one answer is good; none of this is counted."""
+        """Ask now and then until one answer is good (or names its release); none of this is counted."""
         while not self._stopping.is_set():
             attempt = Tally("ready?", 0)
             self._open += 1
@@ -173,8 +177,11 @@ class Engine:
             while not flight.done:
                 self._expire()
                 await asyncio.sleep(TICK)
-            if attempt.ok:
+            if attempt.ok or (self.settings.wait_named and attempt.releases):
+                self._unready = ""
                 return
+            self._unready = next(iter(attempt.reasons), "")
+            self._reached = self._reached or bool(attempt.statuses)
             await asyncio.sleep(READY_PAUSE)
 
     # --- what becomes of it; called by the connections
@@ -190,14 +197,16 @@ class Engine:
         flight.done = True
         at, took, tally = flight.due + self._epoch, self.loop.time() - flight.due, flight.tally
         tally.answered(took, answer.status)
-        if answer.digest or answer.colour:
+        if self.settings.identify != Identify.NONE and (answer.digest or answer.colour):
             tally.named(at, answer.digest, answer.colour)
-        tally.mixed += answer.mixed
-        if 200 <= answer.status < 300 or answer.status in self.settings.expect:
+            tally.mixed += answer.mixed
+        else:
+            tally.unnamed += 1
+        if problem := problem_of(answer, self.settings):
+            tally.failed(at, problem)
+        else:
             tally.ok += 1
             tally.late += took > self.settings.late_after
-        else:
-            tally.failed(at, f"status {answer.status}")
 
     def free(self, connection: Connection) -> None:
         if self._asks_again:
@@ -221,6 +230,18 @@ class Engine:
     def _ask_again(self) -> None:
         if self._asks_again:
             self._send(self.loop.time())
+
+
+def problem_of(answer: Answer, settings: Settings) -> str:
+    """Why an answer is not a good one; "" if it is. One that does not say what was asked is none."""
+    if not 200 <= answer.status < 300:
+        return "" if answer.status in settings.expect else f"status {answer.status}"
+    if settings.well and not answer.well:
+        return "it does not say `status: ok`"
+    if settings.identify in (Identify.STATUS, Identify.HEADER) and settings.identify not in answer.names:
+        where = "body" if settings.identify == Identify.STATUS else "headers"
+        return f"its {where} do{'es' if where == 'body' else ''} not say which release answered"
+    return ""
 
 
 class Connection(asyncio.Protocol):

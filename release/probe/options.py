@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from release.asking import Identify
 from release.duration import parse_duration
 from release.probe.settings import Settings
 from release.probe.tally import Counts, Report
@@ -19,6 +20,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--expect", type=int, action="append", default=[], metavar="STATUS", help="fine besides 2xx, e.g. 503")
     add("--late-after", type=float, default=1.0, metavar="SECONDS", help="call an answer late (default 1)")
     add("--timeout", type=float, default=5.0, metavar="SECONDS", help="call it failed (default 5)")
+    how = "how a good answer says which release it is: in its status body, in its headers, or not"
+    add("--identify", choices=[str(each) for each in Identify], help=how)
     add("--connections", type=int, default=1000, metavar="N", help="at once, at most (default 1000)")
 
 
@@ -33,6 +36,7 @@ def settings_from(arguments: argparse.Namespace, url: str) -> Settings:
         connections=arguments.connections,
         expect=tuple(arguments.expect),
         wait_ready=arguments.wait_ready,
+        identify=arguments.identify or "",
     )
 
 
@@ -42,11 +46,19 @@ def text(report: Report) -> str:
     lines = [
         f"{report.url}: {total.sent} sent" + (f" at {report.rate:g}/s" if report.rate else ""),
         f"  {in_short(total)}",
+        *((f"  nothing was counted: {report.unready}",) if report.unready else ()),
         f"  ms: half within {latency.p50}, 99 % within {latency.p99}, worst {latency.worst}",
         *(f"  {seen.count} by {seen.colour or '?'} {seen.digest or '?'}" for seen in total.releases),
+        *(f"  not checked: {sentence}" for sentence in unchecked(report)),
         *(f"  failed {count} times: {reason}" for reason, count in total.reasons.items()),
     ]
     return "\n".join(lines)
+
+
+def unchecked(report: Report) -> tuple[str, ...]:
+    """What could not be seen of these answers."""
+    unnamed = report.total.unnamed
+    return (f"{unnamed} answers named no release, so mixed ones among them were not seen",) if unnamed else ()
 
 
 def in_short(counts: Counts) -> str:

@@ -45,7 +45,8 @@ class Counts:
     """What became of the requests of one step, or of all. sent = ok + failed + in_flight.
 
     late: answered well, but after more than the threshold. mixed: headers and body of one answer name
-    different releases. A late or mixed one is in `ok`, too, when its status is.
+    different releases. A late or mixed one is in `ok`, too, when its status is. unnamed: answers that named no
+    release, so that a mixed one among them was not seen.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Counts:
     releases: tuple[Release, ...]
     failures: tuple[Failure, ...]
     latency_ms: Latency
+    unnamed: int = 0
 
     @property
     def flawless(self) -> bool:
@@ -70,7 +72,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was seen up to `at`. `behind_ms`: by how much the prober itself was late at worst."""
+    """All that was seen up to `at`. `behind_ms`: by how much the prober itself was late at worst.
+
+    `unready`: why nothing is counted yet ("" once it is), and whether anything was `reached` by then.
+    """
 
     url: str
     rate: float  # requests a second, as asked for
@@ -78,6 +83,13 @@ class Report:
     behind_ms: float
     total: Counts
     steps: tuple[Counts, ...]
+    unready: str = ""
+    reached: bool = False
+
+    @property
+    def flawless(self) -> bool:
+        """All was well, and something was seen of it."""
+        return self.total.flawless and self.total.ok > 0
 
     def step(self, name: str) -> Counts:
         """The latest step of that name; KeyError when there is none."""
@@ -113,6 +125,7 @@ class Tally:
     ok: int = 0
     late: int = 0
     mixed: int = 0
+    unnamed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     releases: dict[tuple[str, str], list[float]] = field(default_factory=dict)  # [count, first, last]
@@ -160,6 +173,7 @@ class Tally:
             ),
             failures=tuple(self.failures),
             latency_ms=self._latency(),
+            unnamed=self.unnamed,
         )
 
     def _latency(self) -> Latency:
@@ -190,6 +204,7 @@ def merged(tallies: Iterable[Tally]) -> Tally:
         total.ok += tally.ok
         total.late += tally.late
         total.mixed += tally.mixed
+        total.unnamed += tally.unnamed
         total.reasons.update(tally.reasons)
         total.statuses.update(tally.statuses)
         total.buckets.update(tally.buckets)

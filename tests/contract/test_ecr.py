@@ -67,6 +67,40 @@ def test_a_digest_names_one_manifest(stage: Stage, aws: Aws) -> None:
 
 
 @contract(
+    says="When an image was deleted, its tag can be given to another image, also where tags are immutable.",
+    source=f"{API}/API_BatchDeleteImage.html",
+    otherwise="a commit whose image somebody deleted could never be built again",
+    used_by=(ARTIFACTS,),
+    note="the page says that the image is deleted with its last tag; no page says that the tag is free then",
+)
+def test_the_tag_of_a_deleted_image_is_free(stage: Stage, aws: Aws) -> None:
+    ecr, gone = aws.client("ecr"), stage.images.push("to-be-built-again")
+    ecr.batch_delete_image(repositoryName=gone.repository, imageIds=[{"imageTag": gone.tag}])
+    manifest = manifest_of(stage, aws, stage.image.digest)
+    ecr.put_image(repositoryName=gone.repository, imageTag=gone.tag, imageManifest=manifest)
+    wanted = [{"imageTag": gone.tag}]
+    (shown,) = ecr.describe_images(repositoryName=gone.repository, imageIds=wanted)["imageDetails"]
+    assert shown["imageDigest"] == stage.image.digest != gone.digest
+    ecr.batch_delete_image(repositoryName=gone.repository, imageIds=wanted)
+
+
+@contract(
+    says="An image that is pushed again under another tag keeps its digest, and has both tags.",
+    source=f"{GUIDE}/image-retag.html",
+    otherwise="an adopted image that is in the repository under a tag of its own could not be given its commit's",
+    used_by=("gates/adopt.py",),
+)
+def test_a_further_tag_leaves_the_image_what_it_is(stage: Stage, aws: Aws) -> None:
+    ecr, image = aws.client("ecr"), stage.images.push("once")
+    ecr.put_image(
+        repositoryName=image.repository, imageTag="twice", imageManifest=manifest_of(stage, aws, image.digest)
+    )
+    wanted = [{"imageDigest": image.digest}]
+    (shown,) = ecr.describe_images(repositoryName=image.repository, imageIds=wanted)["imageDetails"]
+    assert (shown["imageDigest"], sorted(shown["imageTags"])) == (image.digest, sorted([image.tag, "twice"]))
+
+
+@contract(
     says="What the registry does not have is ImageNotFoundException, a repository that does not exist "
     "RepositoryNotFoundException; also for an image that was deleted.",
     source=f"{API}/API_DescribeImages.html",
@@ -166,8 +200,8 @@ def test_a_lifecycle_policy_is_kept_as_given(stage: Stage, aws: Aws) -> None:
 @contract(
     says="GetAuthorizationToken gives `AWS:<password>` in base64, and the registry that it is for.",
     source=f"{API}/API_GetAuthorizationToken.html",
-    otherwise="the artifacts stack could not push",
-    used_by=(ARTIFACTS,),
+    otherwise="the artifacts stack could not push, and no image could be adopted",
+    used_by=(ARTIFACTS, "release/aws/registry.py"),
 )
 def test_an_authorization_token_is_user_and_password(stage: Stage, aws: Aws) -> None:
     assert stage.repository

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tests.contract.aws import Aws
 from tests.contract.balancing import Actor, Balancing, ask_often, fixed, forward
 from tests.contract.contracts import contract
-from tests.contract.stage import Stage
+from tests.contract.stage import ACTOR_PORT, Stage
 
 pytestmark = pytest.mark.cloud
 
@@ -79,6 +79,43 @@ def test_a_target_that_never_passed_gets_no_request(elb: Balancing, actors: tupl
     )
     assert bad.checked("mixed")[1] >= 2
     elb.only(listener, "first")
+
+
+def why(elb: Balancing, group: str) -> tuple[str, str]:
+    """Reason and description of the only target."""
+    (found,) = elb.api.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    return found["TargetHealth"].get("Reason", ""), found["TargetHealth"].get("Description", "")
+
+
+@contract(
+    says="An unhealthy target says why in its description, too: the status that it answered with in brackets.",
+    source=f"{GUIDE}/load-balancer-troubleshooting.html",
+    otherwise="a wrong `service.healthPath` would be told as a sick image",
+    used_by=(JUDGE, "gates/rollout.py"),
+)
+def test_another_answer_than_200_is_named_in_the_description(elb: Balancing, actor: Actor) -> None:
+    group = elb.group("worded")
+    elb.listener(forward((group, 1)))
+    actor.become("worded", 404)
+    elb.register(group, actor)
+    told = ("Target.ResponseCodeMismatch", "Health checks failed with these codes: [404]")
+    elb.aws.eventually(lambda: why(elb, group) == told, "the code in brackets")
+
+
+@contract(
+    says="A target whose port refuses connections is `unhealthy` with the reason Target.FailedHealthChecks, no code.",
+    source=HEALTH,
+    otherwise="a wrong `service.port` would be told as a sick image",
+    used_by=(JUDGE, "gates/rollout.py"),
+    note="where a security group drops them, it is Target.Timeout; both are told as the port",
+)
+def test_a_port_where_nothing_listens_is_a_failed_health_check(elb: Balancing, actor: Actor) -> None:
+    group = elb.group("closed")
+    elb.listener(forward((group, 1)))
+    elb.api.register_targets(TargetGroupArn=group, Targets=[{"Id": actor.ip, "Port": ACTOR_PORT + 1}])
+    elb.aws.eventually(
+        lambda: why(elb, group) == ("Target.FailedHealthChecks", "Health checks failed"), "a refused connection"
+    )
 
 
 @contract(

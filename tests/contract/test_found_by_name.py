@@ -136,6 +136,34 @@ def test_what_exists_is_not_made_again(aws: Aws, stage: Stage, elb: Balancing) -
     }
 
 
+@contract(
+    says="A security group takes no rule that it has (protocol, ports and source), and no rule is changed into another "
+    "one that is there: InvalidPermission.Duplicate.",
+    source=f"{EC2}/API_AuthorizeSecurityGroupIngress.html",
+    otherwise="numbered rules would move up when one is taken out of a list, and an update would stop half-way",
+    used_by=("infra/components/network.py",),
+    note="the error is on errors-overview.html; that a change is refused, too, is not on API_ModifySecurityGroupRules",
+)
+def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:
+    ec2, group = aws.client("ec2"), stage.network.balancer_group
+    first, second = (
+        {"IpProtocol": "tcp", "FromPort": 7, "ToPort": 7, "IpRanges": [{"CidrIp": cidr}]}
+        for cidr in ("192.0.2.0/24", "198.51.100.0/24")
+    )
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[first])["SecurityGroupRules"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[second])
+    wanted = {"IpProtocol": "tcp", "FromPort": 7, "ToPort": 7, "CidrIpv4": "198.51.100.0/24"}
+    change = {"SecurityGroupRuleId": made[0]["SecurityGroupRuleId"], "SecurityGroupRule": wanted}
+    try:
+        assert (
+            refusal(lambda: ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[first]))
+            == refusal(lambda: ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[change]))
+            == ("InvalidPermission.Duplicate")
+        )
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[first, second])
+
+
 def repeated(aws: Aws, stage: Stage, elb: Balancing) -> dict[str, Callable[[], Any]]:
     """Calls that make what exists, some of it with other settings."""
     ec2, network, balancer = aws.client("ec2"), stage.network, stage.balancer

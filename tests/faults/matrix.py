@@ -27,8 +27,8 @@ def how_many(cases: Sequence[object], few: int) -> int:
 
 
 DOOR = Path(__file__).resolve().parents[2] / "release/aws"
-COMMANDS_OWN = {"existing.py"}
-"""Files of it that only the command uses, to recover."""
+COMMANDS_OWN = {"existing.py", "registry.py"}
+"""Files of it that no update of an environment uses: the command's, to recover; the artifacts stack's, to adopt."""
 
 SERVICES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "cloudwatch": "monitoring"}
 """Clients by their name in the code; the services' names as IAM writes them, where that is another one."""

@@ -32,6 +32,7 @@ class SmallAws:
     tags: dict[str, str] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     assumed: int = 0
+    asked_to_assume: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -64,8 +65,8 @@ class SmallAws:
         return f"<Account>{ACCOUNT}</Account>"
 
     def _AssumeRole(self, given: dict[str, str]) -> str:
-        del given
         self.assumed += 1
+        self.asked_to_assume = {key: value for key, value in given.items() if key not in ("Action", "Version")}
         until = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).isoformat()
         parts = {"AccessKeyId": f"ASIA{self.assumed}", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": until}
         return "<Credentials>" + "".join(f"<{key}>{value}</{key}>" for key, value in parts.items()) + "</Credentials>"

@@ -52,6 +52,7 @@ class FakeCloud:
     weights: dict[Colour, int] | None
     tags: dict[str, str] = field(default_factory=dict)
     listener: str = LISTENER
+    groups: Mapping[Colour, str] = field(default_factory=lambda: GROUPS)
     images: dict[str, frozenset[str]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     before_write: Callable[[str], None] = lambda _: None
@@ -60,7 +61,7 @@ class FakeCloud:
 
     def balancer(self) -> Balancer:
         rule = Rule(arn=RULE, weights=dict(self.weights), tags=dict(self.tags)) if self.weights is not None else None
-        return Balancer(dns_name="127.0.0.1", listener=self.listener, target_groups=GROUPS, rule=rule)
+        return Balancer(dns_name="127.0.0.1", listener=self.listener, target_groups=self.groups, rule=rule)
 
     def read(self, colour: Colour, target_group: str | None) -> Reading:
         assert target_group in (GROUPS[colour], None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -50,3 +51,23 @@ def test_anything_else_is_refused_with_the_reason(passed: dict[str, Any] | None,
 def test_a_pass_carries_nothing_that_a_gate_did_not_put_there() -> None:
     handed = demand({**PASS.as_dict(), "unknown": "x"}, gate="The smoke gate", digest=DIGEST, colour="green")
     assert handed == PASS
+
+
+def test_what_a_gate_could_not_see_goes_on_to_the_next_ones_as_json() -> None:
+    image = Pass(digest=DIGEST, run=RUN, unchecked=("the commit is unknown",))
+    crossed = json.loads(json.dumps(image.as_dict()))
+    assert demand(crossed, gate="The image gate", digest=DIGEST) == image
+    rollout = PASS.after(crossed)
+    smoke = Pass(digest=DIGEST, run=RUN, unchecked=("answers name no release",)).after(rollout.as_dict())
+    assert smoke.unchecked == ("the commit is unknown", "answers name no release")
+    assert smoke.after(smoke.as_dict()) == smoke, "nothing is said twice"
+
+
+@pytest.mark.parametrize("before", [None, {}, {**PASS.as_dict(), "run": "of yesterday", "unchecked": ["old"]}])
+def test_only_a_gate_of_this_run_adds_what_it_could_not_see(before: dict[str, Any] | None) -> None:
+    assert PASS.after(before) == PASS
+
+
+def test_a_pass_of_a_version_that_knew_no_unchecked_has_none() -> None:
+    old = {key: value for key, value in PASS.as_dict().items() if key != "unchecked"}
+    assert demand(old, gate="The smoke gate", digest=DIGEST).unchecked == ()

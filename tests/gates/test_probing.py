@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gates.probing import Answer, Place, Probing, asked, counted, judged
+from release.asking import Asked, Identify
 from release.digest import Digest
 from release.placement import Colour, Release, Service, all_on
 from release.smoking import Expected
@@ -65,6 +67,33 @@ def test_an_error_without_a_body_still_says_by_its_header_whose_it_is() -> None:
     """So that it can be taken off what CloudWatch counts as errors of users."""
     assert judged(500, {}, {"X-Release-Colour": "green"}, LIVE).colour is GREEN
     assert judged(500, {}, {"X-Release-Colour": "red"}, LIVE).colour is None
+
+
+@pytest.mark.pure
+def test_headers_of_one_release_on_the_body_of_another_are_one() -> None:
+    assert "name different releases" in judged(200, said(), {"X-Release-Digest": A}, LIVE).problem
+    assert judged(200, said(), {"X-Release-Digest": B, "X-Release-Colour": "green"}, LIVE).problem == ""
+
+
+def asks(**how: Any) -> Place:
+    return replace(LIVE, known=tuple(replace(each, asked=Asked(**how)) for each in LIVE.known))
+
+
+@pytest.mark.pure
+def test_a_service_that_names_itself_in_headers_is_known_by_them_alone() -> None:
+    place = asks(status_path="", health_path="/healthz", identify=Identify.HEADER)
+    headers = {"X-Release-Digest": B, "X-Release-Colour": "green"}
+    assert judged(200, {}, headers, place) == Answer("", 200, GREEN)
+    assert "answered by ? ?" in judged(200, said(), {}, place).problem, "its body is not asked"
+    assert "not known here" in judged(200, {}, {**headers, "X-Release-Digest": A}, place).problem
+
+
+@pytest.mark.pure
+def test_a_service_that_names_nobody_is_asked_only_whether_it_is_well() -> None:
+    nameless = asks(status_path="", identify=Identify.NONE)
+    assert judged(200, {}, {}, nameless) == Answer("", 200, None)
+    assert judged(503, {}, {}, nameless).problem == "HTTP 503"
+    assert "status 'error'" in judged(200, said(status="error"), {}, asks(identify=Identify.NONE)).problem
 
 
 @pytest.mark.pure

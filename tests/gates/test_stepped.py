@@ -16,6 +16,7 @@ from gates.moving import perform
 from gates.passes import RUN, Pass
 from gates.watching import LOOK
 from release.alarms import Watched
+from release.asking import Identify
 from release.aws import session
 from release.digest import Digest
 from release.errors import CheckFailed, CloudError, Interrupted, Refused
@@ -739,3 +740,83 @@ def test_an_abort_that_is_heeded_at_the_beginning_leaves_users_where_nobody_can_
     told = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120))).what
     assert "Nobody was moved any further; users are served blue 50%, green 50%" in told
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, TO_B.as_tags())
+
+
+# ---- a service whose answers name no release
+
+
+FOREIGN = {"port": 3000, "health_path": "/healthz", "status_path": ""}
+
+
+def answering(stage: Stage, old: Release, new: Release) -> Move:
+    """The same switch between two releases that are asked in other ways."""
+    stage.cloud.releases = {BLUE: old, GREEN: new}
+    stage.cloud.sides = {BLUE: holding(old, "ecs-svc/1"), GREEN: holding(new, "ecs-svc/2", colour_number=2)}
+    passed = replace(MOVE.passed, taskDefinition=f"app:{new.id}", unchecked=new.service.asked.unchecked)
+    return replace(MOVE, release=new, standing=replace(RECORD, live=old, history=(old,)), passed=passed)
+
+
+def urls(stage: Stage) -> list[str]:
+    return [url.removeprefix("http://127.0.0.1") for url, _ in stage.senses.checked]
+
+
+def test_users_of_a_service_that_names_nobody_are_moved_step_by_step(stage: Stage) -> None:
+    """Its probes ask the new colour alone, whose target group says which one it is: CloudWatch counts are exact."""
+    old, new = (replace(each, service=Service(**FOREIGN, identify=Identify.NONE)) for each in (A, B))
+    recorded = stage.perform(answering(stage, old, new))
+    assert stage.cloud.writes == ["moving", *STEPS, "moved"]
+    assert recorded is not None
+    assert stage.senses.prober is not None
+    (place,) = stage.senses.prober.places
+    assert (place.name, place.colour, place.asked.path) == ("green's test listener", GREEN, "/healthz")
+    assert urls(stage) == ["", ":9002", "", ":9002", ""], "the live URL is checked, whoever answers"
+    unchecked = recorded.evidence[-1].unchecked
+    assert unchecked[:2] == new.service.asked.unchecked
+    assert unchecked[2:] == ("the switch did not probe the live URL: its answers do not say which release gave them",)
+
+
+def test_a_probe_that_fails_is_a_breach_although_nobody_is_named(stage: Stage) -> None:
+    old, new = (replace(each, service=Service(**FOREIGN, identify=Identify.NONE)) for each in (A, B))
+    stage.senses.failing["green's test listener"] = "HTTP 503"
+    assert "probes of green's test listener failed" in stage.fails(CheckFailed, answering(stage, old, new)).what
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+def test_two_releases_that_are_asked_in_different_ways_are_not_asked_together(stage: Stage) -> None:
+    """One of them knows nothing of the other one's paths; that is no fault of either."""
+    new = replace(B, service=Service(**FOREIGN, identify=Identify.HEADER))
+    recorded = stage.perform(answering(stage, A, new))
+    assert urls(stage) == [":9002", ":9002", ""]
+    assert recorded is not None
+    assert stage.senses.prober is not None
+    assert [place.colour for place in stage.senses.prober.places] == [GREEN]
+    assert any("they are asked in different ways" in each for each in recorded.evidence[-1].unchecked)
+
+
+def test_a_service_that_names_itself_in_headers_is_probed_at_the_live_url(stage: Stage) -> None:
+    old, new = (replace(each, service=Service(**FOREIGN, identify=Identify.HEADER)) for each in (A, B))
+    recorded = stage.perform(answering(stage, old, new))
+    assert stage.senses.prober is not None
+    assert [place.name for place in stage.senses.prober.places] == ["the live URL", "green's test listener"]
+    assert recorded is not None
+    assert recorded.evidence[-1].unchecked == new.service.asked.unchecked
+
+
+# ---- which image runs, by ECS's own word
+
+
+def test_a_task_of_another_image_is_not_what_passed_the_gates(stage: Stage) -> None:
+    """Whatever its answers say: the digest of every task is asked for."""
+    first, *others = stage.cloud.sides[GREEN].tasks
+    stage.cloud.sides[GREEN] = replace(stage.cloud.sides[GREEN], tasks=(replace(first, digest=A.digest), *others))
+    assert "green is no longer what passed the gates" in stage.fails(CheckFailed).what
+    assert stage.cloud.weights == all_on(BLUE)
+
+
+def test_tasks_that_run_the_image_of_their_platform_are(stage: Stage) -> None:
+    amd64 = "sha256:" + "d" * 64
+    green = stage.cloud.sides[GREEN]
+    stage.cloud.sides[GREEN] = replace(green, tasks=tuple(replace(task, digest=amd64) for task in green.tasks))
+    assert "no longer what passed" in stage.fails(CheckFailed).what
+    stage.cloud.images = {B.digest: frozenset({B.digest, amd64})}
+    assert stage.perform() is not None

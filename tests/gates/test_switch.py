@@ -21,12 +21,13 @@ from release.alarms import Watched
 from release.aws import session
 from release.digest import Digest
 from release.errors import CheckFailed, CloudError, Interrupted, Refused
+from release.evidence import Proof
 from release.journal import End, Journal, Phase
 from release.placement import Colour, Release, Service, all_on
 from release.records import Recorded
 from release.rollout import Reading, Target, Task
 from release.shift import Course
-from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
+from tests.gates.fake_cloud import GROUPS, FakeCloud, holding, names, sick, site
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B, C = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "abc")
@@ -116,6 +117,24 @@ def test_the_first_switch_creates_the_rule_with_weights_and_journal_in_one_call(
     assert (recorded.live, recorded.previous, recorded.history) == (B, None, (B,))
 
 
+@pytest.mark.provider
+def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
+    move = replace(MOVE, passed=replace(PASS, unchecked=("the commit is unknown",)))
+    recorded = Recorded.from_outputs(json.loads(json.dumps(perform(context(), cloud(), move))))
+    assert recorded is not None
+    assert recorded.evidence[-1].unchecked == ("the commit is unknown",)
+
+
+@pytest.mark.pure
+def test_a_switch_to_tasks_that_run_already_keeps_what_was_not_seen_when_they_were_started() -> None:
+    """The image gate does not run then, and must not be counted as passed."""
+    proof = Proof(digest=B.digest, commit="", release_id=B.id, at="2026-01-01", unchecked=("the commit is unknown",))
+    back = replace(MOVE, standing=replace(RECORD, evidence=(proof,)), passed=replace(PASS, unchecked=("no status",)))
+    assert replace(back, starts=False).unchecked() == ("the commit is unknown", "no status")
+    assert replace(back, starts=True).unchecked() == ("no status",)
+    assert Move.of(inputs(decision="flip")).starts is False
+
+
 # ---- what it demands before it moves anybody
 
 
@@ -160,6 +179,24 @@ def test_a_colour_that_is_not_what_passed_the_gates_stops_it(cloud: Make, green:
     at = cloud()
     at.sides[GREEN] = green
     refused_untouched(at, MOVE, CheckFailed, "green is no longer what passed the gates")
+
+
+@pytest.mark.provider
+@pytest.mark.parametrize(
+    ("green", "words"),
+    [
+        (holding(B, "ecs-svc/3"), "its tasks are of another deployment (ecs-svc/3)"),
+        (sick(holding(B, "ecs-svc/2")), "2 of 2 tasks running, 1 healthy"),
+        (replace(holding(B, "ecs-svc/2"), exists=False), "the service does not exist"),
+        (holding(B, "ecs-svc/2", tasks=0), "no task is wanted there"),
+    ],
+    ids=["redeployed", "sick", "no service", "scaled to none"],
+)
+def test_what_became_of_it_is_told_in_words(cloud: Make, green: Any, words: str) -> None:
+    """And not as a value of this program."""
+    at = cloud()
+    at.sides[GREEN] = green
+    refused_untouched(at, MOVE, CheckFailed, f"green is no longer what passed the gates: {words}. Users")
 
 
 @pytest.mark.provider
@@ -267,6 +304,13 @@ def test_a_first_switch_that_fails_leaves_no_rule(cloud: Make) -> None:
 
 
 @pytest.mark.provider
+@pytest.mark.parametrize("gone", list(Colour))
+def test_without_both_target_groups_nobody_is_moved_and_it_says_which_is_missing(cloud: Make, gone: Colour) -> None:
+    at = cloud(groups={gone.other: GROUPS[gone.other]})
+    refused_untouched(at, MOVE, CloudError, f"There is no target group p-staging-{gone}.")
+
+
+@pytest.mark.provider
 @pytest.mark.parametrize("found", [{BLUE: 100, GREEN: 0}, {BLUE: 1, GREEN: 99}], ids=["not at all", "not quite"])
 def test_weights_that_did_not_become_what_was_set_are_no_success(cloud: Make, found: dict[Colour, int]) -> None:
     """Not even if the live URL answers well."""
@@ -303,9 +347,26 @@ def test_a_write_that_fails_leaves_users_where_they_were(cloud: Make, write: str
             raise ConnectionError("the network is gone for a moment")
 
     at.before_write = fails
-    with pytest.raises(ConnectionError):
+    with pytest.raises((ConnectionError, RuntimeError)) as failed:
         perform(context(), at, MOVE)
     assert at.weights == all_on(BLUE)
+    moved = "" if write == "moving" else "put back to where they were before: ConnectionError: "
+    assert f"{moved}the network is gone for a moment" in str(failed.value)
+
+
+@pytest.mark.provider
+def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make) -> None:
+    at = cloud()
+
+    def fails(what: str) -> None:
+        if what == "moved":
+            raise KeyError("green")
+
+    at.before_write = fails
+    told = "^Users were on green for a moment, and were put back to where they were before: KeyError: 'green'"
+    with pytest.raises(RuntimeError, match=told) as failed:
+        perform(context(), at, MOVE)
+    assert isinstance(failed.value.__cause__, KeyError), "its traceback is kept"
 
 
 @pytest.mark.provider
@@ -420,7 +481,11 @@ def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_no
         ({"blue": replace(holding(A, "ecs-svc/1"), tasks=())}, "blue has 0 healthy of 2 wanted tasks"),
         ({"blue": replace(holding(A, "ecs-svc/1", tasks=0))}, "blue has 0 healthy of 0 wanted tasks"),
         ({"blue": holding(C, "ecs-svc/9")}, "blue runs sha256:cccccccccccc, not sha256:aaaaaaaaaaaa"),
-        ({"blue": holding(D, "ecs-svc/9")}, f"blue runs release {D.id}, recorded is release {A.id}"),
+        (
+            {"blue": holding(D, "ecs-svc/9")},
+            f"blue runs release {D.id}, recorded is release {A.id}: sha256:aaaaaaaaaaaa with other settings: "
+            "env.LOG_LEVEL",
+        ),
         (
             {"blue": replace(holding(A, "ecs-svc/9"), task_definition="app:by-hand")},
             "blue runs a task definition that is not this program's",
@@ -441,6 +506,56 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str |
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: D}, **over)
     found = deviation(at, as_outputs(RECORD))  # type: ignore[arg-type]
     assert found is None if told is None else found is not None and found.what.startswith(told) and not found.grows
+
+
+def nothing_released(at: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What an update says that moves nobody."""
+    monkeypatch.setattr("gates.switch.cloud_of", lambda _: at)
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**as_outputs(RECORD), "url": "http://x"})
+    with pytest.raises(UserError) as failed:
+        TrafficSwitch().update(context(), old, inputs(active=False))
+    return str(failed.value)
+
+
+@pytest.mark.pure
+def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_what_helps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pull = "CannotPullContainerError: sha256:aaaa not found"
+    gone = Task(
+        arn="task/9", deployment="ecs-svc/1", status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=pull
+    )
+    blue = holding(A, "ecs-svc/1", tasks=1)
+    at = live()
+    at.sides[BLUE] = replace(blue, wanted=2, tasks=(*blue.tasks, gone))
+    told = nothing_released(at, monkeypatch)
+    assert "Nothing was asked for" not in told
+    assert "blue has 1 healthy of 2 wanted tasks" in told
+    assert f"Why: ECS says: a task stopped: {pull}\n" in told
+    assert "Next: remove that cause; ECS goes on trying" in told
+    assert "onDrift=restore" in told
+
+
+@pytest.mark.pure
+def test_a_live_colour_for_which_ecs_gives_no_reason_sends_to_where_there_may_be_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1", tasks=0)
+    told = nothing_released(at, monkeypatch)
+    assert "Why: ECS gives no reason\n" in told
+    assert "stopped tasks and events in ECS" in told
+
+
+@pytest.mark.pure
+def test_a_preview_that_finds_a_sick_live_colour_tells_ecs_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = "(service p-blue) was unable to place a task. Reason: Capacity is unavailable at this time."
+    at, said = live(), list[str]()
+    at.sides[BLUE] = replace(holding(A, "ecs-svc/1", tasks=1), wanted=2, events=(says,))
+    monkeypatch.setattr("gates.switch.cloud_of", lambda _: at)
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs=as_outputs(RECORD))
+    assert TrafficSwitch().diff(context(said), old, inputs(active=False), []) == [Change("weights")]
+    assert f"ECS says: {says}" in said[0]
 
 
 # ---- a live colour that AWS scales out
@@ -490,7 +605,35 @@ def test_it_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -
     at = live()
     growing(at, GROWING)
     found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
-    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True)
+    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True, lacks=True)
+
+
+class Passing(threading.Event):
+    """An interrupt that never comes; time passes by waiting for it."""
+
+    time = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.time += timeout or 0.0
+        return False
+
+
+@pytest.mark.pure
+def test_while_nothing_changes_it_looks_more_and_more_seldom_and_keeps_the_time() -> None:
+    at, passing, looks = live(), Passing(), list[float]()
+
+    def read(colour: Colour, group: str | None) -> Reading:
+        del colour, group
+        looks.append(passing.time)
+        return GROWING if passing.time < 100 else STARTING
+
+    at.read = read  # type: ignore[method-assign]
+    ctx = replace(context(), cancelled=passing)
+    found = settled(ctx, at, as_outputs(RECORD), lambda: passing.time)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.grows
+    assert len(looks) < 60
+    assert 180 <= looks[-1] < 181
 
 
 LOST = Task(arn="task/lost", deployment="ecs-svc/1", status="STOPPED", stop_code="EssentialContainerExited")
@@ -550,7 +693,8 @@ def test_one_that_fails_while_it_is_waited_for_is_told() -> None:
     at = live()
     growing(at, GROWING, STARTING, replace(GROWING, tasks=(*GROWING.tasks, LOST)))
     found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
-    assert found == Deviation("blue has 2 healthy of 3 wanted tasks")
+    why = "a task stopped: EssentialContainerExited"
+    assert found == Deviation("blue has 2 healthy of 3 wanted tasks", why=why, lacks=True)
 
 
 @pytest.mark.pure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,34 @@ class Registered:
     inputs: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Under which options a resource was registered."""
+
+    parent: str
+    protect: bool
+    ignored: tuple[str, ...]
+    aliases: tuple[str, ...]
+    logs: tuple[str, ...]
+    """Log groups that have to be there before."""
+
+
+class Monitor(engine_mocks.MockMonitor):
+    """Remembers options, of which mocks are not told."""
+
+    mocks: World
+
+    def RegisterResource(self, request: Any) -> Any:
+        self.mocks.options[request.type, request.name] = Options(
+            parent=request.parent,
+            protect=bool(request.protect),
+            ignored=tuple(request.ignoreChanges),
+            aliases=tuple(alias.spec.name for alias in request.aliases),
+            logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),
+        )
+        return super().RegisterResource(request)
+
+
 @dataclass
 class World(engine_mocks.Mocks):
     """What the program is told, and what it registered."""
@@ -41,7 +69,13 @@ class World(engine_mocks.Mocks):
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     observed: Mapping[str, Any] = field(default_factory=dict)
     account: str = ACCOUNT
+    state: Mapping[str, Any] | None = None
+    """What the stack's state holds, by URN. None: where somebody is served the foundations that the settings' defaults
+    ask for, else nothing."""
+    zones: Sequence[str] = ("us-east-1a", "us-east-1b", "us-east-1c")
+    asked_for_zones: Mapping[str, Any] | None = None
     registered: list[Registered] = field(default_factory=list)
+    options: dict[tuple[str, str], Options] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
 
@@ -54,9 +88,20 @@ class World(engine_mocks.Mocks):
             case "release:index:observe":
                 self.asked = args.args
                 return dict(self.observed)
+            case "pulumi:pulumi:readStackResourceOutputs":
+                stack = args.args["stackName"].rsplit("/", 1)[1]
+                return {"name": stack, "outputs": dict(self._state(stack))}
+            case "aws:index/getAvailabilityZones:getAvailabilityZones":
+                self.asked_for_zones = args.args
+                return {"names": list(self.zones)}
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {"accountId": self.account}
         raise AssertionError(f"the program asked {args.token}")
+
+    def _state(self, stack: str) -> Mapping[str, Any]:
+        if self.state is not None:
+            return self.state
+        return standing_on(stack) if self.observed.get("rule") else {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Remember a resource; its outputs are its inputs."""
@@ -119,6 +164,24 @@ def outputs_of(live: Release, colour: Colour, previous: Release | None = None) -
     }
 
 
+def standing_on(stack: str = "staging", *, cidr: str = "10.20.0.0/16", vpc: str = "vpc-1") -> dict[str, Any]:
+    """The state of an environment, as far as the program reads it."""
+    name = f"release-lane-{stack}"
+
+    def urn(component: str, kind: str, name: str) -> str:
+        return f"urn:pulumi:{stack}::release-lane::release-lane:infra:{component}${kind}::{name}"
+
+    found = [
+        ("Network", "aws:ec2/vpc:Vpc", name, {"region": "us-east-1", "cidrBlock": cidr, "arn": f"arn:vpc/{vpc}"}),
+        ("Network", "aws:ec2/subnet:Subnet", f"{name}-a", {"availabilityZone": "us-east-1a"}),
+        ("Network", "aws:ec2/subnet:Subnet", f"{name}-b", {"availabilityZone": "us-east-1b"}),
+        ("Balancer", "aws:lb/loadBalancer:LoadBalancer", name, {"arn": "arn:balancer", "vpcId": "vpc-1"}),
+        ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-blue", {"vpcId": "vpc-1"}),
+        ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-green", {"vpcId": "vpc-1"}),
+    ]
+    return {urn(component, kind, name): {"type": kind, "outputs": o} for component, kind, name, o in found}
+
+
 ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}
 
 
@@ -132,7 +195,7 @@ def run(world: World, config: Mapping[str, str] | None = None, stack: str = "sta
     def body() -> None:
         build_environment(settings)
 
-    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack)
+    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=Monitor(world))
     pulumi.runtime.set_all_config(raw)
     body()
     return world

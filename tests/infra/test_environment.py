@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from release.errors import Refused, ReleaseError
+from infra.recall import as_told
+from release.errors import CloudError, Refused, ReleaseError
 from release.placement import Colour
 from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -46,6 +49,25 @@ def test_a_new_digest_is_written_to_the_idle_colour() -> None:
     written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
     assert written["release-lane-staging-green"] == SECOND
     assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
+
+
+def test_the_gates_ask_a_release_as_its_own_configuration_says() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+            observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+        ),
+        {
+            "release-lane:imageDigest": SECOND,
+            "release-lane:service": '{"port": 3000, "healthPath": "/healthz", "statusPath": ""}',
+            "release-lane:smoke": '{"identify": "none"}',
+        },
+    )
+    rollout, asked = world.one("Rollout").inputs, world.one("SmokeGate").inputs["asked"]
+    assert (rollout["port"], rollout["healthPath"]) == (3000, "/healthz")
+    assert asked == {"healthPath": "/healthz", "statusPath": "", "identify": "none"}
+    service = world.one("TrafficSwitch").inputs["release"]["service"]
+    assert (service["statusPath"], service["identify"]) == ("", "none"), "it goes back with the release"
 
 
 def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
@@ -112,6 +134,54 @@ def test_what_must_not_happen_is_refused_before_anything_is_registered(config: d
     assert not world.registered
 
 
+def released(world: World, **config: str) -> World:
+    return run(world, {f"release-lane:{key}": value for key, value in config.items()})
+
+
+def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(tmp_path: Path) -> None:
+    """Git is asked in the folder that the artifacts stack built from, too."""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.test"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for text in ("older", "newer"):
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", text], check=True)
+    newer, older = subprocess.run([*git, "rev-list", "HEAD"], check=True, capture_output=True, text=True).stdout.split()
+    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": str(tmp_path)}}
+    live = replace(release(SECOND), commit=newer)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    seen["image"]["tags"] = [older]
+    world = World(outputs={**artifacts, "staging": outputs_of(live, Colour.GREEN)}, observed=seen)
+    with pytest.raises(Refused, match="is of an older commit than what is live"):
+        released(world, imageDigest=THIRD)
+    assert not world.registered
+    released(world, imageDigest=THIRD, allowOlder=SECOND)
+    assert "older commit" in world.one("TrafficSwitch").inputs["reason"]
+    seen["image"]["tags"] = [older, newer]
+    world.registered.clear()
+    released(world, imageDigest=THIRD)
+    assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
+
+
+def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:
+    seen = observed(image=FIRST)
+    seen["image"]["tags"] = ["v1.2"]
+    world = released(World(outputs=ARTIFACTS, observed=seen), imageDigest=FIRST)
+    told = ["the commit is unknown: nobody can say what is in it"]
+    assert world.one(":Image").inputs["unchecked"] == world.one("TrafficSwitch").inputs["unchecked"] == told
+
+
+@pytest.mark.parametrize(
+    "wrapping",
+    ["invoke of release:index:observe failed: ", "invocation of release:index:observe returned an error: "],
+    ids=["the SDK", "the engine"],
+)
+def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
+    text = f"{wrapping}Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
+    refused = as_told("release:index:observe", RuntimeError(text))
+    assert type(refused) is Refused
+    assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
+    assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError
+
+
 def test_another_account_than_the_stacks_is_refused() -> None:
     with pytest.raises(ReleaseError, match="works in account 999999999999"):
         run(World(outputs=ARTIFACTS, observed=observed(), account="999999999999"))
@@ -136,6 +206,22 @@ def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> No
     )
     (statement,) = json.loads(world.one("rolePolicy:RolePolicy").inputs["policy"])["Statement"]
     assert statement["Resource"] == [secret, "arn:aws:ssm:us-east-1:000000000000:parameter/old"]
+
+
+def test_secrets_of_releases_that_are_too_many_together_are_refused_before_anything_is_registered() -> None:
+    """Those of the live release stay readable beside the new one's; each for itself would fit."""
+
+    def secrets(mark: str) -> dict[str, str]:
+        return {f"{mark}{n}": f"arn:aws:ssm:us-east-1:000000000000:parameter/{mark}{n:0>50}" for n in range(80)}
+
+    service = replace(SERVICE, secrets=secrets("OLD"))
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST, service), Colour.BLUE)},
+        observed=observed(blue=release(FIRST, service), live=Colour.BLUE),
+    )
+    with pytest.raises(Refused, match="too many together"):
+        run(world, {"release-lane:secrets": json.dumps(secrets("NEW"))})
+    assert not world.registered
 
 
 STEPPED = {"release-lane:shift": json.dumps({"steps": [10, 50, 100], "bakeSeconds": 60})}
@@ -206,3 +292,12 @@ def test_alarms_are_told_before_anything_is_registered(over: dict[str, object], 
     if "alarms" in over:
         run(world, {"release-lane:imageDigest": SECOND, "release-lane:onAlarm": "proceed"})
         assert world.one("TrafficSwitch").inputs["watch"]["proceeds"] is True
+
+
+def test_a_variable_that_looks_like_a_secret_is_named_in_a_note_without_its_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("WARNING"):
+        run(World(outputs=ARTIFACTS, observed=observed()), {"release-lane:env": json.dumps({"DB_PASSWORD": "hunter2"})})
+    assert "env looks as if it held secrets (DB_PASSWORD)" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from infra.settings import FARGATE_MEMORY, RESERVED, ArtifactsSettings, EnvironmentSettings, Settings, parse
 from release.alarms import Kind, Watched
+from release.asking import Identify
 from release.decision import OnAlarm, OnDrift
 from release.errors import UsageError
 from release.names import Access, Names
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.pure
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "docs" / "stack-settings.example.yaml"
+PARAMETER = "arn:aws:ssm:us-east-1:000000000000:parameter/a"
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
 
@@ -64,11 +66,12 @@ def test_an_environment_needs_only_region_and_account() -> None:
 
 
 def test_configuration_becomes_part_of_the_release() -> None:
-    service = {"cpu": 512, "memory": 1024, "desiredCount": 3, "port": 9000, "healthPath": "/ready"}
-    settings = environment(service=service, env={"A": "1"}, secrets={"B": "arn:b"})
+    service = {"cpu": 512, "memory": 1024, "desiredCount": 3, "port": 9000, "healthPath": "/ready", "statusPath": ""}
+    settings = environment(service=service, smoke={"identify": "none"}, env={"A": "1"}, secrets={"B": PARAMETER})
     assert settings.release_service() == Service(
-        cpu=512, memory=1024, desired_count=3, port=9000, health_path="/ready", env={"A": "1"}, secrets={"B": "arn:b"}
-    )
+        cpu=512, memory=1024, desired_count=3, port=9000, health_path="/ready", status_path="", identify=Identify.NONE,
+        env={"A": "1"}, secrets={"B": PARAMETER},
+    )  # fmt: skip
 
 
 def test_what_is_given_per_run_is_read() -> None:
@@ -147,7 +150,7 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
         ),
         ({"alarms": {"periodSeconds": 45}}, "alarms.periodSeconds: CloudWatch takes 1, 5, 10, 20, 30 or n times 60"),
         ({"alarms": {"names": ["a", "a"]}}, "alarms.names: a is named twice"),
-        ({"alarms": {"actions": ["x"]}}, "alarms.actions.0: String should match pattern '^arn:', not 'x'"),
+        ({"alarms": {"actions": ["x"]}}, "alarms.actions.0: should be an ARN of at most 1024 characters"),
         ({"alarms": {"errorPercent": 0}}, "alarms.errorPercent: Input should be greater than 0, not 0"),
         ({"onAlarm": "ignore"}, "onAlarm: Input should be 'proceed', not 'ignore'"),
         *(
@@ -198,6 +201,8 @@ def test_unknown_keys_are_refused_with_their_path(values: dict[str, Any], told: 
         ({"service": {"port": 0}}, "service.port"),
         ({"service": {"port": 65536}}, "service.port"),
         ({"service": {"healthPath": "health"}}, "service.healthPath"),
+        ({"service": {"statusPath": "status"}}, "service.statusPath"),
+        ({"smoke": {"identify": "body"}}, "smoke.identify"),
         ({"service": "small"}, "service"),
         ({"service": [1]}, "service"),
         ({"service": "{not json"}, "service"),
@@ -256,7 +261,7 @@ def test_problems_of_several_keys_together_are_told_with_the_others() -> None:
         healthCheck={"intervalSeconds": 5, "timeoutSeconds": 5},
         rollbackFrom=DIGEST,
         env={"PORT": "1", "A": "1"},
-        secrets={"A": "arn:a"},
+        secrets={"A": PARAMETER},
     )
     assert sorted(line.split(": ")[0] for line in told) == [
         "colour",
@@ -340,13 +345,13 @@ def test_a_rollback_must_say_where_to() -> None:
 
 
 def test_a_variable_comes_from_one_place() -> None:
-    assert problem(env={"A": "1"}, secrets={"A": "arn:a"}).startswith("secrets.A: ")
+    assert problem(env={"A": "1"}, secrets={"A": PARAMETER}).startswith("secrets.A: ")
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
 @pytest.mark.parametrize("place", ["env", "secrets"])
 def test_the_programs_own_variables_cannot_be_given(place: str, name: str) -> None:
-    assert "is given by the program itself" in problem(**{place: {name: "x"}})
+    assert "is given by the program itself" in problem(**{place: {name: PARAMETER}})
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "Ä"])
@@ -357,11 +362,11 @@ def test_a_variable_must_have_a_name_that_shells_accept(name: str) -> None:
 # ---- the files
 
 
-def settings_in(document: Any) -> Settings:
+def settings_in(document: Any, stack: str = "production") -> Settings:
     """A stack file's content, parsed as the engine would hand it over."""
     config: dict[str, Any] = document["config"]
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    return parse(given, "release-lane", "staging")
+    return parse(given, "release-lane", stack)
 
 
 def documents() -> list[Any]:
@@ -394,10 +399,18 @@ def test_the_annotated_example_shows_the_defaults() -> None:
     shown = settings_in(documents()[0])
     plain = environment()
     assert isinstance(shown, EnvironmentSettings)
-    for key in ("role", "artifacts", "service", "health_check", "smoke", "rollout", "network"):
+    for key in ("role", "artifacts", "service", "health_check", "smoke", "rollout"):
         assert getattr(shown, key) == getattr(plain, key), key
+    assert shown.network.cidr == plain.network.cidr
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_committed_stack_files_parse(path: Path) -> None:
-    settings_in(yaml.safe_load(path.read_text()))
+    settings_in(yaml.safe_load(path.read_text()), path.name.split(".")[1])
+
+
+def test_a_status_that_does_not_exist_cannot_say_which_release_it_is() -> None:
+    said = "smoke.identify: status needs a service.statusPath; without one give header or none"
+    assert problem(service={"statusPath": ""}) == said
+    for how in ("header", "none"):
+        environment(service={"statusPath": ""}, smoke={"identify": how})

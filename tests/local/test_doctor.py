@@ -59,7 +59,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Everything is there, and root asks."""
     found = Machine(tmp_path / "bin")
     found.command("haproxy", "echo 'HAProxy version 2.8.5-1ubuntu3 2024/04/01'")
-    for name in ("setpriv", "iptables", "mmdebstrap", "dockerd"):
+    for name in ("setpriv", "iptables", "mmdebstrap", "dockerd", "skopeo"):
         found.command(name, "exit 0")
     found.docker()
     monkeypatch.setenv("PATH", f"{found.folder}:/usr/bin:/bin")
@@ -125,6 +125,17 @@ def test_missing_commands_are_named_with_their_packages(
     assert (found.ok, found.found) == (False, "Missing: docker, dockerd, iptables")
     assert "sudo apt-get install -y --no-install-recommends docker.io iptables" in found.next_step
     assert "`docker` is not installed" in finding(places, "docker").found
+
+
+def test_a_missing_skopeo_is_a_hint_and_no_refusal(
+    machine: Machine, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.folder / "skopeo").unlink()
+    monkeypatch.setattr(shutil, "which", _only_in(machine.folder))
+    found = finding(places, "adopting")
+    assert found.ok
+    assert "only `release adopt` needs" in found.found
+    assert found.next_step.endswith("skopeo")
 
 
 def test_a_user_outside_the_group_is_told_how_to_come_in(

@@ -31,6 +31,7 @@ from release.digest import Digest
 from release.errors import ReleaseError
 from release.evidence import Proof, proof_of, with_proof
 from release.journal import End, Journal, Phase
+from release.lineage import Order
 from release.placement import Colour, Release, all_on, whole
 from release.records import Observed, Recorded
 from release.shift import AsFound, Home, Moving, Nowhere, Shift, Stay, course, way_back
@@ -418,6 +419,9 @@ class Run:
             assert request.rollback_from == standing.live.digest, "a rollback that nobody asked for"
             assert request.digest == release.digest, "a rollback to what nobody asked for"
             return
+        if standing and release.digest == request.digest != standing.live.digest:
+            older = request.relation_to(standing.live.commit).order is Order.OLDER
+            assert not older or request.allow_older == standing.live.digest, "an older commit that nobody asked for"
         same_image = standing is not None and release.digest == standing.live.digest
         assert same_image or not world.guarded or proof_of(release.digest, world.proven), "served without proof"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from release.adoption import COMMIT_UNKNOWN, Adopted
 from release.decision import (
     HISTORY,
     Decision,
@@ -27,6 +28,7 @@ from release.decision import (
 from release.errors import CheckFailed, CloudError, Refused, ReleaseError
 from release.evidence import Proof
 from release.journal import Phase
+from release.lineage import Order, Relation
 from release.placement import Colour, Release
 from release.records import Observed, Recorded
 from tests.release.situations import (
@@ -123,7 +125,7 @@ def test_nothing_to_do_keeps_what_is_live(request_: Requested) -> None:
 def test_configuration_alone_waits_for_the_next_release_and_says_so() -> None:
     kept = decision(RECORD, SETTLED, ask(service=OTHER_SERVICE))
     assert isinstance(kept, Keep)
-    assert "its configuration in the stack file differs and waits for the next release" in kept.reason
+    assert "its configuration in the stack file differs (env.LOG_LEVEL) and waits for the next release" in kept.reason
     assert f"imageDigest={B.digest}" in kept.reason
 
 
@@ -208,6 +210,104 @@ def test_the_same_image_with_new_configuration_is_a_release_of_its_own() -> None
 
 def test_a_release_may_be_sent_out_while_the_live_colour_is_sick() -> None:
     assert isinstance(decision(RECORD, observed(A, side(B, **STOPPED), GREEN), ask(C)), Deploy)
+
+
+# ---- the order of commits
+
+
+def after(of: Release, order: Order, live: Release = B, why: str = "", **more: Any) -> Requested:
+    """A request for this release, whose commit stands like that to the live one."""
+    return ask(of, relations={live.commit: Relation(order=order, why=why)}, **more)
+
+
+@pytest.mark.parametrize("said", [None, A, C], ids=["nothing", "an earlier digest", "the older digest itself"])
+def test_an_older_commit_does_not_replace_a_newer_one_unless_it_is_said_what_it_may_replace(
+    said: Release | None,
+) -> None:
+    error = refusal(RECORD, SETTLED, after(C, Order.OLDER, allow_older=said.digest if said else None))
+    assert isinstance(error, Refused)
+    assert f"{B.commit[:12]} (live) contains {C.commit[:12]}" in error.what
+    assert f"allowOlder={B.digest}" in error.next_step
+    assert "--allow-older" in error.next_step
+
+
+def test_an_older_commit_that_is_meant_is_released_and_named() -> None:
+    request = after(C, Order.OLDER, allow_older=B.digest)
+    older = verdict(RECORD, SETTLED, request)
+    assert isinstance(older.decision, Deploy)
+    assert "an older commit, as allowOlder says: live bbbbbbb contains it" in older.decision.reason
+    assert older.unchecked == (f"an older commit than {B.commit[:12]}, which it replaces (allowOlder)",)
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (Order.NEWER, "a new image"),
+        (Order.APART, "a new image; its commit does not contain bbbbbbb, which is live"),
+        (Order.UNKNOWN, "a new image; the order of commits is not known"),
+    ],
+)
+def test_any_other_order_is_released_and_named(order: Order, reason: str) -> None:
+    newer = decision(RECORD, SETTLED, after(C, order))
+    assert isinstance(newer, Deploy)
+    assert newer.reason == reason
+
+
+def test_another_build_of_the_live_commit_is_no_older_one() -> None:
+    again = decision(RECORD, SETTLED, ask(replace(C, commit=B.commit)))
+    assert isinstance(again, Deploy)
+    assert again.reason == "a new image"
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (after(C, Order.UNKNOWN, why="this checkout is shallow"), "not known: this checkout is shallow"),
+        (ask(C), "not known: git was not asked"),
+        (ask(replace(C, commit="")), COMMIT_UNKNOWN),
+    ],
+    ids=["git does not know", "git was not asked", "no commit"],
+)
+def test_what_nobody_can_see_of_a_commit_is_said_before_the_gates_run(request_: Requested, said: str) -> None:
+    (sentence,) = verdict(RECORD, SETTLED, request_).unchecked
+    assert said in sentence
+
+
+def test_an_older_commit_is_refused_too_where_the_idle_colour_holds_it() -> None:
+    assert isinstance(refusal(RECORD, observed(C, B, GREEN), after(C, Order.OLDER)), Refused)
+
+
+def test_an_older_commit_is_refused_too_after_an_interrupted_switch_to_a_newer_one() -> None:
+    """The record still names A; users are on B already, and the record that this update starts from says so."""
+    cloud = observed(A, B, GREEN, journal((BLUE, A), (GREEN, B), Phase.MOVED))
+    assert isinstance(refusal(recorded(BLUE, A), cloud, after(C, Order.OLDER)), Refused)
+
+
+def test_a_rollback_asks_nothing_about_the_order_of_commits() -> None:
+    back = verdict(RECORD, SETTLED, after(A, Order.OLDER, rollback_from=B.digest))
+    assert isinstance(back.decision, Flip)
+    assert back.unchecked == ()
+
+
+def test_an_adopted_image_is_released_with_what_is_known_of_it_and_what_is_not() -> None:
+    origin = Adopted(image=f"ghcr.io/acme/shop@{C.digest}", source="https://example.test/shop", commit_by="label")
+    adopted = verdict(RECORD, SETTLED, after(C, Order.NEWER, adopted=origin))
+    assert isinstance(adopted.decision, Deploy)
+    assert adopted.decision.release.adopted == origin
+    assert adopted.unchecked == (
+        "it was built elsewhere, and adopted from ghcr.io/acme/shop (source: https://example.test/shop); "
+        f"that it is commit {C.commit[:12]} is what its own label says",
+    )
+
+
+def test_what_could_not_be_seen_of_an_adopted_image_is_said_again_when_it_comes_back() -> None:
+    past = replace(A, commit="", adopted=Adopted(image=f"ghcr.io/acme/shop@{A.digest}"))
+    record, cloud = recorded(GREEN, past, B), observed(None, B, GREEN)
+    back = verdict(record, cloud, ask(A, rollback_from=B.digest))
+    assert back.unchecked == (
+        COMMIT_UNKNOWN,
+        "it was built elsewhere, and adopted from ghcr.io/acme/shop (where its source is, is unknown)",
+    )
 
 
 # ---- rollback
@@ -590,7 +690,7 @@ def test_a_divided_switch_to_a_broken_colour_cannot_be_finished_but_undone() -> 
 def test_a_switch_whose_colour_was_changed_meanwhile_is_not_finished_but_undone() -> None:
     cloud = observed(D, B, BLUE, TO_C[Phase.MOVED])
     for request_ in (ask(), ask(C), ask(D)):
-        assert "but runs something else" in refusal(RECORD, cloud, request_).what
+        assert "but runs sha256:dddddddddddd" in refusal(RECORD, cloud, request_).what
     assert isinstance(decision(RECORD, cloud, ask(B)), Flip)
 
 
@@ -601,7 +701,7 @@ def test_the_way_out_of_a_changed_colour_is_there_also_where_only_configuration_
     again = ask(other, service=OTHER_SERVICE)
     for request_ in (ask(service=OTHER_SERVICE), again):
         assert "onDrift=restore" in refusal(RECORD, cloud, request_).next_step
-    assert "but runs something else" in refusal(RECORD, cloud, again).what
+    assert "but runs sha256:dddddddddddd" in refusal(RECORD, cloud, again).what
     assert isinstance(decision(RECORD, cloud, ask(service=OTHER_SERVICE, on_drift=OnDrift.RESTORE)), Flip)
 
 

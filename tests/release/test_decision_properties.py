@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from release.decision import Heal, Keep, OnAlarm, OnDrift, Prepare, Refuse, Requ
 from release.digest import Digest
 from release.errors import CheckFailed
 from release.journal import Journal, Phase
+from release.lineage import Order, Relation
 from release.placement import Colour, Release, Service, all_on, whole
 from release.shift import Shift
 from tests.release.fake_world import Breach, FakeWorld, Fault, Outcome, Step, requests_out
@@ -28,6 +30,18 @@ DEAD, FAULTY, UNKNOWN = (Digest("sha256:" + letter * 64) for letter in "def")
 FRESH = Digest("sha256:" + "9" * 64)
 FOREIGN = Digest("sha256:" + "0" * 64)
 SERVICES = [Service(), Service(env={"LOG_LEVEL": "debug"}), Service(desired_count=3)]
+
+
+def commit_of(digest: Digest) -> str:
+    """All are of one line of history, in the order of their letters."""
+    return digest[-40:]
+
+
+LINE = [*GOOD, DEAD, FAULTY, UNKNOWN]
+RELATIONS = {
+    one: {commit_of(two): Relation(order=Order.OLDER if one < two else Order.NEWER) for two in LINE if two != one}
+    for one in [*LINE, FRESH]
+}
 
 colours = st.sampled_from(Colour)
 digests = st.sampled_from([None, *GOOD, *GOOD, *GOOD, DEAD, FAULTY, UNKNOWN])
@@ -65,12 +79,15 @@ class Releasing(RuleBasedStateMachine):
         for digest in releases:
             self.world.proves(digest)
             live = self.world.record.live.digest if self.world.record else None
-            request = self._ask(digest=digest, rollback_from=live)
+            request = self._ask(digest=digest, rollback_from=live, allow_older=live)
             assert self.world.update(request) is Outcome.DONE
 
     def _ask(self, **more: Any) -> Requested:
         """A request with what the stack file says."""
-        return Requested(service=self.service, idle_tasks=self.idle, **more)
+        asked = Requested(service=self.service, idle_tasks=self.idle, **more)
+        return (
+            replace(asked, commit=commit_of(asked.digest), relations=RELATIONS[asked.digest]) if asked.digest else asked
+        )
 
     # ---- what may happen
 
@@ -109,7 +126,7 @@ class Releasing(RuleBasedStateMachine):
         """Proven, and with the intent that it may need."""
         self.world.proves(digest)
         leaving = self._leaving("served")
-        self._update(self._ask(digest=digest, rollback_from=leaving), kill, breach)
+        self._update(self._ask(digest=digest, rollback_from=leaving, allow_older=leaving), kill, breach)
 
     @rule(kill=kills, breach=breaches)
     def an_update_without_a_request(self, kill: Step | None, breach: Breach | None) -> None:
@@ -128,6 +145,7 @@ class Releasing(RuleBasedStateMachine):
         breach=breaches,
         restore=now_and_then,
         proceed=st.booleans(),
+        older=rollbacks,
     )
     def any_update(
         self,
@@ -137,12 +155,14 @@ class Releasing(RuleBasedStateMachine):
         breach: Breach | None,
         restore: bool,
         proceed: bool,
+        older: Any,
     ) -> None:
         request = self._ask(
             digest=digest,
             rollback_from=self._leaving(leaving),
             on_drift=OnDrift.RESTORE if restore else None,
             on_alarm=OnAlarm.PROCEED if proceed else None,
+            allow_older=self._leaving(older),
         )
         self._update(request, kill, breach)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -41,3 +42,13 @@ def test_the_oldest_proofs_are_forgotten_first() -> None:
     full = tuple(proof(number) for number in range(KEPT))
     kept = with_proof(full, proof(KEPT))
     assert kept == (*full[1:], proof(KEPT))
+
+
+def test_what_could_not_be_checked_is_recorded() -> None:
+    seen = replace(proof(1), unchecked=("the commit is unknown",))
+    assert Proof.from_dict(json.loads(json.dumps(seen.as_dict()))) == seen
+
+
+def test_a_proof_from_before_there_was_such_a_field_has_nothing_unchecked() -> None:
+    old = {key: value for key, value in proof(1).as_dict().items() if key != "unchecked"}
+    assert Proof.from_dict(old) == proof(1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from release.enginelog import EngineLog, read_log
-from release.errors import CheckFailed, CloudError, Refused, ReleaseError, UsageError
+from release.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError
 from release.outcome import failure, weights_are_unsure
 from tests.release.cli.words import done, log, pre, said, urn
 
@@ -29,6 +30,9 @@ CHILD = urn("release-lane:infra:Colour$aws:ecs/service:Service", "green")
         ("AWS refused CreateService: no (AccessDenied)", CHILD, CloudError),
         ("Program failed with an unhandled exception:\nTraceback …\nNext: x", "", CloudError),
         ("THE WEIGHTS COULD NOT BE PUT BACK after …\nNext: look", GATE, CloudError),
+        ("KeyError: 'green'", GATE, CloudError),
+        ("RuntimeError: Users were on green for a moment, and were put back: KeyError: 'green'", GATE, CloudError),
+        ("The switch was interrupted. Users are on blue.\nKind: Interrupted", GATE, Interrupted),
         ("These credentials are of another account.\nNext: x\nKind: Refused", GATE, Refused),
         ("It cannot be finished.\nNext: x\nKind: CheckFailed", "", CheckFailed),
         ("No such thing.\nKind: Nonsense\nNext: x", "", Refused),
@@ -109,8 +113,36 @@ def test_a_line_that_was_cut_off_is_left_out() -> None:
         (done("same", "aws:ecs/service:Service", "green"), False),
         (done("read", "pulumi:pulumi:StackReference", "x"), False),
         (done("create", "pulumi:providers:aws", "default"), False),
-        (pre("create", "aws:ecs/service:Service", "green"), False),
+        (pre("same", "aws:ecs/service:Service", "green"), False),
+        (pre("create", "pulumi:providers:aws", "default"), False),
     ],
 )
 def test_touched_means_that_something_was_really_done(event: dict[str, object], touched: bool) -> None:
     assert log(event).touched is touched
+
+
+# ---- An engine that was killed
+
+
+BEGUN = pre("create", "aws:ecs/service:Service", "green")
+CLOSED = {"summaryEvent": {"result": "failed"}}
+
+
+def test_an_engine_that_dies_in_the_middle_of_a_step_has_changed_something_for_all_we_know() -> None:
+    assert log(BEGUN).touched
+    assert log(BEGUN).broke_off
+    assert not log(BEGUN, CLOSED).touched
+    assert not log(BEGUN, CLOSED).broke_off
+    assert not log({"resourcePreEvent": {**BEGUN["resourcePreEvent"], "planning": True}}).touched, "a preview"
+
+
+@pytest.mark.parametrize("end", [(), (done("create", "aws:ecs/service:Service", "green"), CLOSED)], ids=str)
+def test_an_engine_that_ends_without_a_word_is_not_said_to_have_changed_nothing(end: tuple[Any, ...]) -> None:
+    error = failure(log(BEGUN, *end), "")
+    assert isinstance(error, CloudError)
+    assert error.what == "The engine ended in the middle of the update without saying why. Begun last: green."
+    assert "release recover" in error.next_step
+
+
+def test_an_engine_that_ends_before_any_step_has_changed_nothing() -> None:
+    assert failure(log(), "").what == "The engine failed before anything was changed."

@@ -11,6 +11,7 @@ import pytest
 from release.journal import Phase
 from release.locking import Holder, Owner
 from release.placement import Colour
+from release.records import Side
 from release.recovery import (
     Adopt,
     Blocked,
@@ -30,7 +31,19 @@ from release.recovery import (
     remedies,
     to_reread,
 )
-from tests.release.situations import BLUE, GREEN, SICK, A, B, journal, observed, recorded, side
+from tests.release.situations import (
+    BLUE,
+    GREEN,
+    SCALED_TO_ZERO,
+    SICK,
+    STOPPED,
+    A,
+    B,
+    journal,
+    observed,
+    recorded,
+    side,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -65,6 +78,33 @@ def test_of_nothing_nothing_is_done() -> None:
     assert remedies(SERVED) == ()
     assert nothing_left(SERVED)
     assert next_step(SERVED) == "nothing; all is in order."
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        (side(B, **SICK), "blue has 1 healthy of 2 wanted tasks"),
+        (side(B, **STOPPED), "blue has 0 healthy of 2 wanted tasks"),
+        (side(B, **SCALED_TO_ZERO), "blue has 0 healthy of 2 wanted tasks"),
+    ],
+    ids=["sick", "stopped", "to zero"],
+)
+def test_a_live_colour_that_lacks_tasks_is_not_in_order(live: Side, told: str) -> None:
+    found = replace(SERVED, observed=observed(live, A, BLUE))
+    assert findings(found) == (("live", told),)
+    assert "release heal staging --on-drift restore" in next_step(found)
+
+
+def test_a_load_balancer_that_is_gone_is_not_in_order() -> None:
+    found = replace(SERVED, observed=observed(B, A, None, listener=False))
+    assert [heading for heading, _ in findings(found)] == ["live"]
+    assert "check region, account and credentials" in next_step(found)
+
+
+def test_what_is_not_live_may_lack_tasks() -> None:
+    found = replace(SERVED, observed=observed(B, side(A, **SICK), BLUE))
+    assert findings(found) == ()
+    assert "green holds the previous release" in next_step(found)
 
 
 def test_the_lock_goes_first() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release.asking import Identify
 from release.enginelog import EngineLog
 from release.errors import Refused, UsageError
-from release.placement import all_on
-from release.review import Subject, markdown, refusal, review
+from release.placement import Release, all_on
+from release.review import Program, Subject, markdown, refusal, review
 from release.shift import Course
 from tests.release.cli.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
 
@@ -29,7 +31,7 @@ PRODUCTION = Subject(
     recorded=recorded(BLUE, A),
     source="staging",
     evidence=(proof(A), proof(B)),
-    program="d" * 40,
+    program=Program(commit="d" * 40),
 )
 
 
@@ -49,7 +51,7 @@ def test_a_promotion() -> None:
 
 
 def test_a_first_release() -> None:
-    subject = Subject(environment="staging", program="d" * 40, program_dirty=True)
+    subject = Subject(environment="staging", program=Program(commit="d" * 40, dirty=True))
     first = log(
         *plan("deploy", BLUE, A, target=BLUE, starts=True, expected=None),
         pre("create", "release-lane:infra:Network", "release-lane-staging", custom=False),
@@ -173,6 +175,36 @@ def test_a_release_without_proof_says_so() -> None:
     assert "staging has **no proof** of this digest" in markdown(review(unproven, promotion()))
 
 
+DIFFERENT = release("b", env={"LOG_LEVEL": "hunter2"}, desired_count=4)
+
+
+def with_proof_of(ran: Release, **over: Any) -> str:
+    """A review of B where staging proved its image as it ran there."""
+    subject = replace(PRODUCTION, **{"evidence": (proof(ran),), "ran_there": (ran,), **over})
+    return markdown(review(subject, promotion()))
+
+
+def test_configuration_that_the_environment_before_never_ran_is_said_to_be_unproven() -> None:
+    text = with_proof_of(DIFFERENT)
+    said, *lines = text[text.index("- **Configuration that staging did not run:**") :].splitlines()[:3]
+    assert said.endswith("its proof is of the image, which ran there with other values of:")
+    assert lines == ["  - desiredCount: 4 -> 2", "  - env.LOG_LEVEL: removed"]
+    assert "hunter2" not in text
+
+
+def test_configuration_that_nobody_remembers_is_said_to_be_unknown() -> None:
+    assert "with which configuration it ran is not remembered there" in with_proof_of(DIFFERENT, ran_there=())
+
+
+@pytest.mark.parametrize(
+    ("ran", "over"),
+    [(B, {}), (DIFFERENT, {"recorded": recorded(BLUE, B, A)})],
+    ids=["the same configuration", "a configuration that ran here before"],
+)
+def test_proven_configuration_is_not_remarked_upon(ran: Release, over: dict[str, Any]) -> None:
+    assert "Configuration that staging did not run" not in with_proof_of(ran, **over)
+
+
 def test_weights_are_those_that_were_observed() -> None:
     events = plan("deploy", GREEN, B, target=GREEN, starts=True, expected={"blue": 90, "green": 10})
     assert "| Users | blue 90%, green 10% | blue 0%, green 100% |" in markdown(review(PRODUCTION, log(*events)))
@@ -191,3 +223,22 @@ def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhe
     assert "the idle colour keeps 1 task of the release before it; going back then means a deployment" in text
     keep = plan("keep", BLUE, A, target=None, course=course, idleTasks=1)
     assert "Users move" not in markdown(review(subject, log(*keep)))
+
+
+def test_what_the_environment_before_could_not_check_is_named() -> None:
+    seen = replace(proof(B), unchecked=("the commit is unknown", "answers name no release"))
+    text = markdown(review(replace(PRODUCTION, evidence=(seen,)), promotion()))
+    assert (
+        "- **Not checked there:** the commit is unknown.\n- **Not checked there:** answers name no release.\n" in text
+    )
+    assert "Not checked" not in markdown(review(PRODUCTION, promotion()))
+
+
+def test_what_cannot_be_checked_of_this_release_is_named_before_it_is_approved() -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
+    events = [*plan("deploy", GREEN, foreign, target=GREEN, starts=True), *ON_GREEN]
+    text = markdown(review(PRODUCTION, log(*events)))
+    named = [line for line in text.splitlines() if "Cannot be checked here" in line]
+    assert named == [f"- **Cannot be checked here:** {each}." for each in foreign.service.asked.unchecked]
+    assert "- statusPath: its default -> none" in text
+    assert "- identify: its default -> none" in text

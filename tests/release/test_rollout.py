@@ -7,7 +7,21 @@ from typing import Any
 
 import pytest
 
-from release.rollout import Deployment, Failed, Outcome, Passed, Reading, Target, Task, Waiting, Wanted, judge
+from release.rollout import (
+    Deployment,
+    Failed,
+    HealthCheck,
+    Outcome,
+    Passed,
+    Reading,
+    Target,
+    Task,
+    Waiting,
+    Wanted,
+    judge,
+    own_words,
+    with_own_words,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -206,3 +220,91 @@ def test_only_the_wanted_number_passes(wanted: int, running: int) -> None:
     numbers = range(1, running + 1)
     seen = reading(tuple(map(task, numbers)), tuple(map(target, numbers)), wanted=wanted)
     assert isinstance(judge(seen, replace(WANTED, tasks=wanted)), Passed) is (wanted == running)
+
+
+@pytest.mark.parametrize(
+    ("reason", "description", "words"),
+    [
+        (
+            "Target.ResponseCodeMismatch",
+            "Health checks failed with these codes: [404]",
+            "GET /healthz on port 3000 answered 404 (service.healthPath)",
+        ),
+        (
+            "Target.FailedHealthChecks",
+            "Health checks failed with these codes: [401, 403]",
+            "GET /healthz on port 3000 answered 401, 403 (service.healthPath)",
+        ),
+        (
+            "Target.ResponseCodeMismatch",
+            "Health checks failed with these codes: [502]",
+            "nothing listens, service.port",
+        ),
+        ("Target.ResponseCodeMismatch", "", "answered not 200 (service.healthPath)"),
+        ("Target.FailedHealthChecks", "Health checks failed", "nothing listens on 3000 (service.port)"),
+        ("Target.Timeout", "Request timed out", "was not answered in time (healthCheck.timeoutSeconds)"),
+    ],
+)
+def test_what_the_load_balancer_found_is_told_in_words_of_the_settings(
+    reason: str, description: str, words: str
+) -> None:
+    target = Target(ip="10.0.0.1", state="unhealthy", reason=reason, description=description)
+    assert words in HealthCheck(port=3000, path="/healthz").verdict(target)
+
+
+def test_where_the_load_balancer_gives_no_reason_none_is_made_up() -> None:
+    assert HealthCheck(port=1, path="/").verdict(Target(ip="10.0.0.1", state="unhealthy")) == ""
+
+
+# ---- ECS's own reasons
+
+PULL = "CannotPullContainerError: ref not found"
+PLACE = "(service p-blue) was unable to place a task. Reason: Capacity is unavailable at this time."
+STEADY = "(service p-blue) has reached a steady state."
+DONE = (
+    "(service p-blue) has started 1 tasks: (task 1).",
+    "(service p-blue) registered 1 targets in (target-group x)",
+    "(service p-blue) deregistered 1 targets in (target-group x)",
+    "(service p-blue) has begun draining connections on 1 tasks.",
+    "(service p-blue) has stopped 1 running tasks: (task 1).",
+    "(service p-blue) (deployment ecs-svc/7) deployment completed.",
+)
+ENDED = task(2, status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=PULL)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (reading(), ()),
+        (reading((task(1), ENDED), (target(1),)), (f"a task stopped: {PULL}",)),
+        (reading((task(1), ENDED, replace(ENDED, arn="task/3")), (target(1),)), (f"a task stopped: {PULL}",)),
+        (reading((task(1), replace(ENDED, deployment=OLD.id)), (target(1),)), ()),
+        (
+            reading((task(1), replace(ENDED, stop_code="ServiceSchedulerInitiated", stopped_reason="Scaling"))),
+            (),
+        ),
+        (reading((task(1),), (target(1),), events=(*DONE, PLACE, *DONE)), (PLACE,)),
+        (reading((task(1),), (target(1),), events=(DONE[0], STEADY, PLACE)), ()),
+        (
+            reading((task(1), ENDED), (target(1),), events=(PLACE, STEADY)),
+            (PLACE, f"a task stopped: {PULL}"),
+        ),
+        (
+            reading(targets=(target(1), target(2, "unhealthy", "Target.ResponseCodeMismatch [502]"))),
+            ("a target is unhealthy: Target.ResponseCodeMismatch [502]",),
+        ),
+        (reading(deployments=(), events=(PLACE,)), (PLACE,)),
+    ],
+    ids=[
+        *("all is well", "a task that cannot start", "the same twice", "of another deployment", "scaled in"),
+        *("no capacity", "before it was steady", "both", "a sick target", "no deployment"),
+    ],
+)
+def test_why_a_colour_is_not_as_wanted_is_told_in_ecs_own_words(seen: Reading, said: tuple[str, ...]) -> None:
+    assert own_words(seen) == said
+    assert with_own_words("late", seen) == ("late" + (f"; ECS says: {'; '.join(said)}" if said else ""))
+
+
+def test_of_many_reasons_the_newest_are_told() -> None:
+    many = tuple(f"(service p-blue) was unable to place a task ({number})" for number in range(9))
+    assert own_words(reading((task(1),), (target(1),), events=many)) == many[:3]

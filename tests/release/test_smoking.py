@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from release.smoking import Expected, read_report
+from release.asking import Asked, Identify
+from release.smoking import Expected, read_report, unexplained
 
 
 def junit(*cases: str) -> str:
@@ -50,6 +51,17 @@ def test_a_report_counts_what_was_checked_and_names_what_failed(
     assert (report.checks, report.failures) == (checks, failures)
 
 
+@pytest.mark.pure
+def test_what_was_left_out_is_named_and_never_counted_as_passed() -> None:
+    report = read_report(junit(case("a"), case("b", SKIPPED), case("c", "<skipped />")))
+    assert report.unchecked == ("b: no --expect-commit given", "c: skipped")
+    nameless = Asked(status_path="", identify=Identify.NONE)
+    assert read_report(junit(case("a"), case("b", SKIPPED)), nameless).unchecked == (
+        *nameless.unchecked,
+        "b: no --expect-commit given",
+    )
+
+
 @pytest.mark.provider
 def test_what_pytest_really_writes_is_read(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
@@ -68,6 +80,7 @@ def test_what_pytest_really_writes_is_read(tmp_path: Path) -> None:
     assert report.checks == 3
     assert [failure.split(":")[0] for failure in report.failures] == ["test_bad", "test_broken"]
     assert "got 1, expected 2" in report.failures[0]
+    assert report.unchecked == ("test_left_out: not given",)
 
 
 @pytest.mark.pure
@@ -85,3 +98,11 @@ def test_the_checks_are_told_of_a_release_that_may_answer_beside_it() -> None:
         *("--expect-digest", "sha256:aa"),
         *("--beside-digest", "sha256:bb", "--beside-colour", "blue"),
     ]
+
+
+@pytest.mark.pure
+def test_a_failure_that_no_check_explains_is_seen() -> None:
+    assert unexplained(1, junit(case("a")))
+    assert not unexplained(1, junit(case("a", FAILED)))
+    assert not unexplained(1, junit())
+    assert not unexplained(0, junit(case("a")))

@@ -48,14 +48,16 @@ class Service:
         default_factory=lambda: {"sha256": hashlib.sha256, "sha3-256": hashlib.sha3_256}
     )
     status_text: str | None = None  # instead of JSON
+    health_path: str = "/health"
+    status_path: str | None = "/api/v1/status"
     every_third: dict[str, Any] = field(default_factory=dict)  # what each third status says differently
     asked: int = 0
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, str]:
         match method, path:
-            case "GET", "/health":
+            case "GET", self.health_path:
                 return self.health, "{}"
-            case "GET", "/api/v1/status":
+            case "GET", self.status_path:
                 self.asked += 1
                 changed = self.every_third if self.asked % 3 == 0 else {}
                 return 200, self.status_text or json.dumps(self.status | changed)
@@ -109,6 +111,7 @@ class Run:
     red: dict[str, str]  # name of the check -> its message
     skipped: frozenset[str]
     output: str
+    url: str
 
 
 @pytest.fixture
@@ -121,12 +124,13 @@ def smoke(url: str, tmp_path: Path) -> Callable[..., Run]:
         command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", url, *arguments]
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        return read(done, report)
+        return read(done, report, url)
 
     return run
 
 
-def read(done: subprocess.CompletedProcess[str], report: Path) -> Run:
+def read(done: subprocess.CompletedProcess[str], report: Path, url: str) -> Run:
+    assert report.exists(), done.stdout + done.stderr
     cases = list(ElementTree.parse(report).iter("testcase"))
     assert cases, done.stdout
     red = {
@@ -135,7 +139,7 @@ def read(done: subprocess.CompletedProcess[str], report: Path) -> Run:
         for problem in (*case.iter("failure"), *case.iter("error"))
     }
     skipped = frozenset(str(case.get("name")) for case in cases if case.find("skipped") is not None)
-    return Run(done.returncode, red, skipped, done.stdout)
+    return Run(done.returncode, red, skipped, done.stdout, url)
 
 
 def test_the_right_release_passes(smoke: Callable[..., Run]) -> None:
@@ -214,6 +218,81 @@ def test_headers_of_another_release_are_found(service: Service, smoke: Callable[
     run = smoke(*EXPECTED)
     assert run.exit_code == 1
     assert list(run.red) == ["test_headers_and_body_name_the_same_release[colour]"]
+
+
+# ---- a service that says less
+
+
+NAMELESS = ("--health-path", "/healthz", "--status-path", "", "--identify", "none")
+BY_HEADER = ("--health-path", "/healthz", "--status-path", "", "--identify", "header")
+
+
+@pytest.fixture
+def foreign(service: Service) -> Service:
+    """It has never heard of this project."""
+    service.health_path, service.status_path, service.headers = "/healthz", None, {}
+    return service
+
+
+def test_a_service_that_says_nothing_is_asked_for_its_health_alone(foreign: Service, smoke: Callable[..., Run]) -> None:
+    run = smoke(*EXPECTED, *NAMELESS)
+    assert (run.exit_code, run.red, run.skipped) == (0, {}, frozenset()), run.output
+    foreign.health = 503
+    run = smoke(*EXPECTED, *NAMELESS)
+    assert (run.exit_code, list(run.red)) == (1, ["test_health_answers"])
+    assert "/healthz: got status 503, expected 200" in run.red["test_health_answers"]
+
+
+def test_a_service_that_names_itself_in_headers_is_known_by_them(foreign: Service, smoke: Callable[..., Run]) -> None:
+    foreign.headers = {"X-Release-Digest": DIGEST, "X-Release-Colour": "green"}
+    run = smoke(*EXPECTED, *BY_HEADER)
+    assert (run.exit_code, run.red, run.skipped) == (0, {}, frozenset()), run.output
+    foreign.headers["X-Release-Digest"] = OTHER_DIGEST
+    run = smoke(*EXPECTED, *BY_HEADER)
+    assert (run.exit_code, list(run.red)) == (1, [f"{MEANT}[digest]"])
+    assert f"X-Release-Digest of GET {run.url}/healthz: got '{OTHER_DIGEST}'" in run.red[f"{MEANT}[digest]"]
+
+
+@pytest.mark.parametrize("options", [(), ("--status-path", "/api/v1/status", "--identify", "header")])
+def test_answers_that_name_nobody_are_a_failure_where_a_name_was_promised(
+    service: Service, smoke: Callable[..., Run], options: tuple[str, ...]
+) -> None:
+    """Also where nobody says which release is expected."""
+    service.headers = {}
+    service.status = {"status": "ok"}
+    run = smoke(*options)
+    named = "test_every_answer_names_a_release"
+    assert run.exit_code == 1
+    assert {name for name in run.red if name.startswith(named)} == {f"{named}[digest]", f"{named}[colour]"}
+
+
+def test_a_status_that_is_well_is_asked_for_without_any_name(service: Service, smoke: Callable[..., Run]) -> None:
+    service.headers, service.status = {}, {"status": "ok"}
+    assert smoke("--identify", "none").exit_code == 0
+    service.status = {"status": "error"}
+    assert list(smoke("--identify", "none").red) == ["test_status_says_ok"]
+
+
+def test_headers_that_no_answer_carries_are_skipped_and_not_passed(service: Service, smoke: Callable[..., Run]) -> None:
+    service.headers = {}
+    run = smoke(*EXPECTED)
+    assert (run.exit_code, run.red) == (0, {})
+    agree = "test_headers_and_body_name_the_same_release"
+    assert run.skipped == {f"{agree}[digest]", f"{agree}[colour]"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--status-path", ""), "--identify status needs a --status-path"),
+        (("--samples", "0"), "at least one answer has to be compared"),
+    ],
+)
+def test_checks_that_could_see_nothing_are_not_run(
+    smoke: Callable[..., Run], options: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(AssertionError, match=said):
+        smoke(*options)
 
 
 def test_a_broken_status_shows_its_problems(service: Service, smoke: Callable[..., Run]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from release.adoption import REVISION
 from tests.release.cli.checkout import FAULT, Checkout, Ended, on_the_local_cloud
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,8 +121,10 @@ def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off() -> None:
 
 
 def releasing() -> dict[str, Mapping[str, Any]]:
-    """The one step of each job that runs the command."""
+    """The one step of each job that runs the command; `adopt`: what the build does in place of building."""
     found = {name: [s for s in job["steps"] if "release.cli" in s.get("run", "")] for name, job in jobs().items()}
+    adopting = [step for step in found["build"] if "release.cli adopt" in step["run"]]
+    found = {"adopt": adopting, **found, "build": [step for step in found["build"] if step not in adopting]}
     assert all(len(steps) == 1 for steps in found.values())
     return {name: steps[0] for name, steps in found.items()}
 
@@ -132,6 +136,25 @@ def test_the_image_is_built_once_and_goes_on_by_its_digest() -> None:
     for name in ("staging", "review", "production"):
         assert '--digest "$DIGEST"' in commands[name]
         assert releasing()[name]["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+
+
+@pure
+def test_an_image_that_another_job_built_is_adopted_in_place_of_a_build() -> None:
+    build, adopt = releasing()["build"], releasing()["adopt"]
+    assert (build["if"], adopt["if"]) == ("${{ !inputs.image }}", "${{ inputs.image }}")
+    assert adopt["env"] == {name.upper(): f"${{{{ inputs.{name} }}}}" for name in ("image", "commit", "source")}
+    written = [step["run"].rsplit("> ", 1)[1].strip() for step in (build, adopt)]
+    assert written == ['"$RUNNER_TEMP/digest"'] * 2
+    on = read(RELEASE)["on"]
+    assert [*on["workflow_dispatch"]["inputs"]] == [*on["workflow_call"]["inputs"]] == ["image", "commit", "source"]
+
+
+@pure
+def test_jobs_that_ask_for_the_order_of_commits_have_the_whole_history() -> None:
+    depths = {name: job["steps"][0]["with"].get("fetch-depth") for name, job in jobs().items()}
+    assert {name: depths[name] for name in ("staging", "review", "production")} == dict.fromkeys(
+        ("staging", "review", "production"), 0
+    )
 
 
 @pure
@@ -191,11 +214,18 @@ class Act:
 
     def push(self) -> Ended:
         """What a push of HEAD to main would run."""
-        event = {"ref": "refs/heads/main", "after": self.checkout.git("rev-parse", "HEAD"), "repository": {}}
+        return self._run("push", {"after": self.checkout.git("rev-parse", "HEAD")})
+
+    def dispatch(self, **inputs: str) -> Ended:
+        """What a person starts by hand on main, with these inputs."""
+        return self._run("workflow_dispatch", {"inputs": inputs})
+
+    def _run(self, name: str, about: Mapping[str, Any]) -> Ended:
+        event = {"ref": "refs/heads/main", "repository": {}, **about}
         (self.folder / "event.json").write_text(json.dumps(event))
         stand_ins = [f"--local-repository={step['uses']}={self.folder}" for step in remote()]
         return self.checkout.run(
-            str(self.binary), "push", "--workflows", ".github/workflows/release.yml", "--use-gitignore=false",
+            str(self.binary), name, "--workflows", ".github/workflows/release.yml", "--use-gitignore=false",
             "--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(self.folder / "event.json"),
             "--env", f"PYTHONPATH={self.checkout.folder}", "--action-offline-mode", *dict.fromkeys(stand_ins),
             XDG_CACHE_HOME=str(self.folder / "cache"), XDG_CONFIG_HOME=str(self.folder / "config"),
@@ -235,6 +265,22 @@ def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Ch
     assert done.code == 0, done.out + done.err
     assert checkout.status("production") == before
     assert "nothing to do" in done.out
+
+
+@pytest.mark.cloud
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed (./bootstrap as root installs it)")
+def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, checkout: Checkout) -> None:
+    registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
+    ours = f"{registry}/{checkout.project}/app"
+    commit = checkout.commit("Built by another job")
+    recipe = f"FROM {ours}@{checkout.status('production')['digest']}\nENV COMMIT={commit}\nLABEL {REVISION}={commit}\n"
+    checkout.run_with("docker", "build", "-q", "-t", f"{ours}:ci-7", "-", given=recipe).ok()
+    digest = checkout.run("docker", "push", f"{ours}:ci-7").ok().out.rsplit("digest: ", 1)[1].split()[0]
+    done = act.dispatch(image=f"{ours}@{digest}", commit=commit, source="https://example.test/shop")
+    assert done.code == 0, done.out + done.err
+    production = checkout.status("production")
+    assert (production["digest"], production["commit"]) == (digest, commit)
+    assert "that it is commit" in " ".join(production["unchecked"])
 
 
 @pytest.mark.cloud

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local.emulator.ecs.images import ECR_HOST, Reference
 from local.emulator.wire import ServiceError
+
+LONGEST = 65_536
+"""Bytes of a task definition; AWS says no more of how it counts. Here: of the request, as JSON without blanks."""
 
 FAMILY = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
 CONTAINER_NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
@@ -52,6 +56,7 @@ def client_error(message: str) -> ServiceError:
 
 def normalise(request: Mapping[str, Any]) -> dict[str, Any]:
     """What AWS would store for this request. Raises ServiceError as AWS does, and for what cannot run here."""
+    _check_length(request)
     _check_task(request)
     containers = [_container(c) for c in request["containerDefinitions"]]
     _check_containers(request, containers)
@@ -64,6 +69,12 @@ def normalise(request: Mapping[str, Any]) -> dict[str, Any]:
         "requiresCompatibilities": compatible,
         "compatibilities": sorted({"EC2", "FARGATE"} | set(compatible)),
     }
+
+
+def _check_length(request: Mapping[str, Any]) -> None:
+    length = len(json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode())
+    if length > LONGEST:
+        raise client_error(f"Actual length: '{length}'. Max allowed length is '{LONGEST}' bytes.")
 
 
 def _check_task(request: Mapping[str, Any]) -> None:
@@ -120,6 +131,8 @@ def _check_containers(request: Mapping[str, Any], containers: Sequence[Mapping[s
             raise client_error("Container.name contains invalid characters.")
         if not container.get("image"):
             raise client_error("Container.image should not be null or empty.")
+        if len(str(container["image"])) > 255:
+            raise client_error("Container.image should be 255 characters or less")
         _check_stop_timeout(container)
     if len(set(names)) != len(names):
         raise client_error("Container name should be unique within a task definition.")

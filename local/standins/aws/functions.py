@@ -26,7 +26,8 @@ def _region(door: Door, args: Props) -> Props:
 
 def _zones(door: Door, args: Props) -> Props:
     region = args.get("region") or door.region
-    answer = door.client("ec2", region).describe_availability_zones()
+    filters = [{"Name": one["name"], "Values": list(one["values"])} for one in args.get("filters") or ()]
+    answer = door.client("ec2", region).describe_availability_zones(Filters=filters)
     zones = sorted(
         (zone for zone in answer["AvailabilityZones"] if _is_asked_for(zone, args)),
         key=lambda zone: str(zone["ZoneName"]),
@@ -67,7 +68,7 @@ FUNCTIONS: Final[Mapping[str, tuple[frozenset[str], Answer]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": (frozenset({"id"}), _caller),
     "aws:index/getRegion:getRegion": (frozenset({"region", "name", "id"}), _region),
     "aws:index/getAvailabilityZones:getAvailabilityZones": (
-        frozenset({"region", "state", "excludeNames", "excludeZoneIds"}),
+        frozenset({"region", "state", "filters", "excludeNames", "excludeZoneIds"}),
         _zones,
     ),
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": (

@@ -85,14 +85,16 @@ class Docker:
         )
         return result.stdout.strip() or "unix:///var/run/docker.sock"
 
-    def run(self, ctx: Context, arguments: Sequence[str]) -> list[str]:
+    def run(self, ctx: Context, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> list[str]:
         """Run `docker ARGUMENTS`, each line of its output a status line; returns the lines.
+
+        `variables` are in its environment besides.
 
         Raises CommandFailed, or Cancelled once the update is interrupted.
         """
         process = subprocess.Popen(
             ["docker", *arguments],
-            env=self._environment | {"DOCKER_BUILDKIT": "0"},
+            env={**self._environment, **(variables or {}), "DOCKER_BUILDKIT": "0"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

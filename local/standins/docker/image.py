@@ -115,7 +115,7 @@ class Image(Resource):
         local = environment_build_args(self._environment)
         command = build_command(name, inputs["build"], local, docker.platform())
         try:
-            docker.run(ctx, command)
+            docker.run(ctx, command, local)
         except CommandFailed as error:
             raise UserError(f"the build of {inputs['imageName']} failed:\n{error.tail}") from error
 
@@ -157,12 +157,15 @@ def build_command(name: str, build: Props, local_args: Mapping[str, str], daemon
     """The arguments of `docker` that build the image under `name`.
 
     The network is the host's, so that a build reaches what the machine reaches. The daemon's own platform is
-    not named: Docker before 23 takes the flag only with experimental features on.
+    not named: Docker before 23 takes the flag only with experimental features on. Of this machine's own arguments only
+    the names are given: docker takes the values from its environment, and no list of processes shows them (a package
+    index or a proxy may have a password in its address).
     """
-    arguments = {**(build.get("args") or {}), **local_args}
+    arguments = build.get("args") or {}
     command = ["build", "--network", build.get("network") or "host", "--file", build["dockerfile"]]
-    for argument in sorted(arguments):
-        command += ["--build-arg", f"{argument}={arguments[argument]}"]
+    for argument in sorted({*arguments, *local_args}):
+        given = argument if argument in local_args else f"{argument}={arguments[argument]}"
+        command += ["--build-arg", given]
     if build.get("target"):
         command += ["--target", build["target"]]
     if build.get("platform") and build["platform"] != daemon_platform:

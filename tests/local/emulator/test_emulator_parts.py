@@ -103,7 +103,7 @@ def test_environment_has_defaults_and_refuses_a_time_that_stands_still() -> None
         Environment.read({"LOCAL_TIME_SCALE": "0"})
 
 
-TABLE = dict.fromkeys(("ecs", "elasticloadbalancing", "monitoring", "ec2", "ecr", "sns"))
+TABLE = dict.fromkeys(("ecs", "elasticloadbalancing", "monitoring", "ec2", "ecr", "iam", "sns"))
 
 
 def test_only_the_known_ministack_is_fit() -> None:

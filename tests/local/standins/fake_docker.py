@@ -22,6 +22,7 @@ with open(os.path.join(here, "calls"), "a") as file:
         "buildkit": os.environ.get("DOCKER_BUILDKIT"),
         "login": json.load(open(config)) if os.path.exists(config) else None,
         "host": os.environ.get("DOCKER_HOST"),
+        "base": os.environ.get("BASE_IMAGE"),
     }}), file=file)
 answer = json.load(open(os.path.join(here, "answers.json"))).get(verb, {{}})
 print(answer.get("out", ""), flush=True)

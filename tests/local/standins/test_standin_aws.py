@@ -116,8 +116,8 @@ def test_a_type_and_a_property_that_are_not_there_are_refused(client: Client) ->
 
 def test_a_function_refuses_arguments_that_it_would_ignore(client: Client) -> None:
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"
-    with pytest.raises(Refusal, match="filters: not served"):
-        client.call("Invoke", "InvokeRequest", tok=token, args={"filters": []})
+    with pytest.raises(Refusal, match="allAvailabilityZones: not served"):
+        client.call("Invoke", "InvokeRequest", tok=token, args={"allAvailabilityZones": True})
 
 
 def test_check_fills_in_name_region_defaults_and_the_default_tags(client: Client) -> None:
@@ -211,9 +211,10 @@ def test_the_zones_are_those_that_were_asked_for_in_order(client: Client, aws: F
         ]
     }
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"
-    args = {"state": "available", "excludeNames": ["d"]}
+    args = {"state": "available", "excludeNames": ["d"], "filters": [{"name": "zone-type", "values": ["x"]}]}
     result = plain(getattr(client.call("Invoke", "InvokeRequest", tok=token, args=args), "return"))
     assert (result["names"], result["zoneIds"], result["groupNames"]) == (["a", "b"], ["1", "2"], ["g"])
+    assert aws.named("ec2.describe_availability_zones") == [{"Filters": [{"Name": "zone-type", "Values": ["x"]}]}]
 
 
 def test_tags_are_added_and_taken_away_one_by_one(client: Client, aws: FakeAws) -> None:

@@ -181,9 +181,10 @@ def test_build_arguments_of_this_machine_are_added_and_are_no_inputs(context: Pa
     (build,) = docker.calls("build")
     arguments = build["arguments"]
     assert [arguments[at + 1] for at, word in enumerate(arguments) if word == "--build-arg"] == [
-        "BASE_IMAGE=local/base",
+        "BASE_IMAGE",
         "COMMIT=abc",
     ]
+    assert build["base"] == "local/base", "docker takes it from its environment"
     assert "local/base" not in str(answer.properties)
 
 
@@ -208,6 +209,9 @@ def test_every_part_of_a_build_is_passed_on() -> None:
         "build --network none --file app/Other --build-arg A=1 --target final --platform linux/arm64"
         " --add-host db:10.0.0.1 --cache-from x:1 --tag n:1 app"
     )
+    command = build_command("n:1", build, {"PIP_INDEX_URL": "https://me:hunter2@example.test"}, "linux/amd64")
+    assert command[command.index("PIP_INDEX_URL") - 1] == "--build-arg"
+    assert "hunter2" not in " ".join(command)
     assert "--platform" not in build_command("n:1", build, {}, "linux/arm64")
 
 

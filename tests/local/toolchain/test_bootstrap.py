@@ -102,7 +102,7 @@ def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
     monkeypatch.setattr(bootstrap, "WISHED", {**bootstrap.WISHED, str(tools / "keyring.gpg"): "a-keyring"})
     (tools / "keyring.gpg").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert bootstrap.packages_to_install() == ["mmdebstrap", "uidmap"]
+    assert bootstrap.packages_to_install() == ["mmdebstrap", "skopeo", "uidmap"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert bootstrap.packages_to_install() == []
 
@@ -113,7 +113,7 @@ def test_a_user_is_told_the_one_command_that_brings_all(
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (tools / "haproxy").unlink()
-    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap uidmap"):
+    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap skopeo uidmap"):
         bootstrap.install_packages(bootstrap.packages_to_install())
 
 

@@ -18,7 +18,7 @@ from release.adapters.engine import PulumiEngine, backend_url
 from release.adapters.machine import FakeMachine
 from release.adapters.project import read_project
 from release.container import container_definition
-from release.errors import CloudError
+from release.errors import CloudError, UsageError
 from release.locking import Holder, Note, Origin
 from release.placement import Colour
 from release.stack import StackState
@@ -97,6 +97,17 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+def test_a_configuration_that_no_program_could_be_given_is_refused_before_the_engine_starts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    big = "config:\n  release-lane:env:\n    BLOB: " + "x" * 300_000 + "\n"
+    (tmp_path / "Pulumi.staging.yaml").write_text(big)
+    for run in (lambda: world.engine().preview("staging", {}), lambda: world.engine().update("staging", {}, "m")):
+        with pytest.raises(UsageError) as refused:
+            run()
+        assert "release-lane:env alone has 300,0" in refused.value.why
+    assert not (world.bin / "seen.json").exists()
+
+
 def test_the_committed_stack_file_never_changes(world: World) -> None:
     before = (world.folder / "Pulumi.staging.yaml").read_text()
     world.engine().update("staging", {"imageDigest": A.digest}, "why")
@@ -117,6 +128,14 @@ def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: Wor
         f"imageDigest={A.digest}", f"rollbackFrom={B.digest}"
     ]  # fmt: skip
     assert world.seen["cwd"] == str(world.folder)
+
+
+@pytest.mark.parametrize(("config", "lifted"), [({}, False), ({"allowReplace": "true"}, True)])
+def test_only_leave_to_replace_lifts_the_engines_protection(world: World, config: dict[str, str], lifted: bool) -> None:
+    world.engine().update("staging", config, "why")
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert ("--ignore-protect" in argv) is lifted
 
 
 def test_settings_that_would_lose_records_are_not_handed_on(world: World) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 
 import pytest
 
-from release.adapters.prober import OpenLoop, tally_of
+from release.adapters.prober import Beside, OpenLoop, Unheard, tally_of
+from release.asking import Asked, Identify
 from release.probe.tally import Tally as Sums
 from tests.patience import PATIENCE
-from tests.release.probe.probe_server import serving
+from tests.release.probe.probe_server import Server, serving
 
 pytestmark = pytest.mark.cli
 
@@ -60,17 +62,73 @@ def test_a_look_that_saw_nothing_new_changes_nothing() -> None:
     assert tally_of("live", sums(failed=2).counts(), DIGEST, before).in_a_row == 2
 
 
+def beside(server: Server, asked: Asked | None = None) -> AbstractContextManager[Beside]:
+    return OpenLoop().beside(server.url.removesuffix("/api/v1/status"), server.digest, asked or Asked())
+
+
 def test_a_place_that_cannot_be_reached_from_here_is_not_counted_until_it_can() -> None:
     with serving() as server:
-        server.mode = 500
-        with OpenLoop().beside(server.url, server.digest) as probes:
+        server.mode = "close"
+        with beside(server) as probes:
             until(lambda: server.requests >= 3)
             assert probes.tally().sent == 0
+            assert probes.unheard() == Unheard("closed without an answer", reached=False)
             server.mode = 200
             until(lambda: probes.tally().sent >= 2)
+            assert probes.unheard() is None
             assert probes.tally().failed == 0
             assert sum(sent for sent, _ in probes.own().values()) >= probes.tally().sent
             server.mode = 500
+            until(lambda: probes.tally().failed >= 1)
+
+
+def test_a_release_that_fails_from_the_first_probe_on_is_counted() -> None:
+    """Its answers say that it is the one: it can be reached, and is not well."""
+    with serving() as server:
+        server.mode = 500
+        with beside(server) as probes:
+            until(lambda: probes.tally().failed >= 2)
+
+
+def test_answers_that_never_name_a_release_are_not_taken_for_good_ones() -> None:
+    with serving() as server:
+        server.names = ""
+        with beside(server) as probes:
+            until(lambda: server.requests >= 3)
+            assert probes.tally().sent == 0
+            unheard = probes.unheard()
+            assert unheard == Unheard("it does not say `status: ok`", reached=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "change", "last"),
+    [
+        (Asked(), {"status": "error"}, "it does not say `status: ok`"),
+        (Asked(), {"names": "header"}, "it does not say `status: ok`"),
+        (Asked(identify=Identify.HEADER), {"names": "status"}, "its headers do not say which release answered"),
+        (Asked(identify=Identify.NONE), {"status": "error"}, "it does not say `status: ok`"),
+    ],
+    ids=["unwell", "plain text", "no headers", "unwell and nameless"],
+)
+def test_an_answer_that_stops_saying_what_is_asked_is_a_failure(
+    asked: Asked, change: dict[str, str], last: str
+) -> None:
+    with serving() as server, beside(server, asked) as probes:
+        until(lambda: probes.tally().sent >= 2)
+        assert probes.tally().failed == 0
+        vars(server).update(change)
+        until(lambda: probes.tally().failed >= 1)
+        assert probes.tally().last == last
+
+
+def test_a_service_without_status_and_names_is_probed_by_its_health_path_alone() -> None:
+    asked = Asked(health_path="/api/v1/status", status_path="", identify=Identify.NONE)
+    with serving() as server:
+        server.names = ""
+        with beside(server, asked) as probes:
+            until(lambda: probes.tally().sent >= 2)
+            assert probes.tally().failed == 0
+            server.mode = 503
             until(lambda: probes.tally().failed >= 1)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from release.aws.cloud import Cloud, _percent
+from release.aws.cloud import Balancer, Cloud, _percent
 from release.aws.observe import common_digest
-from release.errors import Refused
+from release.errors import CloudError, Refused
+from release.names import Access, Names
+from release.placement import Colour, all_on
 from release.rollout import Reading, Task
 
 pytestmark = pytest.mark.pure
@@ -54,6 +56,66 @@ def test_a_rule_that_some_users_do_not_match_is_refused(conditions: list[dict[st
         OneRule(conditions).rule("listener", {})
 
 
+def test_what_a_changed_rule_matches_is_told_in_words() -> None:
+    query = {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}]}}
+    with pytest.raises(Refused) as refused:
+        OneRule([HOST, {**PATH, "Values": ["/a", "/b"]}, query]).rule("listener", {})
+    told = "but only host-header a.example and path-pattern /a or /b and query-string of its own."
+    assert refused.value.what.endswith(told)
+
+
+class NotFound(Exception):
+    """TargetGroupNotFoundException."""
+
+
+class SomeGroups(Cloud):
+    """Only these target groups exist; as on AWS, asking for one that does not is an error for all."""
+
+    def __init__(self, *there: Colour) -> None:
+        self.names = Names.of(
+            "shop", access=Access(region="r", account="1"), users_port=80, log_group="", repository=""
+        )
+        known = {self.names.target_groups[colour] for colour in there}
+        self.rules: list[Any] = []
+
+        def describe(Names: list[str]) -> Any:
+            if not known.issuperset(Names):
+                raise NotFound
+            return {"TargetGroups": [{"TargetGroupName": name, "TargetGroupArn": f"arn:{name}"} for name in Names]}
+
+        self.api = SimpleNamespace(
+            describe_target_groups=describe,
+            modify_rule=lambda **given: self.rules.append(given["Actions"][0]["ForwardConfig"]["TargetGroups"]),
+            exceptions=SimpleNamespace(TargetGroupNotFoundException=NotFound),
+        )
+
+    @property
+    def elb(self) -> Any:
+        return self.api
+
+
+@pytest.mark.parametrize("there", [(), (Colour.BLUE,), (Colour.GREEN,), tuple(Colour)])
+def test_one_missing_target_group_does_not_hide_the_other(there: tuple[Colour, ...]) -> None:
+    cloud = SomeGroups(*there)
+    groups = cloud.target_groups()
+    assert set(groups) == set(there)
+    if set(there) == set(Colour):
+        Balancer(target_groups=groups).need_groups(cloud.names)
+        return
+    with pytest.raises(CloudError) as missing:
+        Balancer(target_groups=groups).need_groups(cloud.names)
+    assert all((f"shop-{colour}" in missing.value.what) is (colour not in there) for colour in Colour)
+
+
+def test_nobody_is_sent_to_a_target_group_that_is_missing() -> None:
+    cloud = SomeGroups(Colour.GREEN)
+    groups = cloud.target_groups()
+    cloud.set_weights("rule", groups, all_on(Colour.GREEN))
+    assert cloud.rules == [[{"TargetGroupArn": "arn:shop-green", "Weight": 100}]]
+    with pytest.raises(CloudError, match="The target group shop-blue does not exist"):
+        cloud.set_weights("rule", groups, all_on(Colour.BLUE))
+
+
 class WithoutRepository(Cloud):
     """As the command opens it: it knows what runs, and no repository."""
 
@@ -68,4 +130,24 @@ class WithoutRepository(Cloud):
 def test_a_colour_in_the_middle_of_a_rollout_can_be_read_where_no_repository_is_known() -> None:
     """`release recover` looks at it, and is needed just then."""
     running = [Task(arn=each, deployment=each, status="RUNNING", digest=f"sha256:{each}") for each in "ab"]
-    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a") == "several"
+    assert common_digest(WithoutRepository(), Reading(exists=True, tasks=tuple(running)), "sha256:a", "") == "several"
+
+
+class OneService(Cloud):
+    """A colour without tasks whose service has something to say."""
+
+    def __init__(self) -> None:
+        """Asks nobody."""
+
+    def _service(self, colour: Colour) -> Any:
+        del colour
+        says = [{"id": "2", "message": "newer"}, {"id": "1", "message": "older"}]
+        return {"desiredCount": 2, "taskDefinition": "app:1", "deployments": [], "events": says}
+
+    def _tasks(self, colour: Colour) -> list[Task]:
+        del colour
+        return []
+
+
+def test_what_a_service_says_of_itself_is_read_newest_first() -> None:
+    assert OneService().read(Colour.BLUE, None).events == ("newer", "older")

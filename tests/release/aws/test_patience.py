@@ -218,6 +218,12 @@ def test_an_assumed_roles_credentials_that_expire_are_renewed(at: Set) -> None:
     assert {call.key for call in at.proxy.calls if call.service != "sts"} == {"ASIA1", "ASIA2"}
 
 
+def test_a_role_is_assumed_with_external_id_and_session_name(at: Set) -> None:
+    access = replace(named("arn:aws:iam::000000000000:role/deployer").access, external_id="x1", session_name="ci")
+    assert Cloud(replace(named(), access=access)).rule(LISTENER, GROUPS)
+    assert at.aws.asked_to_assume == {"RoleArn": access.role, "ExternalId": "x1", "RoleSessionName": "ci"}
+
+
 def test_a_role_that_is_taken_away_is_told_and_not_asked_for_for_ever(at: Set) -> None:
     cloud = Cloud(named("arn:aws:iam::000000000000:role/deployer"))
     at.proxy.inject(Fault.EXPIRED, "elasticloadbalancing:DescribeRules", times=ALWAYS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from release.aws import session
-from release.errors import Refused
+from release.errors import Refused, UsageError
 from release.names import Access
 
 pytestmark = pytest.mark.pure
@@ -19,22 +21,20 @@ pytestmark = pytest.mark.pure
 ACCESS = Access(region="us-east-1", account="000000000000")
 
 
-NOW = datetime.datetime.now(datetime.UTC)
-
-
 class Expiring:
     """Credentials of botocore's kind that end in ten minutes; a renewal makes them last for so many more."""
 
     def __init__(self, method: str, renewed: int | None) -> None:
         self.method = method
-        self._expiry_time = NOW + datetime.timedelta(minutes=10)
+        self.given = datetime.datetime.now(datetime.UTC)
+        self._expiry_time = self.given + datetime.timedelta(minutes=10)
         self._renewed = renewed
 
     def get_frozen_credentials(self) -> None:
         if self._expiry_time <= datetime.datetime.now(datetime.UTC):
             if self._renewed is None:
                 raise RuntimeError("the token has expired, too")
-            self._expiry_time = NOW + datetime.timedelta(minutes=self._renewed)
+            self._expiry_time = self.given + datetime.timedelta(minutes=self._renewed)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Expiring]:
 def test_credentials_that_last_are_left_alone(given: Callable[..., Expiring]) -> None:
     credentials = given("env")
     session.credentials_last(ACCESS, 300)
-    assert credentials._expiry_time == NOW + datetime.timedelta(minutes=10)
+    assert credentials._expiry_time == credentials.given + datetime.timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("renewed", [10, 20, None], ids=["as before", "still too short", "cannot be renewed"])
@@ -60,7 +60,8 @@ def test_credentials_that_do_not_last_even_when_renewed_are_refused(
     credentials = given("assume-role-with-web-identity", renewed)
     with pytest.raises(Refused, match="expire in"):
         session.credentials_last(ACCESS, 3000)
-    assert credentials._expiry_time >= NOW + datetime.timedelta(minutes=10), "still good for what is left of them"
+    left = credentials.given + datetime.timedelta(minutes=10)
+    assert credentials._expiry_time >= left, "still good for what is left of them"
 
 
 def test_credentials_that_can_be_renewed_are_before_they_are_refused(given: Callable[..., Expiring]) -> None:
@@ -92,4 +93,23 @@ def test_what_is_raised_is_what_is_caught_also_where_two_threads_meet_their_firs
 
     monkeypatch.setattr(BaseClient, "_load_exceptions", late)
     assert issubclass(made.exceptions.LoadBalancerNotFoundException, ClientError)
+    session.forget()
+
+
+# ---- by a profile
+
+
+def test_a_profile_of_the_stack_file_wins_over_the_shells_own_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the AWS provider does it: else provider and gates would be two."""
+    (tmp_path / "credentials").write_text("[deploy]\naws_access_key_id = OF-PROFILE\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OF-SHELL")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    session.forget()
+    for access, key in ((ACCESS, "OF-SHELL"), (replace(ACCESS, profile="deploy"), "OF-PROFILE")):
+        assert session._session(access).get_credentials().access_key == key
+    with pytest.raises(UsageError, match="There is no AWS profile nobody on this machine"):
+        session._session(replace(ACCESS, profile="nobody"))
     session.forget()

@@ -25,6 +25,7 @@ from typing import Any
 import boto3
 
 from local.places import ONE_FILE
+from release.disk.git import environment
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +64,7 @@ class Checkout:
     def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
         self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
         ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state?{ONE_FILE}", "PYTHONPATH": str(folder)}
-        self.variables: dict[str, str] = {**cloud, **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
+        self.variables: dict[str, str] = {**environment(cloud), **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         (folder / ".local/state").mkdir(parents=True)
@@ -209,7 +210,8 @@ class Checkout:
         """Remove what it made in the cloud."""
         for stack in ("production", "staging"):
             self.run("pulumi", "cancel", "--yes", "--stack", stack)
-            self.run("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive", "--stack", stack)
+            destroy = ("destroy", "--yes", "--skip-preview", "--ignore-protect", "--non-interactive")
+            self.run("pulumi", *destroy, "--stack", stack)
         registry = self.aws("ecr")
         with contextlib.suppress(registry.exceptions.ClientError):
             registry.delete_repository(repositoryName=f"{self.project}/app", force=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from release.adapters.engine import FakeEngine
 from release.adapters.git import FakeGit
 from release.adapters.smoke import FakeSmoke
+from release.adoption import Adopted
+from release.asking import Asked, Identify
 from release.smoking import Expected, Report
 from release.stack import StackState
 from tests.release.cli.words import (
@@ -52,23 +55,11 @@ def test_build_from_another_checkout_hands_on_its_whole_path(tmp_path: object) -
     assert on.data["imageDigest"] == C.digest
 
 
-@pytest.mark.parametrize(
-    ("git", "words"),
-    [
-        (FakeGit(), "no git checkout with a commit"),
-        (FakeGit(commit="c" * 40, differing=("app/service.py",)), "app/service.py"),
-    ],
-)
-def test_build_refuses_what_no_commit_names(git: FakeGit, words: str) -> None:
-    on = stage(git=git)
+def test_build_refuses_what_git_refuses_in_its_words_and_starts_no_engine() -> None:
+    on = stage(git=FakeGit(refused="fatal: detected dubious ownership in repository at '/checkout'"))
     assert on.run("build") == 2
-    assert words in on.err
+    assert "dubious ownership" in on.err
     assert on.engine.calls == []
-
-
-def test_changes_outside_of_what_is_built_do_not_matter() -> None:
-    on = stage(becomes("artifacts", built("c"), ran()), git=FakeGit(commit="c" * 40, differing=("README.md",)))
-    assert on.run("build") == 0
 
 
 def test_a_build_that_leaves_another_commits_digest_is_an_error() -> None:
@@ -99,6 +90,26 @@ def test_smoke_of_any_url_expects_nothing_of_its_release() -> None:
     on = stage()
     assert on.run("smoke", "--url", "http://somewhere:8080") == 0
     assert on.smoke.asked == [("http://somewhere:8080", Expected())]
+
+
+def test_smoke_asks_a_release_as_its_own_configuration_says() -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
+    on = stage(smoke=FakeSmoke(Report(checks=3, unchecked=("answers name no release",))))
+    on.engine.states["staging"] = state(GREEN, A, foreign)
+    assert on.run("smoke", "staging") == 0
+    assert on.smoke.asked[0][1].asked == foreign.service.asked
+    assert "Not checked: answers name no release." in on.out
+    assert on.run("smoke", "staging", "--json") == 0
+    assert on.data["unchecked"] == ["answers name no release"]
+
+
+def test_smoke_of_any_url_can_be_told_how_it_is_asked() -> None:
+    on = stage()
+    given = ["--health-path", "/healthz", "--status-path", "", "--identify", "none"]
+    assert on.run("smoke", "--url", "http://somewhere:3000", *given) == 0
+    asked = Asked(health_path="/healthz", status_path="", identify=Identify.NONE)
+    assert on.smoke.asked == [("http://somewhere:3000", Expected(asked=asked))]
+    assert on.run("smoke", "--url", "http://somewhere:3000", "--status-path", "") == 2
 
 
 def test_a_failed_check_ends_with_1_and_is_named() -> None:
@@ -176,6 +187,16 @@ def test_status_of_one_environment_is_full() -> None:
     assert "promotes from  staging" in on.out
 
 
+def test_status_tells_where_an_adopted_image_came_from() -> None:
+    on = stage()
+    origin = Adopted(image=f"ghcr.io/acme/shop@{A.digest}", source="https://example.test/shop", commit_by="label")
+    on.engine.states["production"] = state(BLUE, replace(A, adopted=origin))
+    on.run("status", "production")
+    assert f"adopted        from ghcr.io/acme/shop@{A.digest}, source https://example.test/shop" in on.out
+    on.run("status", "production", "--json")
+    assert on.data["environments"][0]["adopted"] == origin.as_dict()
+
+
 def test_status_tells_of_an_update_that_was_killed() -> None:
     on = stage()
     on.engine.states["production"] = StackState(
@@ -183,3 +204,31 @@ def test_status_tells_of_an_update_that_was_killed() -> None:
     )
     on.run("status")
     assert "production: an update was killed half way (green unfinished)" in on.out
+
+
+def test_what_no_gate_could_see_of_what_is_live_is_named() -> None:
+    unseen = ["the commit is unknown", "answers name no release"]
+    here = states()
+    held = here["staging"]
+    assert held is not None
+    evidence = [{**each, "unchecked": unseen} for each in held.outputs["evidence"]]
+    here["staging"] = replace(held, outputs={**held.outputs, "evidence": evidence})
+    on = Stage(engine=FakeEngine(states=here))
+    assert on.run("status", "staging") == 0
+    assert f"not checked    {'; '.join(unseen)}" in on.out
+    assert on.run("status") == 0
+    assert f"staging: not checked: {'; '.join(unseen)}." in on.out
+    assert "production: not checked" not in on.out
+    assert on.run("status", "staging", "--json") == 0
+    assert on.data["environments"][0]["unchecked"] == unseen
+    assert on.data["environments"][0]["evidence"][0]["unchecked"] == unseen
+
+
+def test_without_a_proof_nobody_knows_what_was_checked() -> None:
+    here = states()
+    held = here["staging"]
+    assert held is not None
+    here["staging"] = replace(held, outputs={**held.outputs, "evidence": []})
+    on = Stage(engine=FakeEngine(states=here))
+    assert on.run("status", "staging") == 0
+    assert "not checked    unknown: there is no proof of it" in on.out

@@ -57,6 +57,21 @@ def test_stack_files_are_as_committed(lane: Checkout) -> None:
     assert f"{lane.project}:imageDigest" not in (lane.folder / "Pulumi.staging.yaml").read_text()
 
 
+def test_by_hand_as_the_readme_shows_it_uncommitted_settings_stay_as_they_are(lane: Checkout) -> None:
+    """`-c` saves into the file that it is given, which is a copy."""
+    shown = (lane.folder / "README.md").read_text().split("## By hand")[1].split("```")[1]
+    lines = [line for line in shown.splitlines() if line.startswith(("cp ", "pulumi "))]
+    file = lane.folder / "Pulumi.staging.yaml"
+    committed = file.read_text()
+    file.write_text(f"{committed}# not committed yet\n")
+    script = "\n".join(["set -eu", f"digest={Story.first}", *lines])
+    done = lane.run("sh", "-c", script, PULUMI_SKIP_CONFIRMATIONS="true").ok()
+    assert "Decision: keep" in done.out
+    assert file.read_text() == f"{committed}# not committed yet\n"
+    assert Story.first in (lane.folder / ".local/once.yaml").read_text()
+    file.write_text(committed)
+
+
 def test_a_second_release_is_reviewed_before_it_is_promoted(lane: Checkout) -> None:
     lane.change("app/service.py", '"""', '"""Second edition. ')
     Story.second = lane.release("build").ok().out.strip()

@@ -6,8 +6,9 @@ import pytest
 
 from release.adapters.engine import FakeEngine
 from release.adapters.prober import FakeProber
+from release.asking import Identify
 from release.stack import StackState
-from tests.release.cli.words import Stage, states
+from tests.release.cli.words import GREEN, A, Stage, release, state, states
 
 pytestmark = pytest.mark.cli
 
@@ -30,6 +31,44 @@ def test_an_environment_is_asked_at_its_recorded_address() -> None:
     on = stage()
     assert on.run("probe", "staging", "--for", "2") == 0
     assert on.prober.asked[0][0].url == "http://127.0.10.1/api/v1/status"
+
+
+def test_an_environments_answers_have_to_say_what_its_release_says() -> None:
+    on = stage()
+    on.run("probe", "staging", "--for", "2")
+    settings = on.prober.asked[0][0]
+    assert (settings.identify, settings.well) == ("status", True)
+    on.run("probe", "staging", "--path", "/health", "--for", "2")
+    assert (on.prober.asked[1][0].identify, on.prober.asked[1][0].well) == ("", False), "only its status says it"
+    on.run("probe", URL, "--identify", "header", "--for", "2")
+    assert on.prober.asked[2][0].identify == "header"
+
+
+@pytest.mark.parametrize(("identify", "path"), [(Identify.HEADER, "/other"), (Identify.NONE, "/other")])
+def test_a_release_without_a_status_is_asked_for_its_health(identify: Identify, path: str) -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=identify)
+    on = stage()
+    on.engine.states["staging"] = state(GREEN, A, foreign)
+    assert on.run("probe", "staging", "--for", "2", "--json") == 0
+    settings = on.prober.asked[0][0]
+    assert (settings.url, settings.identify, settings.well) == ("http://127.0.10.1/healthz", identify, False)
+    assert on.data["unchecked"] == list(foreign.service.asked.unchecked)
+    on.run("probe", "staging", "--path", path, "--for", "2")
+    assert on.prober.asked[1][0].identify == identify, "headers are on every answer"
+
+
+def test_answers_that_name_nobody_are_told_and_not_taken_for_whole_ones() -> None:
+    on = stage()
+    on.prober.unnamed = 90
+    assert on.run("probe", URL, "--for", "1") == 0
+    assert "not checked: 90 answers named no release, so mixed ones among them were not seen" in on.out
+
+
+def test_a_probe_that_counted_nothing_has_seen_nothing() -> None:
+    on = stage()
+    on.prober.unready = "refused"
+    assert on.run("probe", URL, "--for", "1", "--wait-ready") == 1
+    assert "nothing was counted: refused" in on.out
 
 
 def test_another_path_may_be_asked_for() -> None:

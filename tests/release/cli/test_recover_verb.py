@@ -422,6 +422,11 @@ def test_what_was_recovered_is_told_and_nothing_else_is() -> None:
 
 def test_an_undo_that_fails_is_told_as_what_it_is() -> None:
     gate = urn("release:index:Rollout", "rollout")
-    on = stage(None, failed(said("The rollout gate refused blue.", about=gate)), cloud=interrupted(), notify=TOPIC)
+    on = stage(
+        None,
+        failed(said("The rollout gate refused blue.\nKind: CheckFailed", about=gate)),
+        cloud=interrupted(),
+        notify=TOPIC,
+    )
     assert on.run("recover", "staging", "--undo") == 1
     assert [notice.event for notice in on.notifier.sent] == [Event.REFUSED]

@@ -15,6 +15,7 @@ from release.adapters.machine import FakeMachine
 from release.errors import CloudError
 from release.journal import Phase
 from release.locking import Holder, Note, Owner
+from release.placement import Release
 from release.stack import StackState
 from tests.release import situations
 from tests.release.cli.words import (
@@ -29,6 +30,7 @@ from tests.release.cli.words import (
     digest,
     failed,
     log,
+    outputs,
     plan,
     ran,
     refused_by_gate,
@@ -89,6 +91,26 @@ def test_rollback_goes_further_back_when_told_where() -> None:
     on.engine.states["staging"] = state(GREEN, A, B, C, idle=B)
     assert on.run("rollback", "staging", "--to", A.digest) == 0
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": C.digest}]
+
+
+@pytest.mark.parametrize(
+    ("argv", "live"),
+    [(("deploy", "staging", "--digest", C.digest), B), (("promote", "production", "--digest", C.digest, "--yes"), A)],
+    ids=["deploy", "promote"],
+)
+def test_allow_older_names_what_is_live_now_and_nothing_that_comes_meanwhile(
+    argv: tuple[str, ...], live: Release
+) -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run(*argv, "--allow-older") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest, "allowOlder": live.digest}]
+
+
+def test_allow_older_is_nothing_where_nothing_is_live() -> None:
+    on = stage(ran(*plan("deploy", BLUE, C, target=BLUE, starts=True)))
+    on.engine.states["staging"] = StackState()
+    assert on.run("deploy", "staging", "--digest", C.digest, "--allow-older") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest}]
 
 
 def test_heal_names_no_digest_at_all() -> None:
@@ -165,7 +187,7 @@ def test_a_release_that_differs_by_configuration_only_is_no_rollback_of_an_image
     on = stage()
     on.engine.states["staging"] = state(GREEN, release("b"), release("b", desired_count=3))
     assert on.run("rollback", "staging") == 4
-    assert "only its configuration differs" in on.err
+    assert "only its configuration differs (service.desiredCount 2 (not 3))" in on.err
     assert "Pulumi.staging.yaml" in on.err
 
 
@@ -232,6 +254,12 @@ def test_a_cure_is_released_although_an_alarm_rings() -> None:
     assert configs(on.engine) == [{"imageDigest": B.digest, "onAlarm": "proceed"}]
 
 
+def test_leave_to_build_everything_anew_is_given_for_this_run() -> None:
+    on = stage(STAGED)
+    assert on.run("deploy", "staging", "--allow-replace") == 0
+    assert [config.get("allowReplace") for config in configs(on.engine)] == ["true"]
+
+
 # ---- What it says -------------------------------------------------------------------------------------------
 
 
@@ -270,6 +298,22 @@ def test_an_environment_without_a_release_is_said() -> None:
     on.engine.states["staging"] = StackState()
     assert on.run("heal", "staging") == 0
     assert "no release yet" in on.out
+
+
+def test_a_release_of_changed_settings_alone_says_which_were_other_until_now() -> None:
+    before, after = release("b"), release("b", cpu=512, env={"LOG_LEVEL": "debug"})
+    on = stage(becomes("staging", state(BLUE, before, after, idle=before), ran(
+        *plan("deploy", BLUE, after, target=BLUE, starts=True, standing=outputs(GREEN, before))
+    )))  # fmt: skip
+    on.engine.states["staging"] = state(GREEN, before)
+    assert on.run("deploy", "staging", "--digest", before.digest) == 0
+    assert "with other settings: service.cpu 256 (not 512), env.LOG_LEVEL." in on.out
+
+
+def test_a_confirmation_for_the_image_that_is_live_says_what_it_would_mean() -> None:
+    on = stage(ran(*plan("keep", BLUE, A, target=None)), answer="y")
+    assert on.run("promote", "production", "--digest", A.digest) == 0
+    assert "It is the image that is live: only changed settings would be released." in on.err
 
 
 # ---- How it fails -------------------------------------------------------------------------------------------
@@ -339,6 +383,54 @@ def test_where_aws_does_not_say_where_users_are_nothing_is_healed() -> None:
     assert len(on.engine.calls) == 1
     assert "was not healed" in on.err
     assert "AWS does not answer." in on.err
+
+
+def test_a_state_that_cannot_be_read_does_not_hide_why_the_release_failed() -> None:
+    def away(engine: FakeEngine) -> Run:
+        engine.unreadable = CloudError("The state of stack production cannot be read.")
+        return refused_by_gate()
+
+    on = stage(away, HEALED)
+    assert on.run("promote", "production", "--yes") == 1
+    assert "The rollout gate refused green" in on.err
+    assert "was not healed: where users are cannot be seen (The state of stack production cannot be read.)" in on.err
+    assert len(on.engine.calls) == 1
+
+
+def test_an_update_that_went_well_is_said_to_have_even_if_its_record_cannot_be_read() -> None:
+    """And never that nothing was changed: users were moved."""
+
+    def away(engine: FakeEngine) -> Run:
+        engine.unreadable = CloudError("The state of stack production cannot be read.", why="no such host")
+        return ran(*plan("deploy", GREEN, B, target=GREEN, starts=True))
+
+    on = stage(away)
+    assert on.run("promote", "production", "--yes") == 3
+    assert "The update of production went well, but what it recorded cannot be read." in on.err
+    assert "no such host" in on.err
+    assert "Nothing was changed" not in on.err
+
+
+def test_a_heal_that_finds_the_lock_taken_says_by_whom() -> None:
+    on = stage(refused_by_gate(), Run(exit_code=1, log=log(), stderr=LOCKED))
+    assert on.run("promote", "production", "--yes") == 1
+    assert "could NOT be healed (by now production is being updated by ann@build-7 (process 4711)" in on.err
+
+
+def test_a_heal_that_the_engine_refuses_says_why() -> None:
+    on = stage(refused_by_gate(), failed(stderr="error: incorrect passphrase\n", touched=False))
+    assert on.run("promote", "production", "--yes") == 1
+    assert "(The engine failed before anything was changed. incorrect passphrase)" in on.err
+
+
+def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> None:
+    """Its lock is there, and where users are nobody has looked at."""
+    killed = Run(exit_code=-9, log=log(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
+    on = stage(killed)
+    assert on.run("promote", "production", "--yes") == 3
+    assert len(on.engine.calls) == 1
+    assert "ended in the middle of the update" in on.err
+    assert "The idle colour was not healed: first `release recover production`." in on.err
 
 
 def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
@@ -427,6 +519,10 @@ def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_put_back() -> 
     assert "release heal" not in on.err
 
 
+HELD = Run(exit_code=1, log=log(), stderr=LOCKED)
+ANN = Holder(user="ann", host="build-7", pid=4711, since="2026-01-02T03:04:05Z")
+
+
 def test_a_held_lock_is_refused_with_who_holds_it_and_since_when() -> None:
     on = stage(Run(exit_code=1, log=log(), stderr=LOCKED))
     assert on.run("promote", "production", "--yes") == 4
@@ -439,6 +535,55 @@ def test_a_lock_may_be_waited_for() -> None:
     on = stage(held, held, PROMOTED)
     assert on.run("promote", "production", "--yes", "--lock-wait", "60") == 0
     assert on.err.count("waiting for it") == 1
+
+
+def meanwhile(*history: Release, then: Run, **over: object) -> Stage:
+    """Production's lock is held, and until it is free another release becomes live there."""
+    backend = FakeBackend(held={"production": (ANN,)}, frees={"production": 1})
+    on = stage(HELD, becomes("production", state(GREEN, *history, B, idle=history[-1]), then), backend=backend, **over)
+    backend.each = lambda: on.engine.states.update(production=state(BLUE, *history, idle=A))
+    return on
+
+
+def test_after_a_lock_was_waited_for_what_was_replaced_is_what_was_live_then() -> None:
+    """As the update itself read it, under the lock."""
+    found = outputs(BLUE, A, C)
+    done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=found))
+    on = meanwhile(A, C, then=done)
+    assert on.run("promote", "production", "--yes", "--lock-wait", "60", "--json") == 0
+    assert on.data["replaced"] == C.digest
+    assert f"production changed while this waited: now users are on blue, {C.digest[:19]}" in on.err
+    on = meanwhile(A, C, then=done)
+    on.run("promote", "production", "--yes", "--lock-wait", "60")
+    assert f"Until now: blue, {C.digest[:19]}" in on.out
+
+
+def test_what_somebody_else_released_just_before_the_update_began_is_told_as_replaced() -> None:
+    """Between the first look and the lock there is always a moment, also without waiting."""
+    done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=outputs(BLUE, A, C)))
+    on = stage(becomes("production", state(GREEN, A, C, B, idle=C), done))
+    assert on.run("promote", "production", "--yes", "--json") == 0
+    assert on.data["replaced"] == C.digest
+
+
+@pytest.mark.parametrize(("answer", "code", "updates"), [("y\ny", 0, 2), ("y\nn", 130, 1)], ids=["yes", "no"])
+def test_whoever_confirmed_is_asked_again_where_what_is_live_changed_during_the_wait(
+    answer: str, code: int, updates: int
+) -> None:
+    done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=outputs(BLUE, A, C)))
+    on = meanwhile(A, C, then=done, answer=answer)
+    assert on.run("promote", "production", "--lock-wait", "60") == code
+    assert len(on.engine.calls) == updates
+    assert f"Now users are on blue, {A.digest[:19]} (commit aaaaaaa). Go on?" in on.err
+    assert f"Now users are on blue, {C.digest[:19]} (commit ccccccc). Go on?" in on.err
+
+
+def test_whoever_confirmed_is_not_asked_again_where_nothing_changed_during_the_wait() -> None:
+    backend = FakeBackend(held={"production": (ANN,)}, frees={"production": 1})
+    on = stage(HELD, PROMOTED, backend=backend, answer="y")
+    assert on.run("promote", "production", "--lock-wait", "60") == 0
+    assert on.err.count("Go on?") == 1
+    assert "changed while this waited" not in on.err
 
 
 def test_waiting_for_a_lock_ends() -> None:
@@ -459,8 +604,6 @@ def test_the_lock_of_a_killed_process_is_not_waited_for() -> None:
     assert len(on.engine.calls) == 1
 
 
-HELD = Run(exit_code=1, log=log(), stderr=LOCKED)
-ANN = Holder(user="ann", host="build-7", pid=4711, since="2026-01-02T03:04:05Z")
 NOTE = Note(
     host="build-7", pid=4711, at="2026-01-02T03:04:04Z", doing="release deploy production",
     who="ann", run="https://ci.example/runs/7",

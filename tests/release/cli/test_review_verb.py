@@ -8,7 +8,8 @@ import pytest
 
 from release.adapters.engine import FakeEngine
 from release.adapters.git import FakeGit
-from tests.release.cli.words import GREEN, A, B, Stage, failed, plan, ran, said, states
+from release.errors import CloudError
+from tests.release.cli.words import GREEN, A, B, Stage, built, digest, failed, plan, ran, said, states
 
 pytestmark = pytest.mark.cli
 
@@ -42,6 +43,50 @@ def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
     assert on.run("review", "staging", "--rollback", "--digest", A.digest) == 0
     assert on.engine.calls == [("preview", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
     assert "Asked for as a **rollback**" in on.out
+
+
+def test_a_review_of_a_rollback_is_of_what_a_rollback_would_do() -> None:
+    """By default back to the previous release, and not to what was built last."""
+    flip = ran(*plan("flip", GREEN.other, A, target=GREEN.other))
+    on = stage(flip)
+    on.engine.states["artifacts"] = built("c")
+    assert on.run("review", "staging", "--rollback") == 0
+    other = stage(flip)
+    assert other.run("rollback", "staging") == 0
+    assert on.engine.calls[0][2] == other.engine.calls[0][2]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["production", "--rollback"], "has had one release only"),
+        (["staging", "--rollback", "--digest", digest("f")], "was never live in staging"),
+        (["staging", "--rollback", "--digest", B.digest], "is what is live in staging already"),
+    ],
+    ids=["the first release", "never live", "live"],
+)
+def test_a_rollback_that_would_be_refused_has_no_review(argv: list[str], words: str) -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", *argv) == 4
+    assert words in on.err
+    assert on.engine.calls == []
+
+
+def test_a_file_that_cannot_be_written_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production", "--out", str(tmp_path / "no" / "review.md")) == 2
+    assert "cannot be written to" in on.err
+    assert "release itself failed" not in on.err
+    assert on.engine.calls == []
+
+
+def test_an_old_review_does_not_pass_for_one_that_could_not_be_made(tmp_path: Path) -> None:
+    old = tmp_path / "review.md"
+    old.write_text("# Review: production\n")
+    on = stage(PREVIEW)
+    on.engine.away = CloudError("The cloud does not answer.")
+    assert on.run("review", "production", "--out", str(old)) == 3
+    assert old.read_text() == ""
 
 
 def test_a_refusal_is_written_as_a_review_and_ends_with_4() -> None:
@@ -80,3 +125,9 @@ def test_a_program_with_uncommitted_changes_is_said_to_be_one() -> None:
     on = stage(PREVIEW, git=FakeGit(commit="d" * 40, differing=("infra/x.py",)))
     on.run("review", "production")
     assert "**with changes that are in no commit**" in on.out
+
+
+def test_a_program_of_no_known_commit_is_said_to_be_one_in_gits_words() -> None:
+    on = stage(PREVIEW, git=FakeGit(refused="fatal: not a git repository"))
+    assert on.run("review", "production") == 0
+    assert "**of no known commit**: fatal: not a git repository" in on.out

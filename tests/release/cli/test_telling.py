@@ -50,9 +50,19 @@ def test_a_refusal_is_told_with_what_who_and_where() -> None:
     assert notice.origin == Origin(who="ann", run="https://ci.example/7")
 
 
+def test_a_rollback_that_somebody_else_had_done_already_is_not_told_again() -> None:
+    """Two of them waited for the same lock."""
+    done = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("keep", BLUE, A, target=None)))
+    on = stage(done)
+    assert on.run("rollback", "staging") == 0
+    assert on.notifier.sent == []
+
+
 def test_users_who_were_put_back_are_told_as_a_breach() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
-    text = "Users were on green for a moment, and were put back to where they were before: smoke failed"
+    text = (
+        "Users were on green for a moment, and were put back to where they were before: smoke failed\nKind: CheckFailed"
+    )
     on = stage(failed(said(text, about=switch)), HEALED)
     assert on.run("promote", "production", "--yes") == 1
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH]

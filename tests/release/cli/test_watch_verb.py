@@ -12,11 +12,13 @@ import pytest
 from release.aborting import UsersRule
 from release.adapters.cloud import FakeCloud
 from release.adapters.engine import FakeEngine
-from release.adapters.prober import FakeProber
+from release.adapters.prober import FakeProber, Unheard
 from release.alarms import Alarm
+from release.asking import Asked, Identify
 from release.journal import Phase
 from release.notices import Event
-from release.placement import all_on
+from release.placement import Release, all_on
+from release.records import Observed, Side
 from release.stack import StackState
 from release.watch import Datapoint, Health, Tally
 from release.watching import Look
@@ -31,6 +33,7 @@ from tests.release.cli.words import (
     plan,
     ran,
     refused_by_gate,
+    release,
     state,
     states,
 )
@@ -144,7 +147,7 @@ def test_probes_of_the_live_url_are_a_signal() -> None:
     bad = Tally(place="the live URL", sent=20, failed=3, in_a_row=3, last="status 500")
     on = stage([CALM], BACK, prober=FakeProber(tallies=[Tally(place="the live URL", sent=5), bad]))
     assert on.run("watch", "staging", "--for", "5m", "--json") == 1
-    assert on.prober.watched == [("http://127.0.10.1/api/v1/status", B.digest)]
+    assert on.prober.watched == [("http://127.0.10.1", B.digest, Asked())]
     assert "probes of the live URL failed, the last one with: status 500" in on.data["reason"]
 
 
@@ -152,7 +155,48 @@ def test_probes_that_never_got_an_answer_are_no_signal() -> None:
     on = stage([CALM], prober=FakeProber(tallies=[Tally(place="the live URL")]))
     assert on.run("watch", "staging", "--for", "5m") == 0
     assert "own probes" not in on.out
-    assert "gave no good answer on this machine" in on.err
+    assert "Not checked: the live URL gave no good answer on this machine" in on.out
+
+
+def test_answers_that_are_never_those_of_the_release_are_no_calm() -> None:
+    """As a service that answers plain text on every path: nothing was seen of it."""
+    prober = FakeProber(tallies=[Tally(place="the live URL")], silence=Unheard("its body does not say", reached=True))
+    on = stage([CALM], prober=prober)
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 3
+    assert on.data["verdict"] == "no data"
+    assert on.data["reason"] == (
+        "no answer of http://127.0.10.1/api/v1/status was that of the release: its body does not say"
+    )
+    assert on.engine.calls == []
+
+
+def test_a_live_url_that_is_out_of_reach_is_named_as_not_checked() -> None:
+    prober = FakeProber(tallies=[Tally(place="the live URL")], silence=Unheard("refused", reached=False))
+    on = stage([CALM], prober=prober)
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 0
+    assert on.data["unchecked"] == [
+        "the live URL gave no good answer on this machine, so its probes were no signal: refused"
+    ]
+
+
+def runs(release: Release) -> Observed:
+    return Observed(weights=all_on(GREEN), journal=None, sides={GREEN: Side(release=release)})
+
+
+def test_what_a_service_does_not_say_is_named_before_and_after() -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
+    there = {"staging": state(GREEN, A, foreign, idle=A)}
+    rule = UsersRule(weights=all_on(GREEN), journal=None)
+    on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(tallies=[Tally(place="x", sent=5)]))
+    on.cloud.environments["release-lane-staging"] = runs(foreign)
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 0
+    assert on.prober.watched == [("http://127.0.10.1", B.digest, foreign.service.asked)]
+    assert "probes of http://127.0.10.1/healthz" in on.err
+    assert on.err.count("Not checked: answers name no release") == 1
+    assert on.data["unchecked"] == list(foreign.service.asked.unchecked)
+    on.cloud.environments["release-lane-staging"] = runs(A)
+    assert on.run("watch", "staging", "--for", "5m", "--json") == 4, "ECS says what answers do not"
+    assert on.data["reason"] == f"green runs {A.id} in place of {foreign.id}"
 
 
 def test_too_few_targets_are_a_breach_only_for_a_while() -> None:

@@ -197,7 +197,7 @@ class Stage:
     engine: FakeEngine = field(default_factory=FakeEngine)
     backend: FakeBackend = field(default_factory=lambda: FakeBackend(readable=False))
     cloud: FakeCloud = field(default_factory=FakeCloud)
-    git: FakeGit = field(default_factory=lambda: FakeGit(commit="c" * 40))
+    git: FakeGit = field(default_factory=FakeGit)
     smoke: FakeSmoke = field(default_factory=FakeSmoke)
     prober: FakeProber = field(default_factory=FakeProber)
     machine: FakeMachine = field(default_factory=FakeMachine)

@@ -24,6 +24,8 @@ class Server:
     digest: str = "sha256:aa"
     colour: str = "blue"
     body_colour: str | None = None  # when headers and body disagree
+    status: str = "ok"  # what its body says of itself
+    names: str = "status header"  # where it says which release it is; without "status" it answers plain text
     connections: int = 0
     requests: int = 0
     held: threading.Event = field(default_factory=threading.Event)
@@ -71,8 +73,10 @@ class Server:
         return True
 
     def whole(self, status: int) -> bytes:
-        body = json.dumps({"digest": self.digest, "colour": self.body_colour or self.colour}).encode()
-        head = f"HTTP/1.1 {status} X\r\nX-Release-Digest: {self.digest}\r\nX-Release-Colour: {self.colour}\r\n"
+        said = {"status": self.status, "digest": self.digest, "colour": self.body_colour or self.colour}
+        body = json.dumps(said).encode() if "status" in self.names else b"hello"
+        named = f"X-Release-Digest: {self.digest}\r\nX-Release-Colour: {self.colour}\r\n"
+        head = f"HTTP/1.1 {status} X\r\n" + (named if "header" in self.names else "")
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

@@ -318,3 +318,22 @@ def test_the_command_names_a_url_that_is_none() -> None:
     assert done.returncode == 2
     assert "should be a URL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("identify", ["", "none"])
+def test_answers_that_name_no_release_are_counted_as_such(server: Server, identify: str) -> None:
+    server.names = ""
+    with Probe(server.url, 200, identify=identify) as probe:
+        enough(probe)
+        probe.mark("more")
+        enough(probe)
+        total = probe.stop().total
+    assert (total.failed, total.unnamed) == (0, total.ok)
+
+
+def test_what_names_itself_where_nobody_is_to_is_not_looked_at(server: Server) -> None:
+    server.body_colour = "green"
+    with Probe(server.url, 200, identify="none") as probe:
+        enough(probe)
+        total = probe.stop().total
+    assert (total.mixed, total.releases, total.unnamed) == (0, (), total.ok)

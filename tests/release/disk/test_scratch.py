@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from release.adapters.scratch import PREFIX, scratch, sweep
+from release.disk.scratch import PREFIX, scratch, sweep
 
 pytestmark = pytest.mark.cli
 
 WAITS = """
 import subprocess, sys, time
-from release.adapters.scratch import scratch
+from release.disk.scratch import scratch
 with scratch() as made:
     (made.folder / "secret").write_text("x")
     child = subprocess.Popen(["sleep", "600"], pass_fds=[made.lock]) if sys.argv[1] == "child" else None

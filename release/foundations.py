@@ -1,0 +1,167 @@
+"""What an environment stands on (network, load balancer, target groups), as its state has it, and as settings want it.
+
+None of it can be replaced under users: a load balancer, a target group and a service belong to one VPC for good, and
+have a name that is free again only when they are gone. So a change of it is refused while users are served. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+NETWORK = "release-lane:infra:Network"
+BALANCER = "release-lane:infra:Balancer"
+COLOUR = "release-lane:infra:Colour"
+SLOTS = ("a", "b")
+"""The two subnets' logical names end like this, whichever zones they are in."""
+
+Door = tuple[int, str]
+"""A port of the load balancer, and a range of addresses that may reach it."""
+
+
+def group(name: str) -> str:
+    """A target group, by name."""
+    return f"target group {name}"
+
+
+def listener(port: int) -> str:
+    """A listener, by its port."""
+    return f"listener {port}"
+
+
+def service(name: str) -> str:
+    """A service, by name."""
+    return f"service {name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foundations:
+    """What a state holds of one environment; everything is empty where it holds nothing.
+
+    `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
+    those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
+    `parts`: target groups, listeners and services, by name. `held`: what network and load balancer consist of, by type
+    and logical name, without the rules of testers, which come and go.
+    """
+
+    region: str = ""
+    cidr: str = ""
+    zones: tuple[str, ...] = ()
+    vpc: str = ""
+    load_balancer: str = ""
+    balancer_vpc: str = ""
+    group_vpcs: frozenset[str] = frozenset()
+    doors: Mapping[Door, str] = field(default_factory=dict)
+    parts: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+
+    @property
+    def torn(self) -> bool:
+        """Was the network replaced, and the load balancer or a target group not?"""
+        built = {vpc for vpc in (self.balancer_vpc, *self.group_vpcs) if vpc}
+        return bool(self.vpc and built - {self.vpc})
+
+    @staticmethod
+    def from_resources(resources: Mapping[str, Any]) -> Foundations:
+        """Read the resources of a state: URN to `type` and `outputs`."""
+        main = _only(_held_by(NETWORK, "Vpc", resources))
+        balancer = _only(_held_by(BALANCER, "LoadBalancer", resources))
+        subnets = sorted(_held_by(NETWORK, "Subnet", resources).items())
+        groups = _held_by(BALANCER, "TargetGroup", resources).values()
+        listeners = _held_by(BALANCER, "Listener", resources).values()
+        services = _held_by(COLOUR, "Service", resources).values()
+        rules = _held_by(NETWORK, "SecurityGroupIngressRule", resources)
+        return Foundations(
+            region=str(main.get("region") or ""),
+            cidr=str(main.get("cidrBlock") or ""),
+            zones=tuple(str(outputs.get("availabilityZone") or "") for _, outputs in subnets),
+            vpc=str(main.get("arn") or "").rsplit("/", 1)[-1],
+            load_balancer=str(balancer.get("arn") or ""),
+            balancer_vpc=str(balancer.get("vpcId") or ""),
+            group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
+            doors={_door(outputs): name for name, outputs in rules.items()},
+            held=frozenset(filter(None, (_held(urn, str(each["type"])) for urn, each in resources.items()))),
+            parts=frozenset(
+                [
+                    *(group(str(outputs.get("name"))) for outputs in groups),
+                    *(listener(int(outputs.get("port") or 0)) for outputs in listeners),
+                    *(service(str(outputs.get("name"))) for outputs in services),
+                ]
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What the settings want an environment to stand on; without `zones` those that it has, or any two."""
+
+    region: str
+    cidr: str
+    zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A setting by which the foundations would be replaced."""
+
+    setting: str
+    now: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} from {self.now} to {self.wanted}"
+
+
+def moved(stands_on: Foundations, wanted: Site) -> tuple[Moved, ...]:
+    """The settings that want other foundations than there are."""
+    zones = bool(wanted.zones and stands_on.zones) and set(wanted.zones) != set(stands_on.zones)
+    pairs = (
+        ("aws:region", stands_on.region, wanted.region),
+        ("network.cidr", stands_on.cidr, wanted.cidr),
+        ("network.zones", *((", ".join(stands_on.zones), ", ".join(wanted.zones)) if zones else ("", ""))),
+    )
+    return tuple(Moved(*pair) for pair in pairs if pair[1] and pair[1] != pair[2])
+
+
+def zones_of(stands_on: Foundations, pinned: Sequence[str]) -> tuple[str, ...]:
+    """The zones of the two subnets; empty where the account has to be asked.
+
+    What exists keeps its zones, whichever AWS would list first today; the same two in another order are no change.
+    """
+    if pinned and set(pinned) != set(stands_on.zones):
+        return tuple(pinned)
+    return stands_on.zones if len(stands_on.zones) == len(SLOTS) else ()
+
+
+Outputs = Mapping[str, Any]
+
+
+def _held_by(component: str, kind: str, resources: Mapping[str, Any]) -> dict[str, Outputs]:
+    """What a component holds of one type: logical name to outputs."""
+    return {
+        urn.rsplit("::", 1)[-1]: dict(resource.get("outputs") or {})
+        for urn, resource in resources.items()
+        if f"::{component}$" in urn and str(resource["type"]).endswith(f":{kind}")
+    }
+
+
+def identity(type_: str, name: str) -> str:
+    """A resource of one stack, by its type and its logical name."""
+    return f"{type_} {name}"
+
+
+def _held(urn: str, type_: str) -> str:
+    """Its identity, "" if nobody stands on it."""
+    name = urn.rsplit("::", 1)[-1]
+    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and "-test-" in name
+    within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
+    return identity(type_, name) if within and not rule_of_testers else ""
+
+
+def _only(found: Mapping[str, Outputs]) -> Outputs:
+    return next(iter(found.values()), {})
+
+
+def _door(outputs: Outputs) -> Door:
+    return int(outputs.get("fromPort") or 0), str(outputs.get("cidrIpv4") or "")
