@@ -150,7 +150,10 @@ def test_nothing_is_followed_for_a_reader_that_left(tmp_path: Path) -> None:
         process.stdout.close()
         with log.open("a") as more:
             more.write("second\n")
-        assert process.wait(PATIENCE) == 0
+        try:
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.provider
