@@ -25,7 +25,7 @@ def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> H
     if side.runs(previous) and _sized(side, wanted, exact=reduces):
         return None
     reason = _reason(idle, side, previous, wanted)
-    if side.runs(previous) and side.wanted > wanted:
+    if reduces and side.runs(previous) and side.wanted > wanted:
         return Heal(target=idle, release=previous, tasks=wanted, reason=reason, scales_in=True)
     return Heal(target=idle, release=previous, tasks=wanted, reason=reason, retry_of=side.tried(previous))
 

@@ -8,6 +8,7 @@ API references of ECS, Elastic Load Balancing v2, IAM, CloudWatch Logs, EC2 and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from release.aws.session import client
@@ -88,6 +89,25 @@ def _security_group(ask: Ask, inputs: Inputs) -> Existing | None:
     return Existing(id=found[0]["GroupId"]) if found else None
 
 
+def _rule(ask: Ask, inputs: Inputs, *, egress: bool) -> Existing | None:
+    filters = [{"Name": "group-id", "Values": [inputs["securityGroupId"]]}]
+    found = ask("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    wanted = (egress, *_let_in(inputs["ipProtocol"], inputs.get("fromPort"), inputs.get("toPort")))
+    source = inputs.get("cidrIpv4") or inputs.get("referencedSecurityGroupId")
+    for each in found:
+        there = (each["IsEgress"], *_let_in(each["IpProtocol"], each.get("FromPort"), each.get("ToPort")))
+        other = (each.get("ReferencedGroupInfo") or {}).get("GroupId")
+        if there == wanted and source in (each.get("CidrIpv4"), other):
+            return Existing(id=each["SecurityGroupRuleId"])
+    return None
+
+
+def _let_in(protocol: str, low: Any, high: Any) -> tuple[str, int, int]:
+    """All protocols have no ports, which AWS calls -1."""
+    ports = (-1, -1) if str(protocol) == "-1" else (int(low), int(high))
+    return str(protocol), *ports
+
+
 def _subnet(ask: Ask, inputs: Inputs) -> Existing | None:
     filters = [
         {"Name": "vpc-id", "Values": [inputs["vpcId"]]},
@@ -121,6 +141,8 @@ _LOOKS: dict[str, Callable[[Ask, Inputs], Existing | None]] = {
     "aws:lb/targetGroup:TargetGroup": _target_group,
     "aws:lb/listener:Listener": _listener,
     "aws:ec2/securityGroup:SecurityGroup": _security_group,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": partial(_rule, egress=False),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": partial(_rule, egress=True),
     "aws:ec2/subnet:Subnet": _subnet,
     "aws:ec2/internetGateway:InternetGateway": _gateway,
     "aws:ecr/repository:Repository": _repository,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from release.aws.existing import _rule
 from tests.contract.aws import Aws
 from tests.contract.balancing import Balancing, fixed
 from tests.contract.contracts import contract
@@ -141,7 +142,7 @@ def test_what_exists_is_not_made_again(aws: Aws, stage: Stage, elb: Balancing) -
     "one that is there: InvalidPermission.Duplicate.",
     source=f"{EC2}/API_AuthorizeSecurityGroupIngress.html",
     otherwise="numbered rules would move up when one is taken out of a list, and an update would stop half-way",
-    used_by=("infra/components/network.py",),
+    used_by=("infra/components/network.py", *LOOKS),
     note="the error is on errors-overview.html; that a change is refused, too, is not on API_ModifySecurityGroupRules",
 )
 def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:
@@ -151,6 +152,9 @@ def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:
         for cidr in ("192.0.2.0/24", "198.51.100.0/24")
     )
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[first])["SecurityGroupRules"]
+    asked = {"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 7.0, "toPort": 7.0, "cidrIpv4": "192.0.2.0/24"}
+    assert _found(ec2, asked) == made[0]["SecurityGroupRuleId"]
+    assert _found(ec2, {**asked, "toPort": 8.0}) is None
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[second])
     wanted = {"IpProtocol": "tcp", "FromPort": 7, "ToPort": 7, "CidrIpv4": "198.51.100.0/24"}
     change = {"SecurityGroupRuleId": made[0]["SecurityGroupRuleId"], "SecurityGroupRule": wanted}
@@ -162,6 +166,12 @@ def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:
         )
     finally:
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[first, second])
+
+
+def _found(ec2: Any, inputs: dict[str, Any]) -> str | None:
+    """As `release recover` looks for a rule that a killed update was making."""
+    there = _rule(lambda _: ec2, inputs, egress=False)
+    return there.id if there else None
 
 
 def repeated(aws: Aws, stage: Stage, elb: Balancing) -> dict[str, Callable[[], Any]]:

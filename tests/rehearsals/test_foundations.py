@@ -82,6 +82,22 @@ def test_ranges_of_testers_come_and_go_one_by_one(live: Stack) -> None:
         assert result.ok, result.text
 
 
+def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None:
+    """As in a stack that an earlier version made: there, they were numbered."""
+
+    def rules() -> dict[str, str]:
+        return {urn.rsplit("::", 1)[-1]: id for urn, id in resources(live).items() if "-test-9" in urn}
+
+    wanted = moved(live, testAccess=["198.51.100.0/24"])
+    named = wanted.with_changed_program("infra/components/network.py", "cidr.replace('/', '-')", "len(cidr)").up()
+    assert named.ok, named.text
+    before = rules()
+    renamed = wanted.up()
+    assert renamed.ok, renamed.text
+    assert rules().keys() != before.keys()
+    assert sorted(rules().values()) == sorted(before.values()), "the same rules"
+
+
 def test_an_idle_colour_that_should_be_smaller_keeps_the_tasks_that_stay(live: Stack, best: str) -> None:
     released = moved(live).up(imageDigest=best)
     assert released.ok, released.text
@@ -95,6 +111,9 @@ def test_an_idle_colour_that_should_be_smaller_keeps_the_tasks_that_stay(live: S
     again = moved(live, idle={"afterWatch": 1}).up("--expect-no-changes")
     assert again.ok, again.text
     assert tasks(live, idle) < before
+    emptied = moved(live, idle={"afterWatch": 0}).up()
+    assert emptied.ok, emptied.text
+    assert not tasks(live, idle)
 
 
 def test_a_state_that_knows_nothing_of_what_serves_is_refused_naming_it(live: Stack, best: str) -> None:

@@ -286,6 +286,13 @@ class Run:
                 self._free(target)
                 self.world.sides[target] = replace(self.world.sides[target], wanted=0, healthy=0)
                 self._record_is_true()
+            case Heal(target=target, release=Release() as release, tasks=tasks, scales_in=True):
+                self._free(target)
+                side = self.world.sides[target]
+                assert side.runs(release), "only what runs well is scaled in"
+                assert tasks < side.wanted
+                self.world.sides[target] = replace(side, wanted=tasks, healthy=tasks)
+                self._record_is_true()
             case Heal(target=target, release=Release() as release, tasks=tasks, retry_of=retry):
                 self._start(target, release, tasks, retry)
                 self._gates(target, release)
