@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.checks import EVERY, Check, Outcome, conclude, main, perform, side_by_side
+from local.checks import EVERY, ON_A_CLOUD, Check, Outcome, conclude, main, perform, places_of, side_by_side
 from local.places import ROOT
 from tests.patience import PATIENCE
 
@@ -93,7 +93,13 @@ def test_a_ring_without_any_test_is_a_no(capfd: pytest.CaptureFixture[str]) -> N
     assert "no test was found" in capfd.readouterr().out
 
 
-@pytest.mark.provider
+@pytest.mark.pure
+def test_checks_tell_their_clouds_apart() -> None:
+    """`run` keeps the place of each by the check itself."""
+    clouds = {check: places_of(check) for check in ON_A_CLOUD}
+    assert len({places.runtime for places in clouds.values()}) == len(ON_A_CLOUD)
+
+
 def test_outcomes_come_in_the_order_asked() -> None:
     assert [o.name for o in side_by_side([lambda: ok("a"), lambda: ok("b"), lambda: ok("c")])] == ["a", "b", "c"]
 
