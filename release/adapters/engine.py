@@ -147,7 +147,7 @@ class PulumiEngine:
 
     def preview(self, stack: str, config: Mapping[str, str]) -> Run:
         """`pulumi preview`, with its event log."""
-        return self._run(["preview"], stack, config)
+        return self._run(["preview", *_unprotected(config)], stack, config)
 
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """`pulumi up` without its own preview: what it decides, it decides once, under the lock."""

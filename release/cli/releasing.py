@@ -64,11 +64,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         choices=("proceed",),
         help="proceed: move users although an alarm rings; this release is the cure",
     )
-    parser.add_argument(
-        "--allow-replace",
-        action="store_true",
-        help="build everything anew where the stack file wants another network; users get nothing meanwhile",
-    )
+    add_allow_replace(parser)
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -93,6 +89,20 @@ def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str
     return {"allowOlder": live} if arguments.allow_older and live else {}
 
 
+def add_allow_replace(parser: argparse.ArgumentParser) -> None:
+    """`--allow-replace`, of every verb that updates an environment, and of the review."""
+    parser.add_argument(
+        "--allow-replace",
+        action="store_true",
+        help="build everything anew where the stack file wants another network; users get nothing meanwhile",
+    )
+
+
+def replace_allowed(arguments: argparse.Namespace) -> dict[str, str]:
+    """`allowReplace` for this run."""
+    return {"allowReplace": "true"} if arguments.allow_replace else {}
+
+
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:
     """`--lock-wait`, of every verb that takes the lock."""
     parser.add_argument(
@@ -115,7 +125,7 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     config = {
         **change.config,
         **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}),
-        **({"allowReplace": "true"} if arguments.allow_replace else {}),
+        **replace_allowed(arguments),
     }
     heals = not getattr(arguments, "no_heal", True)
     change = replace(change, config=config)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from release.cli.deploy import built_last
 from release.cli.promote import live_in
-from release.cli.releasing import add_allow_older, add_digest, add_environment, digest_given, older_allowed
+from release.cli.releasing import (
+    add_allow_older,
+    add_allow_replace,
+    add_digest,
+    add_environment,
+    digest_given,
+    older_allowed,
+    replace_allowed,
+)
 from release.cli.rollback import goal
 from release.cli.tools import Tools
 from release.digest import Digest
@@ -39,6 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="review what `release rollback` would do (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
+    add_allow_replace(parser)
     parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
 
 
@@ -54,6 +63,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     config = {
         **_config(tools, environment, before, given, rollback=arguments.rollback),
         **older_allowed(arguments, before),
+        **replace_allowed(arguments),
     }
     digest = config["imageDigest"]
     done = tools.engine.preview(environment, config)

@@ -132,10 +132,11 @@ def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: Wor
 
 @pytest.mark.parametrize(("config", "lifted"), [({}, False), ({"allowReplace": "true"}, True)])
 def test_only_leave_to_replace_lifts_the_engines_protection(world: World, config: dict[str, str], lifted: bool) -> None:
-    world.engine().update("staging", config, "why")
-    argv = world.seen["argv"]
-    assert isinstance(argv, list)
-    assert ("--ignore-protect" in argv) is lifted
+    for run in (lambda: world.engine().preview("staging", config), lambda: world.engine().update("staging", config, "")):
+        run()
+        argv = world.seen["argv"]
+        assert isinstance(argv, list)
+        assert ("--ignore-protect" in argv) is lifted
 
 
 def test_settings_that_would_lose_records_are_not_handed_on(world: World) -> None:

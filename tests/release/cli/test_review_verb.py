@@ -56,6 +56,12 @@ def test_a_review_of_a_rollback_is_of_what_a_rollback_would_do() -> None:
     assert on.engine.calls[0][2] == other.engine.calls[0][2]
 
 
+def test_a_rebuild_can_be_reviewed_before_it_is_done() -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production", "--allow-replace") == 0
+    assert on.engine.calls == [("preview", "production", {"imageDigest": B.digest, "allowReplace": "true"})]
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
