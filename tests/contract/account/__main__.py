@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+from release.streams import outliving
 from tests.contract.account.command import main
 from tests.contract.account.world import RealWorld
 
@@ -18,4 +19,4 @@ def interrupt(*_: object) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, interrupt)
-    sys.exit(main(sys.argv[1:], os.environ, RealWorld()))
+    sys.exit(outliving(main, sys.argv[1:], os.environ, RealWorld()))

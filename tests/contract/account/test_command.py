@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.contract.account.command import main
 from tests.contract.account.fake_world import ACCOUNT, FakeWorld, junit
-from tests.contract.contracts import all_contracts
+from tests.contract.contracts import ROOT, all_contracts
 from tests.contract.leftovers import Left
 
 pytestmark = pytest.mark.cli
@@ -22,6 +25,15 @@ def run(
     world: FakeWorld, folder: Path, *options: str, account: str = ACCOUNT, region: str = "eu-central-1", **environ: str
 ) -> int:
     return main(["--account", account, "--region", region, *options], environ, world, folder)
+
+
+def test_a_reader_that_leaves_stops_nothing() -> None:
+    """It would not get to cleaning up."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    ended = subprocess.run([sys.executable, "-m", "tests.contract.account"], cwd=ROOT, stdout=writes, stderr=writes)
+    os.close(writes)
+    assert ended.returncode == 2, "no account was named; nothing else went wrong"
 
 
 # ---- refused before anything is made
