@@ -111,7 +111,7 @@ def torn(stands_on: Foundations) -> Refused:
         why="the network was replaced under them; they and the services cannot follow, and cannot be deleted while "
         "users are on them",
         next_step="build the environment anew in a third range: change network.cidr (putting it back will do) and run "
-        "`release deploy … --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`. Users get nothing "
+        "`release heal … --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`. Users get nothing "
         "meanwhile.",
     )
 

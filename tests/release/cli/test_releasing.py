@@ -260,6 +260,13 @@ def test_leave_to_build_everything_anew_is_given_for_this_run() -> None:
     assert [config.get("allowReplace") for config in configs(on.engine)] == ["true"]
 
 
+def test_an_environment_that_is_built_anew_by_healing_keeps_its_release() -> None:
+    """As a refusal and two guides say; `deploy` would bring what was built last."""
+    on = stage(ran(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
+    assert on.run("heal", "staging", "--allow-replace") == 0
+    assert configs(on.engine) == [{"allowReplace": "true"}]
+
+
 # ---- What it says -------------------------------------------------------------------------------------------
 
 
