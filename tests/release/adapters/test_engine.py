@@ -132,8 +132,8 @@ def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: Wor
 
 @pytest.mark.parametrize(("config", "lifted"), [({}, False), ({"allowReplace": "true"}, True)])
 def test_only_leave_to_replace_lifts_the_engines_protection(world: World, config: dict[str, str], lifted: bool) -> None:
-    for run in (lambda: world.engine().preview("staging", config), lambda: world.engine().update("staging", config, "")):
-        run()
+    for run in (world.engine().preview, lambda *given: world.engine().update(*given, "why")):
+        run("staging", config)
         argv = world.seen["argv"]
         assert isinstance(argv, list)
         assert ("--ignore-protect" in argv) is lifted
