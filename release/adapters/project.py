@@ -155,7 +155,10 @@ def _idle_tasks(idle: Any) -> int | None:
 
 def settings_in(path: Path) -> dict[str, Any]:
     """A stack file's `config`, by full keys; `UsageError` for a file that cannot be read."""
-    return {str(key): value for key, value in (_read(path).get("config") or {}).items()}
+    config = _read(path).get("config") or {}
+    if not isinstance(config, Mapping):
+        raise UsageError(f"The config of {path.name} is not a mapping of settings.", next_step="correct the file.")
+    return {str(key): value for key, value in config.items()}
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from release.adoption import Adoption, adoption_in, parse_reference, unseen
 from release.cli.releasing import add_lock_wait, update
@@ -72,11 +74,10 @@ def _commit(text: str) -> str:
     return text
 
 
-def _report(tools: Tools, adoption: Adoption, outputs: object) -> None:
+def _report(tools: Tools, adoption: Adoption, outputs: Mapping[str, Any]) -> None:
     sentences = unseen(adoption.commit, adoption.origin)
     for sentence in sentences:
         tools.terminal.say(f"Not checked: {sentence}.")
-    assert isinstance(outputs, dict)
     keys = ("imageDigest", "commit", "imageUri", "repositoryUrl")
     data = {key: outputs.get(key) for key in keys}
     tools.terminal.emit({**data, **adoption.origin.as_dict(), "unchecked": list(sentences)}, adoption.digest)

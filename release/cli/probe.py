@@ -17,7 +17,8 @@ DETAILS = """\
 An open loop: requests leave on schedule, however slow the answers are. Mixed is an answer whose
 headers and body name different releases. An environment's answers have to name their release as
 its smoke.identify says, else they failed; what they do not say is named as not checked. It ends
-after --for, or with Ctrl-C; the report comes either way. Exit code 1 if a request failed or an answer was mixed.
+after --for, or with Ctrl-C; the report comes either way. Exit code 1 if a request failed or an
+answer was mixed.
 
   release probe staging --rate 200 --for 1m
   release probe http://127.0.0.1:8080/api/v1/status --rate 50

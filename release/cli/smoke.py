@@ -22,27 +22,30 @@ they change nothing. What they could not see is named.
   release smoke --url http://127.0.0.1:3000 --health-path /healthz --status-path "" --identify none
 """
 
+HOW = {"healthPath": "--health-path", "statusPath": "--status-path", "identify": "--identify"}
+"""Settings of a release, and how they are given for --url."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="the stack's name, such as staging")
     parser.add_argument("--url", help="check this base URL instead, whatever release answers there")
-    plain = Asked()
     add = parser.add_argument_group("how the service at --url is asked (an environment's release says it)").add_argument
-    add("--health-path", metavar="PATH", default=plain.health_path, help="answers 200 when it is fit for traffic")
-    add("--status-path", metavar="PATH", default=plain.status_path, help="says whether it is well; empty for none")
-    add(
-        "--identify",
-        choices=[str(each) for each in Identify],
-        default=str(plain.identify),
-        help="how it says who it is",
-    )
+    add("--health-path", metavar="PATH", help="answers 200 when it is fit for traffic")
+    add("--status-path", metavar="PATH", help="says whether it is well; empty for none")
+    add("--identify", choices=[str(each) for each in Identify], help="how it says who it is")
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """One run of the checks."""
     if bool(arguments.environment) == bool(arguments.url):
         raise UsageError("Give either an environment or --url.", next_step="see `release smoke --help`.")
+    if arguments.environment and (given := _how(arguments)):
+        raise UsageError(
+            f"{', '.join(HOW[key] for key in given)} goes with --url.",
+            why="an environment is asked as its live release says",
+            next_step="leave it out, or give --url.",
+        )
     url, expected = (arguments.url, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
     report = tools.smoke.run(url, expected)
     if report.failures:
@@ -71,11 +74,15 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _how(arguments: argparse.Namespace) -> dict[str, str]:
+    """What was said of how to ask, as a release's configuration."""
+    said = {key: getattr(arguments, option.removeprefix("--").replace("-", "_")) for key, option in HOW.items()}
+    return {key: value for key, value in said.items() if value is not None}
+
+
 def _at(arguments: argparse.Namespace) -> Expected:
     """Any release, asked as the options say."""
-    asked = Asked(
-        health_path=arguments.health_path, status_path=arguments.status_path, identify=Identify(arguments.identify)
-    )
+    asked = Asked.from_dict(_how(arguments))
     if asked.identify is Identify.STATUS and not asked.status_path:
         raise UsageError("--identify status needs a --status-path.", next_step="give --identify header or none.")
     return Expected(asked=asked)

@@ -43,6 +43,9 @@ def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
     files(tmp_path, one="config:\n  other:promotesFrom: two\n", empty="")
     with pytest.raises(UsageError, match=r"Pulumi\.empty\.yaml is not a mapping"):
         read_project(tmp_path)
+    (tmp_path / "Pulumi.empty.yaml").write_text("config: [region]\n")
+    with pytest.raises(UsageError, match=r"config of Pulumi\.empty\.yaml is not a mapping"):
+        read_project(tmp_path)
     (tmp_path / "Pulumi.empty.yaml").write_text("{}\n")
     assert read_project(tmp_path).route.sources == {"empty": None, "one": None}
 

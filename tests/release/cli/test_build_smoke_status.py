@@ -122,6 +122,14 @@ def test_no_checks_at_all_are_no_success() -> None:
     assert stage(smoke=FakeSmoke(Report(checks=0))).run("smoke", "staging") == 1
 
 
+@pytest.mark.parametrize("given", [["--health-path", "/z"], ["--status-path", ""], ["--identify", "none"]])
+def test_how_an_environment_is_asked_is_its_releases_own_and_no_option_is_ignored(given: list[str]) -> None:
+    on = stage()
+    assert on.run("smoke", "staging", *given) == 2
+    assert f"{given[0]} goes with --url" in on.err
+    assert on.smoke.asked == []
+
+
 @pytest.mark.parametrize("argv", [["smoke"], ["smoke", "staging", "--url", "http://x"]])
 def test_smoke_wants_one_of_environment_and_url(argv: list[str]) -> None:
     assert stage().run(*argv) == 2
