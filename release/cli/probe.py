@@ -52,6 +52,8 @@ def _asked(tools: Tools, arguments: argparse.Namespace) -> tuple[Settings, tuple
     """What is asked for, and what an environment's service is known not to say."""
     target = str(arguments.target)
     if "://" in target:
+        if arguments.path is not None:
+            raise UsageError("--path goes with an environment.", next_step=f"write it into the URL {target}.")
         return _settings(arguments, target), ()
     environment = tools.project.route.check(target)
     tools.engine.ready()

@@ -77,6 +77,13 @@ def test_another_path_may_be_asked_for() -> None:
     assert on.prober.asked[0][0].url == "http://127.0.10.1/health"
 
 
+def test_a_url_has_its_path_already_and_no_option_is_ignored() -> None:
+    on = stage()
+    assert on.run("probe", URL, "--path", "/health", "--for", "2") == 2
+    assert "--path goes with an environment" in on.err
+    assert on.prober.asked == []
+
+
 def test_a_failed_request_ends_with_1_and_is_counted() -> None:
     on = stage(failed=3)
     assert on.run("probe", URL, "--for", "1", "--json") == 1
