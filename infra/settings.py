@@ -1,7 +1,7 @@
 """A stack's settings: `parse(raw) -> Settings`, with every problem reported at once, each with its path.
 
 `raw` is the stack's whole configuration as the engine hands it over: `<project>:<key>` to a string, JSON for
-anything anything structured. Only this project's own keys are judged here, and those by which AWS is reached
+anything structured. Only this project's own keys are judged here, and those by which AWS is reached
 (release/credentials.py); what AWS takes is in release/limits.py. The annotated example of all keys is
 docs/stack-settings.example.yaml (a test parses it).
 """
@@ -186,7 +186,7 @@ class NotifySettings(_Section):
     events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
 
 
-Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
 """Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
 
 

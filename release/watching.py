@@ -137,8 +137,3 @@ def _elsewhere(rule: UsersRule | None, recorded: Recorded) -> str:
     journal = rule.journal
     ends = [end.release_id for end in (journal.source, journal.to) if end] if journal else []
     return "" if not ends or recorded.live.id in ends else "another release was switched to meanwhile"
-
-
-def seconds_left(signals: Signals, bake: Bake) -> float:
-    """Of the time that was asked for."""
-    return max(0.0, bake.ends(signals.step_began) - signals.now)
