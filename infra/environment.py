@@ -27,7 +27,8 @@ from release.lineage import Order, Relation
 from release.names import Names
 from release.shift import course
 
-ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = Path(__file__).resolve().parent
+"""The folder of the program, in which the engine runs it."""
 
 
 def build_environment(settings: EnvironmentSettings) -> None:
@@ -115,8 +116,8 @@ def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tupl
         return "", {}
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
     others = [each.commit for each in releases if each]
-    built_in = ROOT / artifacts.context
-    folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
+    built_in = PROGRAM / artifacts.context
+    folders = [PROGRAM, *([built_in] if artifacts.context and built_in.is_dir() else [])]
     found = [(commit, order_of(folders, commit, others)) for commit in commits]
     younger = (each for each in found if Order.OLDER not in {relation.order for relation in each[1].values()})
     return next(younger, found[0])

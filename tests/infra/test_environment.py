@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import environment
 from infra.recall import as_told
 from release.errors import CloudError, Refused, ReleaseError
 from release.placement import Colour
@@ -138,14 +139,19 @@ def released(world: World, **config: str) -> World:
     return run(world, {f"release-lane:{key}": value for key, value in config.items()})
 
 
-def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(tmp_path: Path) -> None:
-    """Git is asked in the folder that the artifacts stack built from, too."""
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.test"]
+def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git is asked in the folder that the artifacts stack built from, too: another repository beside this one."""
+    monkeypatch.setattr(environment, "PROGRAM", tmp_path / "lane" / "infra")
+    for folder in ("lane/infra", "service/app"):
+        (tmp_path / folder).mkdir(parents=True)
+    git = ["git", "-C", str(tmp_path / "service"), "-c", "user.name=a", "-c", "user.email=a@example.test"]
     subprocess.run([*git, "init", "--quiet"], check=True)
     for text in ("older", "newer"):
         subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", text], check=True)
     newer, older = subprocess.run([*git, "rev-list", "HEAD"], check=True, capture_output=True, text=True).stdout.split()
-    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": str(tmp_path)}}
+    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": "../../service/app"}}
     live = replace(release(SECOND), commit=newer)
     seen = observed(green=live, live=Colour.GREEN, image=THIRD)
     seen["image"]["tags"] = [older]
