@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 
 from release import credentials, limits
-from release.adoption import parse_reference
+from release.adoption import LONGEST_SOURCE, parse_reference
 from release.alarms import Kind, Watched
 from release.asking import HEALTH_PATH, STATUS_PATH, Identify
 from release.container import OWN
@@ -256,7 +256,7 @@ class ArtifactsSettings(_Stack):
     source: str = ""
     adopt: Annotated[str, AfterValidator(_reference)] = ""
     adopt_commit: str = Field(default="", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")
-    adopt_source: str = Field(default="", max_length=300)
+    adopt_source: str = Field(default="", max_length=LONGEST_SOURCE)
     repository: Annotated[str, _sound(lambda name: limits.repository(name) if name else "")] = ""
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from release.adoption import LONGEST_SOURCE, Adopted
 from release.container import container_definition, secret_resources
 from release.digest import Digest
 from release.placement import Colour, Release, Service
@@ -50,7 +51,8 @@ def task_definition(service: Service) -> str:
 
 def definition_size(service: Service) -> int:
     """Bytes of a release's container definition, with the longest names there are."""
-    release = Release(digest=DIGEST, service=service, commit="0" * 40)
+    adopted = Adopted(image="i" * IMAGE, source="s" * LONGEST_SOURCE, commit_by="person")
+    release = Release(digest=DIGEST, service=service, commit="0" * 64, adopted=adopted)
     container = container_definition(
         release,
         Colour.GREEN,
