@@ -107,6 +107,12 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
     proofs = {proof["digest"]: proof for proof in stack.outputs["evidence"]}
     assert {good, better} <= proofs.keys()
 
+    serving, late = tasks(stack, stack.outputs["liveColour"]), by(program, stack).up()
+    assert not late.ok
+    assert "Drift" in late.text, "a job that still has the version before changes nothing"
+    assert shared(stack) == now
+    assert tasks(stack, stack.outputs["liveColour"]) == serving
+
 
 def test_artifacts_of_the_version_before_are_taken_over(lane: Lane, program: Path, source: Any) -> None:
     """The image that its state has is forgotten, never deleted; what the registry has is not built again."""
