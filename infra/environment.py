@@ -8,6 +8,7 @@ The outputs hang off the switch, so a failed update changes none of them.
 from __future__ import annotations
 
 import importlib
+import itertools
 from pathlib import Path
 
 import pulumi
@@ -118,9 +119,11 @@ def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tupl
     others = [each.commit for each in releases if each]
     built_in = PROGRAM / artifacts.context
     folders = [PROGRAM, *([built_in] if artifacts.context and built_in.is_dir() else [])]
-    found = [(commit, order_of(folders, commit, others)) for commit in commits]
+    first = commits[0], order_of(folders, commits[0], others)
+    rest = ((commit, order_of(folders, commit, others)) for commit in commits[1:])
+    found = itertools.chain([first], rest)
     younger = (each for each in found if Order.OLDER not in {relation.order for relation in each[1].values()})
-    return next(younger, found[0])
+    return next(younger, first)
 
 
 def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pytest
 from infra import environment
 from infra.recall import as_told
 from release.errors import CloudError, Refused, ReleaseError
+from release.lineage import Order, Relation
 from release.placement import Colour
 from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -165,6 +166,26 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     world.registered.clear()
     released(world, imageDigest=THIRD)
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
+
+
+def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that many commits have in common has as many tags."""
+    asked: list[str] = []
+
+    def order(folders: object, commit: str, others: object) -> dict[str, Relation]:
+        del folders, others
+        asked.append(commit)
+        return {"c" * 40: Relation(order=Order.OLDER if commit == tags[0] else Order.NEWER)}
+
+    monkeypatch.setattr(environment, "order_of", order)
+    live = replace(release(SECOND), commit="c" * 40)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    tags = seen["image"]["tags"] = [f"{number:040x}" for number in range(50)]
+    world = released(
+        World(outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN)}, observed=seen), imageDigest=THIRD
+    )
+    assert world.one("TrafficSwitch").inputs["release"]["commit"] == tags[1]
+    assert asked == tags[:2]
 
 
 def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:
