@@ -39,7 +39,7 @@ def _copier(ctx: Context, access: Access) -> AbstractContextManager[Copier]:
 
 
 def examine_image(ctx: Context, args: Props) -> Props:
-    """`release:index:examineImage`: args region, account, role, repository; image, commit, source. Changes nothing.
+    """`release:index:examineImage`: args of `Access.as_dict`; repository, image, commit, source. Changes nothing.
 
     Returns what `Adoption.from_dict` reads. Fails where the image cannot be adopted.
     """
@@ -56,7 +56,7 @@ def examine_image(ctx: Context, args: Props) -> Props:
 
 
 class AdoptedImage(Resource):
-    """Inputs: region, account, role, repository; adoption (`Adoption.as_dict`). Outputs: digest, tags, notes.
+    """Inputs: those of `Access.as_dict`; repository, adoption (`Adoption.as_dict`). Outputs: digest, tags, notes.
 
     Whenever it is registered the registry is asked, and what it lacks is copied. Deleting it leaves the image there.
     """
@@ -110,7 +110,7 @@ def adopt(
 
 
 def _cloud(args: Props) -> Cloud:
-    access = Access(region=args["region"], account=args["account"], role=str(args.get("role") or ""))
+    access = Access.from_dict(args)
     check_account(access)
     return Cloud(Names.of("", access=access, users_port=0, log_group="", repository=str(args["repository"])))
 

@@ -28,7 +28,7 @@ from release.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
 from release.disk.scratch import scratch
 from release.errors import CloudError, ReleaseError
 
-ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = Path(__file__).resolve().parent
 
 EXPIRE_UNTAGGED = {
     "rules": [
@@ -55,7 +55,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     if settings.adopt:
         _adopt(settings)
         return
-    source = Path(settings.source).resolve() if settings.source else ROOT
+    source = Path(settings.source).resolve() if settings.source else PROGRAM.parent
     commit = to_build(source)
     name = settings.repository or f"{pulumi.get_project()}/app"
     question = _question(settings, name, commit.sha)
@@ -80,7 +80,8 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     pulumi.export("imageDigest", digest)
     pulumi.export("commit", digest.apply(lambda _: commit.sha))
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
-    pulumi.export("context", os.path.relpath(source / CONTEXT))
+    # From the program's folder, so that it means the same in another checkout.
+    pulumi.export("context", os.path.relpath(source / CONTEXT, PROGRAM))
     pulumi.export("repositoryUrl", repository.repository_url)
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 

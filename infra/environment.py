@@ -8,6 +8,7 @@ The outputs hang off the switch, so a failed update changes none of them.
 from __future__ import annotations
 
 import importlib
+import itertools
 from pathlib import Path
 
 import pulumi
@@ -27,7 +28,8 @@ from release.lineage import Order, Relation
 from release.names import Names
 from release.shift import course
 
-ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = Path(__file__).resolve().parent
+"""The folder of the program, in which the engine runs it."""
 
 
 def build_environment(settings: EnvironmentSettings) -> None:
@@ -115,11 +117,13 @@ def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tupl
         return "", {}
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
     others = [each.commit for each in releases if each]
-    built_in = ROOT / artifacts.context
-    folders = [ROOT, *([built_in] if artifacts.context and built_in.is_dir() else [])]
-    found = [(commit, order_of(folders, commit, others)) for commit in commits]
+    built_in = PROGRAM / artifacts.context
+    folders = [PROGRAM, *([built_in] if artifacts.context and built_in.is_dir() else [])]
+    first = commits[0], order_of(folders, commits[0], others)
+    rest = ((commit, order_of(folders, commit, others)) for commit in commits[1:])
+    found = itertools.chain([first], rest)
     younger = (each for each in found if Order.OLDER not in {relation.order for relation in each[1].values()})
-    return next(younger, found[0])
+    return next(younger, first)
 
 
 def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:

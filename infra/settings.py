@@ -1,7 +1,7 @@
 """A stack's settings: `parse(raw) -> Settings`, with every problem reported at once, each with its path.
 
 `raw` is the stack's whole configuration as the engine hands it over: `<project>:<key>` to a string, JSON for
-anything anything structured. Only this project's own keys are judged here, and those by which AWS is reached
+anything structured. Only this project's own keys are judged here, and those by which AWS is reached
 (release/credentials.py); what AWS takes is in release/limits.py. The annotated example of all keys is
 docs/stack-settings.example.yaml (a test parses it).
 """
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 
 from release import credentials, limits
-from release.adoption import parse_reference
+from release.adoption import LONGEST_SOURCE, parse_reference
 from release.alarms import Kind, Watched
 from release.asking import HEALTH_PATH, STATUS_PATH, Identify
 from release.container import OWN
@@ -186,7 +186,7 @@ class NotifySettings(_Section):
     events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
 
 
-Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
 """Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
 
 
@@ -256,7 +256,7 @@ class ArtifactsSettings(_Stack):
     source: str = ""
     adopt: Annotated[str, AfterValidator(_reference)] = ""
     adopt_commit: str = Field(default="", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")
-    adopt_source: str = Field(default="", max_length=300)
+    adopt_source: str = Field(default="", max_length=LONGEST_SOURCE)
     repository: Annotated[str, _sound(lambda name: limits.repository(name) if name else "")] = ""
 
 

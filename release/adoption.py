@@ -17,6 +17,9 @@ REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.imag
 PLATFORM = ("linux", "amd64")
 """What the tasks run on: Fargate's default, and what `release build` builds for."""
 
+LONGEST_SOURCE = 300
+"""Characters that are kept of where an image's code is."""
+
 KEPT = 50
 """How many adopted images the artifacts stack remembers; the oldest are forgotten first."""
 
@@ -153,7 +156,7 @@ def adoption_of(reference: Reference, found: Examined, *, commit: str = "", sour
 
 def _public(address: str) -> str:
     """An address on one line, without what somebody logs in with: it is kept and shown."""
-    return re.sub(r"//[^/@\s]*@", "//", " ".join(address.split()))[:300]
+    return re.sub(r"//[^/@\s]*@", "//", " ".join(address.split()))[:LONGEST_SOURCE]
 
 
 def wrong_platform(image: str, found: str) -> ReleaseError:

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from release.adoption import Adopted
 from release.digest import Digest
 from release.placement import Colour, Release, Service
 
 LABEL = "release-lane.release"
-"""Docker label that carries, as JSON, what of a release's configuration its container definition does not say."""
+"""Docker label that carries, as JSON, what of a release its container definition does not say."""
 
 OWN = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
 """Variables that the program itself gives to the container; no release has one of that name."""
@@ -70,6 +71,7 @@ def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Rele
     return Release(
         digest=Digest(image.rsplit("@", 1)[1]),
         commit=str(written.get("commit") or ""),
+        adopted=Adopted.from_dict(written["adopted"]) if written.get("adopted") else None,
         service=Service.from_dict(
             {
                 **service,
@@ -102,4 +104,5 @@ def _label(release: Release) -> str:
     (https://github.com/hashicorp/terraform-provider-aws/issues/39533), so it stands here."""
     empty = {name: "" for name, value in release.service.env.items() if not value}
     service = {**release.service.as_dict(), "env": empty, "secrets": {}}
-    return json.dumps({"commit": release.commit, "service": service}, sort_keys=True)
+    origin = {"adopted": release.adopted.as_dict()} if release.adopted else {}
+    return json.dumps({"commit": release.commit, "service": service, **origin}, sort_keys=True)

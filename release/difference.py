@@ -6,6 +6,7 @@ Of configuration the keys of the stack file are named; sizes with both values, v
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from release.digest import short
 from release.placement import Release, Service
@@ -13,7 +14,7 @@ from release.placement import Release, Service
 
 def settings_apart(found: Service, meant: Service) -> str:
     """The settings in which they differ: `env.LOG_LEVEL, service.cpu 512 (not 256)`; "" for none."""
-    here, there = found.as_dict(), meant.as_dict()
+    here, there = _whole(found), _whole(meant)
     named: list[str] = []
     for key in sorted({*here, *there}):
         ours, theirs = here.get(key), there.get(key)
@@ -21,8 +22,14 @@ def settings_apart(found: Service, meant: Service) -> str:
             names = sorted({*ours, *theirs})
             named += [f"{key}.{name}" for name in names if ours.get(name) != theirs.get(name)]
         elif ours != theirs:
-            named.append(f"service.{key} {ours} (not {theirs})")
-    return ", ".join(named)
+            section = "smoke" if key == "identify" else "service"
+            named.append(f"{section}.{key} {ours or 'none'} (not {theirs or 'none'})")
+    return ", ".join(sorted(named))
+
+
+def _whole(service: Service) -> Mapping[str, Any]:
+    """Its record, with the defaults that a record leaves out."""
+    return {**service.asked.as_dict(), **service.as_dict()}
 
 
 def told_from(found: Release, meant: Release) -> str:

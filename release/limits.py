@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from release.adoption import LONGEST_SOURCE, Adopted
 from release.container import container_definition, secret_resources
 from release.digest import Digest
 from release.placement import Colour, Release, Service
@@ -50,7 +51,8 @@ def task_definition(service: Service) -> str:
 
 def definition_size(service: Service) -> int:
     """Bytes of a release's container definition, with the longest names there are."""
-    release = Release(digest=DIGEST, service=service, commit="0" * 40)
+    adopted = Adopted(image="i" * IMAGE, source="s" * LONGEST_SOURCE, commit_by="person")
+    release = Release(digest=DIGEST, service=service, commit="0" * 64, adopted=adopted)
     container = container_definition(
         release,
         Colour.GREEN,
@@ -197,10 +199,12 @@ def vpc_range(text: str) -> str:
 
 
 def _network(text: str) -> ipaddress.IPv4Network | None:
+    """As AWS writes it; the library also takes a netmask in place of the size, and zeros before it."""
     try:
-        return ipaddress.IPv4Network(text)
+        found = ipaddress.IPv4Network(text)
     except ValueError:
         return None
+    return found if str(found) == text else None
 
 
 GROUP_RULES = 60
@@ -213,7 +217,7 @@ MOST_RANGES = (GROUP_RULES - 1) // 2 - 1
 def address_range(text: str) -> str:
     """One range of `testAccess`: IPv4 (the network has no IPv6), in the form that AWS keeps it in: without host bits
     (AWS/AWSEC2/latest/APIReference/API_IpRange.html)."""
-    if "/" in text and _network(text):
+    if _network(text):
         return ""
     try:
         found = ipaddress.ip_interface(text)
@@ -313,7 +317,7 @@ def repository(name: str) -> str:
 
 def region(text: str) -> str:
     """A region's code (AWS/general/latest/gr/rande.html)."""
-    return "" if re.fullmatch(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}", text) else "should be a region, like eu-central-1"
+    return "" if re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}", text) else "should be a region, like eu-central-1"
 
 
 # ---- the machine

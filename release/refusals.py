@@ -89,7 +89,8 @@ def would_delete(parts: Sequence[str]) -> Refused:
     return Refused(
         f"This would delete what live users stand on: {', '.join(parts)}. No colour was changed.",
         why="the state has it, and the program does not register it under this name any more",
-        next_step="register it again; one that only got another name needs an alias (pulumi.Alias) for the old one.",
+        next_step="register it again; one that only got another name needs an alias (pulumi.Alias) for the old one. "
+        "One that is really to go: `pulumi state delete --force URN`, then delete it in AWS.",
     )
 
 

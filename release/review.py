@@ -230,16 +230,19 @@ def _evidence(review: Review) -> list[str]:
     assert release is not None
     lines = ["## Evidence", ""]
     proof = proof_of(release.digest, subject.evidence)
+    there, here = proof.unchecked if proof else (), release.service.asked.unchecked
     if proof:
         commit = f", commit `{proof.commit}`" if proof.commit else ""
         lines.append(f"- **{subject.source}** proved `{release.digest}`{commit} on {proof.at}: {_flat(proof.smoke)}.")
-        lines += [f"- **Not checked there:** {_flat(sentence)}." for sentence in proof.unchecked]
+        lines += [
+            f"- **Not checked there{', and cannot be here' if each in here else ''}:** {_flat(each)}." for each in there
+        ]
         lines += _unproven_configuration(subject, proof, release)
     elif subject.source:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:
         lines.append("- None is needed: this is the first environment of its route.")
-    lines += [f"- **Cannot be checked here:** {_flat(sentence)}." for sentence in release.service.asked.unchecked]
+    lines += [f"- **Cannot be checked here:** {_flat(each)}." for each in here if each not in there]
     if subject.recorded and subject.recorded.was_live(release.digest):
         lines.append(f"- It was live in {subject.environment} before.")
     if subject.rollback and subject.recorded:

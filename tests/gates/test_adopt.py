@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from gates.adopt import AdoptedImage, adopt
-from gates.kit import UNKNOWN, Context, State
+from gates import adopt as adopting
+from gates.adopt import AdoptedImage, adopt, examine_image
+from gates.kit import UNKNOWN, Context, State, UserError
 from release.adoption import Adopted, Adoption, Examined, Reference
 from release.aws.cloud import Cloud, Image
 from release.aws.registry import Registry
@@ -141,3 +142,24 @@ def test_the_registry_is_asked_in_every_update_and_nothing_is_claimed_in_a_previ
     state = State("adopted", inputs, {**inputs, "digest": DIGEST})
     assert AdoptedImage().diff(ctx, state, inputs, ())
     assert AdoptedImage().preview(ctx, inputs, state)["digest"] is UNKNOWN
+
+
+def test_it_speaks_to_aws_as_whom_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = Access(region="us-east-1", account="0" * 12, role="arn:r", profile="p", external_id="e", session_name="s")
+    asked: list[Access] = []
+
+    def check(access: Access) -> None:
+        asked.append(access)
+        raise CloudError("that is enough")
+
+    monkeypatch.setattr(adopting, "check_account", check)
+    ctx = Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None, name="adopted")
+    given = {**wanted.as_dict(), "repository": "lane/app", "image": f"{THEIRS}@{DIGEST}"}
+    adoption = Adoption(digest=DIGEST, commit="", origin=Adopted(image=f"{THEIRS}@{DIGEST}"))
+    for ask in (
+        lambda: examine_image(ctx, given),
+        lambda: AdoptedImage().create(ctx, {**given, "adoption": adoption.as_dict()}),
+    ):
+        with pytest.raises(UserError, match="that is enough"):
+            ask()
+    assert asked == [wanted, wanted]

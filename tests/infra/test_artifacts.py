@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.artifacts import build_artifacts
+from infra.artifacts import PROGRAM, build_artifacts
 from infra.settings import ArtifactsSettings
 from release.disk.git import environment
 from release.errors import UsageError
@@ -103,6 +103,7 @@ def test_a_commit_that_the_registry_lacks_is_built_from_its_tree(source: Path) -
     outputs = exported(world, source)
     assert world.context == {"Dockerfile": "FROM scratch\n", ".gitignore": "*.bin\n"}
     assert (outputs["imageDigest"], outputs["commit"]) == (FIRST, commit)
+    assert (PROGRAM / outputs["context"]).resolve() == source / "app", "environments ask git there"
 
 
 def test_two_builds_see_contexts_of_their_own_so_nothing_in_the_state_is_taken_for_a_build(source: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from infra import environment
 from infra.recall import as_told
 from release.errors import CloudError, Refused, ReleaseError
+from release.lineage import Order, Relation
 from release.placement import Colour
 from tests.infra.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -138,14 +140,19 @@ def released(world: World, **config: str) -> World:
     return run(world, {f"release-lane:{key}": value for key, value in config.items()})
 
 
-def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(tmp_path: Path) -> None:
-    """Git is asked in the folder that the artifacts stack built from, too."""
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.test"]
+def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git is asked in the folder that the artifacts stack built from, too: another repository beside this one."""
+    monkeypatch.setattr(environment, "PROGRAM", tmp_path / "lane" / "infra")
+    for folder in ("lane/infra", "service/app"):
+        (tmp_path / folder).mkdir(parents=True)
+    git = ["git", "-C", str(tmp_path / "service"), "-c", "user.name=a", "-c", "user.email=a@example.test"]
     subprocess.run([*git, "init", "--quiet"], check=True)
     for text in ("older", "newer"):
         subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", text], check=True)
     newer, older = subprocess.run([*git, "rev-list", "HEAD"], check=True, capture_output=True, text=True).stdout.split()
-    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": str(tmp_path)}}
+    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": "../../service/app"}}
     live = replace(release(SECOND), commit=newer)
     seen = observed(green=live, live=Colour.GREEN, image=THIRD)
     seen["image"]["tags"] = [older]
@@ -159,6 +166,26 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     world.registered.clear()
     released(world, imageDigest=THIRD)
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
+
+
+def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that many commits have in common has as many tags."""
+    asked: list[str] = []
+
+    def order(folders: object, commit: str, others: object) -> dict[str, Relation]:
+        del folders, others
+        asked.append(commit)
+        return {"c" * 40: Relation(order=Order.OLDER if commit == tags[0] else Order.NEWER)}
+
+    monkeypatch.setattr(environment, "order_of", order)
+    live = replace(release(SECOND), commit="c" * 40)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    tags = seen["image"]["tags"] = [f"{number:040x}" for number in range(50)]
+    world = released(
+        World(outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN)}, observed=seen), imageDigest=THIRD
+    )
+    assert world.one("TrafficSwitch").inputs["release"]["commit"] == tags[1]
+    assert asked == tags[:2]
 
 
 def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:

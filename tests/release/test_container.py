@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release.adoption import Adopted
 from release.container import LABEL, OWN, container_definition, release_in
 from release.digest import Digest
 from release.placement import Colour, Release, Service
@@ -36,7 +37,8 @@ def definition(release: Release) -> dict[str, Any]:
 @given(SERVICES, st.booleans())
 def test_a_release_is_read_back_from_what_runs(service: Service, drops_empty: bool) -> None:
     """AWS has been seen to drop variables without a value."""
-    release = Release(digest=DIGEST, service=service, commit="c" * 40)
+    adopted = Adopted(image=f"ghcr.io/acme/shop@{DIGEST}", source="https://example.test/shop", commit_by="label")
+    release = Release(digest=DIGEST, service=service, commit="c" * 40, adopted=adopted if drops_empty else None)
     written = definition(release)
     if drops_empty:
         written["environment"] = [each for each in written["environment"] if each["value"]]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from release.asking import Identify
 from release.decision import Deploy, Heal, Requested, decide
 from release.difference import settings_apart, told_from
 from release.journal import Phase
@@ -42,8 +43,13 @@ SECRET = "hunter2"
         (Service(env={"A": SECRET, "B": "1"}), Service(env={"A": "2", "B": "1"}), "env.A"),
         (Service(secrets={"TOKEN": SECRET}), Service(), "secrets.TOKEN"),
         (Service(cpu=512, port=80), Service(), "service.cpu 512 (not 256), service.port 80 (not 8080)"),
+        (
+            Service(),
+            Service(status_path="", identify=Identify.HEADER),
+            "service.statusPath /api/v1/status (not none), smoke.identify status (not header)",
+        ),
     ],
-    ids=["the same", "added", "removed", "one of two", "a secret", "sizes"],
+    ids=["the same", "added", "removed", "one of two", "a secret", "sizes", "defaults that no record repeats"],
 )
 def test_settings_are_named_as_in_the_stack_file_and_values_of_variables_never(
     found: Service, meant: Service, told: str

@@ -156,6 +156,8 @@ def test_ranges_that_a_vpc_can_have(text: str) -> None:
         ("10.20.0.0/24", "of the size /16"),
         ("10.20.1.0/16", "of the size /16"),
         ("10.20.0.0", "of the size /16"),
+        ("10.20.0.0/255.255.0.0", "of the size /16"),
+        ("10.20.0.0/016", "of the size /16"),
         ("fd00::/16", "IPv4"),
         ("127.0.0.0/16", "no range of addresses that hosts can have"),
         ("169.254.0.0/16", "no range"),
@@ -180,6 +182,8 @@ def test_ranges_that_a_security_group_lets_in(text: str) -> None:
         ("999.0.0.0/8", "should be an IPv4 address range"),
         ("192.0.2.7", "should be written as 192.0.2.7/32"),
         ("192.0.2.7/24", "should be written as 192.0.2.0/24"),
+        ("192.0.2.0/255.255.255.0", "should be written as 192.0.2.0/24"),
+        ("192.0.2.0/024", "should be written as 192.0.2.0/24"),
         ("2001:db8::/32", "is an IPv6 range"),
         ("::1", "is an IPv6 range"),
     ],
@@ -243,7 +247,14 @@ def test_names_of_repositories(name: str, ok: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "ok"),
-    [("us-east-1", True), ("us-gov-west-1", True), ("ap-southeast-4", True), ("us east 1", False), ("USEast", False)],
+    [
+        ("us-east-1", True),
+        ("us-gov-west-1", True),
+        ("ap-southeast-4", True),
+        ("eusc-de-east-1", True),
+        ("us east 1", False),
+        ("USEast", False),
+    ],
 )
 def test_regions(text: str, ok: bool) -> None:
     assert bool(limits.region(text)) is not ok

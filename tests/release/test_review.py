@@ -240,5 +240,12 @@ def test_what_cannot_be_checked_of_this_release_is_named_before_it_is_approved()
     text = markdown(review(PRODUCTION, log(*events)))
     named = [line for line in text.splitlines() if "Cannot be checked here" in line]
     assert named == [f"- **Cannot be checked here:** {each}." for each in foreign.service.asked.unchecked]
+    proven = replace(proof(B), unchecked=("the commit is unknown", *foreign.service.asked.unchecked))
+    again = markdown(review(replace(PRODUCTION, evidence=(proven,)), log(*events))).splitlines()
+    assert "- **Not checked there:** the commit is unknown." in again
+    for sentence in foreign.service.asked.unchecked:
+        assert [line for line in again if sentence in line] == [
+            f"- **Not checked there, and cannot be here:** {sentence}."
+        ]
     assert "- statusPath: its default -> none" in text
     assert "- identify: its default -> none" in text
