@@ -6,6 +6,7 @@ have a name that is free again only when they are gone. So a change of it is ref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,7 +155,7 @@ def identity(type_: str, name: str) -> str:
 def _held(urn: str, type_: str) -> str:
     """Its identity, "" if nobody stands on it."""
     name = urn.rsplit("::", 1)[-1]
-    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and "-test-" in name
+    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and re.search(r"-test-\d+-", name)
     within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
     return identity(type_, name) if within and not rule_of_testers else ""
 

@@ -47,6 +47,18 @@ def refusal(verdict: Verdict) -> ReleaseError:
 # ---- The state as it is read
 
 
+def test_users_stand_on_all_rules_but_those_of_testers_whatever_the_project_is_called() -> None:
+    at, rule = (
+        "urn:pulumi:staging::a-test-lane::release-lane:infra:Network$",
+        "aws:vpc/securityGroupIngressRule:Security",
+    )
+    rule += "GroupIngressRule"
+    names = ("users", "from-balancer", "test-9001-1", "test-9002-10.20.0.0-16")
+    found = {f"{at}{rule}::a-test-lane-staging-{name}": {"type": rule, "outputs": {}} for name in names}
+    held = Foundations.from_resources(found).held
+    assert held == {f"{rule} a-test-lane-staging-{name}" for name in ("users", "from-balancer")}
+
+
 def test_a_states_resources_say_what_an_environment_stands_on() -> None:
     at = "urn:pulumi:staging::release-lane::release-lane:infra:"
     rule = {"fromPort": 9001, "cidrIpv4": "192.0.2.0/24"}
