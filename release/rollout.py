@@ -111,7 +111,7 @@ class HealthCheck:
             late = "was not answered in time (healthCheck.timeoutSeconds), or the port cannot be reached (service.port)"
             return f"GET {self.path} on port {self.port} {late}"
         if target.reason == "Target.FailedHealthChecks":
-            return f"nothing listens on {self.port} (service.port), or what does speaks no HTTP"
+            return f"nothing listens on {self.port} (service.port), or it does not speak HTTP"
         return ""
 
 

@@ -60,11 +60,15 @@ def another(made: Checkout, good: str) -> str:
 
 
 def engine_of(command: subprocess.Popen[str]) -> tuple[int, Path]:
-    """The engine that the command started, and its event log (a file without a name, which only they hold)."""
+    """The engine that the command started, and its event log (a file without a name, which only they hold).
+
+    What the command starts becomes the engine after a moment.
+    """
 
     def look() -> tuple[int, Path] | None:
         for pid in children(command.pid):
-            if found := EVENT_LOG.search(command_line(pid)):
+            words = command_line(pid)
+            if "pulumi" in words.split(" ")[0] and (found := EVENT_LOG.search(words)):
                 return pid, Path(f"/proc/{pid}/fd/{found[1]}")
         assert command.poll() is None, "the command ended before it started an update"
         return None

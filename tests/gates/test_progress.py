@@ -103,7 +103,7 @@ def test_what_the_load_balancer_said_before_it_forgot_the_task_is_the_reason() -
     assert error.why == ECS
     assert error.next_step.startswith("fix the image or its configuration in the stack file")
     assert heard.said[0] == (
-        "green: 2 of 2 tasks running, 0 healthy; nothing listens on 3001 (service.port), or what does speaks no HTTP "
+        "green: 2 of 2 tasks running, 0 healthy; nothing listens on 3001 (service.port), or it does not speak HTTP "
         "(0 of 60 s)"
     )
 
