@@ -6,6 +6,7 @@ have a name that is free again only when they are gone. So a change of it is ref
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -165,4 +166,6 @@ def _only(found: Mapping[str, Outputs]) -> Outputs:
 
 
 def _door(outputs: Outputs) -> Door:
-    return int(outputs.get("fromPort") or 0), str(outputs.get("cidrIpv4") or "")
+    """As settings have to write it, which once could have host bits."""
+    cidr = str(outputs.get("cidrIpv4") or "")
+    return int(outputs.get("fromPort") or 0), str(ipaddress.ip_network(cidr, strict=False)) if cidr else ""

@@ -119,6 +119,13 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
     )
 
 
+def test_a_range_with_host_bits_that_an_earlier_version_took_is_the_one_that_aws_keeps() -> None:
+    kind = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    outputs = {"fromPort": 9001, "cidrIpv4": "192.0.2.7/24"}
+    found = {f"urn:pulumi:s::p::release-lane:infra:Network${kind}::x-test-9001-1": {"type": kind, "outputs": outputs}}
+    assert Foundations.from_resources(found).doors == {(9001, "192.0.2.0/24"): "x-test-9001-1"}
+
+
 def test_a_state_with_nothing_in_it_stands_on_nothing() -> None:
     assert Foundations.from_resources({}) == Foundations()
     assert not moved(Foundations(), HERE)
