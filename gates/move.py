@@ -116,13 +116,15 @@ class Move:
 
     def _unwatched(self) -> tuple[str, ...]:
         """What cannot be seen while users are moved in steps or watched."""
-        unlike = "the live URL was not checked while two releases shared it: they are asked in different ways"
+        if not self.watches:
+            return ()
+        if not self.asked_alike and len(self.stages) == 1:
+            return ("the live URL was not probed: the two releases are asked in different ways",)
+        if not self.asked_alike:
+            missed = "neither checked nor probed" if self.course.bake else "not checked"
+            return (f"the live URL was {missed} while two releases shared it: they are asked in different ways",)
         unprobed = "the switch did not probe the live URL: its answers do not say which release gave them"
-        shared = len(self.stages) > 1
-        return (
-            *((unlike,) if shared and not self.asked_alike else ()),
-            *((unprobed,) if self.course.bake and not self.tells_apart else ()),
-        )
+        return (unprobed,) if self.course.bake and not self.tells_apart else ()
 
     def meant(self) -> Expected:
         """What answers for the new release."""

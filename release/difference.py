@@ -24,7 +24,7 @@ def settings_apart(found: Service, meant: Service) -> str:
         elif ours != theirs:
             section = "smoke" if key == "identify" else "service"
             named.append(f"{section}.{key} {ours or 'none'} (not {theirs or 'none'})")
-    return ", ".join(sorted(named))
+    return ", ".join(named)
 
 
 def _whole(service: Service) -> Mapping[str, Any]:

@@ -6,6 +6,8 @@ have a name that is free again only when they are gone. So a change of it is ref
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,7 +156,7 @@ def identity(type_: str, name: str) -> str:
 def _held(urn: str, type_: str) -> str:
     """Its identity, "" if nobody stands on it."""
     name = urn.rsplit("::", 1)[-1]
-    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and "-test-" in name
+    rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and re.search(r"-test-\d+-", name)
     within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
     return identity(type_, name) if within and not rule_of_testers else ""
 
@@ -164,4 +166,6 @@ def _only(found: Mapping[str, Outputs]) -> Outputs:
 
 
 def _door(outputs: Outputs) -> Door:
-    return int(outputs.get("fromPort") or 0), str(outputs.get("cidrIpv4") or "")
+    """As settings have to write it, which once could have host bits."""
+    cidr = str(outputs.get("cidrIpv4") or "")
+    return int(outputs.get("fromPort") or 0), str(ipaddress.ip_network(cidr, strict=False)) if cidr else ""

@@ -790,7 +790,21 @@ def test_two_releases_that_are_asked_in_different_ways_are_not_asked_together(st
     assert recorded is not None
     assert stage.senses.prober is not None
     assert [place.colour for place in stage.senses.prober.places] == [GREEN]
-    assert any("they are asked in different ways" in each for each in recorded.evidence[-1].unchecked)
+    (switched,) = recorded.evidence[-1].unchecked[len(new.service.asked.unchecked) :]
+    assert switched == (
+        "the live URL was neither checked nor probed while two releases shared it: they are asked in different ways"
+    )
+
+
+def test_without_steps_the_two_share_nothing_but_the_live_url_is_not_probed(stage: Stage) -> None:
+    new = replace(B, service=Service(**FOREIGN, identify=Identify.HEADER))
+    move = answering(stage, A, new)
+    once = replace(move, course=replace(move.course, steps=(100,)))
+    for course, said in ((once.course, "was not probed: the two releases"), (replace(once.course, bake=0), "")):
+        text = "; ".join(replace(move, course=course).unchecked())
+        assert "shared it" not in text
+        assert said in text
+        assert said or "probe" not in text
 
 
 def test_a_service_that_names_itself_in_headers_is_probed_at_the_live_url(stage: Stage) -> None:

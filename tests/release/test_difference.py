@@ -46,7 +46,7 @@ SECRET = "hunter2"
         (
             Service(),
             Service(status_path="", identify=Identify.HEADER),
-            "service.statusPath /api/v1/status (not none), smoke.identify status (not header)",
+            "smoke.identify status (not header), service.statusPath /api/v1/status (not none)",
         ),
     ],
     ids=["the same", "added", "removed", "one of two", "a secret", "sizes", "defaults that no record repeats"],

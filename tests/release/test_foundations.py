@@ -47,6 +47,18 @@ def refusal(verdict: Verdict) -> ReleaseError:
 # ---- The state as it is read
 
 
+def test_users_stand_on_all_rules_but_those_of_testers_whatever_the_project_is_called() -> None:
+    at, rule = (
+        "urn:pulumi:staging::a-test-lane::release-lane:infra:Network$",
+        "aws:vpc/securityGroupIngressRule:Security",
+    )
+    rule += "GroupIngressRule"
+    names = ("users", "from-balancer", "test-9001-1", "test-9002-10.20.0.0-16")
+    found = {f"{at}{rule}::a-test-lane-staging-{name}": {"type": rule, "outputs": {}} for name in names}
+    held = Foundations.from_resources(found).held
+    assert held == {f"{rule} a-test-lane-staging-{name}" for name in ("users", "from-balancer")}
+
+
 def test_a_states_resources_say_what_an_environment_stands_on() -> None:
     at = "urn:pulumi:staging::release-lane::release-lane:infra:"
     rule = {"fromPort": 9001, "cidrIpv4": "192.0.2.0/24"}
@@ -105,6 +117,13 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
             }
         ),
     )
+
+
+def test_a_range_with_host_bits_that_an_earlier_version_took_is_the_one_that_aws_keeps() -> None:
+    kind = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    outputs = {"fromPort": 9001, "cidrIpv4": "192.0.2.7/24"}
+    found = {f"urn:pulumi:s::p::release-lane:infra:Network${kind}::x-test-9001-1": {"type": kind, "outputs": outputs}}
+    assert Foundations.from_resources(found).doors == {(9001, "192.0.2.0/24"): "x-test-9001-1"}
 
 
 def test_a_state_with_nothing_in_it_stands_on_nothing() -> None:
