@@ -314,7 +314,7 @@ def test_a_release_of_changed_settings_alone_says_which_were_other_until_now() -
     )))  # fmt: skip
     on.engine.states["staging"] = state(GREEN, before)
     assert on.run("deploy", "staging", "--digest", before.digest) == 0
-    assert "with other settings: env.LOG_LEVEL, service.cpu 256 (not 512)." in on.out
+    assert "with other settings: service.cpu 256 (not 512), env.LOG_LEVEL." in on.out
 
 
 def test_a_confirmation_for_the_image_that_is_live_says_what_it_would_mean() -> None:
