@@ -7,6 +7,7 @@ stories in which the program changes nothing in AWS itself: flips, and updates t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,8 @@ class SmallEngine:
     def up(self, **config: str) -> Ended:
         """One update; a failed one changes no record."""
         raw = {f"{PROJECT}:{key}": value for key, value in config.items()}
-        world = _World(outputs={"artifacts": self._artifacts, self.stack.name: self.record}, engine=self)
+        outputs = {"artifacts": self._artifacts, self.stack.name: self.record}
+        world = _World(outputs=outputs, state=self._held, engine=self)
         try:
             run(world, raw, stack=self.stack.name)
         except Exception as error:
@@ -62,6 +64,13 @@ class SmallEngine:
     @property
     def _artifacts(self) -> Mapping[str, Any]:
         return {"repositoryUrl": self.stack.lane.repository}
+
+    @property
+    def _held(self) -> Mapping[str, Any]:
+        """What the state holds: these stories change nothing of it."""
+        file = self.stack.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.stack.name}.json"
+        resources = json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
+        return {each["urn"]: {"type": each["type"], "outputs": each.get("outputs") or {}} for each in resources}
 
 
 def _nothing() -> None:
