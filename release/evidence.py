@@ -11,12 +11,15 @@ from release.digest import Digest
 KEPT = 50
 """How many digests a stack remembers as proven; the oldest are forgotten first."""
 
+NOT_RECORDED = "an earlier version of the lane did not record what it could not check"
+"""All that can be said of a proof that is older than the field `unchecked`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
     """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
 
-    `unchecked` are short sentences of what no gate could see; a record from before there was such a field has none.
+    `unchecked` are short sentences of what no gate could see.
     """
 
     digest: Digest
@@ -46,7 +49,7 @@ class Proof:
             release_id=str(value.get("releaseId") or ""),
             at=str(value.get("at") or ""),
             smoke=str(value.get("smoke") or ""),
-            unchecked=tuple(str(sentence) for sentence in value.get("unchecked") or ()),
+            unchecked=tuple(str(sentence) for sentence in value.get("unchecked", [NOT_RECORDED])),
         )
 
 

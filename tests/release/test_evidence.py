@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from release.digest import Digest
-from release.evidence import KEPT, Proof, proof_of, with_proof
+from release.evidence import KEPT, NOT_RECORDED, Proof, proof_of, with_proof
 
 pytestmark = pytest.mark.pure
 
@@ -49,6 +49,6 @@ def test_what_could_not_be_checked_is_recorded() -> None:
     assert Proof.from_dict(json.loads(json.dumps(seen.as_dict()))) == seen
 
 
-def test_a_proof_from_before_there_was_such_a_field_has_nothing_unchecked() -> None:
+def test_a_proof_from_before_there_was_such_a_field_says_that_it_was_not_recorded() -> None:
     old = {key: value for key, value in proof(1).as_dict().items() if key != "unchecked"}
-    assert Proof.from_dict(old) == proof(1)
+    assert Proof.from_dict(old) == replace(proof(1), unchecked=(NOT_RECORDED,))
