@@ -60,10 +60,13 @@ class Timeline:
         return [f"{_clock(at)}  {what}" for at, what in told]
 
     def exposed(self, colour: Colour) -> str:
-        """How many users this colour had at most, and for how long: `up to 10 % of the users for 42 s`."""
-        shares = [(at, weights.get(colour, 0)) for at, weights, _ in self.entries]
-        most, first = max(share for _, share in shares), next(at for at, share in shares if share)
-        return f"{'all' if most == 100 else f'up to {most} %'} of the users for {self._now() - first:.0f} s"
+        """Its share, and for how long: `10 % of the users for 42 s`, or `up to all of the users within 90 s`."""
+        shares = [(at, weights[colour]) for at, weights, _ in self.entries if weights.get(colour)]
+        most, spent = max(share for _, share in shares), self._now() - shares[0][0]
+        part = "all" if most == 100 else f"{most} %"
+        if len({share for _, share in shares}) > 1:
+            return f"up to {part} of the users within {spent:.0f} s"
+        return f"{part} of the users for {spent:.0f} s"
 
 
 def _clock(second: float) -> str:

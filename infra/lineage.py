@@ -37,11 +37,13 @@ def relation(folder: Path, commit: str, other: str) -> Relation:
             return Relation(order=Order.UNKNOWN, why=SHALLOW)
         return Relation(order=Order.APART)
     except _Unsaid as unsaid:
-        cut_off = f"; {SHALLOW}" if _shallow(folder) else ""
-        return Relation(order=Order.UNKNOWN, why=f"{unsaid}{cut_off}")
+        return Relation(order=Order.UNKNOWN, why=f"{unsaid}; {SHALLOW if _shallow(folder) else ELSEWHERE}")
 
 
 SHALLOW = "this checkout is shallow, so its history is cut off (fetch it all: `git fetch --unshallow`)"
+
+
+ELSEWHERE = "a history of another repository has to be fetched into this checkout: `git fetch REPOSITORY`"
 
 
 class _Unsaid(Exception):

@@ -96,7 +96,9 @@ def _kind(value: Any) -> str:
         return "no text"
     if value.startswith("arn:"):
         return "another ARN, or one with a part too many or too few"
-    return "something else (not shown)"
+    return (
+        "something else (not shown; change it if it was a secret: the engine's history keeps what an update was given)"
+    )
 
 
 _SECRET_NAME = re.compile(r"(.*_)?(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|SECRET_KEY|PRIVATE_KEY)", re.IGNORECASE)

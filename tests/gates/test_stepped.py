@@ -454,7 +454,7 @@ def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage:
     stage.after(130, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed).what
     first, *lines = told.splitlines()
-    assert first == "green had up to 50 % of the users for 130 s; they were put back on blue: the alarm orders rings"
+    assert first == "green had up to 50 % of the users within 130 s; they were put back on blue: the alarm orders rings"
     assert [line.strip() for line in lines] == [
         "timeline of weights (UTC):",
         "12:00:00  blue 90%, green 10%  step 1 of 3",
@@ -518,7 +518,7 @@ def test_an_interrupt_while_it_is_watched_puts_users_back(stage: Stage) -> None:
     stage.after(130, stage.cancelled.set)
     told = str(stage.fails(Cancelled))
     assert told.startswith(
-        "The switch was interrupted. green had up to 50 % of the users for 130 s; they were put back"
+        "The switch was interrupted. green had up to 50 % of the users within 130 s; they were put back"
     )
     assert stage.cloud.writes[-2:] == ["weights blue 100 green 0", "restored"]
 

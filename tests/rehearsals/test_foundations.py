@@ -178,11 +178,12 @@ def whole(stack: Stack) -> str:
 
 def test_an_environment_whose_users_are_elsewhere_is_built_anew(live: Stack, best: str, good: str) -> None:
     old = whole(live)
-    foreseen = moved(live, network=ELSEWHERE).preview(allowReplace="true", imageDigest=best)
+    intent = {"allowReplace": "true", "imageDigest": best, "rollbackFrom": live.outputs["imageDigest"]}
+    foreseen = moved(live, network=ELSEWHERE).preview(**intent)
     assert foreseen.ok, foreseen.text
     assert "built anew" in foreseen.text
     assert whole(live) == old
-    anew = moved(live, network=ELSEWHERE).up(allowReplace="true", imageDigest=best)
+    anew = moved(live, network=ELSEWHERE).up(**intent)
     assert anew.ok, anew.text
     assert "built anew" in anew.text
     assert whole(live) != old
