@@ -13,6 +13,7 @@ from local.lane import Lane, Stack
 from local.places import Places
 from local.progress import Progress
 from release.probe import Probe
+from tests.patience import ANSWER_WITHIN
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +80,7 @@ def probe() -> Iterator[object]:
     running: list[Probe] = []
 
     def start(stack: Stack, rate: float = 50) -> Probe:
-        prober = Probe(stack.url + "/api/v1/status", rate).start()
+        prober = Probe(stack.url + "/api/v1/status", rate, timeout=ANSWER_WITHIN).start()
         running.append(prober)
         return prober
 

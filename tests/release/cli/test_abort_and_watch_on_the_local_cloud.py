@@ -11,6 +11,7 @@ import pytest
 
 from local import metrics
 from release.probe import Probe
+from tests.patience import ANSWER_WITHIN
 from tests.release.cli.checkout import Checkout, on_the_local_cloud, until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
@@ -62,7 +63,7 @@ def users(lane: Checkout) -> Iterator[Probe]:
         Story.first = lane.release("build").ok().out.strip()
         lane.release("deploy", "staging", "--digest", Story.first).ok()
         Story.url = lane.run("pulumi", "stack", "output", "url", "--stack", "staging").ok().out.strip()
-    with Probe(f"{Story.url}/api/v1/status?by=users", 50) as probe:
+    with Probe(f"{Story.url}/api/v1/status?by=users", 50, timeout=ANSWER_WITHIN) as probe:
         yield probe
 
 
