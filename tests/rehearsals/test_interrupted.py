@@ -12,6 +12,7 @@ import pytest
 
 from local.lane import Lane, Running, Stack
 from release.probe import Probe
+from tests.held import IMPORTED, held_by
 from tests.patience import PATIENCE
 from tests.rehearsals.cloud import eventually, idle_of, running_digests, tasks, weights
 from tests.rehearsals.slow_registry import SlowRegistry
@@ -68,23 +69,12 @@ def in_smoke_gate(stack: Stack, digest: str) -> Iterator[Running]:
         yield running
 
 
-HELD = """
-@pytest.fixture(autouse=True, scope="session")
-def held(site):
-    import pathlib, time
-    while site.url.count(":") == 1 and pathlib.Path({hold!r}).exists():
-        time.sleep(0.05)
-"""
-"""For the smoke checks: those of the live URL (it names no port) last until the story goes on."""
-
-
 @contextlib.contextmanager
 def in_switch(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, after users were moved and before anything was recorded; it stays there."""
     idle, hold = idle_of(stack), stack.lane.folder / "hold"
     hold.touch()
-    imported = "import pytest\n"
-    held = stack.with_changed_program("smoke/test_service.py", imported, imported + HELD.format(hold=str(hold)))
+    held = stack.with_changed_program("smoke/test_service.py", IMPORTED, IMPORTED + held_by(hold))
     try:
         with held.started("up", imageDigest=digest) as running:
             eventually("users are moved", lambda: weights(stack).get(idle) == 100)

@@ -20,6 +20,7 @@ from release.aws import session
 from release.aws.existing import LOOKED_UP, existing
 from release.names import Access
 from release.placement import Colour
+from tests.held import IMPORTED, held_by
 from tests.release.cli.checkout import Checkout, on_the_local_cloud, says, until
 from tests.release.cli.deaths import Mute, children, the_machine_dies
 
@@ -110,11 +111,18 @@ def test_an_engine_that_was_killed_in_a_rollout_is_recovered_from(lane: Checkout
 
 def die_in_the_switch(lane: Checkout, *verb: str) -> None:
     """Everything that runs here is killed just after users were moved, before that was recorded."""
-    before = lane.weights()
-    with lane.started(*verb, "staging", "--yes") as running:
-        until(lambda: lane.weights() != before, "users were moved")
-        the_machine_dies(running.pid)
-        running.communicate()
+    before, hold, checks = lane.weights(), lane.folder / "hold", lane.folder / "smoke/test_service.py"
+    text = checks.read_text()
+    hold.touch()
+    checks.write_text(text.replace(IMPORTED, IMPORTED + held_by(hold), 1))
+    try:
+        with lane.started(*verb, "staging", "--yes") as running:
+            until(lambda: lane.weights() != before, "users were moved")
+            the_machine_dies(running.pid)
+            running.communicate()
+    finally:
+        hold.unlink()
+        checks.write_text(text)
 
 
 def test_an_interrupted_switch_is_explained_and_left_alone_until_somebody_says_what_to_do(lane: Checkout) -> None:
