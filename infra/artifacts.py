@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from release.disk.export import export
 from release.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
 from release.disk.scratch import scratch
 from release.errors import CloudError, ReleaseError
+from release.lineage import is_commit
 
 PROGRAM = Path(__file__).resolve().parent
 
@@ -57,8 +57,8 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
         return
     source = Path(settings.source).resolve() if settings.source else PROGRAM.parent
     commit = to_build(source)
-    name = settings.repository or f"{pulumi.get_project()}/app"
-    question = _question(settings, name, commit.sha)
+    where = _registry(settings)
+    name, question = where["repository"], {**where, "tag": commit.sha}
     found = Found.read(call(FIND_IMAGE, question))
     recorded = own_outputs()
     _tell_of_lost_repository(name, found, str(recorded.get("repositoryUrl") or ""))
@@ -76,14 +76,10 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     if not found.digest:
         image = _built(repository, commit).apply(confirmed)
     digest = image.apply(lambda known: _told(known, commit.sha).digest)
+    # The folder is named from the program's, so that it means the same in another checkout.
+    _export(repository, digest, commit.sha, os.path.relpath(source / CONTEXT, PROGRAM))
     pulumi.export("adopted", recorded.get("adopted") or [])
-    pulumi.export("imageDigest", digest)
-    pulumi.export("commit", digest.apply(lambda _: commit.sha))
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
-    # From the program's folder, so that it means the same in another checkout.
-    pulumi.export("context", os.path.relpath(source / CONTEXT, PROGRAM))
-    pulumi.export("repositoryUrl", repository.repository_url)
-    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 
 
 class AdoptedImage(pulumi.CustomResource):
@@ -98,22 +94,31 @@ class AdoptedImage(pulumi.CustomResource):
 
 def _adopt(settings: ArtifactsSettings) -> None:
     """Take over an image that was built elsewhere. It is looked at before anything is registered."""
-    name = settings.repository or f"{pulumi.get_project()}/app"
-    where = {**access(settings.account).as_dict(), "repository": name}
+    where = _registry(settings)
     asked = {"image": settings.adopt, "commit": settings.adopt_commit, "source": settings.adopt_source}
     adoption = Adoption.from_dict(call("release:index:examineImage", {**where, **asked}))
     recorded = own_outputs()
-    repository = _repository(name)
+    repository = _repository(where["repository"])
     image = AdoptedImage({**where, "repository": repository.name, "adoption": adoption.as_dict()})
     for sentence in unseen(adoption.commit, adoption.origin):
         pulumi.log.warn(f"Not checked: {sentence}.")
     known = with_adoption(recorded.get("adopted") or (), adoption)
+    _export(repository, image.digest, adoption.commit, str(recorded.get("context") or ""))
     pulumi.export("adopted", image.digest.apply(lambda _: known))
-    pulumi.export("imageDigest", image.digest)
-    pulumi.export("commit", image.digest.apply(lambda _: adoption.commit))
-    pulumi.export("context", str(recorded.get("context") or ""))
+
+
+def _registry(settings: ArtifactsSettings) -> dict[str, Any]:
+    """As whom AWS is spoken to, and which repository is asked about."""
+    return {**access(settings.account).as_dict(), "repository": settings.repository or f"{pulumi.get_project()}/app"}
+
+
+def _export(repository: ecr.Repository, digest: pulumi.Output[str], commit: str, context: str) -> None:
+    """What every update of this stack says of its image, once the registry has it."""
+    pulumi.export("imageDigest", digest)
+    pulumi.export("commit", digest.apply(lambda _: commit))
+    pulumi.export("context", context)
     pulumi.export("repositoryUrl", repository.repository_url)
-    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", image.digest))
+    pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 
 
 def _repository(name: str) -> ecr.Repository:
@@ -147,15 +152,7 @@ class Found:
 
     def others(self, commit: str) -> tuple[str, ...]:
         """Other commits that have the same image."""
-        return tuple(tag for tag in self.tags if tag != commit and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", tag))
-
-
-def _question(settings: ArtifactsSettings, repository: str, commit: str) -> dict[str, Any]:
-    return {
-        **access(settings.account).as_dict(),
-        "repository": repository,
-        "tag": commit,
-    }
+        return tuple(tag for tag in self.tags if tag != commit and is_commit(tag))
 
 
 def _tell_of_lost_repository(name: str, found: Found, recorded: str) -> None:
