@@ -10,49 +10,49 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: bootstrap ## watch a release go to staging and production on this machine, fail, and be undone
-	@$(PYTHON) -m local.demo
+	@$(PYTHON) -m tools.demo
 
 test: bootstrap ## everything: lint, types, all rings of tests (needs Docker; says what it left out)
-	@$(PYTHON) -m local.checks
+	@$(PYTHON) -m tools.checks
 
 test-fast: bootstrap ## lint, types and the rings that need no cloud: about a minute on two cores
-	@$(PYTHON) -m local.checks --fast
+	@$(PYTHON) -m tools.checks --fast
 
 test-cloud: bootstrap ## only the ring that runs on the local cloud
-	@$(PYTHON) -m local.checks cloud stories
+	@$(PYTHON) -m tools.checks cloud stories
 
 lint: bootstrap ## style and format, changing nothing
-	@$(PYTHON) -m local.checks lint format
+	@$(PYTHON) -m tools.checks lint format
 
 types: bootstrap ## mypy --strict
-	@$(PYTHON) -m local.checks types
+	@$(PYTHON) -m tools.checks types
 
 fmt: bootstrap ## put the code into the house format
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix --quiet .
 
-up: bootstrap ## start the local cloud; then `. local/env` in a shell
-	@$(PYTHON) -m local up
+up: bootstrap ## start the local cloud; then `. .local/env` in a shell
+	@$(PYTHON) -m local_aws up
 
 down: bootstrap ## remove the local cloud and all that ran in it
-	@$(PYTHON) -m local down
+	@$(PYTHON) -m local_aws down
 
 status: bootstrap ## what runs in the local cloud, since when, at which addresses
-	@$(PYTHON) -m local status || true
+	@$(PYTHON) -m local_aws status || true
 
 bench: bootstrap ## measure promote and rollback on the local cloud
-	@$(PYTHON) -m local.bench
+	@$(PYTHON) -m tools.bench
 
 soak: bootstrap ## long runs: a million requests through a day of updates; random sequences; every fault and every crash
-	@$(PYTHON) -m local.soak
+	@$(PYTHON) -m tools.soak
 
 contract: bootstrap ## renew docs/contract.md: what is relied on of AWS
-	@$(PYTHON) -m tests.contract.page
+	@PYTHONPATH=.:packages/local-aws:packages/release-lane $(PYTHON) -m tests.contract.page
 
 aws-check: bootstrap ## try all of docs/contract.md in a real account; tells its cost and asks: make aws-check ACCOUNT=…
-	@$(PYTHON) -m tests.contract.account --account "$(ACCOUNT)" --region "$(REGION)" $(OPTIONS)
+	@PYTHONPATH=.:packages/local-aws:packages/release-lane $(PYTHON) -m tests.contract.account --account "$(ACCOUNT)" --region "$(REGION)" $(OPTIONS)
 
 lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
-	@$(PYTHON) -m local.toolchain lock
+	@$(PYTHON) -m local_aws.toolchain lock
 
 bootstrap:
 	@./bootstrap

@@ -6,28 +6,27 @@ import gc
 import os
 
 import pulumi
-
-from infra.early import loaded, questions
-from release.errors import ReleaseError
-from release.shell import need_own_cloud
+from release_lane.errors import ReleaseError
+from release_lane.operate.shell import need_own_cloud
+from release_lane.program.early import loaded, questions
 
 
 def main() -> None:
     """Build this stack. Imports of a role happen here, so that bad settings are told before anything loads."""
     need_own_cloud(os.environ, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
-    loaded("infra.settings", questions(raw))
-    from infra.settings import ArtifactsSettings, EnvironmentSettings, parse
+    loaded("release_lane.settings.model", questions(raw))
+    from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
 
     secret = {key for key in raw if pulumi.runtime.config.is_config_secret(key)}
     secret |= set(pulumi.runtime.config.get_config_secret_keys_env())
     match parse(raw, pulumi.get_project(), pulumi.get_stack(), secret):
         case EnvironmentSettings() as settings:
-            from infra.environment import build_environment
+            from release_lane.program.environment import build_environment
 
             build_environment(settings)
         case ArtifactsSettings() as settings:
-            from infra.artifacts import build_artifacts
+            from release_lane.program.artifacts import build_artifacts
 
             build_artifacts(settings)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from local.checks import DEAD_PROXY as DEAD
+from tools.checks import DEAD_PROXY as DEAD
 
 __all__ = ["DEAD", "without"]
 

@@ -12,8 +12,29 @@ import yaml
 
 pytestmark = pytest.mark.pure
 
-ROOT = Path(__file__).resolve().parent.parent
-OURS = {"app", "gates", "infra", "local", "release", "smoke"}
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = {
+    "release_lane": ROOT / "packages/release-lane/src",
+    "provider_kit": ROOT / "packages/provider-kit/src",
+    "local_aws": ROOT / "packages/local-aws/src",
+    "infra": ROOT,
+    "app": ROOT,
+    "smoke": ROOT,
+    "tools": ROOT,
+}
+"""Package -> the folder that it is imported from."""
+
+OURS = set(SOURCES)
+PURE = ("decide", "record", "watch", "engine", "operate")
+"""Rooms of release_lane that only decide."""
+
+ALSO_PURE = (
+    "release_lane.errors",
+    "release_lane.proxies",
+    "release_lane.settings.limits",
+    "release_lane.settings.credentials",
+    "release_lane.smoke.checks",
+)
 
 PURE_STDLIB = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "itertools"),
@@ -24,19 +45,30 @@ PURE_STDLIB = {
 IMPURE_CALLS = {"open", "input", "print", "eval", "exec", "breakpoint", "__import__"}
 
 
-def sources(*folders: str) -> list[Path]:
-    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    assert found, f"nothing found in {folders}: this test would check nothing"
+def sources(*packages: str) -> list[Path]:
+    """All modules of packages or rooms, by dotted name."""
+    found = [path for name in packages for path in sorted(folder_of(name).rglob("*.py"))]
+    assert found, f"nothing found in {packages}: this test would check nothing"
     return found
 
 
+def folder_of(name: str) -> Path:
+    return SOURCES[name.split(".")[0]] / name.replace(".", "/")
+
+
+def module_of(path: Path) -> str:
+    home = max((root for root in SOURCES.values() if path.is_relative_to(root)), key=lambda root: len(root.parts))
+    return ".".join(path.relative_to(home).with_suffix("").parts).removesuffix(".__init__")
+
+
 def pure_modules() -> list[Path]:
-    """The modules directly in `release/`; adapters, cli and the like are folders of it."""
-    return [path for path in sorted((ROOT / "release").glob("*.py")) if path.name != "__main__.py"]
+    rooms = sources(*(f"release_lane.{room}" for room in PURE))
+    return sorted([*rooms, *(folder_of(name).with_suffix(".py") for name in ALSO_PURE)])
 
 
 def imported(path: Path) -> Iterator[str]:
-    return imported_by(path.read_text(), path.relative_to(ROOT).parts[:-1])
+    package = module_of(path).split(".")
+    yield from imported_by(path.read_text(), tuple(package if path.name == "__init__.py" else package[:-1]))
 
 
 def imported_by(text: str, package: tuple[str, ...]) -> Iterator[str]:
@@ -60,7 +92,7 @@ def ours(path: Path) -> list[str]:
 
 
 def relative(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    return module_of(path)
 
 
 # ---- decisions are pure
@@ -68,7 +100,7 @@ def relative(path: Path) -> str:
 
 @pytest.mark.parametrize("path", pure_modules(), ids=relative)
 def test_a_pure_module_imports_only_pure_modules_and_harmless_parts_of_the_standard_library(path: Path) -> None:
-    allowed = {f"release.{other.stem}" for other in pure_modules()}
+    allowed = {module_of(other) for other in pure_modules()}
     for name in imported(path):
         if name.split(".")[0] in OURS:
             assert within(name, *allowed), f"{relative(path)} imports {name}"
@@ -91,7 +123,9 @@ def test_the_allowed_part_of_the_standard_library_holds_no_door_to_the_outside()
 
 
 def test_the_decision_is_among_the_pure_modules() -> None:
-    assert {"decision", "rollout", "journal", "records", "placement"} <= {path.stem for path in pure_modules()}
+    assert {"decision", "rollout", "journal", "records", "placement", "limits"} <= {
+        path.stem for path in pure_modules()
+    }
 
 
 # ---- arrows between packages
@@ -100,11 +134,21 @@ def test_the_decision_is_among_the_pure_modules() -> None:
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("infra", ("infra", "release")),
-        ("gates", ("gates", "release")),
-        ("release", ("release",)),
-        # the stand-ins for provider plugins are providers, too, and built on the same kit
-        ("local", ("local", "release", "gates.kit", "gates.startup")),
+        (
+            "infra",
+            (
+                "infra",
+                "release_lane.program",
+                "release_lane.record",
+                "release_lane.settings",
+                "release_lane.errors",
+                "release_lane.operate.shell",
+            ),
+        ),
+        ("release_lane", ("release_lane", "provider_kit")),
+        ("provider_kit", ("provider_kit",)),
+        ("local_aws", ("local_aws", "provider_kit")),
+        ("tools", ("tools", "local_aws", "release_lane", "provider_kit")),
         ("app", ("app",)),
         ("smoke", ("smoke",)),
     ],
@@ -114,32 +158,29 @@ def test_packages_import_only_along_the_arrows(package: str, allowed: tuple[str,
     assert not wrong
 
 
-@pytest.mark.parametrize("end", ["release.cli", "local"])
-def test_nobody_imports_the_command_or_the_local_cloud(end: str) -> None:
-    folder = end.replace(".", "/") + "/"
-    outside = [path for path in sources(*OURS) if not relative(path).startswith(folder)]
-    assert not {relative(path): name for path in outside for name in ours(path) if within(name, end)}
+def test_nothing_imports_the_command_but_itself() -> None:
+    outside = [path for path in sources(*OURS) if not within(relative(path), "release_lane.command")]
+    assert not {relative(path): name for path in outside for name in ours(path) if within(name, "release_lane.command")}
 
 
 @pytest.mark.parametrize(
-    ("folder", "besides"),
+    ("room", "besides"),
     [
-        ("infra", ("release.disk",)),
-        ("gates", ("release.aws",)),
-        ("release/aws", ("release.aws",)),
-        ("release/probe", ("release.probe", "release.streams")),
-        ("release/streams", ()),
-        ("release/disk", ("release.disk",)),
+        ("program", ("release_lane.disk", "release_lane.settings")),
+        ("gates", ("release_lane.aws", "release_lane.smoke")),
+        ("aws", ()),
+        ("probe", ()),
+        ("disk", ()),
+        ("settings", ()),
+        ("smoke", ()),
     ],
 )
-def test_what_is_beside_the_command_uses_only_the_pure_part_of_release(folder: str, besides: tuple[str, ...]) -> None:
-    allowed = [f"release.{path.stem}" for path in pure_modules()] + list(besides)
-    used = {relative(path): name for path in sources(folder) for name in ours(path) if within(name, "release")}
-    assert not {path: name for path, name in used.items() if not within(name, *allowed)}
-
-
-def test_the_kit_of_the_providers_imports_nothing_of_the_rest() -> None:
-    assert not [name for path in sources("gates/kit") for name in ours(path) if not within(name, "gates.kit")]
+def test_rooms_with_effects_use_the_pure_ones_and_what_is_named_here(room: str, besides: tuple[str, ...]) -> None:
+    allowed = [module_of(path) for path in pure_modules()] + [f"release_lane.{room}", *besides]
+    used = {relative(path): name for path in sources(f"release_lane.{room}") for name in ours(path)}
+    assert not {
+        path: name for path, name in used.items() if within(name, "release_lane") and not within(name, *allowed)
+    }
 
 
 def test_smoke_checks_need_nothing_but_pytest_and_requests() -> None:
@@ -150,25 +191,25 @@ def test_smoke_checks_need_nothing_but_pytest_and_requests() -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("import release.cli", "release.cli"),
+        ("import release_lane.command", "release_lane.command"),
         ("import boto3.session as b", "boto3.session"),
-        ("from release import cli", "release.cli"),
-        ("from release.cli import main", "release.cli.main"),
-        ("def late():\n    import local.up", "local.up"),
-        ("if False:\n    from local import up", "local.up"),
-        ("from . import cli", "release.adapters.cli"),
-        ("from .. import cli", "release.cli"),
-        ("from ..cli import main", "release.cli.main"),
+        ("from release_lane import command", "release_lane.command"),
+        ("from release_lane.command import main", "release_lane.command.main"),
+        ("def late():\n    import local_aws.up", "local_aws.up"),
+        ("if False:\n    from local_aws import up", "local_aws.up"),
+        ("from . import command", "release_lane.gates.command"),
+        ("from .. import command", "release_lane.command"),
+        ("from ..command import main", "release_lane.command.main"),
     ],
 )
 def test_the_reader_of_imports_sees_every_form(text: str, name: str) -> None:
     """The checks above are worth as much as the reader."""
-    assert list(imported_by(text, ("release", "adapters"))) == [name]
+    assert list(imported_by(text, ("release_lane", "gates"))) == [name]
 
 
 def test_a_package_is_not_its_namesake() -> None:
-    assert within("release.cli.main", "release.cli")
-    assert not within("release.client", "release.cli")
+    assert within("release_lane.command.main", "release_lane.command")
+    assert not within("release_lane.commander", "release_lane.command")
 
 
 # ---- stack files

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from release.cli.parser import VERBS
+from release_lane.command.parser import VERBS
 
 pytestmark = pytest.mark.pure
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 GUARANTEES = ROOT / "docs/guarantees.md"
 SETTINGS = ROOT / "docs/stack-settings.example.yaml"
 COMMAND = ROOT / "docs/guides/command.md"
 
-FOLDERS = "app|docs|gates|infra|local|release|smoke|tests"
+FOLDERS = "app|docs|infra|local_aws|packages|provider_kit|release_lane|smoke|tests|tools"
+HOMES = (ROOT, ROOT / "tests", *(ROOT / "packages").glob("*/src"), *(ROOT / "packages").glob("*/tests"))
+"""Where a path that documents name may begin."""
+
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -77,7 +79,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", pages(), ids=relative)
 def test_every_file_that_is_named_exists(path: Path) -> None:
     named = {code for code in CODE.findall(path.read_text()) if NAMED_FILE.fullmatch(code)}
-    assert not {name for name in named if not ((ROOT / name).exists() or (ROOT / "tests" / name).exists())}
+    assert not {name for name in named if not any((home / name).exists() for home in HOMES)}
 
 
 def test_every_test_that_shows_a_guarantee_exists() -> None:
@@ -86,7 +88,7 @@ def test_every_test_that_shows_a_guarantee_exists() -> None:
     source = ""
     for named in TEST.finditer(text, text.index("## 1.")):
         if named["file"]:
-            source = (ROOT / "tests" / named["file"]).read_text()
+            source = next(home / named["file"] for home in HOMES if (home / named["file"]).exists()).read_text()
         if named["test"]:
             found += 1
             assert f"def {named['test']}(" in source, named[0]

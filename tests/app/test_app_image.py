@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from local.base_image import build_args, ensure_base_image
-from local.toolchain.cache import cache_folder
+from local_aws.base_image import build_args, ensure_base_image
+from local_aws.toolchain.cache import cache_folder
 
 APP = Path(__file__).parents[2] / "app"
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.lane import Lane
 from tests.faults.proxy import FaultProxy
 from tests.faults.stories import Images, Scene
-from tests.rehearsals.conftest import (  # noqa: F401  the same fixtures, in this folder
+from tests.stories.conftest import (  # noqa: F401  the same fixtures, in this folder
     best,
     better,
     crasher,
@@ -21,6 +20,7 @@ from tests.rehearsals.conftest import (  # noqa: F401  the same fixtures, in thi
     probe,
     source,
 )
+from tools.lane import Lane
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from local.lane import Running, Stack
 from tests.faults.points import Point, points
+from tools.lane import Running, Stack
 
 VICTIMS = {
     "engine": "",
     "language host": "language_host.py",
     "release provider": "-m gates",
-    "aws provider": "-m local.standins.aws",
+    "aws provider": "-m local_aws.standins.aws",
 }
 """Processes of an update: the engine itself, and those of its children whose command line has these words."""
 

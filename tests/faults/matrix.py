@@ -26,7 +26,7 @@ def how_many(cases: Sequence[object], few: int) -> int:
     return few
 
 
-DOOR = Path(__file__).resolve().parents[2] / "release/aws"
+DOOR = Path(__file__).resolve().parents[2] / "packages/release-lane/src/release_lane/aws"
 COMMANDS_OWN = {"existing.py", "registry.py"}
 """Files of it that no update of an environment uses: the command's, to recover; the artifacts stack's, to adopt."""
 
@@ -112,7 +112,7 @@ def whole(cases: list[Case]) -> list[Case]:
 
 
 def calls_in_source(source: str) -> Iterator[str]:
-    """Every call to AWS in a file of `release/aws`: of `cloud.ecs`, of `client(…, "cloudwatch")`, of a paginator."""
+    """Every call to AWS in a file of `aws/`: of `cloud.ecs`, of `client(…, "cloudwatch")`, of a paginator."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Call(func=ast.Attribute(attr="get_paginator", value=made), args=[ast.Constant(value=str(name))]):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from release.enginelog import UNCHANGED
+from release_lane.engine.events import UNCHANGED
 
 GATES = "release:index:"
 _VARYING = (

@@ -20,7 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self, assert_never
 from urllib.parse import urlsplit
 
-from release.aws.session import AGENT
+from release_lane.aws.session import AGENT
+
 from tests.faults.wire import Answer, Call, error, read_call
 
 PASSED_ON = frozenset({"transfer-encoding", "content-length", "connection"})

@@ -14,16 +14,17 @@ from collections import Counter
 from dataclasses import astuple
 from pathlib import Path
 
-from local import cloud as local_cloud
-from local.demo.source import Source
-from local.lane import ROOT, Lane
-from local.places import Places
-from local.progress import Progress
+from local_aws import cloud as local_cloud
+from local_aws.places import Places
+from local_aws.progress import Progress
+
 from tests.faults.crash import follow, logged, victims
 from tests.faults.points import Point, writes
 from tests.faults.proxy import FaultProxy
 from tests.faults.stories import STORIES, Images, Scene
 from tests.patience import PATIENCE
+from tools.demo.source import Source
+from tools.lane import ROOT, Lane
 
 CALLS = Path(__file__).with_name("calls.json")
 BOUNDARIES = Path(__file__).with_name("boundaries.json")

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+from local_aws.places import PROJECT
+from tests.kit.serving import Client, Refusal, plain
+from tests.program.mocks import World, run
 
-from local.lane import Stack
-from local.places import PROJECT
-from tests.gates.kit.serving import Client, Refusal, plain
-from tests.infra.mocks import World, run
+from tools.lane import Stack
 
 OURS = "release:index:"
 

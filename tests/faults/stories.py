@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from local import metrics
-from local.lane import Lane, Result, Stack
-from local.places import PROJECT
-from release.aws.patience import SECONDS_VARIABLE
-from release.journal import ABORT
-from release.probe import Probe
+from local_aws import metrics
+from local_aws.places import PROJECT
+from release_lane.aws.patience import SECONDS_VARIABLE
+from release_lane.probe import Probe
+from release_lane.record.journal import ABORT
+
 from tests.faults.proxy import FaultProxy
-from tests.rehearsals.cloud import client, idle_of, rule
+from tests.stories.cloud import client, idle_of, rule
+from tools.lane import Lane, Result, Stack
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from release_lane.probe import Probe
+from tests.command.checkout import Checkout, on_the_local_cloud
 
-from local.lane import VARIANTS, Lane
-from release.probe import Probe
 from tests.faults.crash import children, command_line, end, follow
 from tests.faults.matrix import how_many
 from tests.faults.points import Point
 from tests.faults.record import boundaries
 from tests.patience import PATIENCE
-from tests.rehearsals.cloud import eventually
-from tests.release.cli.checkout import Checkout, on_the_local_cloud
+from tests.stories.cloud import eventually
+from tools.lane import VARIANTS, Lane
 
 EVENT_LOG = re.compile(r"--event-log /dev/fd/(\d+)")
 NUMBER = itertools.count(1)

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from release_lane.probe import Probe
 
-from local.lane import Lane, Result, Stack
-from release.probe import Probe
 from tests.faults.crash import end, follow, logged, none_left, victims
 from tests.faults.matrix import how_many
 from tests.faults.points import Point
 from tests.faults.proxy import FaultProxy
 from tests.faults.record import boundaries
 from tests.patience import PATIENCE
-from tests.rehearsals.cloud import idle_of, running_digests, weights
+from tests.stories.cloud import idle_of, running_digests, weights
+from tools.lane import Lane, Result, Stack
 
 SAMPLE = 2
 

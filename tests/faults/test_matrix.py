@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+from release_lane.aws import patience, session
+from release_lane.gates.__main__ import provider
+from release_lane.probe import Probe
+from tests.kit.serving import served
 
-from gates.__main__ import provider
-from release.aws import patience, session
-from release.probe import Probe
 from tests.faults.matrix import Case, calls_in_source, every_call, every_place, missing, quick, sampled, whole
 from tests.faults.proxy import ALWAYS, Fault
 from tests.faults.record import recorded
 from tests.faults.small_engine import Ended, SmallEngine
 from tests.faults.stories import STORIES, Scene
-from tests.gates.kit.serving import served
-from tests.rehearsals.cloud import weights
+from tests.stories.cloud import weights
 
 FRESH = itertools.count(1)
 SAMPLE, PLACES_SAMPLE, WHOLE_SAMPLE = 9, 3, 1
@@ -29,7 +29,7 @@ PLACES = every_place()
 
 @pytest.mark.pure
 def test_every_call_of_the_gates_is_in_the_matrix() -> None:
-    """A call that is new in release/aws: `python -m tests.faults.record`, perhaps with a story that makes it."""
+    """A call that is new in release_lane/aws: `python -m tests.faults.record`, perhaps with a story that makes it."""
     assert missing(recorded()) == set()
 
 

@@ -10,22 +10,22 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from local_aws import emulator_process
+from local_aws.emulator.ecs.containers import TASK_LABEL
+from local_aws.places import PROJECT, Places
+from release_lane.aws import patience, session
+from release_lane.aws.cloud import Cloud
+from release_lane.gates.__main__ import provider
+from release_lane.probe import Probe
+from release_lane.record.names import Access, Names
+from release_lane.record.placement import Colour
+from tests.kit.serving import served
 
-from gates.__main__ import provider
-from local import emulator_process
-from local.emulator.ecs.containers import TASK_LABEL
-from local.lane import Stack
-from local.places import PROJECT, Places
-from release.aws import patience, session
-from release.aws.cloud import Cloud
-from release.names import Access, Names
-from release.placement import Colour
-from release.probe import Probe
 from tests.faults.proxy import ALWAYS, Fault
 from tests.faults.small_engine import SmallEngine
 from tests.faults.stories import Scene
-from tests.gates.kit.serving import served
-from tests.rehearsals.cloud import client, eventually, rule, running_digests, tasks, told, weights
+from tests.stories.cloud import client, eventually, rule, running_digests, tasks, told, weights
+from tools.lane import Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.command.checkout import Checkout, on_the_local_cloud, until
+from tests.command.words import B
 
 from tests.patience import PATIENCE
-from tests.release.cli.checkout import Checkout, on_the_local_cloud, until
-from tests.release.cli.words import B
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,13 +39,13 @@ sys.exit(255)
 """
 
 
-RELEASE = "python -m release.cli deploy staging --digest"
+RELEASE = "python -m release_lane.command deploy staging --digest"
 
 
 def step(job: str) -> str:
     """The script of the shipped workflow's step that updates."""
     steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"][job]["steps"]
-    (script,) = [each["run"] for each in steps if "release.cli" in each.get("run", "")]
+    (script,) = [each["run"] for each in steps if "release_lane.command" in each.get("run", "")]
     return str(script)
 
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-
-from release.adoption import REVISION
-from tests.release.cli.checkout import FAULT, Checkout, Ended, on_the_local_cloud
+from release_lane.record.adoption import REVISION
+from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
@@ -122,8 +121,10 @@ def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off() -> None:
 
 def releasing() -> dict[str, Mapping[str, Any]]:
     """The one step of each job that runs the command; `adopt`: what the build does in place of building."""
-    found = {name: [s for s in job["steps"] if "release.cli" in s.get("run", "")] for name, job in jobs().items()}
-    adopting = [step for step in found["build"] if "release.cli adopt" in step["run"]]
+    found = {
+        name: [s for s in job["steps"] if "release_lane.command" in s.get("run", "")] for name, job in jobs().items()
+    }
+    adopting = [step for step in found["build"] if "release_lane.command adopt" in step["run"]]
     found = {"adopt": adopting, **found, "build": [step for step in found["build"] if step not in adopting]}
     assert all(len(steps) == 1 for steps in found.values())
     return {name: steps[0] for name, steps in found.items()}
@@ -132,7 +133,7 @@ def releasing() -> dict[str, Mapping[str, Any]]:
 @pure
 def test_the_image_is_built_once_and_goes_on_by_its_digest() -> None:
     commands = {name: step["run"] for name, step in releasing().items()}
-    assert [name for name, command in commands.items() if "release.cli build" in command] == ["build"]
+    assert [name for name, command in commands.items() if "release_lane.command build" in command] == ["build"]
     for name in ("staging", "review", "production"):
         assert '--digest "$DIGEST"' in commands[name]
         assert releasing()[name]["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
@@ -162,7 +163,7 @@ def test_the_command_takes_the_shells_place_so_that_a_cancelled_job_reaches_it()
     """test_cancelled_job.py sends the signals."""
     for name, step in releasing().items():
         (line,) = step["run"].strip().splitlines()
-        assert line.startswith("exec python -m release.cli "), name
+        assert line.startswith("exec python -m release_lane.command "), name
         assert not set("|;&`") & set(line), name
 
 
@@ -240,8 +241,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="module")
 def act(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Act:
-    from local.toolchain import ensure_act
-    from local.toolchain.cache import cache_folder
+    from local_aws.toolchain import ensure_act
+    from local_aws.toolchain.cache import cache_folder
 
     binary = ensure_act(cache_folder(), lambda text: print(text, file=sys.stderr))
     return Act(binary, tmp_path_factory.mktemp("act") / "act", checkout)

@@ -1,0 +1,41 @@
+"""Hypothesis profiles for all property tests, and Ctrl-C as a terminal gives it.
+
+An ordinary run always tries the same examples; `HYPOTHESIS_PROFILE=thorough pytest …` tries thousands of new ones.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+import tests
+
+ROOT = Path(__file__).resolve().parent
+HOMES = (ROOT, *(ROOT / "packages" / name for name in ("release-lane", "provider-kit", "local-aws")))
+"""Folders that have a `tests`. All of them together are the package `tests`, for what test files share; importing it
+here, before pytest imports the first test file, makes it so."""
+
+assert {Path(each).parent for each in tests.__path__} >= set(HOMES), tests.__path__
+# What tests start as `python -m tests.…` finds them, too.
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, HOMES))
+
+# The machine that runs the tests may be busy: no example is failed for being slow.
+settings.register_profile(
+    "quick",
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize=True,
+)
+settings.register_profile("more", settings.get_profile("quick"), max_examples=1500, derandomize=False)
+settings.register_profile("thorough", settings.get_profile("more"), max_examples=10000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts in the background (`&`) with SIGINT ignored, and children inherit that: every test
+    # that interrupts something would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,269 @@
+"""The local cloud: up and down.
+
+up      slot, then
+        engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
+        stand-ins for provider plugins   │
+        Docker ─> network ─> base image  │
+                    └─> emulator         └─> .local/env
+down    emulator and load balancer, containers, network, untagged images of its registry, slot, Docker if it is ours
+        and nobody needs it, state
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+from local_aws import dockercli, dockerd, emulator_process, processes, slots
+from local_aws.base_image import build_args, ensure_base_image
+from local_aws.errors import LocalError
+from local_aws.places import PROJECT, STACKS, Places, environment, read_generated, render_generated
+from local_aws.progress import Progress
+from local_aws.standins.install import install
+from local_aws.toolchain import ensure_engine
+from local_aws.toolchain.cache import Say
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A local cloud that is up. `build_args`: a JSON object of arguments for `app/Dockerfile`."""
+
+    places: Places
+    engine: Path
+    build_args: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to speak to it."""
+        return environment(self.places, self.engine, self.build_args)
+
+
+# --- up
+
+
+def up(places: Places, progress: Progress) -> Cloud:
+    """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays."""
+    for folder in (places.run, places.logs, places.state, places.pulumi_home):
+        folder.mkdir(parents=True, exist_ok=True)
+    dockerd.need_disk(str(places.runtime))
+    with progress.running("slot") as told:
+        places = slots.take(places, emulator_process.need_ports, told)
+    parts = Parts(progress)
+    engine = parts.begin("engine", lambda say: ensure_engine(places.cache, say).bin)
+    interpreter = parts.begin("emulator's packages", lambda say: emulator_process.ensure_environment(places.cache, say))
+    docker = parts.begin("docker", lambda say: _ensure_docker(places, say))
+    base = parts.begin("base image", lambda say: ensure_base_image(places.cache, say), after=[docker])
+    parts.begin(
+        "emulator", lambda say: _ensure_emulator(places, interpreter.result(), say), after=[docker, interpreter]
+    )
+    parts.begin("provider stand-ins", lambda say: _install_stand_ins(places, say))
+    parts.begin("stacks", lambda say: _ensure_stacks(places, engine.result(), say), after=[engine])
+    parts.join()
+    cloud = Cloud(places, engine.result(), json.dumps(build_args(base.result())))
+    _write(places.generated, render_generated(places, cloud.engine, cloud.build_args))
+    return cloud
+
+
+def current(places: Places) -> Cloud | None:
+    """The cloud that `up` left, if its emulator still runs; nothing is started."""
+    places = places.held()
+    if not places.generated.exists() or emulator_process.running(places) is None:
+        return None
+    values = read_generated(places.generated.read_text())
+    return Cloud(places, Path(values["local_aws_engine"]), values["RELEASE_LANE_BUILD_ARGS"])
+
+
+def _ensure_docker(places: Places, say: Say) -> None:
+    with slots.alone(places.shared):
+        dockerd.ensure(places, say)
+    dockercli.ensure_network(places)
+
+
+def _ensure_emulator(places: Places, interpreter: Path, say: Say) -> None:
+    if started := emulator_process.running(places):
+        emulator_process.wait_until_ready(places, started, say)
+        say(f"runs since {processes.clock(started.since)}")
+        return
+    if emulator_process.stop(places):
+        say("removed what an earlier emulator left running")
+    emulator_process.start(places, interpreter, say)
+    say(f"answers at {places.endpoint}")
+
+
+def _install_stand_ins(places: Places, say: Say) -> None:
+    install(places.pulumi_home)
+    say(f"in {places.pulumi_home}")
+
+
+def _ensure_stacks(places: Places, engine: Path, say: Say) -> None:
+    """Make the stacks that do not exist yet, all at once.
+
+    `stack init` writes a key's salt into the stack's settings file, so it works on copies: no update of the
+    local cloud may change a file of the repository.
+    """
+    stacks = places.state / ".pulumi/stacks" / PROJECT
+    missing = [name for name in STACKS if not (stacks / f"{name}.json").exists()]
+    if not missing:
+        say("there already")
+        return
+    with tempfile.TemporaryDirectory(dir=places.runtime) as folder:
+        (Path(folder) / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        for settings in places.root.glob("Pulumi.*.yaml"):
+            shutil.copy(settings, folder)
+        child = environment(places, engine)
+        run = [_stack_init(engine, name, folder, child) for name in missing]
+        for name, process in zip(missing, run, strict=True):
+            output = process.communicate()[0]
+            if process.returncode:
+                raise LocalError(f"The stack {name} could not be made.", why=output.strip())
+    say(f"made {', '.join(missing)}")
+
+
+def _stack_init(engine: Path, name: str, folder: str, child: Mapping[str, str]) -> subprocess.Popen[str]:
+    command = [str(engine / "pulumi"), "stack", "init", f"organization/{PROJECT}/{name}", "--no-select"]
+    return subprocess.Popen(
+        [*command, "--non-interactive", "--cwd", folder],
+        env=child, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+# --- things that happen side by side
+
+
+class Parts:
+    """Starts each part in a thread once those that it comes after are done.
+
+    When one fails, parts that have not begun never begin, and `join` raises the first failure at once: no one
+    waits three minutes for a build to hear that Docker is missing. What still runs dies with the process.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._futures: dict[Future[Any], str] = {}
+
+    def begin(self, name: str, work: Callable[[Say], T], after: Sequence[Future[Any]] = ()) -> Future[T]:
+        future: Future[T] = Future()
+        self._futures[future] = name
+        threading.Thread(target=self._run, args=(name, work, after, future), daemon=True).start()
+        return future
+
+    def join(self) -> None:
+        done, _ = wait(self._futures, return_when=FIRST_EXCEPTION)
+        failures = [error for future in done if (error := future.exception())]
+        for error in failures:
+            if not isinstance(error, NotBegun):
+                raise error
+
+    def _run(self, name: str, work: Callable[[Say], T], after: Sequence[Future[Any]], future: Future[T]) -> None:
+        wait(after)
+        try:
+            if any(earlier.exception() for earlier in after):
+                raise NotBegun(name)
+            with self._progress.running(name) as say:
+                future.set_result(work(say))
+        except BaseException as error:
+            future.set_exception(error)
+
+
+class NotBegun(Exception):
+    """A part whose predecessor failed."""
+
+
+# --- down
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many of each there were; `kept` says in words what was left on purpose."""
+
+    processes: int
+    containers: int
+    networks: int
+    dockerd: bool
+    kept: tuple[str, ...] = ()
+    images: int = 0
+
+    def __add__(self, other: Removed) -> Removed:
+        return Removed(
+            self.processes + other.processes,
+            self.containers + other.containers,
+            self.networks + other.networks,
+            self.dockerd or other.dockerd,
+            self.kept + other.kept,
+            self.images + other.images,
+        )
+
+
+def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
+    """Remove all that `up` and the updates made, whatever state it is in; then look that nothing is left.
+
+    Clouds whose folder is in this one's (that of the stories, see tools/checks.py) go first. Raises LocalError naming
+    what could not be removed. Caches and images with a tag stay: they make the next start quick.
+    """
+    inner = [down(each, say, keep_state=keep_state) for each in within(places)]
+    return reduce(Removed.__add__, inner, _down(places, say, keep_state=keep_state))
+
+
+def within(places: Places) -> list[Places]:
+    """The clouds whose folders are in this one's: after an interrupted test they are still there."""
+    found = (Path(claim.runtime) for claim in slots.others_of(places))
+    return [replace(places, runtime=each).held() for each in found if each.is_relative_to(places.runtime)]
+
+
+def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
+    gone = emulator_process.stop(places)  # first: it would replace the containers
+    answers = dockercli.answers() is not None
+    containers = dockercli.remove_containers(places) if answers else 0
+    networks = dockercli.remove_networks(places) if answers else 0
+    images = dockercli.remove_untagged_images(places) if answers and not keep_state else 0
+    left = leftovers(places) if answers else []
+    with slots.alone(places.shared):
+        if not left:
+            slots.let_go(places, keep=keep_state)
+        stopped = dockerd.stop(places, [one.runtime for one in slots.others_of(places) if one.up], say)
+    _unmount(places.runtime)
+    _remove_files(places, keep_state)
+    left += [f"process {pid} ({processes.command_of(pid)[:80]})" for pid in emulator_process.everything(places)]
+    if left:
+        raise LocalError(
+            "Not everything could be removed: " + ", ".join(left) + ".",
+            next_step="make down again; python -m local doctor says what is wrong",
+        )
+    return Removed(gone, containers, networks, stopped, (str(places.state),) if keep_state else (), images)
+
+
+def leftovers(places: Places) -> list[str]:
+    found = dockercli.ours(places)
+    containers = [f"container {name}" for name in found.containers]
+    return containers + [f"network {name}" for name in found.networks]
+
+
+def _remove_files(places: Places, keep_state: bool) -> None:
+    state = () if keep_state else (places.state, places.emulator)
+    for folder in (*state, places.edge, places.pulumi_home):
+        shutil.rmtree(folder, ignore_errors=True)
+    places.generated.unlink(missing_ok=True)
+
+
+def _unmount(folder: Path) -> None:
+    """Nothing mounts there in the ordinary run; an interrupted one may have."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if Path(m).is_relative_to(folder)), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)

@@ -1,0 +1,160 @@
+"""ministack's ECR and registry, corrected where they depart from AWS in what the release lane relies on.
+
+- Layers are files, so that they survive the emulator's end, and its state stays small enough to be written often.
+- A deleted image or repository is gone from the registry, too: its manifest is no longer served by digest.
+- DescribeImages of an image that is not there is ImageNotFoundException, not an empty answer.
+- A repository's name is one that AWS takes.
+- An image that was put by its manifest (PutImage: an index, or another tag) can be pulled by its digest, too.
+
+Immutable tags are refused by ministack itself; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from local_aws.emulator.wire import Response, ServiceError, json_error
+
+
+class LayerFiles(MutableMapping[str, bytes]):
+    """One repository's layers: digest -> content, a file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _file(self, digest: str) -> Path:
+        return self._folder / quote(digest, safe="")
+
+    def __getitem__(self, digest: str) -> bytes:
+        try:
+            return self._file(digest).read_bytes()
+        except FileNotFoundError:
+            raise KeyError(digest) from None
+
+    def __contains__(self, digest: object) -> bool:
+        return self._file(str(digest)).exists()
+
+    def __setitem__(self, digest: str, content: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = self._file(f"{digest}.{os.getpid()}.new")
+        draft.write_bytes(content)
+        draft.replace(self._file(digest))
+
+    def __delitem__(self, digest: str) -> None:
+        try:
+            self._file(digest).unlink()
+        except FileNotFoundError:
+            raise KeyError(digest) from None
+
+    def __iter__(self) -> Iterator[str]:
+        names = (path.name for path in self._folder.glob("*") if path.suffix != ".new")
+        return iter([name.replace("%3A", ":") for name in names])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class Layers:
+    """What ministack keeps all layers in: repository -> layers, for the account and region of the request."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __deepcopy__(self, _memo: object) -> dict[str, Any]:
+        return {}  # ministack copies its state to store it as JSON; the files need no storing
+
+    def setdefault(self, repository: str, _default: object) -> LayerFiles:
+        return self.get(repository)
+
+    def get(self, repository: str, _default: object = None) -> LayerFiles:
+        from ministack.core.responses import get_account_id, get_region
+
+        return LayerFiles(self._folder / get_account_id() / get_region() / quote(repository, safe=""))
+
+    def clear(self) -> None:
+        for path in self._folder.glob("*/*/*/*"):
+            path.unlink()
+
+
+def install(folder: Path) -> None:
+    """Put layers under `folder` and our handler before ministack's."""
+    from ministack import app
+    from ministack.services import ecr
+
+    ecr._layer_blobs = Layers(folder)
+    app.SERVICE_HANDLERS["ecr"] = handle_request
+
+
+async def handle_request(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+) -> Response:
+    from ministack.services import ecr
+
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    try:
+        if action == "DescribeImages":
+            _check_images(json.loads(body or b"{}"))
+        if action == "CreateRepository":
+            check_name(str(json.loads(body or b"{}").get("repositoryName", "")))
+    except ServiceError as error:
+        return json_error(error)
+    response: Response = await ecr.handle_request(method, path, headers, body, query)
+    if action == "PutImage" and response[0] == 200:
+        _serve_manifest(json.loads(body), json.loads(response[2]))
+    if action in ("BatchDeleteImage", "DeleteRepository") and response[0] == 200:
+        _forget_manifests()
+    return response
+
+
+NAME = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+
+def check_name(name: str) -> None:
+    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html"""
+    if not 2 <= len(name) <= 256 or not NAME.fullmatch(name):
+        words = f"must satisfy regular expression '{NAME.pattern}'"
+        raise ServiceError(
+            "InvalidParameterException",
+            f"Invalid parameter at 'repositoryName' failed to satisfy constraint: '{words}'",
+        )
+
+
+def _check_images(request: Mapping[str, Any]) -> None:
+    from ministack.core.responses import get_account_id
+    from ministack.services import ecr
+
+    name = request.get("repositoryName", "")
+    if name not in ecr._repositories:
+        return
+    for wanted in request.get("imageIds") or ():
+        if ecr._find_image(name, wanted) is None:
+            tag, digest = wanted.get("imageTag", "null"), wanted.get("imageDigest", "null")
+            raise ServiceError(
+                "ImageNotFoundException",
+                f"The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the "
+                f"repository with name '{name}' in the registry with id '{get_account_id()}'",
+            )
+
+
+def _serve_manifest(request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    """What was put by its text is served by its digest."""
+    from ministack.services import ecr
+
+    manifests = ecr._manifest_blobs.setdefault(request["repositoryName"], {})
+    manifests[answer["image"]["imageId"]["imageDigest"]] = str(request["imageManifest"]).encode()
+
+
+def _forget_manifests() -> None:
+    """Serve only manifests of images that are listed."""
+    from ministack.services import ecr
+
+    for name, manifests in list(ecr._manifest_blobs.items()):
+        listed = {image["imageDigest"] for image in ecr._images.get(name, [])}
+        for digest in set(manifests) - listed:
+            del manifests[digest]

@@ -1,0 +1,54 @@
+"""The stand-in as a whole."""
+
+from __future__ import annotations
+
+from provider_kit import Provider
+
+from local_aws.standins.aws import alarms, ec2, ecr, ecs, iam, lb, logs, security, sns
+from local_aws.standins.aws.base import AwsResource
+from local_aws.standins.aws.door import Door
+from local_aws.standins.aws.functions import SECRET_RESULTS, functions
+from local_aws.standins.versions import plugin_version
+
+TYPES: tuple[type[AwsResource], ...] = (
+    ec2.Vpc,
+    ec2.Subnet,
+    ec2.InternetGateway,
+    ec2.RouteTable,
+    ec2.RouteTableAssociation,
+    security.SecurityGroup,
+    security.SecurityGroupIngressRule,
+    security.SecurityGroupEgressRule,
+    iam.Role,
+    iam.RolePolicyAttachment,
+    iam.RolePolicy,
+    logs.LogGroup,
+    alarms.MetricAlarm,
+    sns.Topic,
+    ecs.Cluster,
+    ecs.TaskDefinition,
+    ecs.Service,
+    lb.LoadBalancer,
+    lb.TargetGroup,
+    lb.Listener,
+    ecr.Repository,
+    ecr.LifecyclePolicy,
+)
+
+NOTE = (
+    "the local cloud stands in for pulumi-aws with the types that this project's program uses. "
+    "Add it in local_aws/standins/aws, or use the official plugin"
+)
+
+
+def provider(door: Door) -> Provider:
+    """All types and functions, through `door`."""
+    return Provider(
+        "aws",
+        plugin_version("pulumi_aws"),
+        [type_(door) for type_ in TYPES],
+        functions(door),
+        door.configure,
+        note=NOTE,
+        secret_results=SECRET_RESULTS,
+    )

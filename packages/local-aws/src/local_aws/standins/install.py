@@ -1,0 +1,46 @@
+"""Puts the stand-ins where the engine looks for plugins: `python -m local_aws.standins.install PULUMI_HOME`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from local_aws.places import ROOT
+from local_aws.standins.versions import plugin_version
+
+PLUGINS = {"aws": "pulumi_aws", "docker": "pulumi_docker"}
+"""Plugin name -> the SDK package that asks for it."""
+
+_LAUNCHER = """\
+#!/bin/sh
+# Written by local_aws.standins.install. The engine runs this file with its own address as the argument.
+root={root}
+exec "${{RELEASE_LANE_PYTHON:-$root/.venv/bin/python}}" -m local_aws.standins.{name} "$@"
+"""
+
+
+def install(pulumi_home: Path) -> None:
+    """Install both stand-ins below `pulumi_home`/plugins, in the versions that the SDK packages ask for.
+
+    Writes only what is missing or different, so it may be called every time.
+    """
+    root = ROOT
+    for name, package in PLUGINS.items():
+        directory = pulumi_home / "plugins" / f"resource-{name}-v{plugin_version(package)}"
+        _write(directory / f"pulumi-resource-{name}", _LAUNCHER.format(root=shlex.quote(str(root)), name=name))
+
+
+def _write(path: Path, text: str) -> None:
+    if path.is_file() and path.read_text() == text and path.stat().st_mode & 0o111:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # renamed into place: an engine that starts the plugin meanwhile finds the old or the new one, whole
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.chmod(0o755)
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    install(Path(sys.argv[1]))

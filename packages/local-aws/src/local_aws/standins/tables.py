@@ -1,0 +1,87 @@
+"""The tables of all types as one page: `python -m local_aws.standins.tables` writes docs/standins.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from local_aws.standins.aws.base import AwsResource
+from local_aws.standins.aws.functions import FUNCTIONS
+from local_aws.standins.aws.provider import TYPES
+from local_aws.standins.docker.image import Image
+from local_aws.standins.schema import Prop, Table
+from local_aws.standins.versions import plugin_version
+
+PAGE = Path(__file__).resolve().parents[5] / "docs/standins.md"
+
+HEAD = (
+    "# What the stand-ins for the provider plugins take",
+    "Written by `python -m local_aws.standins.tables`; the tables themselves are in `local_aws/standins/aws` and "
+    "`local_aws/standins/docker`. Why there are stand-ins at all, and what they do not prove, is in "
+    "[ADR 0004](adr/0004-stand-in-plugins.md).",
+    "They stand in for pulumi-aws {aws} and pulumi-docker {docker}. A type, property or function that is not on this "
+    "page is refused. The facts are taken from the two pages that each type names: the provider's documentation, and "
+    "the schema that it is made of (what replaces, what is computed, what is required).",
+    "- *required*: a resource without it is refused.\n"
+    "- *replaces*: a change makes another one. Where a name was given, the old one is deleted first, because two of "
+    "one name cannot be there at once; where the name was made up, the new one is made first.\n"
+    "- *computed*: AWS fills it in where it is left out, and leaving it out again changes nothing.\n"
+    "- *set*: the order makes no difference. *JSON*: neither do spacing and the order of keys.\n"
+    "- *unseen*: it steers the provider itself, so a refresh cannot see it.\n"
+    "- **Departs**: here the stand-in knowingly does something else than the plugin.",
+    "`region` is the provider's own where it is left out. Every type with `tags` has the output `tagsAll`. "
+    "What is true of all types is in the ADR.",
+)
+
+
+def page() -> str:
+    """docs/standins.md."""
+    head = "\n\n".join(HEAD).format(aws=plugin_version("pulumi_aws"), docker=plugin_version("pulumi_docker")) + "\n"
+    functions = "\n".join(f"- `{token}`: {_words(sorted(taken))}" for token, (taken, _) in FUNCTIONS.items())
+    types: Sequence[type[AwsResource | Image]] = (*TYPES, Image)
+    return "\n".join([head, *(_section(type_) for type_ in types), f"## Functions\n\n{functions}\n"])
+
+
+def _section(type_: type[AwsResource | Image]) -> str:
+    rows = "\n".join(_rows(type_.props))
+    source = f"[Documentation]({type_.source.page}) · [schema]({type_.source.schema})"
+    table = f"| property | | default | |\n| --- | --- | --- | --- |\n{rows}"
+    outputs = f"\nOutputs: {_words(sorted(type_.outputs))}.\n" if type_.outputs else ""
+    return f"## {type_.token}\n\n{source}\n\n{table}\n{outputs}"
+
+
+def _rows(table: Table, within: str = "") -> Iterator[str]:
+    for name, prop in table.items():
+        path = f"{within}{name}"
+        default = "" if prop.default in (None, {}) else f"`{_plain(prop.default)}`"
+        departs = f"**Departs:** {prop.departs}" if prop.departs else ""
+        yield f"| `{path}` | {', '.join(_marks(prop))} | {default} | {departs} |"
+        if prop.fields is not None:
+            yield from _rows(prop.fields, f"{path}.")
+
+
+def _marks(prop: Prop) -> Iterator[str]:
+    marks = {
+        "required": prop.required,
+        "replaces": prop.replace,
+        "computed": prop.computed,
+        "set": prop.unordered,
+        "JSON": prop.json,
+        "unseen": prop.unread,
+    }
+    yield from (word for word, holds in marks.items() if holds)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _words(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "takes nothing"
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m local_aws.standins.tables", description=__doc__).parse_args()
+    PAGE.write_text(page())

@@ -1,0 +1,106 @@
+"""What runs now, where, since when, and what it takes: read, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from local_aws import dockercli, dockerd, emulator_process, processes, slots
+from local_aws.dockercli import Container
+from local_aws.places import Places
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another local cloud of this machine. `up` as it says of itself."""
+
+    slot: int
+    folder: str
+    up: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """`since`: seconds since the epoch. `memory`: bytes, each shared page once, of the emulator, its load balancer, all
+    containers, and dockerd if a local cloud started it. `kept`: there is a state that the next `up` goes on from.
+    """
+
+    up: bool
+    slot: int
+    endpoint: str
+    balancers: str
+    since: float | None
+    memory: int
+    processes: tuple[str, ...] = ()
+    docker: str | None = None
+    docker_ours: bool = False
+    containers: tuple[Container, ...] = ()
+    urls: tuple[tuple[str, str], ...] = ()
+    beside: tuple[Beside, ...] = ()
+    kept: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`; `urls` by the load balancer's name."""
+        return {**asdict(self), "urls": dict(self.urls)}
+
+
+def status(places: Places) -> Status:
+    places = places.held()
+    started = emulator_process.running(places)
+    pids = emulator_process.everything(places)
+    version = dockercli.answers()
+    return Status(
+        up=started is not None and emulator_process.is_ready(places),
+        slot=places.slot,
+        endpoint=places.endpoint,
+        balancers=f"{places.balancers}.0/24",
+        since=started.since if started else None,
+        memory=processes.memory_of({*pids, *_pids_at_docker(places, version)}),
+        processes=tuple(f"{pid} {processes.command_of(pid)[:100]}" for pid in sorted(pids)),
+        docker=version,
+        docker_ours=dockerd.ours_runs(places) is not None,
+        containers=tuple(dockercli.containers(places)) if version else (),
+        urls=tuple(emulator_process.load_balancers(places)) if started else (),
+        beside=tuple(Beside(one.slot, one.runtime, one.up) for one in slots.others_of(places)),
+        kept=places.emulator.exists(),
+    )
+
+
+def _pids_at_docker(places: Places, version: str | None) -> set[int]:
+    daemon = dockerd.ours_runs(places)
+    ours = {daemon.pid} if daemon else set()
+    return {*ours, *dockercli.container_pids(places)} if version else ours
+
+
+def describe(found: Status) -> list[str]:
+    """The same in lines for a person."""
+    return [*(_running(found) if found.up else _down(found)), *map(_beside, found.beside)]
+
+
+def _running(found: Status) -> list[str]:
+    since = processes.clock(found.since) if found.since else "?"
+    docker = f"{found.docker}, {'started by a local cloud' if found.docker_ours else 'not started by us'}"
+    return [
+        f"The local cloud is up since {since}, {found.memory / 2**20:.0f} MB.",
+        _line("emulator", found.endpoint),
+        _line("slot", f"{found.slot}: load balancers are in {found.balancers}"),
+        _line("docker", docker if found.docker else "does not answer; next: python -m local doctor"),
+        *(_line("process", line) for line in found.processes),
+        *(_line("container", f"{one.name}  {one.status}  {one.group}".rstrip()) for one in found.containers),
+        *(_line("url", f"{url}  {name}") for name, url in found.urls),
+    ]
+
+
+def _down(found: Status) -> list[str]:
+    left = f"; {len(found.processes)} of its processes still run" if found.processes else ""
+    left += f"; {len(found.containers)} of its containers are still there" if found.containers else ""
+    kept = f"; its state is kept, for slot {found.slot}" if found.kept else ""
+    return [f"The local cloud is down{left}{kept}. Next: make up" + (", or make down" if left else "")]
+
+
+def _beside(other: Beside) -> str:
+    return _line("beside it", f"slot {other.slot}: {other.folder}, {'up' if other.up else 'down, state kept'}")
+
+
+def _line(what: str, text: str) -> str:
+    return f"  {what:<11} {text}"

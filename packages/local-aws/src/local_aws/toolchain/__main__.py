@@ -1,0 +1,40 @@
+"""`python -m local_aws.toolchain engine|act`: make the tool if it is not there, print where it is.
+
+`python -m local_aws.toolchain lock [--upgrade]`: write every lock anew.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from provider_kit.streams import outliving
+
+from local_aws.errors import LocalError
+from local_aws.toolchain import ensure_act, ensure_engine
+from local_aws.toolchain.cache import cache_folder
+from local_aws.toolchain.lock import write_locks
+
+
+def main(argv: list[str]) -> int:
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    try:
+        match argv:
+            case ["engine"]:
+                print(ensure_engine(cache_folder(), say).bin)
+            case ["act"]:
+                print(ensure_act(cache_folder(), say))
+            case ["lock", *flags] if set(flags) <= {"--upgrade"}:
+                write_locks(say, upgrade="--upgrade" in flags)
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(outliving(main, sys.argv[1:]))

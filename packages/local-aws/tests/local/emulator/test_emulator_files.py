@@ -1,0 +1,26 @@
+"""What the emulator keeps in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local_aws.emulator.ecr import LayerFiles
+from local_aws.emulator.wire import StateFile
+
+
+def test_a_state_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "folder" / "state.json")
+    assert file.load() is None
+    for document in ({"a": 1}, {"a": 2}):
+        file.save(document)
+        assert file.load() == document
+    assert [path.name for path in file.path.parent.iterdir()] == ["state.json"]
+
+
+def test_layers_are_files(tmp_path: Path) -> None:
+    layers = LayerFiles(tmp_path / "repository")
+    assert (len(layers), layers.get("sha256:1")) == (0, None)
+    layers["sha256:1"] = b"content"
+    assert (list(layers), layers["sha256:1"], "sha256:1" in layers) == (["sha256:1"], b"content", True)
+    assert layers.pop("sha256:1") == b"content"
+    assert "sha256:1" not in layers

@@ -1,0 +1,46 @@
+"""The whole emulator without HAProxy behind its load balancers. Run by conftest.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws.emulator.__main__ import prepare, serve
+from local_aws.emulator.environment import Environment
+
+if __name__ == "__main__":
+    environment = Environment.read(os.environ)
+    prepare(environment)  # before ministack is imported
+    from local_aws.emulator import cloudwatch, ecs
+    from local_aws.emulator.cloudwatch.api import handle_request as cloudwatch_handler
+    from local_aws.emulator.ecs.api import handle_request as ecs_handler
+    from local_aws.emulator.elbv2 import api, network
+    from local_aws.emulator.elbv2.api import handle_request as elbv2_handler
+    from local_aws.emulator.elbv2.service import Service
+    from local_aws.emulator.elbv2.store import Store
+    from local_aws.emulator.elbv2.targets import TARGET_GROUPS
+
+    class NoEdge:
+        """Carries no traffic, and takes no port for it."""
+
+        def start(self, state: Any) -> None: ...
+        def stop(self) -> None: ...
+        def apply(self, state: Any) -> None: ...
+        def health(self, _group: Any) -> Mapping[Any, Any]:
+            return {}
+
+    class Balancing:
+        def start(self) -> None:
+            store = Store(environment.state / "elbv2.json")
+            service = Service(store, NoEdge(), network.find_subnets, environment.time_scale)
+            service.start()
+            TARGET_GROUPS.attach(service)
+            api.attach(service)
+
+        def stop(self) -> None:
+            api.attach(None)
+            TARGET_GROUPS.attach(None)
+
+    handlers = {"elasticloadbalancing": elbv2_handler, "ecs": ecs_handler, "monitoring": cloudwatch_handler}
+    serve(handlers, [Balancing(), ecs, cloudwatch])

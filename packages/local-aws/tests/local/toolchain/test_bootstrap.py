@@ -1,0 +1,177 @@
+"""./bootstrap: what it finds missing, and what it says where it cannot help."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from local_aws.places import ROOT
+
+pytestmark = pytest.mark.provider
+
+MADE_FROM = (
+    "requirements.lock",
+    "pyproject.toml",
+    *(f"packages/{name}/pyproject.toml" for name in ("provider-kit", "release-lane", "local-aws")),
+    "packages/local-aws/src/local_aws/toolchain/uv.txt",
+    "packages/release-lane/src/release_lane/direct.pth",
+)
+
+
+def load(script: Path) -> ModuleType:
+    loader = SourceFileLoader("bootstrap_under_test", str(script))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """As much of a fresh clone as bootstrap looks at."""
+    for name in ("bootstrap", *MADE_FROM):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def bootstrap(checkout: Path) -> ModuleType:
+    return load(checkout / "bootstrap")
+
+
+def test_a_fresh_clone_misses_its_virtual_environment(checkout: Path) -> None:
+    done = subprocess.run([sys.executable, "bootstrap", "--check"], cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert ".venv" in done.stdout
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", MADE_FROM)
+def test_the_environment_is_renewed_when_what_it_is_made_from_changes(
+    bootstrap: ModuleType, checkout: Path, name: str
+) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv/.bootstrap").write_text(bootstrap.wanted_stamp())
+    assert bootstrap.venv_is_current()
+    with (checkout / name).open("a") as file:
+        file.write("# changed\n")
+    assert not bootstrap.venv_is_current()
+
+
+def test_commands_that_are_missing_are_named_by_their_package(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "COMMANDS", {"no-such-command": "a-package", "neither": "a-package"})
+    assert bootstrap.missing_packages() == ["a-package"]
+
+
+def test_where_there_is_no_apt_it_says_what_is_needed(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(bootstrap.CannotError, match=r"missing on this machine: haproxy(.|\n)*next: install Docker"):
+        bootstrap.install_packages(["haproxy"])
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only commands there are; each writes down how it was called."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("apt-get", "dockerd", "docker", "haproxy", "iptables", "setpriv", "apt-cache"):
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/called\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def only_in(folder: Path) -> Callable[[str], str | None]:
+    return lambda command: str(folder / command) if (folder / command).exists() else None
+
+
+def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
+) -> None:
+    monkeypatch.setattr(bootstrap, "find", only_in(tools))
+    monkeypatch.setattr(bootstrap, "WISHED", {**bootstrap.WISHED, str(tools / "keyring.gpg"): "a-keyring"})
+    (tools / "keyring.gpg").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert bootstrap.packages_to_install() == ["mmdebstrap", "skopeo", "uidmap"]
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert bootstrap.packages_to_install() == []
+
+
+def test_a_user_is_told_the_one_command_that_brings_all(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
+) -> None:
+    monkeypatch.setattr(bootstrap, "find", only_in(tools))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (tools / "haproxy").unlink()
+    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap skopeo uidmap"):
+        bootstrap.install_packages(bootstrap.packages_to_install())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_dockers_client_comes_along_where_it_is_a_package_of_its_own(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path, tmp_path: Path, is_there: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    if is_there:
+        with (tools / "apt-cache").open("a") as script:
+            script.write("echo Package: docker-cli\n")
+    bootstrap.install_packages(["docker.io"])
+    installed = (tmp_path / "called").read_text().splitlines()[-1]
+    assert installed.endswith("docker.io docker-cli" if is_there else "docker.io")
+
+
+def test_an_old_python_is_refused_in_one_line(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "LEAST_PYTHON", (99, 0))
+    assert bootstrap.main([]) == 2
+    assert "Python 99.0 or newer is needed" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_shows_the_end_of_its_output(bootstrap: ModuleType) -> None:
+    with pytest.raises(bootstrap.CannotError, match=r"thing: failed(.|\n)*code 3(.|\n)*the reason"):
+        bootstrap.step("thing", ["sh", "-c", "echo the reason >&2; exit 3"])
+
+
+def test_only_what_a_program_imports_at_once_of_the_large_sdk_is_compiled(bootstrap: ModuleType) -> None:
+    site = bootstrap.VENV / "lib/python3.11/site-packages"
+    for name in ("pulumi_aws/ecs", "pulumi_aws/sagemaker", "boto3"):
+        (site / name).mkdir(parents=True)
+    (site / "pulumi_aws/__init__.py").touch()
+    chosen = {str(Path(path).relative_to(site)) for path in bootstrap.worth_compiling()}
+    assert {"boto3", "pulumi_aws/ecs", "pulumi_aws/__init__.py"} <= chosen
+    assert "pulumi_aws/sagemaker" not in chosen
+
+
+@pytest.mark.parametrize(("authorities", "told"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
+def test_the_installer_trusts_whom_the_machine_trusts(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], told: dict[str, str]
+) -> None:
+    class Context:
+        def get_ca_certs(self) -> list[str]:
+            return authorities
+
+    monkeypatch.setattr(bootstrap.ssl, "create_default_context", Context)
+    assert bootstrap.authorities() == told
+
+
+def test_a_file_is_looked_for_by_its_whole_path(bootstrap: ModuleType, tmp_path: Path) -> None:
+    keyring = tmp_path / "keyring.gpg"
+    assert bootstrap.find(str(keyring)) is None
+    keyring.touch()
+    assert bootstrap.find(str(keyring)) == str(keyring)

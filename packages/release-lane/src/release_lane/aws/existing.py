@@ -1,0 +1,152 @@
+"""What AWS has under the names that a killed update was about to create.
+
+Each look-up takes a resource's inputs, as the engine's state holds them, and says by which id the AWS provider knows
+what is there. Sources: the "Import" section of each resource's page in the documentation of pulumi-aws, and the AWS
+API references of ECS, Elastic Load Balancing v2, IAM, CloudWatch Logs, EC2 and ECR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from release_lane.aws.session import client
+from release_lane.operate.recovery import Existing
+from release_lane.record.names import Access
+
+Inputs = Mapping[str, Any]
+Ask = Callable[[str], Any]
+"""A service's name to its client."""
+
+
+def existing(access: Access, type_: str, inputs: Inputs) -> Existing | None:
+    """What is there, None if nothing is. KeyError for a type that is not looked up (`LOOKED_UP`)."""
+
+    def ask(service: str) -> Any:
+        return client(access, service)
+
+    return _LOOKS[type_](ask, inputs)
+
+
+def _service(ask: Ask, inputs: Inputs) -> Existing | None:
+    ecs = ask("ecs")
+    try:
+        found = ecs.describe_services(cluster=inputs["cluster"], services=[inputs["name"]])["services"]
+    except ecs.exceptions.ClusterNotFoundException:
+        return None
+    there = next((each for each in found if each["status"] != "INACTIVE"), None)
+    return Existing(id=there["serviceArn"], leaving=there["status"] == "DRAINING") if there else None
+
+
+def _cluster(ask: Ask, inputs: Inputs) -> Existing | None:
+    found = ask("ecs").describe_clusters(clusters=[inputs["name"]])["clusters"]
+    there = next((each for each in found if each["status"] != "INACTIVE"), None)
+    return Existing(id=there["clusterArn"]) if there else None
+
+
+def _role(ask: Ask, inputs: Inputs) -> Existing | None:
+    iam = ask("iam")
+    try:
+        return Existing(id=iam.get_role(RoleName=inputs["name"])["Role"]["RoleName"])
+    except iam.exceptions.NoSuchEntityException:
+        return None
+
+
+def _log_group(ask: Ask, inputs: Inputs) -> Existing | None:
+    found = ask("logs").describe_log_groups(logGroupNamePrefix=inputs["name"])["logGroups"]
+    return next((Existing(id=each["logGroupName"]) for each in found if each["logGroupName"] == inputs["name"]), None)
+
+
+def _load_balancer(ask: Ask, inputs: Inputs) -> Existing | None:
+    elb = ask("elbv2")
+    try:
+        return Existing(id=elb.describe_load_balancers(Names=[inputs["name"]])["LoadBalancers"][0]["LoadBalancerArn"])
+    except elb.exceptions.LoadBalancerNotFoundException:
+        return None
+
+
+def _target_group(ask: Ask, inputs: Inputs) -> Existing | None:
+    elb = ask("elbv2")
+    try:
+        return Existing(id=elb.describe_target_groups(Names=[inputs["name"]])["TargetGroups"][0]["TargetGroupArn"])
+    except elb.exceptions.TargetGroupNotFoundException:
+        return None
+
+
+def _listener(ask: Ask, inputs: Inputs) -> Existing | None:
+    elb = ask("elbv2")
+    try:
+        found = elb.describe_listeners(LoadBalancerArn=inputs["loadBalancerArn"])["Listeners"]
+    except elb.exceptions.LoadBalancerNotFoundException:
+        return None
+    return next((Existing(id=each["ListenerArn"]) for each in found if each["Port"] == int(inputs["port"])), None)
+
+
+def _security_group(ask: Ask, inputs: Inputs) -> Existing | None:
+    filters = [{"Name": "vpc-id", "Values": [inputs["vpcId"]]}, {"Name": "group-name", "Values": [inputs["name"]]}]
+    found = ask("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
+    return Existing(id=found[0]["GroupId"]) if found else None
+
+
+def _rule(ask: Ask, inputs: Inputs, *, egress: bool) -> Existing | None:
+    filters = [{"Name": "group-id", "Values": [inputs["securityGroupId"]]}]
+    found = ask("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    wanted = (egress, *_let_in(inputs["ipProtocol"], inputs.get("fromPort"), inputs.get("toPort")))
+    source = inputs.get("cidrIpv4") or inputs.get("referencedSecurityGroupId")
+    for each in found:
+        there = (each["IsEgress"], *_let_in(each["IpProtocol"], each.get("FromPort"), each.get("ToPort")))
+        other = (each.get("ReferencedGroupInfo") or {}).get("GroupId")
+        if there == wanted and source in (each.get("CidrIpv4"), other):
+            return Existing(id=each["SecurityGroupRuleId"])
+    return None
+
+
+def _let_in(protocol: str, low: Any, high: Any) -> tuple[str, int, int]:
+    """All protocols have no ports, which AWS calls -1."""
+    ports = (-1, -1) if str(protocol) == "-1" else (int(low), int(high))
+    return str(protocol), *ports
+
+
+def _subnet(ask: Ask, inputs: Inputs) -> Existing | None:
+    filters = [
+        {"Name": "vpc-id", "Values": [inputs["vpcId"]]},
+        {"Name": "cidr-block", "Values": [inputs["cidrBlock"]]},
+    ]
+    found = ask("ec2").describe_subnets(Filters=filters)["Subnets"]
+    return Existing(id=found[0]["SubnetId"]) if found else None
+
+
+def _gateway(ask: Ask, inputs: Inputs) -> Existing | None:
+    filters = [{"Name": "attachment.vpc-id", "Values": [inputs["vpcId"]]}]
+    found = ask("ec2").describe_internet_gateways(Filters=filters)["InternetGateways"]
+    return Existing(id=found[0]["InternetGatewayId"]) if found else None
+
+
+def _repository(ask: Ask, inputs: Inputs) -> Existing | None:
+    ecr = ask("ecr")
+    try:
+        found = ecr.describe_repositories(repositoryNames=[inputs["name"]])["repositories"]
+    except ecr.exceptions.RepositoryNotFoundException:
+        return None
+    return Existing(id=found[0]["repositoryName"])
+
+
+_LOOKS: dict[str, Callable[[Ask, Inputs], Existing | None]] = {
+    "aws:ecs/service:Service": _service,
+    "aws:ecs/cluster:Cluster": _cluster,
+    "aws:iam/role:Role": _role,
+    "aws:cloudwatch/logGroup:LogGroup": _log_group,
+    "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
+    "aws:lb/targetGroup:TargetGroup": _target_group,
+    "aws:lb/listener:Listener": _listener,
+    "aws:ec2/securityGroup:SecurityGroup": _security_group,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": partial(_rule, egress=False),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": partial(_rule, egress=True),
+    "aws:ec2/subnet:Subnet": _subnet,
+    "aws:ec2/internetGateway:InternetGateway": _gateway,
+    "aws:ecr/repository:Repository": _repository,
+}
+
+LOOKED_UP = frozenset(_LOOKS)
+"""Types whose creation AWS refuses a second time. Others it does again, or makes a second one of (see recovery)."""

@@ -1,0 +1,112 @@
+"""An environment as it is now: the users' rule with its tags, and what each colour really runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from release_lane.aws.cloud import Balancer, Cloud, submit
+from release_lane.aws.scaling import scaling
+from release_lane.aws.signals import alarms
+from release_lane.decide import foundations as parts
+from release_lane.record.alarms import Watched
+from release_lane.record.container import release_in, repository_in
+from release_lane.record.placement import Colour
+from release_lane.record.records import Scaling
+from release_lane.watch.rollout import Reading
+
+NOTHING_WATCHED = Watched()
+
+
+def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
+    """Look now; `release.records.Observed.from_dict` reads the answer.
+
+    Keys: listenerArn, loadBalancer, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
+    `digest` or None, alarms (those of `watched` that exist), missingAlarms.
+    """
+    image = submit(partial(cloud.image, digest=digest)) if digest else None
+    readings = submit(partial(_sides_if_cluster, cloud))
+    heard = submit(partial(alarms, cloud, watched)) if watched.names else None
+    scaled = submit(partial(scaling, cloud)) if digest else None
+    balancer = cloud.balancer()
+    sides = readings.result()
+    found = image.result() if image else None
+    known = heard.result() if heard else ()
+    _add_scaling(cloud, sides, scaled.result() if scaled else None)
+    for colour in Colour:
+        sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
+    return {
+        "listenerArn": balancer.listener,
+        "loadBalancer": balancer.dns_name,
+        "rule": {
+            "weights": {str(colour): weight for colour, weight in balancer.rule.weights.items()},
+            "tags": dict(balancer.rule.tags),
+        }
+        if balancer.rule
+        else None,
+        "colours": sides,
+        "image": {"digest": found.digest, "tags": list(found.tags)} if found else None,
+        "alarms": [alarm.as_dict() for alarm in known],
+        "missingAlarms": list(watched.missing(known)),
+    }
+
+
+def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) -> list[str]:
+    """What a colour consists of, and does not exist."""
+    names = cloud.names
+    there = {
+        parts.group(names.target_groups[colour]): colour in balancer.target_groups,
+        parts.listener(names.test_ports[colour]): names.test_ports[colour] in balancer.ports,
+        parts.service(names.services[colour]): exists,
+    }
+    return [part for part, found in there.items() if not found]
+
+
+def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scaling] | None) -> None:
+    """Who scales the services matters where users may be moved, and where the sizes of the colours differ.
+
+    An update that has nothing to do does not ask.
+    """
+    if known is None and len({side["wanted"] for side in sides.values()}) > 1:
+        known = scaling(cloud)
+    for colour, found in (known or {}).items():
+        sides[colour]["scaling"] = {"least": found.least, "most": found.most}
+
+
+def _sides_if_cluster(cloud: Cloud) -> dict[str, Any]:
+    groups = cloud.target_groups()
+    pending = {colour: submit(partial(_side, cloud, colour, groups.get(colour))) for colour in Colour}
+    return {str(colour): future.result() for colour, future in pending.items()}
+
+
+def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
+    reading = cloud.read(colour, group)
+    definitions = cloud.containers(reading.task_definition)
+    release = release_in(definitions, cloud.names.container)
+    repository = repository_in(definitions, cloud.names.container)
+    primary = reading.primary
+    return {
+        "exists": reading.exists,
+        "digest": common_digest(cloud, reading, release.digest if release else "", repository),
+        "release": release.as_dict() if release else None,
+        "wanted": reading.wanted,
+        "running": len(reading.running),
+        "healthy": reading.healthy,
+        "deployment": primary.id if primary else "",
+        "deploymentState": primary.state if primary else "",
+        "taskDefinition": reading.task_definition,
+    }
+
+
+def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str) -> str:
+    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests.
+
+    `repository` is where their task definition takes the image from: the command knows no other.
+    """
+    digests = {task.digest for task in reading.running}
+    if not digests or digests == {named}:
+        return named if digests else ""
+    image = cloud.image(digest=named, repository=repository) if named else None
+    if image and digests <= image.manifests:
+        return named
+    return digests.pop() if len(digests) == 1 else "several"

@@ -1,0 +1,199 @@
+"""How long gates and command go on asking AWS, and what is said when it was in vain.
+
+botocore says what is worth another try (throttling, 5xx, connections that break, time-outs) and how long to pause
+(exponential back-off with jitter). Ours is the clock: one call may take `Patience.seconds` in all, however many
+tries that is; a pause ends at once when the update is interrupted; and what failed for good is a `CloudError` that
+names the call, the tries and the time. Its `unclear` is true where a try may have taken effect all the same.
+
+Sources: botocore's retry handlers (`botocore.retries.standard`) and its `needs-retry` event; the error codes
+ExpiredToken and RequestExpired of AWS's common errors.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from release_lane.errors import CloudError, Interrupted
+
+INTERRUPTED = threading.Event()
+"""Set when the update that this process serves is interrupted; no call is tried again then, but an insisting one."""
+
+SECONDS_VARIABLE = "RELEASE_LANE_AWS_PATIENCE"
+DEFAULT_SECONDS = 45.0
+LONGEST_PAUSE = 5
+"""Seconds between two tries at most: a cloud that is back is noticed soon."""
+CONNECT_WITHIN, ANSWER_WITHIN = 3.0, 10.0
+"""Seconds that one try may take to find a connection, and then to be answered."""
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+SURELY_NOT_DONE = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"})
+"""botocore's errors after which the request never reached AWS."""
+
+_MOST_TRIES = 1000
+_KEY = "release-lane"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """Seconds that one call may take in all. `insists`: also after the update was interrupted."""
+
+    seconds: float
+    insists: bool = False
+
+    @staticmethod
+    def configured() -> Patience:
+        """`RELEASE_LANE_AWS_PATIENCE`, or what docs/aws.md says."""
+        return Patience(seconds=float(os.environ.get(SECONDS_VARIABLE) or DEFAULT_SECONDS))
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """Seconds to connect and to be answered: several tries have to fit in."""
+        return min(CONNECT_WITHIN, self.seconds / 4), min(ANSWER_WITHIN, self.seconds / 4)
+
+
+_CURRENT: ContextVar[Patience | None] = ContextVar("patience", default=None)
+
+
+def current() -> Patience:
+    """What holds for calls of this thread now."""
+    return _CURRENT.get() or Patience.configured()
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Calls within that are not worth waiting for any longer."""
+    now = current()
+    with _holds(replace(now, seconds=min(now.seconds, seconds))):
+        yield
+
+
+@contextmanager
+def insisting() -> Iterator[None]:
+    """Calls within that must be made although the update was interrupted: weights are put back."""
+    with _holds(replace(current(), insists=True)):
+        yield
+
+
+@contextmanager
+def _holds(patience: Patience) -> Iterator[None]:
+    token = _CURRENT.set(patience)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+@dataclass
+class _Call:
+    """One call with all its tries."""
+
+    begun: float
+    patience: Patience
+    unclear: bool = False
+    renewed: bool = False
+
+
+class Retries:
+    """Attached to a client, it decides after each failed try whether, and when, there is another one."""
+
+    def __init__(self, credentials: Any) -> None:
+        """`credentials` are botocore's; those that can be renewed are, once a call, when AWS calls them expired."""
+        from botocore.retries import standard
+
+        self._credentials = credentials
+        self._adapter = standard.RetryEventAdapter()
+        self._worth_it = standard.StandardRetryConditions(max_attempts=_MOST_TRIES)
+        self._backoff = standard.ExponentialBackoff(
+            max_backoff=LONGEST_PAUSE, throttling_detector=standard.ThrottlingErrorDetector(self._adapter)
+        )
+
+    def attach(self, client: Any) -> None:
+        """Listen to this client's events, before botocore's own handler of them."""
+        service = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register_first(f"before-call.{service}", self._begin)
+        client.meta.events.register_first(f"needs-retry.{service}", self._again)
+
+    def _begin(self, params: Any, **_: Any) -> None:
+        params["context"][_KEY] = _Call(begun=time.monotonic(), patience=current())
+
+    def _again(self, **event: Any) -> float | None:
+        """The event's answer: None to leave it at this try, or the seconds that are still to be slept (none)."""
+        call: _Call = event["request_dict"]["context"][_KEY]
+        tried = self._adapter.create_retry_context(**event)
+        if tried.get_error_code() in EXPIRED:
+            return self._renewed(call, event["operation"], tried)
+        if not self._worth_it.is_retryable(tried):
+            return None
+        call.unclear = call.unclear or _may_be_done(tried)
+        pause = self._backoff.delay_amount(tried)
+        if time.monotonic() - call.begun + pause > call.patience.seconds:
+            raise _in_vain(call, event["operation"], tried)
+        _wait(pause, call, event["operation"])
+        return 0
+
+    def _renewed(self, call: _Call, operation: Any, tried: Any) -> float:
+        from botocore.credentials import RefreshableCredentials
+
+        if call.renewed or not isinstance(self._credentials, RefreshableCredentials):
+            raise _expired(operation, tried)
+        call.renewed = True
+        self._credentials._expiry_time = datetime.datetime.now(datetime.UTC)  # type: ignore[attr-defined]
+        return 0
+
+
+def _wait(pause: float, call: _Call, operation: Any) -> None:
+    if call.patience.insists:
+        time.sleep(pause)
+    elif INTERRUPTED.wait(pause):
+        raise Interrupted(f"Interrupted while waiting for AWS ({name_of(operation)}).")
+
+
+def _may_be_done(tried: Any) -> bool:
+    """Whether this try may have taken effect, as far as its failure tells."""
+    if tried.caught_exception is not None:
+        return type(tried.caught_exception).__name__ not in SURELY_NOT_DONE
+    return tried.http_response is not None and tried.http_response.status_code >= 500
+
+
+def name_of(operation: Any) -> str:
+    """`elasticloadbalancing:ModifyRule`, as IAM writes it."""
+    return f"{operation.service_model.signing_name}:{operation.name}"
+
+
+def _failure(tried: Any) -> str:
+    if tried.caught_exception is not None:
+        return str(tried.caught_exception)
+    return refusal(tried.parsed_response or {}) or f"HTTP status {tried.http_response.status_code}"
+
+
+def refusal(answer: Mapping[str, Any]) -> str:
+    """AWS's own words in an answer that is an error: `Rate exceeded (ThrottlingException)`."""
+    error = answer.get("Error") or {}
+    return f"{error.get('Message') or 'no message'} ({error['Code']})" if error.get("Code") else ""
+
+
+def _in_vain(call: _Call, operation: Any, tried: Any) -> CloudError:
+    spent, tries = time.monotonic() - call.begun, tried.attempt_number
+    error = CloudError(
+        f"AWS did not do {name_of(operation)} within {spent:.0f} s ({tries} {'try' if tries == 1 else 'tries'}).",
+        why=f"the last answer was: {_failure(tried)}",
+        next_step="run the update again when AWS answers; for the local cloud: `make status`, then `make up`.",
+    )
+    error.unclear = call.unclear
+    return error
+
+
+def _expired(operation: Any, tried: Any) -> CloudError:
+    return CloudError(
+        f"The AWS credentials expired: {name_of(operation)} was refused.",
+        why=_failure(tried),
+        next_step="get fresh credentials, then run the update again.",
+    )

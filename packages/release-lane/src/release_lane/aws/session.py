@@ -1,0 +1,153 @@
+"""As whom AWS is spoken to: sessions in the stack's region and role, patient clients, the account they must be of.
+
+Sources: AWS API references of STS (AssumeRole, GetCallerIdentity).
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from functools import cache
+from typing import Any
+
+from release_lane.aws import patience
+from release_lane.errors import Refused, UsageError
+from release_lane.record.names import Access
+
+AGENT = "release-lane"
+"""In the User-Agent of every call of gates and command: CloudTrail tells them from the AWS provider's."""
+
+IDENTITY_WITHIN = 10.0
+"""Seconds for AWS to say who we are. It is the first call: a cloud that does not answer is told soon."""
+
+_LOCK = threading.RLock()
+
+
+@cache
+def _session(access: Access) -> Any:
+    """A session in the region of the stack, with the stack's role; never whatever happens to lie around."""
+    import boto3
+
+    from release_lane.aws.models import direct_session
+
+    base = direct_session()
+    if access.profile and access.profile not in base.available_profiles:
+        raise UsageError(
+            f"There is no AWS profile {access.profile} on this machine, but aws:profile of the stack file names it.",
+            next_step="make it (`aws configure --profile …`), or leave out aws:profile and set AWS_PROFILE.",
+        )
+    session = boto3.session.Session(
+        botocore_session=base, region_name=access.region, profile_name=access.profile or None
+    )
+    if not access.role:
+        return session
+    from botocore.credentials import RefreshableCredentials
+
+    sts = _patient(session, "sts")
+
+    def assume() -> dict[str, str]:
+        external = {"ExternalId": access.external_id} if access.external_id else {}
+        name = access.session_name or "release-lane"
+        got = sts.assume_role(RoleArn=access.role, RoleSessionName=name, **external)["Credentials"]
+        return {
+            "access_key": got["AccessKeyId"],
+            "secret_key": got["SecretAccessKey"],
+            "token": got["SessionToken"],
+            "expiry_time": got["Expiration"].isoformat(),
+        }
+
+    renewing = direct_session()
+    # botocore offers no public way to give a session credentials that renew themselves.
+    renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
+    return boto3.session.Session(botocore_session=renewing, region_name=access.region)
+
+
+def _patient(session: Any, service: str) -> Any:
+    """A client of this session that tries again as `release_lane.aws.patience` says."""
+    from botocore.config import Config
+
+    connect, answer = patience.current().timeouts
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=connect,
+        read_timeout=answer,
+        max_pool_connections=20,
+        user_agent_extra=AGENT,
+    )
+    client = session.client(service, config=config)
+    patience.Retries(session.get_credentials()).attach(client)
+    # Made here and now: botocore makes them at the first error, and where two threads meet theirs at once, twice. Then
+    # what one of them raises is not what it catches, and "not found" passes for a refusal.
+    _ = client.exceptions
+    return client
+
+
+@cache
+def _made(access: Access, service: str) -> Any:
+    return _patient(_session(access), service)
+
+
+def client(access: Access, service: str) -> Any:
+    """A client of this AWS service, made once (making one is slow and not thread-safe)."""
+    with _LOCK:
+        return _made(access, service)
+
+
+@cache
+def check_account(access: Access) -> str:
+    """The account that AWS says these credentials belong to; `Refused` unless it is the stack's own."""
+    with patience.at_most(IDENTITY_WITHIN):
+        account = str(client(access, "sts").get_caller_identity()["Account"])
+    if account != access.account:
+        raise Refused(
+            f"These credentials are of AWS account {account}, but the stack belongs to {access.account or '(none)'}.",
+            why="an environment must never be changed in another environment's account",
+            next_step="use the environment's role, or correct `account` in its stack file.",
+        )
+    return account
+
+
+KEPT_FRESH = ("iam-role", "container-role")
+"""botocore's names of credentials that AWS itself exchanges, on a machine or in a container of its own."""
+
+
+def credentials_last(access: Access, seconds: float) -> None:
+    """Refuse credentials that expire within `seconds`: a switch must not lose its hands half way.
+
+    Those of an assumed role are renewed by themselves, and so are those of AWS's own machines. Others are renewed
+    now, if they can be.
+    """
+    credentials = _session(access).get_credentials()
+    if access.role or getattr(credentials, "method", "") in KEPT_FRESH:
+        return
+    left = _left(credentials)
+    if left is not None and left < seconds:
+        _renew(credentials)
+        left = _left(credentials)
+    if left is not None and left < seconds:
+        raise Refused(
+            f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s. Users were not touched.",
+            next_step="get fresh credentials, then run the update again.",
+        )
+
+
+def _left(credentials: Any) -> float | None:
+    """Seconds; None for credentials that do not say when they expire."""
+    expiry = getattr(credentials, "_expiry_time", None)
+    return (expiry - datetime.datetime.now(expiry.tzinfo)).total_seconds() if expiry else None
+
+
+def _renew(credentials: Any) -> None:
+    """By botocore, as if they had expired; they stay as they were where that fails."""
+    expiry = credentials._expiry_time
+    credentials._expiry_time = datetime.datetime.now(expiry.tzinfo)
+    try:
+        credentials.get_frozen_credentials()
+    except Exception:
+        credentials._expiry_time = expiry
+
+
+def forget() -> None:
+    """Sessions, clients and the account are looked up anew; for tests."""
+    for remembered in (_session, _made, check_account):
+        remembered.cache_clear()

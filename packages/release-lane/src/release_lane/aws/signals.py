@@ -1,0 +1,131 @@
+"""What CloudWatch says while users are moved: alarms, and the traffic of each colour's target group.
+
+Sources: AWS API references of CloudWatch (DescribeAlarms, GetMetricData), and "CloudWatch metrics for your Application
+Load Balancer". Datapoints come by the minute, late, and only for minutes with requests.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from release_lane.aws import patience
+from release_lane.aws.cloud import Balancer, Cloud
+from release_lane.aws.session import client
+from release_lane.errors import CloudError, Interrupted
+from release_lane.record.alarms import Alarm, Watched
+from release_lane.record.placement import Colour
+from release_lane.watch.judge import Datapoint
+
+NAMESPACE = "AWS/ApplicationELB"
+METRICS = {
+    "requests": ("RequestCount", "Sum"),
+    "errors": ("HTTPCode_Target_5XX_Count", "Sum"),
+    "p95": ("TargetResponseTime", "p95"),
+}
+"""What is read of each colour: the metric's name and statistic."""
+
+READ, PASSING = ("Complete", "PartialData"), "InternalError"
+"""Status codes of a result: read (of partial data more comes on the next page), and worth another try."""
+
+PAUSE = 1.0
+"""Seconds before it."""
+
+Series = Mapping[float, float]
+"""Epoch second of a datapoint's beginning to its value."""
+
+
+def alarms(cloud: Cloud, watched: Watched) -> tuple[Alarm, ...]:
+    """Those of the watched alarms that exist, as they are now."""
+    if not watched.names:
+        return ()
+    found = client(cloud.names.access, "cloudwatch").describe_alarms(
+        AlarmNames=list(watched.names), AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=100
+    )
+    described = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
+    return tuple(_alarm(each, watched) for each in described)
+
+
+def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
+    changed = value.get("StateTransitionedTimestamp") or value["StateUpdatedTimestamp"]
+    return Alarm(
+        name=value["AlarmName"],
+        rings=value["StateValue"] == "ALARM",
+        since=changed.timestamp(),
+        colour=watched.own.get(value["AlarmName"]),
+        why=str(value.get("StateReason") or ""),
+        blind=value["StateValue"] == "INSUFFICIENT_DATA",
+    )
+
+
+def traffic(
+    cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float
+) -> dict[Colour, tuple[Datapoint, ...]]:
+    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call.
+
+    `CloudError` where CloudWatch could not read one of the metrics.
+    """
+    begin = math.floor(since / period) * period
+    queries = [
+        _query(f"{colour}_{what}", metric, _dimensions(balancer, colour), period)
+        for colour in balancer.target_groups
+        for what, metric in METRICS.items()
+    ]
+    pages = client(cloud.names.access, "cloudwatch").get_paginator("get_metric_data")
+    until_when = time.monotonic() + patience.current().seconds
+    while True:
+        asked = pages.paginate(MetricDataQueries=queries, StartTime=_time(begin), EndTime=_time(until))
+        results = [result for page in asked for result in page["MetricDataResults"]]
+        unread = next((each for each in results if each.get("StatusCode", "Complete") not in READ), None)
+        if unread is None:
+            break
+        if unread["StatusCode"] != PASSING or time.monotonic() + PAUSE > until_when:
+            raise _unreadable(unread, queries)
+        if patience.INTERRUPTED.wait(PAUSE):
+            raise Interrupted("Interrupted while waiting for CloudWatch's metrics.")
+    series: dict[str, dict[float, float]] = {query["Id"]: {} for query in queries}
+    for result in results:
+        times = (at.timestamp() for at in result["Timestamps"])
+        series[result["Id"]] |= dict(zip(times, result["Values"], strict=True))
+    return {colour: _points(*(series.get(f"{colour}_{what}", {}) for what in METRICS)) for colour in Colour}
+
+
+def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> CloudError:
+    """A metric that says nothing because it could not be read is no good news."""
+    colour = result["Id"].partition("_")[0]
+    metric = next(each["MetricStat"]["Metric"]["MetricName"] for each in queries if each["Id"] == result["Id"])
+    return CloudError(
+        f"CloudWatch could not read {metric} of {colour}: {result['StatusCode']}.",
+        why="; ".join(str(each.get("Value", "")) for each in result.get("Messages") or ()),
+        next_step="run the update again when CloudWatch answers, with a role that may read metrics.",
+    )
+
+
+def _points(requests: Series, errors: Series, p95: Series) -> tuple[Datapoint, ...]:
+    """A minute without a request has no datapoint, one without an error none of errors."""
+    return tuple(
+        Datapoint(at=at, requests=requests.get(at, 0.0), errors=errors.get(at, 0.0), p95=p95.get(at))
+        for at in sorted({*requests, *errors})
+    )
+
+
+def _query(id: str, metric: tuple[str, str], dimensions: list[dict[str, str]], period: float) -> dict[str, Any]:
+    name, statistic = metric
+    wanted = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
+    return {"Id": id, "MetricStat": {"Metric": wanted, "Period": int(period), "Stat": statistic}, "ReturnData": True}
+
+
+def _dimensions(balancer: Balancer, colour: Colour) -> list[dict[str, str]]:
+    """As AWS writes them: the last parts of the ARNs."""
+    parts = balancer.listener.partition(":listener/")[2].split("/")
+    return [
+        {"Name": "TargetGroup", "Value": balancer.target_groups[colour].rpartition(":")[2]},
+        {"Name": "LoadBalancer", "Value": "/".join(parts[:-1])},
+    ]
+
+
+def _time(second: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(second, datetime.UTC)

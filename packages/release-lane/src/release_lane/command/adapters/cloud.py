@@ -1,0 +1,188 @@
+"""AWS behind a Protocol, as far as the command looks and writes there itself: outside of an update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from release_lane.errors import CloudError, Refused
+from release_lane.operate.aborting import UsersRule
+from release_lane.operate.recovery import SERVICE, Existing
+from release_lane.operate.watching import Look
+from release_lane.record.alarms import Watched
+from release_lane.record.journal import Abort, Journal
+from release_lane.record.names import Names
+from release_lane.record.placement import Colour
+from release_lane.record.records import Observed
+
+if TYPE_CHECKING:
+    from release_lane.aws.cloud import Rule
+
+
+class Cloud(Protocol):
+    """What the command needs of AWS. Everything raises `CloudError` where AWS fails, `Refused` in a foreign account."""
+
+    def observed(self, names: Names) -> Observed:
+        """The environment as it is now."""
+
+    def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
+        """What AWS has under the name that a resource was to get. KeyError for a type that is not looked up."""
+
+    def delete_service(self, names: Names, colour: Colour) -> None:
+        """Begin to delete the service of a colour; `Refused` if the colour gets any users at this moment."""
+
+    def users_rule(self, names: Names) -> UsersRule | None:
+        """Where users are sent now, and what is written there; None if there is no rule."""
+
+    def ask_abort(self, names: Names, abort: Abort) -> None:
+        """Leave the wish to abort the switch on the users' rule."""
+
+    def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
+        """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
+
+
+class RealCloud:
+    """AWS itself, through `release_lane.aws` (which loads boto3, so it is imported only when it is needed)."""
+
+    def observed(self, names: Names) -> Observed:
+        """Weights, journal, and both colours."""
+        from release_lane.aws.cloud import Cloud as Door
+        from release_lane.aws.observe import observed
+
+        with _told():
+            return Observed.from_dict(observed(Door(names)))
+
+    def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
+        """By the API that creates it."""
+        from release_lane.aws.existing import LOOKED_UP, existing
+        from release_lane.aws.session import check_account
+
+        if type_ not in LOOKED_UP:
+            raise KeyError(type_)
+        with _told():
+            check_account(names.access)
+            return existing(names.access, type_, inputs)
+
+    def delete_service(self, names: Names, colour: Colour) -> None:
+        """With force: its tasks are stopped, and drained before that."""
+        from release_lane.aws.cloud import Cloud as Door
+
+        with _told():
+            door = Door(names)
+            rule = door.balancer().rule
+            if rule and rule.weights.get(colour, 0) > 0:
+                raise Refused(
+                    f"{colour} gets {rule.weights[colour]}% of the users of {names.cluster}; its service stays.",
+                    next_step="run `release recover` again; it looks anew.",
+                )
+            door.ecs.delete_service(cluster=names.cluster, service=names.services[colour], force=True)
+
+    def users_rule(self, names: Names) -> UsersRule | None:
+        """Weights and tags."""
+        from release_lane.aws.cloud import Cloud as Door
+
+        with _told():
+            return _users_rule(Door(names).balancer().rule)
+
+    def ask_abort(self, names: Names, abort: Abort) -> None:
+        """One tag; the switch removes it."""
+        from release_lane.aws.cloud import Cloud as Door
+
+        with _told():
+            door = Door(names)
+            rule = door.balancer().rule
+            if rule is None:
+                raise Refused(f"{names.cluster} has no users' rule: nobody is being moved.")
+            door.tag_rule(rule.arn, abort.as_tags())
+
+    def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
+        """By the same calls as the switch."""
+        from release_lane.aws import signals
+        from release_lane.aws.cloud import Cloud as Door
+
+        with _told():
+            door = Door(names)
+            balancer = door.balancer()
+            return Look(
+                rule=_users_rule(balancer.rule),
+                health=door.health(balancer.target_groups),
+                alarms=signals.alarms(door, alarms),
+                traffic=signals.traffic(door, balancer, since=traffic[0], until=traffic[1], period=period)
+                if traffic
+                else {},
+            )
+
+
+def _users_rule(rule: Rule | None) -> UsersRule | None:
+    if rule is None:
+        return None
+    return UsersRule(weights=rule.weights, journal=Journal.from_tags(rule.tags), abort=Abort.from_tags(rule.tags))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """AWS's own refusals as a `CloudError` (what could not be reached is one already)."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise CloudError(
+            "AWS refused what was asked of it.", why=str(error), next_step="check the credentials and the role."
+        ) from error
+
+
+NOBODY = Observed(weights=None, journal=None, listener=False)
+
+
+@dataclass
+class FakeCloud:
+    """`environments` by the name of their cluster; `there` is what exists, by type and name."""
+
+    environments: dict[str, Observed] = field(default_factory=dict)
+    there: dict[tuple[str, str], Existing] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    aborts: list[Abort] = field(default_factory=list)
+    on_abort: Callable[[FakeCloud], object] = bool
+    each: Callable[[FakeCloud], object] = bool
+    looks: int = 0
+    seen: list[Look] = field(default_factory=list)
+    listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
+
+    def observed(self, names: Names) -> Observed:
+        """As given; `each` happens first."""
+        self.looks += 1
+        self.each(self)
+        return self.environments.get(names.cluster, NOBODY)
+
+    def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
+        """As given; only services are looked up."""
+        del names
+        if type_ != SERVICE:
+            raise KeyError(type_)
+        return self.there.get((type_, str(inputs["name"])))
+
+    def delete_service(self, names: Names, colour: Colour) -> None:
+        """Gone at once."""
+        self.deleted.append(names.services[colour])
+        self.there.pop((SERVICE, names.services[colour]), None)
+
+    def users_rule(self, names: Names) -> UsersRule | None:
+        """As the environment says; `each` happens first."""
+        seen = self.observed(names)
+        return UsersRule(weights=seen.weights, journal=seen.journal) if seen.weights is not None else None
+
+    def ask_abort(self, names: Names, abort: Abort) -> None:
+        """Remembered; then what the switch makes of it."""
+        del names
+        self.aborts.append(abort)
+        self.on_abort(self)
+
+    def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
+        """The next of the `seen`; the last one stays."""
+        del names, period
+        self.looks += 1
+        self.listened.append((alarms, traffic))
+        return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]

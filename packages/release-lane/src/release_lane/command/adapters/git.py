@@ -1,0 +1,63 @@
+"""The checkout that is built from, and the one the program is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from release_lane.disk import git
+from release_lane.errors import UsageError
+
+
+class Git(Protocol):
+    """What the command needs of git. Each raises `UsageError` with git's own words where it does not answer."""
+
+    def to_build(self, source: Path) -> str:
+        """The commit whose app/ is built; refused unless it has a Dockerfile and nothing differs from it there."""
+
+    def head(self, folder: Path) -> str:
+        """The commit that is checked out there."""
+
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """Files that differ from the commit (untracked ones count)."""
+
+
+class RealGit:
+    """`git` from the PATH."""
+
+    def to_build(self, source: Path) -> str:
+        """As the program asks it."""
+        return git.to_build(source).sha
+
+    def head(self, folder: Path) -> str:
+        """By `git rev-parse HEAD`."""
+        return git.head(folder)
+
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """By `git status --porcelain`."""
+        return git.changed(folder)
+
+
+@dataclass
+class FakeGit:
+    """One answer for every folder; `refused` is what git says instead, if it does not answer."""
+
+    commit: str = "c" * 40
+    differing: tuple[str, ...] = ()
+    refused: str = ""
+
+    def to_build(self, source: Path) -> str:
+        """As given."""
+        return self.head(source)
+
+    def head(self, folder: Path) -> str:
+        """As given."""
+        if self.refused:
+            raise UsageError(f"git does not answer for {folder}.", why=self.refused)
+        return self.commit
+
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """As given."""
+        self.head(folder)
+        return self.differing

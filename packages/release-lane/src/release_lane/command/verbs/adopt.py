@@ -1,0 +1,83 @@
+"""`release adopt`: an image that was built elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from release_lane.command.releasing import add_lock_wait, update
+from release_lane.command.tools import Tools
+from release_lane.decide.lineage import is_commit
+from release_lane.engine.outcome import failure
+from release_lane.errors import CloudError, Interrupted, UsageError
+from release_lane.record.adoption import Adoption, adoption_in, parse_reference, unseen
+
+NAME = "adopt"
+HELP = "Take an image that your own CI built into the registry; its digest goes to stdout."
+DETAILS = """\
+In place of `release build`. The image keeps its digest, with all platforms, labels, signatures
+and attestations; what the registry has already is only referenced. Its commit and the address
+of its source are read from its labels (org.opencontainers.image.revision and .source), or given
+here. What is unknown is named by the gates, the evidence, `release status` and `release review`.
+
+  digest=$(release adopt ghcr.io/acme/shop@sha256:…)
+  release adopt ghcr.io/acme/shop@sha256:… --commit "$(git rev-parse HEAD)"
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument(
+        "image", metavar="IMAGE@sha256:…", help="the image by its digest, as the build that pushed it said"
+    )
+    parser.add_argument(
+        "--commit", metavar="SHA", default="", help="the commit it was built from, in full (default: its label)"
+    )
+    parser.add_argument("--source", metavar="URL", default="", help="where its source is (default: its label)")
+    add_lock_wait(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the artifacts stack; print the digest, which the registry has confirmed."""
+    reference = parse_reference(arguments.image)
+    given = {"adopt": arguments.image, "adoptCommit": _commit(arguments.commit), "adoptSource": arguments.source}
+    stack = tools.project.builds
+    tools.engine.ready()
+    tools.existing(stack)
+    tools.terminal.say(f"Adopting {reference}.")
+    config = {key: value for key, value in given.items() if value}
+    done = update(tools, stack, config, f"release adopt {reference}", wait=arguments.lock_wait)
+    if done.signal is not None:
+        raise Interrupted(f"It was stopped by {done.signal.name}.", next_step="`release adopt` again does the rest.")
+    if done.exit_code != 0:
+        raise failure(done.log, done.stderr)
+    outputs = tools.existing(stack).outputs
+    adoption = adoption_in(outputs.get("adopted") or (), reference.digest)
+    if adoption is None or outputs.get("imageDigest") != reference.digest:
+        raise CloudError(
+            f"The update ended well, but the stack {stack} does not name {reference.digest}.",
+            why=f"its output imageDigest is {outputs.get('imageDigest') or '(none)'}",
+            next_step="adopt it again; if it stays so, look at the stack's outputs.",
+        )
+    _report(tools, adoption, outputs)
+    return 0
+
+
+def _commit(text: str) -> str:
+    if text and not is_commit(text):
+        raise UsageError(
+            f"--commit: {text!r} is not the full name of a commit.",
+            why="it is compared with the image's label, with git, and with what the service says",
+            next_step="give all of it: `git rev-parse HEAD`.",
+        )
+    return text
+
+
+def _report(tools: Tools, adoption: Adoption, outputs: Mapping[str, Any]) -> None:
+    sentences = unseen(adoption.commit, adoption.origin)
+    for sentence in sentences:
+        tools.terminal.say(f"Not checked: {sentence}.")
+    keys = ("imageDigest", "commit", "imageUri", "repositoryUrl")
+    data = {key: outputs.get(key) for key in keys}
+    tools.terminal.emit({**data, **adoption.origin.as_dict(), "unchecked": list(sentences)}, adoption.digest)

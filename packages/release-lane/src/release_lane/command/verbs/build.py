@@ -1,0 +1,53 @@
+"""`release build`: the image of one commit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from release_lane.command.releasing import add_lock_wait, update
+from release_lane.command.tools import Tools
+from release_lane.engine.outcome import failure
+from release_lane.errors import CloudError, Interrupted
+
+NAME = "build"
+HELP = "Build and push the image of the commit that is checked out; its digest goes to stdout."
+DETAILS = """\
+What is built is app/ of the commit, whatever else lies in the working directory; changes below
+app/ that are in no commit are refused. A commit whose image the registry has is not built again:
+the registry's digest is the answer.
+
+  release build
+  digest=$(release build --source ../service)
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument("--source", metavar="DIR", help="the git checkout to build from (default: this project)")
+    add_lock_wait(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the artifacts stack; print the digest."""
+    source = Path(arguments.source).resolve() if arguments.source else tools.project.root
+    commit = tools.git.to_build(source)  # refused before the engine starts
+    stack = tools.project.builds
+    tools.engine.ready()
+    tools.existing(stack)
+    tools.terminal.say(f"Building commit {commit} of {source}.")
+    done = update(tools, stack, {"source": str(source)}, f"release build {commit}", wait=arguments.lock_wait)
+    if done.signal is not None:
+        raise Interrupted(f"The build was stopped by {done.signal.name}.", next_step="`release build` does the rest.")
+    if done.exit_code != 0:
+        raise failure(done.log, done.stderr)
+    outputs = tools.existing(stack).outputs
+    if outputs.get("commit") != commit or not outputs.get("imageDigest"):
+        raise CloudError(
+            f"The build ended well, but the stack {stack} has no digest of commit {commit}.",
+            why=f"its outputs name commit {outputs.get('commit') or '(none)'}",
+            next_step="build again; if it stays so, look at the stack's outputs.",
+        )
+    keys = ("imageDigest", "commit", "otherCommits", "imageUri", "repositoryUrl")
+    tools.terminal.emit({key: outputs.get(key) for key in keys}, str(outputs["imageDigest"]))
+    return 0

@@ -1,0 +1,61 @@
+"""`release deploy`: a digest to an environment."""
+
+from __future__ import annotations
+
+import argparse
+
+from release_lane.command.releasing import (
+    Change,
+    add_allow_older,
+    add_digest,
+    add_environment,
+    add_options,
+    carry_out,
+    digest_given,
+    older_allowed,
+)
+from release_lane.command.tools import Tools
+from release_lane.errors import UsageError
+from release_lane.record.digest import Digest, parse_digest
+
+NAME = "deploy"
+HELP = "Bring a digest to an environment: start it beside what is live, pass the gates, move users."
+DETAILS = """\
+Without --digest it takes what was built or adopted last. If a gate says no, users were not
+touched, and the idle colour gets the previous release back at once.
+
+  release deploy staging
+  release deploy staging --digest sha256:…
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    add_digest(parser, "what was built or adopted last")
+    add_options(parser)
+    add_allow_older(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the environment with the digest."""
+    environment = tools.project.route.check(arguments.environment)
+    given = digest_given(arguments)
+    tools.engine.ready()
+    before = tools.existing(environment)
+    digest = given or built_last(tools, environment)
+    config = {"imageDigest": digest, **older_allowed(arguments, before)}
+    change = Change(verb=NAME, environment=environment, digest=digest, config=config)
+    return carry_out(tools, change, arguments, before)
+
+
+def built_last(tools: Tools, environment: str) -> Digest:
+    """The artifacts stack's digest; `UsageError` if nothing was built yet."""
+    stack = tools.project.artifacts_of(environment)
+    built = tools.existing(stack).outputs.get("imageDigest")
+    if not built:
+        raise UsageError(
+            f"No image was built or adopted yet: the stack {stack} has no imageDigest.",
+            next_step="`release build`, `release adopt`, or --digest.",
+        )
+    return parse_digest(str(built))

@@ -1,0 +1,78 @@
+"""`release probe`: what users get right now, counted."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+
+from release_lane.command.tools import Tools
+from release_lane.errors import UsageError
+from release_lane.probe.options import add_options, settings_from, text, unchecked
+from release_lane.probe.settings import Settings
+from release_lane.record.asking import Identify
+
+NAME = "probe"
+HELP = "Send requests at a steady rate and count what comes back: failed, late, mixed answers."
+DETAILS = """\
+An open loop: requests leave on schedule, however slow the answers are. Mixed is an answer whose
+headers and body name different releases. An environment's answers have to name their release as
+its smoke.identify says, else they failed; what they do not say is named as not checked. It ends
+after --for, or with Ctrl-C; the report comes either way. Exit code 1 if a request failed or an
+answer was mixed.
+
+  release probe staging --rate 200 --for 1m
+  release probe http://127.0.0.1:8080/api/v1/status --rate 50
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument("target", metavar="URL|ENVIRONMENT", help="a whole URL, or an environment's name")
+    parser.add_argument(
+        "--path", metavar="PATH", help="what is asked for at an environment (default: its service.statusPath or else"
+        " its service.healthPath)",
+    )  # fmt: skip
+    add_options(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Probe, report; 1 if users would have noticed something."""
+    if arguments.seconds == 0:
+        raise UsageError("--for 0 would ask nothing.", next_step="give it like 30s or 5m; without it Ctrl-C ends it.")
+    settings, known = _asked(tools, arguments)
+    how = f"with {settings.users} users at once" if settings.users else f"at {settings.rate:g} requests a second"
+    tools.terminal.say(f"Probing {settings.url} {how}.")
+    report = tools.prober.probe(settings, arguments.seconds)
+    data = {**asdict(report), "flawless": report.flawless, "unchecked": [*known, *unchecked(report)]}
+    tools.terminal.emit(data, "\n".join([text(report), *(f"  not checked: {sentence}" for sentence in known)]))
+    return 0 if report.flawless else 1
+
+
+def _asked(tools: Tools, arguments: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]:
+    """What is asked for, and what an environment's service is known not to say."""
+    target = str(arguments.target)
+    if "://" in target:
+        if arguments.path is not None:
+            raise UsageError("--path goes with an environment.", next_step=f"write it into the URL {target}.")
+        return _settings(arguments, target), ()
+    environment = tools.project.route.check(target)
+    tools.engine.ready()
+    state = tools.existing(environment)
+    base, recorded = state.outputs.get("url"), state.recorded
+    if not base or recorded is None:
+        raise UsageError(f"{environment} has no address yet.", next_step=f"`release deploy {environment}` first.")
+    asked = recorded.live.service.asked
+    path = "/" + str(arguments.path or asked.path).lstrip("/")
+    settings = _settings(arguments, str(base).rstrip("/") + path)
+    if path != asked.path:  # a status is said by its own path only, headers by every one
+        named = "" if asked.identify is Identify.STATUS else str(asked.identify)
+        return replace(settings, identify=settings.identify or named), ()
+    how = settings.identify or str(asked.identify)
+    return replace(settings, identify=how, well=bool(asked.status_path)), asked.unchecked
+
+
+def _settings(arguments: argparse.Namespace, url: str) -> Settings:
+    try:
+        return settings_from(arguments, url)
+    except ValueError as error:
+        raise UsageError(f"{error}.", next_step="see `release probe --help`.") from error

@@ -1,0 +1,63 @@
+"""`release promote`: what the environment before proved."""
+
+from __future__ import annotations
+
+import argparse
+
+from release_lane.command.releasing import (
+    Change,
+    add_allow_older,
+    add_digest,
+    add_environment,
+    add_options,
+    carry_out,
+    digest_given,
+    older_allowed,
+)
+from release_lane.command.tools import Tools
+from release_lane.errors import UsageError
+from release_lane.record.digest import Digest
+
+NAME = "promote"
+HELP = "Bring to an environment what the one before it has live."
+DETAILS = """\
+Which one is before is said by promotesFrom in the stack file. The environment takes only a
+digest that was proven there; it asks for a confirmation unless --yes is given.
+
+  release promote production
+  release promote production --digest sha256:… --yes
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    add_digest(parser, "what the environment before has live")
+    add_options(parser)
+    add_allow_older(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the environment with the digest."""
+    environment = arguments.environment
+    source = tools.project.route.source_of(environment)
+    if source is None:
+        raise UsageError(
+            f"{environment} promotes from nowhere: it is the first of its route.",
+            next_step=f"`release deploy {environment}`.",
+        )
+    given = digest_given(arguments)
+    tools.engine.ready()
+    before = tools.existing(environment)
+    digest = given or live_in(tools, source)
+    config = {"imageDigest": digest, **older_allowed(arguments, before)}
+    change = Change(verb=NAME, environment=environment, digest=digest, config=config)
+    return carry_out(tools, change, arguments, before)
+
+
+def live_in(tools: Tools, source: str) -> Digest:
+    """What the environment has live; `UsageError` if it has nothing."""
+    recorded = tools.existing(source).recorded
+    if recorded is None:
+        raise UsageError(f"Nothing is live in {source}.", next_step=f"`release deploy {source}` first.")
+    return recorded.live.digest

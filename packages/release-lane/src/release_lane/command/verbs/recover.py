@@ -1,0 +1,338 @@
+"""`release recover`: what a killed update left behind, explained and cleared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from release_lane.command.releasing import Change, add_lock_wait, failed, report, update
+from release_lane.command.telling import tell, tell_failure
+from release_lane.command.tools import Tools
+from release_lane.engine.locks import Holder, Owner
+from release_lane.engine.state import StackState
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
+from release_lane.operate.notices import Event
+from release_lane.operate.recovery import (
+    CLUSTER,
+    SERVICE,
+    Adopt,
+    Blocked,
+    Existing,
+    Forget,
+    Found,
+    Operation,
+    Remedy,
+    Remove,
+    Unlock,
+    findings,
+    has,
+    in_words,
+    mended,
+    next_step,
+    nothing_left,
+    operations_in,
+    remedies,
+    to_reread,
+)
+from release_lane.record.placement import Colour
+
+NAME = "recover"
+HELP = "After a kill or a crash: explain what was left behind, and clear it."
+DETAILS = """\
+It looks for a lock whose owner is dead, operations of which nobody knows how they ended, a service
+that was half created, and a switch that was interrupted. It shows what it found and what it will
+do, asks, does it, looks again, and says what is next. The colour that serves is never touched.
+
+An interrupted switch is only explained, unless --finish or --undo says what to do about it: then
+the ordinary update follows, with all its gates. (So does the next update, by itself.)
+
+  release recover production
+  release recover production --yes --lock-owner-is-dead --undo
+"""
+
+DRAINED_WITHIN = 600.0
+"""Seconds within which the tasks of a service that is deleted should have drained and stopped."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument("environment", metavar="STACK", help="the stack's name, such as staging (or artifacts)")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask before doing what is shown")
+    parser.add_argument(
+        "--lock-owner-is-dead",
+        action="store_true",
+        help="you made sure that the process which holds the lock does not run any more (it is on another machine)",
+    )
+    switch = parser.add_mutually_exclusive_group()
+    switch.add_argument("--finish", action="store_true", help="finish an interrupted switch, through the gates")
+    switch.add_argument("--undo", action="store_true", help="undo an interrupted switch: back to what is recorded")
+    add_lock_wait(parser)
+
+
+@dataclass
+class Recovery:
+    """What was found at first, and what was done about it, in words."""
+
+    before: Found
+    done: list[str] = field(default_factory=list)
+
+    def in_words(self, stack: str) -> str:
+        """One sentence without its end. An update's own report begins with the stack's name; here that was said."""
+        return "; ".join(each.removeprefix(f"{stack}: ").removesuffix(".") for each in self.done)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Look, ask, clear, look again."""
+    stack = _stack(tools, arguments.environment)
+    tools.engine.ready()
+    found = look(tools, stack)
+    _show(tools, found)
+    _owners_are_dead(tools, found, sure=arguments.lock_owner_is_dead)
+    recovery = Recovery(found)
+    todo = remedies(found)
+    if todo:
+        _confirm(tools, todo, yes=arguments.yes)
+    try:
+        if todo:
+            _clear(tools, stack, todo, recovery)
+            found = look(tools, stack)
+        updated = _switch(tools, stack, found, arguments, recovery)
+    except (ReleaseError, KeyboardInterrupt):
+        for each in recovery.done:
+            tools.terminal.say(f"Done before that: {each}.")
+        raise
+    if recovery.done:
+        tell(tools, stack, Event.RECOVERED, f"{stack}: {recovery.in_words(stack)}.")
+    _report(tools, recovery, look(tools, stack) if updated else found, updated)
+    return 0
+
+
+def _stack(tools: Tools, name: str) -> str:
+    if name not in tools.project.stacks:
+        tools.project.route.check(name)
+    return name
+
+
+# ---- Looking ------------------------------------------------------------------------------------------------
+
+
+def look(tools: Tools, stack: str) -> Found:
+    """Everything there is to know, read now. Changes nothing, takes no lock."""
+    state = tools.existing(stack)
+    holders = tools.backend.holders(stack)
+    operations = operations_in(state.exported)
+    is_environment = tools.project.stacks[stack].role == "environment"
+    names = tools.project.names(stack)
+    observed = tools.cloud.observed(names) if is_environment else None
+    exists = {colour for colour in Colour if observed and observed.sides[colour].exists}
+    return Found(
+        stack=stack,
+        locks=None if holders is None else tuple((each, tools.machine.owner(each)) for each in holders),
+        operations=operations,
+        existing=_existing(tools, stack, operations),
+        services=names.services if is_environment else {},
+        strays=frozenset(colour for colour in exists if _stray(state, names.cluster, names.services[colour])),
+        recorded=state.recorded,
+        observed=observed,
+        idle_tasks=tools.project.stacks[stack].idle_tasks,
+    )
+
+
+def _existing(tools: Tools, stack: str, operations: Sequence[Operation]) -> dict[str, Existing | None]:
+    """What AWS has of everything that was being created."""
+    found: dict[str, Existing | None] = {}
+    for each in operations:
+        if each.doing == "creating":
+            try:
+                found[each.urn] = tools.cloud.existing(tools.project.names(stack), each.type, each.inputs)
+            except KeyError:
+                continue  # a type that can be created twice, or without a name to look for
+    return found
+
+
+def _stray(state: StackState, cluster: str, service: str) -> bool:
+    """A service that this state should know of, since it owns the cluster, and does not."""
+    return has(state.exported, CLUSTER, cluster) and not has(state.exported, SERVICE, service)
+
+
+def _show(tools: Tools, found: Found) -> None:
+    lines = findings(found)
+    width = max((len(heading) for heading, _ in lines), default=0)
+    if lines:
+        tools.terminal.say(f"Found in {found.stack}:")
+    for heading, text in lines:
+        tools.terminal.say(f"  {heading.ljust(width)}  {text}")
+
+
+# ---- Asking -------------------------------------------------------------------------------------------------
+
+
+def _owners_are_dead(tools: Tools, found: Found, *, sure: bool) -> None:
+    """`Refused` unless every process that holds the lock is dead: seen to be, or by a person's word."""
+    locks = found.locks or ()
+    alive = [holder for holder, owner in locks if owner is Owner.RUNS]
+    if alive:
+        raise Refused(
+            f"{found.stack} is being updated by {_all(alive)}. Nothing was changed.",
+            why="that process still runs, so there is nothing to recover from",
+            next_step=f"wait for it, or stop it by Ctrl-C where it runs; `release abort {found.stack}` puts users back "
+            "while a switch is under way.",
+        )
+    unknown = [holder for holder, owner in locks if not owner.dead]
+    if not unknown or sure:
+        return
+    if tools.terminal.interactive and tools.terminal.ask(
+        f"Did you make sure that this update does not run any more: {_all(unknown)}?"
+    ):
+        return
+    raise Refused(
+        f"{found.stack} is locked by {_all(unknown)}. Nothing was changed.",
+        why="from this machine it cannot be seen whether that process still runs, and two updates must never run",
+        next_step="look at that machine or CI run; if it is dead for sure, give --lock-owner-is-dead.",
+    )
+
+
+def _all(holders: Sequence[Holder]) -> str:
+    return "; ".join(map(str, holders))
+
+
+def _confirm(tools: Tools, todo: Sequence[Remedy], *, yes: bool) -> None:
+    tools.terminal.say("Will do:")
+    for each in todo:
+        tools.terminal.say(f"  {in_words(each)}")
+    if yes:
+        return
+    if not tools.terminal.interactive:
+        raise UsageError(
+            "This wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
+            next_step="give --yes, if that is what you want.",
+        )
+    if not tools.terminal.ask("Go on?"):
+        raise Interrupted("Not confirmed. Nothing was changed.")
+
+
+# ---- Doing --------------------------------------------------------------------------------------------------
+
+
+def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery) -> None:
+    """Lock first: the engine writes no state while there is one. What serves users stops everything after that."""
+    for each in todo:
+        if isinstance(each, Unlock):
+            _unlock(tools, stack, each)
+            recovery.done.append(in_words(each))
+    if blocked := [each for each in todo if isinstance(each, Blocked)]:
+        raise Refused(
+            "; ".join(f"{each.what}: {each.why}" for each in blocked) + ".",
+            next_step='put back a state that knows it; see "The state does not know the service that serves" in '
+            "docs/guides/recovery.md.",
+        )
+    _mend(tools, stack, [each for each in todo if isinstance(each, Forget | Adopt)], recovery)
+    for each in todo:
+        if isinstance(each, Remove):
+            _remove(tools, stack, each)
+            recovery.done.append(in_words(each))
+
+
+def _unlock(tools: Tools, stack: str, remedy: Unlock) -> None:
+    """By the engine's `cancel`, which removes every lock: so they must still be those that were looked at."""
+    if set(tools.backend.holders(stack) or ()) != set(remedy.holders):
+        raise Refused(
+            f"The lock of {stack} is no longer the one that was looked at. Nothing was changed.",
+            next_step=f"`release recover {stack}` looks anew.",
+        )
+    tools.engine.unlock(stack)
+    for holder in remedy.holders:
+        if holder.note:
+            tools.backend.withdraw(stack, holder.note)
+
+
+def _mend(tools: Tools, stack: str, todo: Sequence[Forget | Adopt], recovery: Recovery) -> None:
+    """One edit of the state for all of it, then what has to be read anew is."""
+    if not todo:
+        return
+    tools.engine.put_state(stack, mended(tools.existing(stack).exported, todo))
+    recovery.done += map(in_words, todo)
+    known = {each["urn"] for each in tools.existing(stack).exported["deployment"].get("resources") or ()}
+    urns = [urn for urn in to_reread(todo) if urn in known]
+    if urns:
+        done = tools.engine.refresh(stack, urns)
+        if done.exit_code != 0:
+            raise failed(tools, Change(verb=NAME, environment=stack), done, heal=False)
+
+
+def _remove(tools: Tools, stack: str, remedy: Remove) -> None:
+    """Delete the service, and wait until its name is free again."""
+    names = tools.project.names(stack)
+    tools.cloud.delete_service(names, remedy.colour)
+    end = tools.machine.now() + DRAINED_WITHIN
+    while tools.cloud.existing(names, SERVICE, {"cluster": names.cluster, "name": remedy.service}):
+        if tools.machine.now() > end:
+            raise CloudError(
+                f"The service {remedy.service} is still being deleted.",
+                why="its tasks drain first, then they stop",
+                next_step=f"`release recover {stack}` again, when it is gone.",
+            )
+        tools.machine.sleep(1.0)
+
+
+# ---- The switch ---------------------------------------------------------------------------------------------
+
+
+def _switch(
+    tools: Tools, stack: str, found: Found, arguments: argparse.Namespace, recovery: Recovery
+) -> dict[str, Any] | None:
+    """Finish or undo it, if that is asked for; the update's own report."""
+    wish = _wish(tools, found, arguments)
+    if not wish:
+        return None
+    before = tools.existing(stack)
+    config = {"onDrift": "restore"} if wish == "undo" else {}
+    change = Change(verb=f"recover --{wish}", environment=stack, config=config)
+    done = update(tools, stack, config, change.message, wait=arguments.lock_wait)
+    if done.signal is not None or done.exit_code != 0:
+        error = failed(tools, change, done, heal=False)
+        tell_failure(tools, stack, error)
+        raise error
+    data, text = report(tools, change, before, done)
+    recovery.done.append(text)
+    return data
+
+
+def _wish(tools: Tools, found: Found, arguments: argparse.Namespace) -> str:
+    """What is to become of the switch: finish, undo, or "" to leave it."""
+    wish = "finish" if arguments.finish else "undo" if arguments.undo else ""
+    if found.switch is None:
+        if wish:
+            tools.terminal.say(f"There is no interrupted switch in {found.stack} to {wish}.")
+        return ""
+    if wish == "undo" and found.recorded is None:
+        raise UsageError(
+            "This switch cannot be undone: nothing was ever recorded as live here.",
+            next_step=f"`release recover {found.stack} --finish`.",
+        )
+    if wish or not tools.terminal.interactive or arguments.yes:
+        return wish
+    options = ["finish", "undo", "leave"] if found.recorded else ["finish", "leave"]
+    chosen = tools.terminal.choose("What about the interrupted switch?", options)
+    return "" if chosen == "leave" else chosen
+
+
+# ---- Reporting ----------------------------------------------------------------------------------------------
+
+
+def _report(tools: Tools, recovery: Recovery, after: Found, updated: dict[str, Any] | None) -> None:
+    stack = after.stack
+    data = {
+        "stack": stack,
+        "found": [{"what": heading, "text": text} for heading, text in findings(recovery.before)],
+        "locks": [{**holder.as_dict(), "owner": str(owner)} for holder, owner in recovery.before.locks or ()],
+        "done": recovery.done,
+        "left": [{"what": heading, "text": text} for heading, text in findings(after)],
+        "update": updated,
+        "next": next_step(after),
+    }
+    nothing = "there was nothing to recover" if nothing_left(after) else "nothing was changed"
+    told = f"{stack}, done: {recovery.in_words(stack)}" if recovery.done else f"{stack}: {nothing}"
+    tools.terminal.emit(data, f"{told}.\nNext: {next_step(after)}")

@@ -1,0 +1,95 @@
+"""`release rollback`: back to what was live before."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from release_lane.command.releasing import Change, add_environment, add_options, carried_out, carry_out, refuse_same
+from release_lane.command.tools import Tools
+from release_lane.decide.difference import settings_apart
+from release_lane.engine.state import StackState
+from release_lane.errors import Refused
+from release_lane.record.digest import Digest, parse_digest, short
+from release_lane.record.records import Recorded
+
+NAME = "rollback"
+HELP = "Go back to a digest that was live there before; by default the previous one."
+DETAILS = """\
+While the idle colour still holds the previous release, only weights move: no build, no new
+task. Else it is deployed again, through the same gates. `release status` says which.
+
+  release rollback production
+  release rollback production --to sha256:… --yes
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add_environment(parser)
+    parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
+    add_options(parser)
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Update the environment with the old digest, and say that this is meant."""
+    environment = tools.project.route.check(arguments.environment)
+    given = parse_digest(arguments.to) if arguments.to is not None else None
+    tools.engine.ready()
+    before = tools.existing(environment)
+    digest, recorded = goal(given, before.recorded, environment)
+    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+
+
+def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
+    """What a rollback goes to, and the record that it leaves; `Refused` where there is no such way back."""
+    if recorded is None:
+        raise Refused(
+            f"Nothing is live in {environment}, so there is nothing to go back from.",
+            next_step=f"`release deploy {environment}`, or `release promote {environment}`, first.",
+        )
+    return (_known(given, recorded, environment) if given else previous_of(recorded, environment)), recorded
+
+
+def back_to(
+    tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float
+) -> tuple[dict[str, Any], str]:
+    """Go back without asking; the report, as data and in words."""
+    return carried_out(tools, _change(environment, digest, recorded), before, wait=wait, heals=True)
+
+
+def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:
+    config = {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
+    return Change(verb=NAME, environment=environment, digest=digest, config=config)
+
+
+def previous_of(recorded: Recorded, environment: str) -> Digest:
+    """What a rollback goes to; `Refused` where there is nothing, or only other configuration."""
+    previous = recorded.previous
+    if previous is None:
+        raise Refused(
+            f"{environment} has had one release only: there is no previous one to go back to.",
+            next_step="release a mended digest instead.",
+        )
+    if previous.digest == recorded.live.digest:
+        raise Refused(
+            f"The previous release of {environment} has the same image ({short(previous.digest)}).",
+            why=f"only its configuration differs ({settings_apart(previous.service, recorded.live.service)}), "
+            "and that comes from the stack file",
+            next_step=f"put the configuration back in Pulumi.{environment}.yaml, then "
+            f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
+        )
+    return previous.digest
+
+
+def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:
+    refuse_same(digest, recorded, environment)
+    if recorded.was_live(digest) is None:
+        past = ", ".join(dict.fromkeys(short(each.digest) for each in recorded.history)) or "none"
+        raise Refused(
+            f"{short(digest)} was never live in {environment}, so going there is no rollback.",
+            why=f"live were: {past}",
+            next_step=f"if that is what you want: `release deploy {environment} --digest …`, or `release promote` "
+            "where another environment has to prove it first.",
+        )
+    return digest

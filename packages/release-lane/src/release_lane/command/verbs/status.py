@@ -1,0 +1,191 @@
+"""`release status`: what is live where, and what going back would cost."""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from release_lane.command.terminal import table
+from release_lane.command.tools import Tools
+from release_lane.engine.state import StackState
+from release_lane.record.digest import short
+from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.records import Recorded
+
+NAME = "status"
+HELP = "Show what is live in each environment, since when, and what a rollback would cost."
+DETAILS = """\
+All of it is what the last updates recorded; the cloud itself is not asked.
+
+  SINCE     when what is live passed the gates there last (UTC)
+  PREVIOUS  the image that was live before; a rollback goes back to it
+  ROLLBACK  what that means: flip (weights only) while the idle colour was last given that
+            release, deploy where it has to be started again, settings where only configuration
+            differs (that is in the stack file), none where nothing was live before
+  PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
+            them as evidence). A new release of the next environment must be one of these
+
+What no gate could check of what is live is named.
+
+  release status
+  release status production --json
+"""
+
+
+class Rollback(StrEnum):
+    """What going back to the previous release means."""
+
+    NONE = "none"
+    FLIP = "flip"
+    DEPLOY = "deploy"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One environment; `state` is None where the stack does not exist."""
+
+    environment: str
+    source: str | None
+    state: StackState | None
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """Its record, None before its first release."""
+        return self.state.recorded if self.state else None
+
+    @property
+    def _proof(self) -> Proof | None:
+        recorded = self.recorded
+        return proof_of(recorded.live.digest, recorded.evidence) if recorded else None
+
+    @property
+    def since(self) -> str:
+        """When what is live passed the gates here last (UTC)."""
+        return self._proof.at if self._proof else ""
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What no gate could see of what is live."""
+        return self._proof.unchecked if self._proof else ()
+
+    @property
+    def rollback(self) -> Rollback:
+        """By the state of the last update: what the idle colour was given."""
+        recorded = self.recorded
+        if recorded is None or recorded.previous is None or self.state is None:
+            return Rollback.NONE
+        if recorded.previous.digest == recorded.live.digest:
+            return Rollback.SETTINGS
+        held, live = (self.state.held.get(colour) for colour in (recorded.live_colour.other, recorded.live_colour))
+        there = held and held.release and held.release.id == recorded.previous.id
+        enough = held is not None and held.tasks >= max(1, live.tasks if live else 1)
+        return Rollback.FLIP if there and enough else Rollback.DEPLOY
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="only this one, in full")
+
+
+def run(tools: Tools, arguments: argparse.Namespace) -> int:
+    """Read all stacks side by side, then show them."""
+    route = tools.project.route
+    wanted = (route.check(arguments.environment),) if arguments.environment else route.environments
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        states = list(pool.map(tools.engine.state, wanted))
+    rows = [
+        Row(environment=name, source=route.source_of(name), state=state)
+        for name, state in zip(wanted, states, strict=True)
+    ]
+    text = _full(rows[0]) if arguments.environment else _table(rows)
+    tools.terminal.emit({"environments": [_data(row) for row in rows]}, text)
+    return 0
+
+
+def _table(rows: list[Row]) -> str:
+    headings = ("ENVIRONMENT", "LIVE", "DIGEST", "COMMIT", "SINCE", "PREVIOUS", "ROLLBACK", "PROVEN")
+    lines = table(headings, [_cells(row) for row in rows])
+    broken = [row for row in rows if row.state and row.state.pending]
+    notes = [f"{row.environment}: an update was killed half way ({_operations(row)} unfinished)." for row in broken]
+    notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
+    basis = "ROLLBACK is by what the last updates recorded; the cloud itself was not asked."
+    return "\n".join([lines, "", *notes, basis])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    recorded = row.recorded
+    if recorded is None:
+        return (row.environment, "no stack yet" if row.state is None else "no release yet", *[""] * 6)
+    previous = short(recorded.previous.digest) if recorded.previous else "none"
+    return (
+        row.environment,
+        str(recorded.live_colour),
+        short(recorded.live.digest),
+        recorded.live.commit[:7],
+        row.since,
+        previous,
+        str(row.rollback),
+        str(len(recorded.evidence)),
+    )
+
+
+def _full(row: Row) -> str:
+    """One environment, a line a fact."""
+    recorded, state = row.recorded, row.state
+    if recorded is None or state is None:
+        return f"{row.environment}: {_cells(row)[1]}."
+    adopted = recorded.live.adopted
+    source = f"source {adopted.source or 'unknown'}" if adopted else ""
+    facts = [
+        ("environment", row.environment),
+        ("promotes from", row.source or "nowhere; it is the first of its route"),
+        ("url", str(state.outputs.get("url") or "")),
+        ("live", f"{recorded.live_colour}, {recorded.live.digest}"),
+        ("commit", recorded.live.commit or "unknown"),
+        *([("adopted", f"from {adopted.image}, {source}")] if adopted else []),
+        ("release", recorded.live.id),
+        ("since", row.since or "unknown"),
+        ("previous", recorded.previous.digest if recorded.previous else "none"),
+        ("rollback", f"{row.rollback} (by what the last update recorded; the cloud itself was not asked)"),
+        ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof of it")),
+        ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
+        ("proven here", f"{len(recorded.evidence)} digests"),
+        ("unfinished", _operations(row)),
+    ]
+    width = max(len(name) for name, _ in facts)
+    return "\n".join(f"{name.ljust(width)}  {fact}" for name, fact in facts)
+
+
+def _operations(row: Row) -> str:
+    pending = row.state.pending if row.state else ()
+    return ", ".join(urn.rsplit("::", 1)[-1] for urn in pending) or "nothing"
+
+
+def _data(row: Row) -> dict[str, Any]:
+    """For --json, by the names of the stack's outputs; all of a release's facts are null where there is none."""
+    recorded, state = row.recorded, row.state
+    live = recorded.live if recorded else None
+    previous = recorded.previous if recorded else None
+    return {
+        "environment": row.environment,
+        "promotesFrom": row.source,
+        "exists": state is not None,
+        "liveColour": str(recorded.live_colour) if recorded else None,
+        "digest": live.digest if live else None,
+        "commit": live.commit if live else None,
+        "adopted": live.adopted.as_dict() if live and live.adopted else None,
+        "releaseId": live.id if live else None,
+        "since": row.since or None,
+        "unchecked": list(row.unchecked),
+        "url": state.outputs.get("url") if state else None,
+        "testUrls": state.outputs.get("testUrls") if state else None,
+        "previousDigest": previous.digest if previous else None,
+        "rollback": {"costs": str(row.rollback), "basis": "recorded"},
+        "history": [past.as_dict() for past in recorded.history] if recorded else [],
+        "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
+        "pending": list(state.pending) if state else [],
+    }

@@ -1,0 +1,57 @@
+"""What the idle colour should hold: the previous release, on tasks enough for all users or as the stack wants. Pure."""
+
+from __future__ import annotations
+
+from release_lane.decide.choice import Heal
+from release_lane.decide.difference import image_named, settings_apart
+from release_lane.record.digest import short
+from release_lane.record.placement import Colour, Release
+from release_lane.record.records import Observed, Recorded, Side
+
+
+def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> Heal | None:
+    """What has to be done about the idle colour; None if it is fit.
+
+    `tasks` is what the stack wants kept there (None: as many as serve users, so that a rollback moves weights only).
+    While the live colour is not whole nothing is taken away.
+    """
+    idle = standing.live_colour.other
+    side, live, previous = observed.sides[idle], observed.sides[standing.live_colour], standing.previous
+    reduces = tasks is not None and not side.scaling
+    if reduces and not live.holds(standing.live) and side.wanted >= (tasks or 0):
+        return None
+    if previous is None or (reduces and tasks == 0):
+        return None if side.empty else Heal(target=idle, release=None, tasks=0, reason=_emptied(idle, previous))
+    wanted = tasks if reduces and tasks else max(previous.service.desired_count, live.running)
+    if side.runs(previous) and _sized(side, wanted, exact=reduces):
+        return None
+    reason = _reason(idle, side, previous, wanted)
+    if reduces and side.runs(previous) and side.wanted > wanted:
+        return Heal(target=idle, release=previous, tasks=wanted, reason=reason, scales_in=True)
+    return Heal(target=idle, release=previous, tasks=wanted, reason=reason, retry_of=side.tried(previous))
+
+
+def _sized(side: Side, wanted: int, *, exact: bool) -> bool:
+    """A service that is scaled by AWS is as large as AWS finds right."""
+    if side.scaling:
+        return side.wanted >= side.scaling.least
+    return side.wanted == wanted if exact else side.wanted >= wanted
+
+
+def _emptied(idle: Colour, previous: Release | None) -> str:
+    return f"{idle} should hold nothing" + (" after the watch (idle.afterWatch)" if previous else "")
+
+
+def _reason(idle: Colour, side: Side, previous: Release, wanted: int) -> str:
+    if side.runs(previous):
+        return f"{idle} holds {short(side.digest)} on {side.wanted} tasks, but should on {wanted}"
+    meant = f"the previous release {short(previous.digest)}"
+    if not side.digest:
+        return f"{idle} is not whole, but should hold {meant}"
+    if side.digest != previous.digest:
+        return f"{idle} holds {image_named(side.digest)}, but should hold {meant}"
+    if side.release is None:
+        return f"{idle} holds the image of {meant}, but by a task definition that this program did not write"
+    if settings := settings_apart(side.release.service, previous.service):
+        return f"{idle} holds the image of {meant}, but with other settings: {settings}"
+    return f"{idle} holds {meant} on {side.healthy} healthy of {side.wanted} wanted tasks"

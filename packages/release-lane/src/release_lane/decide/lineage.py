@@ -1,0 +1,41 @@
+"""How the commit that is asked for stands to the one that is live, as far as git knows. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Order(StrEnum):
+    """A commit against another one, by what each contains."""
+
+    SAME = "same"
+    NEWER = "newer"  # contains the other one
+    OLDER = "older"  # is contained in the other one
+    APART = "apart"  # neither contains the other
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """`why` says what was in the way of knowing it ("" where it is known)."""
+
+    order: Order
+    why: str = ""
+
+
+NOT_ASKED = Relation(order=Order.UNKNOWN, why="git was not asked")
+
+
+def is_commit(text: str) -> bool:
+    """Is it the full name of a commit (SHA-1 or SHA-256, lower case)?"""
+    return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) is not None
+
+
+def known_without_git(commit: str, other: str) -> Relation | None:
+    """What needs no history: the same commit, and commits that nobody knows. None where git has to be asked."""
+    if not (is_commit(commit) and is_commit(other)):
+        which = "of this image" if not is_commit(commit) else "that is live"
+        return Relation(order=Order.UNKNOWN, why=f"the commit {which} is unknown")
+    return Relation(order=Order.SAME) if commit == other else None

@@ -1,0 +1,111 @@
+"""Where users are, and whether the record explains it: settled, an interrupted switch, or drift. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from release_lane.decide.difference import image_named, told_from
+from release_lane.record.digest import short
+from release_lane.record.journal import End, Journal, Phase
+from release_lane.record.placement import Colour, Release, Weights, whole
+from release_lane.record.records import Observed, Recorded, Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted:
+    """A journalled switch that nobody recorded. `end` is the one of its ends where users are now, None if neither."""
+
+    journal: Journal
+    end: End | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """Something that neither the record nor the journal explains. `at`: the one colour serving, if there is one."""
+
+    what: str
+    at: Colour | None
+
+
+def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrupted | Drift | None:
+    """Tell a settled stack from an interrupted switch, and both from drift; None: nobody was ever served."""
+    weights, journal = observed.weights, observed.journal
+    if weights is None:
+        return Drift(what="the users' listener rule is gone: users get 503", at=None) if recorded else None
+    at = whole(weights)
+    settled = recorded is not None and at is recorded.live_colour
+    other = _something_else(observed.sides[recorded.live_colour], recorded.live) if recorded else ""
+    if settled and not other:
+        return recorded
+    if journal and _explains(journal, recorded, at, observed):
+        return Interrupted(journal=journal, end=_end_at(journal, at, observed))
+    if recorded and settled:
+        return Drift(what=f"{recorded.live_colour} runs {other}, recorded is {short(recorded.live.digest)}", at=at)
+    return Drift(what=f"users are served {percent(weights)}, {_should(recorded)}", at=at)
+
+
+def _something_else(side: Side, live: Release) -> str:
+    """What a colour runs in place of the live release ("" if nothing). Stopped or sick tasks are a failed check."""
+    if side.digest and side.digest != live.digest:
+        return image_named(side.digest)
+    if side.release and side.release.id != live.id:
+        return told_from(side.release, live)
+    if side.task_definition and not side.release:
+        return "a task definition that this program did not write"
+    return ""
+
+
+def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None, observed: Observed) -> bool:
+    """Does this journal account for users being `at` (None: divided), given the record?
+
+    One of its ends is the recorded release, unless several switches in a row went unrecorded: then it is newer
+    than the record, and says more.
+    """
+    ends = [end for end in (journal.source, journal.to) if end]
+    if _returns(journal) and journal.phase is Phase.MOVING:
+        return True
+    if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
+        # Users are on the recorded colour, which runs something else: the end that it came to, or nobody knows what.
+        return _came_to(journal, at, observed)
+    match journal.phase:
+        case Phase.MOVING:
+            return at in {None, *(end.colour for end in ends)}
+        case Phase.MOVED:
+            return at is journal.to.colour
+        case Phase.RESTORED:
+            return journal.source is not None and at is journal.source.colour
+
+
+def _came_to(journal: Journal, at: Colour, observed: Observed) -> bool:
+    """A switch that was not put back came to this colour, which still runs what it brought."""
+    arrived = journal.phase is not Phase.RESTORED and journal.to.colour is at
+    return arrived and journal.to.release_id == observed.sides[at].release_id
+
+
+def _returns(journal: Journal) -> bool:
+    """A switch back to what was recorded, from wherever users were."""
+    return journal.source is not None and journal.source.release_id == journal.to.release_id
+
+
+def _is_live(end: End, recorded: Recorded) -> bool:
+    return end.colour is recorded.live_colour and end.release_id == recorded.live.id
+
+
+def _end_at(journal: Journal, at: Colour | None, observed: Observed) -> End | None:
+    if at and _returns(journal) and observed.sides[at].release_id != journal.to.release_id:
+        return None  # its journal does not say where users were
+    return next((end for end in (journal.to, journal.source) if end and end.colour is at), None)
+
+
+def found_interrupted(found: Interrupted, observed: Observed) -> str:
+    to = found.journal.to
+    where = f"on {found.end.colour}" if found.end else f"served {percent(observed.weights or {})}"
+    return f"found an interrupted switch to {to.colour} ({short(to.digest)}): users are {where}"
+
+
+def percent(weights: Weights) -> str:
+    return ", ".join(f"{colour} {weights.get(colour, 0)}%" for colour in Colour)
+
+
+def _should(recorded: Recorded | None) -> str:
+    return f"recorded is {recorded.live_colour}" if recorded else "and no release was ever recorded"

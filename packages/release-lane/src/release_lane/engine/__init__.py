@@ -1,0 +1,1 @@
+"""What the Pulumi engine reports and keeps, read into plain values. Pure."""

@@ -1,0 +1,154 @@
+"""One switch to be made: what the decision, the gates and the stack file say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from provider_kit import Props
+
+from release_lane.decide.shift import Course
+from release_lane.gates.gate import pass_input
+from release_lane.gates.passes import Pass, demand, together
+from release_lane.record.alarms import Alarm, Watched
+from release_lane.record.evidence import proof_of
+from release_lane.record.journal import End, Journal, Phase
+from release_lane.record.placement import Colour, Release, Weights
+from release_lane.record.records import Recorded
+from release_lane.smoke.checks import Expected
+from release_lane.watch.judge import Bake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """One switch to be made: users go from `expected` weights to all on `live`, which runs `release`.
+
+    `course` says in which steps; `watched` are the alarms that have a say, and `proceeds` that one that rings before
+    does not stop it. `period` and `lateness` of datapoints in seconds; an alarm looks at `datapoints` of them.
+    """
+
+    live: Colour
+    release: Release
+    expected: Weights | None
+    standing: Recorded | None
+    passed: Pass
+    smoke_deadline: float
+    starts: bool = True
+    """Did this update start the release's tasks, so that all its gates ran? Else an earlier proof says the rest."""
+    foreseen: tuple[str, ...] = ()
+    """What was known before the gates ran to be beyond them."""
+    course: Course = field(default_factory=Course)
+    watched: Watched = field(default_factory=Watched)
+    proceeds: bool = False
+    period: float = 60.0
+    lateness: float = 120.0
+    datapoints: int = 1
+
+    @staticmethod
+    def of(inputs: Props) -> Move:
+        """Read the inputs; `Refused` without a pass of this run."""
+        release = Release.from_dict(inputs["release"])
+        live = Colour(inputs["live"])
+        expected = inputs.get("expected") or None
+        watch = inputs["watch"]
+        return Move(
+            live=live,
+            release=release,
+            expected={Colour(c): int(w) for c, w in expected.items()} if expected else None,
+            standing=Recorded.from_outputs(inputs.get("standing") or {}),
+            passed=demand(pass_input(inputs), gate="The smoke gate", digest=release.digest, colour=live),
+            smoke_deadline=float(inputs["smokeDeadlineSeconds"]),
+            starts=inputs.get("decision") == "deploy",
+            foreseen=tuple(inputs.get("unchecked") or ()),
+            course=Course.from_dict(inputs["course"]),
+            watched=Watched.from_dict(watch["alarms"]),
+            proceeds=bool(watch["proceeds"]),
+            period=float(watch["periodSeconds"]),
+            lateness=float(watch["lateSeconds"]),
+            datapoints=int(watch["datapoints"]),
+        )
+
+    def journal(self, phase: Phase) -> Journal:
+        """What the rule's tags say of this switch."""
+        source = self.standing and End(self.standing.live_colour, self.standing.live.digest, self.standing.live.id)
+        return Journal(source=source or None, to=End(self.live, self.release.digest, self.release.id), phase=phase)
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
+        return self.course.steps or (100,)
+
+    @property
+    def watches(self) -> bool:
+        """Are there steps or a bake, so that users are on the release for more than a moment before it is recorded?"""
+        return bool(self.course.bake) or len(self.stages) > 1
+
+    def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
+        """What is watched after each step. `alarms` as they are when the switch begins."""
+        excused = [alarm for alarm in alarms if alarm.rings and self.excuses(alarm)]
+        return Bake(
+            receiving=self.live,
+            seconds=self.course.bake,
+            period=self.period,
+            lateness=self.lateness,
+            began=began,
+            alarm_delay=self.datapoints * self.period + self.lateness,
+            before=frozenset(alarm.ring for alarm in excused),
+        )
+
+    def excuses(self, alarm: Alarm) -> bool:
+        """Does an alarm that rings when the switch begins say nothing about the release, unless it rings anew?
+
+        One of the receiving colour says something once it can only mean the users' time (`Bake.alarm_delay`). Where
+        users are there already, the adopter's do, too: the switch that brought them began when those were quiet.
+        """
+        if self.proceeds or self.course.goes_back:
+            return True
+        return alarm.colour is self.live.other if not self.course.steps else alarm.colour is not self.live
+
+    def longest(self, bake: Bake) -> float:
+        """Seconds that the switch may take: each step is checked at the live URL and the test listener, and watched."""
+        return len(self.stages) * (2 * self.smoke_deadline + bake.longest)
+
+    def unchecked(self) -> tuple[str, ...]:
+        """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
+        evidence = self.standing.evidence if self.standing else ()
+        earlier = None if self.starts else proof_of(self.release.digest, evidence)
+        return together(self.foreseen, earlier.unchecked if earlier else (), self.passed.unchecked, self._unwatched())
+
+    def _unwatched(self) -> tuple[str, ...]:
+        """What cannot be seen while users are moved in steps or watched."""
+        if not self.watches:
+            return ()
+        if not self.asked_alike and len(self.stages) == 1:
+            return ("the live URL was not probed: the two releases are asked in different ways",)
+        if not self.asked_alike:
+            missed = "neither checked nor probed" if self.course.bake else "not checked"
+            return (f"the live URL was {missed} while two releases shared it: they are asked in different ways",)
+        unprobed = "the switch did not probe the live URL: its answers do not say which release gave them"
+        return (unprobed,) if self.course.bake and not self.tells_apart else ()
+
+    def meant(self) -> Expected:
+        """What answers for the new release."""
+        return _answers(self.release, self.live)
+
+    def beside(self) -> Expected | None:
+        """What answers for the release that users come from."""
+        old = self.standing
+        if old is None or old.live_colour is self.live:
+            return None
+        return _answers(old.live, old.live_colour)
+
+    @property
+    def asked_alike(self) -> bool:
+        """Can both releases be asked by one request, while they share the live URL?"""
+        beside = self.beside()
+        return beside is None or beside.asked == self.meant().asked
+
+    @property
+    def tells_apart(self) -> bool:
+        """Does an answer of the live URL say which of the two releases gave it?"""
+        return self.asked_alike and self.release.service.asked.names
+
+
+def _answers(release: Release, colour: Colour) -> Expected:
+    return Expected(digest=release.digest, colour=colour, commit=release.commit, asked=release.service.asked)

@@ -1,0 +1,57 @@
+"""The provider's functions: what an environment is now, and whether the registry has an image."""
+
+from __future__ import annotations
+
+from provider_kit import Context, Props
+
+from release_lane.aws.cloud import Cloud
+from release_lane.aws.observe import observed
+from release_lane.aws.session import check_account
+from release_lane.gates.gate import told
+from release_lane.record.alarms import Watched
+from release_lane.record.names import Access, Names
+from release_lane.smoke import warm
+
+
+def ready(ctx: Context, args: Props) -> Props:
+    """`release:index:ready`: no args, no results. For whoever wants this provider to be started early."""
+    del ctx, args
+    return {}
+
+
+def observe(ctx: Context, args: Props) -> Props:
+    """`release:index:observe`: args `environment`, `digest` or "", and `alarms` (`Watched.as_dict`).
+
+    Returns what `release_lane.aws.observe.observed` does; `release.records.Observed.from_dict` reads it.
+    """
+    del ctx
+    digest = str(args.get("digest") or "")
+
+    def look() -> Props:
+        cloud = Cloud(Names.from_dict(args["environment"]))
+        return observed(cloud, digest, Watched.from_dict(args.get("alarms") or {}))
+
+    seen = told(look)
+    if digest:
+        warm.prepare()  # a digest that was asked for will most likely be smoked
+    return seen
+
+
+def find_image(ctx: Context, args: Props) -> Props:
+    """`release:index:findImage`: args of `Access.as_dict`, repository, tag.
+
+    Returns `digest` ("" if there is none), `tags`: all names of that image, and whether the `repository` is there.
+    """
+    del ctx
+
+    def find() -> Props:
+        access = Access.from_dict(args)
+        check_account(access)
+        names = Names.of("", access=access, users_port=0, log_group="", repository=str(args["repository"]))
+        cloud = Cloud(names)
+        image = cloud.image(tag=str(args["tag"]))
+        if image is None:
+            return {"digest": "", "tags": [], "repository": cloud.has_repository()}
+        return {"digest": image.digest, "tags": sorted(image.tags), "repository": True}
+
+    return told(find)

@@ -1,0 +1,72 @@
+"""The pass that one gate hands to the next: what it passed, and in which run.
+
+The run token is made when the provider process starts, and one process serves one update. A pass that comes out of
+the state of an earlier update (`--target`, `--exclude`, a gate that did not run) therefore never opens anything.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from release_lane.errors import Refused
+from release_lane.record.digest import short
+
+RUN = uuid.uuid4().hex
+"""Names this process, and with it this update."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run.
+
+    `unchecked` are short sentences of what this gate and those before it could not see. They end in the evidence.
+    """
+
+    digest: str
+    run: str
+    colour: str = ""
+    taskDefinition: str = ""
+    deployment: str = ""
+    unchecked: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `passedFor` output."""
+        return {**asdict(self), "unchecked": list(self.unchecked)}
+
+    def after(self, before: Any) -> Pass:
+        """This pass with what the gate before could not see, if that ran in this update."""
+        ran = isinstance(before, Mapping) and before.get("run") == RUN
+        return replace(self, unchecked=together(_sentences(before) if ran else (), self.unchecked))
+
+
+def together(*parts: Iterable[str]) -> tuple[str, ...]:
+    """All sentences in order, each once."""
+    return tuple(dict.fromkeys(sentence for part in parts for sentence in part))
+
+
+def _sentences(passed: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(sentence) for sentence in passed.get("unchecked") or ())
+
+
+def demand(passed: Mapping[str, Any] | None, *, gate: str, digest: str, colour: str = "") -> Pass:
+    """The pass of the gate before, if it is for this digest (and colour) and of this very run; else `Refused`."""
+    why = ""
+    if not passed:
+        why = "it left no pass at all"
+    elif passed.get("run") != RUN:
+        why = "its pass is of an earlier run; a gate cannot be skipped with --target or --exclude"
+    elif passed.get("digest") != digest:
+        why = f"it passed {short(str(passed.get('digest')))}"
+    elif colour and passed.get("colour") != colour:
+        why = f"it passed {passed.get('colour')}, wanted is {colour}"
+    if why or not passed:
+        raise Refused(
+            f"{gate} did not pass {short(digest)} in this update. Users were not touched.",
+            why=why,
+            next_step="run the whole update, without --target and --exclude.",
+        )
+    texts = {key: str(passed.get(key) or "") for key in Pass.__dataclass_fields__ if key != "unchecked"}
+    return Pass(**texts, unchecked=_sentences(passed))

@@ -1,0 +1,163 @@
+"""The rollout gate: the wanted number of tasks runs exactly this digest and is healthy.
+
+It looks again and again until `release.rollout.judge` says passed or failed; a sure sign of failure ends it at
+once, with the stop reason and the last log lines. `deadlineSeconds` bounds the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from provider_kit import Cancelled, Context, Progress, Props
+
+from release_lane.aws import patience
+from release_lane.aws.cloud import Cloud
+from release_lane.errors import CheckFailed, CloudError, Refused
+from release_lane.gates.gate import Gate, cloud_of, pass_input
+from release_lane.gates.passes import RUN, Pass, demand
+from release_lane.gates.reality import words
+from release_lane.record.digest import short
+from release_lane.record.placement import Colour
+from release_lane.smoke import warm
+from release_lane.watch.rollout import (
+    SOONEST,
+    Failed,
+    HealthCheck,
+    Passed,
+    Waiting,
+    Wanted,
+    judge,
+    pause,
+    signs,
+    with_own_words,
+)
+
+REGISTRY_WITHIN = 5.0
+"""Seconds for a registry to answer that is not needed."""
+
+
+class Rollout(Gate):
+    """Inputs: digest, colour, taskDefinition (ARN), tasks, port, healthPath, starts, corrects, retryOf,
+    deadlineSeconds, passOfBefore and environment.
+
+    `starts` is true when this update starts tasks; then the image gate's pass is demanded.
+    """
+
+    token = "release:index:Rollout"
+    shown = ("digest", "colour", "tasks")
+
+    def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
+        """Wait for the rollout, or fail with the reason."""
+        warm.prepare(2)  # for the smoke gate, which comes next, and for the live URL
+        digest, colour = str(inputs["digest"]), Colour(inputs["colour"])
+        if inputs["starts"]:
+            demand(pass_input(inputs), gate="The image gate", digest=digest)
+        cloud = cloud_of(inputs)
+        wanted = Wanted(
+            tasks=int(inputs["tasks"]),
+            task_definition=str(inputs["taskDefinition"]),
+            manifests=manifests_of(cloud, digest, starts=bool(inputs["starts"])),
+            retry_of=str(inputs.get("retryOf") or ""),
+        )
+        if inputs["corrects"]:
+            put_right(ctx, cloud, colour, wanted)
+        check = HealthCheck(port=int(inputs["port"]), path=str(inputs["healthPath"]))
+        deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]), check)
+        passed = Pass(
+            digest=digest,
+            run=RUN,
+            colour=str(colour),
+            taskDefinition=wanted.task_definition,
+            deployment=deployment,
+        )
+        return passed, f"{wanted.tasks} tasks run {short(digest)} on {colour}, all healthy"
+
+
+def manifests_of(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
+    """Digests that ECS may report for this image. Going back to tasks that run needs no registry."""
+    try:
+        with patience.at_most(patience.current().seconds if starts else REGISTRY_WITHIN):
+            image = cloud.image(digest=digest) if digest else None
+    except (cloud.ecr.exceptions.ClientError, CloudError):
+        if starts:
+            raise
+        image = None
+    return image.manifests if image else frozenset({digest})
+
+
+def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
+    """Undo what hands did to the idle service: the provider sends only what differs from its own state."""
+    seen = cloud.read(colour, None)
+    if not seen.exists or (seen.wanted, seen.task_definition) == (wanted.tasks, wanted.task_definition):
+        return
+    rule = cloud.balancer().rule
+    if rule and rule.weights.get(colour):
+        raise Refused(
+            f"{colour} would be put right, but gets users by now: {words(rule.weights)}. Nothing was put right.",
+            why="somebody moved the weights since this update began, and a colour that serves is never changed",
+            next_step="find out who moved them, then run the update again.",
+        )
+    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
+    cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
+
+
+def wait_for(
+    ctx: Context,
+    cloud: Cloud,
+    colour: Colour,
+    wanted: Wanted,
+    deadline: float,
+    check: HealthCheck,
+    now: Callable[[], float] = time.monotonic,
+) -> str:
+    """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
+    group = cloud.balancer().target_groups.get(colour)
+    told = Progress(ctx, now)
+    begun = changed = now()
+    known: object = None
+    sick = ""  # what the load balancer said last of a task: it forgets it as soon as ECS stops that one
+    while True:
+        reading = cloud.read(colour, group)
+        spent = now() - begun
+        if signs(reading) != known:
+            known, changed = signs(reading), now()
+        sick = next((said for target in reading.unhealthy if (said := check.verdict(target))), sick)
+        match judge(reading, wanted):
+            case Passed(deployment):
+                return deployment
+            case Failed(reason, task, unhealthy):
+                raise _refusal(cloud, colour, reason, task, sick if unhealthy else "")
+            case Waiting(progress):
+                still = sick if reading.unhealthy else ""
+                seen = f"{progress}; {still}" if still else progress
+                told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
+                if spent > deadline:
+                    late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
+                    raise _refusal(cloud, colour, late, "", still)
+        if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
+            raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
+
+
+LOGS_WITHIN = 3.0
+"""Seconds that the last log lines of a task may take to arrive; the refusal does not wait longer for them."""
+
+
+def _last_words(cloud: Cloud, task: str, *, spoke: bool) -> list[str]:
+    """Log lines of a task; one that ran and exited surely wrote some, so they are worth waiting for."""
+    until = time.monotonic() + (LOGS_WITHIN if spoke else 0.0)
+    while not (lines := cloud.log_lines(task)) and time.monotonic() < until:
+        time.sleep(SOONEST)
+    return lines
+
+
+def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) -> CheckFailed:
+    """`sick` is what the load balancer said of the tasks, "" where that is not the reason."""
+    lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
+    logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
+    return CheckFailed(
+        f"The rollout gate refused {colour}: {sick or reason}. Users were not touched.{logs}",
+        why=reason if sick else "",
+        next_step="fix the image or its configuration in the stack file, and release again; the idle colour is "
+        "healed by the next update.",
+    )

@@ -1,0 +1,126 @@
+"""The traffic switch: sole owner of the users' listener rule. It alone creates, tags, weights and deletes it.
+
+How it moves users is in `gates.moving`; what it records, and how reality may differ from that, in `gates.reality`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
+
+from release_lane.aws.cloud import Cloud
+from release_lane.decide.decision import advance
+from release_lane.errors import CheckFailed, CloudError
+from release_lane.gates.gate import cloud_of, pass_input, told
+from release_lane.gates.move import Move
+from release_lane.gates.moving import perform
+from release_lane.gates.reality import Deviation, as_outputs, deviation, live_url, settled
+from release_lane.record.placement import Colour, Release
+from release_lane.record.records import OUTPUTS, Recorded
+
+SHOWN = ("decision", "reason", "live", "weights", "release", "course")
+"""Inputs whose change an approver should see in the diff."""
+
+
+class TrafficSwitch(Resource):
+    """Inputs: active, decision, reason, live, weights, release, expected, standing, passOfBefore, environment, …"""
+
+    token = "release:index:TrafficSwitch"
+    computed = frozenset(OUTPUTS)
+
+    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
+        """While active always a change; otherwise reality decides: it must be what was recorded."""
+        del ignore
+        if inputs.get("active"):
+            changed = [path for key in SHOWN for path in _changed(key, old.inputs.get(key), inputs.get(key))]
+            return [Change(path) for path in changed] or [Change("active")]
+        problem = told(lambda: deviation(cloud_of(inputs), old.outputs))
+        if problem is None:
+            return []
+        more = "; AWS scales it out, which an update waits for" if problem.grows else ""
+        more += f". ECS says: {problem.why}" if problem.why else ""
+        ctx.warn(f"Reality is not what was recorded: {problem.what}{more}")
+        return [Change("weights")]
+
+    def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
+        """What will be recorded; evidence (it carries a time) only after the update."""
+        if not inputs.get("active"):
+            return super().preview(ctx, inputs, old)
+        if isinstance(pass_input(inputs), Mapping):
+            # The gates' outputs are known in a preview only if they will not run in the update.
+            told(lambda: Move.of(inputs))
+        recorded = advance(
+            Recorded.from_outputs(inputs.get("standing") or {}),
+            Colour(inputs["live"]),
+            Release.from_dict(inputs["release"]),
+        )
+        kept = {"url": old.outputs.get("url", UNKNOWN) if old else UNKNOWN}
+        return {**inputs, **kept, **as_outputs(recorded), "evidence": UNKNOWN}
+
+    def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
+        """Move users for the first time (or take up a record that the state had lost)."""
+        return ctx.name, told(lambda: self._apply(ctx, inputs, {}))
+
+    def update(self, ctx: Context, old: State, inputs: Props) -> Props:
+        """Move users, or (inactive) fail because reality is not what was recorded."""
+        return told(lambda: self._apply(ctx, inputs, old.outputs))
+
+    def read(self, ctx: Context, id: str, props: Props, inputs: Props) -> tuple[Props, Props] | None:
+        """The record stays the record: drift is told by the next update, not swallowed by a refresh."""
+        del ctx, id
+        return (props, inputs) if props else None
+
+    def delete(self, ctx: Context, state: State) -> None:
+        """Delete the rule: the users' listener answers 503 again."""
+        del ctx
+
+        def remove() -> None:
+            cloud = cloud_of(state.inputs)
+            rule = cloud.balancer().rule
+            if rule:
+                cloud.delete_rule(rule.arn)
+
+        told(remove)
+
+    def _apply(self, ctx: Context, inputs: Props, old: Mapping[str, Any]) -> Props:
+        cloud = cloud_of(inputs)
+        if inputs.get("active"):
+            return perform(ctx, cloud, Move.of(inputs))
+        kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, inputs)
+        problem = settled(ctx, cloud, kept)
+        if problem:
+            raise _not_as_recorded(problem)
+        return kept
+
+
+def _not_as_recorded(problem: Deviation) -> CheckFailed:
+    """An update that moves nobody: so it can only say what is wrong, and what would help."""
+    lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
+    what = f"This update releases nothing, but what serves users is not what was recorded: {problem.what}{lasting}."
+    if not problem.lacks:
+        return CheckFailed(what, next_step="run the update with onDrift=restore, or roll back.")
+    first = "remove that cause" if problem.why else "look at the service's stopped tasks and events in ECS"
+    return CheckFailed(
+        what,
+        why=f"ECS says: {problem.why}" if problem.why else "ECS gives no reason",
+        next_step=f"{first}; ECS goes on trying, and once it succeeded so does the update. If that takes too long: run "
+        "the update with onDrift=restore, which starts the recorded release on the other colour and moves users "
+        "there, or go back (`release rollback`).",
+    )
+
+
+def _taken_up(cloud: Cloud, inputs: Props) -> Props:
+    standing = Recorded.from_outputs(inputs.get("standing") or {})
+    if standing is None:
+        raise CloudError("There is no record of a release here, and none was asked for.")
+    return {**as_outputs(standing), "url": live_url(cloud, cloud.balancer())}
+
+
+def _changed(path: str, old: Any, new: Any) -> list[str]:
+    if old == new:
+        return []
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [each for key in sorted({*old, *new}) for each in _changed(f"{path}.{key}", old.get(key), new.get(key))]
+    return [path]

@@ -1,0 +1,1 @@
+"""What the command decides and says: review, recovery, abort, watch, notices. Pure."""

@@ -1,0 +1,157 @@
+"""One environment: recall, observe, decide, then a graph in which users are moved last.
+
+    Image -> TaskDefinition(idle) -> Service(idle) -> Rollout -> SmokeGate -> TrafficSwitch -> outputs
+
+The outputs hang off the switch, so a failed update changes none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+
+import pulumi
+
+from release_lane.decide.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
+from release_lane.decide.foundations import SLOTS, Foundations, Site, zones_of
+from release_lane.decide.lineage import Order, Relation
+from release_lane.decide.shift import course
+from release_lane.errors import Refused, UsageError
+from release_lane.program import lean
+from release_lane.program.lineage import relations as order_of
+from release_lane.program.place import program_folder
+from release_lane.program.plan import Environment
+from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, see, zones_of_account
+from release_lane.record.adoption import Adoption, adoption_in
+from release_lane.record.digest import short
+from release_lane.record.names import Names
+from release_lane.settings import limits
+from release_lane.settings.model import EnvironmentSettings
+
+
+def build_environment(settings: EnvironmentSettings) -> None:
+    """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
+    artifacts = artifacts_of(settings.artifacts)
+    names = names_of(settings, artifacts.repository)
+    verdict, environment = _decided(settings, names, artifacts)
+    match verdict.decision:
+        case Refuse(error=error):
+            raise error
+        case decision:
+            _announce(verdict, environment)
+            from release_lane.program.graph import build_graph
+
+            build_graph(environment, decision, verdict.standing)
+
+
+def _load_graph() -> None:
+    """The graph's modules and the AWS resource types, which takes a third of a second."""
+    lean.install()
+    lean.load()
+    importlib.import_module("release_lane.program.graph")
+
+
+def names_of(settings: EnvironmentSettings, repository: str) -> Names:
+    """This stack's names; refuses a project and stack name that AWS would not take together."""
+    prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+    if problem := limits.prefix(prefix):
+        raise UsageError(
+            f"The names of project and stack cannot be used together: {prefix!r} has {len(prefix)} characters.",
+            why=problem,
+            next_step="use another stack name (or project name, in Pulumi.yaml).",
+        )
+    return Names.of_stack(
+        pulumi.get_project(),
+        pulumi.get_stack(),
+        access=access(settings.account),
+        repository=repository.split("/", 1)[1],
+    )
+
+
+def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
+    source = settings.promotes_from if settings.image_digest else None
+    watched = settings.alarms.watched(names)
+    seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
+    adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
+    commit, relations = _placed(seen, adoption, artifacts)
+    requested = Requested(
+        service=settings.release_service(),
+        digest=settings.digest,
+        rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
+        on_drift=settings.on_drift,
+        on_alarm=settings.on_alarm,
+        idle_tasks=settings.idle.tasks,
+        commit=commit,
+        adopted=adoption.origin if adoption else None,
+        in_registry=seen.in_registry,
+        promotes_from=settings.promotes_from,
+        relations=relations,
+        allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
+        site=Site(region=names.access.region, cidr=settings.network.cidr, zones=settings.network.zones),
+        allow_replace=settings.allow_replace,
+    )
+    proven = seen.source.evidence if seen.source else ()
+    verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
+    environment = Environment(
+        settings=settings,
+        names=names,
+        repository=artifacts.repository,
+        observed=seen.observed,
+        unchecked=verdict.unchecked,
+        stands_on=seen.stands_on,
+        zones=_zones(settings, seen.stands_on) if not isinstance(verdict.decision, Refuse) else (),
+    )
+    return verdict, environment
+
+
+def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tuple[str, dict[str, Relation]]:
+    """The commit of the image that is asked for ("" if unknown), and how it stands to those that may be live, by git.
+
+    Where one image is of several commits, it is of one that is not older, if there is such a one.
+    """
+    commits = seen.commits or ((adoption.commit,) if adoption else ())
+    if not commits:
+        return "", {}
+    releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
+    others = [each.commit for each in releases if each]
+    here = program_folder()
+    built_in = here / artifacts.context
+    folders = [here, *([built_in] if artifacts.context and built_in.is_dir() else [])]
+    first = commits[0], order_of(folders, commits[0], others)
+    rest = ((commit, order_of(folders, commit, others)) for commit in commits[1:])
+    found = itertools.chain([first], rest)
+    younger = (each for each in found if Order.OLDER not in {relation.order for relation in each[1].values()})
+    return next(younger, first)
+
+
+def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:
+    """Two zones: those that the environment has, or that the settings name, or the account's first two."""
+    zones = zones_of(stands_on, settings.network.zones) or zones_of_account()[: len(SLOTS)]
+    if len(zones) < len(SLOTS):
+        raise Refused(
+            f"Two availability zones are needed; the account may use {', '.join(zones) or 'none'} here.",
+            why="a load balancer stands in two zones at least",
+            next_step="choose another region, or name two zones in network.zones of the stack file.",
+        )
+    return zones
+
+
+def _announce(verdict: Verdict, environment: Environment) -> None:
+    """Say the decision in words, and how users will be moved; in preview and update."""
+    for note in verdict.notes:
+        pulumi.log.warn(note)
+    if named := ", ".join(limits.looks_secret(environment.settings.env)):
+        pulumi.log.warn(
+            f"env looks as if it held secrets ({named}): it stands in clear in state, outputs and task definition. "
+            "If so, put the value into Secrets Manager or a parameter, and its ARN under `secrets`."
+        )
+    decision = verdict.decision
+    target = getattr(decision, "target", None)
+    release = getattr(decision, "release", None)
+    what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
+    pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    for sentence in verdict.unchecked:
+        pulumi.log.warn(f"Not checked: {sentence}.")
+    if isinstance(decision, Deploy | Flip | Finish):
+        planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
+        pulumi.log.info(f"Users: {planned.words()}.")

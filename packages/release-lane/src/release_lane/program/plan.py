@@ -1,0 +1,106 @@
+"""A decision in the terms of the graph: which colour may be written, which gates run, whether users are moved. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from release_lane.decide.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
+from release_lane.decide.foundations import Foundations
+from release_lane.decide.shift import Course, Shift, course
+from release_lane.record.names import Names
+from release_lane.record.placement import Colour, Release
+from release_lane.record.records import Observed, Recorded
+from release_lane.settings.model import EnvironmentSettings
+
+Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What the graph is built from, besides the decision.
+
+    `stands_on`: what the state has of the environment. `zones`: those of the two subnets.
+    """
+
+    settings: EnvironmentSettings
+    names: Names
+    repository: str
+    observed: Observed
+    stands_on: Foundations
+    zones: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    """What no gate will see of the release that users are moved to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A decision in the terms of the graph.
+
+    `target` is the colour that the gates look at and `release` what it holds or shall hold; `starts` says that
+    tasks are started there, `empties` that they are taken away, `scales_in` that some are, `moves` that users are
+    moved or recorded there. `first`: nobody is served yet. `rebuilds`: what both colours stand on is built anew.
+    """
+
+    name: str
+    reason: str
+    target: Colour
+    release: Release | None
+    tasks: int
+    starts: bool = False
+    empties: bool = False
+    moves: bool = False
+    first: bool = False
+    rebuilds: bool = False
+    scales_in: bool = False
+    retry_of: str = ""
+    course: Course = field(default_factory=Course)
+
+    @property
+    def gated(self) -> bool:
+        """Do the gates run?"""
+        return self.starts or self.moves
+
+
+def plan_of(decision: Doable, standing: Recorded | None, observed: Observed, shift: Shift) -> Plan | None:
+    """Read a decision; None where there is no release at all yet."""
+    plan = _plan_of(decision, standing, observed)
+    if plan and isinstance(decision, Deploy | Flip | Finish):
+        return replace(plan, course=course(decision, standing, observed, shift))
+    return plan
+
+
+def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) -> Plan | None:
+    match decision:
+        case Prepare():
+            return None
+        case Keep(live=live, reason=reason):
+            release = standing.live if standing else None
+            return Plan(name="keep", reason=reason, target=live, release=release, tasks=observed.sides[live].wanted)
+        case Heal(target=target, release=None, reason=reason):
+            held = observed.sides[target].release or (standing.live if standing else None)
+            return Plan(name="heal", reason=reason, target=target, release=held, tasks=0, empties=True)
+        case Heal(target=target, release=release, tasks=tasks, reason=reason, scales_in=True):
+            return Plan(name="heal", reason=reason, target=target, release=release, tasks=tasks, scales_in=True)
+        case Heal(target=target, release=release, tasks=tasks, reason=reason, retry_of=retry):
+            return Plan(
+                name="heal", reason=reason, target=target, release=release, tasks=tasks, starts=True, retry_of=retry
+            )
+        case Deploy(target=target, release=release, tasks=tasks, live=live, reason=reason, retry_of=retry):
+            return Plan(
+                name="deploy",
+                reason=reason,
+                target=target,
+                release=release,
+                tasks=tasks,
+                starts=True,
+                moves=True,
+                first=live is None,
+                rebuilds=decision.rebuilds,
+                retry_of=retry,
+            )
+        case Flip(target=target, release=release, reason=reason):
+            tasks = observed.sides[target].wanted
+            return Plan(name="flip", reason=reason, target=target, release=release, tasks=tasks, moves=True)
+        case Finish(target=target, release=release, reason=reason):
+            tasks = observed.sides[target].wanted
+            return Plan(name="finish", reason=reason, target=target, release=release, tasks=tasks, moves=True)

@@ -1,0 +1,200 @@
+"""What the program asks before it decides: recorded outputs (its own and others'), and the cloud as it is.
+
+All of it is synchronous: which colour is written is decided by ordinary `if`, not inside an `apply`. Previous
+outputs come from the engine's own `readStackOutputs` function, which takes no lock and leaves nothing in the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+# Underscored; see infra/early.
+from pulumi.runtime.sync_await import _sync_await
+
+from release_lane.decide.foundations import Foundations
+from release_lane.decide.lineage import is_commit
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
+from release_lane.program.early import answer, outputs_of
+from release_lane.record.alarms import Watched
+from release_lane.record.names import Access, Names
+from release_lane.record.records import Observed, Recorded
+from release_lane.settings.credentials import access_of
+
+
+def own_outputs() -> dict[str, Any]:
+    """This stack's previous outputs, as they are."""
+    return _sync_await(_outputs(pulumi.get_stack()))
+
+
+def need_no_environment() -> None:
+    """A stack that serves users cannot become something else: all that they stand on would be deleted."""
+    if Recorded.from_outputs(own_outputs()):
+        raise Refused(
+            f"The stack {pulumi.get_stack()} is an environment that serves users; its role cannot change.",
+            why="everything that its users stand on would be deleted",
+            next_step="put `role` back, and make another stack for the artifacts.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """What the artifacts stack recorded: its registry (without tag or digest), the folder it built from last, and
+    the images that were built elsewhere (`Adoption.as_dict`)."""
+
+    repository: str
+    context: str
+    adopted: Sequence[Mapping[str, Any]] = ()
+
+
+def artifacts_of(stack: str) -> Artifacts:
+    """The record of the artifacts stack; `Refused` before it made a registry."""
+    outputs = _sync_await(_existing(stack, "it holds the registry"))
+    if not outputs.get("repositoryUrl"):
+        raise Refused(
+            f"The stack {stack} has no registry yet.",
+            next_step="build or adopt an image first: `release build`, `release adopt`, or `pulumi up --stack "
+            + stack
+            + "`.",
+        )
+    return Artifacts(
+        repository=str(outputs["repositoryUrl"]),
+        context=str(outputs.get("context") or ""),
+        adopted=outputs.get("adopted") or (),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The environment now; the commits that the registry's tags name for the digest, and whether the registry has it;
+    this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
+    stack's state holds of the environment."""
+
+    observed: Observed
+    commits: tuple[str, ...]
+    in_registry: bool
+    own: Recorded | None
+    source: Recorded | None
+    stands_on: Foundations
+
+
+def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhile: Callable[[], None]) -> Seen:
+    """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
+    alarms that have a say.
+
+    The AWS provider is asked for its account, too (providers have to start, which takes longer than any answer); it
+    must be the environment's. `meanwhile` is done in a thread once all was asked.
+    """
+    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}
+
+    async def everything() -> Sequence[Any]:
+        answers: Sequence[Any] = await asyncio.gather(
+            called("release:index:observe", asked),
+            called(CALLER_IDENTITY, {}),
+            _outputs(pulumi.get_stack()),
+            called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
+            _existing(source, "a digest is promoted from there") if source else _nothing(),
+            asyncio.to_thread(meanwhile),
+        )
+        return answers
+
+    found, identity, own, resources, proven, _ = _sync_await(everything())
+    _check(identity, names.access.account)
+    image = found.get("image") or {}
+    return Seen(
+        observed=Observed.from_dict(found),
+        commits=tuple(tag for tag in image.get("tags") or () if is_commit(tag)),
+        in_registry=bool(image) or not digest,
+        own=Recorded.from_outputs(own),
+        source=Recorded.from_outputs(proven),
+        stands_on=Foundations.from_resources(resources.get("outputs") or {}),
+    )
+
+
+STACK_RESOURCES = "pulumi:pulumi:readStackResourceOutputs"
+"""The resources of a stack's state with their outputs: like `readStackOutputs` the engine's own, and without a lock."""
+
+ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
+
+
+def zones_of_account() -> tuple[str, ...]:
+    """The zones of the region that this account may use without opting in, by name."""
+    usable = {"name": "opt-in-status", "values": ["opt-in-not-required"]}
+    return tuple(sorted(map(str, call(ZONES, {"state": "available", "filters": [usable]}).get("names") or ())))
+
+
+CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
+
+
+def check_provider_account(expected: str) -> None:
+    """The AWS provider must see the stack's account."""
+    _check(call(CALLER_IDENTITY, {}), expected)
+
+
+def _check(identity: Mapping[str, Any], expected: str) -> None:
+    """Gates and provider have separate credentials, so each is held to the account by itself."""
+    seen = str(identity.get("accountId"))
+    if seen != expected:
+        raise Refused(
+            f"The AWS provider works in account {seen}, but the stack belongs to {expected}.",
+            why="gates and provider must speak of the same account, and never of another environment's",
+            next_step="use the environment's role for this update, or correct `account` in the stack file.",
+        )
+
+
+def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Call a provider's function and wait for its answer."""
+    return _sync_await(called(token, args))
+
+
+async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for whoever runs in the event loop."""
+    try:
+        return await answer((token, args))
+    except Exception as error:
+        raise as_told(token, error) from error
+
+
+def as_told(token: str, error: Exception) -> ReleaseError:
+    """The error that the provider's function failed with, kind and all, without the engine's wrapping around it."""
+    text = str(error)
+    if "unknown stack" in text:
+        return UsageError(text)
+    from release_lane.engine.outcome import error_in  # here, since only a failure needs it
+
+    said = text.removeprefix(f"invoke of {token} failed: ").removeprefix(f"invocation of {token} returned an error: ")
+    said = said.strip()
+    return error_in(said) or CloudError(said)
+
+
+def _full_name(stack: str) -> str:
+    return str(outputs_of(stack)[1]["name"])
+
+
+async def _outputs(stack: str) -> dict[str, Any]:
+    token, args = outputs_of(stack)
+    return dict((await called(token, args)).get("outputs") or {})
+
+
+async def _nothing() -> dict[str, Any]:
+    return {}
+
+
+async def _existing(stack: str, why: str) -> dict[str, Any]:
+    try:
+        return await _outputs(stack)
+    except UsageError as error:
+        raise UsageError(
+            f"There is no stack {stack}, but this one needs it: {why}.",
+            next_step=f"create it: `pulumi stack init {stack}`, or correct the stack file.",
+        ) from error
+
+
+def access(account: str) -> Access:
+    """As whom the stack's settings say that AWS is spoken to, so that gates are the same as the provider."""
+    raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    return access_of(raw, account)

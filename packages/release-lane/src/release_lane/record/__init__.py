@@ -1,0 +1,1 @@
+"""What is recorded, observed and handed on, as frozen values: releases, journal, evidence, names. Pure."""

@@ -1,0 +1,108 @@
+"""A release as an ECS container definition, and back: what runs says by itself which release it is.
+
+Source: AWS ECS API reference, ContainerDefinition. Pure; the JSON is the same for the same release and colour.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from release_lane.record.adoption import Adopted
+from release_lane.record.digest import Digest
+from release_lane.record.placement import Colour, Release, Service
+
+LABEL = "release-lane.release"
+"""Docker label that carries, as JSON, what of a release its container definition does not say."""
+
+OWN = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
+"""Variables that the program itself gives to the container; no release has one of that name."""
+
+
+def container_definition(
+    release: Release, colour: Colour, *, repository: str, container: str, log_group: str, region: str
+) -> dict[str, Any]:
+    """The one container of a task. `repository` is the registry's URL without tag or digest."""
+    service = release.service
+    environment = {
+        **service.env,
+        "PORT": str(service.port),
+        "RELEASE_DIGEST": release.digest,
+        "RELEASE_COLOUR": str(colour),
+        "RELEASE_ID": release.id,
+    }
+    return {
+        "name": container,
+        "image": f"{repository}@{release.digest}",
+        "essential": True,
+        "portMappings": [{"containerPort": service.port, "protocol": "tcp"}],
+        "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(service.secrets.items())],
+        "dockerLabels": {LABEL: _label(release)},
+        "readonlyRootFilesystem": True,
+        "stopTimeout": 30,
+        "linuxParameters": {"initProcessEnabled": True},
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group,
+                "awslogs-region": region,
+                "awslogs-stream-prefix": container,
+            },
+        },
+    }
+
+
+def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Release | None:
+    """The release that a task definition's containers were written for; None if they are not ours.
+
+    Labels of earlier versions repeat all variables, which then are the same as the container's.
+    """
+    ours = next((each for each in definitions if each.get("name") == container), None) or {}
+    label = ours.get("dockerLabels", {}).get(LABEL)
+    image = str(ours.get("image", ""))
+    if not label or "@" not in image:
+        return None
+    written = json.loads(label)
+    service = written["service"]
+    given = {each["name"]: each.get("value", "") for each in ours.get("environment") or () if each["name"] not in OWN}
+    secrets = {each["name"]: each["valueFrom"] for each in ours.get("secrets") or ()}
+    return Release(
+        digest=Digest(image.rsplit("@", 1)[1]),
+        commit=str(written.get("commit") or ""),
+        adopted=Adopted.from_dict(written["adopted"]) if written.get("adopted") else None,
+        service=Service.from_dict(
+            {
+                **service,
+                "env": {**given, **(service.get("env") or {})},
+                "secrets": {**secrets, **(service.get("secrets") or {})},
+            }
+        ),
+    )
+
+
+def repository_in(definitions: Iterable[Mapping[str, Any]], container: str) -> str:
+    """The repository's name in its registry from which a task definition takes its image; "" where none is named."""
+    ours = next((each for each in definitions if each.get("name") == container), None) or {}
+    return str(ours.get("image", "")).partition("@")[0].partition("/")[2].partition(":")[0]
+
+
+def secret_resources(services: Iterable[Service]) -> list[str]:
+    """ARNs that a role must be allowed to read for these services' secrets, sorted.
+
+    A reference to Secrets Manager may end in `:json-key:version-stage:version-id`; a policy takes the secret's own
+    ARN, its first seven parts (AWS: "Pass Secrets Manager secrets through Amazon ECS environment variables"). One to
+    a parameter may end in `:version`; its ARN has six.
+    """
+    references = {reference for service in services for reference in service.secrets.values()}
+    return sorted({":".join(reference.split(":")[: 6 if ":ssm:" in reference else 7]) for reference in references})
+
+
+def _label(release: Release) -> str:
+    """Without what the definition says anyway: its size is limited. An empty variable may not come back from AWS
+    (https://github.com/hashicorp/terraform-provider-aws/issues/39533), so it stands here."""
+    empty = {name: "" for name, value in release.service.env.items() if not value}
+    service = {**release.service.as_dict(), "env": empty, "secrets": {}}
+    origin = {"adopted": release.adopted.as_dict()} if release.adopted else {}
+    return json.dumps({"commit": release.commit, "service": service, **origin}, sort_keys=True)

@@ -1,0 +1,115 @@
+"""The transition journal: tags on the users' listener rule that say which switch was last begun and how far it came.
+
+Only `TrafficSwitch` writes these tags, before it moves a weight and after. They let the next run tell a switch
+that was killed from weights that somebody moved by hand. Tag values are limited by ELBv2 to 256 characters of
+letters, digits, spaces and `+ - = . _ : / @` (AWS: "Tag naming limits and requirements").
+
+One more tag beside them is written by others, and read by the switch: a person's wish to abort it (`Abort`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from release_lane.record.placement import Colour
+
+PREFIX = "release-lane:"
+JOURNAL = (f"{PREFIX}from", f"{PREFIX}to", f"{PREFIX}phase")
+
+
+class Phase(StrEnum):
+    """How far a switch came: weights may be anywhere (moving), on the new side (moved), back (restored)."""
+
+    MOVING = "moving"
+    MOVED = "moved"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a switch: a colour and the release it held, by digest and release id."""
+
+    colour: Colour
+    digest: str
+    release_id: str
+
+    def text(self) -> str:
+        """As one tag value: `blue/sha256:…/0123456789ab`."""
+        return f"{self.colour}/{self.digest}/{self.release_id}"
+
+    @staticmethod
+    def parse(text: str) -> End | None:
+        """Read a tag value; None for `none` (nobody was served) or for what is not ours."""
+        parts = text.split("/")
+        if len(parts) != 3 or parts[0] not in list(Colour):
+            return None
+        return End(Colour(parts[0]), parts[1], parts[2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """The last switch: from one end (None at the first release) to the other, and its phase."""
+
+    source: End | None
+    to: End
+    phase: Phase
+
+    def as_tags(self) -> dict[str, str]:
+        """Tags to be written on the rule; always all of them in one call."""
+        return {
+            f"{PREFIX}from": self.source.text() if self.source else "none",
+            f"{PREFIX}to": self.to.text(),
+            f"{PREFIX}phase": str(self.phase),
+        }
+
+    @staticmethod
+    def tags_in(tags: Mapping[str, str]) -> dict[str, str]:
+        """Of a rule's tags those that are a journal, whole or damaged, just as they are."""
+        return {key: tags[key] for key in JOURNAL if key in tags}
+
+    @staticmethod
+    def from_tags(tags: Mapping[str, str]) -> Journal | None:
+        """Read the rule's tags; None where there is no journal, or a damaged one."""
+        to = End.parse(tags.get(f"{PREFIX}to", ""))
+        phase = tags.get(f"{PREFIX}phase", "")
+        if to is None or phase not in list(Phase):
+            return None
+        return Journal(source=End.parse(tags.get(f"{PREFIX}from", "")), to=to, phase=Phase(phase))
+
+
+ABORT = f"{PREFIX}abort"
+LONGEST_TAG = 256
+
+
+@dataclass(frozen=True)
+class Abort:
+    """Somebody (`by`, for people) asks the switch to the release `release_id` to put the users back.
+
+    The switch reads it at each look, honours it only if it names its own release, and removes it when it has put
+    users back. It stands until the switch ended, also over a kill; the next switch removes one that is old.
+    """
+
+    release_id: str
+    by: str
+
+    def words(self) -> str:
+        """For people."""
+        return f"{self.by or 'Somebody'} asked to abort this switch."
+
+    def stands(self, journal: Journal | None, release_id: str) -> bool:
+        """Is it for a switch to this release, which was begun and, by the journal, neither done nor put back?"""
+        begun = journal is not None and journal.phase is Phase.MOVING and journal.to.release_id == release_id
+        return begun and self.release_id == release_id
+
+    def as_tags(self) -> dict[str, str]:
+        """The one tag to write on the users' rule; characters that a tag cannot hold become `-`."""
+        return {ABORT: re.sub(r"[^\w +\-=.:/@]", "-", f"{self.release_id}/{self.by}", flags=re.ASCII)[:LONGEST_TAG]}
+
+    @staticmethod
+    def from_tags(tags: Mapping[str, str]) -> Abort | None:
+        """Read the rule's tags; None where nobody asked for an abort."""
+        release_id, slash, by = tags.get(ABORT, "").partition("/")
+        return Abort(release_id, by) if slash and release_id else None

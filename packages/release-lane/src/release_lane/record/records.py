@@ -1,0 +1,163 @@
+"""What a stack recorded (its own outputs) and what is observed in the cloud, as plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from release_lane.record.alarms import Alarm
+from release_lane.record.evidence import Proof
+from release_lane.record.journal import Journal
+from release_lane.record.placement import Colour, Release, Weights
+
+OUTPUTS = (
+    "url",
+    "liveColour",
+    "imageDigest",
+    "commit",
+    "releaseId",
+    "liveRelease",
+    "previousDigest",
+    "previousRelease",
+    "liveHistory",
+    "evidence",
+)
+"""What the traffic switch records, and the stack hands out under the same names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A stack's previous outputs. `history` is oldest first and ends with what is live."""
+
+    live_colour: Colour
+    live: Release
+    previous: Release | None = None
+    history: tuple[Release, ...] = ()
+    evidence: tuple[Proof, ...] = ()
+
+    def was_live(self, digest: str) -> Release | None:
+        """The latest release with this digest that was live here, or None."""
+        return next((past for past in reversed(self.history) if past.digest == digest), None)
+
+    @staticmethod
+    def from_outputs(outputs: Mapping[str, Any]) -> Recorded | None:
+        """Read stack outputs; None before the first successful update of an environment."""
+        if not outputs.get("liveColour"):
+            return None
+        live = Release.from_dict(outputs["liveRelease"])
+        previous = outputs.get("previousRelease") or None
+        return Recorded(
+            live_colour=Colour(outputs["liveColour"]),
+            live=live,
+            previous=Release.from_dict(previous) if previous else None,
+            history=tuple(Release.from_dict(past) for past in outputs.get("liveHistory") or ()),
+            evidence=tuple(Proof.from_dict(proof) for proof in outputs.get("evidence") or ()),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """A service's scalable target (Application Auto Scaling): between how many tasks it is kept."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """What one colour really runs, read from ECS and the load balancer.
+
+    `wanted`, `running` and `healthy` are numbers of tasks; `healthy` counts targets that the load balancer
+    calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
+    ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
+    task definition that this program did not write. `deployment` is the service's primary deployment.
+    `scaling` is None where nobody scales the service (or where it did not matter and was not asked). `missing`: what
+    it consists of and does not exist (target group, test listener, service), by name.
+    """
+
+    exists: bool = False
+    digest: str = ""
+    release: Release | None = None
+    wanted: int = 0
+    running: int = 0
+    healthy: int = 0
+    deployment: str = ""
+    deployment_state: str = ""
+    task_definition: str = ""
+    scaling: Scaling | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def release_id(self) -> str:
+        """The id of the release that the task definition describes ("" if unknown)."""
+        return self.release.id if self.release else ""
+
+    @property
+    def empty(self) -> bool:
+        """No task runs and none is wanted."""
+        return self.wanted == 0 and self.running == 0
+
+    def holds(self, release: Release) -> bool:
+        """Runs this release, whole (at least as many tasks as it is configured for) and healthy."""
+        return self.runs(release) and self.wanted >= release.service.desired_count
+
+    def runs(self, release: Release) -> bool:
+        """Runs this release on some tasks, all that are wanted and all healthy."""
+        return (
+            self.running == self.healthy == self.wanted > 0
+            and self.release_id == release.id
+            and self.digest == release.digest
+        )
+
+    def tried(self, release: Release) -> str:
+        """The ECS deployment that already tried this very release ("" if none): a retry must start a new one."""
+        return self.deployment if self.release_id == release.id else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """The cloud as it is now. `weights` is None while the users' rule does not exist.
+
+    `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
+    its DNS name ("" if there is none).
+    """
+
+    weights: Weights | None
+    journal: Journal | None
+    sides: Mapping[Colour, Side] = field(default_factory=lambda: {c: Side() for c in Colour})
+    listener: bool = True
+    load_balancer: str = ""
+    alarms: tuple[Alarm, ...] = ()
+    missing_alarms: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Observed:
+        """Read what the provider's `observe` function returned."""
+        rule = value.get("rule") or None
+        return Observed(
+            listener=bool(value.get("listenerArn")),
+            load_balancer=str(value.get("loadBalancer") or ""),
+            weights={Colour(c): int(w) for c, w in rule["weights"].items()} if rule else None,
+            journal=Journal.from_tags(rule["tags"]) if rule else None,
+            sides={Colour(c): _side(side) for c, side in value["colours"].items()},
+            alarms=tuple(Alarm.from_dict(alarm) for alarm in value.get("alarms") or ()),
+            missing_alarms=tuple(str(name) for name in value.get("missingAlarms") or ()),
+        )
+
+
+def _side(value: Mapping[str, Any]) -> Side:
+    scaling = value.get("scaling")
+    return Side(
+        exists=bool(value.get("exists")),
+        digest=str(value.get("digest") or ""),
+        release=Release.from_dict(release) if (release := value.get("release")) else None,
+        wanted=int(value.get("wanted") or 0),
+        running=int(value.get("running") or 0),
+        healthy=int(value.get("healthy") or 0),
+        deployment=str(value.get("deployment") or ""),
+        deployment_state=str(value.get("deploymentState") or ""),
+        task_definition=str(value.get("taskDefinition") or ""),
+        missing=tuple(str(part) for part in value.get("missing") or ()),
+        scaling=Scaling(least=int(scaling["least"]), most=int(scaling["most"])) if scaling else None,
+    )

@@ -1,0 +1,1 @@
+"""The smoke checks as a command, run by the gate, the switch and `release smoke`."""

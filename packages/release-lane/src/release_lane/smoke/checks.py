@@ -1,0 +1,88 @@
+"""The smoke checks as a command line, and their report: shared by the smoke gate and `release smoke`. Pure."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from release_lane.record.asking import Asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What the answers must name: digest, colour, commit; "" leaves it open. `asked`: how they are asked for it.
+
+    `beside` is another release that may answer instead, each answer wholly from one of them: in the middle of a
+    stepped switch.
+    """
+
+    digest: str = ""
+    colour: str = ""
+    commit: str = ""
+    asked: Asked = field(default_factory=Asked)
+    beside: Expected | None = None
+
+    def options(self) -> list[str]:
+        """As options of `pytest smoke`."""
+        return self.asked.options() + self._options("expect") + (self.beside._options("beside") if self.beside else [])
+
+    def _options(self, word: str) -> list[str]:
+        given = {"digest": self.digest, "colour": self.colour, "commit": self.commit}
+        return [part for name, value in given.items() if value for part in (f"--{word}-{name}", value)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run of the checks: how many there were, a line for each that failed, and what they could not see."""
+
+    checks: int
+    failures: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+ENVIRONMENT: Mapping[str, str] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Set for the checks: plugins of this project's own test suite are none of their business, and slow to load."""
+
+
+def command(python: str, url: str, expected: Expected, junit: str) -> list[str]:
+    """The checks against `url`, run in the repository's root; the report goes to the file `junit`."""
+    return [
+        *(python, "-m", "pytest", "smoke", "-q", "-c", "/dev/null", "--rootdir", "smoke", "-p", "no:cacheprovider"),
+        *("--url", url, *expected.options(), f"--junitxml={junit}"),
+    ]
+
+
+def read_report(text: str, asked: Asked | None = None) -> Report:
+    """Read pytest's JUnit XML. A skipped check is named, and not counted; a run without a single one is a failure.
+
+    `asked`: how the service was asked, which says what no check could see.
+    """
+    found = list(ElementTree.fromstring(text).iter("testcase"))
+    cases = [case for case in found if case.find("skipped") is None]
+    failures = [line for case in cases if (line := _failure(case))]
+    if not cases:
+        failures.append("smoke: not a single check was run")
+    skipped = [_skipped(case) for case in found if case not in cases]
+    unchecked = dict.fromkeys([*(asked.unchecked if asked else ()), *skipped])
+    return Report(checks=len(cases), failures=tuple(failures), unchecked=tuple(unchecked))
+
+
+def _skipped(case: ElementTree.Element) -> str:
+    skipped = case.find("skipped")
+    reason = (skipped.get("message") or "").strip() if skipped is not None else ""
+    return f"{case.get('name')}: {reason or 'skipped'}"
+
+
+def unexplained(code: int, text: str) -> bool:
+    """Did pytest end with a failure of which its report names none? Then something else than a check said no."""
+    return code == 1 and not read_report(text).failures
+
+
+def _failure(case: ElementTree.Element) -> str:
+    for kind in ("failure", "error"):
+        found = case.find(kind)
+        if found is not None:
+            lines = (found.get("message") or "").strip().splitlines() or ["failed"]
+            return f"{case.get('name')}: {lines[0]}"
+    return ""

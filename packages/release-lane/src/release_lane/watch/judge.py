@@ -1,0 +1,353 @@
+"""Does a release do well while its first users are on it? A pure judgement over one reading of all signals.
+
+Sources: AWS, "CloudWatch metrics for your Application Load Balancer" (metrics by target group, reported every 60 s
+while requests flow: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from release_lane.record.alarms import Alarm, alarms_named, newly_ringing
+from release_lane.record.placement import Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """From where on a signal is a breach. docs/guides/stepped.md tells them to people."""
+
+    short_for: float = 30.0
+    """Seconds for which fewer targets than wanted may be healthy (ECS replaces a task that died)."""
+    grows_for: float = 180.0
+    """The same where none was lost, and more are wanted than were: AWS scales the service out."""
+    probes_in_a_row: int = 3
+    probes_share: float = 0.05
+    """Share of failed probes of one place, once there were `probes_least`."""
+    probes_least: int = 40
+    probes_lately: float = 60.0
+    """Seconds back for which that share is taken by itself, too: good ones from long ago must not dilute it."""
+    least_requests: int = 20
+    """Fewer requests than this on either colour are not compared."""
+    least_errors: int = 3
+    lately: int = 5
+    """So many of the last minutes are compared by themselves, too."""
+    error_points: float = 2.0
+    """Percentage points by which the share of 5xx may be higher than the live colour's."""
+    latency_factor: float = 1.5
+    latency_extra: float = 0.1
+    """p95 may be `latency_factor` times the live colour's and this many seconds more, but not twice in a row."""
+    latency_in_a_row: int = 2
+    looks_unseen: int = 3
+    """In so many looks in a row an alarm is not there before it counts as deleted: one answer of AWS may be old."""
+    least_traffic: int = 20
+    """Requests of users that one step needs to count as tried: as many as can be compared."""
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Targets of one colour: how many are wanted and healthy, and for how many seconds there were too few.
+
+    `had`: how many were wanted when it last had all of them (0 if it never had).
+    """
+
+    wanted: int
+    healthy: int
+    short_for: float = 0.0
+    had: int = 0
+
+    @property
+    def grows(self) -> bool:
+        """It still has all it had, and is to have more."""
+        return 0 < self.had <= self.healthy < self.wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """The switch's own probes of one place in this step; `last` says how the last failed one failed.
+
+    `lately`: how many of them were sent and failed in the last `Limits.probes_lately` seconds.
+    """
+
+    place: str
+    sent: int = 0
+    failed: int = 0
+    in_a_row: int = 0
+    last: str = ""
+    lately: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datapoint:
+    """One colour in one period that begins at the epoch second `at`; `p95` in seconds, None without requests."""
+
+    at: float
+    requests: float
+    errors: float
+    p95: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """One reading. `now` and `step_began` in epoch seconds; `traffic` of the whole switch so far, users' only.
+
+    A step begins to be watched when its weights are set and the smoke checks have passed. `unseen`: watched alarms
+    that were not there, and in how many looks in a row.
+    """
+
+    now: float
+    step_began: float
+    health: Mapping[Colour, Health]
+    alarms: tuple[Alarm, ...] = ()
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    probes: tuple[Tally, ...] = ()
+    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bake:
+    """What is watched, and for how long: `seconds` after each step.
+
+    `period` is the length of a datapoint and `lateness` how late it may come, in seconds. `before` are the alarms
+    that rang already when the switch began and are excused until they ring anew. `asks_traffic`: a step without users
+    does not count as tried.
+
+    `alarm_delay` is for how long after `began` (epoch seconds) an alarm of the receiving colour may still speak of the
+    time before it had users, when its tasks were starting.
+    """
+
+    receiving: Colour
+    seconds: float
+    period: float = 60.0
+    lateness: float = 120.0
+    began: float = 0.0
+    alarm_delay: float = 0.0
+    before: frozenset[tuple[str, float]] = frozenset()
+    asks_traffic: bool = True
+    limits: Limits = LIMITS
+
+    def ends(self, step_began: float) -> float:
+        """When the bake of a step ends, if there was traffic."""
+        return step_began + self.seconds
+
+    def ends_at_last(self, step_began: float) -> float:
+        """When it ends without traffic: after one period and the lateness more.
+
+        Not before the datapoint of the first whole period of this step must have come, however short the bake is.
+        """
+        due = math.ceil(step_began / self.period) * self.period + self.period + self.lateness
+        return max(self.ends(step_began) + self.period + self.lateness, due)
+
+    @property
+    def longest(self) -> float:
+        """Seconds that one step may take at most, if it ends well."""
+        if not self.seconds:
+            return 0.0
+        return max(max(self.seconds, self.period) + self.period + self.lateness, self.alarm_delay)
+
+
+@dataclass(frozen=True)
+class Calm:
+    """The bake is over and nothing speaks against the release."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing speaks against it, but it is too early; `why` is a few words for people."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Something speaks against it."""
+
+    reason: str
+
+
+Judgement = Calm | Waiting | Breach
+
+
+def judge(signals: Signals, bake: Bake) -> Judgement:
+    """One look. A breach counts at once, everything else when the bake is over."""
+    breaches = (_unhealthy, _alarmed, _deaf, _probed_badly, _more_errors, _slower)
+    reason = next((reason for look in breaches if (reason := look(signals, bake))), "")
+    if reason:
+        return Breach(reason)
+    left = bake.ends(signals.step_began) - signals.now
+    if left > 0:
+        return Waiting(f"{left:.0f} s left")
+    if signals.unseen:
+        return Waiting(f"{alarms_named(signals.unseen)} not there; looking again")
+    here = signals.health[bake.receiving]
+    if here.healthy < here.wanted:
+        return Waiting(f"{here.healthy} of {here.wanted} targets healthy")
+    if bake.seconds and (doubtful := [alarm for alarm in _newly(signals, bake) if _doubtful(alarm, signals, bake)]):
+        return Waiting(f"{doubtful[0].words()}; it counts if it still does when it can only mean the users' time")
+    if bake.seconds and bake.asks_traffic:
+        return _tried(signals, bake)
+    return Calm()
+
+
+# ---- What speaks against a release
+
+
+def _unhealthy(signals: Signals, bake: Bake) -> str:
+    here = signals.health[bake.receiving]
+    if here.healthy == 0:
+        return f"{bake.receiving} has no healthy target any more"
+    if here.short_for > (bake.limits.grows_for if here.grows else bake.limits.short_for):
+        return f"{bake.receiving} has {here.healthy} of {here.wanted} targets healthy for {here.short_for:.0f} s now"
+    return ""
+
+
+def _alarmed(signals: Signals, bake: Bake) -> str:
+    return "; ".join(alarm.words() for alarm in _newly(signals, bake) if not _doubtful(alarm, signals, bake))
+
+
+def deleted(signals: Signals, bake: Bake) -> tuple[str, ...]:
+    """Alarms that are surely not there any more: their silence is no good news."""
+    return tuple(name for name, looks in signals.unseen.items() if looks >= bake.limits.looks_unseen)
+
+
+def _deaf(signals: Signals, bake: Bake) -> str:
+    gone = deleted(signals, bake)
+    return f"{alarms_named(gone)} cannot be watched any more: deleted" if gone else ""
+
+
+def _newly(signals: Signals, bake: Bake) -> tuple[Alarm, ...]:
+    return newly_ringing(signals.alarms, bake.before)
+
+
+def _doubtful(alarm: Alarm, signals: Signals, bake: Bake) -> bool:
+    """It may be about the time before users came: alarms are as late as the datapoints that they look at."""
+    return alarm.colour is bake.receiving and signals.now < bake.began + bake.alarm_delay
+
+
+def _probed_badly(signals: Signals, bake: Bake) -> str:
+    limits = bake.limits
+    for tally in signals.probes:
+        if tally.in_a_row >= limits.probes_in_a_row or _many(tally.sent, tally.failed, limits):
+            return f"{tally.failed} of {tally.sent} probes of {tally.place} failed, the last one with: {tally.last}"
+        sent, failed = tally.lately
+        if _many(sent, failed, limits):
+            when = f"in the last {limits.probes_lately:.0f} s"
+            return f"{failed} of {sent} probes of {tally.place} {when} failed, the last one with: {tally.last}"
+    return ""
+
+
+def _many(sent: int, failed: int, limits: Limits) -> bool:
+    return sent >= limits.probes_least and failed > limits.probes_share * sent
+
+
+def _more_errors(signals: Signals, bake: Bake) -> str:
+    """Over the minutes in which both colours served, all so far and the last ones: the share of 5xx, compared."""
+    pairs = _same_minutes(signals, bake)
+    return _more_errors_in(pairs, bake) or _more_errors_in(pairs[-bake.limits.lately :], bake)
+
+
+def _more_errors_in(pairs: Sequence[tuple[Datapoint, Datapoint]], bake: Bake) -> str:
+    limits = bake.limits
+    new, old = _sum(here for here, _ in pairs), _sum(there for _, there in pairs)
+    if min(new.requests, old.requests) < limits.least_requests or new.errors < limits.least_errors:
+        return ""
+    if _percent(new) - _percent(old) <= limits.error_points:
+        return ""
+    return (
+        f"{_percent(new):.1f} % of {new.requests:.0f} requests to {bake.receiving} failed, "
+        f"but only {_percent(old):.1f} % of {old.requests:.0f} to {bake.receiving.other} in the same time"
+    )
+
+
+def _slower(signals: Signals, bake: Bake) -> str:
+    """The last minutes in which both colours served enough: p95, compared one by one."""
+    limits = bake.limits
+    pairs = [
+        (here.p95, there.p95)
+        for here, there in _same_minutes(signals, bake)
+        if min(here.requests, there.requests) >= limits.least_requests
+    ]
+    last = [(new, old) for new, old in pairs if new is not None and old is not None][-limits.latency_in_a_row :]
+    slow = [new > old * limits.latency_factor + limits.latency_extra for new, old in last]
+    if len(last) < limits.latency_in_a_row or not all(slow):
+        return ""
+    new, old = last[-1]
+    return f"{bake.receiving} takes {new:.2f} s (p95), {bake.receiving.other} {old:.2f} s in the same time"
+
+
+# ---- Traffic
+
+
+def complete(points: Sequence[Datapoint], now: float, period: float) -> tuple[Datapoint, ...]:
+    """Those whose period is over, oldest first."""
+    return tuple(sorted((point for point in points if point.at + period <= now), key=lambda point: point.at))
+
+
+def of_users(points: Iterable[Datapoint], own: Mapping[int, tuple[int, int]], period: float) -> tuple[Datapoint, ...]:
+    """The same without the switch's own probes: `own` is how many were sent to that colour in an epoch second, and
+    how many of these were answered with 5xx."""
+    return tuple(_without(point, own, period) for point in points)
+
+
+def _without(point: Datapoint, own: Mapping[int, tuple[int, int]], period: float) -> Datapoint:
+    inside = [counts for second, counts in own.items() if point.at <= second < point.at + period]
+    sent, failed = sum(counts[0] for counts in inside), sum(counts[1] for counts in inside)
+    return replace(point, requests=max(0.0, point.requests - sent), errors=max(0.0, point.errors - failed))
+
+
+def _tried(signals: Signals, bake: Bake) -> Judgement:
+    """Users were served by the receiving colour in this step, in whole periods; else it is waited for, once."""
+    points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
+    seen = _sum(point for point in points if point.at >= signals.step_began)
+    needed = bake.limits.least_traffic
+    if seen.requests >= needed:
+        return Calm()
+    left = bake.ends_at_last(signals.step_began) - signals.now
+    if left > 0:
+        return Waiting(f"no traffic of users seen on {bake.receiving} yet; extended, {left:.0f} s left")
+    return Breach(
+        f"no traffic: CloudWatch counts {seen.requests:.0f} requests of users to {bake.receiving} in whole periods "
+        f"meanwhile, at least {needed} are needed to call it tried"
+    )
+
+
+def _same_minutes(signals: Signals, bake: Bake) -> list[tuple[Datapoint, Datapoint]]:
+    """Pairs of complete datapoints of the receiving and of the other colour, of the same period."""
+    points = {
+        colour: {each.at: each for each in complete(signals.traffic.get(colour, ()), signals.now, bake.period)}
+        for colour in Colour
+    }
+    here, there = points[bake.receiving], points[bake.receiving.other]
+    return [(here[at], there[at]) for at in sorted(here.keys() & there.keys())]
+
+
+def _sum(points: Iterable[Datapoint]) -> Datapoint:
+    counted = list(points)
+    return Datapoint(
+        at=0.0, requests=sum(each.requests for each in counted), errors=sum(each.errors for each in counted)
+    )
+
+
+def _percent(point: Datapoint) -> float:
+    return 100 * point.errors / point.requests if point.requests else 0.0
+
+
+# ---- For people
+
+
+def progress(signals: Signals, bake: Bake) -> str:
+    """What was seen so far, in one line: targets, users' requests by CloudWatch, own probes."""
+    here = signals.health[bake.receiving]
+    parts = [f"{here.healthy} of {here.wanted} targets of {bake.receiving} healthy"]
+    points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
+    if points:
+        seen = _sum(points)
+        parts.append(f"users: {seen.requests:.0f} requests, {seen.errors:.0f} errors")
+    sent, failed = sum(tally.sent for tally in signals.probes), sum(tally.failed for tally in signals.probes)
+    if sent:
+        parts.append(f"own probes: {sent}, {failed} failed")
+    return "; ".join(parts)

@@ -1,0 +1,150 @@
+"""An environment as it is now: asked for side by side, and read as the tasks themselves tell it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from release_lane.aws.cloud import Balancer, Cloud, submit
+from release_lane.aws.observe import observed
+from release_lane.record.container import container_definition, repository_in
+from release_lane.record.digest import Digest
+from release_lane.record.names import Access, Names
+from release_lane.record.placement import Colour, Release, Service
+from release_lane.watch.rollout import Deployment, Reading, Target, Task
+
+from tests.patience import PATIENCE
+
+pytestmark = pytest.mark.pure
+
+INDEX, PLATFORM = (Digest(f"sha256:{letter * 64}") for letter in "ab")
+OURS = Release(digest=INDEX, service=Service(), commit="c" * 40)
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+def running(digest: str) -> Reading:
+    """Two tasks that run this manifest, healthy."""
+    return Reading(
+        exists=True,
+        wanted=2,
+        task_definition="app:1",
+        deployments=(Deployment(id="ecs-svc/1", primary=True, task_definition="app:1", state="COMPLETED"),),
+        tasks=tuple(
+            Task(arn=f"task/{ip}", deployment="ecs-svc/1", status="RUNNING", digest=digest, ip=ip) for ip in "12"
+        ),
+        targets=tuple(Target(ip=ip, state="healthy") for ip in "12"),
+    )
+
+
+class OneEnvironment(Cloud):
+    """Both colours run the same; the registry has one image of two platforms, in `lane/app`."""
+
+    def __init__(self, repository: str, reading: Reading) -> None:
+        self.names = Names.of_stack(
+            "lane", "staging", access=Access(region="us-east-1", account="123456789012"), repository=repository
+        )
+        self.reading = reading
+        self.asked: list[str] = []
+
+    def balancer(self) -> Balancer:
+        return Balancer()
+
+    def target_groups(self) -> dict[Colour, str]:
+        return {}
+
+    def read(self, colour: Colour, target_group: str | None) -> Reading:
+        del colour, target_group
+        return submit(lambda: self.reading).result()
+
+    def containers(self, task_definition: str) -> Sequence[Mapping[str, Any]]:
+        del task_definition
+        of = {"repository": f"{REGISTRY}/lane/app", "container": "app", "log_group": "x", "region": "us-east-1"}
+        return [container_definition(OURS, Colour.BLUE, **of)]
+
+    @property
+    def ecr(self) -> Any:
+        manifest = json.dumps({"manifests": [{"digest": PLATFORM}]})
+
+        def describe_images(repositoryName: str, **_: Any) -> Any:
+            self.asked.append(repositoryName)
+            return {"imageDetails": [{"imageDigest": INDEX}]}
+
+        return SimpleNamespace(
+            describe_images=describe_images,
+            batch_get_image=lambda **_: {"images": [{"imageManifest": manifest}]},
+            exceptions=SimpleNamespace(ClientError=ValueError),
+        )
+
+
+@pytest.mark.parametrize("repository", ["", "lane/app"], ids=["the command", "the gates"])
+def test_tasks_on_a_platforms_manifest_run_the_image_that_their_task_definition_names(repository: str) -> None:
+    """The command knows no repository. Without one a colour of an image of several platforms would never be whole."""
+    cloud = OneEnvironment(repository, running(PLATFORM))
+    sides = observed(cloud)["colours"]
+    assert {side["digest"] for side in sides.values()} == {INDEX}
+    assert set(cloud.asked) == {"lane/app"}
+
+
+def test_tasks_on_the_very_digest_need_no_registry() -> None:
+    cloud = OneEnvironment("", running(INDEX))
+    assert observed(cloud)["colours"]["blue"]["digest"] == INDEX
+    assert cloud.asked == []
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        (f"{REGISTRY}/lane/app@{INDEX}", "lane/app"),
+        (f"127.0.0.1:5000/a/b/c@{INDEX}", "a/b/c"),
+        (f"{REGISTRY}/app:v1@{INDEX}", "app"),
+        ("app", ""),
+    ],
+)
+def test_the_repository_is_what_stands_between_registry_and_digest(image: str, repository: str) -> None:
+    assert repository_in([{"name": "other"}, {"name": "app", "image": image}], "app") == repository
+    assert repository_in([{"name": "other", "image": image}], "app") == ""
+
+
+# ---- Side by side -------------------------------------------------------------------------------------------
+
+MANY = 12
+"""So many observations at once; one alone has ten things under way."""
+
+
+class AtOnce(OneEnvironment):
+    """All observations of it are at the same point before any of them asks for a colour."""
+
+    def __init__(self) -> None:
+        super().__init__("", running(INDEX))
+        self.together = threading.Barrier(MANY)
+
+    def target_groups(self) -> dict[Colour, str]:
+        self.together.wait(PATIENCE)
+        return {}
+
+
+def test_observations_side_by_side_never_wait_for_each_other() -> None:
+    cloud = AtOnce()
+    pool = ThreadPoolExecutor(MANY)
+    looks = [pool.submit(observed, cloud) for _ in range(MANY)]
+    assert all(look.result(PATIENCE)["colours"]["green"]["running"] == 2 for look in looks)
+
+
+def test_work_may_wait_for_work_however_deep() -> None:
+    def nested(depth: int) -> int:
+        return submit(lambda: nested(depth - 1)).result() + 1 if depth else 0
+
+    assert submit(lambda: nested(50)).result(PATIENCE) == 50
+
+
+def test_what_work_raises_reaches_whoever_waits_for_it() -> None:
+    def fails() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        submit(fails).result(PATIENCE)

@@ -1,0 +1,213 @@
+"""Stack files, git, and the smoke checks' report."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from release_lane.command.adapters.git import RealGit
+from release_lane.command.adapters.project import find_root, read_project
+from release_lane.command.adapters.smoke import PytestSmoke
+from release_lane.disk.git import environment
+from release_lane.errors import CloudError, UsageError
+from release_lane.record.names import Access
+from release_lane.record.placement import Colour
+from release_lane.smoke.checks import Expected, read_report
+
+pytestmark = pytest.mark.cli
+
+ROOT = Path(__file__).resolve().parents[5]
+
+
+def files(folder: Path, **texts: str) -> Path:
+    (folder / "Pulumi.yaml").write_text("name: lane\nruntime: python\n")
+    for stack, text in texts.items():
+        (folder / f"Pulumi.{stack}.yaml").write_text(text)
+    return folder
+
+
+def test_this_projects_own_files_are_read() -> None:
+    project = read_project(ROOT)
+    assert project.route.environments == ("staging", "production")
+    assert project.route.source_of("production") == "staging"
+    assert project.builds == "artifacts"
+    assert project.artifacts_of("production") == "artifacts"
+
+
+def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
+    files(tmp_path, one="config:\n  other:promotesFrom: two\n", empty="")
+    with pytest.raises(UsageError, match=r"Pulumi\.empty\.yaml is not a mapping"):
+        read_project(tmp_path)
+    (tmp_path / "Pulumi.empty.yaml").write_text("config: [region]\n")
+    with pytest.raises(UsageError, match=r"config of Pulumi\.empty\.yaml is not a mapping"):
+        read_project(tmp_path)
+    (tmp_path / "Pulumi.empty.yaml").write_text("{}\n")
+    assert read_project(tmp_path).route.sources == {"empty": None, "one": None}
+
+
+def test_a_stack_file_says_where_in_aws_its_resources_are_and_as_whom(tmp_path: Path) -> None:
+    one = "config:\n  aws:region: eu-west-1\n  lane:account: '123456789012'\n  lane:idle:\n    afterWatch: 1\n"
+    profile = "  aws:profile: deploy\n"
+    several = "  aws:assumeRoles:\n    - roleArn: arn:aws:iam::123456789012:role/release\n"
+    project = read_project(files(tmp_path, plain=one, one=one + profile, many=one + several, bare="config: {}\n"))
+    role = "arn:aws:iam::123456789012:role/release"
+    assert project.names("plain").access == Access(region="eu-west-1", account="123456789012")
+    assert (project.names("one").access.profile, project.names("many").access.role) == ("deploy", role)
+    assert project.names("plain").services[Colour.GREEN] == "lane-plain-green"
+    assert (project.stacks["plain"].idle_tasks, project.stacks["bare"].idle_tasks) == (1, None)
+
+
+@pytest.mark.parametrize("key", ["lane:promotesFrom", "lane:notify", "aws:region", "aws:assumeRoles"])
+@pytest.mark.parametrize("shape", ["{secure: CIPHER}", "{webhook: {secure: CIPHER}}", "[{roleArn: {secure: CIPHER}}]"])
+def test_an_encrypted_setting_is_refused_and_not_shown(tmp_path: Path, key: str, shape: str) -> None:
+    files(tmp_path, one=f"config:\n  {key}: {shape}\n")
+    with pytest.raises(UsageError) as refused:
+        read_project(tmp_path)
+    assert f"{key} in Pulumi.one.yaml is encrypted" in refused.value.what
+    assert "CIPHER" not in str(refused.value)
+
+
+def test_what_only_the_program_reads_does_not_keep_the_command_from_its_work(tmp_path: Path) -> None:
+    """Else nobody could look at, abort or recover a stack whose file has one wrong line."""
+    files(tmp_path, one="config:\n  lane:env:\n    TOKEN: {secure: CIPHER}\n  other:key: {secure: CIPHER}\n")
+    assert read_project(tmp_path).route.environments == ("one",)
+
+
+def test_after_the_project_was_renamed_the_prefix_that_is_expected_is_named(tmp_path: Path) -> None:
+    files(tmp_path, artifacts="config:\n  release-lane:role: artifacts\n", one="config:\n  release-lane:account: '1'\n")
+    with pytest.raises(UsageError) as refused:
+        _ = read_project(tmp_path).builds
+    assert "Keys begin with lane: (the name in Pulumi.yaml), but these with release-lane:" in refused.value.why
+    assert "with lane:role: artifacts" in refused.value.next_step
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    files(tmp_path, staging="config: [")
+    with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read"):
+        read_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("config:\n  lane:env:\n    A: one\n  lane:account: '1'\n  lane:env:\n    B: two\n", "lane:env.*lines 2 and 5"),
+        ("config:\n  lane:env:\n    A: one\n    A: two\n", "A stands there twice, in lines 3 and 4"),
+        ("config: {}\nconfig: {}\n", "config stands there twice"),
+        ("config:\n  lane:env: {A: one, A: two}\n", "A stands there twice, in lines 2 and 2"),
+    ],
+    ids=["a setting", "a variable", "everything", "in one line"],
+)
+def test_a_key_that_stands_twice_is_refused_with_file_and_lines(tmp_path: Path, text: str, words: str) -> None:
+    """The engine refuses it as well, but does not say of which file it speaks."""
+    with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read") as refused:
+        read_project(files(tmp_path, staging=text))
+    assert re.search(words, refused.value.why)
+
+
+def test_a_key_may_stand_again_elsewhere_in_the_file(tmp_path: Path) -> None:
+    same = "&same\n    cpu: 256\n"
+    text = f"config:\n  lane:one: {same}  lane:two:\n    <<: *same\n    cpu: 512\n"
+    assert read_project(files(tmp_path, staging=text)).stacks.keys() == {"staging"}
+
+
+@pytest.mark.parametrize("alarms", ["periodSeconds: sixty", "names: slow", "datapoints: [1]"])
+def test_alarms_that_cannot_be_read_are_a_mistake_in_the_file_and_not_in_the_command(
+    tmp_path: Path, alarms: str
+) -> None:
+    with pytest.raises(UsageError, match=r"alarms of Pulumi\.staging\.yaml cannot be read"):
+        read_project(files(tmp_path, staging=f"config:\n  lane:alarms:\n    {alarms}\n"))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    files(tmp_path)
+    (tmp_path / "Pulumi.staging.yaml").write_bytes(b"config: \xff\n")
+    with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read"):
+        read_project(tmp_path)
+
+
+def test_two_stacks_that_build_are_one_too_many(tmp_path: Path) -> None:
+    role = "config:\n  lane:role: artifacts\n"
+    with pytest.raises(UsageError, match="2 stack files with role: artifacts"):
+        _ = read_project(files(tmp_path, a=role, b=role)).builds
+
+
+def test_the_root_is_found_from_below(tmp_path: Path) -> None:
+    below = files(tmp_path) / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_root(below) == tmp_path
+
+
+def test_git_says_what_is_checked_out_and_what_differs(tmp_path: Path) -> None:
+    git = RealGit()
+    with pytest.raises(UsageError) as caught:
+        git.head(tmp_path)
+    assert "not a git repository" in caught.value.why
+    me = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, env=environment() | me)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "new file.py").touch()
+    (tmp_path / "other").touch()
+    assert len(git.head(tmp_path)) == 40
+    assert git.changed(tmp_path) == ("app/new file.py", "other")
+    with pytest.raises(UsageError, match="has no folder app"):
+        git.to_build(tmp_path)
+
+
+def test_only_what_is_expected_becomes_an_option() -> None:
+    assert Expected().options() == []
+    assert Expected(digest="d", commit="c").options() == ["--expect-digest", "d", "--expect-commit", "c"]
+
+
+def test_a_report_counts_checks_and_names_failures() -> None:
+    report = read_report(
+        '<testsuites><testsuite><testcase name="a"/><testcase name="b"><failure message="says error&#10;more"/>'
+        '</testcase><testcase name="c"><error message="boom"/></testcase></testsuite></testsuites>'
+    )
+    assert report.checks == 3
+    assert report.failures == ("b: says error", "c: boom")
+
+
+def smoke_in(folder: Path, check: str) -> PytestSmoke:
+    (folder / "smoke").mkdir()
+    (folder / "smoke" / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--url')\n    parser.addoption('--expect-digest')\n"
+    )
+    (folder / "smoke" / "test_it.py").write_text(check)
+    return PytestSmoke(root=folder, display=(folder / "display").open("w+"), environ=os.environ)
+
+
+def test_the_checks_run_in_a_process_of_their_own(tmp_path: Path) -> None:
+    smoke = smoke_in(
+        tmp_path,
+        "def test_it(request):\n    assert request.config.getoption('--url') == 'http://x'\n"
+        "    assert request.config.getoption('--expect-digest') == 'd'\n"
+        "def test_wrong():\n    assert 1 == 2, 'wrong release'\n",
+    )
+    report = smoke.run("http://x", Expected(digest="d"))
+    assert report.checks == 2
+    assert report.failures == ("test_wrong: AssertionError: wrong release",)
+
+
+def test_checks_that_cannot_be_run_are_an_error_and_no_result(tmp_path: Path) -> None:
+    with pytest.raises(CloudError, match="could not be run"):
+        smoke_in(tmp_path, "import nothing_of_the_kind\n").run("http://x", Expected())
+
+
+def test_the_display_must_be_a_real_file(tmp_path: Path) -> None:
+    smoke = PytestSmoke(root=tmp_path, display=io.StringIO(), environ=os.environ)
+    with pytest.raises(io.UnsupportedOperation):
+        smoke.run("http://x", Expected())
+
+
+def test_checks_that_end_badly_although_none_failed_have_not_passed(tmp_path: Path) -> None:
+    """A hook of the adopter's checks said no; what it saw is in pytest's own words."""
+    smoke = smoke_in(tmp_path, "def test_it(): pass\n")
+    conftest = tmp_path / "smoke" / "conftest.py"
+    conftest.write_text(conftest.read_text() + "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
+    with pytest.raises(CloudError, match="could not be run"):
+        smoke.run("http://x", Expected())

@@ -1,0 +1,254 @@
+"""A checkout of its own on the local cloud: this working tree under another project name, with state of its own.
+
+`release`, the engine and the program all run from it, as on a person's machine; nothing of the demo's stacks is
+touched. Everything it made in the cloud is removed by `close`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from local_aws.places import ONE_FILE
+from release_lane.disk.git import environment
+
+from tests.patience import PATIENCE
+
+ROOT = Path(__file__).resolve().parents[4]
+STACKS = ("artifacts", "staging", "production")
+LEFT_OUT = (".venv", ".local", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+ME = {
+    "GIT_AUTHOR_NAME": "Test", "GIT_AUTHOR_EMAIL": "test@localhost", "GIT_COMMITTER_NAME": "Test",
+    "GIT_COMMITTER_EMAIL": "test@localhost", "GIT_CONFIG_GLOBAL": os.devnull,
+}  # fmt: skip
+FAULT = ('"sha512": hashlib.sha512', '"sha512": hashlib.sha384')
+"""In app/checksums.py: a build that is healthy, but whose self-check says error."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """stdout as JSON."""
+        return json.loads(self.out)
+
+    def ok(self) -> Ended:
+        """Itself, if it succeeded."""
+        assert self.code == 0, f"ended with {self.code}\n{self.out}\n{self.err}"
+        return self
+
+
+class Checkout:
+    """One scratch checkout; `variables` is the environment that everything in it runs with."""
+
+    def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
+        self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
+        ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state?{ONE_FILE}", "PYTHONPATH": str(folder)}
+        self.variables: dict[str, str] = {**environment(cloud), **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / ".local/state").mkdir(parents=True)
+        self._rename()
+        self._generate()
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit("As it is in the working tree")
+        for stack in STACKS:
+            self.run("pulumi", "stack", "init", stack, "--no-select", "--non-interactive").ok()
+        self.commit("Stacks made")
+
+    def _rename(self) -> None:
+        for path in self.folder.glob("Pulumi*.yaml"):
+            text = path.read_text().replace("release-lane:", f"{self.project}:")
+            path.write_text(text.replace("name: release-lane\n", f"name: {self.project}\n"))
+
+    def _generate(self) -> None:
+        """What `. .local/env` reads: the cloud that is up, with this checkout's own state."""
+        wanted = {
+            key: value for key, value in self.variables.items() if key.startswith(("PULUMI_", "AWS_", "RELEASE_"))
+        }
+        engine = shutil.which("pulumi", path=self.variables["PATH"])
+        assert engine
+        lines = [f"local_aws_engine={shlex.quote(str(Path(engine).parent))}"]
+        lines += [f"export {key}={shlex.quote(value)}" for key, value in wanted.items()]
+        (self.folder / ".local/env").write_text("\n".join(lines) + "\n")
+
+    # ---- doing
+
+    def run(self, *command: str, **more: str) -> Ended:
+        """Any command in it."""
+        done = subprocess.run(
+            command, cwd=self.folder, env={**self.variables, **more}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def run_with(self, *command: str, given: str) -> Ended:
+        """Any command in it, with something on its stdin."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.variables, input=given, capture_output=True, text=True
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def release(self, *arguments: str) -> Ended:
+        """The command, without a terminal."""
+        return self.run(sys.executable, "-m", "release_lane.command", *arguments)
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The command while it runs; it does not outlive the block."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "release_lane.command", *arguments], cwd=self.folder, env=self.variables, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.communicate()
+
+    def git(self, *arguments: str) -> str:
+        """git in it."""
+        return self.run("git", *arguments).ok().out.strip()
+
+    def commit(self, message: str) -> str:
+        """Commit everything; the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def change(self, file: str, old: str, new: str) -> str:
+        """Commit one changed line."""
+        path = self.folder / file
+        assert old in path.read_text(), f"{file} has no {old!r} any more"
+        path.write_text(path.read_text().replace(old, new, 1))
+        return self.commit(f"{old!r} becomes {new!r}")
+
+    # ---- looking
+
+    def status(self, environment: str) -> Any:
+        """What is recorded of an environment."""
+        (row,) = self.release("status", environment, "--json").ok().data["environments"]
+        return row
+
+    def aws(self, service: str) -> Any:
+        """A client of the local cloud."""
+        return boto3.client(  # type: ignore[call-overload]
+            service, endpoint_url=self.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )  # fmt: skip
+
+    def weights(self) -> dict[str, int]:
+        """The share of staging's users by colour, read from the load balancer; empty before the first release."""
+        elb = self.aws("elbv2")
+        (balancer,) = elb.describe_load_balancers(Names=[f"{self.project}-staging"])["LoadBalancers"]
+        listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        users = next(each for each in listeners if each["Port"] == 80)
+        rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
+        groups = [each["Actions"][0]["ForwardConfig"]["TargetGroups"] for each in rules if not each["IsDefault"]]
+        shares = groups[0] if groups else []
+        return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in shares}
+
+    def engines(self) -> list[str]:
+        """Command lines of engines that still run for this checkout."""
+        found = []
+        for proc in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                environ = (proc / "environ").read_bytes()
+                command = (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if str(self.folder).encode() in environ and "pulumi" in command.split(" ")[0]:
+                    found.append(command)
+        return found
+
+    @contextmanager
+    def standing_still(self, stack: str) -> Iterator[Callable[[], None]]:
+        """The engine that holds the stack's lock stands still, so that whoever comes surely meets the lock.
+
+        Gives what lets it go on.
+        """
+        locks = self.folder / f".local/state/.pulumi/locks/organization/{self.project}/{stack}"
+        pids: list[int] = []
+
+        def held() -> bool:
+            for lock in locks.glob("*.json"):
+                with contextlib.suppress(OSError, ValueError):
+                    pids.append(int(json.loads(lock.read_text())["pid"]))
+            return bool(pids)
+
+        def go_on() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids[0], signal.SIGCONT)
+
+        until(held, "somebody holds the lock")
+        os.kill(pids[0], signal.SIGSTOP)
+        try:
+            yield go_on
+        finally:
+            go_on()
+
+    def close(self) -> None:
+        """Remove what it made in the cloud."""
+        for stack in ("production", "staging"):
+            self.run("pulumi", "cancel", "--yes", "--stack", stack)
+            destroy = ("destroy", "--yes", "--skip-preview", "--ignore-protect", "--non-interactive")
+            self.run("pulumi", *destroy, "--stack", stack)
+        registry = self.aws("ecr")
+        with contextlib.suppress(registry.exceptions.ClientError):
+            registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
+        mine = self.run("docker", "images", "--quiet", "--filter", f"reference=*/{self.project}/app").out.split()
+        self.run("docker", "image", "rm", "--force", *dict.fromkeys(mine))
+
+
+def says(process: subprocess.Popen[str], words: str) -> str:
+    """Read what a command tells until it tells this; all that was read."""
+    assert process.stderr
+    read: list[str] = []
+    for line in process.stderr:
+        read.append(line)
+        if words in line:
+            return "".join(read)
+    raise AssertionError(f"it never said {words!r}:\n{''.join(read)}")
+
+
+def until(look: Callable[[], object], what: str) -> None:
+    """Wait for a condition; only a run that hangs is ended by the clock."""
+    end = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < end, f"never came true: {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
+    """A checkout, on a local cloud that is up."""
+    from local_aws import cloud
+    from local_aws.places import Places
+    from local_aws.progress import Progress
+
+    with Progress(sys.stderr) as progress:
+        up = cloud.up(Places.read(), progress)
+    checkout = Checkout(folder, up.environment)
+    try:
+        yield checkout
+    finally:
+        checkout.close()

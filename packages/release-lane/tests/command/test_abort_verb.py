@@ -1,0 +1,132 @@
+"""`release abort`: finds the switch, asks, leaves the wish, waits, and says what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from release_lane.command.adapters.backend import FakeBackend
+from release_lane.command.adapters.cloud import FakeCloud
+from release_lane.command.adapters.engine import FakeEngine
+from release_lane.command.adapters.machine import FakeMachine
+from release_lane.engine.locks import Holder, Origin, Owner
+from release_lane.record.journal import Abort, Phase
+from release_lane.record.placement import Weights
+from release_lane.record.records import Observed
+from tests.command.words import BLUE, GREEN, A, B, Stage, states
+from tests.decide import situations
+
+pytestmark = pytest.mark.cli
+
+ANN = Holder(user="ann", host="build-7", pid=4711, since="2026-01-02T03:04:05Z")
+
+
+def seen(users: Weights | Any, phase: Phase) -> Observed:
+    written = situations.journal((BLUE, situations.A), (GREEN, situations.B), phase)
+    return situations.observed(situations.A, situations.B, users, written)
+
+
+MOVING = seen({BLUE: 90, GREEN: 10}, Phase.MOVING)
+RESTORED = seen(BLUE, Phase.RESTORED)
+MOVED = seen(GREEN, Phase.MOVED)
+
+
+def stage(now: Observed = MOVING, then: Observed = RESTORED, *, after: int = 3, **over: Any) -> Stage:
+    """Production with a switch under way; so many looks after the wish the rule says `then`."""
+    name = "release-lane-production"
+
+    def heard(cloud: FakeCloud) -> None:
+        asked = cloud.looks
+
+        def look(each: FakeCloud) -> None:
+            if each.looks >= asked + after:
+                each.environments[name] = then
+
+        cloud.each = look
+
+    cloud = FakeCloud(environments={name: now}, on_abort=heard)
+    held = over.pop("held", (ANN,))
+    backend = over.pop("backend", None) or FakeBackend(held={"production": held} if held else {})
+    owners = over.pop("owners", {4711: Owner.RUNS})
+    return Stage(
+        engine=FakeEngine(states=states()), cloud=cloud, backend=backend, machine=FakeMachine(owners=owners), **over
+    )
+
+
+def test_the_wish_names_the_switch_and_who_has_it_and_users_are_back_in_the_end() -> None:
+    on = stage(origin=Origin(who="bob", run="https://ci.example/8"))
+    assert on.run("abort", "production", "--yes") == 0
+    assert on.cloud.aborts == [Abort(situations.B.id, "bob https://ci.example/8")]
+    assert on.out == "production: the switch to green was aborted; users are back on blue.\n"
+    assert f"A switch from blue ({A.digest[:19]}) to green ({B.digest[:19]}) is under way" in on.err
+    assert on.machine.time == 2
+
+
+def test_outside_ci_the_wish_names_the_user_and_the_machine() -> None:
+    on = stage()
+    on.run("abort", "production", "--yes", "--json")
+    assert on.cloud.aborts[0].by == "me@here"
+    assert on.data == {"environment": "production", "liveColour": "blue", "aborted": True}
+
+
+def test_a_switch_that_was_done_first_is_too_late_to_abort() -> None:
+    on = stage(then=MOVED)
+    assert on.run("abort", "production", "--yes") == 4
+    assert "Too late" in on.err
+    assert "release rollback production" in on.err
+
+
+def test_an_update_that_ends_without_putting_users_back_is_told() -> None:
+    on = stage(then=MOVING)
+    on.cloud.on_abort = lambda _: on.backend.held.clear()
+    assert on.run("abort", "production", "--yes") == 3
+    assert "users are divided" in on.err
+    assert "release recover production" in on.err
+
+
+def test_a_switch_that_never_answers_is_given_up() -> None:
+    on = stage(then=MOVING)
+    assert on.run("abort", "production", "--yes") == 3
+    assert "did not answer within 600 s" in on.err
+    assert on.machine.time <= 602
+
+
+@pytest.mark.parametrize(
+    ("now", "over", "said"),
+    [
+        (RESTORED, {}, "nobody was moved yet"),
+        (MOVED, {"held": ()}, "users are on green, and no update moves anybody"),
+        (MOVING, {"held": ()}, "was interrupted, no update runs"),
+        (MOVING, {"owners": {4711: Owner.GONE}}, "was interrupted, no update runs"),
+    ],
+    ids=["gates", "nothing", "interrupted", "its owner is dead"],
+)
+def test_without_a_switch_it_says_so_and_leaves_no_wish(now: Observed, over: dict[str, Any], said: str) -> None:
+    on = stage(now, **over)
+    assert on.run("abort", "production", "--yes") == 4
+    assert said in on.err
+    assert on.cloud.aborts == []
+
+
+def test_where_the_backend_does_not_say_who_runs_the_journal_is_believed() -> None:
+    on = stage(backend=FakeBackend(readable=False))
+    assert on.run("abort", "production", "--yes") == 0
+
+
+def test_it_asks_before_it_puts_users_back() -> None:
+    no = stage(answer="n")
+    assert no.run("abort", "production") == 130
+    assert no.cloud.aborts == []
+    yes = stage(answer="y")
+    assert yes.run("abort", "production") == 0
+    assert "Put the users back?" in yes.err
+
+
+def test_without_a_terminal_it_wants_yes() -> None:
+    on = stage()
+    assert on.run("abort", "production") == 2
+    assert on.cloud.aborts == []
+
+
+def test_a_stack_without_users_is_none_to_abort() -> None:
+    assert stage().run("abort", "artifacts", "--yes") == 2

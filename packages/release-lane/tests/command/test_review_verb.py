@@ -1,0 +1,138 @@
+"""`release review`: what it previews, where it writes, how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from release_lane.command.adapters.engine import FakeEngine
+from release_lane.command.adapters.git import FakeGit
+from release_lane.errors import CloudError
+from tests.command.words import GREEN, A, B, Stage, built, digest, failed, plan, ran, said, states
+
+pytestmark = pytest.mark.cli
+
+PREVIEW = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True))
+REFUSED = failed(
+    said(f"{B.digest} was not proven by staging.\nWhy: no evidence\nNext: deploy it there."), touched=False
+)
+
+
+def stage(*runs: object, **over: object) -> Stage:
+    return Stage(engine=FakeEngine(states=states(), runs=list(runs)), **over)  # type: ignore[arg-type]
+
+
+def test_a_review_previews_what_a_promotion_would_take_and_changes_nothing() -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production") == 0
+    assert on.engine.calls == [("preview", "production", {"imageDigest": B.digest})]
+    assert on.out.startswith("# Review: production")
+    assert "**staging** proved" in on.out
+    assert on.err == ""
+
+
+def test_a_review_of_the_first_environment_takes_what_was_built() -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run("review", "staging") == 0
+    assert on.engine.calls == [("preview", "staging", {"imageDigest": B.digest})]
+
+
+def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
+    on = stage(ran(*plan("flip", GREEN.other, A, target=GREEN.other)))
+    assert on.run("review", "staging", "--rollback", "--digest", A.digest) == 0
+    assert on.engine.calls == [("preview", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
+    assert "Asked for as a **rollback**" in on.out
+
+
+def test_a_review_of_a_rollback_is_of_what_a_rollback_would_do() -> None:
+    """By default back to the previous release, and not to what was built last."""
+    flip = ran(*plan("flip", GREEN.other, A, target=GREEN.other))
+    on = stage(flip)
+    on.engine.states["artifacts"] = built("c")
+    assert on.run("review", "staging", "--rollback") == 0
+    other = stage(flip)
+    assert other.run("rollback", "staging") == 0
+    assert on.engine.calls[0][2] == other.engine.calls[0][2]
+
+
+def test_a_rebuild_can_be_reviewed_before_it_is_done() -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production", "--allow-replace") == 0
+    assert on.engine.calls == [("preview", "production", {"imageDigest": B.digest, "allowReplace": "true"})]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["production", "--rollback"], "has had one release only"),
+        (["staging", "--rollback", "--digest", digest("f")], "was never live in staging"),
+        (["staging", "--rollback", "--digest", B.digest], "is what is live in staging already"),
+    ],
+    ids=["the first release", "never live", "live"],
+)
+def test_a_rollback_that_would_be_refused_has_no_review(argv: list[str], words: str) -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", *argv) == 4
+    assert words in on.err
+    assert on.engine.calls == []
+
+
+def test_a_file_that_cannot_be_written_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production", "--out", str(tmp_path / "no" / "review.md")) == 2
+    assert "cannot be written to" in on.err
+    assert "release itself failed" not in on.err
+    assert on.engine.calls == []
+
+
+def test_an_old_review_does_not_pass_for_one_that_could_not_be_made(tmp_path: Path) -> None:
+    old = tmp_path / "review.md"
+    old.write_text("# Review: production\n")
+    on = stage(PREVIEW)
+    on.engine.away = CloudError("The cloud does not answer.")
+    assert on.run("review", "production", "--out", str(old)) == 3
+    assert old.read_text() == ""
+
+
+def test_a_refusal_is_written_as_a_review_and_ends_with_4() -> None:
+    on = stage(REFUSED)
+    assert on.run("review", "production") == 4
+    assert "**This release is refused.**" in on.out
+    assert "Refused: sha256:" in on.err
+
+
+def test_a_file_takes_the_place_of_stdout(tmp_path: Path) -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production", "--out", str(tmp_path / "review.md")) == 0
+    assert (tmp_path / "review.md").read_text().startswith("# Review: production")
+    assert on.out == ""
+
+
+def test_a_refusal_goes_to_the_file_too(tmp_path: Path) -> None:
+    assert stage(REFUSED).run("review", "production", "--out", str(tmp_path / "review.md")) == 4
+    assert "refused" in (tmp_path / "review.md").read_text()
+
+
+def test_json_carries_the_markdown() -> None:
+    on = stage(PREVIEW)
+    on.run("review", "production", "--json")
+    assert on.data["markdown"].startswith("# Review")
+    assert on.data["digest"] == B.digest
+
+
+def test_json_of_a_refusal_is_one_object() -> None:
+    on = stage(REFUSED)
+    assert on.run("review", "production", "--json") == 4
+    assert on.data["error"] == "Refused"
+
+
+def test_a_program_with_uncommitted_changes_is_said_to_be_one() -> None:
+    on = stage(PREVIEW, git=FakeGit(commit="d" * 40, differing=("infra/x.py",)))
+    on.run("review", "production")
+    assert "**with changes that are in no commit**" in on.out
+
+
+def test_a_program_of_no_known_commit_is_said_to_be_one_in_gits_words() -> None:
+    on = stage(PREVIEW, git=FakeGit(refused="fatal: not a git repository"))
+    assert on.run("review", "production") == 0
+    assert "**of no known commit**: fatal: not a git repository" in on.out

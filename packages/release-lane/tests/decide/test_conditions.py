@@ -1,0 +1,157 @@
+"""Alarms and automatic scaling: what keeps users from being moved, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from release_lane.decide.decision import (
+    Decision,
+    Deploy,
+    Flip,
+    Heal,
+    Keep,
+    OnAlarm,
+    OnDrift,
+    Refuse,
+    Requested,
+    Verdict,
+    decide,
+)
+from release_lane.errors import Refused
+from release_lane.record.alarms import Alarm
+from release_lane.record.journal import Phase
+from release_lane.record.placement import Colour
+from release_lane.record.records import Observed, Scaling
+from tests.decide.situations import BLUE, GREEN, SERVICE, A, B, C, journal, observed, recorded, side
+
+pytestmark = pytest.mark.pure
+
+RECORD = recorded(GREEN, A, B)
+NEW = Requested(service=SERVICE, digest=C.digest)
+ROLLBACK = Requested(service=SERVICE, digest=A.digest, rollback_from=B.digest)
+NOTHING = Requested(service=SERVICE)
+
+
+def ringing(colour: Colour | None, name: str = "x") -> Alarm:
+    return Alarm(name=name, rings=True, since=1.0, colour=colour, why="7 % > 5 %")
+
+
+def decided(cloud: Observed, request: Requested = NEW) -> Verdict:
+    return decide(RECORD, cloud, request)
+
+
+def refused(decision: Decision) -> Refused:
+    assert isinstance(decision, Refuse), decision
+    assert isinstance(decision.error, Refused)
+    assert decision.error.next_step
+    return decision.error
+
+
+# ---- alarms
+
+
+@pytest.mark.parametrize("of", [GREEN, None], ids=["the live colour's", "the adopter's"])
+def test_a_new_release_is_refused_while_an_alarm_about_what_users_get_rings(of: Colour | None) -> None:
+    cloud = observed(A, B, GREEN, alarms=(ringing(of),))
+    error = refused(decided(cloud).decision)
+    assert "the alarm x rings (7 % > 5 %)" in error.what
+    assert "onAlarm=proceed" in error.next_step
+
+
+def test_it_is_refused_too_where_nothing_would_have_to_be_started() -> None:
+    refused(decided(observed(C, B, GREEN, alarms=(ringing(GREEN),))).decision)
+
+
+@pytest.mark.parametrize(
+    "alarms",
+    [(ringing(BLUE),), (replace(ringing(GREEN), rings=False),), ()],
+    ids=["the idle colour's", "quiet", "none"],
+)
+def test_other_alarms_stop_nothing(alarms: Any) -> None:
+    """The idle colour's may still ring from a release that was refused there."""
+    assert isinstance(decided(observed(A, B, GREEN, alarms=alarms)).decision, Deploy)
+
+
+def test_a_person_may_say_that_the_release_is_the_cure() -> None:
+    verdict = decided(observed(A, B, GREEN, alarms=(ringing(GREEN),)), replace(NEW, on_alarm=OnAlarm.PROCEED))
+    assert isinstance(verdict.decision, Deploy)
+    assert verdict.notes == ("the alarm x rings (7 % > 5 %); it rang before this update and does not stop it",)
+
+
+def test_a_rollback_goes_on_since_alarms_ring_because_the_live_release_is_bad() -> None:
+    verdict = decided(observed(A, B, GREEN, alarms=(ringing(GREEN), ringing(None, "y"))), ROLLBACK)
+    assert isinstance(verdict.decision, Flip)
+    assert len(verdict.notes) == 2
+
+
+def test_an_undo_and_a_restore_go_on_too() -> None:
+    alarms = (ringing(GREEN), ringing(BLUE, "y"))
+    divided = observed(C, B, {BLUE: 50, GREEN: 50}, journal((GREEN, B), (BLUE, C), Phase.MOVING), alarms=alarms)
+    assert isinstance(decided(divided, replace(NOTHING, digest=B.digest)).decision, Flip)
+    moved = observed(A, B, BLUE, alarms=alarms)
+    assert isinstance(decided(moved, replace(NOTHING, on_drift=OnDrift.RESTORE)).decision, Flip)
+
+
+@pytest.mark.parametrize("colour", Colour)
+def test_a_divided_switch_is_not_carried_on_while_an_alarm_of_either_colour_rings(colour: Colour) -> None:
+    """Both serve: this may be why it was stopped."""
+    written = journal((GREEN, B), (BLUE, C), Phase.MOVING)
+    refused(decided(observed(C, B, {BLUE: 50, GREEN: 50}, written, alarms=(ringing(colour),)), NOTHING).decision)
+
+
+def test_an_update_that_moves_nobody_does_not_mind_alarms() -> None:
+    alarms = (ringing(GREEN), ringing(None, "y"))
+    assert isinstance(decided(observed(A, B, GREEN, alarms=alarms), NOTHING).decision, Keep)
+    assert isinstance(decided(observed(C, B, GREEN, alarms=alarms), NOTHING).decision, Heal)
+
+
+def test_an_alarm_that_does_not_exist_is_told_before_it_is_relied_on() -> None:
+    cloud = observed(A, B, GREEN, missing_alarms=("ordrs",))
+    assert "There is no CloudWatch alarm ordrs" in refused(decided(cloud).decision).what
+    assert isinstance(decided(cloud, ROLLBACK).decision, Flip)
+    assert isinstance(decided(cloud, NOTHING).decision, Keep)
+
+
+# ---- scaling
+
+
+def scaled(blue: Scaling | None, green: Scaling | None, tasks: int = 2) -> Observed:
+    """B on green is live on so many tasks."""
+    live = side(B, wanted=tasks, running=tasks, healthy=tasks, scaling=green)
+    return observed(side(A, wanted=tasks, running=tasks, healthy=tasks, scaling=blue), live, GREEN)
+
+
+UP_TO_10 = Scaling(least=2, most=10)
+
+
+def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too() -> None:
+    error = refused(decided(scaled(None, UP_TO_10)).decision)
+    assert "nobody would scale blue" in error.what
+    assert "register a scalable target" in error.next_step
+    deployed = decided(scaled(UP_TO_10, UP_TO_10, tasks=7)).decision
+    assert isinstance(deployed, Deploy)
+    assert deployed.tasks == 7
+
+
+def test_a_colour_that_may_not_have_as_many_tasks_as_serve_is_refused() -> None:
+    error = refused(decided(scaled(Scaling(least=1, most=5), UP_TO_10, tasks=7)).decision)
+    assert error.what == "blue needs 7 tasks, but its scalable target allows 5 at most."
+
+
+def test_scaling_of_the_idle_colour_alone_is_fine() -> None:
+    assert isinstance(decided(scaled(UP_TO_10, None)).decision, Deploy)
+
+
+def test_going_back_is_not_stopped_by_scaling_but_told() -> None:
+    verdict = decided(scaled(None, UP_TO_10), ROLLBACK)
+    assert isinstance(verdict.decision, Flip)
+    (note,) = verdict.notes
+    assert "nobody would scale blue" in note
+
+
+def test_the_first_release_is_scaled_by_nobody_yet() -> None:
+    verdict = decide(None, observed(None, None, None), NEW)
+    assert isinstance(verdict.decision, Deploy)
+    assert not verdict.notes

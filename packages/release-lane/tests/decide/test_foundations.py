@@ -1,0 +1,301 @@
+"""What an environment stands on, as its state has it and as settings want it; and what decisions make of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from release_lane.decide.choice import Verdict
+from release_lane.decide.decision import Deploy, Flip, Heal, Keep, Prepare, Refuse, Requested, decide
+from release_lane.decide.foundations import Foundations, Site, moved, zones_of
+from release_lane.errors import ReleaseError
+from release_lane.record.journal import Phase
+from release_lane.record.records import Observed, Recorded
+from tests.decide.situations import BLUE, GREEN, SERVICE, SICK, A, B, C, journal, observed, recorded, side
+
+pytestmark = pytest.mark.pure
+HERE = Site(region="us-east-1", cidr="10.20.0.0/16")
+ELSEWHERE = replace(HERE, cidr="10.30.0.0/16")
+BUILT = Foundations(
+    region="us-east-1",
+    cidr="10.20.0.0/16",
+    zones=("us-east-1a", "us-east-1b"),
+    vpc="vpc-1",
+    load_balancer="arn:balancer",
+    balancer_vpc="vpc-1",
+    group_vpcs=frozenset({"vpc-1"}),
+)
+TORN = replace(BUILT, vpc="vpc-2", cidr="10.30.0.0/16", balancer_vpc="vpc-2")
+HALF_BUILT = replace(BUILT, vpc="vpc-2", cidr="10.30.0.0/16")
+RECORD = recorded(GREEN, A, B)
+LIVE = observed(A, B, GREEN)
+
+
+def decided(
+    record: Recorded | None = RECORD, seen: Observed = LIVE, *, built: Foundations = BUILT, **asked: Any
+) -> Verdict:
+    return decide(record, seen, Requested(**{"service": SERVICE, "site": HERE, **asked}), (), built)
+
+
+def refusal(verdict: Verdict) -> ReleaseError:
+    assert isinstance(verdict.decision, Refuse)
+    return verdict.decision.error
+
+
+# ---- The state as it is read
+
+
+def test_users_stand_on_all_rules_but_those_of_testers_whatever_the_project_is_called() -> None:
+    at, rule = (
+        "urn:pulumi:staging::a-test-lane::release-lane:infra:Network$",
+        "aws:vpc/securityGroupIngressRule:Security",
+    )
+    rule += "GroupIngressRule"
+    names = ("users", "from-balancer", "test-9001-1", "test-9002-10.20.0.0-16")
+    found = {f"{at}{rule}::a-test-lane-staging-{name}": {"type": rule, "outputs": {}} for name in names}
+    held = Foundations.from_resources(found).held
+    assert held == {f"{rule} a-test-lane-staging-{name}" for name in ("users", "from-balancer")}
+
+
+def test_a_states_resources_say_what_an_environment_stands_on() -> None:
+    at = "urn:pulumi:staging::release-lane::release-lane:infra:"
+    rule = {"fromPort": 9001, "cidrIpv4": "192.0.2.0/24"}
+    found = {
+        f"{at}Network$aws:ec2/vpc:Vpc::x": {
+            "type": "aws:ec2/vpc:Vpc",
+            "outputs": {"arn": "arn:aws:ec2:::vpc/vpc-1", "cidrBlock": "10.20.0.0/16", "region": "us-east-1"},
+        },
+        f"{at}Network$aws:ec2/subnet:Subnet::x-b": {
+            "type": "aws:ec2/subnet:Subnet",
+            "outputs": {"availabilityZone": "us-east-1c"},
+        },
+        f"{at}Network$aws:ec2/subnet:Subnet::x-a": {
+            "type": "aws:ec2/subnet:Subnet",
+            "outputs": {"availabilityZone": "us-east-1a"},
+        },
+        f"{at}Network$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::x-test-9001-1": {
+            "type": "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+            "outputs": rule,
+        },
+        f"{at}Balancer$aws:lb/loadBalancer:LoadBalancer::x": {
+            "type": "aws:lb/loadBalancer:LoadBalancer",
+            "outputs": {"arn": "arn:balancer", "vpcId": "vpc-1"},
+        },
+        f"{at}Balancer$aws:lb/targetGroup:TargetGroup::x-blue": {
+            "type": "aws:lb/targetGroup:TargetGroup",
+            "outputs": {"vpcId": "vpc-1", "name": "x-blue"},
+        },
+        f"{at}Balancer$aws:lb/listener:Listener::x-test-blue": {
+            "type": "aws:lb/listener:Listener",
+            "outputs": {"port": 9001.0},
+        },
+        f"{at}Colour$aws:ecs/service:Service::x-blue": {
+            "type": "aws:ecs/service:Service",
+            "outputs": {"name": "x-blue"},
+        },
+        # An adopter's own network beside it is none of ours.
+        "urn:pulumi:staging::release-lane::aws:ec2/vpc:Vpc::database": {
+            "type": "aws:ec2/vpc:Vpc",
+            "outputs": {"arn": "arn:aws:ec2:::vpc/vpc-9", "cidrBlock": "10.99.0.0/16"},
+        },
+    }
+    assert Foundations.from_resources(found) == replace(
+        BUILT,
+        zones=("us-east-1a", "us-east-1c"),
+        doors={(9001, "192.0.2.0/24"): "x-test-9001-1"},
+        parts=frozenset({"target group x-blue", "listener 9001", "service x-blue"}),
+        held=frozenset(
+            {
+                "aws:ec2/vpc:Vpc x",
+                "aws:ec2/subnet:Subnet x-a",
+                "aws:ec2/subnet:Subnet x-b",
+                "aws:lb/loadBalancer:LoadBalancer x",
+                "aws:lb/targetGroup:TargetGroup x-blue",
+                "aws:lb/listener:Listener x-test-blue",
+            }
+        ),
+    )
+
+
+def test_a_range_with_host_bits_that_an_earlier_version_took_is_the_one_that_aws_keeps() -> None:
+    kind = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    outputs = {"fromPort": 9001, "cidrIpv4": "192.0.2.7/24"}
+    found = {f"urn:pulumi:s::p::release-lane:infra:Network${kind}::x-test-9001-1": {"type": kind, "outputs": outputs}}
+    assert Foundations.from_resources(found).doors == {(9001, "192.0.2.0/24"): "x-test-9001-1"}
+
+
+def test_a_state_with_nothing_in_it_stands_on_nothing() -> None:
+    assert Foundations.from_resources({}) == Foundations()
+    assert not moved(Foundations(), HERE)
+    assert not Foundations().torn
+
+
+@pytest.mark.parametrize(
+    ("built", "pinned", "zones"),
+    [
+        (BUILT, (), BUILT.zones),
+        (BUILT, ("us-east-1b", "us-east-1a"), BUILT.zones),
+        (BUILT, ("us-east-1b", "us-east-1c"), ("us-east-1b", "us-east-1c")),
+        (Foundations(), ("us-east-1b", "us-east-1c"), ("us-east-1b", "us-east-1c")),
+        (Foundations(), (), ()),
+        (replace(BUILT, zones=("us-east-1a",)), (), ()),
+    ],
+    ids=["kept", "the same two", "others", "pinned", "to be asked for", "half a network"],
+)
+def test_what_exists_keeps_its_zones(built: Foundations, pinned: tuple[str, ...], zones: tuple[str, ...]) -> None:
+    assert zones_of(built, pinned) == zones
+
+
+# ---- What is decided
+
+
+@pytest.mark.parametrize("asked", [{}, {"digest": C.digest}, {"digest": A.digest, "rollback_from": B.digest}])
+@pytest.mark.parametrize(
+    ("site", "said"),
+    [
+        (ELSEWHERE, "network.cidr from 10.20.0.0/16 to 10.30.0.0/16"),
+        (replace(HERE, region="eu-west-1"), "aws:region from us-east-1 to eu-west-1"),
+        (replace(HERE, zones=("us-east-1b", "us-east-1c")), "to us-east-1b, us-east-1c"),
+    ],
+)
+def test_under_users_other_foundations_are_refused(asked: dict[str, Any], site: Site, said: str) -> None:
+    error = refusal(decided(site=site, **asked))
+    assert said in error.what
+    assert "new environment" in (error.next_step or "")
+    assert "allowReplace" in (error.next_step or "")
+
+
+def test_another_region_is_refused_although_nothing_is_found_there() -> None:
+    nowhere = observed(None, None, None, listener=False)
+    assert "aws:region" in refusal(decided(seen=nowhere, site=replace(HERE, region="eu-west-1"))).what
+
+
+@pytest.mark.parametrize("built", [BUILT, TORN, HALF_BUILT])
+def test_where_nobody_is_served_settings_are_free(built: Foundations) -> None:
+    empty = observed(None, None, None)
+    assert isinstance(decided(None, empty, built=built, site=ELSEWHERE).decision, Prepare)
+    first = decided(None, empty, built=built, site=ELSEWHERE, digest=A.digest).decision
+    assert isinstance(first, Deploy)
+    assert not first.rebuilds
+
+
+def test_where_nobody_looked_at_the_state_nothing_is_compared() -> None:
+    assert isinstance(decide(RECORD, LIVE, Requested(service=SERVICE, site=ELSEWHERE)).decision, Keep)
+
+
+def test_leave_to_replace_builds_the_live_release_anew() -> None:
+    decision = decided(site=ELSEWHERE, allow_replace=True).decision
+    assert isinstance(decision, Deploy)
+    assert (decision.release, decision.target, decision.live, decision.rebuilds) == (B, GREEN, None, True)
+
+
+def test_leave_to_replace_builds_the_release_that_was_asked_for() -> None:
+    decision = decided(site=ELSEWHERE, allow_replace=True, digest=C.digest).decision
+    assert isinstance(decision, Deploy)
+    assert (decision.release.digest, decision.rebuilds) == (C.digest, True)
+
+
+def test_leave_to_replace_is_no_leave_for_what_must_not_happen() -> None:
+    assert "rollback" in refusal(decided(site=ELSEWHERE, allow_replace=True, digest=A.digest)).what
+
+
+def test_leave_to_replace_does_nothing_where_nothing_changes() -> None:
+    assert isinstance(decided(allow_replace=True).decision, Keep)
+    assert isinstance(decided(allow_replace=True, digest=A.digest, rollback_from=B.digest).decision, Flip), (
+        "a rollback still moves weights only"
+    )
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [observed(A, B, BLUE), observed(A, B, BLUE, journal((GREEN, B), (BLUE, A), Phase.MOVING))],
+    ids=["drift", "an interrupted switch"],
+)
+def test_users_have_to_be_where_they_are_recorded_before_everything_is_built_anew(seen: Observed) -> None:
+    assert "built anew" in refusal(decided(seen=seen, site=ELSEWHERE, allow_replace=True)).what
+
+
+def test_a_network_that_was_replaced_under_users_refuses_releases_and_says_the_way_out() -> None:
+    for asked in ({"digest": C.digest}, {"seen": observed(side(A, **SICK), B, GREEN)}):
+        error = refusal(decided(built=TORN, site=ELSEWHERE, **asked))
+        assert "vpc-2" in error.what
+        assert "vpc-1" in error.what
+        assert "allowReplace" in (error.next_step or "")
+
+
+def test_users_on_a_torn_network_are_kept_and_can_be_put_back() -> None:
+    assert isinstance(decided(built=TORN, site=ELSEWHERE).decision, Keep)
+    back = decided(built=TORN, site=ELSEWHERE, digest=A.digest, rollback_from=B.digest).decision
+    assert isinstance(back, Flip)
+
+
+def test_a_rebuild_that_was_killed_after_the_network_goes_on() -> None:
+    decision = decided(built=HALF_BUILT, site=ELSEWHERE, allow_replace=True).decision
+    assert isinstance(decision, Deploy)
+    assert decision.rebuilds
+
+
+# ---- A state that does not know what serves
+
+
+@pytest.mark.parametrize("asked", [{}, {"digest": C.digest}, {"on_drift": "restore", "digest": C.digest}])
+@pytest.mark.parametrize("record", [None, RECORD])
+def test_a_state_that_does_not_know_what_serves_is_refused_naming_it(
+    asked: dict[str, Any], record: Recorded | None
+) -> None:
+    seen = replace(LIVE, load_balancer="lb-7.example")
+    error = refusal(decided(record, seen, built=Foundations(), **asked))
+    assert "lb-7.example" in error.what
+    assert f"green (sha256:{'b' * 12})" in error.what
+    assert "PULUMI_BACKEND_URL" in (error.why or "")
+
+
+def test_a_load_balancer_that_serves_nobody_is_not_taken_for_an_environment() -> None:
+    assert isinstance(decided(None, observed(None, None, None), built=Foundations()).decision, Prepare)
+
+
+# ---- What somebody deleted
+
+LOST = ("listener 9001", "target group x-blue")
+
+
+def without(*parts: str) -> Observed:
+    """B serves from green, and of blue these parts are gone."""
+    return observed(side(A, missing=parts), B, GREEN)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"digest": C.digest}, {"digest": A.digest, "rollback_from": B.digest}], ids=["deploy", "flip"]
+)
+def test_what_is_missing_is_named_before_an_update_needs_it(asked: dict[str, Any]) -> None:
+    error = refusal(decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)), **asked))
+    assert error.what.startswith("The listener 9001 and the target group x-blue do not exist any more")
+    assert "pulumi refresh" in (error.next_step or "")
+
+
+def test_what_is_missing_is_told_while_nothing_needs_it() -> None:
+    verdict = decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)))
+    assert isinstance(verdict.decision, Keep)
+    assert [note.split(" does not exist")[0] for note in verdict.notes] == list(LOST)
+
+
+def test_what_the_state_does_not_have_either_is_made_by_the_update() -> None:
+    verdict = decided(seen=without(*LOST), digest=C.digest)
+    assert isinstance(verdict.decision, Deploy)
+    assert not verdict.notes
+
+
+# ---- The idle colour
+
+
+def test_an_idle_colour_that_is_too_large_is_scaled_in_and_nothing_else() -> None:
+    decision = decided(idle_tasks=1).decision
+    assert isinstance(decision, Heal)
+    assert (decision.target, decision.tasks, decision.scales_in, decision.retry_of) == (BLUE, 1, True, "")
+
+
+def test_an_idle_colour_that_is_not_whole_is_started_anew_also_where_fewer_tasks_are_wanted() -> None:
+    decision = decided(seen=observed(side(A, **SICK), B, GREEN), idle_tasks=1).decision
+    assert isinstance(decision, Heal)
+    assert not decision.scales_in

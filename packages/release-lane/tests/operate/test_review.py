@@ -1,0 +1,250 @@
+"""Reviews, word for word: `reviews/<name>.md` beside this file. UPDATE_REVIEWS=1 writes them anew; read the diff."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from release_lane.decide.shift import Course
+from release_lane.engine.events import EngineLog
+from release_lane.errors import Refused, UsageError
+from release_lane.operate.review import Program, Subject, markdown, refusal, review
+from release_lane.record.asking import Identify
+from release_lane.record.placement import Release, all_on
+from tests.command.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
+
+pytestmark = pytest.mark.pure
+
+REVIEWS = Path(__file__).with_name("reviews")
+TASKS, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
+ON_GREEN = [
+    pre("same", "pulumi:pulumi:Stack", "release-lane-production", custom=False),
+    pre("replace", TASKS, "release-lane-production-green", paths=["containerDefinitions"]),
+    pre("update", SERVICE, "release-lane-production-green", paths=["taskDefinition"]),
+]
+PRODUCTION = Subject(
+    environment="production",
+    recorded=recorded(BLUE, A),
+    source="staging",
+    evidence=(proof(A), proof(B)),
+    program=Program(commit="d" * 40),
+)
+
+
+def promotion(*more: Any) -> EngineLog:
+    return log(*plan("deploy", GREEN, B, target=GREEN, starts=True), *ON_GREEN, *more)
+
+
+def check(name: str, text: str) -> None:
+    golden = REVIEWS / f"{name}.md"
+    if os.environ.get("UPDATE_REVIEWS"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def test_a_promotion() -> None:
+    check("promotion", markdown(review(PRODUCTION, promotion())))
+
+
+def test_a_first_release() -> None:
+    subject = Subject(environment="staging", program=Program(commit="d" * 40, dirty=True))
+    first = log(
+        *plan("deploy", BLUE, A, target=BLUE, starts=True, expected=None),
+        pre("create", "release-lane:infra:Network", "release-lane-staging", custom=False),
+        pre("create", "aws:ec2/vpc:Vpc", "release-lane-staging"),
+        pre("create", TASKS, "release-lane-staging-blue"),
+        pre("create", SERVICE, "release-lane-staging-blue"),
+        pre("create", SERVICE, "release-lane-staging-green"),
+    )
+    check("first", markdown(review(subject, first)))
+
+
+def test_a_rollback_by_weights_alone() -> None:
+    subject = Subject(
+        environment="production", recorded=recorded(GREEN, A, B), source="staging", evidence=(), rollback=True
+    )
+    events = plan("flip", BLUE, A, target=BLUE, reason="rollback from sha256:bbbbbbbbbbbb")
+    check("rollback", markdown(review(subject, log(*events))))
+
+
+def test_nothing_to_do() -> None:
+    subject = Subject(environment="production", recorded=recorded(GREEN, A, B), source="staging")
+    events = plan("keep", GREEN, B, target=None, reason="the recorded release stays")
+    check("keep", markdown(review(subject, log(*events))))
+
+
+def test_healing() -> None:
+    subject = Subject(environment="production", recorded=recorded(GREEN, A, B), source="staging")
+    events = plan("heal", GREEN, B, target=BLUE, starts=True, reason="blue is not whole, but should hold a release")
+    more = [
+        pre("replace", TASKS, "release-lane-production-blue"),
+        pre("update", SERVICE, "release-lane-production-blue"),
+    ]
+    check("heal", markdown(review(subject, log(*events, *more))))
+
+
+def test_everything_that_an_approver_must_not_miss() -> None:
+    more = [
+        pre("update", "aws:lb/listener:Listener", "release-lane-production-users", paths=["port", "defaultActions[0]"]),
+        pre("replace", "aws:lb/loadBalancer:LoadBalancer", "release-lane-production", paths=["subnets"]),
+        pre("delete", "aws:ec2/subnet:Subnet", "release-lane-production-b"),
+        pre("update", SERVICE, "release-lane-production-blue", paths=["desiredCount"]),
+        said("drift: users are served blue 90%, green 10%\nrecorded is blue", severity="warning"),
+        {"policyEvent": {"policyPackName": "house", "policyName": "no-public", "enforcementLevel": "mandatory",
+                         "message": "a bucket is public", "resourceUrn": "urn:x"}},
+    ]  # fmt: skip
+    old = release("a", env={"LOG_LEVEL": "info", "GONE": "1"}, secrets={"TOKEN": "arn:aws:ssm:1"})
+    new = release("b", env={"LOG_LEVEL": "hunter2", "NEW": "1"}, secrets={"TOKEN": "arn:aws:ssm:2"}, memory=1024)
+    subject = Subject(environment="production", recorded=recorded(BLUE, old), source="staging", evidence=())
+    events = [*plan("deploy", GREEN, new, target=GREEN, starts=True), *ON_GREEN, *more]
+    text = markdown(review(subject, log(*events)))
+    assert "hunter2" not in text
+    check("everything", text)
+
+
+def test_a_refusal() -> None:
+    error = Refused(
+        f"{B.digest} was not proven by staging.", why="no evidence", next_step="deploy it to staging first."
+    )
+    check("refusal", refusal(PRODUCTION, error))
+
+
+def test_wrong_settings_are_not_called_a_refusal() -> None:
+    assert "**This release is not possible.**" in refusal(PRODUCTION, UsageError("service.cpu: should be one of 256"))
+
+
+# ---- What must hold whatever is in it ------------------------------------------------------------------------
+
+
+def test_values_of_properties_are_never_shown() -> None:
+    secret = pre("update", "aws:ssm/parameter:Parameter", "token", paths=["value"], value="hunter2")
+    assert "hunter2" not in markdown(review(PRODUCTION, promotion(secret)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pre("update", SERVICE, "release-lane-production-blue"),
+        pre("replace", SERVICE, "release-lane-production-green"),
+        pre("delete", TASKS, "release-lane-production-green"),
+        pre("update", "aws:lb/targetGroup:TargetGroup", "release-lane-production-green"),
+        pre("delete", "release:index:TrafficSwitch", "old-switch"),
+        pre("create", "aws:ec2/vpc:Vpc", "release-lane-production-green"),
+    ],
+)
+def test_only_the_release_on_its_own_colour_goes_without_saying(step: Any) -> None:
+    urn = step["resourcePreEvent"]["metadata"]["urn"]
+    assert urn in [each.urn for each in review(PRODUCTION, promotion(step)).others]
+
+
+def test_a_task_definition_is_not_expected_to_change_for_a_flip() -> None:
+    found = review(PRODUCTION, log(*plan("flip", GREEN, B, target=GREEN), *ON_GREEN))
+    assert [step.type for step in found.others] == [TASKS]
+
+
+def test_deletes_and_replaces_come_first_and_loud() -> None:
+    delete = pre("delete", "aws:ec2/subnet:Subnet", "zzz")
+    update = pre("update", "aws:ec2/subnet:Subnet", "aaa")
+    text = markdown(review(PRODUCTION, promotion(update, delete)))
+    assert text.index("**DELETE**") < text.index("| update |")
+    assert "CAREFUL: 1 of these" in text
+
+
+def test_the_parts_of_a_replacement_are_told_as_one() -> None:
+    parts = [
+        pre(op, "aws:lb/loadBalancer:LoadBalancer", "lb", paths=["subnets"])
+        for op in ("create-replacement", "replace", "delete-replaced")
+    ]
+    found = review(PRODUCTION, promotion(*parts))
+    assert [(step.op, step.paths) for step in found.others] == [("replace", ("subnets",))]
+
+
+def test_text_from_elsewhere_cannot_break_the_table() -> None:
+    step = pre("update", "aws:ec2/subnet:Subnet", "a|b", paths=["tags.x|y\nz"])
+    (row,) = [line for line in markdown(review(PRODUCTION, promotion(step))).splitlines() if "a\\|b" in line]
+    assert row.count(" | ") == 3
+    assert "tags.x\\|y z" in row
+
+
+def test_a_release_without_proof_says_so() -> None:
+    unproven = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
+    assert "staging has **no proof** of this digest" in markdown(review(unproven, promotion()))
+
+
+DIFFERENT = release("b", env={"LOG_LEVEL": "hunter2"}, desired_count=4)
+
+
+def with_proof_of(ran: Release, **over: Any) -> str:
+    """A review of B where staging proved its image as it ran there."""
+    subject = replace(PRODUCTION, **{"evidence": (proof(ran),), "ran_there": (ran,), **over})
+    return markdown(review(subject, promotion()))
+
+
+def test_configuration_that_the_environment_before_never_ran_is_said_to_be_unproven() -> None:
+    text = with_proof_of(DIFFERENT)
+    said, *lines = text[text.index("- **Configuration that staging did not run:**") :].splitlines()[:3]
+    assert said.endswith("its proof is of the image, which ran there with other values of:")
+    assert lines == ["  - desiredCount: 4 -> 2", "  - env.LOG_LEVEL: removed"]
+    assert "hunter2" not in text
+
+
+def test_configuration_that_nobody_remembers_is_said_to_be_unknown() -> None:
+    assert "with which configuration it ran is not remembered there" in with_proof_of(DIFFERENT, ran_there=())
+
+
+@pytest.mark.parametrize(
+    ("ran", "over"),
+    [(B, {}), (DIFFERENT, {"recorded": recorded(BLUE, B, A)})],
+    ids=["the same configuration", "a configuration that ran here before"],
+)
+def test_proven_configuration_is_not_remarked_upon(ran: Release, over: dict[str, Any]) -> None:
+    assert "Configuration that staging did not run" not in with_proof_of(ran, **over)
+
+
+def test_weights_are_those_that_were_observed() -> None:
+    events = plan("deploy", GREEN, B, target=GREEN, starts=True, expected={"blue": 90, "green": 10})
+    assert "| Users | blue 90%, green 10% | blue 0%, green 100% |" in markdown(review(PRODUCTION, log(*events)))
+    assert all_on(GREEN) == {GREEN: 100, BLUE: 0}
+
+
+def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhere() -> None:
+    course = Course(steps=(10, 50, 100), bake=60, home=BLUE).as_dict()
+    subject = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
+    plain = markdown(review(subject, log(*plan("deploy", GREEN, B, target=GREEN, starts=True))))
+    assert "Users move" not in plain
+    events = plan("deploy", GREEN, B, target=GREEN, starts=True, course=course, idleTasks=1)
+    text = markdown(review(subject, log(*events)))
+    steps = "in 3 steps: 10 %, 50 %, 100 %, 60 s of watching after each (180 s at least)"
+    assert f"- Users move {steps}." in text.splitlines()
+    assert "the idle colour keeps 1 task of the release before it; going back then means a deployment" in text
+    keep = plan("keep", BLUE, A, target=None, course=course, idleTasks=1)
+    assert "Users move" not in markdown(review(subject, log(*keep)))
+
+
+def test_what_the_environment_before_could_not_check_is_named() -> None:
+    seen = replace(proof(B), unchecked=("the commit is unknown", "answers name no release"))
+    text = markdown(review(replace(PRODUCTION, evidence=(seen,)), promotion()))
+    assert (
+        "- **Not checked there:** the commit is unknown.\n- **Not checked there:** answers name no release.\n" in text
+    )
+    assert "Not checked" not in markdown(review(PRODUCTION, promotion()))
+
+
+def test_what_cannot_be_checked_of_this_release_is_named_before_it_is_approved() -> None:
+    foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
+    events = [*plan("deploy", GREEN, foreign, target=GREEN, starts=True), *ON_GREEN]
+    text = markdown(review(PRODUCTION, log(*events)))
+    named = [line for line in text.splitlines() if "Cannot be checked here" in line]
+    assert named == [f"- **Cannot be checked here:** {each}." for each in foreign.service.asked.unchecked]
+    proven = replace(proof(B), unchecked=("the commit is unknown", *foreign.service.asked.unchecked))
+    again = markdown(review(replace(PRODUCTION, evidence=(proven,)), log(*events))).splitlines()
+    assert "- **Not checked there:** the commit is unknown." in again
+    for sentence in foreign.service.asked.unchecked:
+        assert [line for line in again if sentence in line] == [
+            f"- **Not checked there, and cannot be here:** {sentence}."
+        ]
+    assert "- statusPath: its default -> none" in text
+    assert "- identify: its default -> none" in text

@@ -1,0 +1,200 @@
+"""A stand-in for the engine in tests of the program: answers its questions, remembers what it registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks as engine_mocks
+from release_lane.program.environment import build_environment
+from release_lane.record.placement import Colour, Release, Service
+from release_lane.settings.model import EnvironmentSettings, parse
+
+ACCOUNT = "000000000000"
+FIRST = "sha256:" + "1" * 64
+SECOND = "sha256:" + "2" * 64
+THIRD = "sha256:" + "3" * 64
+SERVICE = Service()
+
+
+def release(digest: str, service: Service = SERVICE) -> Release:
+    """A release of this digest with the default configuration."""
+    return Release(digest=digest, service=service, commit="c" * 40)  # type: ignore[arg-type]
+
+
+@dataclass
+class Registered:
+    """One registered resource."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Under which options a resource was registered."""
+
+    parent: str
+    protect: bool
+    ignored: tuple[str, ...]
+    aliases: tuple[str, ...]
+    logs: tuple[str, ...]
+    """Log groups that have to be there before."""
+
+
+class Monitor(engine_mocks.MockMonitor):
+    """Remembers options, of which mocks are not told."""
+
+    mocks: World
+
+    def RegisterResource(self, request: Any) -> Any:
+        self.mocks.options[request.type, request.name] = Options(
+            parent=request.parent,
+            protect=bool(request.protect),
+            ignored=tuple(request.ignoreChanges),
+            aliases=tuple(alias.spec.name for alias in request.aliases),
+            logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),
+        )
+        return super().RegisterResource(request)
+
+
+@dataclass
+class World(engine_mocks.Mocks):
+    """What the program is told, and what it registered."""
+
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    account: str = ACCOUNT
+    state: Mapping[str, Any] | None = None
+    """What the stack's state holds, by URN. None: where somebody is served the foundations that the settings' defaults
+    ask for, else nothing."""
+    zones: Sequence[str] = ("us-east-1a", "us-east-1b", "us-east-1c")
+    asked_for_zones: Mapping[str, Any] | None = None
+    registered: list[Registered] = field(default_factory=list)
+    options: dict[tuple[str, str], Options] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What `observe` was called with."""
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        """Answer a function call."""
+        match args.token:
+            case "pulumi:pulumi:readStackOutputs":
+                stack = args.args["name"].rsplit("/", 1)[1]
+                return {"name": stack, "outputs": dict(self.outputs.get(stack, {}))}
+            case "release:index:observe":
+                self.asked = args.args
+                return dict(self.observed)
+            case "pulumi:pulumi:readStackResourceOutputs":
+                stack = args.args["stackName"].rsplit("/", 1)[1]
+                return {"name": stack, "outputs": dict(self._state(stack))}
+            case "aws:index/getAvailabilityZones:getAvailabilityZones":
+                self.asked_for_zones = args.args
+                return {"names": list(self.zones)}
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                return {"accountId": self.account}
+        raise AssertionError(f"the program asked {args.token}")
+
+    def _state(self, stack: str) -> Mapping[str, Any]:
+        if self.state is not None:
+            return self.state
+        return standing_on(stack) if self.observed.get("rule") else {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Remember a resource; its outputs are its inputs."""
+        self.registered.append(Registered(args.typ, args.name, args.inputs))
+        made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
+        return f"{args.name}-id", {**args.inputs, **made}
+
+    def of_type(self, suffix: str) -> list[Registered]:
+        """Registered resources whose type ends like this."""
+        return [each for each in self.registered if each.type.endswith(suffix)]
+
+    def one(self, suffix: str) -> Registered:
+        """The only one of its type."""
+        (found,) = self.of_type(suffix)
+        return found
+
+
+def side(held: Release | None, *, tasks: int = 2, running: int | None = None) -> dict[str, Any]:
+    """A colour as `observe` tells it."""
+    if held is None:
+        return {"exists": False}
+    return {
+        "exists": True,
+        "digest": held.digest if tasks else "",
+        "release": held.as_dict(),
+        "wanted": tasks,
+        "running": tasks if running is None else running,
+        "healthy": tasks if running is None else running,
+        "deployment": "ecs-svc/1",
+        "taskDefinition": "arn:td",
+    }
+
+
+def observed(
+    blue: Release | None = None,
+    green: Release | None = None,
+    live: Colour | None = None,
+    image: str = "",
+    green_tasks: int = 2,
+) -> dict[str, Any]:
+    """An environment as `observe` tells it, everybody on `live`."""
+    weights = {str(colour): 100 if colour is live else 0 for colour in Colour}
+    return {
+        "listenerArn": "arn:listener" if live else "",
+        "rule": {"weights": weights, "tags": {}} if live else None,
+        "colours": {"blue": side(blue), "green": side(green, tasks=green_tasks)},
+        "image": {"digest": image, "tags": ["c" * 40]} if image else None,
+    }
+
+
+def outputs_of(live: Release, colour: Colour, previous: Release | None = None) -> dict[str, Any]:
+    """A stack's outputs with this release live."""
+    past = [previous.as_dict()] if previous else []
+    return {
+        "liveColour": str(colour),
+        "liveRelease": live.as_dict(),
+        "previousRelease": previous.as_dict() if previous else {},
+        "liveHistory": [*past, live.as_dict()],
+        "evidence": [],
+    }
+
+
+def standing_on(stack: str = "staging", *, cidr: str = "10.20.0.0/16", vpc: str = "vpc-1") -> dict[str, Any]:
+    """The state of an environment, as far as the program reads it."""
+    name = f"release-lane-{stack}"
+
+    def urn(component: str, kind: str, name: str) -> str:
+        return f"urn:pulumi:{stack}::release-lane::release-lane:infra:{component}${kind}::{name}"
+
+    found = [
+        ("Network", "aws:ec2/vpc:Vpc", name, {"region": "us-east-1", "cidrBlock": cidr, "arn": f"arn:vpc/{vpc}"}),
+        ("Network", "aws:ec2/subnet:Subnet", f"{name}-a", {"availabilityZone": "us-east-1a"}),
+        ("Network", "aws:ec2/subnet:Subnet", f"{name}-b", {"availabilityZone": "us-east-1b"}),
+        ("Balancer", "aws:lb/loadBalancer:LoadBalancer", name, {"arn": "arn:balancer", "vpcId": "vpc-1"}),
+        ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-blue", {"vpcId": "vpc-1"}),
+        ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-green", {"vpcId": "vpc-1"}),
+    ]
+    return {urn(component, kind, name): {"type": kind, "outputs": o} for component, kind, name, o in found}
+
+
+ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}
+
+
+def run(world: World, config: Mapping[str, str] | None = None, stack: str = "staging") -> World:
+    """Run the environment program to its end against this world."""
+    raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
+    settings = parse(raw, "release-lane", "staging")
+    assert isinstance(settings, EnvironmentSettings)
+
+    @pulumi.runtime.test
+    def body() -> None:
+        build_environment(settings)
+
+    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=Monitor(world))
+    pulumi.runtime.set_all_config(raw)
+    body()
+    return world

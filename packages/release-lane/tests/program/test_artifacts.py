@@ -1,0 +1,175 @@
+"""The artifacts stack: what is built from what, and what is exported, against Pulumi's mocks and real git."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from release_lane.disk.git import environment
+from release_lane.errors import UsageError
+from release_lane.program.artifacts import build_artifacts
+from release_lane.settings.model import ArtifactsSettings
+from tests.program.mocks import ACCOUNT, FIRST, SECOND, Registered, World
+
+pytestmark = pytest.mark.program
+
+ME = {
+    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+}  # fmt: skip
+REGISTRY = "registry.test/release-lane/app"
+
+
+@dataclass
+class Registry(World):
+    """A registry that has images by their tags; a push gives `pushed`, and arrives as `arrives` ("" for not at all)."""
+
+    images: dict[str, str] = field(default_factory=dict)
+    pushed: str = FIRST
+    arrives: str = FIRST
+    context: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
+    """The repository is not there."""
+    failed: list[str] = field(default_factory=list)
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        match args.token:
+            case "release:index:findImage":
+                digest = self.images.get(args.args["tag"], "")
+                tags = sorted(tag for tag, each in self.images.items() if each == digest)
+                return {"digest": digest, "tags": tags, "repository": not self.lost}
+            case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
+                return {"userName": "AWS", "password": "secret"}
+        return super().call(args)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        made, outputs = super().new_resource(args)
+        if args.typ == "docker:index/image:Image":
+            folder = Path(args.inputs["build"]["context"])
+            self.context = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*")}
+            if self.arrives:
+                self.images[args.inputs["imageName"].rpartition(":")[2]] = self.arrives
+            return made, {**outputs, "repoDigest": f"{REGISTRY}@{self.pushed}"}
+        return made, {**outputs, "repositoryUrl": REGISTRY, "registryId": ACCOUNT}
+
+    @property
+    def image(self) -> list[Registered]:
+        return self.of_type("image:Image")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, env=environment() | ME, check=True, capture_output=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "app/.gitignore").write_text("*.bin\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    (tmp_path / "app/old.bin").write_text("built by hand")
+    return tmp_path
+
+
+def exported(world: Registry, source: Path) -> Mapping[str, Any]:
+    """Run the program; what it exports."""
+    found: dict[str, Any] = {}
+
+    @pulumi.runtime.test
+    def body() -> pulumi.Output[None]:
+        build_artifacts(ArtifactsSettings(role="artifacts", account=ACCOUNT, source=str(source)))
+        return pulumi.Output.all(**pulumi.runtime.get_root_resource().outputs).apply(found.update)  # type: ignore[union-attr]
+
+    pulumi.runtime.set_mocks(world, project="release-lane", stack="artifacts")
+    pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
+    body()
+    return found
+
+
+def test_a_commit_that_the_registry_lacks_is_built_from_its_tree(source: Path) -> None:
+    world = Registry()
+    commit = git(source, "rev-parse", "HEAD")
+    outputs = exported(world, source)
+    assert world.context == {"Dockerfile": "FROM scratch\n", ".gitignore": "*.bin\n"}
+    assert (outputs["imageDigest"], outputs["commit"]) == (FIRST, commit)
+    assert (Path.cwd() / outputs["context"]).resolve() == source / "app", "environments ask git there"
+
+
+def test_two_builds_see_contexts_of_their_own_so_nothing_in_the_state_is_taken_for_a_build(source: Path) -> None:
+    """The engine builds only what differs from the state; what is registered must differ whenever a build is due."""
+    contexts = []
+    for _ in range(2):
+        world = Registry()
+        exported(world, source)
+        (image,) = world.image
+        contexts.append(image.inputs["build"]["context"])
+    assert contexts[0] != contexts[1]
+
+
+def test_what_the_registry_has_is_not_built_and_no_image_is_registered(source: Path) -> None:
+    world = Registry(images={git(source, "rev-parse", "HEAD"): SECOND})
+    outputs = exported(world, source)
+    assert world.image == []
+    assert outputs["imageDigest"] == SECOND
+    assert outputs["imageUri"] == f"{REGISTRY}@{SECOND}"
+
+
+@pytest.mark.parametrize(
+    ("arrives", "words"), [("", "the registry does not have it"), (SECOND, f"the registry has {SECOND} under that tag")]
+)
+def test_a_digest_that_the_registry_does_not_confirm_is_not_exported(arrives: str, words: str, source: Path) -> None:
+    found: Mapping[str, Any] = {}
+    with pytest.raises(pulumi.RunError, match=words):
+        found = exported(Registry(arrives=arrives), source)
+    assert found == {}
+
+
+def test_another_commit_with_the_same_image_is_said_to_be_one(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", said.append)
+    other = "d" * 40
+    for world in (Registry(images={other: FIRST, "latest": FIRST}), Registry(images={other: SECOND})):
+        exported(world, source)
+    assert len(said) == 1
+    assert f"has the same image as {other}" in said[0]
+
+
+def test_other_commits_are_exported_also_where_nothing_is_built(source: Path) -> None:
+    commit, other = git(source, "rev-parse", "HEAD"), "d" * 40
+    outputs = exported(Registry(images={other: FIRST, commit: FIRST, "v1": FIRST}), source)
+    assert json.loads(json.dumps(outputs["otherCommits"])) == [other]
+
+
+def test_what_cannot_be_built_is_refused_before_anything_is_registered(source: Path) -> None:
+    git(source, "rm", "-q", "--cached", "app/Dockerfile")
+    git(source, "commit", "--quiet", "--message", "none")
+    world = Registry()
+    with pytest.raises(UsageError, match=r"There is no app/Dockerfile in commit"):
+        exported(world, source)
+    assert world.registered == []
+
+
+@pytest.mark.parametrize(
+    ("recorded", "warned"),
+    [(REGISTRY, 1), ("", 0), ("registry.test/another/name", 0)],
+    ids=["deleted", "the first build", "a new name"],
+)
+def test_a_repository_that_was_deleted_is_told_with_the_way_to_make_it_anew(
+    recorded: str, warned: int, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", said.append)
+    world = Registry(lost=True, outputs={"artifacts": {"repositoryUrl": recorded}})
+    assert exported(world, source)["imageDigest"] == FIRST
+    assert [text for text in said if "pulumi refresh --stack artifacts" in text] == said
+    assert len(said) == warned

@@ -1,0 +1,329 @@
+"""The environment program with Pulumi mocks: what a decision becomes as a graph."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from release_lane.decide.lineage import Order, Relation
+from release_lane.errors import CloudError, Refused, ReleaseError
+from release_lane.program import environment
+from release_lane.program.recall import as_told
+from release_lane.record.placement import Colour
+from tests.program.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
+
+pytestmark = pytest.mark.program
+
+
+def digest_of(task_definition: object) -> str:
+    (container,) = json.loads(task_definition.inputs["containerDefinitions"])  # type: ignore[attr-defined]
+    return str(container["image"]).rsplit("@", 1)[1]
+
+
+def test_first_release_goes_to_blue_while_green_stays_empty() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST})
+    tasks = {each.name: each.inputs["desiredCount"] for each in world.of_type("service:Service")}
+    assert tasks == {"release-lane-staging-blue": 2, "release-lane-staging-green": 0}
+    switch = world.one("TrafficSwitch").inputs
+    assert (switch["live"], switch["decision"], switch["active"]) == ("blue", "deploy", True)
+
+
+def test_no_release_and_none_asked_for_builds_an_environment_that_serves_nobody() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed()))
+    assert not world.of_type("service:Service")
+    assert not world.of_type("TrafficSwitch")
+    (users,) = [each for each in world.of_type("listener:Listener") if each.name.endswith("users")]
+    assert users.inputs["defaultActions"][0]["fixedResponse"]["statusCode"] == "503"
+
+
+def test_a_new_digest_is_written_to_the_idle_colour() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+            observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+        ),
+        {"release-lane:imageDigest": SECOND},
+    )
+    written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
+    assert written["release-lane-staging-green"] == SECOND
+    assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
+
+
+def test_the_gates_ask_a_release_as_its_own_configuration_says() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+            observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+        ),
+        {
+            "release-lane:imageDigest": SECOND,
+            "release-lane:service": '{"port": 3000, "healthPath": "/healthz", "statusPath": ""}',
+            "release-lane:smoke": '{"identify": "none"}',
+        },
+    )
+    rollout, asked = world.one("Rollout").inputs, world.one("SmokeGate").inputs["asked"]
+    assert (rollout["port"], rollout["healthPath"]) == (3000, "/healthz")
+    assert asked == {"healthPath": "/healthz", "statusPath": "", "identify": "none"}
+    service = world.one("TrafficSwitch").inputs["release"]["service"]
+    assert (service["statusPath"], service["identify"]) == ("", "none"), "it goes back with the release"
+
+
+def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        ),
+        {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND},
+    )
+    assert world.one("TrafficSwitch").inputs["decision"] == "flip"
+    assert world.one("Rollout").inputs["starts"] is False
+    assert world.one(":Image").inputs["active"] is False
+
+
+def test_nothing_asked_for_leaves_all_gates_inactive() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN),
+        )
+    )
+    gates = [world.one(kind).inputs["active"] for kind in (":Image", "Rollout", "SmokeGate", "TrafficSwitch")]
+    assert gates == [False, False, False, False]
+
+
+def test_a_damaged_idle_colour_is_healed_without_moving_users() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(THIRD), green=release(SECOND), live=Colour.GREEN),
+        )
+    )
+    written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
+    assert written["release-lane-staging-blue"] == FIRST
+    assert world.one("Rollout").inputs["colour"] == "blue"
+    assert world.one("TrafficSwitch").inputs["active"] is False
+
+
+def test_a_second_try_of_the_same_release_is_told_the_deployment_that_failed() -> None:
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.BLUE, image=SECOND)
+    seen["colours"]["green"] |= {"healthy": 0, "deployment": "ecs-svc/9", "deploymentState": "FAILED"}
+    outputs = {**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}
+    world = run(World(outputs=outputs, observed=seen), {"release-lane:imageDigest": SECOND})
+    assert world.one("Rollout").inputs["retryOf"] == "ecs-svc/9"
+    (green,) = [each for each in world.of_type("service:Service") if each.name.endswith("green")]
+    assert green.inputs["triggers"] == {"retryOf": "ecs-svc/9"}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"release-lane:imageDigest": FIRST}, "rollback"),
+        ({"release-lane:imageDigest": THIRD, "release-lane:promotesFrom": "dev"}, "never proven on dev"),
+    ],
+)
+def test_what_must_not_happen_is_refused_before_anything_is_registered(config: dict[str, str], said: str) -> None:
+    world = World(
+        outputs={**ARTIFACTS, "dev": {}, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+        observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+    )
+    with pytest.raises(Refused, match=said):
+        run(world, config)
+    assert not world.registered
+
+
+def released(world: World, **config: str) -> World:
+    return run(world, {f"release-lane:{key}": value for key, value in config.items()})
+
+
+def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git is asked in the folder that the artifacts stack built from, too: another repository beside this one."""
+    for folder in ("lane/infra", "service/app"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "lane" / "infra")
+    git = ["git", "-C", str(tmp_path / "service"), "-c", "user.name=a", "-c", "user.email=a@example.test"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for text in ("older", "newer"):
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", text], check=True)
+    newer, older = subprocess.run([*git, "rev-list", "HEAD"], check=True, capture_output=True, text=True).stdout.split()
+    artifacts = {"artifacts": {**ARTIFACTS["artifacts"], "context": "../../service/app"}}
+    live = replace(release(SECOND), commit=newer)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    seen["image"]["tags"] = [older]
+    world = World(outputs={**artifacts, "staging": outputs_of(live, Colour.GREEN)}, observed=seen)
+    with pytest.raises(Refused, match="is of an older commit than what is live"):
+        released(world, imageDigest=THIRD)
+    assert not world.registered
+    released(world, imageDigest=THIRD, allowOlder=SECOND)
+    assert "older commit" in world.one("TrafficSwitch").inputs["reason"]
+    seen["image"]["tags"] = [older, newer]
+    world.registered.clear()
+    released(world, imageDigest=THIRD)
+    assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
+
+
+def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that many commits have in common has as many tags."""
+    asked: list[str] = []
+
+    def order(folders: object, commit: str, others: object) -> dict[str, Relation]:
+        del folders, others
+        asked.append(commit)
+        return {"c" * 40: Relation(order=Order.OLDER if commit == tags[0] else Order.NEWER)}
+
+    monkeypatch.setattr(environment, "order_of", order)
+    live = replace(release(SECOND), commit="c" * 40)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    tags = seen["image"]["tags"] = [f"{number:040x}" for number in range(50)]
+    world = released(
+        World(outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN)}, observed=seen), imageDigest=THIRD
+    )
+    assert world.one("TrafficSwitch").inputs["release"]["commit"] == tags[1]
+    assert asked == tags[:2]
+
+
+def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:
+    seen = observed(image=FIRST)
+    seen["image"]["tags"] = ["v1.2"]
+    world = released(World(outputs=ARTIFACTS, observed=seen), imageDigest=FIRST)
+    told = ["the commit is unknown: nobody can say what is in it"]
+    assert world.one(":Image").inputs["unchecked"] == world.one("TrafficSwitch").inputs["unchecked"] == told
+
+
+@pytest.mark.parametrize(
+    "wrapping",
+    ["invoke of release:index:observe failed: ", "invocation of release:index:observe returned an error: "],
+    ids=["the SDK", "the engine"],
+)
+def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
+    text = f"{wrapping}Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
+    refused = as_told("release:index:observe", RuntimeError(text))
+    assert type(refused) is Refused
+    assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
+    assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError
+
+
+def test_another_account_than_the_stacks_is_refused() -> None:
+    with pytest.raises(ReleaseError, match="works in account 999999999999"):
+        run(World(outputs=ARTIFACTS, observed=observed(), account="999999999999"))
+
+
+def test_staging_and_production_share_no_name_and_no_network() -> None:
+    worlds = [run(World(outputs=ARTIFACTS, observed=observed()), stack=stack) for stack in ("staging", "production")]
+    names = [{each.inputs["name"] for each in world.registered if "name" in each.inputs} for world in worlds]
+    assert names[0]
+    assert not names[0] & names[1]
+
+
+def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:db-AbCdEf"
+    service = replace(SERVICE, secrets={"OLD": "arn:aws:ssm:us-east-1:000000000000:parameter/old:3"})
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST, service), Colour.BLUE)},
+            observed=observed(blue=release(FIRST, service), live=Colour.BLUE),
+        ),
+        {"release-lane:secrets": json.dumps({"DB": f"{secret}:password::"})},
+    )
+    (statement,) = json.loads(world.one("rolePolicy:RolePolicy").inputs["policy"])["Statement"]
+    assert statement["Resource"] == [secret, "arn:aws:ssm:us-east-1:000000000000:parameter/old"]
+
+
+def test_secrets_of_releases_that_are_too_many_together_are_refused_before_anything_is_registered() -> None:
+    """Those of the live release stay readable beside the new one's; each for itself would fit."""
+
+    def secrets(mark: str) -> dict[str, str]:
+        return {f"{mark}{n}": f"arn:aws:ssm:us-east-1:000000000000:parameter/{mark}{n:0>50}" for n in range(80)}
+
+    service = replace(SERVICE, secrets=secrets("OLD"))
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST, service), Colour.BLUE)},
+        observed=observed(blue=release(FIRST, service), live=Colour.BLUE),
+    )
+    with pytest.raises(Refused, match="too many together"):
+        run(world, {"release-lane:secrets": json.dumps(secrets("NEW"))})
+    assert not world.registered
+
+
+STEPPED = {"release-lane:shift": json.dumps({"steps": [10, 50, 100], "bakeSeconds": 60})}
+
+
+def going_live(**over: object) -> World:
+    """FIRST is live on blue, and the registry has SECOND."""
+    seen = {**observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND), **over}
+    return World(outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}, observed=seen)
+
+
+def test_the_switch_is_told_in_which_steps_to_move_users_and_what_to_watch() -> None:
+    alarms = {"errorPercent": 5, "names": ["orders"], "lateSeconds": 90}
+    world = run(
+        going_live(),
+        {"release-lane:imageDigest": SECOND, **STEPPED, "release-lane:alarms": json.dumps(alarms)},
+    )
+    switch = world.one("TrafficSwitch").inputs
+    assert switch["course"] == {
+        "steps": [10, 50, 100],
+        "bakeSeconds": 60,
+        "atLeastSeconds": 180,
+        "home": "blue",
+        "goesBack": False,
+    }
+    assert switch["watch"] == {
+        "alarms": {
+            "own": {"release-lane-staging-blue-errors": "blue", "release-lane-staging-green-errors": "green"},
+            "theirs": ["orders"],
+        },
+        "proceeds": False,
+        "periodSeconds": 60,
+        "lateSeconds": 90,
+        "datapoints": 1,
+    }
+
+
+def test_a_rollback_goes_at_once_whatever_the_stack_says_of_steps() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        ),
+        {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND, **STEPPED},
+    )
+    course = world.one("TrafficSwitch").inputs["course"]
+    assert (course["steps"], course["bakeSeconds"], course["goesBack"]) == ([100], 0, True)
+
+
+def test_the_same_alarms_are_asked_about_that_the_switch_watches() -> None:
+    world = going_live()
+    run(world, {"release-lane:imageDigest": SECOND, "release-lane:alarms": json.dumps({"names": ["orders"]})})
+    assert world.asked["alarms"] == world.one("TrafficSwitch").inputs["watch"]["alarms"]
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"alarms": [{"name": "orders", "rings": True, "since": 1.0, "colour": ""}]}, "the alarm orders rings"),
+        ({"missingAlarms": ["ordrs"]}, "There is no CloudWatch alarm ordrs"),
+    ],
+)
+def test_alarms_are_told_before_anything_is_registered(over: dict[str, object], said: str) -> None:
+    world = going_live(**over)
+    with pytest.raises(Refused, match=said):
+        run(world, {"release-lane:imageDigest": SECOND})
+    assert not world.registered
+    if "alarms" in over:
+        run(world, {"release-lane:imageDigest": SECOND, "release-lane:onAlarm": "proceed"})
+        assert world.one("TrafficSwitch").inputs["watch"]["proceeds"] is True
+
+
+def test_a_variable_that_looks_like_a_secret_is_named_in_a_note_without_its_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("WARNING"):
+        run(World(outputs=ARTIFACTS, observed=observed()), {"release-lane:env": json.dumps({"DB_PASSWORD": "hunter2"})})
+    assert "env looks as if it held secrets (DB_PASSWORD)" in caplog.text
+    assert "hunter2" not in caplog.text

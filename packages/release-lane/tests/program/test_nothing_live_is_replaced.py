@@ -1,0 +1,263 @@
+"""Whatever a stack file says: nothing that live users stand on is replaced or deleted, or it is refused.
+
+Settings are found in the settings' own model and their values in the annotated example, resources in what the program
+registers, and what replaces a resource in the stand-ins' tables. So a new one of any of them is in here by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from local_aws.standins.aws.provider import TYPES
+from pydantic import BaseModel
+from release_lane.errors import Refused, ReleaseError
+from release_lane.program.artifacts import build_artifacts
+from release_lane.record.placement import Colour
+from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings
+from tests.program.mocks import (
+    ACCOUNT,
+    ARTIFACTS,
+    FIRST,
+    SECOND,
+    THIRD,
+    Registered,
+    World,
+    observed,
+    outputs_of,
+    release,
+    run,
+    standing_on,
+)
+
+pytestmark = pytest.mark.program
+TABLES = {each.token: each for each in TYPES}
+EXAMPLE = Path(__file__).resolve().parents[4] / "docs/stack-settings.example.yaml"
+PROJECT = "release-lane:"
+
+Path_ = tuple[str, ...]
+
+
+def of_one_release_or_less(each: Registered) -> bool:
+    """What comes and goes with releases, alarms, or ranges of testers: nobody stands on it."""
+    kind = each.type.rsplit(":", 1)[-1]
+    return (
+        kind in {"TaskDefinition", "MetricAlarm", "Image", "Rollout", "SmokeGate"}
+        or (kind == "SecurityGroupIngressRule" and "-test-" in each.name)
+        # It names the secrets that releases read; without any there is none.
+        or kind == "RolePolicy"
+        or kind in {"Network", "Balancer", "Colour", "Stack"}
+    )
+
+
+def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | None = None, **over: Any) -> World:
+    """SECOND serves from green, blue holds FIRST; the registry has THIRD, which every other stack has proven."""
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD)
+    proven = outputs_of(release(THIRD), Colour.BLUE)
+    record = outputs_of(release(SECOND), Colour.GREEN, release(FIRST))
+    stacks = {**dict.fromkeys(("production", "dev"), proven), **ARTIFACTS, "staging": record}
+    return run(World(outputs=stacks, observed={**seen, **over}, state=state), config)
+
+
+# ---- Settings
+
+
+def leaves(model: type[BaseModel], path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+    """Each setting: its path, and its default."""
+    for name, field in model.model_fields.items():
+        inner, here = field.annotation, (*path, field.alias or name)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from leaves(inner, here)
+        else:
+            yield here, field.get_default(call_default_factory=True)
+
+
+def in_example(path: Path_) -> Any:
+    """The example's value of a setting."""
+    document = next(iter(yaml.safe_load_all(EXAMPLE.read_text())))["config"]
+    value = document[PROJECT + path[0]]
+    for key in path[1:]:
+        value = value[key]
+    return value
+
+
+ELSEWHERE = {
+    ("service", "memory"): 1024,
+    ("service", "healthPath"): "/healthz",
+    ("service", "statusPath"): "/status",
+    ("smoke", "identify"): "header",
+    ("service", "cpu"): 512,
+    ("network", "cidr"): "10.30.0.0/16",
+    ("account",): "111111111111",
+    ("artifacts",): "registry",
+    ("idle", "afterWatch"): 1,
+    ("network", "zones"): ["us-east-1a", "us-east-1c"],
+}
+"""Other values than the example's, where that shows the default, or what changes nothing."""
+
+
+def another(path: Path_, default: Any) -> Any:
+    """Another value of a setting than its default."""
+    value = ELSEWHERE.get(path, in_example(path))
+    if value == default and type(value) is int:
+        return value + 5
+    assert value != default, f"say in ELSEWHERE what else {'.'.join(path)} may be"
+    return value
+
+
+def given(path: Path_, value: Any) -> dict[str, str]:
+    """A stack file in which this one setting is given."""
+    for key in reversed(path[1:]):
+        value = {key: value}
+    return {PROJECT + path[0]: value if isinstance(value, str) else json.dumps(value)}
+
+
+def undermined(before: World, after: World) -> list[str]:
+    """What users stand on in `before` and the engine would replace or delete on the way to `after`."""
+    now = {(each.type, each.name): each for each in after.registered}
+    found = []
+    for each in before.registered:
+        key = (each.type, each.name)
+        if of_one_release_or_less(each):
+            continue
+        if key not in now:
+            found.append(f"delete {each.name}")
+            continue
+        ignored, table = after.options[key].ignored, TABLES.get(each.type)
+        old, new = each.inputs, now[key].inputs
+        changed = {name for name in {*old, *new} if old.get(name) != new.get(name) and not {"*", name} & {*ignored}}
+        found += [f"replace {each.name}: {name}" for name in sorted(changed & (table.replace_on if table else set()))]
+    return found
+
+
+SETTINGS = {path: default for path, default in leaves(EnvironmentSettings) if path != ("role",)}
+
+
+@pytest.mark.parametrize("release_too", [False, True], ids=["by itself", "with a release"])
+@pytest.mark.parametrize("path", SETTINGS, ids=".".join)
+def test_no_setting_undermines_live_users(path: Path_, release_too: bool) -> None:
+    config = {**({PROJECT + "imageDigest": THIRD} if release_too else {}), **given(path, another(path, SETTINGS[path]))}
+    if path in {("rollbackFrom",), ("imageDigest",)}:
+        config |= {PROJECT + "imageDigest": THIRD}
+    before = live({})
+    try:
+        after = live(config)
+    except ReleaseError:
+        return
+    assert undermined(before, after) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (("network", "cidr"), "network.cidr from 10.20.0.0/16 to 10.30.0.0/16"),
+        (("network", "zones"), "network.zones from us-east-1a, us-east-1b to us-east-1a, us-east-1c"),
+    ],
+)
+@pytest.mark.parametrize("release_too", [False, True])
+def test_another_network_is_refused_with_the_setting_and_both_values(path: Path_, said: str, release_too: bool) -> None:
+    config = given(path, ELSEWHERE[path]) | ({PROJECT + "imageDigest": THIRD} if release_too else {})
+    with pytest.raises(Refused, match="would replace what live users stand on") as refused:
+        live(config)
+    assert said in refused.value.what
+    assert "--allow-replace" in str(refused.value)
+
+
+def test_another_region_is_refused() -> None:
+    state = standing_on()
+    for each in state.values():
+        each["outputs"] |= {"region": "eu-west-1"} if "region" in each["outputs"] else {}
+    with pytest.raises(Refused, match="aws:region from eu-west-1 to us-east-1"):
+        live({}, state, rule=None, listenerArn="")
+
+
+def test_the_same_two_zones_in_another_order_change_nothing() -> None:
+    config = given(("network", "zones"), ["us-east-1b", "us-east-1a"])
+    assert undermined(live({}), live(config)) == []
+
+
+def test_an_environment_that_serves_cannot_become_another_kind_of_stack() -> None:
+    world = World(outputs={"staging": outputs_of(release(SECOND), Colour.GREEN)})
+
+    @pulumi.runtime.test
+    def body() -> None:
+        build_artifacts(ArtifactsSettings(role="artifacts", account=ACCOUNT))
+
+    pulumi.runtime.set_mocks(world, project="release-lane", stack="staging")
+    with pytest.raises(Refused, match="its role cannot change"):
+        body()
+    assert not world.registered
+
+
+# ---- Resources
+
+
+def test_while_users_are_served_the_engine_protects_all_that_they_stand_on() -> None:
+    for world in (live({}), live({PROJECT + "imageDigest": THIRD})):
+        bare = {
+            each.name
+            for each in world.registered
+            if not of_one_release_or_less(each) and not world.options[each.type, each.name].protect
+        }
+        idle = {"release-lane-staging-blue"} if world.one("TrafficSwitch").inputs["decision"] == "deploy" else set()
+        assert bare == idle, "only the service of the colour that is written may go"
+
+
+def test_what_the_program_drops_is_refused_before_any_colour_is_written() -> None:
+    kind, name = "aws:ec2/vpcEndpoint:VpcEndpoint", "release-lane-staging"
+    urn = f"urn:pulumi:staging::release-lane::release-lane:infra:Network${kind}::{name}"
+    state = {**standing_on(), urn: {"type": kind, "outputs": {}}}
+    for config in ({}, {PROJECT + "imageDigest": THIRD}):
+        with pytest.raises(Refused, match=f"would delete what live users stand on: {kind} {name}"):
+            live(config, state)
+
+
+def test_every_type_that_users_stand_on_has_a_table_that_says_what_replaces_it() -> None:
+    shared = {each.type for each in live({}).registered if not of_one_release_or_less(each)}
+    assert {kind for kind in shared if not kind.startswith("release:")} <= TABLES.keys()
+
+
+def test_the_first_release_is_protected_by_its_own_update_but_for_what_goes_with_a_load_balancer() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {PROJECT + "imageDigest": FIRST})
+    bare = {
+        each.type.rsplit(":", 1)[-1]
+        for each in world.registered
+        if not of_one_release_or_less(each) and not world.options[each.type, each.name].protect
+    }
+    assert bare == {"Listener", "Service"}
+
+
+@pytest.mark.parametrize(
+    ("world", "config"),
+    [
+        (World(outputs=ARTIFACTS, observed=observed(), state=standing_on()), {}),
+        (World(outputs=ARTIFACTS, observed=observed(image=FIRST), state=standing_on()), {"imageDigest": FIRST}),
+    ],
+    ids=["without a release", "with the first one"],
+)
+def test_before_the_first_release_settings_are_free(world: World, config: Mapping[str, str]) -> None:
+    asked = {PROJECT + key: value for key, value in config.items()} | given(("network", "cidr"), "10.30.0.0/16")
+    run(world, asked)
+    assert world.one("Vpc").inputs["cidrBlock"] == "10.30.0.0/16"
+    assert all(not world.options[each.type, each.name].ignored for each in world.of_type("TargetGroup"))
+    if not config:
+        assert not any(options.protect for options in world.options.values())
+
+
+def test_what_may_be_replaced_is_built_anew_as_for_the_first_release() -> None:
+    world = live({PROJECT + "allowReplace": "true", **given(("network", "cidr"), "10.30.0.0/16")})
+    assert not any(options.protect for options in world.options.values())
+    switch = world.one("TrafficSwitch").inputs
+    assert (switch["decision"], switch["live"], switch.get("expected")) == ("deploy", "green", None)
+    assert switch["release"]["digest"] == SECOND, "without a digest what is live stays"
+    assert all(not world.options[each.type, each.name].ignored for each in world.of_type("TargetGroup"))
+    assert all(not world.options[each.type, each.name].ignored for each in world.of_type("service:Service"))
+
+
+def test_leave_to_replace_does_nothing_where_nothing_would_be_replaced() -> None:
+    assert live({PROJECT + "allowReplace": "true"}).one("TrafficSwitch").inputs["decision"] == "keep"

@@ -1,0 +1,59 @@
+"""A release as a container definition, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from release_lane.record.adoption import Adopted
+from release_lane.record.container import LABEL, OWN, container_definition, release_in
+from release_lane.record.digest import Digest
+from release_lane.record.placement import Colour, Release, Service
+
+pytestmark = pytest.mark.pure
+
+DIGEST = Digest("sha256:" + "a" * 64)
+NAMES = st.from_regex(r"\A[A-Z][A-Z0-9_]{0,8}\Z").filter(lambda name: name not in OWN)
+SERVICES = st.builds(
+    Service,
+    port=st.integers(1, 65535),
+    health_path=st.just("/ready"),
+    desired_count=st.integers(1, 200),
+    env=st.dictionaries(NAMES, st.text(max_size=8), max_size=4),
+    secrets=st.dictionaries(NAMES, st.just("arn:aws:ssm:us-east-1:000000000000:parameter/a:1"), max_size=3),
+)
+
+
+def definition(release: Release) -> dict[str, Any]:
+    return container_definition(
+        release, Colour.BLUE, repository="r.test/app", container="app", log_group="/p/s", region="us-east-1"
+    )
+
+
+@given(SERVICES, st.booleans())
+def test_a_release_is_read_back_from_what_runs(service: Service, drops_empty: bool) -> None:
+    """AWS has been seen to drop variables without a value."""
+    adopted = Adopted(image=f"ghcr.io/acme/shop@{DIGEST}", source="https://example.test/shop", commit_by="label")
+    release = Release(digest=DIGEST, service=service, commit="c" * 40, adopted=adopted if drops_empty else None)
+    written = definition(release)
+    if drops_empty:
+        written["environment"] = [each for each in written["environment"] if each["value"]]
+    assert release_in([{"name": "beside"}, written], "app") == release
+
+
+@given(SERVICES)
+def test_a_label_of_an_earlier_version_is_read_the_same(service: Service) -> None:
+    release = Release(digest=DIGEST, service=service, commit="c" * 40)
+    written = definition(release)
+    written["dockerLabels"] = {LABEL: json.dumps({"commit": release.commit, "service": service.as_dict()})}
+    assert release_in([written], "app") == release
+
+
+def test_the_label_repeats_no_variable() -> None:
+    service = Service(env={"BIG": "x" * 30_000}, secrets={"TOKEN": "arn:aws:ssm:us-east-1:000000000000:parameter/t"})
+    label = definition(Release(digest=DIGEST, service=service))["dockerLabels"][LABEL]
+    assert len(label) < 300
+    assert "TOKEN" not in label

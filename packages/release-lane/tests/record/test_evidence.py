@@ -1,0 +1,53 @@
+"""Evidence: which digests passed where."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from release_lane.record.digest import Digest
+from release_lane.record.evidence import KEPT, NOT_RECORDED, Proof, proof_of, with_proof
+
+pytestmark = pytest.mark.pure
+
+
+def digest(number: int) -> Digest:
+    return Digest(f"sha256:{number:064x}")
+
+
+def proof(number: int, at: str = "2026-01-01T00:00:00+00:00") -> Proof:
+    return Proof(digest=digest(number), commit="c" * 40, release_id="0" * 12, at=at, smoke="7 checks passed")
+
+
+def test_a_proof_survives_being_recorded() -> None:
+    assert Proof.from_dict(json.loads(json.dumps(proof(1).as_dict()))) == proof(1)
+
+
+def test_a_digest_that_never_passed_has_no_proof() -> None:
+    assert proof_of(digest(2), [proof(1)]) is None
+    assert proof_of(digest(1), []) is None
+
+
+def test_the_latest_proof_of_a_digest_counts() -> None:
+    assert proof_of(digest(1), [proof(1, "old"), proof(2), proof(1, "new")]) == proof(1, "new")
+
+
+def test_passing_again_replaces_the_older_proof_and_makes_it_the_youngest() -> None:
+    assert with_proof([proof(1, "old"), proof(2)], proof(1, "new")) == (proof(2), proof(1, "new"))
+
+
+def test_the_oldest_proofs_are_forgotten_first() -> None:
+    full = tuple(proof(number) for number in range(KEPT))
+    kept = with_proof(full, proof(KEPT))
+    assert kept == (*full[1:], proof(KEPT))
+
+
+def test_what_could_not_be_checked_is_recorded() -> None:
+    seen = replace(proof(1), unchecked=("the commit is unknown",))
+    assert Proof.from_dict(json.loads(json.dumps(seen.as_dict()))) == seen
+
+
+def test_a_proof_from_before_there_was_such_a_field_says_that_it_was_not_recorded() -> None:
+    old = {key: value for key, value in proof(1).as_dict().items() if key != "unchecked"}
+    assert Proof.from_dict(old) == replace(proof(1), unchecked=(NOT_RECORDED,))

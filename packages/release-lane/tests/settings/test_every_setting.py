@@ -1,0 +1,190 @@
+"""Every setting is either held to what AWS takes, or has a reason why nothing can be wrong with it; no secret is shown.
+
+A new setting needs a row in SETTINGS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from release_lane.errors import UsageError
+from release_lane.settings.credentials import VARIABLES
+from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
+
+pytestmark = pytest.mark.pure
+
+CANARY = "hunter2-canary"
+SSM = "arn:aws:ssm:us-east-1:000000000000:parameter"
+ENUM, OURS = "one of a few words", "time or order of our own, no limit of AWS"
+
+SETTINGS: dict[str, list[Any] | str] = {
+    "account": ["12345", "٠" * 12, "arn:aws:iam::000000000000"],
+    "role": ENUM,
+    "imageDigest": ["latest", "sha256:1"],
+    "rollbackFrom": ["latest", "sha256:1"],
+    "onDrift": ENUM,
+    "onAlarm": ENUM,
+    "allowOlder": ["latest"],
+    "allowReplace": ENUM,
+    "promotesFrom": ["staging", "artifacts", "other/project/dev", ""],
+    "artifacts": ["staging", "a b"],
+    "service.cpu": [300, 8192],
+    "service.memory": [513, 4096],
+    "service.desiredCount": [0, 201],
+    "service.port": [0, 65536],
+    "service.healthPath": ["health", "/he alth", "/" + "x" * 1024, "/ä"],
+    "service.statusPath": ["status", "/sta tus", "/ä"],
+    "env": [{"A-B": "1"}, {"A": 1}, {"PORT": "1"}, {"A": "\0"}, {"A": "x" * 62_000}],
+    "secrets": [
+        {"A": CANARY},
+        {"A": "arn:aws:s3:::bucket"},
+        {"A-B": f"{SSM}/a"},
+        {f"S{number}": f"{SSM}/{number:0>50}" for number in range(120)},
+    ],
+    "healthCheck.intervalSeconds": [4, 301],
+    "healthCheck.timeoutSeconds": [1, 121, 5],
+    "healthCheck.healthyThreshold": [1, 11],
+    "healthCheck.unhealthyThreshold": [1, 11],
+    "healthCheck.drainSeconds": [-1, 3601],
+    "smoke.deadlineSeconds": OURS,
+    "smoke.identify": ENUM,
+    "rollout.graceSeconds": [-1, 3601],
+    "rollout.deadlineSeconds": OURS,
+    "shift.steps": [[0, 100], [10, 10, 100], [50], [101]],
+    "shift.bakeSeconds": OURS,
+    "alarms.errorPercent": [0, 101],
+    "alarms.latencySeconds": [0, 3601],
+    "alarms.unhealthyTargets": [0, 1001],
+    "alarms.periodSeconds": [0, 45, 3660],
+    "alarms.datapoints": [0, 61],
+    "alarms.lateSeconds": OURS,
+    "alarms.names": [[""], ["x" * 256], ["a\n"], ["a", "a"], [f"a{number}" for number in range(101)]],
+    "alarms.actions": [["x"], ["arn:aws:sns:eu-west-1:000000000000:a"], ["arn:aws:sns:us-east-1:000000000000:a"] * 6],
+    "idle.afterWatch": [-1, 201],
+    "notify.topic": ["releases", f"{SSM}/a"],
+    "notify.webhook": ["http://example.test/x", f"https://{CANARY}@example.test"],
+    "notify.events": ENUM,
+    "network.cidr": ["999.300.0.0/16", "10.0.0.0/8", "127.0.0.0/16", "fd00::/16"],
+    "network.zones": [["us-east-1a"], ["us-east-1a"] * 2, ["eu-west-1a", "eu-west-1b"]],
+    "testAccess": [
+        ["office"],
+        ["2001:db8::/32"],
+        ["192.0.2.1"],
+        [f"192.0.2.{number}/32" for number in range(29)],
+    ],
+    "adopt": ["shop:latest", "shop@sha256:1"],
+    "adoptCommit": ["main", "abc"],
+    "adoptSource": ["x" * 301],
+    "source": "a folder of this machine, looked at by git",
+    "repository": ["My/app", "a", "x" * 129],
+}
+"""By its path: values that AWS (or Fargate, or the machine) would refuse, or why there is none."""
+
+
+def leaves(model: type[BaseModel], at: str = "") -> Iterator[str]:
+    """Paths of all keys that hold a value."""
+    for name, field in model.model_fields.items():
+        path, inner = f"{at}{field.alias or name}", field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from leaves(inner, f"{path}.")
+        else:
+            yield path
+
+
+ALL = sorted({*leaves(EnvironmentSettings), *leaves(ArtifactsSettings)})
+
+
+def config(path: str, value: Any) -> dict[str, str]:
+    """A stack's configuration with one value."""
+    key, _, inner = path.partition(".")
+    given = {inner: value} if inner else value
+    text = given if isinstance(given, str) else json.dumps(given)
+    role = {"p:role": "artifacts"} if path in ("source", "repository", "adopt", "adoptCommit", "adoptSource") else {}
+    return {"aws:region": "us-east-1", "p:account": "000000000000", **role, f"p:{key}": text}
+
+
+def refusal(raw: dict[str, str], secret: tuple[str, ...] = ()) -> str:
+    with pytest.raises(UsageError) as refused:
+        parse(raw, "p", "staging", secret)
+    return str(refused.value)
+
+
+def test_every_setting_has_a_row() -> None:
+    assert not set(ALL) - set(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (path, value)
+        for path, values in SETTINGS.items()
+        if not isinstance(values, str) and path in ALL
+        for value in values
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_aws_would_refuse_is_refused_with_its_path_and_in_few_words(path: str, value: Any) -> None:
+    told = refusal(config(path, value))
+    assert f"\n  {path}" in told or f"\n  env.{next(iter(value))}" in told
+    assert len(told) < 900
+    assert CANARY not in told
+
+
+# ---- secrets
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_no_setting_can_be_a_secret_and_none_is_shown(path: str) -> None:
+    """The engine hands over the decrypted value, and says of which key it is one."""
+    key = path.split(".")[0]
+    for value in (CANARY, [CANARY], {"A": CANARY}, {CANARY: "x"}):
+        told = refusal(config(path, value), (f"p:{key}",))
+        assert f"  {key}: is given as a secret (pulumi config set --secret)" in told
+        assert CANARY not in told
+
+
+def test_a_secret_in_env_is_told_the_way() -> None:
+    told = refusal(config("env", {"API_TOKEN": CANARY}), ("p:env",))
+    assert "its ARN under `secrets`" in told
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(
+            (section, value)
+            for section in ("env", "secrets", "notify")
+            for value in (CANARY, [CANARY], {"A": [CANARY]})
+        ),
+        ("env", {f"A={CANARY}": "x"}),
+        ("env", {"A": {"B": CANARY}}),
+        ("secrets", {f"A={CANARY}": "x"}),
+        ("secrets", {"DB_PASSWORD": CANARY}),
+        ("notify", {"webhook": CANARY}),
+        ("notify", {"webhook": [f"https://example.test/{CANARY}"]}),
+        ("notify", {"topic": CANARY}),
+        ("environment", {"A": CANARY}),
+    ],
+    ids=str,
+)
+def test_a_refusal_repeats_nothing_that_may_be_one(key: str, value: Any) -> None:
+    assert CANARY not in refusal(config(key, value))
+
+
+@pytest.mark.parametrize("key", sorted(VARIABLES))
+@pytest.mark.parametrize("as_secret", [True, False])
+def test_ways_of_naming_credentials_that_gates_cannot_follow_are_refused(key: str, as_secret: bool) -> None:
+    raw = {"aws:region": "us-east-1", "p:account": "000000000000", f"aws:{key}": CANARY}
+    told = refusal(raw, (f"aws:{key}",) if as_secret else ())
+    assert f"  aws:{key}: is followed by the AWS provider alone" in told
+    assert VARIABLES[key] in told
+    assert CANARY not in told
+
+
+def test_another_projects_keys_are_named_where_the_project_was_renamed() -> None:
+    told = refusal({"aws:region": "us-east-1", "release-lane:account": "000000000000"})
+    assert "keys have to begin with p: (Pulumi.yaml), not with release-lane:" in told

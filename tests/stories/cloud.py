@@ -1,0 +1,112 @@
+"""What the rehearsals look at in the emulated AWS, and what they break there by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from local_aws.places import PROJECT
+from release_lane.record.placement import Colour
+
+from tests.patience import PATIENCE
+from tools.lane import Lane, Stack
+
+
+def client(lane: Lane, service: str) -> Any:
+    """A client of the local cloud."""
+    return lane.aws(service)
+
+
+def eventually(what: str, look: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.1) -> Any:
+    """Look until it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(every)
+    raise AssertionError(f"never came true in {seconds:.0f} s: {what}")
+
+
+def tasks(stack: Stack, colour: Colour | str) -> set[str]:
+    """ARNs of the tasks that a colour runs."""
+    found = client(stack.lane, "ecs").list_tasks(
+        cluster=f"{PROJECT}-{stack.name}", serviceName=f"{PROJECT}-{stack.name}-{colour}"
+    )
+    return set(found["taskArns"])
+
+
+def running_digests(stack: Stack, colour: Colour | str) -> set[str]:
+    """Digests of the images that a colour's running tasks run, by ECS's own word."""
+    arns = list(tasks(stack, colour))
+    if not arns:
+        return set()
+    described = client(stack.lane, "ecs").describe_tasks(cluster=f"{PROJECT}-{stack.name}", tasks=arns)["tasks"]
+    return {each["containers"][0].get("imageDigest", "") for each in described if each["lastStatus"] == "RUNNING"}
+
+
+def deployment_state(stack: Stack, colour: str) -> str:
+    """What ECS says of a colour's newest deployment."""
+    name = f"{PROJECT}-{stack.name}"
+    found = client(stack.lane, "ecs").describe_services(cluster=name, services=[f"{name}-{colour}"])["services"][0]
+    return next(str(each["rolloutState"]) for each in found["deployments"] if each["status"] == "PRIMARY")
+
+
+def told(stack: Stack) -> str:
+    """What ECS tells of both colours, for a test that fails."""
+    name = f"{PROJECT}-{stack.name}"
+    lines = []
+    for colour in Colour:
+        found = client(stack.lane, "ecs").describe_services(cluster=name, services=[f"{name}-{colour}"])["services"]
+        for service in found:
+            lines.append(f"{colour}: {service['runningCount']} of {service['desiredCount']} tasks run")
+            lines += [f"  {each['id']} {each['rolloutState']}" for each in service["deployments"]]
+            lines += [f"  {event['createdAt']:%H:%M:%S} {event['message']}" for event in service["events"][:12]]
+    return "\n".join(lines)
+
+
+def idle_of(stack: Stack) -> str:
+    """The colour that serves nobody, by the record."""
+    return str(Colour(stack.outputs["liveColour"]).other)
+
+
+def rule(stack: Stack) -> Any:
+    """The users' rule, None if there is none."""
+    elb = client(stack.lane, "elbv2")
+    balancer = elb.describe_load_balancers(Names=[f"{PROJECT}-{stack.name}"])["LoadBalancers"][0]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    users = next(each for each in listeners if each["Port"] == 80)
+    rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
+    return next((each for each in rules if not each["IsDefault"]), None)
+
+
+def weights(stack: Stack) -> dict[str, int]:
+    """Weights by colour, read from the load balancer."""
+    found = rule(stack)
+    groups = found["Actions"][0]["ForwardConfig"]["TargetGroups"] if found else []
+    return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in groups}
+
+
+def move_by_hand(stack: Stack, **wanted: int) -> None:
+    """What somebody in the console would do."""
+    found = rule(stack)
+    groups = [
+        {
+            "TargetGroupArn": each["TargetGroupArn"],
+            "Weight": wanted["blue" if "-blue/" in each["TargetGroupArn"] else "green"],
+        }
+        for each in found["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    ]
+    client(stack.lane, "elbv2").modify_rule(
+        RuleArn=found["RuleArn"], Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+    )
+
+
+def gateway(network: str) -> str:
+    """The address under which containers reach this machine."""
+    return subprocess.run(
+        ["docker", "network", "inspect", network, "--format", "{{(index .IPAM.Config 0).Gateway}}"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip

@@ -1,0 +1,95 @@
+"""The local cloud for a session of rehearsals, a registry with images that behave well or badly, and a prober."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from local_aws import cloud as local_cloud
+from local_aws.places import Places
+from local_aws.progress import Progress
+from release_lane.probe import Probe
+
+from tests.patience import ANSWER_WITHIN
+from tools.lane import Lane, Stack
+
+
+@pytest.fixture(scope="session")
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
+    """State of this session's stacks, on a local cloud that is up."""
+    with Progress(sys.stderr) as progress:
+        up = local_cloud.up(Places.read(), progress)
+    opened = Lane.open(tmp_path_factory.mktemp("lane"), up.environment)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A scratch repository with the sample service in it."""
+    from tools.demo.source import Source
+
+    return Source(tmp_path_factory.mktemp("source") / "repository", Path(__file__).resolve().parents[2])
+
+
+@pytest.fixture(scope="session")
+def good(lane: Lane, source: object) -> str:
+    """The sample service, built by the artifacts stack; its digest."""
+    artifacts = lane.artifacts(source.folder)  # type: ignore[attr-defined]
+    result = artifacts.up()
+    assert result.ok, result.text
+    lane.repository = artifacts.outputs["repositoryUrl"]
+    return str(artifacts.outputs["imageDigest"])
+
+
+@pytest.fixture(scope="session")
+def better(lane: Lane, good: str) -> str:
+    """Another good image."""
+    return lane.derive("better", good)
+
+
+@pytest.fixture(scope="session")
+def best(lane: Lane, good: str) -> str:
+    """A third good image."""
+    return lane.derive("best", good)
+
+
+@pytest.fixture(scope="session")
+def liar(lane: Lane, good: str) -> str:
+    """Healthy, but its status says error."""
+    return lane.derive("liar", good)
+
+
+@pytest.fixture(scope="session")
+def crasher(lane: Lane, good: str) -> str:
+    """Exits at once."""
+    return lane.derive("crasher", good)
+
+
+@pytest.fixture(scope="session")
+def sick(lane: Lane, good: str) -> str:
+    """Runs, but is never healthy."""
+    return lane.derive("sick", good)
+
+
+@pytest.fixture
+def probe() -> Iterator[object]:
+    """Start probers by `probe(stack)`; they count what users get."""
+    running: list[Probe] = []
+
+    def start(stack: Stack, rate: float = 50) -> Probe:
+        prober = Probe(stack.url + "/api/v1/status", rate, timeout=ANSWER_WITHIN).start()
+        running.append(prober)
+        return prober
+
+    yield start
+    for prober in running:
+        prober.stop()
+
+
+@pytest.fixture(scope="session")
+def network() -> str:
+    """The containers' network of the local cloud."""
+    return Places.read().network

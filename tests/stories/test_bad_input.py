@@ -1,0 +1,106 @@
+"""What is refused by a bare `pulumi up` and `pulumi preview`: before anything changes, with what, why and next step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.lane import PROJECT, Lane, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+UNKNOWN = "sha256:" + "0" * 64
+
+
+@pytest.fixture(scope="module")
+def empty(lane: Lane, good: str) -> Stack:
+    """An environment that was never updated."""
+    del good  # the registry has to be there
+    return lane.environment("bad", like="staging")
+
+
+def untouched(stack: Stack) -> bool:
+    """Its state holds no resource."""
+    state = json.loads((stack.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{stack.name}.json").read_text())
+    resources = (state["checkpoint"].get("latest") or {}).get("resources") or []
+    return not [each for each in resources if not each["type"].startswith("pulumi:")]
+
+
+@pytest.mark.parametrize("verb", ["up", "preview"])
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"imageDigest": "v1.2"}, "'v1.2' is not an image digest. it is a tag"),
+        ({"imageDigest": "latest"}, "'latest' is not an image digest"),
+        ({"imageDigest": "sha256:123"}, "must be followed by 64 lower-case hex digits, here are 3"),
+        ({"imageDigest": UNKNOWN}, "is not in the registry"),
+        ({"colour": "blue"}, "colour: is not a known key"),
+        ({"account": "111111111111"}, "the stack belongs to 111111111111"),
+        ({"account": ""}, "account: "),
+        ({"promotesFrom": "nowhere"}, "There is no stack nowhere"),
+    ],
+    ids=["tag", "latest", "short", "unknown", "key", "foreign account", "no account", "no such stack"],
+)
+def test_refused_before_anything_changes(empty: Stack, verb: str, config: Mapping[str, Any], said: str) -> None:
+    given = {"imageDigest": UNKNOWN, **config} if "promotesFrom" in config else config
+    refused = empty.up(**given) if verb == "up" else empty.preview(**given)
+    assert not refused.ok
+    assert said in refused.text
+    assert "Next: " in refused.text
+    assert "Traceback" not in refused.text
+    assert untouched(empty)
+
+
+def test_the_shell_of_another_checkout_is_refused(empty: Stack) -> None:
+    lane = Lane(empty.lane.folder, {**empty.lane.variables, "RELEASE_LANE_HOME": "/another/checkout"})
+    refused = Stack(lane, empty.name, empty.settings).up()
+    assert not refused.ok
+    assert "This shell speaks to the local cloud of /another/checkout" in refused.text
+    assert "Next: `. " in refused.text
+    assert "Traceback" not in refused.text
+    assert untouched(empty)
+
+
+def test_all_wrong_keys_are_told_at_once(empty: Stack) -> None:
+    wrong = empty.lane.environment(
+        "bad", like="staging", service={"cpu": 3, "port": "http"}, colour="blue", env={"PORT": "1"}
+    )
+    refused = wrong.up()
+    assert not refused.ok
+    for path in ("service.cpu", "service.port", "colour", "env.PORT"):
+        assert f"  {path}: " in refused.text
+    empty.lane.environment("bad", like="staging")
+
+
+def test_a_cloud_that_does_not_answer_is_told(empty: Stack) -> None:
+    lane = Lane(empty.lane.folder, {**empty.lane.variables, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    refused = Stack(lane, empty.name, empty.settings).up()
+    assert not refused.ok
+    assert "127.0.0.1:9" in refused.text
+    assert "Traceback" not in refused.text
+    assert untouched(empty)
+
+
+def test_a_locked_stack_names_who_holds_the_lock(empty: Stack) -> None:
+    locks = empty.lane.folder / f"state/.pulumi/locks/organization/{PROJECT}/{empty.name}"
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = locks / "0b7b5d1e-0000-4000-8000-000000000000.json"
+    lock.write_text(
+        json.dumps({"pid": 4711, "username": "ada", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05Z"})
+    )
+    try:
+        refused = empty.up()
+    finally:
+        Path(lock).unlink()
+    assert not refused.ok
+    assert "ada@ci-7 (pid 4711)" in refused.text
+    assert untouched(empty)
+
+
+def test_a_stack_that_does_not_exist(empty: Stack) -> None:
+    refused = Stack(empty.lane, "nosuch", empty.settings).up()
+    assert not refused.ok
+    assert "no stack named 'nosuch'" in refused.text or "nosuch" in refused.text

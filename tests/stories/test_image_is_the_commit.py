@@ -1,0 +1,140 @@
+"""The image is the commit, and the registry alone says whether it was built: real engine, real Docker, real git."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from release_lane.disk.git import environment
+
+from tools.lane import Lane, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story]
+
+ME = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An artifacts stack with a registry and a repository of its own."""
+
+    lane: Lane
+    source: Path
+    stack: Stack
+    registry: str
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-C", str(self.source), *arguments]
+        return subprocess.run(
+            command, env=environment() | ME, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def commit(self, **files: str) -> str:
+        for name, text in files.items():
+            (self.source / name).write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
+        return self.git("rev-parse", "HEAD")
+
+    def in_registry(self, commit: str) -> str:
+        """The digest that the registry has for a commit."""
+        ecr = self.lane.aws("ecr")
+        (found,) = ecr.describe_images(repositoryName=self.registry, imageIds=[{"imageTag": commit}])["imageDetails"]
+        return str(found["imageDigest"])
+
+    def files(self, digest: str) -> set[str]:
+        """What is in the image, by asking Docker for all of it."""
+        endpoint = self.lane.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
+        reference = f"{endpoint}/{self.registry}@{digest}"
+        created = self.docker("create", reference, "none").decode().strip()
+        try:
+            with tarfile.open(fileobj=io.BytesIO(self.docker("cp", f"{created}:/srv", "-"))) as content:
+                return {member.name for member in content if member.isfile()}
+        finally:
+            self.docker("rm", created)
+
+    def docker(self, *arguments: str) -> bytes:
+        environ = dict(self.lane.variables)
+        return subprocess.run(["docker", *arguments], env=environ, check=True, capture_output=True).stdout
+
+
+@pytest.fixture(scope="module")
+def place(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    source = tmp_path_factory.mktemp("commits")
+    (source / "app").mkdir()
+    registry = f"lane-{lane.mark}/commits"
+    stack = lane.stack(f"commits-{lane.mark}", like="artifacts", source=str(source), repository=registry)
+    made = Place(lane, source, stack, registry)
+    made.git("init", "--quiet", "--initial-branch=main")
+    yield made
+    lane.aws("ecr").delete_repository(repositoryName=registry, force=True)
+
+
+def test_a_file_that_git_ignores_is_not_in_the_image(place: Place) -> None:
+    place.commit(**{
+        "app/Dockerfile": "FROM scratch\nCOPY . /srv/\n", "app/service.py": "one\n", "app/.gitignore": "*.bin\n"
+    })  # fmt: skip
+    (place.source / "app/old.bin").write_text("built by hand")
+    result = place.stack.up()
+    assert result.ok, result.text
+    assert place.files(place.stack.outputs["imageDigest"]) == {"srv/Dockerfile", "srv/service.py", "srv/.gitignore"}
+
+
+def test_an_image_that_was_deleted_is_built_again_and_again(place: Place) -> None:
+    """Also right after a build, whose image the state still remembers with the same inputs."""
+    commit = place.git("rev-parse", "HEAD")
+    for _ in range(2):
+        ecr = place.lane.aws("ecr")
+        ecr.batch_delete_image(repositoryName=place.registry, imageIds=[{"imageTag": commit}])
+        result = place.stack.up()
+        assert result.ok, result.text
+        assert place.in_registry(commit) == place.stack.outputs["imageDigest"]
+
+
+def test_what_the_registry_has_is_not_built(place: Place) -> None:
+    before = place.stack.outputs
+    (place.source / "app/old.bin").write_text("another one")
+    result = place.stack.up("--json")
+    assert result.ok, result.text
+    assert "docker:index:Image" not in result.text or "create" not in result.text
+    assert place.stack.outputs == before
+
+
+def test_two_commits_with_one_image_are_said_to_be_so(place: Place) -> None:
+    first = place.git("rev-parse", "HEAD")
+    second = place.commit(README="outside of what is built")
+    result = place.stack.up()
+    assert result.ok, result.text
+    assert f"Commit {second} has the same image as {first}" in result.text
+    assert place.stack.outputs["otherCommits"] == [first]
+    assert place.in_registry(second) == place.in_registry(first) == place.stack.outputs["imageDigest"]
+
+
+def test_a_repository_that_was_deleted_is_made_again_as_the_update_says(place: Place) -> None:
+    place.lane.aws("ecr").delete_repository(repositoryName=place.registry, force=True)
+    told = place.stack.up()
+    assert not told.ok
+    assert "the registry does not have it" in told.text
+    assert "pulumi refresh" in told.text
+    with place.stack.started("refresh") as process:
+        refreshed = process.wait(120)
+    assert refreshed.ok, refreshed.text
+    result = place.stack.up()
+    assert result.ok, result.text
+    assert place.in_registry(place.git("rev-parse", "HEAD")) == place.stack.outputs["imageDigest"]
+
+
+def test_a_commit_without_a_dockerfile_is_refused_before_anything(place: Place) -> None:
+    before = place.stack.outputs
+    place.git("rm", "-q", "app/Dockerfile")
+    place.git("commit", "--quiet", "--message", "none")
+    result = place.stack.up()
+    assert not result.ok
+    assert "There is no app/Dockerfile in commit" in result.text
+    assert "Traceback" not in result.text
+    assert place.stack.outputs == before

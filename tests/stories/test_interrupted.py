@@ -1,0 +1,189 @@
+"""Ctrl-C and kill -9 of the engine in each gate: users are served throughout, and the README's way back works."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from release_lane.probe import Probe
+
+from tests.held import IMPORTED, held_by
+from tests.patience import PATIENCE
+from tests.stories.cloud import eventually, idle_of, running_digests, tasks, weights
+from tests.stories.slow_registry import SlowRegistry
+from tools.lane import Lane, Running, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+Prober = Callable[..., Probe]
+
+
+@pytest.fixture(scope="module")
+def stack(lane: Lane, good: str, better: str) -> Stack:
+    """An environment that has just gone from good to better."""
+    made = lane.environment("crash", like="staging", smoke={"deadlineSeconds": 8})
+    for digest in (good, better):
+        result = made.up(imageDigest=digest)
+        assert result.ok, result.text
+    return made
+
+
+@pytest.fixture(autouse=True)
+def a_failure_stays_alone(stack: Stack, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a failed story leaves would fail all that come after it."""
+    before = request.session.testsfailed
+    yield
+    if request.session.testsfailed > before:
+        way_back(stack)
+
+
+@contextlib.contextmanager
+def in_image_gate(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, waiting in the image gate."""
+    with SlowRegistry(stack.lane.variables["AWS_ENDPOINT_URL"]) as door:
+        lane = Lane(stack.lane.folder, {**stack.lane.variables, "AWS_ENDPOINT_URL_ECR": door.url})
+        with Stack(lane, stack.name, stack.settings).started("up", imageDigest=digest) as running:
+            assert door.waiting.wait(PATIENCE), running.text
+            yield running
+
+
+@contextlib.contextmanager
+def in_rollout_gate(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, waiting for tasks that have not answered their health check yet."""
+    idle = idle_of(stack)
+    before = tasks(stack, idle)
+    with stack.started("up", imageDigest=digest) as running:
+        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
+        yield running
+
+
+@contextlib.contextmanager
+def in_smoke_gate(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, repeating smoke checks that fail."""
+    with stack.started("up", imageDigest=digest) as running:
+        eventually("tasks run it", lambda: running_digests(stack, idle_of(stack)) == {digest})
+        eventually("smoke checks run", lambda: _descendants_run("smoke", running))
+        yield running
+
+
+@contextlib.contextmanager
+def in_switch(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, after users were moved and before anything was recorded; it stays there."""
+    idle, hold = idle_of(stack), stack.lane.folder / "hold"
+    hold.touch()
+    held = stack.with_changed_program("smoke/test_service.py", IMPORTED, IMPORTED + held_by(hold))
+    try:
+        with held.started("up", imageDigest=digest) as running:
+            eventually("users are moved", lambda: weights(stack).get(idle) == 100)
+            yield running
+    finally:
+        hold.unlink()
+
+
+def _descendants_run(word: str, running: Running) -> bool:
+    """Does a process of this machine run the smoke checks now?"""
+    for commands in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            parts = commands.read_bytes().split(b"\0")
+            if b"pytest" in parts and word.encode() in parts and b"--expect-colour" in parts:
+                return running.process.poll() is None
+    return False
+
+
+GATES = {
+    "image": (in_image_gate, "best"),
+    "rollout": (in_rollout_gate, "best"),
+    "smoke": (in_smoke_gate, "liar"),
+    "switch": (in_switch, "best"),
+}
+
+
+def way_back(stack: Stack) -> None:
+    """What the README says to do: free the lock, clear what was left half made, update again."""
+    freed = stack.command("cancel", "--yes")
+    assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
+    with stack.started("refresh", "--clear-pending-creates") as process:
+        refreshed = process.wait(PATIENCE)
+    assert refreshed.ok, refreshed.text
+    again = stack.up()
+    assert again.ok, again.text
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
+def test_interrupted_in(
+    gate: str, how: signal.Signals, stack: Stack, request: pytest.FixtureRequest, probe: Prober
+) -> None:
+    begin, image = GATES[gate]
+    digest = request.getfixturevalue(image)
+    live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
+    if digest == live:
+        back = stack.up(imageDigest=previous, rollbackFrom=live)
+        assert back.ok, back.text
+        live = stack.outputs["imageDigest"]
+    prober = probe(stack)
+    intent = {"rollbackFrom": live} if _was_live(stack, digest) else {}
+    with begin(_with_intent(stack, intent), digest) as running:
+        running.process.send_signal(how)
+        ended = running.wait(PATIENCE)
+    assert not ended.ok, ended.text
+    assert stack.outputs["imageDigest"] == live, "an interrupted update records nothing"
+    way_back(stack)
+    served = stack.served()
+    assert served["digest"] == stack.outputs["imageDigest"]
+    assert served["digest"] in ({live} if gate != "switch" else {live, digest})
+    settled = stack.up("--expect-no-changes")
+    assert settled.ok, settled.text
+    prober.mark("settled")
+    eventually("users are still asked for", lambda: prober.snapshot().step("settled").ok >= 20)
+    report = prober.stop()
+    assert report.total.failed == 0, report.total.reasons
+    assert {release.digest for release in report.total.releases} <= ({live} if gate != "switch" else {live, digest})
+
+
+def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str, probe: Prober) -> None:
+    """Engine and providers are gone at once, so nobody puts the weights back: the journal tells the next update."""
+    live = stack.outputs["imageDigest"]
+    other = good if live != good else better
+    prober = probe(stack)
+    with in_switch(_with_intent(stack, {"rollbackFrom": live}), other) as running:
+        os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
+        for pid in [*_children(running.process.pid), running.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        running.wait(PATIENCE)
+    assert stack.outputs["imageDigest"] == live, "nothing was recorded"
+    assert stack.served()["digest"] == other, "users are on the other release, whole"
+    way_back(stack)
+    assert stack.outputs["imageDigest"] == other == stack.served()["digest"], "the next update finished it"
+    assert prober.stop().total.failed == 0
+
+
+def _children(parent: int) -> list[int]:
+    """Process ids of the engine's plugins."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(status.parent.name))
+    return found
+
+
+def _was_live(stack: Stack, digest: str) -> bool:
+    return digest in {past["digest"] for past in stack.outputs["liveHistory"]}
+
+
+def _with_intent(stack: Stack, intent: dict[str, str]) -> Stack:
+    """The stack with rollbackFrom in its settings for one run."""
+    import yaml
+
+    if not intent:
+        return stack
+    content = yaml.safe_load(stack.settings.read_text())
+    content["config"] |= {f"release-lane:{key}": value for key, value in intent.items()}
+    # rollbackFrom needs imageDigest beside it, which the run gives.
+    settings = stack.settings.with_name(f"{stack.settings.stem}-intent.yaml")
+    settings.write_text(yaml.safe_dump(content))
+    return Stack(stack.lane, stack.name, settings)

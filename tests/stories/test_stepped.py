@@ -1,0 +1,307 @@
+"""A stepped release, watched: one that does well, one that only its users break, a killed one, an aborted one.
+
+Metrics come every second here, and a bake takes three; nothing else differs from a release by the hour.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from local_aws import metrics
+from local_aws.places import PROJECT
+from release_lane.probe import Counts, Probe
+from release_lane.record.journal import Abort, Journal, Phase
+from release_lane.record.placement import Colour
+
+from tests.patience import PATIENCE
+from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
+from tests.stories.test_interrupted import _children, way_back
+from tools.lane import Lane, Running, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+
+SETTINGS = {
+    "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
+    "alarms": {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 1, "lateSeconds": 8},
+    "smoke": {"deadlineSeconds": 8},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_metrics(lane: Lane) -> Iterator[None]:
+    """CloudWatch hears of the load balancers once a second."""
+    with metrics.quick(lane.variables["AWS_ENDPOINT_URL"], 1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def stack(lane: Lane, good: str) -> Stack:
+    """An environment that moves its users in steps, with its first release."""
+    made = lane.environment("steps", like="staging", **SETTINGS)
+    first = made.up(imageDigest=good)
+    assert first.ok, first.text
+    assert "Users: all at once." in first.text
+    return made
+
+
+@pytest.fixture
+def users(stack: Stack) -> Iterator[Probe]:
+    """Who ask for something that only users ask for."""
+    with Probe(stack.url + "/api/v1/status?by=users", 100) as probe:
+        yield probe
+
+
+def journal(stack: Stack) -> Journal | None:
+    return Journal.from_tags(tags(stack))
+
+
+def tags(stack: Stack) -> dict[str, str]:
+    found = client(stack.lane, "elbv2").describe_tags(ResourceArns=[rule(stack)["RuleArn"]])["TagDescriptions"][0]
+    return {each["Key"]: each["Value"] for each in found["Tags"]}
+
+
+def step(report: Probe, name: str) -> Counts:
+    return report.snapshot().step(name)
+
+
+# ---- calm
+
+
+def test_a_release_that_does_well_goes_step_by_step(stack: Stack, better: str, users: Probe) -> None:
+    live, idle = stack.outputs["imageDigest"], idle_of(stack)
+    preview = stack.preview(imageDigest=better)
+    plan = "Users: in 3 steps: 10 %, 50 %, 100 %, 3 s of watching after each (9 s at least)."
+    assert plan in preview.text, preview.text
+    released = stack.up(imageDigest=better)
+    assert released.ok, released.text
+    for number, share in enumerate((10, 50, 100), start=1):
+        assert re.search(rf"users: .*{idle} {share}%.* \(step {number} of 3\)", released.text), released.text
+    assert stack.served()["digest"] == stack.outputs["imageDigest"] == better
+    report = users.stop()
+    assert (report.total.failed, report.total.mixed) == (0, 0), report.total.reasons
+    assert {each.digest for each in report.total.releases} == {live, better}
+    settled = stack.up("--expect-no-changes")
+    assert settled.ok, settled.text
+
+
+def test_going_back_takes_no_steps(stack: Stack, good: str, better: str, users: Probe) -> None:
+    live = stack.outputs["imageDigest"]
+    back = stack.up(imageDigest=good if live == better else better, rollbackFrom=live)
+    assert back.ok, back.text
+    assert "Users: all at once." in back.text
+    assert users.stop().total.failed == 0
+
+
+# ---- a breach
+
+
+def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
+    stack: Stack, lane: Lane, good: str, users: Probe
+) -> None:
+    """Its smoke checks and the switch's own probes pass: only CloudWatch counts what users get."""
+    live, idle = stack.outputs["imageDigest"], idle_of(stack)
+    moody = lane.derive("moody", good)
+    users.mark("released")
+    refused = stack.up(imageDigest=moody)
+    users.mark("afterwards")
+    assert not refused.ok
+    assert "step 1 of 3" in refused.text
+    assert "step 2 of 3" not in refused.text
+    assert re.search(rf"{idle} had 10 % of the users for \d+ s; they were put back on", refused.text), refused.text
+    assert re.search(rf"requests to {idle} failed, but only 0.0 % of|the alarm \S+-{idle}-errors rings", refused.text)
+    assert "timeline of weights (UTC):" in refused.text
+    assert f"last log lines of {idle}:" in refused.text
+    assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
+    assert weights(stack)[idle] == 0
+    found = journal(stack)
+    assert found is not None
+    assert found.phase is Phase.RESTORED
+    healed = stack.up()
+    assert healed.ok, healed.text
+    users.stop()
+    harmed, after = step(users, "released"), step(users, "afterwards")
+    assert 0 < harmed.failed < 0.15 * harmed.sent, "a tenth of the users met it for some seconds, and nobody else"
+    assert set(harmed.reasons) == {"status 500"}, harmed.reasons
+    assert after.failed == 0, after.reasons
+
+
+# ---- a machine that dies between two steps
+
+
+@contextmanager
+def at_half(stack: Stack, digest: str) -> Iterator[Running]:
+    """The engine, while half of the users are on the new release."""
+    idle = idle_of(stack)
+    with stack.started("up", imageDigest=digest) as running:
+        eventually("half of the users are moved", lambda: weights(stack).get(idle) == 50, every=0.05)
+        yield running
+
+
+def killed_at_half(stack: Stack, digest: str) -> None:
+    with at_half(stack, digest) as running:
+        os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
+        for pid in [*_children(running.process.pid), running.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        running.wait(PATIENCE)
+    assert sorted(weights(stack).values()) == [50, 50], "users stay divided until somebody decides"
+
+
+def test_killed_at_half_the_next_update_finishes_it(stack: Stack, best: str, users: Probe) -> None:
+    killed_at_half(stack, best)
+    way_back(stack)
+    assert stack.outputs["imageDigest"] == best == stack.served()["digest"]
+    assert sorted(weights(stack).values()) == [0, 100]
+    assert users.stop().total.failed == 0
+
+
+def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack, lane: Lane, good: str) -> None:
+    live, third = stack.outputs["imageDigest"], lane.derive("third", good)
+    with Probe(stack.url + "/api/v1/status?by=users", 100) as users:
+        killed_at_half(stack, third)
+        stack.command("cancel", "--yes")
+        other = stack.up(imageDigest=lane.derive("fourth", good))
+        assert "a switch to" in other.text.lower(), "no third release meanwhile"
+        assert not other.ok
+        undone = stack.up(imageDigest=live)
+        assert undone.ok, undone.text
+        assert "undo the interrupted switch" in undone.text
+        assert stack.outputs["imageDigest"] == live == stack.served()["digest"]
+        assert users.stop().total.failed == 0
+
+
+# ---- a person
+
+
+def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
+    live, third = stack.outputs["imageDigest"], lane.derive("third", good)
+    with at_half(stack, third) as running:
+        found = journal(stack)
+        assert found is not None
+        wish = Abort(found.to.release_id, "ann").as_tags()
+        client(lane, "elbv2").add_tags(
+            ResourceArns=[rule(stack)["RuleArn"]], Tags=[{"Key": key, "Value": value} for key, value in wish.items()]
+        )
+        ended = running.wait(PATIENCE)
+    assert not ended.ok
+    assert "The switch was interrupted: ann asked to abort this switch." in ended.text, ended.text
+    assert "Kind: Interrupted" in ended.text
+    assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
+    assert Abort.from_tags(tags(stack)) is None
+    assert users.stop().total.failed == 0
+
+
+def test_ctrl_c_while_it_is_watched_puts_users_back(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
+    live, third = stack.outputs["imageDigest"], lane.derive("third", good)
+    with at_half(stack, third) as running:
+        running.process.send_signal(signal.SIGINT)
+        ended = running.wait(PATIENCE)
+    assert not ended.ok
+    assert "The switch was interrupted" in ended.text, ended.text
+    assert sorted(weights(stack).values()) == [0, 100]
+    assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
+    assert users.stop().total.failed == 0
+
+
+# ---- alarms and scaling
+
+
+def ring(stack: Stack, name: str) -> None:
+    """An alarm of the adopter's, which rings for good."""
+    watch = client(stack.lane, "cloudwatch")
+    metric = {"Namespace": "shop", "MetricName": name}
+    watch.put_metric_alarm(
+        AlarmName=name,
+        **metric,
+        Statistic="Maximum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
+    watch.put_metric_data(Namespace="shop", MetricData=[{"MetricName": name, "Value": 1.0, "StorageResolution": 1}])
+
+    def rings() -> bool:
+        return bool(watch.describe_alarms(AlarmNames=[name], StateValue="ALARM")["MetricAlarms"])
+
+    eventually("the alarm rings", rings)
+
+
+def test_nobody_is_moved_while_an_alarm_rings_unless_that_is_said_or_they_go_back(
+    stack: Stack, lane: Lane, good: str, users: Probe
+) -> None:
+    name = f"orders-{lane.mark}"
+    ring(stack, name)
+    live, idle, third = stack.outputs["imageDigest"], idle_of(stack), lane.derive("third", good)
+    before = tasks(stack, idle)
+    loud = Stack(lane, stack.name, _with_alarms(stack, [name]))
+    refused = loud.up(imageDigest=third)
+    assert not refused.ok
+    assert f"the alarm {name} rings" in refused.text
+    assert "Kind: Refused" in refused.text
+    assert tasks(stack, idle) == before, "nothing was started"
+    released = loud.up(imageDigest=third, onAlarm="proceed")
+    assert released.ok, released.text
+    back = loud.up(imageDigest=live, rollbackFrom=third)
+    assert back.ok, back.text
+    assert f"the alarm {name} rings" in back.text
+    assert users.stop().total.failed == 0
+
+
+def test_an_alarm_that_does_not_exist_is_told(stack: Stack, lane: Lane, good: str) -> None:
+    lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
+    refused = lost.up(imageDigest=lane.derive("fourth", good))
+    assert not refused.ok
+    assert "There is no CloudWatch alarm no-such-alarm" in refused.text
+
+
+def _with_alarms(stack: Stack, names: list[str]) -> os.PathLike[str]:
+    """The stack's settings with these alarms of the adopter's."""
+    import yaml
+
+    content = yaml.safe_load(stack.settings.read_text())
+    content["config"][f"{PROJECT}:alarms"] = {**SETTINGS["alarms"], "names": names}
+    settings = stack.settings.with_name(f"{stack.settings.stem}-loud.yaml")
+    settings.write_text(yaml.safe_dump(content))
+    return settings
+
+
+Scale = Callable[[str], None]
+
+
+@pytest.fixture
+def scale(stack: Stack) -> Iterator[Scale]:
+    """Registers a colour's service to be scaled; taken away again."""
+    scaling, cluster = client(stack.lane, "application-autoscaling"), f"{PROJECT}-{stack.name}"
+    done: list[dict[str, str]] = []
+
+    def register(colour: str) -> None:
+        target = {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/{cluster}/{cluster}-{colour}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+        scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=4)
+        done.append(target)
+
+    yield register
+    for target in done:
+        scaling.deregister_scalable_target(**target)
+
+
+def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too(
+    stack: Stack, lane: Lane, good: str, scale: Scale
+) -> None:
+    fourth, live = lane.derive("fourth", good), str(Colour(idle_of(stack)).other)
+    scale(live)
+    refused = stack.preview(imageDigest=fourth)
+    assert not refused.ok
+    assert f"nobody would scale {idle_of(stack)} after the switch" in refused.text, refused.text
+    scale(idle_of(stack))
+    fine = stack.preview(imageDigest=fourth)
+    assert fine.ok, fine.text

@@ -1,0 +1,130 @@
+"""An environment that the version before this one made and released to, updated by this one for the first time.
+
+The version before is taken from git. Where history does not reach back to it (a shallow clone, a repository of one's
+own that began later), there is nothing to upgrade from, and the tests say that they did not run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stories.cloud import idle_of, tasks
+from tools.lane import PROJECT, ROOT, Lane, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+BEFORE = "234bf85"
+"""The version that states are upgraded from."""
+SETTINGS: dict[str, Any] = {
+    "smoke": {"deadlineSeconds": 10},
+    "env": {"LOG_LEVEL": "info", "EMPTY": "", "GREETING": "a=b, 'c'"},
+    "testAccess": ["192.0.2.0/24", "198.51.100.0/24"],
+    "alarms": {"errorPercent": 20},
+}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The version before: program, gates and checks."""
+    parts = ("infra", "release", "gates", "smoke", "Pulumi.yaml")
+    packed = subprocess.run(["git", "-C", str(ROOT), "archive", BEFORE, *parts], capture_output=True)
+    if packed.returncode:
+        pytest.skip(f"the history of this checkout does not have {BEFORE}: {packed.stderr.decode().strip()}")
+    folder = tmp_path_factory.mktemp("before")
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def by(program: Path, stack: Stack) -> Stack:
+    """The same stack, updated by another program."""
+    home = {"PYTHONPATH": str(program), "RELEASE_LANE_HOME": str(program)}
+    return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, stack.settings, program)
+
+
+def shared(stack: Stack) -> dict[str, list[str]]:
+    """Ids of all that is in the cloud, by type; gates and the program's own components have none."""
+    state = json.loads((stack.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{stack.name}.json").read_text())
+    found: dict[str, list[str]] = {}
+    for each in state["checkpoint"]["latest"]["resources"]:
+        if each["type"].startswith("aws:") and "taskDefinition" not in each["type"]:
+            found.setdefault(each["type"], []).append(each["id"])
+    return {kind: sorted(ids) for kind, ids in found.items()}
+
+
+def test_an_environment_of_the_version_before_is_taken_over(
+    lane: Lane, program: Path, good: str, better: str, best: str
+) -> None:
+    stack = lane.environment("upgrade", like="staging", **SETTINGS)
+    before = by(program, stack)
+    for digest in (good, better):
+        released = before.up(imageDigest=digest)
+        assert released.ok, released.text
+    live, idle, made = tasks(stack, stack.outputs["liveColour"]), tasks(stack, idle_of(stack)), shared(stack)
+    outputs = stack.outputs
+
+    kept = stack.up()
+    assert kept.ok, kept.text
+    assert "Decision: keep" in kept.text
+    assert tasks(stack, stack.outputs["liveColour"]) == live, "no task of the live colour was started anew"
+    assert tasks(stack, idle_of(stack)) == idle
+    assert shared(stack) == made, "nothing was replaced"
+    assert {key: stack.outputs[key] for key in outputs} == outputs
+    again = stack.up("--expect-no-changes")
+    assert again.ok, again.text
+
+    back = stack.up(imageDigest=good, rollbackFrom=better)
+    assert back.ok, back.text
+    assert "Users: all at once" in back.text
+    assert stack.served()["digest"] == good
+
+    fewer = lane.stack(stack.name, "staging", **{**SETTINGS, "testAccess": ["198.51.100.0/24"]})
+    released = fewer.up(imageDigest=best)
+    assert released.ok, released.text
+    assert stack.served()["digest"] == best
+
+
+def test_an_environment_of_the_version_before_takes_a_release_at_once(
+    lane: Lane, program: Path, good: str, better: str
+) -> None:
+    """Without an update in between: rules are renamed, resources protected and users moved in one run."""
+    stack = lane.environment("upgraded", like="staging", **SETTINGS)
+    first = by(program, stack).up(imageDigest=good)
+    assert first.ok, first.text
+    made = shared(stack)
+    released = stack.up(imageDigest=better)
+    assert released.ok, released.text
+    assert stack.served()["digest"] == better
+    now = shared(stack)
+    assert all(set(ids) <= set(now[kind]) for kind, ids in made.items()), "nothing was replaced"
+    proofs = {proof["digest"]: proof for proof in stack.outputs["evidence"]}
+    assert {good, better} <= proofs.keys()
+
+    serving, late = tasks(stack, stack.outputs["liveColour"]), by(program, stack).up()
+    assert not late.ok
+    assert "Drift" in late.text, "a job that still has the version before changes nothing"
+    assert shared(stack) == now
+    assert tasks(stack, stack.outputs["liveColour"]) == serving
+
+
+def test_artifacts_of_the_version_before_are_taken_over(lane: Lane, program: Path, source: Any) -> None:
+    """The image that its state has is forgotten, never deleted; what the registry has is not built again."""
+    stack = lane.stack("artifacts-before", "artifacts", source=str(source.folder), repository=f"lane-{lane.mark}/old")
+    built = by(program, stack).up()
+    assert built.ok, built.text
+    digest = stack.outputs["imageDigest"]
+    for options in ((), ("--expect-no-changes",)):
+        again = stack.up(*options)
+        assert again.ok, again.text
+        assert stack.outputs["imageDigest"] == digest
+    ecr = lane.aws("ecr")
+    found = ecr.describe_images(repositoryName=f"lane-{lane.mark}/old", imageIds=[{"imageDigest": digest}])
+    assert found["imageDetails"]
+    ecr.delete_repository(repositoryName=f"lane-{lane.mark}/old", force=True)

@@ -1,0 +1,293 @@
+"""One lane on the local cloud: a registry, images that behave well or badly, and environments of its own.
+
+Rehearsals and benchmarks run the real engine through it as a person would (`pulumi up`), with state, stack names and
+copies of the stack files of their own, so that a demo in the same checkout is not disturbed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.exceptions
+import requests
+import yaml
+from local_aws.places import ONE_FILE, PROJECT
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+VARIANTS = {
+    # Good, and nothing else but another digest.
+    "better": ("LABEL edition=2",),
+    "best": ("LABEL edition=3",),
+    "third": ("LABEL edition=4",),
+    "fourth": ("LABEL edition=5",),
+    # Healthy, but its status says error: the self-check's reference value is another one.
+    "liar": (
+        "USER 0",
+        "RUN sed -i 's/ba7816bf8f01cfea/0000000000000000/' /srv/app/selfcheck.py"
+        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
+        "USER 10001:10001",
+    ),
+    # Healthy, and well when it is asked how it is; but what only users ask for (a query) is answered with 500.
+    "moody": (
+        "USER 0",
+        "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
+        " -e 's|^        problems = |        if request.query_params:\\n            raise HTTPException(500)\\n&|'"
+        " /srv/app/service.py"
+        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
+        "USER 10001:10001",
+    ),
+    # Exits at once.
+    "crasher": ('CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]',),
+    # Runs, but its health check never answers 200.
+    "sick": ('CMD ["/venv/bin/python", "-m", "http.server", "8080", "--directory", "/srv/app"]',),
+    # Needs something else at its start: the URL in UPSTREAM must answer.
+    "picky": (
+        'CMD ["/venv/bin/python", "-c", "import os, urllib.request as u; u.urlopen(os.environ[\'UPSTREAM\']);'
+        " os.execv('/venv/bin/python', ['/venv/bin/python', '-m', 'app'])\"]",
+    ),
+}
+"""Dockerfile lines that make another image of a good one."""
+
+
+@cache
+def _client(endpoint: str, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command of the engine ended. `text` is all that it printed."""
+
+    code: int
+    text: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Did it succeed?"""
+        return self.code == 0
+
+
+@dataclass
+class Lane:
+    """State and environment variables shared by the stacks of one test session."""
+
+    folder: Path
+    variables: Mapping[str, str]
+    repository: str = ""
+    images: dict[str, str] = field(default_factory=dict)
+    stacks: set[str] = field(default_factory=set)
+    niceness: int = 0
+    mark: str = field(default_factory=lambda: secrets.token_hex(2))
+    """In all names, so that what an earlier, killed session left is never taken for this one's."""
+
+    @staticmethod
+    def open(folder: Path, variables: Mapping[str, str]) -> Lane:
+        """A lane with a file backend under `folder`."""
+        state = folder / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        return Lane(folder, {**variables, "PULUMI_BACKEND_URL": f"file://{state}?{ONE_FILE}"})
+
+    def aws(self, service: str) -> Any:
+        """A client of the local cloud."""
+        return _client(self.variables["AWS_ENDPOINT_URL"], service)
+
+    def artifacts(self, source: Path) -> Stack:
+        """This lane's own artifacts stack, which builds from `source`."""
+        return self.stack("artifacts", like="artifacts", source=str(source), repository=f"lane-{self.mark}/app")
+
+    def environment(self, name: str, like: str = "staging", **config: Any) -> Stack:
+        """A new, empty environment with the settings of the committed stack `like`, and some changed."""
+        return self.stack(f"{name}-{self.mark}", like, **config)
+
+    def close(self) -> None:
+        """Remove all environments and the registry."""
+        for name in sorted(self.stacks - {"artifacts"}):
+            Stack(self, name, self.folder / f"Pulumi.{name}.yaml").destroy()
+        if "artifacts" in self.stacks:
+            with contextlib.suppress(botocore.exceptions.ClientError):
+                self.aws("ecr").delete_repository(repositoryName=f"lane-{self.mark}/app", force=True)
+
+    def stack(self, name: str, like: str, **config: Any) -> Stack:
+        """A new, empty stack named `name` with the settings of the committed stack `like`, and some changed."""
+        self.stacks.add(name)
+        stack = Stack(self, name, self._settings(name, like, config))
+        if not (self.folder / f"state/.pulumi/stacks/{PROJECT}/{name}.json").exists():
+            self._init(name, stack.settings)
+        return stack
+
+    def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
+        content = yaml.safe_load((ROOT / f"Pulumi.{like}.yaml").read_text())
+        content["config"] |= {f"{PROJECT}:{key}": value for key, value in config.items()}
+        path = self.folder / f"Pulumi.{name}.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    def _init(self, name: str, settings: Path) -> None:
+        """`stack init` writes a salt into the settings file, so it works in a folder of its own."""
+        folder = self.folder / f"init-{name}"
+        folder.mkdir(exist_ok=True)
+        (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        shutil.copy(settings, folder / settings.name)
+        command = ["pulumi", "stack", "init", f"organization/{PROJECT}/{name}", "--no-select", "--non-interactive"]
+        subprocess.run(command, cwd=folder, env=dict(self.variables), check=True, capture_output=True)
+        shutil.copy(folder / settings.name, settings)
+
+    @property
+    def registry(self) -> str:
+        """Where Docker pushes to: the registry's own address. Its name in AWS is for task definitions."""
+        return self.variables["AWS_ENDPOINT_URL"].removeprefix("http://") + "/" + self.repository.split("/", 1)[1]
+
+    def derive(self, name: str, good: str, lines: Sequence[str] = ()) -> str:
+        """Push the variant `name` of a good image, made by `lines` of a Dockerfile or by VARIANTS; its digest."""
+        if name in self.images:
+            return self.images[name]
+        commit = name.encode().hex().ljust(40, "0")[:40]
+        reference = f"{self.registry}:{commit}"
+        recipe = "\n".join([f"FROM {self.registry}@{good}", f"ENV COMMIT={commit}", *(lines or VARIANTS[name])])
+        environ = {**self.variables, "DOCKER_BUILDKIT": "0"}
+        for command, given in ((["build", "-t", reference, "-"], recipe), (["push", reference], None)):
+            subprocess.run(["docker", *command], input=given, text=True, env=environ, check=True, capture_output=True)
+        inspected = subprocess.run(
+            ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", reference],
+            check=True, capture_output=True, text=True, env=environ,
+        ).stdout  # fmt: skip
+        self.images[name] = json.loads(inspected)[0].rsplit("@", 1)[1]
+        return self.images[name]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack, updated by the real engine."""
+
+    lane: Lane
+    name: str
+    settings: Path
+    project: Path = ROOT
+
+    def with_changed_program(self, file: str, old: str, new: str) -> Stack:
+        """The same stack, updated by a copy of this repository in which one line of the program is another."""
+        copy = self.lane.folder / f"program-{time.monotonic_ns()}"
+        for part in ("infra", "packages/release-lane", "packages/provider-kit", "smoke"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        shutil.copy(ROOT / "Pulumi.yaml", copy)
+        (copy / ".venv").symlink_to(ROOT / ".venv")
+        text = (copy / file).read_text()
+        assert old in text, f"{file} has no {old!r} any more"
+        (copy / file).write_text(text.replace(old, new))
+        path = os.pathsep.join(
+            str(copy / part) for part in ("", "packages/release-lane/src", "packages/provider-kit/src")
+        )
+        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": path, "RELEASE_LANE_HOME": str(copy)})
+        return Stack(lane, self.name, self.settings, copy)
+
+    def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:
+        """`pulumi up` with keys given for this run alone."""
+        with self.started("up", *options, **config) as process:
+            return process.wait(timeout)
+
+    def destroy(self) -> Result:
+        """Remove everything of it."""
+        with self.started("destroy") as process:
+            return process.wait(300)
+
+    def preview(self, *options: str, **config: Any) -> Result:
+        """`pulumi preview --diff`."""
+        with self.started("preview", "--diff", *options, **config) as process:
+            return process.wait(120)
+
+    @contextmanager
+    def started(self, verb: str, *options: str, **config: Any) -> Iterator[Running]:
+        """The engine while it runs; it is ended with the block."""
+        run = self.lane.folder / f"run-{self.name}-{time.monotonic_ns()}.yaml"
+        shutil.copy(self.settings, run)
+        given = [part for key, value in config.items() for part in ("-c", f"{key}={value}")]
+        extra = ["--yes", "--skip-preview"] if verb == "up" else []
+        extra += ["--yes"] if verb in ("refresh", "destroy") else []
+        # What users stand on is protected.
+        extra += ["--ignore-protect"] if verb == "destroy" or "allowReplace" in config else []
+        nice = ["nice", "-n", str(self.lane.niceness)] if self.lane.niceness else []
+        command = [*nice, "pulumi", verb, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"]
+        log = run.with_suffix(".log")
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [*command, "--color=never", "--config-file", str(run), *extra, *given, *options],
+                cwd=self.project, env=dict(self.lane.variables), stdout=out, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+            try:
+                yield Running(process, log)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+    def command(self, *arguments: str) -> Result:
+        """Any other command of the engine on this stack."""
+        begun = time.monotonic()
+        done = subprocess.run(
+            ["pulumi", *arguments, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"],
+            cwd=ROOT, env=dict(self.lane.variables), capture_output=True, text=True,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout + done.stderr, time.monotonic() - begun)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Recorded outputs, read from the state itself."""
+        state = json.loads((self.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.name}.json").read_text())
+        resources = (state["checkpoint"].get("latest") or {}).get("resources") or []
+        root: dict[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
+        return dict(root.get("outputs") or {})
+
+    def served(self) -> dict[str, Any]:
+        """What users get now: the status answer, or {"http": code} where it is none."""
+        answer = requests.get(self.url + "/api/v1/status", timeout=5)
+        return answer.json() if answer.ok else {"http": answer.status_code}
+
+    @property
+    def url(self) -> str:
+        """The users' address, whether it is recorded yet or not."""
+        name = f"{PROJECT}-{self.name}"
+        found = self.lane.aws("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
+        return f"http://{found[0]['DNSName']}"
+
+
+class Running:
+    """The engine at work."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self._begun = time.monotonic()
+
+    @property
+    def text(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def wait(self, timeout: float) -> Result:
+        """Its end."""
+        code = self.process.wait(timeout)
+        return Result(code, self.text, time.monotonic() - self._begun)
