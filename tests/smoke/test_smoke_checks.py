@@ -120,7 +120,17 @@ def smoke(url: str, tmp_path: Path) -> Callable[..., Run]:
 
     def run(*arguments: str) -> Run:
         report = tmp_path / "smoke.xml"
-        own = ("-c", "/dev/null", "--rootdir", "smoke", "-p", "no:cacheprovider", f"--junitxml={report}")
+        own = (
+            "-c",
+            "/dev/null",
+            "--rootdir",
+            "smoke",
+            "--confcutdir",
+            "smoke",
+            "-p",
+            "no:cacheprovider",
+            f"--junitxml={report}",
+        )
         command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", url, *arguments]
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -357,7 +367,18 @@ def test_nobody_there_is_a_failure_that_names_the_address(smoke: Callable[..., R
 
 
 def test_without_a_url_it_says_what_is_missing() -> None:
-    command = [sys.executable, "-m", "pytest", "smoke", "-c", "/dev/null", "--rootdir", "smoke"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "smoke",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        "smoke",
+        "--confcutdir",
+        "smoke",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 4
     assert "--url is missing" in done.stderr
@@ -378,7 +399,7 @@ def test_the_sample_service_passes() -> None:
             except OSError:
                 assert time.monotonic() < deadline, "the sample service did not start"
                 time.sleep(0.02)
-        own = ["-c", "/dev/null", "--rootdir", "smoke", "-p", "no:cacheprovider"]
+        own = ["-c", "/dev/null", "--rootdir", "smoke", "--confcutdir", "smoke", "-p", "no:cacheprovider"]
         command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", f"http://127.0.0.1:{port}", *EXPECTED]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         app.terminate()

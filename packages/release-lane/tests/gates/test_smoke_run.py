@@ -10,7 +10,6 @@ import pytest
 from provider_kit import Context
 from release_lane.errors import CloudError
 from release_lane.gates.smoke import run_checks
-from release_lane.smoke import warm
 from release_lane.smoke.checks import Expected
 
 pytestmark = pytest.mark.provider
@@ -26,7 +25,7 @@ def test_checks_that_end_badly_although_none_failed_have_not_passed(
         "def pytest_addoption(parser):\n    parser.addoption('--url')\n"
         "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n"
     )
-    monkeypatch.setattr(warm, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
 
     def log(*_: Any, **__: Any) -> None:
         """Quiet."""

@@ -48,7 +48,8 @@ ENVIRONMENT: Mapping[str, str] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 def command(python: str, url: str, expected: Expected, junit: str) -> list[str]:
     """The checks against `url`, run in the repository's root; the report goes to the file `junit`."""
     return [
-        *(python, "-m", "pytest", "smoke", "-q", "-c", "/dev/null", "--rootdir", "smoke", "-p", "no:cacheprovider"),
+        *(python, "-m", "pytest", "smoke", "-q", "-c", "/dev/null", "--rootdir", "smoke", "--confcutdir", "smoke"),
+        *("-p", "no:cacheprovider"),
         *("--url", url, *expected.options(), f"--junitxml={junit}"),
     ]
 
