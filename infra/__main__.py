@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 import pulumi
 from release_lane.errors import ReleaseError
 from release_lane.operate.shell import need_own_cloud
-from release_lane.program.early import loaded, questions
+from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
 
 
 def main() -> None:
     """Build this stack. Imports of a role happen here, so that bad settings are told before anything loads."""
     need_own_cloud(os.environ, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
-    loaded("release_lane.settings.model", questions(raw))
-    from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
-
     secret = {key for key in raw if pulumi.runtime.config.is_config_secret(key)}
     secret |= set(pulumi.runtime.config.get_config_secret_keys_env())
     match parse(raw, pulumi.get_project(), pulumi.get_stack(), secret):
@@ -31,8 +27,6 @@ def main() -> None:
             build_artifacts(settings)
 
 
-# Everything that is loaded now stays; looking for garbage in it again and again would take a fifth of the time.
-gc.set_threshold(100_000, 50, 100)
 try:
     main()
 except ReleaseError as error:

@@ -1,4 +1,4 @@
-"""A few calls of AWS in memory, behind a real socket: enough for one users' rule, an identity and an image index.
+"""A few calls of AWS in memory, behind a real socket: enough for one production rule, an identity and an image index.
 
 For tests of retries, which need AWS's protocols but no tasks; what needs tasks runs on the local cloud.
 """

@@ -73,7 +73,7 @@ def idle_of(stack: Stack) -> str:
 
 
 def rule(stack: Stack) -> Any:
-    """The users' rule, None if there is none."""
+    """The production rule, None if there is none."""
     elb = client(stack.lane, "elbv2")
     balancer = elb.describe_load_balancers(Names=[f"{PROJECT}-{stack.name}"])["LoadBalancers"][0]
     listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]

@@ -142,7 +142,7 @@ def _updates(ready: Prepared, say: Say) -> list[Figure]:
 
 
 def _refusals(ready: Prepared, say: Say) -> list[Refused]:
-    say("bad images, from the first sure sign to the refusal")
+    say("bad images, from the first terminal failure to the refusal")
     torn = push_torn(ready.lane.registry, b"torn".hex().ljust(40, "0"))
     return [
         refused(ready.one, "that exits at once", ready.variant("crasher")),

@@ -1,4 +1,4 @@
-"""Bad images: from the first sure sign that one is bad to the refusal.
+"""Bad images: from the first terminal failure that one is bad to the refusal.
 
 The clock starts when ECS gives up on the first task of the release (its own time stamp), or, for an image that runs
 and is healthy and says that it is not well, with the first answer that says so at the colour's test listener.
@@ -22,7 +22,7 @@ LOOK = 0.05  # seconds between two questions at the test listener
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """How an update with a bad image ended. Seconds: the whole update; from the first sure sign to its end."""
+    """How an update with a bad image ended. Seconds: the whole update; from the first terminal failure to its end."""
 
     what: str
     update: float

@@ -19,7 +19,7 @@ from tools.bench.refusal import Refused
 from tools.bench.weights import Moved
 
 SIGN_AIM = 10.0
-"""Seconds from the first sure sign of a bad image to the refusal, at most."""
+"""Seconds from the first terminal failure of a bad image to the refusal, at most."""
 VISIBLE_AIM = 0.05
 """Seconds from ModifyRule's answer until every new request gets what it says, at most."""
 
@@ -100,7 +100,9 @@ def _figures(figures: list[Figure]) -> Table:
 
 
 def _refusals(refusals: list[Refused]) -> Table:
-    table = _table("Bad images", "an image", "update s", "from the first sure sign to the refusal s", "aim", "met")
+    table = _table(
+        "Bad images", "an image", "update s", "from the first terminal failure to the refusal s", "aim", "met"
+    )
     for each in refusals:
         met = _yes(each.after_sign <= SIGN_AIM)
         table.add_row(each.what, f"{each.update:.2f}", f"{each.after_sign:.2f}", f"<= {SIGN_AIM:.0f}", met)

@@ -101,7 +101,7 @@ class Hand:
 
     @staticmethod
     def of(stack: Stack) -> Hand:
-        """The users' rule of an environment."""
+        """The production rule of an environment."""
         elb = stack.lane.aws("elbv2")
         (balancer,) = elb.describe_load_balancers(Names=[f"release-lane-{stack.name}"])["LoadBalancers"]
         listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]

@@ -1,4 +1,4 @@
-"""The benchmark's small parts: the first sure sign, what is kept, what is asked for."""
+"""The benchmark's small parts: the first terminal failure, what is kept, what is asked for."""
 
 from __future__ import annotations
 

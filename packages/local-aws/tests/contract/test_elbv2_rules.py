@@ -21,7 +21,7 @@ DOOR, SWITCH, BALANCER = (
 
 
 class Colours:
-    """Two groups with one healthy actor each, and a users' listener with a rule, as the program makes them."""
+    """Two groups with one healthy actor each, and a production listener with a rule, as the program makes them."""
 
     def __init__(self, elb: Balancing, actors: tuple[Actor, Actor]) -> None:
         self.elb = elb
@@ -223,7 +223,7 @@ def test_what_does_not_exist_has_a_named_error(elb: Balancing, aws: Aws) -> None
     says="DescribeListeners shows the listeners of a load balancer with their ports; DescribeRules shows the default "
     "action as a rule that says so (IsDefault).",
     source=f"{API}/API_DescribeRules.html",
-    otherwise="the users' listener would not be found, or its 503 would be taken for the users' rule",
+    otherwise="the production listener would not be found, or its 503 would be taken for the production rule",
     used_by=(DOOR,),
 )
 def test_listeners_and_their_default_rule_are_shown(elb: Balancing, stage: Stage) -> None:
@@ -238,7 +238,7 @@ def test_listeners_and_their_default_rule_are_shown(elb: Balancing, stage: Stage
 @contract(
     says="A target group that a listener or rule forwards to cannot be deleted: ResourceInUse.",
     source=f"{API}/API_DeleteTargetGroup.html",
-    otherwise="an update that replaces a target group could take it away under the users' rule",
+    otherwise="an update that replaces a target group could take it away under the production rule",
     used_by=("local_aws/standins/aws/lb.py",),
 )
 def test_a_target_group_in_use_cannot_be_deleted(elb: Balancing) -> None:

@@ -29,7 +29,7 @@ HOST = {"Field": "host-header", "Values": ["a.example"]}
 
 
 class OneRule(Cloud):
-    """A users' listener whose one rule has these conditions."""
+    """A production listener whose one rule has these conditions."""
 
     def __init__(self, conditions: list[dict[str, Any]]) -> None:
         rule = {"RuleArn": "arn", "IsDefault": False, "Conditions": conditions, "Actions": [{"Type": "forward"}]}

@@ -206,7 +206,7 @@ class FakeWorld:
             side.healthy = 0 if self.faults.get(side.image) is Fault.NEVER_HEALTHY else side.wanted
 
     def hand_moves(self, weights: dict[Colour, int] | None) -> None:
-        """Somebody changes the users' rule, or deletes it."""
+        """Somebody changes the production rule, or deletes it."""
         self.by_hand = True
         self.weights = dict(weights) if weights is not None else None
         if weights is None:

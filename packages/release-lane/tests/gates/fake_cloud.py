@@ -183,6 +183,6 @@ def site(cloud: Callable[[], FakeCloud]) -> Iterator[int]:
 
 
 def names(port: int) -> Names:
-    """An environment whose users' listener is at this port."""
+    """An environment whose production listener is at this port."""
     access = Access(region="us-east-1", account="000000000000")
     return Names.of("p-staging", access=access, users_port=port, log_group="/p/staging", repository="p/app")

@@ -200,7 +200,7 @@ def test_what_became_of_it_is_told_in_words(cloud: Make, green: Any, words: str)
 
 @pytest.mark.provider
 def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
-    refused_untouched(cloud(listener="", weights=None), FIRST, CloudError, "users' listener")
+    refused_untouched(cloud(listener="", weights=None), FIRST, CloudError, "production listener")
 
 
 @pytest.mark.provider

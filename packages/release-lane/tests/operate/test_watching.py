@@ -84,7 +84,7 @@ def test_without_users_a_breach_is_a_breach_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("rule", "where"),
     [
-        (None, "the users' rule is gone"),
+        (None, "the production rule is gone"),
         (replace(RULE, weights={BLUE: 10, GREEN: 90}), "users are served blue 10%, green 90%"),
         (replace(RULE, weights=all_on(BLUE)), "users are served blue 100%, green 0%"),
         (replace(RULE, journal=journal((GREEN, B), (BLUE, C), Phase.MOVING)), "a switch is under way"),

@@ -1,4 +1,4 @@
-"""The verdict over a colour: passed only when everything is as wanted, failed at the first sure sign, else waiting."""
+"""The verdict over a colour: passed when all is as wanted, failed at the first terminal failure, else waiting."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_retry_waits_for_a_deployment_of_its_own() -> None:
     assert judge(reading(), replace(WANTED, retry_of=OLD.id)) == Passed(NEW.id)
 
 
-# ---- sure signs of failure
+# ---- terminal failures of failure
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_retry_waits_for_a_deployment_of_its_own() -> None:
         "failed without a reason",
     ],
 )
-def test_a_sure_sign_of_failure_ends_it_with_the_reason(seen: Reading, reason: str) -> None:
+def test_a_terminal_failure_of_failure_ends_it_with_the_reason(seen: Reading, reason: str) -> None:
     outcome = judge(seen, WANTED)
     assert isinstance(outcome, Failed)
     assert reason in outcome.reason
@@ -189,7 +189,7 @@ def test_it_waits_for_tasks_to_start() -> None:
 
 @pytest.mark.parametrize("state", ["initial", "unhealthy", "unused", "draining"])
 def test_it_waits_for_targets_to_become_healthy(state: str) -> None:
-    """Unhealthy is no sure sign: the task may be starting. ECS stops it once its grace period is over."""
+    """Unhealthy is no terminal failure: the task may be starting. ECS stops it once its grace period is over."""
     waits(judge(reading(targets=(target(1), target(2, state))), WANTED), "2 of 2 tasks running, 1 healthy")
 
 

@@ -1,4 +1,4 @@
-"""One environment in AWS: typed reads, and the few writes of the users' rule. The gates' and the command's one door.
+"""One environment in AWS: typed reads, and the few writes of the production rule. The one door of gates and command.
 
 Every call is tried again for a while (`release_lane.aws.patience`). All writes can be repeated: weights, tags and the
 size of a service are absolute, a rule that is gone is deleted, and one that was created meanwhile is looked up.
@@ -78,7 +78,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """The users' listener rule: weights in percent, and its tags."""
+    """The production rule: weights in percent, and its tags."""
 
     arn: str
     weights: Mapping[Colour, int]
@@ -165,7 +165,7 @@ class Cloud:
     # ---- the load balancer
 
     def balancer(self) -> Balancer:
-        """What exists of load balancer, users' listener, target groups and rule."""
+        """What exists of load balancer, production listener, target groups and rule."""
         found = self._load_balancer()
         groups = self.target_groups()
         if not found:
@@ -196,13 +196,13 @@ class Cloud:
             return [group for name in names for group in self._groups([name])] if len(names) > 1 else []
 
     def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
-        """The users' rule with its weights and tags as they are now, or None."""
+        """The production rule with its weights and tags as they are now, or None."""
         rules = [rule for rule in self.elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]]
         if not rules:
             return None
         if len(rules) > 1:
             raise Refused(
-                f"The users' listener has {len(rules)} rules; this program keeps exactly one.",
+                f"The production listener has {len(rules)} rules; this program keeps exactly one.",
                 why="somebody added a rule, so who serves which request is no longer decided by the switch alone",
                 next_step="remove the added rule from the listener, then update again.",
             )
@@ -210,7 +210,7 @@ class Cloud:
         conditions = rules[0].get("Conditions", [])
         if any((each.get("Field"), each.get("Values")) != ("path-pattern", ["/*"]) for each in conditions):
             raise Refused(
-                f"The users' rule no longer matches every request, but only {_conditions(conditions)}.",
+                f"The production rule no longer matches every request, but only {_conditions(conditions)}.",
                 why="somebody changed it, so some users get the listener's 503",
                 next_step="make the path /* its only condition again, then update.",
             )
@@ -226,7 +226,7 @@ class Cloud:
     def create_rule(
         self, listener: str, groups: Mapping[Colour, str], weights: Mapping[Colour, int], tags: Mapping[str, str]
     ) -> str:
-        """Create the users' rule (`/*`, priority 1) with weights and tags in one call; its ARN.
+        """Create the production rule (`/*`, priority 1) with weights and tags in one call; its ARN.
 
         After an answer that never came it may be there already: then it is looked up, and is ours by weights and tags.
         """
@@ -277,7 +277,7 @@ class Cloud:
             self.elb.remove_tags(ResourceArns=[rule], TagKeys=list(keys))
 
     def delete_rule(self, rule: str) -> None:
-        """Delete the users' rule: the listener answers 503 again. A rule that is gone already is fine."""
+        """Delete the production rule: the listener answers 503 again. A rule that is gone already is fine."""
         try:
             self.elb.delete_rule(RuleArn=rule)
         except self.elb.exceptions.RuleNotFoundException:

@@ -1,4 +1,4 @@
-"""An environment as it is now: the users' rule with its tags, and what each colour really runs."""
+"""An environment as it is now: the production rule with its tags, and what each colour really runs."""
 
 from __future__ import annotations
 

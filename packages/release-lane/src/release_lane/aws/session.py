@@ -27,10 +27,9 @@ _LOCK = threading.RLock()
 def _session(access: Access) -> Any:
     """A session in the region of the stack, with the stack's role; never whatever happens to lie around."""
     import boto3
+    from botocore.session import get_session
 
-    from release_lane.aws.models import direct_session
-
-    base = direct_session()
+    base = get_session()
     if access.profile and access.profile not in base.available_profiles:
         raise UsageError(
             f"There is no AWS profile {access.profile} on this machine, but aws:profile of the stack file names it.",
@@ -56,7 +55,7 @@ def _session(access: Access) -> Any:
             "expiry_time": got["Expiration"].isoformat(),
         }
 
-    renewing = direct_session()
+    renewing = get_session()
     # botocore offers no public way to give a session credentials that renew themselves.
     renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
     return boto3.session.Session(botocore_session=renewing, region_name=access.region)

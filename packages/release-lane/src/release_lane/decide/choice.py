@@ -63,9 +63,9 @@ class Requested:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare:
-    """Nothing is live and nothing was asked for: build the environment; its users' listener answers 503."""
+    """Nothing is live and nothing was asked for: build the environment; its production listener answers 503."""
 
-    reason: str = "no release yet; the users' listener answers 503"
+    reason: str = "no release yet; the production listener answers 503"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrup
     """Tell a settled stack from an interrupted switch, and both from drift; None: nobody was ever served."""
     weights, journal = observed.weights, observed.journal
     if weights is None:
-        return Drift(what="the users' listener rule is gone: users get 503", at=None) if recorded else None
+        return Drift(what="the production rule is gone: users get 503", at=None) if recorded else None
     at = whole(weights)
     settled = recorded is not None and at is recorded.live_colour
     other = _something_else(observed.sides[recorded.live_colour], recorded.live) if recorded else ""

@@ -88,7 +88,7 @@ def _found(cloud: Cloud) -> Balancer:
     balancer = cloud.balancer()
     if not balancer.listener:
         raise CloudError(
-            f"The users' listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
+            f"The production listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
             next_step="run the whole update, without --target; it creates the listener first.",
         )
     return balancer

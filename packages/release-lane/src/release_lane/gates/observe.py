@@ -13,12 +13,6 @@ from release_lane.record.names import Access, Names
 from release_lane.smoke import warm
 
 
-def ready(ctx: Context, args: Props) -> Props:
-    """`release:index:ready`: no args, no results. For whoever wants this provider to be started early."""
-    del ctx, args
-    return {}
-
-
 def observe(ctx: Context, args: Props) -> Props:
     """`release:index:observe`: args `environment`, `digest` or "", and `alarms` (`Watched.as_dict`).
 

@@ -1,4 +1,4 @@
-"""The traffic switch: sole owner of the users' listener rule. It alone creates, tags, weights and deletes it.
+"""The traffic switch: sole owner of the production rule. It alone creates, tags, weights and deletes it.
 
 How it moves users is in `gates.moving`; what it records, and how reality may differ from that, in `gates.reality`.
 """
@@ -73,7 +73,7 @@ class TrafficSwitch(Resource):
         return (props, inputs) if props else None
 
     def delete(self, ctx: Context, state: State) -> None:
-        """Delete the rule: the users' listener answers 503 again."""
+        """Delete the rule: the production listener answers 503 again."""
         del ctx
 
         def remove() -> None:

@@ -135,7 +135,7 @@ def _journalled(cloud: Cloud, move: Move, before: Balancer, back: Back, breach: 
         with insisting():
             _write_end(cloud, move, before.rule, back, breach)
     except Exception as error:
-        return f" (but the journal on the users' rule could not be written: {reason_of(error)})"
+        return f" (but the journal on the production rule could not be written: {reason_of(error)})"
     return ""
 
 

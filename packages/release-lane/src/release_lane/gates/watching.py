@@ -1,7 +1,7 @@
 """Watching a release while its first users are on it, until the bake of a step is over or something speaks against it.
 
 What speaks against it is said by `release.watch`; here is what it is fed with. A person may abort the switch by a tag
-on the users' rule (`release.journal.Abort`), which is read in the same look.
+on the production rule (`release.journal.Abort`), which is read in the same look.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from release_lane.record.placement import Colour, Weights, whole
 
 @dataclass(frozen=True, kw_only=True)
 class UsersRule:
-    """What the users' rule says now: weights, the journal, and a wish to abort that is still there."""
+    """What the production rule says now: weights, the journal, and a wish to abort that is still there."""
 
     weights: Weights
     journal: Journal | None = None

@@ -99,7 +99,7 @@ class Found:
         if not (recorded and observed):
             return ""
         if not observed.listener:
-            return f"the load balancer or its users' listener does not exist; recorded is {recorded.live_colour}"
+            return f"the load balancer or its production listener does not exist; recorded is {recorded.live_colour}"
         side = observed.sides[recorded.live_colour]
         if self.switch or self.drift or side.holds(recorded.live):
             return ""

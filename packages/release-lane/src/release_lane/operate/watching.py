@@ -129,7 +129,7 @@ def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Ver
 def _elsewhere(rule: UsersRule | None, recorded: Recorded) -> str:
     """Where users are, "" if they all are on the recorded release, as far as the rule tells."""
     if rule is None:
-        return "the users' rule is gone"
+        return "the production rule is gone"
     if rule.moving:
         return "a switch is under way"
     if whole(rule.weights) is not recorded.live_colour:

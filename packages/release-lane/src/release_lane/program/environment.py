@@ -17,7 +17,6 @@ from release_lane.decide.foundations import SLOTS, Foundations, Site, zones_of
 from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
-from release_lane.program import lean
 from release_lane.program.lineage import relations as order_of
 from release_lane.program.place import program_folder
 from release_lane.program.plan import Environment
@@ -45,9 +44,7 @@ def build_environment(settings: EnvironmentSettings) -> None:
 
 
 def _load_graph() -> None:
-    """The graph's modules and the AWS resource types, which takes a third of a second."""
-    lean.install()
-    lean.load()
+    """The graph's modules and the AWS resource types, while the cloud is asked."""
     importlib.import_module("release_lane.program.graph")
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pulumi
 
-# Underscored; see infra/early.
+# Underscored, but the only way to wait for several answers at once in a program that is not a coroutine; it is what
+# `pulumi.runtime.invoke` itself uses, and the SDK's version is pinned.
 from pulumi.runtime.sync_await import _sync_await
 
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.lineage import is_commit
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
-from release_lane.program.early import answer, outputs_of
 from release_lane.record.alarms import Watched
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
@@ -115,6 +115,7 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhi
     )
 
 
+STACK_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 STACK_RESOURCES = "pulumi:pulumi:readStackResourceOutputs"
 """The resources of a stack's state with their outputs: like `readStackOutputs` the engine's own, and without a lock."""
 
@@ -154,7 +155,7 @@ def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
 async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """The same for whoever runs in the event loop."""
     try:
-        return await answer((token, args))
+        return dict(await pulumi.runtime.invoke_async(token, dict(args)) or {})
     except Exception as error:
         raise as_told(token, error) from error
 
@@ -172,12 +173,11 @@ def as_told(token: str, error: Exception) -> ReleaseError:
 
 
 def _full_name(stack: str) -> str:
-    return str(outputs_of(stack)[1]["name"])
+    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
 
 
 async def _outputs(stack: str) -> dict[str, Any]:
-    token, args = outputs_of(stack)
-    return dict((await called(token, args)).get("outputs") or {})
+    return dict((await called(STACK_OUTPUTS, {"name": _full_name(stack)})).get("outputs") or {})
 
 
 async def _nothing() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The transition journal: tags on the users' listener rule that say which switch was last begun and how far it came.
+"""The transition journal: tags on the production rule that say which switch was last begun and how far it came.
 
 Only `TrafficSwitch` writes these tags, before it moves a weight and after. They let the next run tell a switch
 that was killed from weights that somebody moved by hand. Tag values are limited by ELBv2 to 256 characters of
@@ -105,7 +105,7 @@ class Abort:
         return begun and self.release_id == release_id
 
     def as_tags(self) -> dict[str, str]:
-        """The one tag to write on the users' rule; characters that a tag cannot hold become `-`."""
+        """The one tag to write on the production rule; characters that a tag cannot hold become `-`."""
         return {ABORT: re.sub(r"[^\w +\-=.:/@]", "-", f"{self.release_id}/{self.by}", flags=re.ASCII)[:LONGEST_TAG]}
 
     @staticmethod

@@ -117,7 +117,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """The cloud as it is now. `weights` is None while the users' rule does not exist.
+    """The cloud as it is now. `weights` is None while the production rule does not exist.
 
     `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
     its DNS name ("" if there is none).

@@ -112,7 +112,7 @@ class SmokeSettings(_Section):
 
 
 class RolloutSettings(_Section):
-    """`rollout`: for how long tasks may take to start without a sure sign of failure.
+    """`rollout`: for how long tasks may take to start without a terminal failure.
 
     `graceSeconds`: failing health checks of a task younger than that do not count (ECS health check grace period).
     """

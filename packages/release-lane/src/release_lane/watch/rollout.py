@@ -144,7 +144,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failed:
-    """A sure sign that it will not succeed; `task` is the ARN whose log lines help ("" if none).
+    """A terminal failure that it will not succeed; `task` is the ARN whose log lines help ("" if none).
 
     `unhealthy`: it is the load balancer that found it so.
     """
@@ -170,7 +170,7 @@ def judge(reading: Reading, wanted: Wanted) -> Outcome:
         return Waiting("ECS has not begun the new deployment yet")
     if _complete(reading, primary, wanted):
         return Passed(primary.id)
-    return _sure_sign(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))
+    return _terminal_failure(reading, primary, wanted) or Waiting(_progress(reading, primary, wanted))
 
 
 SOONEST, LATEST, LATEST_BEFORE_IT_RUNS = 0.2, 1.0, 5.0
@@ -273,7 +273,7 @@ def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
     )
 
 
-def _sure_sign(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed | None:
+def _terminal_failure(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed | None:
     """An unhealthy target alone is none: it may be starting. ECS stops its task once the grace period is over."""
     tasks = [task for task in reading.tasks if task.deployment == primary.id]
     for task in tasks:

@@ -37,7 +37,7 @@ class Cloud(Protocol):
         """Where users are sent now, and what is written there; None if there is no rule."""
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
-        """Leave the wish to abort the switch on the users' rule."""
+        """Leave the wish to abort the switch on the production rule."""
 
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
         """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
@@ -94,7 +94,7 @@ class RealCloud:
             door = Door(names)
             rule = door.balancer().rule
             if rule is None:
-                raise Refused(f"{names.cluster} has no users' rule: nobody is being moved.")
+                raise Refused(f"{names.cluster} has no production rule: nobody is being moved.")
             door.tag_rule(rule.arn, abort.as_tags())
 
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:

@@ -15,7 +15,7 @@ from release_lane.record.names import Names
 NAME = "abort"
 HELP = "Ask the switch that is under way to put users back; its update then fails."
 DETAILS = """\
-It leaves a wish where the switch looks (a tag on the users' rule), waits until the weights are
+It leaves a wish where the switch looks (a tag on the production rule), waits until the weights are
 back, and reports. From any machine, also where the update runs elsewhere. Before users are
 moved there is nothing to abort: stop the update by Ctrl-C where it runs. After the switch it
 is too late: `release rollback`.
@@ -80,7 +80,7 @@ def _awaited(tools: Tools, environment: str, names: Names, switch: Journal) -> B
         if tools.machine.now() > end:
             raise CloudError(
                 f"The switch of {environment} did not answer within {ANSWERED_WITHIN:.0f} s.",
-                why="it is busy, or dead without anybody here seeing it; the wish stays on the users' rule",
+                why="it is busy, or dead without anybody here seeing it; the wish stays on the production rule",
                 next_step=f"look at that update; if it is dead for sure: `release recover {environment}`.",
             )
         tools.machine.sleep(POLL)

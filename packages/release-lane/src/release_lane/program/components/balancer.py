@@ -1,6 +1,6 @@
-"""The load balancer of an environment: the users' listener, a target group and a test listener for each colour.
+"""The load balancer of an environment: the production listener, a target group and a test listener for each colour.
 
-The users' listener answers 503 by its default action and is never touched again; the one rule that forwards
+The production listener answers 503 by its default action and is never touched again; the one rule that forwards
 belongs to `TrafficSwitch` alone (docs/adr/0001-one-owner-of-the-weights.md).
 """
 
