@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
+import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from release_lane.command.adapters.git import RealGit
 from release_lane.command.adapters.project import find_root, read_project
 from release_lane.command.adapters.smoke import PytestSmoke
 from release_lane.disk.git import environment
-from release_lane.errors import CloudError, UsageError
+from release_lane.errors import CloudError, Interrupted, UsageError
 from release_lane.record.names import Access
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, read_report
@@ -191,6 +193,7 @@ def test_the_checks_run_in_a_process_of_their_own(tmp_path: Path) -> None:
     report = smoke.run("http://x", Expected(digest="d"))
     assert report.checks == 2
     assert report.failures == ("test_wrong: AssertionError: wrong release",)
+    assert "1 failed, 1 passed" in (tmp_path / "display").read_text()
 
 
 def test_checks_that_cannot_be_run_are_an_error_and_no_result(tmp_path: Path) -> None:
@@ -198,9 +201,17 @@ def test_checks_that_cannot_be_run_are_an_error_and_no_result(tmp_path: Path) ->
         smoke_in(tmp_path, "import nothing_of_the_kind\n").run("http://x", Expected())
 
 
-def test_the_display_must_be_a_real_file(tmp_path: Path) -> None:
-    smoke = PytestSmoke(root=tmp_path, display=io.StringIO(), environ=os.environ)
-    with pytest.raises(io.UnsupportedOperation):
+def test_an_interrupt_ends_the_checks_and_says_that_they_change_nothing(tmp_path: Path) -> None:
+    """SIGTERM and SIGHUP arrive as KeyboardInterrupt (release_lane.command)."""
+    smoke = smoke_in(tmp_path, "import time\ndef test_it():\n    open('begun', 'w').close(); time.sleep(600)\n")
+
+    def once_begun() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.02)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=once_begun).start()
+    with pytest.raises(Interrupted, match="They change nothing"):
         smoke.run("http://x", Expected())
 
 
