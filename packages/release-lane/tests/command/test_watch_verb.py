@@ -13,13 +13,13 @@ from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.prober import FakeProber, Unheard
 from release_lane.engine.state import StackState
 from release_lane.operate.aborting import UsersRule
-from release_lane.operate.notices import Event
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Alarm
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Release, all_on
 from release_lane.record.records import Observed, Side
+from release_lane.settings.notify import Event
 from release_lane.watch.judge import Datapoint, Health, Tally
 from tests.command.words import (
     BLUE,

@@ -17,11 +17,11 @@ from release_lane.engine.outcome import failure, weights_are_unsure
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration
-from release_lane.operate.notices import Event
 from release_lane.operate.review import Planned, planned_in
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
+from release_lane.settings.notify import Event
 
 MOVES = ("deploy", "flip", "finish")
 """Decisions after which users are where they were not, or were not recorded to be."""

@@ -13,7 +13,6 @@ from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
-from release_lane.operate.notices import Event
 from release_lane.operate.recovery import (
     CLUSTER,
     SERVICE,
@@ -37,6 +36,7 @@ from release_lane.operate.recovery import (
     to_reread,
 )
 from release_lane.record.placement import Colour
+from release_lane.settings.notify import Event
 
 NAME = "recover"
 HELP = "After a kill or a crash: explain what was left behind, and clear it."
@@ -123,7 +123,7 @@ def look(tools: Tools, stack: str) -> Found:
     state = tools.existing(stack)
     holders = tools.backend.holders(stack)
     operations = operations_in(state.exported)
-    is_environment = tools.project.stacks[stack].role == "environment"
+    is_environment = not tools.project.stacks[stack].builds
     names = tools.project.names(stack)
     observed = tools.cloud.observed(names) if is_environment else None
     exists = {colour for colour in Colour if observed and observed.sides[colour].exists}

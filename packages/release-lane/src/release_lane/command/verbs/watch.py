@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from release_lane.command.adapters.prober import Beside, Unheard
@@ -15,16 +14,17 @@ from release_lane.command.verbs.rollback import back_to, previous_of
 from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration, spoken
-from release_lane.operate.notices import Event
-from release_lane.operate.watching import Alarming, Look, NoData, Superseded, bake_of, verdict
-from release_lane.record.alarms import alarms_named, no_sign
+from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
+from release_lane.record.alarms import Watched, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.evidence import proof_of
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import Recorded
-from release_lane.watch.judge import Bake, Breach, Calm, Datapoint, Signals, Waiting, deleted, of_users, progress
-from release_lane.watch.remembered import Lately, RollCall, Shortages
+from release_lane.settings.notify import Event
+from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, deleted, progress
+from release_lane.watch.looking import Looking
+from release_lane.watch.remembered import RollCall
 
 NAME = "watch"
 HELP = "Watch what is live for a while, by the same signals as a switch; roll back on a breach."
@@ -63,24 +63,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_lock_wait(parser)
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Watch:
-    """One watch: what is fixed, and what is remembered from look to look."""
+    """One watch: what is watched, since when (epoch seconds)."""
 
     tools: Tools
     environment: str
     recorded: Recorded
     names: Names
-    alarming: Alarming
+    watched: Watched
     bake: Bake
     began: float
-    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
-    read_at: float = float("-inf")
-    told_at: float = float("-inf")
-    shortages: Shortages = field(default_factory=Shortages)
-    lately: Lately = field(default_factory=Lately)
-    roll: RollCall = field(default_factory=RollCall)
-    gone: tuple[str, ...] = ()
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -96,7 +89,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     url, asked = str(before.outputs["url"]), recorded.live.service.asked
     tools.terminal.say(
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
-        f"for {spoken(arguments.seconds)}: targets, {len(watch.alarming.watched(watch.names).names)} alarms, "
+        f"for {spoken(arguments.seconds)}: targets, {len(watch.watched.names)} alarms, "
         f"users' traffic, probes of {url}{asked.path}. "
         f"Up to {spoken(_extended(watch))} longer while too few users are seen."
     )
@@ -154,63 +147,61 @@ def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -
     now = tools.machine.clock()
     proof = proof_of(recorded.live.digest, recorded.evidence)
     released = (tools.machine.epoch(proof.at) if proof else None) or now
-    alarms = tools.cloud.look(names, stack.alarming.watched(names), stack.alarming.period, None).alarms
-    bake = bake_of(recorded.live_colour, stack.alarming, alarms, seconds=seconds, released=released)
+    settings = stack.alarms
+    watched = settings.watched(names)
+    alarms = tools.cloud.look(names, watched, settings.period_seconds, None).alarms
+    bake = bake_of(
+        recorded.live_colour,
+        alarms,
+        seconds=seconds,
+        released=released,
+        period=settings.period_seconds,
+        datapoints=settings.datapoints,
+        lateness=settings.late_seconds,
+    )
     for alarm in alarms:
         if alarm.ring in bake.before:
-            tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it rings again.")
+            tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it fires again.")
     return Watch(
-        tools=tools, environment=environment, recorded=recorded, names=names, alarming=stack.alarming, bake=bake,
-        began=now, roll=RollCall(stack.alarming.watched(names).names),
-    )  # fmt: skip
+        tools=tools, environment=environment, recorded=recorded, names=names, watched=watched, bake=bake, began=now
+    )
 
 
 # ---- Looking ------------------------------------------------------------------------------------------------
 
 
 def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData | Superseded, Signals]:
-    while True:
-        look, signals = _look(watch, probes)
-        found = verdict(look, signals, watch.bake, watch.recorded)
-        if not isinstance(found, Waiting):
-            return found, signals
-        if signals.now - watch.told_at >= TELL_EVERY:
-            watch.told_at = signals.now
-            watch.tools.terminal.say(f"{watch.environment}: {found.why}; {progress(signals, watch.bake)}")
-        watch.tools.machine.sleep(LOOK)
-
-
-def _look(watch: Watch, probes: Beside) -> tuple[Look, Signals]:
-    tools, alarming = watch.tools, watch.alarming
-    now = tools.machine.clock()
-    wanted = (watch.began, now) if now - watch.read_at >= min(METRICS_EVERY, alarming.period) else None
-    look = tools.cloud.look(watch.names, alarming.watched(watch.names), alarming.period, wanted)
-    if wanted:
-        watch.traffic, watch.read_at = look.traffic, now
-    own = probes.own()
-    tally = probes.tally()
-    seen = Signals(
-        now=now,
-        step_began=watch.began,
-        health={colour: watch.shortages.seen(colour, seen, now) for colour, seen in look.health.items()},
-        alarms=look.alarms,
-        unseen=watch.roll.unseen(look.alarms),
-        probes=(watch.lately.seen(tally, now),),
-        traffic={colour: of_users(points, own, alarming.period) for colour, points in watch.traffic.items()},
+    machine, say = watch.tools.machine, watch.tools.terminal.say
+    looking = Looking(
+        bake=watch.bake,
+        roll=RollCall(watch.watched.names),
+        clock=machine.clock,
+        note=lambda text: say(f"{watch.environment}: {text}."),
+        began=watch.began,
+        metrics_every=METRICS_EVERY,
     )
-    _tell_alarms(watch, seen)
-    return look, seen
+    told_at, gone = float("-inf"), tuple[str, ...]()
 
+    def read(now: float, traffic_due: bool) -> Look:
+        wanted = (watch.began, now) if traffic_due else None
+        look = watch.tools.cloud.look(watch.names, watch.watched, watch.bake.period, wanted)
+        return replace(look, own=dict.fromkeys(Colour, probes.own()), tallies=(probes.tally(),))
 
-def _tell_alarms(watch: Watch, seen: Signals) -> None:
-    """Those that say nothing, when they fall silent: that is not to be taken for calm."""
-    before, watch.gone = watch.gone, deleted(seen, watch.bake)
-    if new := [name for name in watch.gone if name not in before]:
-        watch.tools.terminal.say(
-            f"{alarms_named(new).replace('the alarm', 'THE ALARM')} CANNOT BE WATCHED: deleted, or never made."
-        )
-    if blind := watch.roll.newly_blind(seen.alarms):
-        watch.tools.terminal.say(f"{watch.environment}: {no_sign(blind)}.")
+    def decide(look: Look, signals: Signals) -> Verdict:
+        nonlocal gone
+        before, gone = gone, deleted(signals, watch.bake)
+        if new := [name for name in gone if name not in before]:
+            say(f"{alarms_named(new).replace('the alarm', 'THE ALARM')} CANNOT BE WATCHED: deleted, or never made.")
+        return verdict(look, signals, watch.bake, watch.recorded)
+
+    def go_on(waiting: Waiting, signals: Signals) -> None:
+        nonlocal told_at
+        if signals.now - told_at >= TELL_EVERY:
+            told_at = signals.now
+            say(f"{watch.environment}: {waiting.why}; {progress(signals, watch.bake)}")
+        machine.sleep(LOOK)
+
+    return looking.until_decided(watch.began, read, decide, go_on)
 
 
 # ---- Concluding ---------------------------------------------------------------------------------------------
