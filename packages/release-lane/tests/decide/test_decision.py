@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from release_lane.decide.choice import decision_word, word_for
 from release_lane.decide.decision import (
     HISTORY,
     Decision,
@@ -177,6 +178,8 @@ def test_an_image_that_the_idle_colour_holds_already_only_needs_traffic_moved() 
     moved = decision(RECORD, observed(C, B, GREEN), ask(C))
     assert isinstance(moved, TrafficOnly)
     assert (moved.target, moved.release, moved.rollback) == (BLUE, C, False)
+    assert word_for(moved) == decision_word("flip") == "traffic-only", "`flip` is what an earlier version wrote"
+    assert word_for(decision(RECORD, SETTLED, ask(C))) == "deploy"
 
 
 @pytest.mark.parametrize("broken", [SICK, STOPPED, SCALED_TO_ZERO], ids=["sick", "stopped", "to zero"])

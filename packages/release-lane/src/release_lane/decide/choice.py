@@ -137,7 +137,7 @@ class Refuse:
 
 
 TRAFFIC_ONLY = "traffic-only"
-"""The word for `TrafficOnly` in plans, in the switch's inputs and in reviews."""
+"""The word for `TrafficOnly`; the other decisions are called by the name of their class."""
 
 EARLIER_WORDS = {"flip": TRAFFIC_ONLY}
 """Words for decisions in states and inputs that an earlier version wrote."""
@@ -149,6 +149,11 @@ def decision_word(written: str) -> str:
 
 
 Decision = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish | Refuse
+
+
+def word_for(decision: Decision) -> str:
+    """The word for a decision in plans, in the switch's inputs and in messages."""
+    return TRAFFIC_ONLY if isinstance(decision, TrafficOnly) else type(decision).__name__.lower()
 
 
 def goes_back(decision: Decision, standing: Recorded | None) -> bool:
