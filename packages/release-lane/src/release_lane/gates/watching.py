@@ -18,8 +18,8 @@ from provider_kit import Context, Progress
 from release_lane.aws import signals
 from release_lane.aws.cloud import Balancer, Cloud, Rule
 from release_lane.errors import CheckFailed, Interrupted
-from release_lane.gates.probing import Place, Prober, Probing
 from release_lane.gates.smoke import until_passed
+from release_lane.probe.sampling import Place, Prober, Probing
 from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.journal import Abort
 from release_lane.record.placement import Colour, Weights

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import Any
 
-from release_lane.command.adapters.prober import Beside, Unheard
+from release_lane.command.adapters.prober import Beside
 from release_lane.command.releasing import add_environment, add_lock_wait
 from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
@@ -15,6 +15,7 @@ from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration, spoken
 from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
+from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.alarms import Watched, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.evidence import proof_of
@@ -22,6 +23,7 @@ from release_lane.record.names import Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import Recorded
 from release_lane.settings.notify import Event
+from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, deleted, progress
 from release_lane.watch.looking import Looking
 from release_lane.watch.remembered import RollCall
@@ -86,7 +88,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
     _confirm(tools, environment, recorded, arguments)
     watch = _begun(tools, environment, recorded, arguments.seconds)
-    url, asked = str(before.outputs["url"]), recorded.live.service.asked
+    url, asked = str(before.outputs["url"]).rstrip("/"), recorded.live.service.asked
     tools.terminal.say(
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
         f"for {spoken(arguments.seconds)}: targets, {len(watch.watched.names)} alarms, "
@@ -95,7 +97,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     )
     for sentence in asked.unchecked:
         tools.terminal.say(f"Not checked: {sentence}.")
-    with tools.prober.beside(url, recorded.live.digest, asked) as probes:
+    known = (Expected(digest=recorded.live.digest, asked=asked),)
+    with tools.prober.beside(Place(name=url + asked.path, url=url, known=known, colour=recorded.live_colour)) as probes:
         found, signals = _until_decided(watch, probes)
         unheard = probes.unheard()
     if isinstance(found, Calm) and unheard and unheard.reached:
@@ -185,7 +188,8 @@ def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData
     def read(now: float, traffic_due: bool) -> Look:
         wanted = (watch.began, now) if traffic_due else None
         look = watch.tools.cloud.look(watch.names, watch.watched, watch.bake.period, wanted)
-        return replace(look, own=dict.fromkeys(Colour, probes.own()), tallies=(probes.tally(),))
+        own = {colour: probes.own(colour) for colour in Colour}
+        return replace(look, own=own, tallies=probes.tallies())
 
     def decide(look: Look, signals: Signals) -> Verdict:
         nonlocal gone
