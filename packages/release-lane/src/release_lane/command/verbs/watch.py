@@ -12,7 +12,7 @@ from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.rollback import back_to, previous_of
 from release_lane.engine.state import StackState
-from release_lane.errors import Interrupted, ReleaseError, UsageError
+from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration, spoken
 from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
 from release_lane.probe.sampling import Place, Unheard
@@ -28,6 +28,7 @@ from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, delet
 from release_lane.watch.looking import Looking
 from release_lane.watch.remembered import RollCall
 
+ORDER = 100
 NAME = "watch"
 HELP = "Watch what is live for a while, by the same signals as a switch; roll back on a breach."
 DETAILS = """\
@@ -133,15 +134,13 @@ def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argp
     if arguments.no_rollback:
         return
     previous_of(recorded, environment)
-    if arguments.yes or not tools.project.route.guarded(environment):
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            f"On a breach {environment} is rolled back; that wants a confirmation, and there is no terminal to ask on.",
-            next_step="give --yes to allow it, or --no-rollback to be told only.",
-        )
-    if not tools.terminal.ask(f"On a breach {environment} is rolled back without another question. Go on?"):
-        raise Interrupted("Not confirmed. Nothing was changed.", next_step="--no-rollback only tells.")
+    tools.terminal.confirm(
+        f"On a breach {environment} is rolled back without another question. Go on?",
+        yes=arguments.yes or not tools.project.route.guarded(environment),
+        what=f"Rolling {environment} back on a breach",
+        next_step="give --yes to allow it, or --no-rollback to only report.",
+        instead="--no-rollback only reports.",
+    )
 
 
 def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -> Watch:
