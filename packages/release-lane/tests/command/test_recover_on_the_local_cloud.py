@@ -87,7 +87,7 @@ def test_a_service_whose_creation_was_never_answered_is_taken_into_the_state(lan
 def test_with_nothing_left_behind_there_is_nothing_to_do(lane: Checkout) -> None:
     nothing = lane.release("recover", "staging", "--json").ok().data
     assert (nothing["found"], nothing["done"], nothing["left"]) == ([], [], [])
-    assert nothing["next"] == "nothing; all is in order."
+    assert nothing["next"] == "nothing; everything is in order."
 
 
 def test_an_engine_that_was_killed_in_a_rollout_is_recovered_from(lane: Checkout) -> None:

@@ -251,7 +251,7 @@ def alarms_asked(own: int, others: int) -> str:
     if own + others <= ALARM_NAMES:
         return ""
     return (
-        f"{others} are too many: with the stack's own {own} they are {own + others}, and CloudWatch tells of "
+        f"{others} are too many: with the stack's own {own} they are {own + others}, and CloudWatch describes "
         f"{ALARM_NAMES} at a time. A composite alarm stands for many"
     )
 
@@ -285,7 +285,7 @@ def alarm_action(arn: str, region: str) -> str:
         return "should be an ARN of at most 1024 characters"
     topic = _TOPIC.fullmatch(arn)
     if topic and topic["region"] != region:
-        return f"is a topic in {topic['region']}, and an alarm in {region} tells only topics there"
+        return f"is a topic in {topic['region']}, and an alarm in {region} notifies only topics there"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The engine's backend, as far as the command reads it itself: locks, and the notes that it leaves beside updates.
+"""The parts of the engine's backend that the command reads: locks, and the notes that it leaves during updates.
 
 The engine has no command that lists locks, so their objects are read: a folder or an S3 bucket (pkg/backend/diy,
 backend.go and lock.go). Other backends keep theirs to themselves. Notes lie outside of the engine's own folder.
@@ -98,7 +98,7 @@ class Bucket:
 
     @staticmethod
     def read_url(url: SplitResult) -> Bucket:
-        """The parameters that the engine reads, too (gocloud.dev, s3blob and aws)."""
+        """With the parameters that the engine reads (gocloud.dev, s3blob and aws)."""
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         endpoint = query.get("endpoint")
         plain = query.get("disableSSL", query.get("disable_https", "false")).lower() in ("true", "1", "t")
