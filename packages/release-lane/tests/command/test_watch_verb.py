@@ -136,7 +136,7 @@ def test_how_much_longer_it_may_take_without_users_is_told_first_and_what_to_do_
     assert "for 30 s: " in on.err
     assert re.search(r"Up to \d min( \d+ s)? longer while there are too few users", on.err), on.err
     assert on.machine.time > 90
-    assert "Next: watch again when that can be seen" in on.out
+    assert "Next: watch again when there is data" in on.out
 
 
 def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
