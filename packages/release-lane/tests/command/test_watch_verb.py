@@ -47,7 +47,7 @@ BEGAN = 1767326400.0
 USERS = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
 CALM = Look(rule=RULE, health=WELL, traffic=USERS)
 BREACH = replace(CALM, health=SICK)
-BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("flip", BLUE, A, target=BLUE)))
+BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("traffic-only", BLUE, A, target=BLUE)))
 
 
 def stage(seen: Sequence[Look], *runs: Any, **over: Any) -> Stage:
