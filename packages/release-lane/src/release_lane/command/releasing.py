@@ -11,7 +11,6 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
-from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
@@ -20,11 +19,11 @@ from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, 
 from release_lane.operate.duration import parse_duration
 from release_lane.operate.notices import Event
 from release_lane.operate.review import Planned, planned_in
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 
-MOVES = ("deploy", TRAFFIC_ONLY, "finish")
 """Decisions after which users are where they were not, or were not recorded to be."""
 
 POLL = 2.0
@@ -154,7 +153,7 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
-    if change.verb == "rollback" and data["decision"] in MOVES:
+    if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
@@ -322,7 +321,7 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     It is one more update, without a digest. The release is done, whatever becomes of this one.
     """
     tasks = tools.project.stacks[change.environment].idle_tasks
-    if tasks is None or not wanted or decision not in MOVES:
+    if tasks is None or not wanted or not DecisionKind(decision).moves_users:
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Leaving the idle colour of {change.environment} {keeps}: an update without a digest.")

@@ -146,7 +146,7 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     target = getattr(decision, "target", None)
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
-    pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    pulumi.log.info(f"Decision: {decision.kind}. {what}{getattr(decision, 'reason', '')}")
     for sentence in verdict.unchecked:
         pulumi.log.warn(f"Not checked: {sentence}.")
     if isinstance(decision, Deploy | TrafficOnly | Finish):

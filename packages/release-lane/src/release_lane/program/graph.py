@@ -20,6 +20,7 @@ from release_lane.program.components.freeze import Hold
 from release_lane.program.components.network import Network, NetworkArgs
 from release_lane.program.gating import GateResource, image_gate, rollout_gate, smoke_gate, traffic_switch
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
+from release_lane.record.inputs import ImageInputs, RolloutInputs, SmokeInputs, SwitchInputs, WatchInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service, all_on
 from release_lane.record.records import Recorded
@@ -40,29 +41,43 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
         return
     if hold.settled and (dropped := sorted(environment.stands_on.held - registered)):
         raise would_delete(dropped)
-    image = image_gate(names, plan.release, active=plan.starts, unchecked=environment.unchecked)
+    digest, checks = plan.release.digest, environment.settings
+    image = image_gate(ImageInputs(active=plan.starts, names=names, digest=digest, unchecked=environment.unchecked))
     sides = {colour: _side(colour, environment, runtime, plan, standing, image) for colour in Colour}
+    target, corrects = sides[plan.target], plan.starts or plan.empties or plan.scales_in
     rollout = rollout_gate(
-        names,
-        plan.release,
-        plan.target,
-        side=sides[plan.target],
-        tasks=plan.tasks,
-        starts=plan.starts,
-        corrects=plan.starts or plan.empties or plan.scales_in,
-        retry_of=plan.retry_of,
-        runs=environment.observed.sides[plan.target].task_definition,
-        active=plan.gated or plan.empties or plan.scales_in,
-        deadline=environment.settings.rollout.deadline_seconds,
-        image=image,
+        RolloutInputs(
+            active=plan.gated or plan.empties or plan.scales_in,
+            names=names,
+            digest=digest,
+            colour=plan.target,
+            tasks=plan.tasks,
+            # What was just written there, or what the colour was seen to run when this update decided.
+            task_definition=target.task_definition.arn
+            if corrects
+            else environment.observed.sides[plan.target].task_definition,
+            deadline=checks.rollout.deadline_seconds,
+            port=plan.release.service.port,
+            health_path=plan.release.service.health_path,
+            starts=plan.starts,
+            corrects=corrects,
+            retry_of=plan.retry_of,
+            pass_of_before=image.passedFor,
+        ),
+        after=target,
     )
     smoke = smoke_gate(
-        names,
-        plan.release,
-        plan.target,
-        active=plan.gated,
-        deadline=environment.settings.smoke.deadline_seconds,
-        rollout=rollout,
+        SmokeInputs(
+            active=plan.gated,
+            names=names,
+            digest=digest,
+            colour=plan.target,
+            deadline=checks.smoke.deadline_seconds,
+            commit=plan.release.commit,
+            asked=plan.release.service.asked,
+            pass_of_before=rollout.passedFor,
+        ),
+        after=rollout,
     )
     _switch_and_outputs(environment, plan, standing, runtime, [smoke, runtime.log_group, *alarms, *sides.values()])
 
@@ -225,28 +240,28 @@ def _switch_and_outputs(
     live = plan.target if plan.moves else standing.live_colour if standing else plan.target
     release = plan.release if plan.moves or standing is None else standing.live
     assert release is not None
-    weights = environment.observed.weights
-    inputs: dict[str, Any] = {
-        "active": plan.moves,
-        "decision": plan.name,
-        "reason": plan.reason,
-        "live": str(live),
-        "release": release.as_dict(),
-        "weights": {str(colour): weight for colour, weight in all_on(live).items()},
-        # What is built anew has no rule yet.
-        "expected": {str(c): weight for c, weight in weights.items()} if weights and not plan.rebuilds else None,
-        "standing": record_input(standing),
-        "smokeDeadlineSeconds": environment.settings.smoke.deadline_seconds,
-        "course": plan.course.as_dict(),
-        "unchecked": list(environment.unchecked),
-        "watch": _watch(environment),
-        # For those who read a review: what going back costs afterwards.
-        "idleTasks": environment.settings.idle.tasks,
-    }
     smoke = before[0]
     assert isinstance(smoke, GateResource)
+    inputs = SwitchInputs(
+        active=plan.moves,
+        names=environment.names,
+        decision=plan.kind,
+        reason=plan.reason,
+        live=live,
+        release=release,
+        weights=all_on(live),
+        # What is built anew has no rule yet.
+        expected=None if plan.rebuilds else environment.observed.weights,
+        standing=standing,
+        smoke_deadline=environment.settings.smoke.deadline_seconds,
+        course=plan.course,
+        unchecked=environment.unchecked,
+        watch=_watch(environment),
+        idle_tasks=environment.settings.idle.tasks,
+        pass_of_before=smoke.passedFor,
+    )
     everything = [runtime.balancer, runtime.network, *before]
-    switch = traffic_switch(environment.names, inputs, smoke, everything, runtime.hold)
+    switch = traffic_switch(inputs, everything, runtime.hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, _test_urls(runtime)).apply(lambda both: both[1]))
@@ -257,29 +272,15 @@ def _alarm_args(colour: Colour, environment: Environment, runtime: Runtime) -> A
     return AlarmArgs(names=environment.names, colour=colour, balancer=runtime.balancer, settings=settings)
 
 
-def _watch(environment: Environment) -> dict[str, Any]:
-    """What the switch looks at while it moves users."""
+def _watch(environment: Environment) -> WatchInputs:
     alarms = environment.settings.alarms
-    return {
-        "alarms": alarms.watched(environment.names).as_dict(),
-        "proceeds": environment.settings.on_alarm is OnAlarm.PROCEED,
-        "periodSeconds": alarms.period_seconds,
-        "lateSeconds": alarms.late_seconds,
-        "datapoints": alarms.datapoints,
-    }
-
-
-def record_input(standing: Recorded | None) -> dict[str, Any] | None:
-    """The record this update starts from, as `Recorded.from_outputs` reads it."""
-    if standing is None:
-        return None
-    return {
-        "liveColour": str(standing.live_colour),
-        "liveRelease": standing.live.as_dict(),
-        "previousRelease": standing.previous.as_dict() if standing.previous else None,
-        "liveHistory": [past.as_dict() for past in standing.history],
-        "evidence": [proof.as_dict() for proof in standing.evidence],
-    }
+    return WatchInputs(
+        alarms=alarms.watched(environment.names),
+        proceeds=environment.settings.on_alarm is OnAlarm.PROCEED,
+        period=alarms.period_seconds,
+        late=alarms.late_seconds,
+        datapoints=alarms.datapoints,
+    )
 
 
 def _test_urls(runtime: Runtime) -> pulumi.Output[dict[str, str]]:
