@@ -306,7 +306,7 @@ def test_the_same_alarms_are_asked_about_that_the_switch_watches() -> None:
 @pytest.mark.parametrize(
     ("over", "said"),
     [
-        ({"alarms": [{"name": "orders", "rings": True, "since": 1.0, "colour": ""}]}, "the alarm orders rings"),
+        ({"alarms": [{"name": "orders", "firing": True, "since": 1.0, "colour": ""}]}, "the alarm orders is firing"),
         ({"missingAlarms": ["ordrs"]}, "There is no CloudWatch alarm ordrs"),
     ],
 )

@@ -84,7 +84,7 @@ class Move:
 
     def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
         """What is watched after each step. `alarms` as they are when the switch begins."""
-        excused = [alarm for alarm in alarms if alarm.rings and self.excuses(alarm)]
+        excused = [alarm for alarm in alarms if alarm.firing and self.excuses(alarm)]
         return Bake(
             receiving=self.live,
             seconds=self.course.bake,
@@ -92,7 +92,7 @@ class Move:
             lateness=self.lateness,
             began=began,
             alarm_delay=self.datapoints * self.period + self.lateness,
-            before=frozenset(alarm.ring for alarm in excused),
+            before=frozenset(alarm.episode for alarm in excused),
         )
 
     def excuses(self, alarm: Alarm) -> bool:
