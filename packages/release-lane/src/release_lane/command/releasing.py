@@ -62,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     parser.add_argument(
         "--on-alarm",
         choices=("proceed",),
-        help="proceed: move users although an alarm rings; this release is the cure",
+        help="proceed: move users although an alarm is firing; this release is the cure",
     )
     add_allow_replace(parser)
     if heals:

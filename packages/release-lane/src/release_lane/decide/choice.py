@@ -63,6 +63,14 @@ class Requested:
         return known_without_git(self.commit, commit) or self.relations.get(commit, NOT_ASKED)
 
 
+def order_matters(recorded: Recorded | None, digest: str | None) -> bool:
+    """Is the order of commits looked at? Only for an image that was never live here: going back to one that was is a
+    rollback, which has to be asked for as one."""
+    if digest is None or recorded is None:
+        return digest is not None
+    return digest != recorded.live.digest and recorded.was_live(digest) is None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prepare:
     """Nothing is live and nothing was asked for: build the environment; its production listener answers 503."""

@@ -20,7 +20,7 @@ from provider_kit import Cancelled, Context, Props
 from release_lane.aws.cloud import Balancer, Cloud
 from release_lane.aws.session import credentials_last
 from release_lane.decide.decision import advance
-from release_lane.decide.refusals import ringing, unwatchable
+from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
@@ -181,10 +181,10 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: T
     firing = forbidding(alarms, [colour for colour, weight in weights.items() if weight])
     moves_on = bool(move.course.steps) and not lenient
     if firing and moves_on:
-        raise ringing(firing)
+        raise alarms_firing(firing)
     for alarm in firing:
         counts = move.course.bake and not move.excuses(alarm)
-        then = "it counts against the release" if counts else "only what begins to fire from now on counts"
+        then = "it counts against the release" if counts else "only alarms that begin to fire from now on count"
         ctx.info(f"{alarm.words()} already; {then}")
     if move.course.bake:
         now = senses.clock.now()

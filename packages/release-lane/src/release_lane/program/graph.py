@@ -11,6 +11,7 @@ from pulumi_aws import cloudwatch, ecs, iam
 
 from release_lane.decide.decision import OnAlarm
 from release_lane.decide.foundations import identity
+from release_lane.decide.lineage import is_about_order
 from release_lane.decide.refusals import would_delete
 from release_lane.errors import Refused
 from release_lane.program.components.alarms import AlarmArgs, colour_alarms
@@ -42,7 +43,9 @@ def build_graph(environment: Environment, decision: Doable, standing: Recorded |
     if hold.settled and (dropped := sorted(environment.stands_on.held - registered)):
         raise would_delete(dropped)
     digest, checks = plan.release.digest, environment.settings
-    image = image_gate(ImageInputs(active=plan.starts, names=names, digest=digest, unchecked=environment.unchecked))
+    # The order of commits is the switch's to say.
+    unseen = tuple(each for each in environment.unchecked if not is_about_order(each))
+    image = image_gate(ImageInputs(active=plan.starts, names=names, digest=digest, unchecked=unseen))
     sides = {colour: _side(colour, environment, runtime, plan, standing, image) for colour in Colour}
     target, corrects = sides[plan.target], plan.starts or plan.empties or plan.scales_in
     rollout = rollout_gate(
