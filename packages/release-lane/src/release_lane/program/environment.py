@@ -7,7 +7,6 @@ The outputs hang off the switch, so a failed update changes none of them.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 
 import pulumi
@@ -43,11 +42,6 @@ def build_environment(settings: EnvironmentSettings) -> None:
             build_graph(environment, decision, verdict.standing)
 
 
-def _load_graph() -> None:
-    """The graph's modules and the AWS resource types, while the cloud is asked."""
-    importlib.import_module("release_lane.program.graph")
-
-
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:
     """This stack's names; refuses a project and stack name that AWS would not take together."""
     prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
@@ -68,7 +62,7 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
+    seen = see(names, settings.image_digest or "", source, watched)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, adoption, artifacts)
     requested = Requested(
