@@ -88,8 +88,9 @@ def see(names: Names, digest: str, source: str | None, watched: Watched) -> Seen
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's.
     """
+    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}
     own, found, identity, resources, proven = _own_outputs_after(
-        called("release:index:observe", {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}),
+        called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),
         called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
         _proven_by(source),
