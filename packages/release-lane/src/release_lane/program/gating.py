@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pulumi
 
-from release_lane.program.components.freeze import Hold
+from release_lane.program.hold import Hold
 from release_lane.record.inputs import GATE_OUTPUTS, ImageInputs, RolloutInputs, SmokeInputs, SwitchInputs
 from release_lane.record.records import OUTPUTS
 
