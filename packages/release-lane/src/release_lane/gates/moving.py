@@ -24,12 +24,12 @@ from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
-from release_lane.gates.probing import Place
 from release_lane.gates.reality import live_url, test_url, words
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.gates.undoing import Timeline, roll_back
 from release_lane.gates.watching import Senses, Stage, Watch
+from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release_lane.record.evidence import Proof, with_proof
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
