@@ -98,7 +98,7 @@ class Side:
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
     ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
     task definition that this program did not write. `deployment` is the service's primary deployment.
-    `scaling` is None where nobody scales the service (or where it did not matter and was not asked). `missing`: what
+    `scaling` is None where the service is not scaled (or where it did not matter and was not asked). `missing`: what
     it consists of and does not exist (target group, test listener, service), by name.
     """
 
@@ -125,7 +125,7 @@ class Side:
         return self.wanted == 0 and self.running == 0
 
     def holds(self, release: Release) -> bool:
-        """Runs this release, whole (at least as many tasks as it is configured for) and healthy."""
+        """Runs this release and is fully healthy, on at least as many tasks as it is configured for."""
         return self.runs(release) and self.wanted >= release.service.desired_count
 
     def runs(self, release: Release) -> bool:
