@@ -12,6 +12,7 @@ import yaml
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.operate.watching import Alarming
+from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.credentials import HANDED, access_of
 
@@ -29,6 +30,7 @@ class StackFile:
     role: str = "environment"
     promotes_from: str | None = None
     artifacts: str = "artifacts"
+    app: App = field(default_factory=App)
     idle_tasks: int | None = None
     notify: Any = None
     other_projects: tuple[str, ...] = ()
@@ -117,6 +119,7 @@ def _stack(path: Path, project: str) -> StackFile:
         role=str(own.get("role") or "environment"),
         promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
         artifacts=str(own.get("artifacts") or "artifacts"),
+        app=_app(own.get("app")),
         idle_tasks=_idle_tasks(own.get("idle")),
         notify=own.get("notify"),
         other_projects=other_projects(config, project),
@@ -125,7 +128,7 @@ def _stack(path: Path, project: str) -> StackFile:
     )
 
 
-READ = frozenset({"role", "promotesFrom", "artifacts", "idle", "notify", "alarms", "account"})
+READ = frozenset({"role", "promotesFrom", "artifacts", "app", "idle", "notify", "alarms", "account"})
 """This project's keys that the command reads itself."""
 
 
@@ -146,6 +149,12 @@ def _encrypted(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "secure" in value or any(map(_encrypted, value.values()))
     return isinstance(value, list) and any(map(_encrypted, value))
+
+
+def _app(app: Any) -> App:
+    """What is right of it; the program refuses the rest."""
+    given = {key: value for key, value in app.items() if isinstance(value, str)} if isinstance(app, Mapping) else {}
+    return App(**{key: given[key] for key in ("folder", "dockerfile") if key in given})
 
 
 def _idle_tasks(idle: Any) -> int | None:
