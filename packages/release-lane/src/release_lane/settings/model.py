@@ -317,12 +317,9 @@ def _of_artifacts(settings: ArtifactsSettings, project: str) -> list[str]:
     """What only names, or several keys together, can get wrong."""
     default = f"{project}/app"
     problem = limits.repository(default) if not settings.repository else ""
-    own = [
-        f"app.buildArgs.{_name(name)}: {bad}"
-        for name in sorted(settings.app.build_args)
-        if (bad := _bad_argument(name))
-    ]
-    return [*own, *([f"repository: {default} {problem}"] if problem else [])]
+    given = sorted(settings.app.build_args)
+    wrong = [f"app.buildArgs.{_name(name)}: {bad}" for name in given if (bad := _bad_argument(name))]
+    return [*wrong, *([f"repository: {default} {problem}"] if problem else [])]
 
 
 def _bad_argument(name: str) -> str:

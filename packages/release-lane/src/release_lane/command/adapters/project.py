@@ -153,8 +153,11 @@ def _encrypted(value: Any) -> bool:
 
 def _app(app: Any) -> App:
     """What is right of it; the program refuses the rest."""
-    given = {key: value for key, value in app.items() if isinstance(value, str)} if isinstance(app, Mapping) else {}
-    return App(**{key: given[key] for key in ("folder", "dockerfile") if key in given})
+    given = app if isinstance(app, Mapping) else {}
+    plain = App()
+    return App(
+        folder=str(given.get("folder") or plain.folder), dockerfile=str(given.get("dockerfile") or plain.dockerfile)
+    )
 
 
 def _idle_tasks(idle: Any) -> int | None:
