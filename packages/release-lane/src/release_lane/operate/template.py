@@ -50,6 +50,11 @@ class Answers:
         return (ARTIFACTS, *self.environments)
 
 
+def is_account(text: str) -> bool:
+    """An AWS account's number; anything else in a stack file is still to be filled in."""
+    return bool(re.fullmatch(r"[0-9]{12}", text))
+
+
 def problems(answers: Answers) -> list[str]:
     """Everything that is wrong with the answers, each with the flag that gives another one."""
     first, second = answers.environments
@@ -60,7 +65,7 @@ def problems(answers: Answers) -> list[str]:
         "--environments": [limits.stack_name(name) for name in answers.environments]
         + ["should be two different names, none of them artifacts" if len({ARTIFACTS, first, second}) < 3 else ""],
         "--account": [
-            "" if re.fullmatch(r"[0-9]{12}", account) else f"should have 12 digits, not {account!r}"
+            "" if is_account(account) else f"should have 12 digits, not {account!r}"
             for account in answers.accounts.values()
         ]
         + [f"{name} is none of {', '.join(answers.stacks)}" for name in answers.accounts if name not in answers.stacks],
@@ -158,7 +163,7 @@ def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]]) -> Answers
     return Answers(
         project=project,
         region=next(regions, ""),
-        accounts={name: str(own.get(name, {}).get("account") or "") for name in (ARTIFACTS, first, second)},
+        accounts={name: found for name in (ARTIFACTS, first, second) if is_account(found := _account(own, name))},
         environments=environments,
         port=int(service.get("port") or Answers.port),
         health_path=str(service.get("healthPath") or HEALTH_PATH),
@@ -172,6 +177,10 @@ def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]]) -> Answers
 
 def _own(config: Mapping[str, Any], project: str) -> dict[str, Any]:
     return {key.split(":", 1)[1]: value for key, value in config.items() if key.startswith(f"{project}:")}
+
+
+def _account(own: Mapping[str, Mapping[str, Any]], stack: str) -> str:
+    return str(own.get(stack, {}).get("account") or "")
 
 
 def _section(own: Mapping[str, Mapping[str, Any]], stack: str, key: str) -> Mapping[str, Any]:
