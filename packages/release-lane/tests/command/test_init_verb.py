@@ -194,7 +194,8 @@ def test_a_team_gets_the_versions_that_this_repository_is_tried_with() -> None:
     assert theirs - here == {f"release-lane=={VERSION}"}
     assert own["dependency-groups"]["dev"] == [f"local-aws=={VERSION}"]
     assert root["project"]["version"] == VERSION
-    assert own["tool"].get("local-aws") == root["tool"].get("local-aws")
+    local = root["tool"]["local-aws"]
+    assert own["tool"]["local-aws"] == {key: local[key] for key in ("settings", "environment")}
 
 
 def test_every_pattern_of_the_template_finds_a_file() -> None:

@@ -67,7 +67,7 @@ def test_the_artifacts_stack_builds_the_services_folder() -> None:
 
 def test_no_file_speaks_of_the_template() -> None:
     for name, text in FILES.items():
-        assert "release-lane:" not in text, name
+        assert "release-lane:" not in text or name.startswith(("infra/", "tests/")), name
         assert "only in this repository" not in text, name
     workflow = FILES[".github/workflows/release.yml"]
     assert "deploy test --digest" in workflow

@@ -23,8 +23,8 @@ THE_TEAMS = re.compile(r"Pulumi\..+\.yaml|smoke/test_service\.py")
 """Files that a team fills in from the first day on: `--diff` leaves them out."""
 
 IN_WORDS = re.compile(rf"\b({'|'.join(TEMPLATE_ENVIRONMENTS)})\b")
-RENAMED_IN = re.compile(r"Pulumi\..*|RELEASING\.md|\.github/.*|docs/.*|tests/.*")
-"""Files in which the names of the environments are replaced."""
+RENAMED_IN = re.compile(r"Pulumi\..*|RELEASING\.md|\.github/.*|docs/.*")
+"""Files in which the names of environments and keys are replaced. `release-lane:` in infra/ is a type of resources."""
 
 ONLY_HERE = re.compile(r"^[^\n]*>>> only in this repository.*?<<<[^\n]*\n", re.MULTILINE | re.DOTALL)
 """Lines of a file that a team does not get, with the two comments around them."""
@@ -50,11 +50,6 @@ class Answers:
         return (ARTIFACTS, *self.environments)
 
 
-def is_account(text: str) -> bool:
-    """An AWS account's number; anything else in a stack file is still to be filled in."""
-    return bool(re.fullmatch(r"[0-9]{12}", text))
-
-
 def problems(answers: Answers) -> list[str]:
     """Everything that is wrong with the answers, each with the flag that gives another one."""
     first, second = answers.environments
@@ -64,10 +59,7 @@ def problems(answers: Answers) -> list[str]:
         "--region": [limits.region(answers.region)],
         "--environments": [limits.stack_name(name) for name in answers.environments]
         + ["should be two different names, none of them artifacts" if len({ARTIFACTS, first, second}) < 3 else ""],
-        "--account": [
-            "" if is_account(account) else f"should have 12 digits, not {account!r}"
-            for account in answers.accounts.values()
-        ]
+        "--account": [limits.account(account) for account in answers.accounts.values()]
         + [f"{name} is none of {', '.join(answers.stacks)}" for name in answers.accounts if name not in answers.stacks],
         "--port": ["" if 1 <= answers.port <= 65535 else "should be 1 to 65535"],
         "--health-path": [limits.health_path(answers.health_path)],
@@ -111,10 +103,9 @@ def _text(name: str, text: str, answers: Answers) -> str:
     if stack in (ARTIFACTS, *TEMPLATE_ENVIRONMENTS):
         text = _stack_file(text, stack, answers)
     if RENAMED_IN.fullmatch(name):
-        text = _renamed(text, answers)
+        text = re.sub(rf"(?<![\w./-]){TEMPLATE_PROJECT}:(?=[a-zA-Z])", f"{answers.project}:", _renamed(text, answers))
     text = text.replace(f"{TEMPLATE_PROJECT}-project", f"{answers.project}-releases")
-    text = re.sub(rf"^name: {TEMPLATE_PROJECT}$", f"name: {answers.project}", text, flags=re.MULTILINE)
-    return re.sub(rf"(?<![\w./-]){TEMPLATE_PROJECT}:(?=[a-zA-Z])", f"{answers.project}:", text)
+    return re.sub(rf"^name: {TEMPLATE_PROJECT}$", f"name: {answers.project}", text, flags=re.MULTILINE)
 
 
 def _stack_file(text: str, stack: str, answers: Answers) -> str:
@@ -163,7 +154,9 @@ def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]]) -> Answers
     return Answers(
         project=project,
         region=next(regions, ""),
-        accounts={name: found for name in (ARTIFACTS, first, second) if is_account(found := _account(own, name))},
+        accounts={
+            name: found for name in (ARTIFACTS, first, second) if not limits.account(found := _account(own, name))
+        },
         environments=environments,
         port=int(service.get("port") or Answers.port),
         health_path=str(service.get("healthPath") or HEALTH_PATH),
