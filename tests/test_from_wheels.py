@@ -152,6 +152,7 @@ def test_a_team_goes_from_nothing_to_production_and_back(team: Team) -> None:
     )
     assert "Next, in" in written
     (team.folder / "smoke/test_service.py").write_text(SMOKE)
+    team.run("python", "-m", "pytest", "-q")
     team.run("local-aws", "up")
     shell = team.run("sh", "-c", ". .local/env && env -0")
     team.environ = dict(entry.split("=", 1) for entry in shell.split("\0") if entry)
