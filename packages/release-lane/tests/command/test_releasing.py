@@ -80,7 +80,7 @@ def test_promote_takes_what_the_environment_before_has_live() -> None:
 
 
 def test_rollback_says_by_itself_what_it_leaves() -> None:
-    on = stage(ran(*plan("flip", BLUE, A, target=BLUE)))
+    on = stage(ran(*plan("traffic-only", BLUE, A, target=BLUE)))
     assert on.run("rollback", "staging") == 0
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": B.digest}]
 

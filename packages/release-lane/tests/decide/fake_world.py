@@ -14,7 +14,6 @@ from typing import Any
 from release_lane.decide.decision import (
     Deploy,
     Finish,
-    Flip,
     Heal,
     Keep,
     OnAlarm,
@@ -22,6 +21,7 @@ from release_lane.decide.decision import (
     Prepare,
     Refuse,
     Requested,
+    TrafficOnly,
     Verdict,
     advance,
     decide,
@@ -304,7 +304,7 @@ class Run:
                 self._start(target, release, tasks, retry)
                 self._gates(target, release)
                 self._move(verdict.decision, verdict.standing, seen)
-            case Flip(target=target, release=release) | Finish(target=target, release=release):
+            case TrafficOnly(target=target, release=release) | Finish(target=target, release=release):
                 self._gates(target, release)
                 self._move(verdict.decision, verdict.standing, seen)
         return Outcome.DONE

@@ -9,13 +9,13 @@ import pytest
 from release_lane.decide.decision import (
     Decision,
     Deploy,
-    Flip,
     Heal,
     Keep,
     OnAlarm,
     OnDrift,
     Refuse,
     Requested,
+    TrafficOnly,
     Verdict,
     decide,
 )
@@ -82,16 +82,16 @@ def test_a_person_may_say_that_the_release_is_the_cure() -> None:
 
 def test_a_rollback_goes_on_since_alarms_ring_because_the_live_release_is_bad() -> None:
     verdict = decided(observed(A, B, GREEN, alarms=(ringing(GREEN), ringing(None, "y"))), ROLLBACK)
-    assert isinstance(verdict.decision, Flip)
+    assert isinstance(verdict.decision, TrafficOnly)
     assert len(verdict.notes) == 2
 
 
 def test_an_undo_and_a_restore_go_on_too() -> None:
     alarms = (ringing(GREEN), ringing(BLUE, "y"))
     divided = observed(C, B, {BLUE: 50, GREEN: 50}, journal((GREEN, B), (BLUE, C), Phase.MOVING), alarms=alarms)
-    assert isinstance(decided(divided, replace(NOTHING, digest=B.digest)).decision, Flip)
+    assert isinstance(decided(divided, replace(NOTHING, digest=B.digest)).decision, TrafficOnly)
     moved = observed(A, B, BLUE, alarms=alarms)
-    assert isinstance(decided(moved, replace(NOTHING, on_drift=OnDrift.RESTORE)).decision, Flip)
+    assert isinstance(decided(moved, replace(NOTHING, on_drift=OnDrift.RESTORE)).decision, TrafficOnly)
 
 
 @pytest.mark.parametrize("colour", Colour)
@@ -110,7 +110,7 @@ def test_an_update_that_moves_nobody_does_not_mind_alarms() -> None:
 def test_an_alarm_that_does_not_exist_is_told_before_it_is_relied_on() -> None:
     cloud = observed(A, B, GREEN, missing_alarms=("ordrs",))
     assert "There is no CloudWatch alarm ordrs" in refused(decided(cloud).decision).what
-    assert isinstance(decided(cloud, ROLLBACK).decision, Flip)
+    assert isinstance(decided(cloud, ROLLBACK).decision, TrafficOnly)
     assert isinstance(decided(cloud, NOTHING).decision, Keep)
 
 
@@ -146,7 +146,7 @@ def test_scaling_of_the_idle_colour_alone_is_fine() -> None:
 
 def test_going_back_is_not_stopped_by_scaling_but_told() -> None:
     verdict = decided(scaled(None, UP_TO_10), ROLLBACK)
-    assert isinstance(verdict.decision, Flip)
+    assert isinstance(verdict.decision, TrafficOnly)
     (note,) = verdict.notes
     assert "nobody would scale blue" in note
 

@@ -131,7 +131,8 @@ def test_a_switch_to_tasks_that_run_already_keeps_what_was_not_seen_when_they_we
     back = replace(MOVE, standing=replace(RECORD, evidence=(proof,)), passed=replace(PASS, unchecked=("no status",)))
     assert replace(back, starts=False).unchecked() == ("the commit is unknown", "no status")
     assert replace(back, starts=True).unchecked() == ("no status",)
-    assert Move.of(inputs(decision="flip")).starts is False
+    assert Move.of(inputs(decision="traffic-only")).starts is False
+    assert Move.of(inputs(decision="flip")).starts is False, "the word of an earlier version"
 
 
 # ---- what it demands before it moves anybody

@@ -79,7 +79,7 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
         ),
         {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND},
     )
-    assert world.one("TrafficSwitch").inputs["decision"] == "flip"
+    assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
     assert world.one("Rollout").inputs["starts"] is False
     assert world.one(":Image").inputs["active"] is False
 

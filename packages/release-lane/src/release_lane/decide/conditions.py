@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release_lane.decide.choice import Decision, Deploy, Flip, OnAlarm, Requested, goes_back
+from release_lane.decide.choice import Decision, Deploy, OnAlarm, Requested, TrafficOnly, goes_back
 from release_lane.decide.refusals import no_such_alarms, ringing, scaled_too_small, unscaled
 from release_lane.record.alarms import forbidding
 from release_lane.record.placement import Colour
@@ -17,7 +17,7 @@ def check_conditions(
     Going back is never refused here: alarms ring *because* what is live is bad.
     """
     match decision:
-        case Deploy(target=target) | Flip(target=target):
+        case Deploy(target=target) | TrafficOnly(target=target):
             lenient = goes_back(decision, standing)
             tasks = decision.tasks if isinstance(decision, Deploy) else observed.sides[target].wanted
             scaling = _scaling(observed, target, tasks, lenient=lenient)

@@ -13,7 +13,6 @@ from release_lane.decide.choice import (
     Decision,
     Deploy,
     Finish,
-    Flip,
     Heal,
     Keep,
     OnAlarm,
@@ -21,6 +20,7 @@ from release_lane.decide.choice import (
     Prepare,
     Refuse,
     Requested,
+    TrafficOnly,
     Verdict,
     goes_back,
 )
@@ -60,7 +60,6 @@ __all__ = [
     "Decision",
     "Deploy",
     "Finish",
-    "Flip",
     "Heal",
     "Keep",
     "OnAlarm",
@@ -68,6 +67,7 @@ __all__ = [
     "Prepare",
     "Refuse",
     "Requested",
+    "TrafficOnly",
     "Verdict",
     "advance",
     "decide",
@@ -220,7 +220,7 @@ def _in_order(case: Case, release: Release, live: Release) -> str:
 def _unchecked(case: Case, verdict: Verdict) -> tuple[str, ...]:
     """What the gates cannot see of the release that users are moved to, and of its place among the commits."""
     decision, standing, requested = verdict.decision, verdict.standing, case.requested
-    if not isinstance(decision, Deploy | Flip | Finish):
+    if not isinstance(decision, Deploy | TrafficOnly | Finish):
         return ()
     release = decision.release
     about = unseen(release.commit, release.adopted)
@@ -237,11 +237,11 @@ def _unchecked(case: Case, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:
-    """Flip if the idle colour already holds the release, on tasks enough for all users; else deploy to it."""
+    """TrafficOnly if the idle colour already holds the release, on tasks enough for all users; else deploy to it."""
     idle = standing.live_colour.other
     side, live = case.observed.sides[idle], case.observed.sides[standing.live_colour]
     if side.holds(release) and side.wanted >= min(live.running, live.wanted):
-        return Flip(target=idle, release=release, reason=reason, rollback=rollback)
+        return TrafficOnly(target=idle, release=release, reason=reason, rollback=rollback)
     return _deploy(case, release, idle, reason, rollback)
 
 
@@ -318,11 +318,11 @@ def _divided(case: Case, found: Interrupted, standing: Recorded | None) -> Decis
     to, back_to = found.journal.to, standing.live.digest if standing else ""
     if standing and standing.live.digest != to.digest and _unrecorded_source(case, standing):
         reason = "put users back on the release that the interrupted switch came from"
-        return Flip(target=standing.live_colour, release=standing.live, reason=reason)
+        return TrafficOnly(target=standing.live_colour, release=standing.live, reason=reason)
     side, asked = case.observed.sides[to.colour], case.asks_only_for(to.digest)
     release = side.release if side.release_id == to.release_id else None
     if asked and release and side.holds(release):
-        return Flip(target=to.colour, release=release, reason="finish the interrupted switch")
+        return TrafficOnly(target=to.colour, release=release, reason="finish the interrupted switch")
     if case.recorded is None and case.restoring:
         return _afresh(case)
     if not asked:
@@ -385,7 +385,7 @@ def _back_to(case: Case, recorded: Recorded, reason: str) -> Decision:
     for colour in (home, home.other):
         if sides[colour].holds(live):
             there = whole(weights) is colour
-            return (Finish if there else Flip)(target=colour, release=live, reason=reason)
+            return (Finish if there else TrafficOnly)(target=colour, release=live, reason=reason)
     return _deploy(case, live, home.other if weights.get(home) else home, reason)
 
 
