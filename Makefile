@@ -31,13 +31,13 @@ fmt: bootstrap ## put the code into the house format
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix --quiet .
 
 up: bootstrap ## start the local cloud; then `. .local/env` in a shell
-	@$(PYTHON) -m local_aws up
+	@.venv/bin/local-aws up
 
 down: bootstrap ## remove the local cloud and all that ran in it
-	@$(PYTHON) -m local_aws down
+	@.venv/bin/local-aws down
 
 status: bootstrap ## what runs in the local cloud, since when, at which addresses
-	@$(PYTHON) -m local_aws status || true
+	@.venv/bin/local-aws status || true
 
 bench: bootstrap ## measure promote and rollback on the local cloud
 	@$(PYTHON) -m tools.bench
@@ -52,7 +52,7 @@ aws-check: bootstrap ## try all of docs/contract.md in a real account; tells its
 	@PYTHONPATH=.:packages/local-aws:packages/release-lane $(PYTHON) -m tests.contract.account --account "$(ACCOUNT)" --region "$(REGION)" $(OPTIONS)
 
 lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
-	@$(PYTHON) -m local_aws.toolchain lock
+	@$(PYTHON) -m tools.lock
 
 bootstrap:
 	@./bootstrap

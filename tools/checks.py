@@ -1,4 +1,4 @@
-"""Everything that must hold, run side by side, with one summary at the end.
+"""All checks, run side by side, with one summary at the end.
 
 python -m tools.checks           lint, types and all rings of tests (the local cloud runs for its ring)
 python -m tools.checks --fast    lint, types and the rings without the cloud
@@ -17,15 +17,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from local_aws import cloud, processes
 from local_aws.alone import alone
 from local_aws.errors import LocalError
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
 from local_aws.progress import Progress
 from provider_kit.streams import outliving
 
+ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv/bin"
 PYTEST_NO_TESTS = 5
 
@@ -33,24 +35,24 @@ PYTEST_NO_TESTS = 5
 DEAD_PROXY = {
     name: "http://127.0.0.1:9" for word in ("http_proxy", "https_proxy", "all_proxy") for name in (word, word.upper())
 }
-"""Nobody listens there: what asks a proxy for something of this machine fails."""
+"""No process listens there: a request to this machine that goes through a proxy fails."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A command that says yes by exit code 0. When its output is shown: only if it fails, once it has ended (a
-    block of its own beside others), or as it comes."""
+    """A command that passes with exit code 0. `show`: its output is shown only if it fails, in one block when it has
+    ended, or as it comes."""
 
     name: str
     command: tuple[str, ...]
     show: Literal["on failure", "at the end", "as it comes"] = "on failure"
     proxied: bool = False
-    """Behind a dead proxy: nothing of it may need one."""
+    """Behind a dead proxy: none of it may need one."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` 0 is a yes; `left_out` says why a check did not run at all."""
+    """`code` 0 is a pass; `left_out` says why a check did not run at all."""
 
     name: str
     code: int
@@ -88,7 +90,7 @@ STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durat
 EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}
 ON_A_CLOUD = (CLOUD, STORIES)
 PROCESSORS = 2
-"""From so many on the two run side by side: with one, containers that starve would be taken for sick ones."""
+"""From so many on the two run side by side: with one, starved containers would be taken for sick ones."""
 
 
 def main(argv: list[str]) -> int:
@@ -132,11 +134,11 @@ def run(wanted: Sequence[Check]) -> list[Outcome]:
             return [*outcomes, *left_out(on_a_cloud, "the local cloud did not come up")]
         if (os.cpu_count() or 1) >= PROCESSORS:
             return [*outcomes, *side_by_side([_starter(check, environment_of(at)) for check, at in clouds.items()])]
-        return [*outcomes, *(perform(told(check), environment_of(at)) for check, at in clouds.items())]
+        return [*outcomes, *(perform(shown(check), environment_of(at)) for check, at in clouds.items())]
 
 
-def told(check: Check) -> Check:
-    """The same as the only one that runs: it may say what it does meanwhile."""
+def shown(check: Check) -> Check:
+    """The same, as the only one that runs: its output is shown as it comes."""
     return replace(check, show="as it comes")
 
 
@@ -145,7 +147,7 @@ def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
 
 
 def places_of(check: Check) -> Places:
-    """Stories have a local cloud of their own, so that they run beside the rest: both wait more than they work."""
+    """Stories have a local cloud of their own and run next to the rest: both wait more than they compute."""
     places = Places.read()
     if check is not STORIES:
         return places
@@ -160,7 +162,7 @@ def environment_of(places: Places) -> dict[str, str]:
 
 @contextmanager
 def _as_it_was(places: Places) -> Iterator[None]:
-    """A cloud that ran before still runs afterwards; one that did not, does not."""
+    """A cloud that ran before still runs afterwards; one that did not is brought down."""
     ran = cloud.current(places) is not None
     try:
         yield
@@ -226,7 +228,7 @@ def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
 
 
 def conclude(outcomes: Sequence[Outcome]) -> int:
-    """Print the summary; 0 only if everything ran and said yes, or was left out for a stated reason."""
+    """Print the summary; 0 only if every check passed, or was left out for a stated reason."""
     print("\nsummary")
     for outcome in outcomes:
         print(f"  {outcome.describe()}")

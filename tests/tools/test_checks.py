@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_aws.places import ROOT
 
 from tests.patience import PATIENCE
 from tools.checks import EVERY, ON_A_CLOUD, Check, Outcome, conclude, main, perform, places_of, side_by_side
+from tools.lane import ROOT
 
 
 def ok(name: str) -> Outcome:

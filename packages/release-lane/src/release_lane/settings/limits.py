@@ -20,6 +20,26 @@ from release_lane.record.placement import Colour, Release, Service
 
 AWS = "https://docs.aws.amazon.com"
 
+# ---- where it is
+
+
+FILL_IN = ("", "FILL-IN")
+"""What stands under `account` in a stack file that nobody has adopted yet."""
+
+
+def account(text: str) -> str:
+    """An AWS account's number."""
+    if re.fullmatch(r"[0-9]{12}", text):
+        return ""
+    if text not in FILL_IN:
+        return f"should be the 12 digits of an AWS account, in quotes, not {text!r}"
+    ask = "`aws sts get-caller-identity --query Account --output text` says it"
+    return (
+        f"is still to be filled in: the 12 digits of this stack's AWS account, in quotes ({ask}); on the local cloud"
+        " give --config-file .local/stacks/Pulumi.<stack>.yaml"
+    )
+
+
 # ---- a release
 
 

@@ -198,7 +198,7 @@ class NetworkSettings(_Strict):
 
 
 class _Stack(_Strict):
-    account: str = Field(pattern=r"^[0-9]{12}$")
+    account: Annotated[str, _sound(limits.account)]
 
 
 class EnvironmentSettings(_Stack):

@@ -1,4 +1,7 @@
-"""The project as its files describe it: Pulumi.yaml and a stack file for each stack."""
+"""The project as its files describe it: Pulumi.yaml and a stack file for each stack.
+
+Stack files are next to Pulumi.yaml, or in the folder that RELEASE_LANE_STACKS names (on the local cloud: `.local/env`).
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class StackFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Pulumi.yaml's name and folder, and all stack files beside it."""
+    """Pulumi.yaml's name and folder, and all stack files."""
 
     name: str
     root: Path
@@ -88,12 +91,28 @@ def find_root(start: Path) -> Path:
     )
 
 
-def read_project(root: Path) -> Project:
+STACKS = "RELEASE_LANE_STACKS"
+"""Environment: another folder of stack files, absolute or relative to the project's root."""
+
+
+def read_project(root: Path, environ: Mapping[str, str] | None = None) -> Project:
     """Read all stack files; `UsageError` names a file that cannot be read."""
     name = str(_read(root / "Pulumi.yaml").get("name") or "")
-    files = sorted(root.glob("Pulumi.*.yaml"))
+    files = _stack_files(root, (environ or {}).get(STACKS, ""))
     stacks = [_stack(path, name) for path in files]
     return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
+
+
+def _stack_files(root: Path, elsewhere: str) -> list[Path]:
+    """Those next to Pulumi.yaml, unless another folder is named."""
+    files = sorted((root / elsewhere).glob("Pulumi.*.yaml"))
+    if files or not elsewhere:
+        return files
+    raise UsageError(
+        f"There is no stack file in {root / elsewhere}.",
+        why=f"the variable {STACKS} names that folder",
+        next_step=f"make them again (local cloud: `local-aws up`), or unset {STACKS}.",
+    )
 
 
 def _alarming(path: Path, raw: Any) -> Alarming:
