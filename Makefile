@@ -1,6 +1,6 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock bootstrap
+.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock dist bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
 # Byte code is kept (.gitignore knows it), wherever it is switched off: every process here starts quicker with it.
@@ -53,6 +53,9 @@ aws-check: bootstrap ## try all of docs/contract.md in a real account; tells its
 
 lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
 	@$(PYTHON) -m tools.lock
+
+dist: bootstrap ## wheels of all packages, in dist/
+	@$(PYTHON) -m tools.dist
 
 bootstrap:
 	@./bootstrap
