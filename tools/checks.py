@@ -1,8 +1,10 @@
 """Everything that must hold, run side by side, with one summary at the end.
 
-python -m tools.checks           lint, types and all rings of tests (the local cloud runs for its ring)
-python -m tools.checks --fast    lint, types and the rings without the cloud
-python -m tools.checks NAME …    only these: lint format types pure rings cloud stories
+python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
+python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
+python -m tools.checks --rest    what the first one leaves out: the long stories, and the local cloud's own suite
+python -m tools.checks --all     both
+python -m tools.checks NAME …    only these: lint format types rings command stories long local
 """
 
 from __future__ import annotations
@@ -75,18 +77,32 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return tool("python", "-m", "pytest", "-q", "--tb=short", *arguments)
 
 
+NOT_OF_THE_CLOUD = "--ignore=packages/local-aws"
 LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
-PURE = Check("pure", pytest("-m", "pure"), show="at the end")
 RINGS = Check(
-    "rings", pytest("-m", "not pure and not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes",
-    proxied=True,
+    "rings", pytest("-m", "not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes", proxied=True
 )  # fmt: skip
-CLOUD = Check("cloud", pytest("-m", "cloud and not pure and not story", "--durations=10"), show="at the end")
-STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durations=10"), show="as it comes")
-EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}
-ON_A_CLOUD = (CLOUD, STORIES)
+COMMAND = Check(
+    "command", pytest("-m", "cloud and not story and not long", NOT_OF_THE_CLOUD, "--durations=10"), show="at the end"
+)
+STORIES = Check(
+    "stories", pytest("-m", "cloud and story and not long", NOT_OF_THE_CLOUD, "--durations=10"), show="as it comes"
+)
+LONG = Check("long", pytest("-m", "cloud and long", NOT_OF_THE_CLOUD, "--durations=10"), show="as it comes")
+LOCAL = Check("local", pytest("-m", "cloud", "packages/local-aws", "--durations=10"), show="at the end")
+EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LOCAL)}
+PAIRS = ((COMMAND, STORIES), (LOCAL, LONG))
+"""What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
+they work."""
+REST = PAIRS[1]
+SETS = {
+    "": tuple(check for check in EVERY.values() if check not in REST),
+    "--fast": (LINT, FORMAT, TYPES, RINGS),
+    "--rest": REST,
+    "--all": tuple(EVERY.values()),
+}
 PROCESSORS = 2
 """From so many on the two run side by side: with one, containers that starve would be taken for sick ones."""
 
@@ -95,13 +111,11 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(__doc__)
         return 0
-    names = [name for name in argv if name != "--fast"]
-    if unknown := [name for name in names if name not in EVERY]:
-        print(f"no such check: {', '.join(unknown)}; there are {', '.join(EVERY)}, and --fast", file=sys.stderr)
+    if unknown := [name for name in argv if name not in {**EVERY, **SETS}]:
+        known = ", ".join([*EVERY, *filter(None, SETS)])
+        print(f"no such check: {', '.join(unknown)}; there are {known}", file=sys.stderr)
         return 2
-    wanted = [EVERY[name] for name in names] or [
-        check for check in EVERY.values() if check not in ON_A_CLOUD or "--fast" not in argv
-    ]
+    wanted = chosen(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return conclude(run(wanted))
@@ -114,15 +128,22 @@ def main(argv: list[str]) -> int:
         processes.end_children()
 
 
+def chosen(names: Sequence[str]) -> list[Check]:
+    """The checks of these names and sets, each once, in the order of `EVERY`; without any, those of `make test`."""
+    wanted = {check.name for name in names or [""] for check in SETS.get(name) or [EVERY[name]]}
+    return [check for name, check in EVERY.items() if name in wanted]
+
+
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks without a cloud at once; then those on one, each on its own cloud, which came up meanwhile."""
-    on_a_cloud = [check for check in wanted if check in ON_A_CLOUD]
-    others = [_starter(check) for check in wanted if check not in ON_A_CLOUD]
-    if not on_a_cloud:
+    """All checks without a cloud at once, while the clouds come up; then those on one, pair by pair."""
+    pairs = [pair for each in PAIRS if (pair := [check for check in each if check in wanted])]
+    on_a_cloud = [check for pair in pairs for check in pair]
+    others = [_starter(check) for check in wanted if check not in on_a_cloud]
+    if not pairs:
         return side_by_side(others)
     if why_not := cloud_cannot_run():
         return [*side_by_side(others), *left_out(on_a_cloud, why_not)]
-    clouds = {check: places_of(check) for check in on_a_cloud}
+    clouds = {place: places_of(place) for pair in PAIRS for place, check in enumerate(pair) if check in wanted}
     with ExitStack() as held:
         for places in clouds.values():
             held.enter_context(alone(places.lock, "test"))
@@ -130,26 +151,32 @@ def run(wanted: Sequence[Check]) -> list[Outcome]:
         outcomes = side_by_side([*others, lambda: _bring_up(clouds.values())])
         if not outcomes[-1].ok:
             return [*outcomes, *left_out(on_a_cloud, "the local cloud did not come up")]
-        if (os.cpu_count() or 1) >= PROCESSORS:
-            return [*outcomes, *side_by_side([_starter(check, environment_of(at)) for check, at in clouds.items()])]
-        return [*outcomes, *(perform(told(check), environment_of(at)) for check, at in clouds.items())]
+        for pair in pairs:
+            outcomes += run_pair(pair, {check: clouds[place_of(check)] for check in pair})
+        return outcomes
 
 
-def told(check: Check) -> Check:
-    """The same as the only one that runs: it may say what it does meanwhile."""
-    return replace(check, show="as it comes")
+def run_pair(pair: Sequence[Check], clouds: Mapping[Check, Places]) -> list[Outcome]:
+    """At once where there are processors for both; a single one says what it does meanwhile."""
+    at = {check: environment_of(clouds[check]) for check in pair}
+    if len(pair) > 1 and (os.cpu_count() or 1) >= PROCESSORS:
+        return side_by_side([_starter(check, at[check]) for check in pair])
+    return [perform(replace(check, show="as it comes"), at[check]) for check in pair]
 
 
 def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
     return [Outcome(check.name, 0, 0.0, why) for check in checks]
 
 
-def places_of(check: Check) -> Places:
-    """Stories have a local cloud of their own, so that they run beside the rest: both wait more than they work."""
+def place_of(check: Check) -> int:
+    """Which of the two local clouds a check uses: its place in its pair."""
+    return next(pair.index(check) for pair in PAIRS if check in pair)
+
+
+def places_of(place: int) -> Places:
+    """The first is the one of `make up`; the second lies in a folder of it."""
     places = Places.read()
-    if check is not STORIES:
-        return places
-    return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / STORIES.name)})
+    return places if place == 0 else Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / "second")})
 
 
 def environment_of(places: Places) -> dict[str, str]:

@@ -62,9 +62,14 @@ def test_another_network_is_refused_under_users_before_anything_changes(live: St
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("release_lane/program/components/network.py", "{description} of", "{description} for", "unable to replace"),
         (
-            "release_lane/program/components/balancer.py",
+            "packages/release-lane/src/release_lane/program/components/network.py",
+            "{description} of",
+            "{description} for",
+            "unable to replace",
+        ),
+        (
+            "packages/release-lane/src/release_lane/program/components/balancer.py",
             'load_balancer_type="application"',
             "internal=True",
             "unable to replace",
@@ -95,7 +100,7 @@ def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None
 
     wanted = moved(live, testAccess=["198.51.100.0/24"])
     named = wanted.with_changed_program(
-        "release_lane/program/components/network.py", "cidr.replace('/', '-')", "len(cidr)"
+        "packages/release-lane/src/release_lane/program/components/network.py", "cidr.replace('/', '-')", "len(cidr)"
     ).up()
     assert named.ok, named.text
     before = rules()
@@ -212,7 +217,7 @@ def test_a_network_that_was_replaced_under_its_users_has_a_way_out(
         assert stack.up(imageDigest=digest).ok
     compared = "if changes and (serving(observed) or elsewhere) and not requested.allow_replace:"
     careless = moved(stack, network=ELSEWHERE).with_changed_program(
-        "release_lane/decide/rebuilding.py", compared, "if False:"
+        "packages/release-lane/src/release_lane/decide/rebuilding.py", compared, "if False:"
     )
     assert careless.up("--ignore-protect").ok
     refused(moved(stack, network=ELSEWHERE).up(imageDigest=best), "Nothing can be released here", "change network.cidr")
