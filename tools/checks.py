@@ -1,4 +1,4 @@
-"""Everything that must hold, run side by side, with one summary at the end.
+"""Runs all checks side by side, with one summary at the end.
 
 python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
 python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
@@ -35,24 +35,24 @@ PYTEST_NO_TESTS = 5
 DEAD_PROXY = {
     name: "http://127.0.0.1:9" for word in ("http_proxy", "https_proxy", "all_proxy") for name in (word, word.upper())
 }
-"""Nobody listens there: what asks a proxy for something of this machine fails."""
+"""No process listens there, so a request for something of this machine that goes through a proxy fails."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A command that says yes by exit code 0. When its output is shown: only if it fails, once it has ended (a
-    block of its own beside others), or as it comes."""
+    """A command that passes with exit code 0. When its output is shown: only if it fails, once it has ended (in one
+    block, while others run), or as it comes."""
 
     name: str
     command: tuple[str, ...]
     show: Literal["on failure", "at the end", "as it comes"] = "on failure"
     proxied: bool = False
-    """Behind a dead proxy: nothing of it may need one."""
+    """Run behind a dead proxy: none of its tests may need one."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` 0 is a yes; `left_out` says why a check did not run at all."""
+    """`code` 0: it passed. `left_out` says why a check did not run at all."""
 
     name: str
     code: int
@@ -104,7 +104,7 @@ SETS = {
     "--all": tuple(EVERY.values()),
 }
 PROCESSORS = 2
-"""From so many on the two run side by side: with one, containers that starve would be taken for sick ones."""
+"""From this number on the two of a pair run side by side. With one processor, containers would starve and look broken."""
 
 
 def main(argv: list[str]) -> int:
@@ -198,7 +198,7 @@ def _as_it_was(places: Places) -> Iterator[None]:
 
 
 def cloud_cannot_run() -> str:
-    """Why the ring that needs containers cannot run on this machine; "" when it can."""
+    """Why the checks that need containers cannot run on this machine; "" when they can."""
     if sys.platform != "linux":
         return "the local cloud needs Linux"
     if not shutil.which("docker"):
@@ -253,7 +253,7 @@ def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
 
 
 def conclude(outcomes: Sequence[Outcome]) -> int:
-    """Print the summary; 0 only if everything ran and said yes, or was left out for a stated reason."""
+    """Print the summary; 0 only if every check passed or was left out for a stated reason."""
     print("\nsummary")
     for outcome in outcomes:
         print(f"  {outcome.describe()}")

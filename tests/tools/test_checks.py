@@ -1,4 +1,4 @@
-"""`make test`: what it concludes, and that nothing red ends green."""
+"""`make test`: its verdict, and that a failure never ends as a success."""
 
 from __future__ import annotations
 
