@@ -104,7 +104,7 @@ SETS = {
     "--all": tuple(EVERY.values()),
 }
 PROCESSORS = 2
-"""From this number on the two of a pair run side by side. With one processor, containers would starve and look broken."""
+"""From this number on the two of a pair run side by side; with one processor, containers starve and look broken."""
 
 
 def main(argv: list[str]) -> int:
