@@ -1,4 +1,4 @@
-"""Runs all checks side by side, with one summary at the end.
+"""All checks, run side by side, with one summary at the end.
 
 python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
 python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
@@ -19,15 +19,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from local_aws import cloud, processes
 from local_aws.alone import alone
 from local_aws.errors import LocalError
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
 from local_aws.progress import Progress
 from provider_kit.streams import outliving
 
+ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv/bin"
 PYTEST_NO_TESTS = 5
 
@@ -35,24 +37,24 @@ PYTEST_NO_TESTS = 5
 DEAD_PROXY = {
     name: "http://127.0.0.1:9" for word in ("http_proxy", "https_proxy", "all_proxy") for name in (word, word.upper())
 }
-"""No process listens there, so a request for something of this machine that goes through a proxy fails."""
+"""No process listens there: a request to this machine that goes through a proxy fails."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A command that passes with exit code 0. When its output is shown: only if it fails, once it has ended (in one
-    block, while others run), or as it comes."""
+    """A command that passes with exit code 0. `show`: its output is shown only if it fails, in one block when it has
+    ended, or as it comes."""
 
     name: str
     command: tuple[str, ...]
     show: Literal["on failure", "at the end", "as it comes"] = "on failure"
     proxied: bool = False
-    """Run behind a dead proxy: none of its tests may need one."""
+    """Behind a dead proxy: none of it may need one."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` 0: it passed. `left_out` says why a check did not run at all."""
+    """`code` 0 is a pass; `left_out` says why a check did not run at all."""
 
     name: str
     code: int
@@ -103,6 +105,8 @@ SETS = {
     "--rest": REST,
     "--all": tuple(EVERY.values()),
 }
+GOES = {"LOCAL_CLOUD_GOES": "1"}
+"""Tells tests that their cloud is brought down after them, so that they need not take down what they made."""
 PROCESSORS = 2
 """From this number on the two of a pair run side by side; with one processor, containers starve and look broken."""
 
@@ -135,48 +139,46 @@ def chosen(names: Sequence[str]) -> list[Check]:
 
 
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks without a cloud at once, while the clouds come up; then those on one, pair by pair."""
+    """All checks without a cloud at once, while the first pair's clouds come up; then pair by pair."""
     pairs = [pair for each in PAIRS if (pair := [check for check in each if check in wanted])]
-    on_a_cloud = [check for pair in pairs for check in pair]
-    others = [_starter(check) for check in wanted if check not in on_a_cloud]
+    others = [_starter(check) for check in wanted if not any(check in pair for pair in pairs)]
     if not pairs:
         return side_by_side(others)
     if why_not := cloud_cannot_run():
-        return [*side_by_side(others), *left_out(on_a_cloud, why_not)]
-    clouds = {place: places_of(place) for pair in PAIRS for place, check in enumerate(pair) if check in wanted}
+        return [*side_by_side(others), *left_out([check for pair in pairs for check in pair], why_not)]
+    first, *more = pairs
+    outcomes = run_pair(first, others)
+    for pair in more:
+        outcomes += run_pair(pair)
+    return outcomes
+
+
+def run_pair(pair: Sequence[Check], others: Sequence[Callable[[], Outcome]] = ()) -> list[Outcome]:
+    """Each on its own cloud, at once where there are processors for both; `others` while the clouds come up."""
+    clouds = {check: places_of(check) for check in pair}
     with ExitStack() as held:
         for places in clouds.values():
             held.enter_context(alone(places.lock, "test"))
-            held.enter_context(_as_it_was(places))
+        goes = {check: held.enter_context(_as_it_was(places)) for check, places in clouds.items()}
         outcomes = side_by_side([*others, lambda: _bring_up(clouds.values())])
         if not outcomes[-1].ok:
-            return [*outcomes, *left_out(on_a_cloud, "the local cloud did not come up")]
-        for pair in pairs:
-            outcomes += run_pair(pair, {check: clouds[place_of(check)] for check in pair})
-        return outcomes
-
-
-def run_pair(pair: Sequence[Check], clouds: Mapping[Check, Places]) -> list[Outcome]:
-    """At once where there are processors for both; a single one says what it does meanwhile."""
-    at = {check: environment_of(clouds[check]) for check in pair}
-    if len(pair) > 1 and (os.cpu_count() or 1) >= PROCESSORS:
-        return side_by_side([_starter(check, at[check]) for check in pair])
-    return [perform(replace(check, show="as it comes"), at[check]) for check in pair]
+            return [*outcomes, *left_out(pair, "the local cloud did not come up")]
+        at = {check: {**environment_of(clouds[check]), **(GOES if goes[check] else {})} for check in pair}
+        if len(pair) > 1 and (os.cpu_count() or 1) >= PROCESSORS:
+            return [*outcomes, *side_by_side([_starter(check, at[check]) for check in pair])]
+        return [*outcomes, *(perform(replace(check, show="as it comes"), at[check]) for check in pair)]
 
 
 def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
     return [Outcome(check.name, 0, 0.0, why) for check in checks]
 
 
-def place_of(check: Check) -> int:
-    """Which of the two local clouds a check uses: its place in its pair."""
-    return next(pair.index(check) for pair in PAIRS if check in pair)
-
-
-def places_of(place: int) -> Places:
-    """The first is the one of `make up`; the second lies in a folder of it."""
+def places_of(check: Check) -> Places:
+    """The first of a pair uses the cloud of `make up`; the second one that lies in a folder of it."""
     places = Places.read()
-    return places if place == 0 else Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / "second")})
+    if any(check is first for first, _ in PAIRS):
+        return places
+    return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / "second")})
 
 
 def environment_of(places: Places) -> dict[str, str]:
@@ -186,13 +188,13 @@ def environment_of(places: Places) -> dict[str, str]:
 
 
 @contextmanager
-def _as_it_was(places: Places) -> Iterator[None]:
-    """A cloud that ran before still runs afterwards; one that did not, does not."""
-    ran = cloud.current(places) is not None
+def _as_it_was(places: Places) -> Iterator[bool]:
+    """A cloud that ran before still runs afterwards; one that did not is brought down. Gives whether it will be."""
+    goes = cloud.current(places) is None
     try:
-        yield
+        yield goes
     finally:
-        if not ran:
+        if goes:
             processes.end_children()
             cloud.down(places, print)
 
@@ -253,7 +255,7 @@ def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
 
 
 def conclude(outcomes: Sequence[Outcome]) -> int:
-    """Print the summary; 0 only if every check passed or was left out for a stated reason."""
+    """Print the summary; 0 only if every check passed, or was left out for a stated reason."""
     print("\nsummary")
     for outcome in outcomes:
         print(f"  {outcome.describe()}")

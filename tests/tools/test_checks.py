@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_aws.places import ROOT
 
 from tests.patience import PATIENCE
 from tools.checks import EVERY, PAIRS, Check, Outcome, chosen, conclude, main, perform, places_of, side_by_side
+from tools.lane import ROOT
 
 
 def ok(name: str) -> Outcome:
@@ -149,9 +149,10 @@ def test_a_ring_without_any_test_is_a_no(capfd: pytest.CaptureFixture[str]) -> N
 def test_what_runs_at_once_has_clouds_of_its_own() -> None:
     """The second one lies in a folder of the first, which `make down` removes as a whole."""
     assert {len(pair) for pair in PAIRS} == {2}
-    first, second = places_of(0), places_of(1)
-    assert first.runtime in second.runtime.parents
-    assert first.lock != second.lock
+    for one, other in PAIRS:
+        first, second = places_of(one), places_of(other)
+        assert first.runtime in second.runtime.parents
+        assert first.lock != second.lock
 
 
 def test_outcomes_come_in_the_order_asked() -> None:
