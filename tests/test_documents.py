@@ -1,4 +1,4 @@
-"""Everything that the documents name exists: pages and headings, files, tests, verbs with their options, `make` targets."""
+"""Everything that documents name exists: pages and headings, files, tests, verbs with their options, `make` targets."""
 
 from __future__ import annotations
 
