@@ -80,7 +80,7 @@ def test_promote_takes_what_the_environment_before_has_live() -> None:
 
 
 def test_rollback_says_by_itself_what_it_leaves() -> None:
-    on = stage(ran(*plan("flip", BLUE, A, target=BLUE)))
+    on = stage(ran(*plan("traffic-only", BLUE, A, target=BLUE)))
     assert on.run("rollback", "staging") == 0
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": B.digest}]
 
@@ -247,7 +247,7 @@ def test_the_first_environment_of_a_route_is_not_asked_for() -> None:
     assert stage(STAGED).run("deploy", "staging") == 0
 
 
-def test_a_cure_is_released_although_an_alarm_rings() -> None:
+def test_a_cure_is_released_although_an_alarm_is_firing() -> None:
     on = stage(PROMOTED)
     assert on.run("promote", "production", "--yes", "--on-alarm", "proceed") == 0
     assert configs(on.engine) == [{"imageDigest": B.digest, "onAlarm": "proceed"}]

@@ -11,6 +11,7 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
+from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure, weights_are_unsure
@@ -23,7 +24,7 @@ from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 
-MOVES = ("deploy", "flip", "finish")
+MOVES = ("deploy", TRAFFIC_ONLY, "finish")
 """Decisions after which users are where they were not, or were not recorded to be."""
 
 POLL = 2.0
@@ -62,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     parser.add_argument(
         "--on-alarm",
         choices=("proceed",),
-        help="proceed: move users although an alarm rings; this release is the cure",
+        help="proceed: move users although an alarm is firing; this release is the cure",
     )
     add_allow_replace(parser)
     if heals:
