@@ -101,6 +101,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", [*sampled(quick(every_call()), SAMPLE), *sampled(PLACES, PLACES_SAMPLE)], ids=str)
 def test_users_stay_served_and_the_next_update_gets_there(
@@ -148,6 +149,7 @@ def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_se
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 @pytest.mark.story
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", sampled(whole(every_call()), WHOLE_SAMPLE), ids=str)

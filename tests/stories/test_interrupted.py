@@ -101,6 +101,17 @@ GATES = {
 }
 
 
+SIGNALS = {"ctrl-c": signal.SIGINT, "kill-9": signal.SIGKILL}
+IN_EVERY_RUN = {"kill-9-rollout", "ctrl-c-switch"}
+"""Next to the machine that dies in the switch: tasks half started, and users moved. The others are long."""
+CASES = [
+    pytest.param(how, gate, id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.long)
+    for gate in GATES
+    for word, how in SIGNALS.items()
+    for name in [f"{word}-{gate}"]
+]
+
+
 def way_back(stack: Stack) -> None:
     """What the README says to do: free the lock, clear what was left half made, update again."""
     freed = stack.command("cancel", "--yes")
@@ -112,8 +123,7 @@ def way_back(stack: Stack) -> None:
     assert again.ok, again.text
 
 
-@pytest.mark.parametrize("gate", GATES)
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
+@pytest.mark.parametrize(("how", "gate"), CASES)
 def test_interrupted_in(
     gate: str, how: signal.Signals, stack: Stack, request: pytest.FixtureRequest, probe: Prober
 ) -> None:

@@ -26,6 +26,7 @@ import boto3
 from local_aws.places import ONE_FILE
 from release_lane.disk.git import environment
 
+from tests.disposable import cloud_goes
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -206,9 +207,9 @@ class Checkout:
         finally:
             go_on()
 
-    def close(self) -> None:
-        """Remove what it made in the cloud."""
-        for stack in ("production", "staging"):
+    def close(self, environments: bool = True) -> None:
+        """Remove what it made in the cloud, and its images; environments may be left to a cloud that goes as a whole."""
+        for stack in ("production", "staging") if environments else ():
             self.run("pulumi", "cancel", "--yes", "--stack", stack)
             destroy = ("destroy", "--yes", "--skip-preview", "--ignore-protect", "--non-interactive")
             self.run("pulumi", *destroy, "--stack", stack)
@@ -251,4 +252,4 @@ def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
     try:
         yield checkout
     finally:
-        checkout.close()
+        checkout.close(environments=not cloud_goes())
