@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from local_aws import metrics
-from local_aws.places import PROJECT
 from release_lane.aws.patience import SECONDS_VARIABLE
 from release_lane.probe import Probe
 from release_lane.record.journal import ABORT
 
 from tests.faults.proxy import FaultProxy
 from tests.stories.cloud import client, idle_of, rule
-from tools.lane import Lane, Result, Stack
+from tools.lane import PROJECT, Lane, Result, Stack
 
 
 @dataclass(frozen=True)

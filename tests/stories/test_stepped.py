@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 import pytest
 from local_aws import metrics
-from local_aws.places import PROJECT
 from release_lane.probe import Counts, Probe
 from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
@@ -21,7 +20,7 @@ from tests.stories.cwatched import client, eventually, idle_of, rule, tasks, wei
 
 from tests.patience import PATIENCE
 from tests.stories.test_interrupted import _children, way_back
-from tools.lane import Lane, Running, Stack
+from tools.lane import PROJECT, Lane, Running, Stack
 
 pytestmark = [pytest.mark.cwatched, pytest.mark.story, pytest.mark.timeout(600)]
 

@@ -31,6 +31,6 @@ class Environment:
             port=int(environ.get("LOCAL_EMULATOR_PORT", "4566")),
             state=Path(environ.get("LOCAL_EMULATOR_STATE", ".local/emulator")).absolute(),
             cloud_id=environ.get("LOCAL_CLOUD_ID", "default"),
-            network=environ.get("LOCAL_DOCKER_NETWORK", "release-lane"),
+            network=environ.get("LOCAL_DOCKER_NETWORK", "local-aws"),
             time_scale=scale,
         )

@@ -11,8 +11,8 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import Healthcheck, LogConfig, Ulimit
 
-CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "release-lane.cloud", "release-lane.task", "release-lane.container"
-GROUP_LABEL = "release-lane.group"  # for people: `service:<name>`
+CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "local-aws.cloud", "local-aws.task", "local-aws.container"
+GROUP_LABEL = "local-aws.group"  # for people: `service:<name>`
 DEFAULT_STOP_TIMEOUT = 30
 MEBIBYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
@@ -90,7 +90,7 @@ class Containers:
             environment=dict(plan.environment),
             user=definition.get("user"),
             working_dir=definition.get("workingDirectory"),
-            name=f"release-lane-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
+            name=f"local-aws-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
             labels={
                 CLOUD_LABEL: self._cloud,
                 TASK_LABEL: plan.task,
