@@ -40,10 +40,10 @@ def test_an_unknown_verb_is_a_usage_error_in_one_sentence() -> None:
 def test_the_shell_of_another_checkouts_local_cloud_is_a_usage_error() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "release_lane.command", "status"], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, "RELEASE_LANE_LOCAL": "1", "RELEASE_LANE_HOME": "/another/checkout"},
+        env={**os.environ, "LOCAL_AWS_HOME": "/another/checkout"},
     )  # fmt: skip
     assert ended.returncode == 2
-    assert "This shell speaks to the local cloud of /another/checkout" in ended.stderr
+    assert "This shell uses the local cloud of /another/checkout" in ended.stderr
     assert f"`. {ROOT}/.local/env`" in ended.stderr
 
 
@@ -61,7 +61,7 @@ def test_a_new_verb_is_a_file_of_its_own_and_touches_no_other(tmp_path: Path, mo
         "def arguments(parser):\n    pass\ndef run(tools, arguments):\n    return 0\n"
     )
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
-    assert [verb.NAME for verb in every_verb()][:4] == ["build", "adopt", "greet", "deploy"]
+    assert [verb.NAME for verb in every_verb()][:5] == ["init", "build", "adopt", "greet", "deploy"]
     sys.modules.pop(f"{verbs.__name__}.greet")
 
 

@@ -45,7 +45,7 @@ def test_a_refusal_is_told_with_what_who_and_where() -> None:
     assert on.run("promote", "production", "--yes") == 1
     (notice,) = on.notifier.sent
     assert (notice.event, notice.environment, notice.digest) == (Event.REFUSED, "production", B.digest)
-    assert notice.sentence == "The rollout gate refused green: it exits. Users were not touched."
+    assert notice.sentence == "The rollout gate refused green: it exits."
     assert notice.origin == Origin(who="ann", run="https://ci.example/7")
 
 
@@ -61,6 +61,7 @@ def test_users_who_were_put_back_are_told_as_a_breach() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = (
         "Users were on green for a moment, and were put back to where they were before: smoke failed\nKind: CheckFailed"
+        "\nUsers: restored"
     )
     on = stage(failed(said(text, about=switch)), HEALED)
     assert on.run("promote", "production", "--yes") == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.decide.choice import decision_word, word_for
+from release_lane.decide.choice import order_matters
 from release_lane.decide.decision import (
     HISTORY,
     Decision,
@@ -27,6 +27,7 @@ from release_lane.decide.decision import (
 from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CheckFailed, CloudError, Refused, ReleaseError
 from release_lane.record.adoption import COMMIT_UNKNOWN, Adopted
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.evidence import Proof
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Colour, Release
@@ -178,8 +179,8 @@ def test_an_image_that_the_idle_colour_holds_already_only_needs_traffic_moved() 
     moved = decision(RECORD, observed(C, B, GREEN), ask(C))
     assert isinstance(moved, TrafficOnly)
     assert (moved.target, moved.release, moved.rollback) == (BLUE, C, False)
-    assert word_for(moved) == decision_word("flip") == "traffic-only", "`flip` is what an earlier version wrote"
-    assert word_for(decision(RECORD, SETTLED, ask(C))) == "deploy"
+    assert moved.kind is DecisionKind("flip") is DecisionKind("traffic-only"), "`flip` is what an earlier version wrote"
+    assert decision(RECORD, SETTLED, ask(C)).kind is DecisionKind.DEPLOY
 
 
 @pytest.mark.parametrize("broken", [SICK, STOPPED, SCALED_TO_ZERO], ids=["sick", "stopped", "to zero"])
@@ -246,7 +247,7 @@ def test_an_older_commit_that_is_meant_is_released_and_named() -> None:
     [
         (Order.NEWER, "a new image"),
         (Order.APART, "a new image; its commit does not contain bbbbbbb, which is live"),
-        (Order.UNKNOWN, "a new image; the order of commits is not known"),
+        (Order.UNKNOWN, "a new image"),
     ],
 )
 def test_any_other_order_is_released_and_named(order: Order, reason: str) -> None:
@@ -283,6 +284,39 @@ def test_an_older_commit_is_refused_too_after_an_interrupted_switch_to_a_newer_o
     """The record still names A; users are on B already, and the record that this update starts from says so."""
     cloud = observed(A, B, GREEN, journal((BLUE, A), (GREEN, B), Phase.MOVED))
     assert isinstance(refusal(recorded(BLUE, A), cloud, after(C, Order.OLDER)), Refused)
+
+
+def test_that_the_order_is_unknown_is_said_once() -> None:
+    newer = verdict(RECORD, SETTLED, after(C, Order.UNKNOWN, why="this checkout is shallow"))
+    assert isinstance(newer.decision, Deploy)
+    said = " ".join([newer.decision.reason, *newer.notes, *newer.unchecked])
+    assert said.count("order of commits") == 1
+
+
+@pytest.mark.parametrize("order", [Order.OLDER, Order.UNKNOWN])
+def test_finishing_an_interrupted_rollback_says_nothing_of_the_order_of_commits(order: Order) -> None:
+    cloud = observed(A, B, BLUE, journal((GREEN, B), (BLUE, A), Phase.MOVED))
+    finished = verdict(RECORD, cloud, after(A, order, rollback_from=B.digest))
+    assert isinstance(finished.decision, Finish)
+    assert finished.unchecked == ()
+
+
+@pytest.mark.parametrize(
+    ("record", "asked", "matters"),
+    [
+        (RECORD, C, True),
+        (RECORD, A, False),
+        (RECORD, B, False),
+        (replace(RECORD, history=()), B, False),
+        (None, C, True),
+        (RECORD, None, False),
+    ],
+    ids=["new", "was live", "is live", "is live, by an old record", "first", "nothing asked for"],
+)
+def test_the_order_of_commits_matters_only_for_an_image_that_was_never_live_here(
+    record: Recorded | None, asked: Release | None, matters: bool
+) -> None:
+    assert order_matters(record, asked.digest if asked else None) is matters
 
 
 def test_a_rollback_asks_nothing_about_the_order_of_commits() -> None:

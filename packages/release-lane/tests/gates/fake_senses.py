@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from provider_kit import Cancelled, Context
 from release_lane.aws.cloud import Balancer
+from release_lane.gates.timing import Timing
 from release_lane.gates.watching import Senses
 from release_lane.probe.sampling import Counts, Place
 from release_lane.record.alarms import Alarm, Watched
@@ -14,6 +15,9 @@ from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, Report
 from release_lane.watch.judge import Datapoint, Tally
 from tests.gates.fake_cloud import FakeCloud
+
+AT_ONCE = Timing(settles_within=0.0, looks_again_for=0.0)
+"""A fake cloud never answers with what was true a moment ago."""
 
 NOON = 43200.0
 """12:00:00 on the first day of the epoch: a whole minute."""
@@ -79,9 +83,9 @@ class FakeSenses:
     """`per_minute` requests of each colour, of which `errors` fail; known `late` seconds after their minute."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    ringing: dict[str, float] = field(default_factory=dict)
+    firing: dict[str, float] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
-    blind: set[str] = field(default_factory=set)
+    no_data: set[str] = field(default_factory=set)
     per_minute: dict[Colour, float] = field(default_factory=lambda: dict.fromkeys(Colour, 600.0))
     errors: dict[Colour, float] = field(default_factory=dict)
     late: float = 0.0
@@ -101,10 +105,10 @@ class FakeSenses:
             return tuple(
                 Alarm(
                     name=name,
-                    rings=name in self.ringing,
-                    since=self.ringing.get(name, 0.0),
+                    firing=name in self.firing,
+                    since=self.firing.get(name, 0.0),
                     colour=colour,
-                    blind=name in self.blind,
+                    no_data=name in self.no_data,
                 )
                 for name, colour in [*watched.own.items(), *((name, None) for name in watched.theirs)]
                 if name not in self.deleted

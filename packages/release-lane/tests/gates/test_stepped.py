@@ -12,7 +12,7 @@ import pytest
 from provider_kit import Cancelled, Context
 from release_lane.aws import session
 from release_lane.decide.shift import Course
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
@@ -26,7 +26,7 @@ from release_lane.record.records import Recorded
 from release_lane.smoke.checks import Expected
 from release_lane.watch.rollout import Task
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
-from tests.gates.fake_senses import NOON, FakeSenses
+from tests.gates.fake_senses import AT_ONCE, NOON, FakeSenses
 
 pytestmark = pytest.mark.pure
 
@@ -51,8 +51,6 @@ TO_B = Journal(source=End(BLUE, A.digest, A.id), to=End(GREEN, B.digest, B.id), 
 def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("release_lane.gates.moving.SETTLES_WITHIN", 0.0)
-    monkeypatch.setattr("release_lane.gates.moving.LOOKS_AGAIN_FOR", 0.0)
     session.forget()
     yield
     session.forget()
@@ -81,7 +79,7 @@ class Stage:
             (self.said if ephemeral else self.lasting).append(text)
 
         ctx = Context(config={}, cancelled=self.cancelled, log=log, name="traffic-switch")
-        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of))  # type: ignore[arg-type]
+        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of, AT_ONCE))  # type: ignore[arg-type]
 
     def fails(self, error: type[Exception], move: Move = MOVE) -> Any:
         with pytest.raises(error) as failed:
@@ -108,7 +106,7 @@ def stage() -> Stage:
 
 def refused(_: int) -> None:
     """What the checks say then."""
-    raise CheckFailed("The smoke gate refused green. Users were not touched.")
+    raise CheckFailed("The smoke gate refused green.", users=Users.UNTOUCHED)
 
 
 # ---- all is well
@@ -256,8 +254,8 @@ def test_datapoints_that_come_late_make_the_bake_longer_but_no_breach(stage: Sta
 
 @pytest.mark.parametrize("name", ["blue-errors", "orders"])
 def test_an_alarm_that_rings_before_stops_it(stage: Stage, name: str) -> None:
-    stage.senses.ringing = {name: 1.0}
-    assert f"the alarm {name} rings" in stage.fails(Refused).what
+    stage.senses.firing = {name: 1.0}
+    assert f"the alarm {name} is firing" in stage.fails(Refused).what
     assert stage.cloud.writes == []
 
 
@@ -270,16 +268,16 @@ def test_an_alarm_that_rings_before_stops_it(stage: Stage, name: str) -> None:
     ids=["onAlarm=proceed", "a rollback"],
 )
 def test_it_goes_on_where_that_was_said_or_users_go_back(stage: Stage, move: Move) -> None:
-    stage.senses.ringing = {"blue-errors": 1.0, "orders": 1.0}
+    stage.senses.firing = {"blue-errors": 1.0, "orders": 1.0}
     stage.perform(move)
     assert stage.cloud.weights == all_on(GREEN)
-    assert any("the alarm orders rings already" in line for line in stage.lasting)
+    assert any("the alarm orders is firing already" in line for line in stage.lasting)
 
 
 def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it_rings_again(stage: Stage) -> None:
-    stage.senses.ringing = {"green-errors": 1.0}
-    stage.after(50, stage.senses.ringing.clear)
-    stage.after(150, lambda: stage.senses.ringing.update({"green-errors": 2.0}))
+    stage.senses.firing = {"green-errors": 1.0}
+    stage.after(50, stage.senses.firing.clear)
+    stage.after(150, lambda: stage.senses.firing.update({"green-errors": 2.0}))
     stage.fails(CheckFailed)
     assert stage.cloud.writes == ["moving", *STEPS[:2], "weights blue 100 green 0", "restored"]
 
@@ -287,16 +285,16 @@ def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it
 def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_once_it_can_only_mean_the_users_time(
     stage: Stage,
 ) -> None:
-    """It rang while its tasks were starting, and the users' own trouble keeps it ringing."""
-    stage.senses.ringing = {"green-errors": 1.0}
-    assert "the alarm green-errors rings" in stage.fails(CheckFailed).what
+    """It fired while its tasks were starting, and what users get keeps it firing."""
+    stage.senses.firing = {"green-errors": 1.0}
+    assert "the alarm green-errors is firing" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
     assert stage.seconds >= 60 + 120
 
 
 def test_an_alarm_of_the_new_colour_that_clears_in_time_is_none(stage: Stage) -> None:
-    stage.senses.ringing = {"green-errors": 1.0}
-    stage.after(170, stage.senses.ringing.clear)
+    stage.senses.firing = {"green-errors": 1.0}
+    stage.after(170, stage.senses.firing.clear)
     stage.perform()
     assert stage.cloud.weights == all_on(GREEN)
 
@@ -332,10 +330,7 @@ def test_a_wish_to_abort_a_switch_that_ended_is_removed_first(stage: Stage, phas
 @pytest.mark.parametrize("name", ["orders", "green-errors"])
 def test_an_alarm_that_is_not_there_when_the_switch_begins_is_refused(stage: Stage, name: str) -> None:
     stage.senses.deleted = {name}
-    assert (
-        stage.fails(Refused).what
-        == f"The alarm {name} cannot be watched: deleted, or never made. Users were not touched."
-    )
+    assert stage.fails(Refused).what == f"The alarm {name} cannot be watched: deleted, or never made."
     assert stage.cloud.writes == []
 
 
@@ -364,9 +359,9 @@ def test_an_alarm_that_one_answer_of_aws_does_not_have_is_not_deleted(stage: Sta
 
 
 def test_an_alarm_without_data_is_told_in_the_timeline_and_is_no_breach(stage: Stage) -> None:
-    stage.senses.blind = {"green-errors"}
-    stage.after(50, lambda: stage.senses.blind.clear())
-    stage.after(130, lambda: stage.senses.blind.update({"green-errors", "orders"}))
+    stage.senses.no_data = {"green-errors"}
+    stage.after(50, lambda: stage.senses.no_data.clear())
+    stage.after(130, lambda: stage.senses.no_data.update({"green-errors", "orders"}))
     stage.after(140, lambda: probes_fail(stage))
     told = stage.fails(CheckFailed).what
     assert "12:00:00  no data for the alarm green-errors: no sign of health" in told
@@ -375,13 +370,13 @@ def test_an_alarm_without_data_is_told_in_the_timeline_and_is_no_breach(stage: S
 
 
 def test_alarms_without_data_all_the_time_do_not_stop_a_switch(stage: Stage) -> None:
-    stage.senses.blind = {"green-errors", "orders"}
+    stage.senses.no_data = {"green-errors", "orders"}
     stage.perform()
     assert stage.cloud.weights == all_on(GREEN)
 
 
 def test_where_nothing_is_watched_an_alarm_without_data_is_told_too(stage: Stage) -> None:
-    stage.senses.blind = {"orders"}
+    stage.senses.no_data = {"orders"}
     stage.perform(replace(MOVE, course=Course(home=BLUE)))
     assert "no data for the alarm orders: no sign of health" in stage.lasting
 
@@ -398,7 +393,7 @@ def one_sick_target(stage: Stage) -> None:
 
 
 def an_alarm(stage: Stage) -> None:
-    stage.senses.ringing["orders"] = 5.0
+    stage.senses.firing["orders"] = 5.0
 
 
 def probes_fail(stage: Stage) -> None:
@@ -424,11 +419,11 @@ def hands_delete_the_rule(stage: Stage) -> None:
 BREACHES = [
     (no_targets, "green has no healthy target any more"),
     (one_sick_target, "green has 1 of 2 targets healthy for 32 s now"),
-    (an_alarm, "the alarm orders rings"),
+    (an_alarm, "the alarm orders is firing"),
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
     (users_stay_away, "no traffic: CloudWatch counts 0 requests of users to green"),
-    (hands_move_weights, "somebody else moved the users' weights"),
+    (hands_move_weights, "somebody else changed the weights"),
 ]
 
 
@@ -453,12 +448,13 @@ def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage:
     stage.after(130, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed).what
     first, *lines = told.splitlines()
-    assert first == "green had up to 50 % of the users within 130 s; they were put back on blue: the alarm orders rings"
+    had = "green had up to 50 % of the users within 130 s; their traffic was rolled back to blue"
+    assert first == f"{had}: the alarm orders is firing"
     assert [line.strip() for line in lines] == [
         "timeline of weights (UTC):",
         "12:00:00  blue 90%, green 10%  step 1 of 3",
         "12:02:00  blue 50%, green 50%  step 2 of 3",
-        "12:02:10  blue 100%, green 0%  put back",
+        "12:02:10  blue 100%, green 0%  rolled back",
         "last log lines of green:",
         "task/10.0.2.2 says 0",
         "task/10.0.2.2 says 1",
@@ -474,7 +470,7 @@ def test_checks_that_fail_at_any_step_put_users_back(stage: Stage, number: int) 
     stage.senses.on_check = fails
     failed = stage.fails(CheckFailed)
     assert "The smoke gate refused green" in failed.what
-    assert "not touched" not in failed.what
+    assert failed.users is Users.RESTORED, "the check did not know of the move"
     assert stage.cloud.writes == ["moving", *STEPS[: (number + 1) // 2], "weights blue 100 green 0", "restored"]
 
 
@@ -501,8 +497,8 @@ def test_a_rule_that_somebody_deleted_is_no_way_back_and_told(stage: Stage) -> N
     stage.after(10, lambda: hands_delete_the_rule(stage))
     stage.cloud.before_write = lambda what: _gone(stage, what)
     failed = stage.fails(CloudError)
-    assert failed.what.startswith("THE WEIGHTS COULD NOT BE PUT BACK")
-    assert "deleted the rule" in failed.why
+    assert failed.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
+    assert "deleted the production rule" in failed.why
 
 
 def _gone(stage: Stage, what: str) -> None:
@@ -517,7 +513,7 @@ def test_an_interrupt_while_it_is_watched_puts_users_back(stage: Stage) -> None:
     stage.after(130, stage.cancelled.set)
     told = str(stage.fails(Cancelled))
     assert told.startswith(
-        "The switch was interrupted. green had up to 50 % of the users within 130 s; they were put back"
+        "The switch was interrupted. green had up to 50 % of the users within 130 s; their traffic was"
     )
     assert stage.cloud.writes[-2:] == ["weights blue 100 green 0", "restored"]
 
@@ -543,7 +539,7 @@ def test_a_wish_to_abort_another_release_is_none(stage: Stage) -> None:
     assert stage.cloud.weights == all_on(GREEN)
 
 
-# ---- where users are put back to
+# ---- where the traffic is rolled back to
 
 
 def blue_dies(stage: Stage) -> None:
@@ -553,7 +549,9 @@ def blue_dies(stage: Stage) -> None:
 def test_users_are_not_put_back_on_a_colour_that_died(stage: Stage) -> None:
     stage.after(130, lambda: (blue_dies(stage), an_alarm(stage)))
     told = stage.fails(CheckFailed).what
-    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: blue has no healthy target any more. All users stay on")
+    assert told.startswith(
+        "THE TRAFFIC COULD NOT BE ROLLED BACK: blue has no healthy target any more. All users stay on"
+    )
     assert stage.cloud.weights == all_on(GREEN)
     assert stage.journal == TO_B, "the next update finishes or undoes it"
 
@@ -589,17 +587,15 @@ def test_a_wish_to_abort_a_resumed_switch_that_came_while_it_was_at_its_gates_is
     divided(stage)
     stage.cloud.tags |= WISHED
     told = stage.fails(Interrupted, RESUMED).what
-    assert told.startswith(
-        "The switch was interrupted: ann asked to abort this switch. Nobody was moved any further; all"
-    )
+    assert told.startswith("The switch was interrupted: ann asked to abort this switch. No more traffic was moved; all")
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
     assert (stage.senses.checked, stage.seconds) == ([], 0)
 
 
-def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_rings(stage: Stage) -> None:
+def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_is_firing(stage: Stage) -> None:
     divided(stage)
     stage.cloud.tags |= WISHED
-    stage.senses.ringing = {"orders": 1.0}
+    stage.senses.firing = {"orders": 1.0}
     stage.fails(Interrupted, RESUMED)
     assert stage.cloud.weights == all_on(BLUE)
 
@@ -607,7 +603,7 @@ def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_rings(stag
 def test_a_wish_to_abort_a_switch_that_moved_nobody_is_heeded_when_it_begins_anew(stage: Stage) -> None:
     stage.cloud.tags = TO_B.as_tags() | WISHED
     told = stage.fails(Interrupted).what
-    assert told.startswith("The switch was interrupted: ann asked to abort this switch. Nobody was moved any further;")
+    assert told.startswith("The switch was interrupted: ann asked to abort this switch. No more traffic was moved;")
     assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
 
 
@@ -659,22 +655,23 @@ def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) 
     all_there(stage)
     stage.after(30, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed, FINISH).what
-    assert told.startswith("Users were on green, which is not recorded, and were put back on blue: the alarm orders")
+    back = "Users were on green, which is not recorded; their traffic was rolled back to blue"
+    assert told.startswith(f"{back}: the alarm orders")
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
 
 
 @pytest.mark.parametrize("name", ["green-errors", "orders"])
-def test_an_alarm_that_rings_when_a_finish_begins_speaks_against_the_release(stage: Stage, name: str) -> None:
+def test_an_alarm_that_is_firing_when_a_finish_begins_counts_against_the_release(stage: Stage, name: str) -> None:
     """Users have been on it since the switch that was killed; it must not be recorded, and be proof, all the same."""
     all_there(stage)
-    stage.senses.ringing = {name: 1.0}
-    assert f"the alarm {name} rings" in stage.fails(CheckFailed, FINISH).what
+    stage.senses.firing = {name: 1.0}
+    assert f"the alarm {name} is firing" in stage.fails(CheckFailed, FINISH).what
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
 
 
 def test_a_finish_goes_on_in_spite_of_an_alarm_where_that_was_said(stage: Stage) -> None:
     all_there(stage)
-    stage.senses.ringing = {"green-errors": 1.0, "orders": 1.0}
+    stage.senses.firing = {"green-errors": 1.0, "orders": 1.0}
     stage.perform(replace(FINISH, proceeds=True))
     assert stage.cloud.writes == ["moved"]
 
@@ -715,7 +712,7 @@ def test_an_undo_whose_colour_dies_leaves_no_user_on_it(stage: Stage) -> None:
 
     stage.senses.on_check = dies
     told = stage.fails(CheckFailed, UNDO).what
-    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: green has no healthy target any more. All users")
+    assert told.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK: green has no healthy target any more. All users")
     assert stage.cloud.weights == all_on(BLUE)
     assert stage.journal == TO_B
 
@@ -737,7 +734,7 @@ def test_an_abort_that_is_heeded_at_the_beginning_leaves_users_where_nobody_can_
     divided(stage)
     stage.cloud.tags |= WISHED
     told = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120))).what
-    assert "Nobody was moved any further; users are served blue 50%, green 50%" in told
+    assert "No more traffic was moved; users are served blue 50%, green 50%" in told
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, TO_B.as_tags())
 
 

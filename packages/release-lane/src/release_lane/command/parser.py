@@ -6,20 +6,19 @@ argparse, although typer is nicer to write: a call costs 0.01 s with it and 0.2 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from release_lane.command import verbs
 from release_lane.command.terminal import Terminal
-from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 
 
 class Verb(Protocol):
-    """A module of release_lane.command.verbs: one file for each verb."""
+    """A module of release_lane.command.verbs. With `NEEDS_PROJECT = False` it gets the terminal, not all tools."""
 
     ORDER: int
     """Where help lists it: along the route of a release, lowest first."""
@@ -30,8 +29,9 @@ class Verb(Protocol):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the verb's own arguments."""
 
-    def run(self, tools: Tools, arguments: argparse.Namespace) -> int:
-        """Do it; the exit code."""
+    @property
+    def run(self) -> Callable[[Any, argparse.Namespace], int]:
+        """Do it, with `Tools`; the exit code."""
 
 
 def every_verb() -> tuple[Verb, ...]:

@@ -11,21 +11,18 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
-from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
-from release_lane.engine.outcome import failure, weights_are_unsure
+from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.operate.duration import parse_duration
 from release_lane.operate.review import Planned, planned_in
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 from release_lane.settings.notify import Event
-
-MOVES = ("deploy", TRAFFIC_ONLY, "finish")
-"""Decisions after which the traffic, or the record of it, is on another release."""
 
 POLL = 2.0
 """Seconds between two looks at the lock while another update holds it."""
@@ -156,7 +153,7 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
-    if change.verb == "rollback" and data["decision"] in MOVES:
+    if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
@@ -259,12 +256,13 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
     error = failure(run.log, run.stderr)
     if run.signal is not None:
         interrupted = _interrupted(change, run)
-        if run.exit_code == 0 or not weights_are_unsure(error):
+        interrupted.users = error.users
+        if run.exit_code == 0 or error.users is not Users.UNSURE:
             return interrupted
         error.add_note(interrupted.what)
     if change.digest is None or not run.log.touched:
         return error
-    if weights_are_unsure(error):
+    if error.users is Users.UNSURE:
         error.add_note("The idle colour was not healed: a person must look at the weights first.")
     elif run.log.broke_off:
         error.add_note(f"The idle colour was not healed: run `release recover {change.environment}` first.")
@@ -299,7 +297,7 @@ def _why(tools: Tools, stack: str, run: Run) -> str:
     if holders := lock_holders(run.stderr):
         return f"{stack} is now being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
     error = failure(run.log, run.stderr)
-    return error.what if error.told else " ".join(filter(None, (error.what, error.why)))
+    return error.what if error.shown else " ".join(filter(None, (error.what, error.why)))
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
@@ -322,7 +320,7 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     It is one more update, without a digest. The release is done, even if this one fails.
     """
     tasks = tools.project.stacks[change.environment].idle_tasks
-    if tasks is None or not wanted or decision not in MOVES:
+    if tasks is None or not wanted or not DecisionKind(decision).moves_users:
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")

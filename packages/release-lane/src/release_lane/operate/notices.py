@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from release_lane.engine.locks import Origin
-from release_lane.errors import CheckFailed, Interrupted, Refused, ReleaseError
+from release_lane.errors import CheckFailed, Interrupted, Refused, ReleaseError, Users
 from release_lane.record.digest import short
 from release_lane.settings.notify import Event
 
@@ -17,19 +17,15 @@ LONGEST_SENTENCE = 300
 LONGEST_SUBJECT = 99
 """An SNS subject has fewer than 100 characters of ASCII (SNS API reference, Publish)."""
 
-NOT_PUT_BACK = "COULD NOT BE PUT BACK"
-PUT_BACK = ("were put back", NOT_PUT_BACK)
-"""Words of a switch that failed after users had been moved."""
-
 
 # ---- What happened ------------------------------------------------------------------------------------------
 
 
 def event_of(error: ReleaseError) -> Event | None:
     """The event of a release that failed; None where no notification is sent."""
-    if isinstance(error, Interrupted) and NOT_PUT_BACK not in error.what:
+    if isinstance(error, Interrupted) and error.users is not Users.UNSURE:
         return None  # the person who interrupted it knows
-    if any(words in error.what for words in PUT_BACK):
+    if error.users in (Users.RESTORED, Users.UNSURE):
         return Event.BREACH
     return Event.REFUSED if isinstance(error, CheckFailed | Refused) else None
 

@@ -50,7 +50,7 @@ def bake_of(
         began=released,
         alarm_delay=datapoints * period + lateness,
         before=frozenset(
-            alarm.ring for alarm in alarms if alarm.rings and alarm.since < released and alarm.colour is not live
+            alarm.episode for alarm in alarms if alarm.firing and alarm.since < released and alarm.colour is not live
         ),
     )
 

@@ -1,4 +1,7 @@
-"""The project as its files describe it: Pulumi.yaml and a stack file for each stack."""
+"""The project as its files describe it: Pulumi.yaml and a stack file for each stack.
+
+Stack files are next to Pulumi.yaml, or in the folder that RELEASE_LANE_STACKS names (on the local cloud: `.local/env`).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ import yaml
 
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
+from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.credentials import HANDED, access_of
-from release_lane.settings.model import AlarmSettings, IdleSettings, NotifySettings, part
+from release_lane.settings.model import AlarmSettings, AppSettings, IdleSettings, NotifySettings, part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,11 @@ class StackFile:
     def alarms(self) -> AlarmSettings:
         """Which alarms have a say."""
         return cast("AlarmSettings", self._part("alarms"))
+
+    @property
+    def app(self) -> App:
+        """What is built of a commit, in the artifacts stack."""
+        return cast("AppSettings", self._part("app")).what()
 
     @property
     def access(self) -> Access:
@@ -146,12 +155,28 @@ def find_root(start: Path) -> Path:
     )
 
 
-def read_project(root: Path) -> Project:
+STACKS = "RELEASE_LANE_STACKS"
+"""Environment: another folder of stack files, absolute or relative to the project's root."""
+
+
+def read_project(root: Path, environ: Mapping[str, str] | None = None) -> Project:
     """Read all stack files; `UsageError` names a file that cannot be read."""
     name = str(_read(root / "Pulumi.yaml").get("name") or "")
-    files = sorted(root.glob("Pulumi.*.yaml"))
+    files = _stack_files(root, (environ or {}).get(STACKS, ""))
     stacks = [_stack(path, name) for path in files]
     return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
+
+
+def _stack_files(root: Path, elsewhere: str) -> list[Path]:
+    """Those next to Pulumi.yaml, unless another folder is named."""
+    files = sorted((root / elsewhere).glob("Pulumi.*.yaml"))
+    if files or not elsewhere:
+        return files
+    raise UsageError(
+        f"There is no stack file in {root / elsewhere}.",
+        why=f"the variable {STACKS} names that folder",
+        next_step=f"make them again (local cloud: `local-aws up`), or unset {STACKS}.",
+    )
 
 
 def _stack(path: Path, project: str) -> StackFile:

@@ -14,9 +14,10 @@ ORDER = 10
 NAME = "build"
 HELP = "Build and push the image of the checked-out commit; print its digest."
 DETAILS = """\
-It builds the service's folder of the commit, not of the working directory: other files do not
-matter, and uncommitted changes in that folder are refused. A commit whose image is already in
-the registry is not built again; the answer is the registry's digest.
+It builds the service's folder (app.folder of the artifacts stack, app/ by default) of the commit,
+not of the working directory: other files do not matter, and uncommitted changes in that folder
+are refused. A commit whose image is already in the registry is not built again; the answer is
+the registry's digest.
 
   release build
   digest=$(release build --source ../service)
@@ -32,8 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Update the artifacts stack; print the digest."""
     source = Path(arguments.source).resolve() if arguments.source else tools.project.root
-    commit = tools.git.to_build(source)  # refused before the engine starts
     stack = tools.project.builds
+    commit = tools.git.to_build(source, tools.project.stacks[stack].app)  # refused before the engine starts
     tools.engine.ready()
     tools.existing(stack)
     tools.terminal.say(f"Building commit {commit} of {source}.")

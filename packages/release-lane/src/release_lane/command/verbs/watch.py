@@ -168,7 +168,7 @@ def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -
         lateness=settings.late_seconds,
     )
     for alarm in alarms:
-        if alarm.ring in bake.before:
+        if alarm.episode in bake.before:
             tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it fires again.")
     return Watch(
         tools=tools, environment=environment, recorded=recorded, names=names, watched=watched, bake=bake, began=now

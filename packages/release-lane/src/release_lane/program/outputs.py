@@ -1,0 +1,89 @@
+"""The switch and what hangs off it: the stack's outputs, which are its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from release_lane.decide.decision import OnAlarm
+from release_lane.program.gating import GateResource, traffic_switch
+from release_lane.program.hold import Hold
+from release_lane.program.plan import Environment, Plan
+from release_lane.record.alarms import Watched
+from release_lane.record.inputs import SwitchInputs, WatchInputs
+from release_lane.record.names import Names
+from release_lane.record.placement import Colour, all_on
+from release_lane.record.records import Recorded
+
+
+def switch_and_outputs(
+    environment: Environment,
+    plan: Plan,
+    standing: Recorded | None,
+    *,
+    smoke: GateResource,
+    before: Sequence[pulumi.Resource],
+    address: pulumi.Output[str],
+    hold: Hold,
+    alarms: Mapping[str, Colour],
+) -> None:
+    """The switch comes after the smoke gate and everything in `before`; the outputs come after the switch."""
+    inputs = _inputs(environment, plan, standing, alarms, smoke)
+    switch = traffic_switch(inputs, [smoke, *before], hold)
+    for name in switch.exported:
+        pulumi.export(name, getattr(switch, name))
+    urls = test_urls(environment.names, address)
+    pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, urls).apply(lambda both: both[1]))
+
+
+def _inputs(
+    environment: Environment,
+    plan: Plan,
+    standing: Recorded | None,
+    alarms: Mapping[str, Colour],
+    smoke: GateResource,
+) -> SwitchInputs:
+    release = plan.release if plan.moves or standing is None else standing.live
+    assert release is not None
+    live = plan.target if plan.moves else standing.live_colour if standing else plan.target
+    return SwitchInputs(
+        active=plan.moves,
+        names=environment.names,
+        decision=plan.kind,
+        reason=plan.reason,
+        live=live,
+        release=release,
+        weights=all_on(live),
+        # What is built anew has no rule yet.
+        expected=None if plan.rebuilds else environment.observed.weights,
+        standing=standing,
+        smoke_deadline=environment.settings.smoke.deadline_seconds,
+        course=plan.course,
+        unchecked=environment.unchecked,
+        watch=_watch(environment, alarms),
+        idle_tasks=environment.settings.idle.tasks,
+        pass_of_before=smoke.passedFor,
+    )
+
+
+def _watch(environment: Environment, more: Mapping[str, Colour]) -> WatchInputs:
+    """What the switch looks at while it moves users; `more` are the template's own alarms."""
+    alarms = environment.settings.alarms
+    watched = alarms.watched(environment.names)
+    return WatchInputs(
+        alarms=Watched(own={**watched.own, **more}, theirs=watched.theirs),
+        proceeds=environment.settings.on_alarm is OnAlarm.PROCEED,
+        period=alarms.period_seconds,
+        late=alarms.late_seconds,
+        datapoints=alarms.datapoints,
+    )
+
+
+def test_urls(names: Names, address: pulumi.Output[str]) -> pulumi.Output[dict[str, str]]:
+    """Where each colour's test listener answers."""
+    ports = names.test_ports
+    urls: pulumi.Output[dict[str, str]] = address.apply(
+        lambda dns: {str(colour): f"http://{dns}:{port}" for colour, port in ports.items()}
+    )
+    return urls
