@@ -1,7 +1,7 @@
 """Watching a release after its update: what is watched, and the verdict of each look. Pure.
 
 The judgement is that of the switch (release_lane.watch). The one addition: there may be no users for a while, which
-does not speak against the release. The verdict is then "no data".
+is no failing signal. The verdict is then "no data".
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ Verdict = Calm | Waiting | Breach | NoData | Superseded
 def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Verdict:
     """One look. Only a breach of this release, while it alone serves, is a reason to roll back.
 
-    A deleted alarm does not speak against the release, but it cannot fire either: no data.
+    A deleted alarm is no failing signal, but it can never fire either: no data.
     """
     if elsewhere := _elsewhere(look.rule, recorded):
         return Superseded(elsewhere)

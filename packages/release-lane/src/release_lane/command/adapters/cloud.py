@@ -51,7 +51,7 @@ class RealCloud:
         from release_lane.aws.cloud import Cloud as Door
         from release_lane.aws.observe import observed
 
-        with _told():
+        with _failing_as_cloud_error():
             return Observed.from_dict(observed(Door(names)))
 
     def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
@@ -61,7 +61,7 @@ class RealCloud:
 
         if type_ not in LOOKED_UP:
             raise KeyError(type_)
-        with _told():
+        with _failing_as_cloud_error():
             check_account(names.access)
             return existing(names.access, type_, inputs)
 
@@ -69,7 +69,7 @@ class RealCloud:
         """With force: its tasks are stopped, and drained before that."""
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             door = Door(names)
             rule = door.balancer().rule
             if rule and rule.weights.get(colour, 0) > 0:
@@ -83,14 +83,14 @@ class RealCloud:
         """By its weights and tags."""
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             return _production_rule(Door(names).balancer().rule)
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """One tag; the switch removes it."""
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             door = Door(names)
             rule = door.balancer().rule
             if rule is None:
@@ -102,7 +102,7 @@ class RealCloud:
         from release_lane.aws import signals
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             door = Door(names)
             balancer = door.balancer()
             return Look(
@@ -122,7 +122,7 @@ def _production_rule(rule: Rule | None) -> ProductionRule | None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _failing_as_cloud_error() -> Iterator[None]:
     """AWS's own refusals as a `CloudError` (what could not be reached is one already)."""
     from botocore.exceptions import BotoCoreError, ClientError
 

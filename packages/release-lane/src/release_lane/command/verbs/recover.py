@@ -327,5 +327,5 @@ def _report(tools: Tools, recovery: Recovery, after: Found, updated: dict[str, A
         "next": next_step(after),
     }
     nothing = "there was nothing to recover" if nothing_left(after) else "nothing was changed"
-    told = f"{stack}, done: {recovery.in_words(stack)}" if recovery.done else f"{stack}: {nothing}"
-    tools.terminal.emit(data, f"{told}.\nNext: {next_step(after)}")
+    summary = f"{stack}, done: {recovery.in_words(stack)}" if recovery.done else f"{stack}: {nothing}"
+    tools.terminal.emit(data, f"{summary}.\nNext: {next_step(after)}")

@@ -136,7 +136,7 @@ def _extended(watch: Watch) -> float:
 
 
 def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argparse.Namespace) -> None:
-    """Confirm now that a breach may be rolled back: nobody may be there later."""
+    """Confirm now that a breach may be rolled back: the person may have left by then."""
     if arguments.no_rollback:
         return
     previous_of(recorded, environment)
@@ -188,7 +188,7 @@ def _until_decided(watch: Watch, probes: WatchProbes) -> tuple[Calm | Breach | N
         began=watch.began,
         metrics_every=METRICS_EVERY,
     )
-    told_at, gone = float("-inf"), tuple[str, ...]()
+    said_at, gone = float("-inf"), tuple[str, ...]()
 
     def read(now: float, traffic_due: bool) -> Look:
         wanted = (watch.began, now) if traffic_due else None
@@ -204,9 +204,9 @@ def _until_decided(watch: Watch, probes: WatchProbes) -> tuple[Calm | Breach | N
         return verdict(look, signals, watch.bake, watch.recorded)
 
     def go_on(waiting: Waiting, signals: Signals) -> None:
-        nonlocal told_at
-        if signals.now - told_at >= TELL_EVERY:
-            told_at = signals.now
+        nonlocal said_at
+        if signals.now - said_at >= TELL_EVERY:
+            said_at = signals.now
             say(f"{watch.environment}: {waiting.why}; {progress(signals, watch.bake)}")
         machine.sleep(LOOK)
 
