@@ -265,6 +265,7 @@ def test_a_service_that_serves_stops_everything_but_the_lock() -> None:
     assert on.engine.unlocked == ["staging"]
     assert on.engine.written == []
     assert cloud.deleted == []
+    assert "was left alone" in on.err
     assert "serves users" in on.err
 
 

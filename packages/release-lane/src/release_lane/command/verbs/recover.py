@@ -217,7 +217,7 @@ def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery)
             recovery.done.append(in_words(each))
     if blocked := [each for each in todo if isinstance(each, Blocked)]:
         raise Refused(
-            "; ".join(f"{each.what}: {each.why}" for each in blocked) + ".",
+            "; ".join(f"{each.what} was left alone: {each.why}" for each in blocked) + ".",
             next_step='import a state that has it; see "The state does not know the service that serves" in '
             "docs/guides/recovery.md.",
         )
