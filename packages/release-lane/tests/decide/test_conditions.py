@@ -130,7 +130,7 @@ UP_TO_10 = Scaling(least=2, most=10)
 
 def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too() -> None:
     error = refused(decided(scaled(None, UP_TO_10)).decision)
-    assert "nobody would scale blue" in error.what
+    assert "blue would not be scaled" in error.what
     assert "register a scalable target" in error.next_step
     deployed = decided(scaled(UP_TO_10, UP_TO_10, tasks=7)).decision
     assert isinstance(deployed, Deploy)
@@ -150,7 +150,7 @@ def test_going_back_is_not_stopped_by_scaling_but_told() -> None:
     verdict = decided(scaled(None, UP_TO_10), ROLLBACK)
     assert isinstance(verdict.decision, TrafficOnly)
     (note,) = verdict.notes
-    assert "nobody would scale blue" in note
+    assert "blue would not be scaled" in note
 
 
 def test_the_first_release_is_scaled_by_nobody_yet() -> None:

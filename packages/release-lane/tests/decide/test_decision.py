@@ -160,7 +160,7 @@ def test_healing_makes_room_for_all_that_the_live_colour_carries() -> None:
 
 def test_an_idle_colour_without_a_previous_release_is_emptied() -> None:
     healed = decision(recorded(BLUE, A), observed(A, C, BLUE), ask())
-    assert healed == Heal(target=GREEN, release=None, tasks=0, reason="green should hold nothing")
+    assert healed == Heal(target=GREEN, release=None, tasks=0, reason="green should run nothing")
     assert isinstance(decision(recorded(BLUE, A), observed(A, None, BLUE), ask()), Keep)
 
 
@@ -567,8 +567,8 @@ def test_restoring_weights_deploys_where_the_recorded_colour_lost_its_tasks(gree
 
 def test_a_colour_that_serves_is_no_target_even_of_a_restore() -> None:
     error = refusal(RECORD, observed(A, side(B, **STOPPED), DIVIDED), ask(on_drift=OnDrift.RESTORE))
-    assert "would be deployed to while it serves users (blue 50%, green 50%)" in error.what
-    assert "move all weight off blue" in error.next_step
+    assert "cannot be deployed to: it serves users (blue 50%, green 50%)" in error.what
+    assert "set the weight of blue to 0" in error.next_step
     after = decision(RECORD, observed(A, side(B, **STOPPED), GREEN), ask(on_drift=OnDrift.RESTORE))
     assert isinstance(after, Deploy)
     assert (after.target, after.release) == (BLUE, B)

@@ -270,14 +270,14 @@ def without(*parts: str) -> Observed:
 )
 def test_what_is_missing_is_named_before_an_update_needs_it(asked: dict[str, Any]) -> None:
     error = refusal(decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)), **asked))
-    assert error.what.startswith("The listener 9001 and the target group x-blue do not exist any more")
+    assert error.what.startswith("The listener 9001 and the target group x-blue no longer exist")
     assert "pulumi refresh" in (error.next_step or "")
 
 
 def test_what_is_missing_is_told_while_nothing_needs_it() -> None:
     verdict = decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)))
     assert isinstance(verdict.decision, Keep)
-    assert [note.split(" does not exist")[0] for note in verdict.notes] == list(LOST)
+    assert [note.split(" no longer exists")[0] for note in verdict.notes] == list(LOST)
 
 
 def test_what_the_state_does_not_have_either_is_made_by_the_update() -> None:

@@ -31,7 +31,7 @@ def test_by_default_it_keeps_as_many_tasks_as_serve() -> None:
     grown = decided(holding(A, 2), None)
     assert isinstance(grown, Heal)
     assert (grown.release, grown.tasks) == (A, 4)
-    assert "on 2 tasks, but should on 4" in grown.reason
+    assert "on 2 tasks; it should run on 4" in grown.reason
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 3])
