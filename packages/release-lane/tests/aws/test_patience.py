@@ -91,7 +91,7 @@ def test_a_rule_is_made_once_and_deleted_once(at: Set, fault: Fault) -> None:
     assert at.aws.writes == ["CreateRule", "DeleteRule"]
 
 
-def test_a_rule_of_somebody_else_is_not_taken_for_ours(at: Set) -> None:
+def test_a_rule_that_was_created_by_hand_is_not_taken_for_ours(at: Set) -> None:
     at.aws.tags = {"release-lane:phase": "moved"}
     with pytest.raises(Exception, match="PriorityInUse"):
         at.cloud.create_rule(LISTENER, GROUPS, all_on(Colour.BLUE), TAGS)

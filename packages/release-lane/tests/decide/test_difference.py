@@ -56,14 +56,14 @@ def test_settings_are_named_as_in_the_stack_file_and_values_of_variables_never(
     assert settings_apart(found, meant) == told
 
 
-def test_every_setting_of_a_service_can_be_told() -> None:
+def test_every_setting_of_a_service_can_be_named() -> None:
     """One that is added later is told, too."""
     for key, value in Service().as_dict().items():
         other = {"X": "y"} if isinstance(value, dict) else type(value)(f"{value}1")
         assert key in settings_apart(Service.from_dict({**Service().as_dict(), key: other}), Service())
 
 
-def test_another_image_is_told_by_its_digest_alone() -> None:
+def test_another_image_is_named_by_its_digest_alone() -> None:
     assert release_named(replace(A, service=OTHER_SERVICE), B) == A.digest[:19]
     assert release_named(replace(B, service=OTHER_SERVICE), B) == f"{B.digest[:19]} with other settings: env.LOG_LEVEL"
 
@@ -101,7 +101,7 @@ def test_drift_of_the_settings_of_live_tasks_names_them() -> None:
     assert found.what == f"green runs {name} with other settings: env.LOG_LEVEL, recorded is {name}"
 
 
-def test_a_colour_that_was_changed_meanwhile_is_told_with_what_it_runs() -> None:
+def test_a_colour_that_was_changed_meanwhile_is_reported_with_what_it_runs() -> None:
     end = journal(None, (GREEN, B), Phase.MOVED).to
     for found, words in (
         (C, f"but runs {C.digest[:19]}."),

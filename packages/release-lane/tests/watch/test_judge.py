@@ -244,7 +244,7 @@ def test_more_errors_than_the_live_colour_has_in_the_same_time_are_a_breach() ->
     ],
     ids=["two points more", "both suffer", "too few on green", "too few on blue", "two errors", "blue gets no traffic"],
 )
-def test_what_tells_nothing_about_the_new_release_is_no_breach(green: Any, blue: Any) -> None:
+def test_what_says_nothing_about_the_new_release_is_no_breach(green: Any, blue: Any) -> None:
     assert isinstance(compared(green, blue, after=61), Waiting)
 
 
@@ -332,7 +332,7 @@ def test_minutes_that_began_in_an_earlier_step_do_not_count_as_traffic_of_this_o
     assert isinstance(judge(signals(300, traffic=half), BAKE), Waiting)
 
 
-def test_a_short_bake_is_extended_until_its_first_whole_minute_must_have_been_reported() -> None:
+def test_a_short_bake_is_extended_until_its_first_complete_minute_must_have_been_reported() -> None:
     short = replace(BAKE, seconds=10)
     began = BEGAN + 1  # so the first whole minute begins 59 s later, ends after 119 and is known after 239
     seen = replace(signals(traffic={}), step_began=began)
@@ -363,7 +363,7 @@ def test_datapoints_are_read_in_the_order_of_time() -> None:
     assert complete(points[::-1], BEGAN + 120, 60) == points[:2]
 
 
-def test_progress_tells_targets_users_and_own_probes() -> None:
+def test_progress_shows_targets_users_and_own_probes() -> None:
     seen = signals(130, probes=(Tally(place="x", sent=40, failed=1), Tally(place="y", sent=10)))
     targets = "2 of 2 targets of green healthy"
     assert progress(seen, BAKE) == f"{targets}; users: 200 requests, 0 errors; own probes: 50, 1 failed"
