@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from local_aws.places import PROJECT
 from tests.kit.serving import Client, Refusal, plain
 from tests.program.mocks import World, run
 
-from tools.lane import Stack
+from tools.lane import PROJECT, Stack
 
 OURS = "release:index:"
 

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from local_aws import metrics
-from local_aws.places import PROJECT
 from release_lane.aws.patience import SECONDS_VARIABLE
 from release_lane.probe import Probe
 from release_lane.record.journal import ABORT
 
 from tests.faults.proxy import FaultProxy
 from tests.stories.cloud import client, idle_of, rule
-from tools.lane import Lane, Result, Stack
+from tools.lane import PROJECT, Lane, Result, Stack
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def first(scene: Scene, through: Stack) -> Result:
 
 
 def stepped(scene: Scene, through: Stack) -> Result:
-    """New configuration in two steps, watched, with an alarm; and a wish to abort that is older than the switch."""
+    """New configuration in two steps, watched, with an alarm; and an abort request that is older than the switch."""
     name = f"{PROJECT}-{scene.stack.name}"
     client(scene.stack.lane, "elbv2").add_tags(
         ResourceArns=[rule(scene.stack)["RuleArn"]], Tags=[{"Key": ABORT, "Value": f"{name}/somebody"}]

@@ -13,17 +13,16 @@ from contextlib import contextmanager
 
 import pytest
 from local_aws import metrics
-from local_aws.places import PROJECT
 from release_lane.probe import Counts, Probe
 from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
-from tests.stories.cwatched import client, eventually, idle_of, rule, tasks, weights
 
 from tests.patience import PATIENCE
+from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
 from tests.stories.test_interrupted import _children, way_back
-from tools.lane import Lane, Running, Stack
+from tools.lane import PROJECT, Lane, Running, Stack
 
-pytestmark = [pytest.mark.cwatched, pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 
 SETTINGS = {
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
@@ -34,7 +33,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_metrics(lane: Lane) -> Iterator[None]:
-    """CwatchedWatch hears of the load balancers once a second."""
+    """CloudWatch hears of the load balancers once a second."""
     with metrics.quick(lane.variables["AWS_ENDPOINT_URL"], 1):
         yield
 
@@ -103,7 +102,7 @@ def test_going_back_takes_no_steps(stack: Stack, good: str, better: str, users: 
 def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
-    """Its smoke checks and the switch's own probes pass: only CwatchedWatch counts what users get."""
+    """Its smoke checks and the switch's own probes pass: only CloudWatch counts what users get."""
     live, idle = stack.outputs["imageDigest"], idle_of(stack)
     moody = lane.derive("moody", good)
     users.mark("released")
@@ -179,6 +178,7 @@ def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack
 # ---- a person
 
 
+@pytest.mark.long
 def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
     live, third = stack.outputs["imageDigest"], lane.derive("third", good)
     with at_half(stack, third) as running:
@@ -214,7 +214,7 @@ def test_ctrl_c_while_it_is_watched_puts_users_back(stack: Stack, lane: Lane, go
 
 def fire(stack: Stack, name: str) -> None:
     """An alarm of the adopter's, which fires and stays so."""
-    watch = client(stack.lane, "cwatchedwatch")
+    watch = client(stack.lane, "cloudwatch")
     metric = {"Namespace": "shop", "MetricName": name}
     watch.put_metric_alarm(
         AlarmName=name,
@@ -234,6 +234,7 @@ def fire(stack: Stack, name: str) -> None:
     eventually("the alarm is firing", is_firing)
 
 
+@pytest.mark.long
 def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go_back(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
@@ -255,11 +256,12 @@ def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go
     assert users.stop().total.failed == 0
 
 
+@pytest.mark.long
 def test_an_alarm_that_does_not_exist_is_told(stack: Stack, lane: Lane, good: str) -> None:
     lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
     refused = lost.up(imageDigest=lane.derive("fourth", good))
     assert not refused.ok
-    assert "There is no CwatchedWatch alarm no-such-alarm" in refused.text
+    assert "There is no CloudWatch alarm no-such-alarm" in refused.text
 
 
 def _with_alarms(stack: Stack, names: list[str]) -> os.PathLike[str]:
@@ -296,6 +298,7 @@ def scale(stack: Stack) -> Iterator[Scale]:
         scaling.deregister_scalable_target(**target)
 
 
+@pytest.mark.long
 def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too(
     stack: Stack, lane: Lane, good: str, scale: Scale
 ) -> None:

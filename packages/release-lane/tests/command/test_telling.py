@@ -61,6 +61,7 @@ def test_users_who_were_put_back_are_told_as_a_breach() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = (
         "Users were on green for a moment, and were put back to where they were before: smoke failed\nKind: CheckFailed"
+        "\nUsers: restored"
     )
     on = stage(failed(said(text, about=switch)), HEALED)
     assert on.run("promote", "production", "--yes") == 1

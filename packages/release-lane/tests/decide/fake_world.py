@@ -1,6 +1,6 @@
 """A small world in which decisions are performed: two colours, weights, a journal, a record, a registry, proofs.
 
-It performs a decision step by step as program and gates do (program/graph.py, gates/rollout.py, gates/moving.py),
+It performs a decision step by step as program and gates do (program/lane.py, gates/rollout.py, gates/moving.py),
 can be killed between any two steps, and asserts at each step what must hold there. Hands may change things, too.
 """
 

@@ -1,13 +1,7 @@
-"""One environment: recall, observe, decide, then a graph in which users are moved last.
-
-    Image -> TaskDefinition(idle) -> Service(idle) -> Rollout -> SmokeGate -> TrafficSwitch -> outputs
-
-The outputs hang off the switch, so a failed update changes none of them.
-"""
+"""What this update does, decided before anything is registered: recall, observe, decide, announce."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
 
 import pulumi
@@ -20,17 +14,18 @@ from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
 from release_lane.program.lineage import relations as order_of
 from release_lane.program.place import program_folder
-from release_lane.program.plan import Environment
+from release_lane.program.plan import Doable, Environment
 from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, see, zones_of_account
 from release_lane.record.adoption import Adoption, adoption_in
 from release_lane.record.digest import short
 from release_lane.record.names import Names
+from release_lane.record.records import Recorded
 from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
 
 
-def build_environment(settings: EnvironmentSettings) -> None:
-    """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
+def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable, Recorded | None]:
+    """What there is, what is to be done, and the record that this starts from. Raises `ReleaseError` for a refusal."""
     artifacts = artifacts_of(settings.artifacts)
     names = names_of(settings, artifacts.repository)
     verdict, environment = _decided(settings, names, artifacts)
@@ -39,14 +34,7 @@ def build_environment(settings: EnvironmentSettings) -> None:
             raise error
         case decision:
             _announce(verdict, environment)
-            from release_lane.program.graph import build_graph
-
-            build_graph(environment, decision, verdict.standing)
-
-
-def _load_graph() -> None:
-    """The graph's modules and the AWS resource types, while the cloud is asked."""
-    importlib.import_module("release_lane.program.graph")
+            return environment, decision, verdict.standing
 
 
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:
@@ -69,7 +57,7 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
+    seen = see(names, settings.image_digest or "", source, watched)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import pulumi
 
 from release_lane.decide.lineage import is_about_order
-from release_lane.program.components.colour import ColourSide
-from release_lane.program.components.freeze import Hold
+from release_lane.program.hold import Hold
+from release_lane.program.side import Side
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import OUTPUTS
@@ -68,7 +68,7 @@ def rollout_gate(
     release: Release,
     colour: Colour,
     *,
-    side: ColourSide,
+    side: Side,
     tasks: int,
     starts: bool,
     corrects: bool,
