@@ -31,7 +31,9 @@ NAMED_FILE = re.compile(rf"(?:{FOLDERS})/[\w./-]*[\w/]")
 
 def pages() -> list[Path]:
     """All that readers read; the stack settings are one of them."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "smoke/README.md", SETTINGS]
+    own = [ROOT / "smoke/README.md", SETTINGS]
+    packages = [*sorted(ROOT.glob("packages/*/README.md")), *sorted(ROOT.glob("packages/*/docs/**/*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *packages, *own]
 
 
 def relative(path: Path) -> str:
