@@ -27,7 +27,7 @@ from tests.faults.stories import Scene
 from tests.stories.cloud import client, eventually, rule, running_digests, tasks, told, weights
 from tools.lane import PROJECT, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(600)]
 
 AWAY = 10.0
 """Seconds that a service is away."""
@@ -67,7 +67,7 @@ def users(scene: Scene) -> Iterator[Probe]:
 
 
 def asked(engine: SmallEngine) -> dict[str, str]:
-    """A flip to the other release."""
+    """A traffic-only switch to the other release."""
     return {"imageDigest": str(engine.record["previousDigest"]), "rollbackFrom": str(engine.record["imageDigest"])}
 
 

@@ -62,9 +62,9 @@ def test_another_network_is_refused_under_users_before_anything_changes(live: St
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("release_lane/program/components/network.py", "{description} of", "{description} for", "unable to replace"),
+        ("infra/network.py", "{description} of", "{description} for", "unable to replace"),
         (
-            "release_lane/program/components/balancer.py",
+            "infra/balancer.py",
             'load_balancer_type="application"',
             "internal=True",
             "unable to replace",
@@ -94,9 +94,7 @@ def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None
         return {urn.rsplit("::", 1)[-1]: id for urn, id in resources(live).items() if "-test-9" in urn}
 
     wanted = moved(live, testAccess=["198.51.100.0/24"])
-    named = wanted.with_changed_program(
-        "release_lane/program/components/network.py", "cidr.replace('/', '-')", "len(cidr)"
-    ).up()
+    named = wanted.with_changed_program("infra/network.py", "cidr.replace('/', '-')", "len(cidr)").up()
     assert named.ok, named.text
     before = rules()
     renamed = wanted.up()

@@ -28,6 +28,7 @@ import boto3
 from local_aws.places import ONE_FILE
 from release_lane.disk.git import environment
 
+from tests.disposable import cloud_goes
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -261,4 +262,5 @@ def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
     try:
         yield checkout
     finally:
-        checkout.close()
+        if not cloud_goes():
+            checkout.close()

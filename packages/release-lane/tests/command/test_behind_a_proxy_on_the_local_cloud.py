@@ -17,7 +17,7 @@ from tests.command.checkout import ROOT, Checkout, Ended
 
 from tests.proxies import DEAD, without
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def local(verb: str, runtime: Path) -> Ended:

@@ -1,4 +1,4 @@
-"""What the emulator is told by whoever starts it: environment variables, read once."""
+"""The emulator's options from its parent process: environment variables, read once."""
 
 from __future__ import annotations
 

@@ -321,6 +321,21 @@ def stack_name(text: str) -> str:
     return "" if STACK.fullmatch(text) else "should be the name of a stack of this project, as in Pulumi.<name>.yaml"
 
 
+def path_below(text: str) -> str:
+    """A file below the build context, by a path without `..`."""
+    parts = text.split("/")
+    if text and text[0] != "/" and ".." not in parts and text.isprintable():
+        return ""
+    return "should be a path below app.folder, without .. in it, like Dockerfile or docker/Dockerfile"
+
+
+def relative_folder(text: str) -> str:
+    """A folder, relative to the checkout; that it is in the repository is seen by git."""
+    if text and text[0] not in "/:" and text.isprintable():
+        return ""
+    return "should be a folder relative to the checkout, like app or . (all of it)"
+
+
 REPOSITORY = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
 LONGEST_REPOSITORY = 128
 """ECR takes 2 to 256 characters (AWS/AmazonECR/latest/APIReference/API_CreateRepository.html), but with host and

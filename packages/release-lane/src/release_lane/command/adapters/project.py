@@ -15,6 +15,7 @@ import yaml
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.operate.watching import Alarming
+from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.credentials import HANDED, access_of
 
@@ -32,6 +33,7 @@ class StackFile:
     role: str = "environment"
     promotes_from: str | None = None
     artifacts: str = "artifacts"
+    app: App = field(default_factory=App)
     idle_tasks: int | None = None
     notify: Any = None
     other_projects: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ def _stack(path: Path, project: str) -> StackFile:
         role=str(own.get("role") or "environment"),
         promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
         artifacts=str(own.get("artifacts") or "artifacts"),
+        app=_app(own.get("app")),
         idle_tasks=_idle_tasks(own.get("idle")),
         notify=own.get("notify"),
         other_projects=other_projects(config, project),
@@ -144,7 +147,7 @@ def _stack(path: Path, project: str) -> StackFile:
     )
 
 
-READ = frozenset({"role", "promotesFrom", "artifacts", "idle", "notify", "alarms", "account"})
+READ = frozenset({"role", "promotesFrom", "artifacts", "app", "idle", "notify", "alarms", "account"})
 """This project's keys that the command reads itself."""
 
 
@@ -165,6 +168,15 @@ def _encrypted(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "secure" in value or any(map(_encrypted, value.values()))
     return isinstance(value, list) and any(map(_encrypted, value))
+
+
+def _app(app: Any) -> App:
+    """What is right of it; the program refuses the rest."""
+    given = app if isinstance(app, Mapping) else {}
+    plain = App()
+    return App(
+        folder=str(given.get("folder") or plain.folder), dockerfile=str(given.get("dockerfile") or plain.dockerfile)
+    )
 
 
 def _idle_tasks(idle: Any) -> int | None:
