@@ -109,7 +109,9 @@ def test_a_change_of_configuration_leaves_the_live_tasks_alone(lane: Lane, stagi
 
 def test_a_change_of_this_programs_own_code_leaves_the_live_tasks_alone(staging: Stack) -> None:
     before = {side: tasks(staging, side) for side in ("blue", "green")}
-    changed = staging.with_changed_program("release_lane/record/container.py", '"stopTimeout": 30', '"stopTimeout": 45')
+    changed = staging.with_changed_program(
+        "packages/release-lane/src/release_lane/record/container.py", '"stopTimeout": 30', '"stopTimeout": 45'
+    )
     result = changed.up()
     assert result.ok, result.text
     assert {side: tasks(staging, side) for side in ("blue", "green")} == before
