@@ -94,7 +94,7 @@ def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None
         return {urn.rsplit("::", 1)[-1]: id for urn, id in resources(live).items() if "-test-9" in urn}
 
     wanted = moved(live, testAccess=["198.51.100.0/24"])
-    named = wanted.with_changed_program("infra/network.py", "cidr.replace('/', '-')", "len(cidr)").up()
+    named = wanted.with_changed_program("infra/balancer.py", "cidr.replace('/', '-')", "len(cidr)").up()
     assert named.ok, named.text
     before = rules()
     renamed = wanted.up()
@@ -210,7 +210,7 @@ def test_a_network_that_was_replaced_under_its_users_has_a_way_out(
         assert stack.up(imageDigest=digest).ok
     compared = "if changes and (serving(observed) or elsewhere) and not requested.allow_replace:"
     careless = moved(stack, network=ELSEWHERE).with_changed_program(
-        "release_lane/decide/rebuilding.py", compared, "if False:"
+        "packages/release-lane/src/release_lane/decide/rebuilding.py", compared, "if False:"
     )
     assert careless.up("--ignore-protect").ok
     refused(moved(stack, network=ELSEWHERE).up(imageDigest=best), "Nothing can be released here", "change network.cidr")
