@@ -1,33 +1,28 @@
-"""Entry point of every stack: read the settings, build the stack's role. A ReleaseError ends it without a traceback."""
+"""What a stack of this project is made of, from top to bottom as in the picture of the README.
+
+This folder is yours: add resources, change them, replace network or load balancer. What must hold for users (which
+colour may change, the gates, the switch) is the library's, and holds as long as `lane.release` comes last.
+"""
 
 from __future__ import annotations
 
-import os
+from release_lane.program import Colour, Lane, run
 
-import pulumi
-from release_lane.errors import ReleaseError
-from release_lane.operate.shell import need_own_cloud
-from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
-
-
-def main() -> None:
-    """Build this stack. Imports of a role happen here, so that bad settings are told before anything loads."""
-    need_own_cloud(os.environ, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-    raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
-    secret = {key for key in raw if pulumi.runtime.config.is_config_secret(key)}
-    secret |= set(pulumi.runtime.config.get_config_secret_keys_env())
-    match parse(raw, pulumi.get_project(), pulumi.get_stack(), secret):
-        case EnvironmentSettings() as settings:
-            from release_lane.program.environment import build_environment
-
-            build_environment(settings)
-        case ArtifactsSettings() as settings:
-            from release_lane.program.artifacts import build_artifacts
-
-            build_artifacts(settings)
+from alarms import colour_alarms
+from balancer import Balancer, doors
+from cluster import Cluster
+from colour import ColourSide
+from network import Network
 
 
-try:
-    main()
-except ReleaseError as error:
-    raise pulumi.RunError(str(error)) from None
+def environment(lane: Lane) -> None:
+    """Where users are served. Settings are read, and what may not be is refused, before this is called."""
+    network = Network(lane, doors(lane))
+    balancer = Balancer(lane, network)
+    cluster = Cluster(lane)
+    alarms = {colour: colour_alarms(lane, colour, balancer) for colour in Colour}
+    sides = {held.colour: ColourSide(lane, held, network, balancer, cluster) for held in lane.sides()}
+    lane.release(sides, balancer.dns_name, alarms=alarms, after=[network, balancer, cluster.log_group])
+
+
+run(environment)

@@ -136,14 +136,7 @@ def test_the_decision_is_among_the_pure_modules() -> None:
     [
         (
             "infra",
-            (
-                "infra",
-                "release_lane.program",
-                "release_lane.record",
-                "release_lane.settings",
-                "release_lane.errors",
-                "release_lane.operate.shell",
-            ),
+            ("release_lane.program",),
         ),
         ("release_lane", ("release_lane", "provider_kit")),
         ("provider_kit", ("provider_kit",)),

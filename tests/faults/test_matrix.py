@@ -107,8 +107,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_users_stay_served_and_the_next_update_gets_there(
     case: Case, scene: Scene, engine: SmallEngine, users: Users, fresh: Callable[[], None]
 ) -> None:
-    live, wanted = _flipped(scene, engine)
-    asked = {"imageDigest": wanted, "rollbackFrom": live} if case.story == "flip" else {}
+    live, wanted = _switched(scene, engine)
+    asked = {"imageDigest": wanted, "rollbackFrom": live} if case.story == "traffic_only" else {}
     fresh()
     users.begin(case)
     scene.proxy.begin()
@@ -116,7 +116,9 @@ def test_users_stay_served_and_the_next_update_gets_there(
     ended = engine.up(**asked)
     scene.proxy.heal()
     assert struck.struck, f"{case.call} did not come {case.skip + 1} times"
-    assert set(scene.proxy.counted()) <= set(recorded()["flip"]), "a call that no recorded flip makes"
+    assert set(scene.proxy.counted()) <= set(recorded()["traffic_only"]), (
+        "a call that no recorded traffic-only switch makes"
+    )
     _is_true(case, scene, engine, ended, {live, wanted} if asked else {live})
     fresh()
     after = engine.up(**asked if not ended.ok else {})
@@ -126,7 +128,7 @@ def test_users_stay_served_and_the_next_update_gets_there(
     users.check(case)
 
 
-def _flipped(scene: Scene, engine: SmallEngine) -> tuple[str, str]:
+def _switched(scene: Scene, engine: SmallEngine) -> tuple[str, str]:
     """The live digest by the record, and the other one."""
     live = str(engine.record["imageDigest"])
     return live, scene.images.two if live == scene.images.one else scene.images.one

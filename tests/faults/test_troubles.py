@@ -67,7 +67,7 @@ def users(scene: Scene) -> Iterator[Probe]:
 
 
 def asked(engine: SmallEngine) -> dict[str, str]:
-    """A flip to the other release."""
+    """A traffic-only switch to the other release."""
     return {"imageDigest": str(engine.record["previousDigest"]), "rollbackFrom": str(engine.record["imageDigest"])}
 
 

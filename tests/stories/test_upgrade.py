@@ -45,7 +45,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def by(program: Path, stack: Stack) -> Stack:
     """The same stack, updated by another program."""
-    home = {"PYTHONPATH": str(program), "RELEASE_LANE_HOME": str(program)}
+    home = {"PYTHONPATH": str(program), "LOCAL_AWS_HOME": str(program)}
     return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, stack.settings, program)
 
 

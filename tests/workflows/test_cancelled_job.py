@@ -72,7 +72,11 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     (tmp_path / "Pulumi.staging.yaml").write_text("config:\n  release-lane:account: '1'\n")
     (tmp_path / "pulumi").write_text(PULUMI.format(python=sys.executable))
     (tmp_path / "pulumi").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI", "AWS", "RELEASE"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PULUMI", "AWS", "RELEASE", "LOCAL_AWS"))
+    }
     yield {
         **kept, "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
         "PYTHONPATH": str(ROOT), "PULUMI_BACKEND_URL": f"file://{tmp_path}", "DIGEST": B.digest,

@@ -21,7 +21,7 @@ API = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference"
 JUDGE, DOOR, COLOUR, STANDIN = (
     "release_lane/watch/rollout.py",
     "release_lane/aws/cloud.py",
-    "release_lane/program/components/colour.py",
+    "infra/colour.py",
     "local_aws/standins/aws/ecs.py",
 )
 NOWHERE = "sha256:" + "0" * 64
@@ -292,7 +292,7 @@ def test_a_service_needs_a_target_group_with_a_load_balancer(elb: Balancing, ecs
     says="A service that wants no tasks is ACTIVE, with a PRIMARY deployment and without tasks.",
     source=f"{API}/API_Service.html",
     otherwise="the first update could not make the idle colour, or would wait for tasks that nobody wants",
-    used_by=("release_lane/program/graph.py", JUDGE),
+    used_by=("release_lane/program/lane.py", JUDGE),
 )
 def test_a_service_without_tasks_has_a_deployment(ecs: Serving) -> None:
     service = ecs.service("nobody", ecs.define(), tasks=0)

@@ -20,7 +20,7 @@ LOGS = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference"
 JUDGE, DOOR, COLOUR, DEFINITION = (
     "release_lane/watch/rollout.py",
     "release_lane/aws/cloud.py",
-    "release_lane/program/components/colour.py",
+    "infra/colour.py",
     "release_lane/record/container.py",
 )
 
@@ -83,7 +83,7 @@ def test_secrets_reach_the_container(ecs: Serving, aws: Aws) -> None:
     "begins with ResourceInitializationError.",
     source=f"{GUIDE}/resource-initialization-error.html",
     otherwise="a misspelt secret would be waited for until the deadline",
-    used_by=(JUDGE, "release_lane/program/graph.py"),
+    used_by=(JUDGE, "infra/cluster.py"),
     minutes=1.5,
 )
 def test_a_secret_that_is_missing_is_a_failed_start(ecs: Serving, aws: Aws) -> None:

@@ -16,7 +16,7 @@ API = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference"
 DOOR, SWITCH, BALANCER = (
     "release_lane/aws/cloud.py",
     "release_lane/gates/switch.py",
-    "release_lane/program/components/balancer.py",
+    "infra/balancer.py",
 )
 
 

@@ -23,7 +23,7 @@ ATTRIBUTES = f"{GUIDE}/edit-target-group-attributes.html"
 JUDGE, DOOR, BALANCER = (
     "release_lane/watch/rollout.py",
     "release_lane/aws/cloud.py",
-    "release_lane/program/components/balancer.py",
+    "infra/balancer.py",
 )
 
 

@@ -141,7 +141,7 @@ def test_what_exists_is_not_made_again(aws: Aws, stage: Stage, elb: Balancing) -
     "one that is there: InvalidPermission.Duplicate.",
     source=f"{EC2}/API_AuthorizeSecurityGroupIngress.html",
     otherwise="numbered rules would move up when one is taken out of a list, and an update would stop half-way",
-    used_by=("release_lane/program/components/network.py", *LOOKS),
+    used_by=("infra/network.py", *LOOKS),
     note="the error is on errors-overview.html; that a change is refused, too, is not on API_ModifySecurityGroupRules",
 )
 def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:

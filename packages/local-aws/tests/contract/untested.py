@@ -36,7 +36,7 @@ UNTESTED = (
         says="Fargate tasks are moved off a retired platform version within the service's percentages.",
         source=f"{ECS}/task-maintenance.html",
         otherwise="live tasks could all be stopped at once",
-        used_by=("release_lane/program/components/colour.py",),
+        used_by=("infra/colour.py",),
         note="AWS decides when",
     ),
 )

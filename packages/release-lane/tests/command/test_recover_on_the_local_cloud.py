@@ -182,7 +182,7 @@ def test_an_idle_service_that_the_state_does_not_know_is_deleted(lane: Checkout)
     assert any(f"delete the service {name}" in each for each in recovered["done"])
     assert recovered["left"] == []
     lane.release("heal", "staging").ok()
-    assert lane.status("staging")["rollback"]["costs"] == "flip"
+    assert lane.status("staging")["rollback"]["costs"] == "traffic-only"
     assert lane.release("smoke", "staging").code == 0
 
 

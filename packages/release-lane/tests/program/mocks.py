@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks as engine_mocks
-from release_lane.program.environment import build_environment
 from release_lane.record.placement import Colour, Release, Service
-from release_lane.settings.model import EnvironmentSettings, parse
 
+INFRA = Path(__file__).resolve().parents[4] / "infra"
 ACCOUNT = "000000000000"
 FIRST = "sha256:" + "1" * 64
 SECOND = "sha256:" + "2" * 64
@@ -184,17 +185,23 @@ def standing_on(stack: str = "staging", *, cidr: str = "10.20.0.0/16", vpc: str 
 ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}
 
 
-def run(world: World, config: Mapping[str, str] | None = None, stack: str = "staging") -> World:
-    """Run the environment program to its end against this world."""
+def run(
+    world: World,
+    config: Mapping[str, str] | None = None,
+    stack: str = "staging",
+    monitor: Monitor | None = None,
+) -> World:
+    """Run this repository's own template, as the engine does, to its end against this world."""
     raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
-    settings = parse(raw, "release-lane", "staging")
-    assert isinstance(settings, EnvironmentSettings)
 
     @pulumi.runtime.test
     def body() -> None:
-        build_environment(settings)
+        runpy.run_path(str(INFRA), run_name="__main__")
 
-    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=Monitor(world))
+    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor or Monitor(world))
     pulumi.runtime.set_all_config(raw)
-    body()
+    try:
+        body()
+    except pulumi.RunError as error:
+        raise error.__cause__ or error from None
     return world

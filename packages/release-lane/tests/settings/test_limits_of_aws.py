@@ -95,7 +95,7 @@ def test_an_image_has_255_characters(aws: Aws, stage: Stage) -> None:
     says="All inline policies of a role have 10,240 characters, blanks not counted; more is LimitExceeded.",
     source=f"{AWS}/IAM/latest/UserGuide/reference_iam-quotas.html",
     otherwise="a release that names many secrets would fail half way",
-    used_by=(*RULES, "release_lane/program/graph.py"),
+    used_by=(*RULES, "infra/cluster.py"),
 )
 def test_a_role_has_10240_characters_of_policies(aws: Aws) -> None:
     iam, name = aws.client("iam"), aws.named("limited")
@@ -162,7 +162,7 @@ def test_a_vpc_has_a_range_of_ipv4(aws: Aws) -> None:
     "RulesPerSecurityGroupLimitExceeded.",
     source=f"{AWS}/vpc/latest/userguide/amazon-vpc-limits.html",
     otherwise=HALF_WAY,
-    used_by=(*RULES, "release_lane/program/components/network.py"),
+    used_by=(*RULES, "infra/network.py"),
     note="60 is the default of an account",
 )
 def test_a_security_group_has_60_rules_of_ranges(aws: Aws, stage: Stage) -> None:
@@ -203,7 +203,7 @@ def test_a_hundred_alarms_are_described_at_once(aws: Aws) -> None:
     says="An alarm looks back a day at most, or a week with periods of an hour; its topics are in its region.",
     source=f"{AWS}/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html",
     otherwise=HALF_WAY,
-    used_by=(*RULES, "release_lane/program/components/alarms.py"),
+    used_by=(*RULES, "infra/alarms.py"),
 )
 def test_an_alarm_looks_back_a_day_and_tells_its_own_region(aws: Aws) -> None:
     api, region = aws.client("cloudwatch"), aws.where.region

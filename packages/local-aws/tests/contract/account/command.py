@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_aws.places import ACCOUNT as LOCAL_ACCOUNT
+from local_aws.project import ACCOUNT as LOCAL_ACCOUNT
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError
 from tests.contract.account import refusing
 from tests.contract.account.prices import estimate

@@ -1,1 +1,29 @@
-"""The Pulumi program. `__main__` reads the settings and builds the stack's role: artifacts or an environment."""
+"""What the template in `infra/` builds on: the lane of an environment, as Pulumi sees it."""
+
+from release_lane.decide.foundations import BALANCER, NETWORK
+from release_lane.program.hold import Hold, merged
+from release_lane.program.lane import Lane
+from release_lane.program.run import run
+from release_lane.program.side import Held, Side
+from release_lane.record.alarms import Kind as AlarmKind
+from release_lane.record.alarms import alarm_name
+from release_lane.record.placement import Colour
+from release_lane.watch.judge import LIMITS
+
+LEAST_REQUESTS = LIMITS.least_requests
+"""So many requests in a period make a share of errors; the switch judges by the same number."""
+
+__all__ = [
+    "BALANCER",
+    "LEAST_REQUESTS",
+    "NETWORK",
+    "AlarmKind",
+    "Colour",
+    "Held",
+    "Hold",
+    "Lane",
+    "Side",
+    "alarm_name",
+    "merged",
+    "run",
+]

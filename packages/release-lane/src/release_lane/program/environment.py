@@ -1,35 +1,31 @@
-"""One environment: recall, observe, decide, then a graph in which users are moved last.
-
-    Image -> TaskDefinition(idle) -> Service(idle) -> Rollout -> SmokeGate -> TrafficSwitch -> outputs
-
-The outputs hang off the switch, so a failed update changes none of them.
-"""
+"""What this update does, decided before anything is registered: recall, observe, decide, announce."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
 
 import pulumi
 
-from release_lane.decide.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
+from release_lane.decide.choice import order_matters, word_for
+from release_lane.decide.decision import Deploy, Finish, Refuse, Requested, TrafficOnly, Verdict, decide
 from release_lane.decide.foundations import SLOTS, Foundations, Site, zones_of
 from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
 from release_lane.program.lineage import relations as order_of
 from release_lane.program.place import program_folder
-from release_lane.program.plan import Environment
+from release_lane.program.plan import Doable, Environment
 from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, see, zones_of_account
 from release_lane.record.adoption import Adoption, adoption_in
 from release_lane.record.digest import short
 from release_lane.record.names import Names
+from release_lane.record.records import Recorded
 from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
 
 
-def build_environment(settings: EnvironmentSettings) -> None:
-    """Decide what this update does, then register exactly that. Raises `ReleaseError` before anything changes."""
+def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable, Recorded | None]:
+    """What there is, what is to be done, and the record that this starts from. Raises `ReleaseError` for a refusal."""
     artifacts = artifacts_of(settings.artifacts)
     names = names_of(settings, artifacts.repository)
     verdict, environment = _decided(settings, names, artifacts)
@@ -38,14 +34,7 @@ def build_environment(settings: EnvironmentSettings) -> None:
             raise error
         case decision:
             _announce(verdict, environment)
-            from release_lane.program.graph import build_graph
-
-            build_graph(environment, decision, verdict.standing)
-
-
-def _load_graph() -> None:
-    """The graph's modules and the AWS resource types, while the cloud is asked."""
-    importlib.import_module("release_lane.program.graph")
+            return environment, decision, verdict.standing
 
 
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:
@@ -68,9 +57,9 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched, meanwhile=_load_graph)
+    seen = see(names, settings.image_digest or "", source, watched)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
-    commit, relations = _placed(seen, adoption, artifacts)
+    commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -101,14 +90,19 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     return verdict, environment
 
 
-def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tuple[str, dict[str, Relation]]:
+def _placed(
+    seen: Seen, digest: str | None, adoption: Adoption | None, artifacts: Artifacts
+) -> tuple[str, dict[str, Relation]]:
     """The commit of the image that is asked for ("" if unknown), and how it stands to those that may be live, by git.
 
-    Where one image is of several commits, it is of one that is not older, if there is such a one.
+    Where an image has several commits, one that is not older is taken, if there is one. Git is asked only where the
+    answer is used.
     """
     commits = seen.commits or ((adoption.commit,) if adoption else ())
     if not commits:
         return "", {}
+    if not order_matters(seen.own, digest):
+        return commits[0], {}
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
     others = [each.commit for each in releases if each]
     here = program_folder()
@@ -146,9 +140,9 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     target = getattr(decision, "target", None)
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
-    pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    pulumi.log.info(f"Decision: {word_for(decision)}. {what}{getattr(decision, 'reason', '')}")
     for sentence in verdict.unchecked:
         pulumi.log.warn(f"Not checked: {sentence}.")
-    if isinstance(decision, Deploy | Flip | Finish):
+    if isinstance(decision, Deploy | TrafficOnly | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
         pulumi.log.info(f"Users: {planned.words()}.")

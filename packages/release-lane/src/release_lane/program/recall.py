@@ -7,19 +7,15 @@ outputs come from the engine's own `readStackOutputs` function, which takes no l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-# Underscored, but the only way to wait for several answers at once in a program that is not a coroutine; it is what
-# `pulumi.runtime.invoke` itself uses, and the SDK's version is pinned.
-from pulumi.runtime.sync_await import _sync_await
-
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.lineage import is_commit
-from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
@@ -28,7 +24,7 @@ from release_lane.settings.credentials import access_of
 
 def own_outputs() -> dict[str, Any]:
     """This stack's previous outputs, as they are."""
-    return _sync_await(_outputs(pulumi.get_stack()))
+    return _outputs_in(call(STACK_OUTPUTS, {"name": _full_name(pulumi.get_stack())}))
 
 
 def need_no_environment() -> None:
@@ -53,7 +49,10 @@ class Artifacts:
 
 def artifacts_of(stack: str) -> Artifacts:
     """The record of the artifacts stack; `Refused` before it made a registry."""
-    outputs = _sync_await(_existing(stack, "it holds the registry"))
+    try:
+        outputs = _outputs_in(call(STACK_OUTPUTS, {"name": _full_name(stack)}))
+    except UsageError as error:
+        raise _no_stack(stack, "it holds the registry") from error
     if not outputs.get("repositoryUrl"):
         raise Refused(
             f"The stack {stack} has no registry yet.",
@@ -82,27 +81,20 @@ class Seen:
     stands_on: Foundations
 
 
-def see(names: Names, digest: str, source: str | None, watched: Watched, meanwhile: Callable[[], None]) -> Seen:
+def see(names: Names, digest: str, source: str | None, watched: Watched) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
     alarms that have a say.
 
-    The AWS provider is asked for its account, too (providers have to start, which takes longer than any answer); it
-    must be the environment's. `meanwhile` is done in a thread once all was asked.
+    The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
+    must be the environment's.
     """
     asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}
-
-    async def everything() -> Sequence[Any]:
-        answers: Sequence[Any] = await asyncio.gather(
-            called("release:index:observe", asked),
-            called(CALLER_IDENTITY, {}),
-            _outputs(pulumi.get_stack()),
-            called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
-            _existing(source, "a digest is promoted from there") if source else _nothing(),
-            asyncio.to_thread(meanwhile),
-        )
-        return answers
-
-    found, identity, own, resources, proven, _ = _sync_await(everything())
+    own, found, identity, resources, proven = _own_outputs_after(
+        called("release:index:observe", asked),
+        called(CALLER_IDENTITY, {}),
+        called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
+        _proven_by(source),
+    )
     _check(identity, names.access.account)
     image = found.get("image") or {}
     return Seen(
@@ -149,11 +141,33 @@ def _check(identity: Mapping[str, Any], expected: str) -> None:
 
 def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """Call a provider's function and wait for its answer."""
-    return _sync_await(called(token, args))
+    try:
+        return dict(pulumi.runtime.invoke(token, dict(args)).value or {})
+    except Exception as error:
+        raise as_told(token, error) from error
+
+
+def _own_outputs_after(*others: Awaitable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """This stack's previous outputs, then the answers to all other questions, which are asked at the same time.
+
+    A program is no coroutine, and the only call of the SDK that waits in one is `invoke`. It waits for its inputs
+    first, so the name of the stack is an input that is known once all others have answered.
+    """
+    answers: list[dict[str, Any] | BaseException] = []
+
+    async def name() -> str:
+        answers.extend(await asyncio.gather(*others, return_exceptions=True))
+        return _full_name(pulumi.get_stack())
+
+    own = _outputs_in(call(STACK_OUTPUTS, {"name": name()}))
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [own, *(answer for answer in answers if isinstance(answer, dict))]
 
 
 async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for whoever runs in the event loop."""
+    """The same for what runs in the event loop."""
     try:
         return dict(await pulumi.runtime.invoke_async(token, dict(args)) or {})
     except Exception as error:
@@ -165,33 +179,34 @@ def as_told(token: str, error: Exception) -> ReleaseError:
     text = str(error)
     if "unknown stack" in text:
         return UsageError(text)
-    from release_lane.engine.outcome import error_in  # here, since only a failure needs it
-
     said = text.removeprefix(f"invoke of {token} failed: ").removeprefix(f"invocation of {token} returned an error: ")
     said = said.strip()
-    return error_in(said) or CloudError(said)
+    return parse(said) or CloudError(said)
 
 
 def _full_name(stack: str) -> str:
     return f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
 
 
-async def _outputs(stack: str) -> dict[str, Any]:
-    return dict((await called(STACK_OUTPUTS, {"name": _full_name(stack)})).get("outputs") or {})
+def _outputs_in(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(answer.get("outputs") or {})
 
 
-async def _nothing() -> dict[str, Any]:
-    return {}
-
-
-async def _existing(stack: str, why: str) -> dict[str, Any]:
+async def _proven_by(source: str | None) -> dict[str, Any]:
+    """The outputs of the stack that a digest is promoted from; empty where it is promoted from none."""
+    if not source:
+        return {}
     try:
-        return await _outputs(stack)
+        return _outputs_in(await called(STACK_OUTPUTS, {"name": _full_name(source)}))
     except UsageError as error:
-        raise UsageError(
-            f"There is no stack {stack}, but this one needs it: {why}.",
-            next_step=f"create it: `pulumi stack init {stack}`, or correct the stack file.",
-        ) from error
+        raise _no_stack(source, "a digest is promoted from there") from error
+
+
+def _no_stack(stack: str, why: str) -> UsageError:
+    return UsageError(
+        f"There is no stack {stack}, but this one needs it: {why}.",
+        next_step=f"create it: `pulumi stack init {stack}`, or correct the stack file.",
+    )
 
 
 def access(account: str) -> Access:

@@ -1,4 +1,4 @@
-"""Leaving a resource as it is: no update rolls the live colour's tasks, whatever the program or its settings say.
+"""Leaving a resource as it is: no update restarts the live colour's tasks, whatever the program or its settings say.
 
 And leaving it there: while users are served, the engine itself refuses to replace or delete what they stand on.
 """
@@ -15,7 +15,7 @@ class Hold:
     """How firmly an update holds what both colours stand on.
 
     `shared`: the engine must not replace or delete it (its `protect`). `settled`: users were served before this update;
-    only then are listeners held, too (a load balancer takes its listeners along when it is replaced, and the engine
+    only then are listeners held as well (a load balancer takes its listeners along when it is replaced, and the engine
     asks the state about those), and nothing follows a network that is replaced.
     """
 
@@ -23,7 +23,7 @@ class Hold:
     settled: bool
 
     def protect(self) -> pulumi.ResourceOptions:
-        """For whatever both colours stand on."""
+        """For everything that both colours stand on."""
         return pulumi.ResourceOptions(protect=self.shared)
 
     def protect_listener(self) -> pulumi.ResourceOptions:
@@ -43,3 +43,11 @@ class Hold:
 def frozen(*, unless: bool) -> pulumi.ResourceOptions:
     """Options that make an update ignore every change of a resource, unless it may be written now."""
     return pulumi.ResourceOptions(ignore_changes=[] if unless else ["*"])
+
+
+def merged(*options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """All of these options together; a later one wins."""
+    result = pulumi.ResourceOptions()
+    for each in options:
+        result = pulumi.ResourceOptions.merge(result, each)
+    return result

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from release_lane.errors import Refused, UsageError
-from release_lane.program.components.colour import KEPT
-from release_lane.program.components.freeze import Hold
 from release_lane.record.placement import Colour
 from tests.program.mocks import ARTIFACTS, FIRST, SECOND, World, observed, outputs_of, release, run, standing_on
+
+from colour import GIVEN
 
 pytestmark = pytest.mark.program
 OFFICE, HOME = "192.0.2.0/24", "198.51.100.0/24"
@@ -141,15 +141,10 @@ def test_an_idle_colour_is_scaled_in_by_its_number_of_tasks_alone() -> None:
     assert idle.inputs["desiredCount"] == 1
     assert idle.inputs["forceNewDeployment"] is False
     untouched = set(world.options[idle.type, idle.name].ignored)
-    assert untouched == set(KEPT)
-    assert idle.inputs.keys() - untouched == {"desiredCount", "forceNewDeployment"}, "KEPT names all else"
+    assert untouched == set(GIVEN)
+    assert idle.inputs.keys() - untouched == {"desiredCount", "forceNewDeployment"}, "GIVEN names all else"
     (definition,) = [each for each in world.of_type("TaskDefinition") if each.name.endswith("blue")]
     assert world.options[definition.type, definition.name].ignored == ("*",)
     gates = {kind: world.one(kind).inputs["active"] for kind in (":Image", "Rollout", "SmokeGate", "TrafficSwitch")}
     assert gates == {":Image": False, "Rollout": True, "SmokeGate": False, "TrafficSwitch": False}
     assert world.one("Rollout").inputs["starts"] is False
-
-
-def test_what_follows_a_network_that_is_replaced_does_so_while_nobody_is_served_only() -> None:
-    assert Hold(shared=False, settled=False).follow("subnets").replace_on_changes == ["subnets"]
-    assert not Hold(shared=True, settled=True).follow("subnets").replace_on_changes

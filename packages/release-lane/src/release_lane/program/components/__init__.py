@@ -1,1 +1,0 @@
-"""Components of an environment: network, balancer, colour."""

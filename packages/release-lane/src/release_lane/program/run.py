@@ -1,0 +1,55 @@
+"""The beginning and the end of every program: its settings are read, its stack is built, its errors are told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pulumi
+
+from release_lane.errors import ReleaseError, UsageError
+from release_lane.operate.shell import need_own_cloud
+from release_lane.program.lane import Lane
+from release_lane.program.place import program_folder
+from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, Settings, parse
+
+
+def run(environment: Callable[[Lane], None]) -> None:
+    """Build this stack: `environment`, or the registry and the image where its settings say `role: artifacts`.
+
+    A `ReleaseError` ends the program as a `pulumi.RunError`: three lines, without a traceback.
+    """
+    try:
+        _build(environment)
+    except ReleaseError as error:
+        raise pulumi.RunError(str(error)) from error
+
+
+def _build(environment: Callable[[Lane], None]) -> None:
+    need_own_cloud(os.environ, os.path.realpath(program_folder().parent))
+    match _settings():
+        case EnvironmentSettings() as settings:
+            lane = Lane.read(settings)
+            environment(lane)
+            _need_release(lane)
+        case ArtifactsSettings() as settings:
+            from release_lane.program.artifacts import build_artifacts  # no other stack needs Docker's SDK
+
+            build_artifacts(settings)
+
+
+def _settings() -> Settings:
+    raw = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    secret = {key for key in raw if pulumi.runtime.config.is_config_secret(key)}
+    secret |= set(pulumi.runtime.config.get_config_secret_keys_env())
+    return parse(raw, pulumi.get_project(), pulumi.get_stack(), secret)
+
+
+def _need_release(lane: Lane) -> None:
+    """Without it no gate would look at the release, and the record would be lost."""
+    if not lane.released:
+        raise UsageError(
+            "The program ended without `lane.release(…)`.",
+            why="without gates and switch nothing reaches users, and the outputs would be empty",
+            next_step="call it at the end of `environment` in infra/__main__.py.",
+        )
