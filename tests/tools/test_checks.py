@@ -100,7 +100,9 @@ def runs(check: Check, marks: set[str], folder: str) -> bool:
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize("folder", ["tests", "packages/release-lane", "packages/provider-kit", "packages/local-aws"])
+@pytest.mark.parametrize(
+    "folder", ["tests", *(f"packages/{name}/tests" for name in ("release-lane", "provider-kit", "local-aws"))]
+)
 @pytest.mark.parametrize("marks", MARKED, ids=lambda marks: "-".join(sorted(marks)) or "none")
 def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) -> None:
     """A test without any mark as well."""
@@ -112,7 +114,7 @@ def expected(marks: set[str], folder: str) -> str:
     """By what a test needs, how long it takes, and whose it is."""
     if "cloud" not in marks:
         return "rings"
-    if folder == "packages/local-aws":
+    if folder == "packages/local-aws/tests":
         return "local"
     if "long" in marks:
         return "long"
