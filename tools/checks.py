@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from local_aws import cloud, processes
+from local_aws import cloud, dockercli, emulator_process, processes
 from local_aws.alone import alone
 from local_aws.errors import LocalError
 from local_aws.places import Places
@@ -196,7 +196,20 @@ def _as_it_was(places: Places) -> Iterator[bool]:
     finally:
         if goes:
             processes.end_children()
+            _forget_images(places)
             cloud.down(places, print)
+
+
+def _forget_images(places: Places) -> None:
+    """Remove what tests built and pushed to this cloud's registry: `cloud.down` keeps images with a tag."""
+    if not (up := cloud.current(places)):
+        return
+    emulator_process.stop(places)  # it would start the containers that use them again
+    dockercli.remove_containers(places)
+    named = f"reference={up.environment['AWS_ENDPOINT_URL'].removeprefix('http://')}/lane-*/*"
+    command = ["docker", "image", "ls", "--filter", named, "--format", "{{.Repository}}:{{.Tag}}"]
+    if images := subprocess.run(command, capture_output=True, text=True).stdout.split():
+        subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True)
 
 
 def cloud_cannot_run() -> str:

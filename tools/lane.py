@@ -124,9 +124,9 @@ class Lane:
         """A new, empty environment with the settings of the stack `like`, and some changed."""
         return self.stack(f"{name}-{self.mark}", like, **config)
 
-    def close(self, environments: bool = True) -> None:
-        """Remove all environments and the registry; environments may be left to a cloud that goes as a whole."""
-        for name in sorted(self.stacks - {"artifacts"}) if environments else ():
+    def close(self) -> None:
+        """Remove all environments and the registry."""
+        for name in sorted(self.stacks - {"artifacts"}):
             Stack(self, name, self.folder / f"Pulumi.{name}.yaml").destroy()
         if "artifacts" in self.stacks:
             with contextlib.suppress(botocore.exceptions.ClientError):

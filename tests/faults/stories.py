@@ -92,7 +92,7 @@ def first(scene: Scene, through: Stack) -> Result:
 
 
 def stepped(scene: Scene, through: Stack) -> Result:
-    """New configuration in two steps, watched, with an alarm; and a wish to abort that is older than the switch."""
+    """New configuration in two steps, watched, with an alarm; and an abort request that is older than the switch."""
     name = f"{PROJECT}-{scene.stack.name}"
     client(scene.stack.lane, "elbv2").add_tags(
         ResourceArns=[rule(scene.stack)["RuleArn"]], Tags=[{"Key": ABORT, "Value": f"{name}/somebody"}]

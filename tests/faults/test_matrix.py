@@ -58,7 +58,7 @@ def test_the_sample_has_every_fault() -> None:
 
 @dataclass
 class Users:
-    """A prober beside all cases."""
+    """A prober during all cases."""
 
     probe: Probe
 
@@ -154,7 +154,7 @@ def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_se
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", sampled(whole(every_call()), WHOLE_SAMPLE), ids=str)
 def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:
-    """Calls that only a first release, a refusal, a mending or an end make."""
+    """Calls that only a first release, a refusal, a repair by hand or a destroy make."""
     story = STORIES[case.story]
     stage = _new(scene, releases=RELEASES[case.story])
     live = stage.live
@@ -185,7 +185,7 @@ _NUMBER = itertools.count(1)
 
 
 RELEASES = {"first": 0, "stepped": 1, "destroy": 1, "refusal": 2, "by_hand": 2}
-"""How many releases a story begins after. Two: the idle colour holds one, too."""
+"""How many releases a story begins after. Two: the idle colour holds one as well."""
 
 
 def _new(scene: Scene, *, releases: int) -> Scene:

@@ -155,7 +155,7 @@ def test_interrupted_in(
 
 
 def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str, probe: Prober) -> None:
-    """Engine and providers are gone at once, so nobody puts the weights back: the journal tells the next update."""
+    """Engine and providers are gone at once, so no process rolls the traffic back: the journal tells the next update."""
     live = stack.outputs["imageDigest"]
     other = good if live != good else better
     prober = probe(stack)
@@ -165,7 +165,7 @@ def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str,
             os.kill(pid, signal.SIGKILL)
         running.wait(PATIENCE)
     assert stack.outputs["imageDigest"] == live, "nothing was recorded"
-    assert stack.served()["digest"] == other, "users are on the other release, whole"
+    assert stack.served()["digest"] == other, "all users are on the other release"
     way_back(stack)
     assert stack.outputs["imageDigest"] == other == stack.served()["digest"], "the next update finished it"
     assert prober.stop().total.failed == 0
@@ -193,7 +193,7 @@ def _with_intent(stack: Stack, intent: dict[str, str]) -> Stack:
         return stack
     content = yaml.safe_load(stack.settings.read_text())
     content["config"] |= {f"release-lane:{key}": value for key, value in intent.items()}
-    # rollbackFrom needs imageDigest beside it, which the run gives.
+    # rollbackFrom needs imageDigest next to it, which the run gives.
     settings = stack.settings.with_name(f"{stack.settings.stem}-intent.yaml")
     settings.write_text(yaml.safe_dump(content))
     return Stack(stack.lane, stack.name, settings)

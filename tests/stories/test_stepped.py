@@ -178,6 +178,7 @@ def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack
 # ---- a person
 
 
+@pytest.mark.long
 def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
     live, third = stack.outputs["imageDigest"], lane.derive("third", good)
     with at_half(stack, third) as running:
@@ -233,6 +234,7 @@ def fire(stack: Stack, name: str) -> None:
     eventually("the alarm is firing", is_firing)
 
 
+@pytest.mark.long
 def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go_back(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
@@ -254,6 +256,7 @@ def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go
     assert users.stop().total.failed == 0
 
 
+@pytest.mark.long
 def test_an_alarm_that_does_not_exist_is_told(stack: Stack, lane: Lane, good: str) -> None:
     lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
     refused = lost.up(imageDigest=lane.derive("fourth", good))
@@ -295,6 +298,7 @@ def scale(stack: Stack) -> Iterator[Scale]:
         scaling.deregister_scalable_target(**target)
 
 
+@pytest.mark.long
 def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too(
     stack: Stack, lane: Lane, good: str, scale: Scale
 ) -> None:

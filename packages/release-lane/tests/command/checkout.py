@@ -214,9 +214,9 @@ class Checkout:
         finally:
             go_on()
 
-    def close(self, environments: bool = True) -> None:
-        """Remove what it made in the cloud, and its images; environments may be left to a cloud that goes as a whole."""
-        for stack in ("production", "staging") if environments else ():
+    def close(self) -> None:
+        """Remove what it made in the cloud."""
+        for stack in ("production", "staging"):
             self.run("pulumi", "cancel", "--yes", "--stack", stack)
             destroy = ("destroy", "--yes", "--skip-preview", "--ignore-protect", "--non-interactive")
             self.run("pulumi", *destroy, "--stack", stack)
@@ -259,4 +259,5 @@ def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
     try:
         yield checkout
     finally:
-        checkout.close(environments=not cloud_goes())
+        if not cloud_goes():
+            checkout.close()

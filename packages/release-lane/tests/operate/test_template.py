@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_no_file_speaks_of_the_template() -> None:
     assert "promote live --digest" in workflow
     assert not {"staging", "production"} & {*workflow.replace(".", " ").replace(":", " ").split()}
     assert 'name = "shop-releases"' in FILES["pyproject.toml"]
+
+
+def test_every_link_leads_to_a_file_of_the_team() -> None:
+    for name, text in FILES.items():
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if name.endswith(".md") else ():
+            assert link in FILES, f"{name}: {link}"
+    assert "(docs/guides/bring-your-own-service.md of release-lane)" in FILES["smoke/README.md"]
 
 
 def test_names_of_environments_may_be_exchanged() -> None:

@@ -30,6 +30,10 @@ ONLY_HERE = re.compile(r"^[^\n]*>>> only in this repository.*?<<<[^\n]*\n", re.M
 """Lines of a file that a team does not get, with the two comments around them."""
 
 
+GUIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(docs/[^)#]+)[^)]*\)")
+"""A link to a page that a team does not get: it names the page instead."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """What `release init` asks. `accounts`: stack to account; a stack without one is to be filled in by hand."""
@@ -99,7 +103,7 @@ def _renamed(text: str, answers: Answers) -> str:
 
 def _text(name: str, text: str, answers: Answers) -> str:
     stack = name.removeprefix("Pulumi.").removesuffix(".yaml")
-    text = ONLY_HERE.sub("", text)
+    text = GUIDE.sub(r"\1 (\2 of release-lane)", ONLY_HERE.sub("", text))
     if stack in (ARTIFACTS, *TEMPLATE_ENVIRONMENTS):
         text = _stack_file(text, stack, answers)
     if RENAMED_IN.fullmatch(name):
