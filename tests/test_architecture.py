@@ -33,6 +33,7 @@ ALSO_PURE = (
     "release_lane.proxies",
     "release_lane.settings.limits",
     "release_lane.settings.credentials",
+    "release_lane.settings.notify",
     "release_lane.smoke.checks",
 )
 

@@ -119,7 +119,7 @@ def test_it_asks_before_it_puts_users_back() -> None:
     assert no.cloud.aborts == []
     yes = stage(answer="y")
     assert yes.run("abort", "production") == 0
-    assert "Put the users back?" in yes.err
+    assert "Roll the traffic back?" in yes.err
 
 
 def test_without_a_terminal_it_wants_yes() -> None:

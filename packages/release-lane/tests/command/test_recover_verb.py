@@ -13,11 +13,11 @@ from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.machine import FakeMachine
 from release_lane.engine.locks import Holder, Note, Owner
 from release_lane.engine.state import StackState
-from release_lane.operate.notices import Event
 from release_lane.operate.recovery import CLUSTER, SERVICE, Existing
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Weights
 from release_lane.record.records import Observed
+from release_lane.settings.notify import Event
 from tests.command.words import BLUE, GREEN, A, B, Stage, failed, log, outputs, plan, ran, said, urn
 from tests.decide import situations
 

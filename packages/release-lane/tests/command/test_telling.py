@@ -8,7 +8,7 @@ import pytest
 from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.notify import FakeNotifier
 from release_lane.engine.locks import Origin
-from release_lane.operate.notices import Event
+from release_lane.settings.notify import Event
 from tests.command.words import (
     BLUE,
     GREEN,
@@ -99,13 +99,13 @@ def test_a_message_that_could_not_be_sent_is_said_and_changes_nothing() -> None:
     on = stage(BACK, notifier=FakeNotifier(problems=("the topic could not be told: AuthorizationError",)))
     assert on.run("rollback", "staging", "--json") == 0
     assert on.data["decision"] == "traffic-only"
-    assert "Not everybody was told of this (rollback): the topic could not be told: AuthorizationError." in on.err
+    assert "A notification (rollback) was not delivered: the topic could not be told: AuthorizationError." in on.err
 
 
 def test_a_notify_that_is_wrong_is_said_and_changes_nothing() -> None:
     on = stage(BACK, notify={"topic": "releases"})
     assert on.run("rollback", "staging") == 0
-    assert "Nobody was told; in Pulumi.staging.yaml: The stack's settings are wrong:" in on.err
+    assert "No notification was sent: The stack's settings are wrong (Pulumi.staging.yaml):" in on.err
     assert on.notifier.sent == []
 
 

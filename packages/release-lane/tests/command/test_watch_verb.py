@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
-from release_lane.command.adapters.prober import FakeProber, Unheard
+from release_lane.command.adapters.prober import FakeProber
 from release_lane.engine.state import StackState
 from release_lane.operate.aborting import UsersRule
-from release_lane.operate.notices import Event
 from release_lane.operate.watching import Look
+from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.alarms import Alarm
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Release, all_on
 from release_lane.record.records import Observed, Side
+from release_lane.settings.notify import Event
 from release_lane.watch.judge import Datapoint, Health, Tally
 from tests.command.words import (
     BLUE,
@@ -54,6 +55,11 @@ def stage(seen: Sequence[Look], *runs: Any, **over: Any) -> Stage:
     """Staging has B live on green since `BEGAN` about, A before."""
     engine = FakeEngine(states=states(**over.pop("states", {})), runs=list(runs))
     return Stage(engine=engine, cloud=FakeCloud(seen=list(seen)), notify=TOPIC, **over)
+
+
+def probed(place: Place) -> tuple[str, str, Asked]:
+    (known,) = place.known
+    return place.url, known.digest, place.asked
 
 
 def test_a_calm_watch_ends_with_0_and_says_what_it_saw() -> None:
@@ -144,14 +150,14 @@ def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
 
 def test_probes_of_the_live_url_are_a_signal() -> None:
     bad = Tally(place="the live URL", sent=20, failed=3, in_a_row=3, last="status 500")
-    on = stage([CALM], BACK, prober=FakeProber(tallies=[Tally(place="the live URL", sent=5), bad]))
+    on = stage([CALM], BACK, prober=FakeProber(sums=[Tally(place="the live URL", sent=5), bad]))
     assert on.run("watch", "staging", "--for", "5m", "--json") == 1
-    assert on.prober.watched == [("http://127.0.10.1", B.digest, Asked())]
+    assert [probed(place) for place in on.prober.watched] == [("http://127.0.10.1", B.digest, Asked())]
     assert "probes of the live URL failed, the last one with: status 500" in on.data["reason"]
 
 
 def test_probes_that_never_got_an_answer_are_no_signal() -> None:
-    on = stage([CALM], prober=FakeProber(tallies=[Tally(place="the live URL")]))
+    on = stage([CALM], prober=FakeProber(sums=[Tally(place="the live URL")]))
     assert on.run("watch", "staging", "--for", "5m") == 0
     assert "own probes" not in on.out
     assert "Not checked: the live URL gave no good answer on this machine" in on.out
@@ -159,7 +165,7 @@ def test_probes_that_never_got_an_answer_are_no_signal() -> None:
 
 def test_answers_that_are_never_those_of_the_release_are_no_calm() -> None:
     """As a service that answers plain text on every path: nothing was seen of it."""
-    prober = FakeProber(tallies=[Tally(place="the live URL")], silence=Unheard("its body does not say", reached=True))
+    prober = FakeProber(sums=[Tally(place="the live URL")], silence=Unheard("its body does not say", reached=True))
     on = stage([CALM], prober=prober)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
     assert on.data["verdict"] == "no data"
@@ -170,7 +176,7 @@ def test_answers_that_are_never_those_of_the_release_are_no_calm() -> None:
 
 
 def test_a_live_url_that_is_out_of_reach_is_named_as_not_checked() -> None:
-    prober = FakeProber(tallies=[Tally(place="the live URL")], silence=Unheard("refused", reached=False))
+    prober = FakeProber(sums=[Tally(place="the live URL")], silence=Unheard("refused", reached=False))
     on = stage([CALM], prober=prober)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
     assert on.data["unchecked"] == [
@@ -186,10 +192,10 @@ def test_what_a_service_does_not_say_is_named_before_and_after() -> None:
     foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
     there = {"staging": state(GREEN, A, foreign, idle=A)}
     rule = UsersRule(weights=all_on(GREEN), journal=None)
-    on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(tallies=[Tally(place="x", sent=5)]))
+    on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(sums=[Tally(place="x", sent=5)]))
     on.cloud.environments["release-lane-staging"] = runs(foreign)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
-    assert on.prober.watched == [("http://127.0.10.1", B.digest, foreign.service.asked)]
+    assert [probed(place) for place in on.prober.watched] == [("http://127.0.10.1", B.digest, foreign.service.asked)]
     assert "probes of http://127.0.10.1/healthz" in on.err
     assert on.err.count("Not checked: answers name no release") == 1
     assert on.data["unchecked"] == list(foreign.service.asked.unchecked)

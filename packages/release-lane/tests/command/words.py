@@ -24,7 +24,6 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import Held, StackState
-from release_lane.operate.watching import Alarming
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
 from release_lane.record.placement import Colour, Release, Service, all_on
@@ -176,16 +175,15 @@ ROOT = Path("/checkout")
 def project(
     notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None, alarms: Mapping[str, Any] | None = None
 ) -> Project:
+    def stack(name: str, **own: Any) -> StackFile:
+        config = {f"release-lane:{key}": value for key, value in own.items()}
+        return StackFile(name=name, path=ROOT / f"Pulumi.{name}.yaml", project="release-lane", config=config)
+
+    idle = {"afterWatch": idle_tasks} if idle_tasks is not None else None
     stacks = [
-        StackFile(name="artifacts", path=ROOT / "Pulumi.artifacts.yaml", role="artifacts"),
-        StackFile(
-            name="staging",
-            path=ROOT / "Pulumi.staging.yaml",
-            notify=notify,
-            idle_tasks=idle_tasks,
-            alarming=Alarming.read(alarms),
-        ),
-        StackFile(name="production", path=ROOT / "Pulumi.production.yaml", promotes_from="staging", notify=notify),
+        stack("artifacts", role="artifacts"),
+        stack("staging", notify=notify, idle=idle, alarms=alarms),
+        stack("production", promotesFrom="staging", notify=notify),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from provider_kit import Cancelled, Context
 from release_lane.aws.cloud import Balancer
-from release_lane.gates.probing import Counts, Place
 from release_lane.gates.watching import Senses
+from release_lane.probe.sampling import Counts, Place
 from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, Report

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from release_lane.operate.aborting import UsersRule
-from release_lane.operate.watching import Alarming, Look, NoData, Superseded, Verdict, bake_of, verdict
-from release_lane.record.alarms import Alarm, Kind
+from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
+from release_lane.record.alarms import Alarm
 from release_lane.record.journal import Phase
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import all_on
@@ -24,7 +24,8 @@ NAMES = Names.of_stack("lane", "staging", access=Access(region="r", account="1")
 WELL = {BLUE: Health(wanted=2, healthy=2), GREEN: Health(wanted=2, healthy=2)}
 RULE = UsersRule(weights=all_on(GREEN), journal=journal((BLUE, A), (GREEN, B), Phase.MOVED))
 LOOK = Look(rule=RULE, health=WELL)
-BAKE = bake_of(GREEN, Alarming(), (), seconds=600, released=RELEASED)
+TIMING: dict[str, Any] = {"period": 60, "datapoints": 1, "lateness": 120}
+BAKE = bake_of(GREEN, (), seconds=600, released=RELEASED, **TIMING)
 TRAFFIC = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(10))}
 
 
@@ -49,13 +50,13 @@ def test_what_speaks_against_it_counts_at_once() -> None:
 
 def test_an_alarm_that_fires_since_the_release_counts_at_the_first_look() -> None:
     firing = Alarm(name="orders-low", firing=True, since=RELEASED + 60)
-    bake = bake_of(GREEN, Alarming(), [firing], seconds=600, released=RELEASED)
+    bake = bake_of(GREEN, [firing], seconds=600, released=RELEASED, **TIMING)
     assert isinstance(verdict(LOOK, signals(0, alarms=(firing,)), bake, RECORD), Breach)
 
 
 def test_an_alarm_that_was_firing_before_the_release_counts_only_if_it_fires_again() -> None:
     firing = Alarm(name="orders-low", firing=True, since=RELEASED - 60)
-    bake = bake_of(GREEN, Alarming(), [firing], seconds=600, released=RELEASED)
+    bake = bake_of(GREEN, [firing], seconds=600, released=RELEASED, **TIMING)
     assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), bake, RECORD), Waiting)
     again = replace(firing, since=BEGAN + 3)
     assert isinstance(verdict(LOOK, signals(5, alarms=(again,)), bake, RECORD), Breach)
@@ -64,9 +65,9 @@ def test_an_alarm_that_was_firing_before_the_release_counts_only_if_it_fires_aga
 def test_an_alarm_of_the_live_colour_that_never_cleared_counts_once_it_can_only_mean_the_users_time() -> None:
     """Before the release it spoke of tasks that were starting, at most."""
     firing = Alarm(name="green-errors", firing=True, since=RELEASED - 60, colour=GREEN)
-    bake = bake_of(GREEN, Alarming(), [firing], seconds=600, released=RELEASED)
+    bake = bake_of(GREEN, [firing], seconds=600, released=RELEASED, **TIMING)
     assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), bake, RECORD), Breach)
-    young = bake_of(GREEN, Alarming(), [firing], seconds=600, released=BEGAN)
+    young = bake_of(GREEN, [firing], seconds=600, released=BEGAN, **TIMING)
     assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), young, RECORD), Waiting)
 
 
@@ -108,21 +109,3 @@ def test_a_deleted_alarm_is_nothing_to_roll_back_from_but_never_calm() -> None:
     assert seen(600, unseen=gone) == NoData("the alarm orders-low cannot be watched: deleted, or never made")
     assert isinstance(seen(600, unseen={"orders-low": 1}), Waiting)
     assert isinstance(seen(5, unseen=gone, health={**WELL, GREEN: Health(wanted=2, healthy=0)}), Breach)
-
-
-# ---- The stack file's alarms
-
-
-def test_the_stacks_alarms_are_read_as_far_as_a_watch_needs_them() -> None:
-    raw = {"errorPercent": 5, "latencySeconds": 1.5, "names": ["orders-low"], "periodSeconds": 10, "lateSeconds": 0}
-    alarming = Alarming.read(raw)
-    assert alarming.kinds == {Kind.ERRORS, Kind.LATENCY}
-    assert (alarming.period, alarming.lateness, alarming.datapoints) == (10, 0, 1)
-    assert "orders-low" in alarming.watched(NAMES).names
-    assert len(alarming.watched(NAMES).names) == 5
-
-
-@pytest.mark.parametrize("raw", [None, {}, "nonsense"])
-def test_without_alarms_none_are_watched(raw: Any) -> None:
-    assert Alarming.read(raw) == Alarming()
-    assert Alarming().watched(NAMES).names == ()

@@ -8,31 +8,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NoReturn, Protocol, cast
 
+from release_lane.command import verbs
 from release_lane.command.terminal import Terminal
-from release_lane.command.verbs import (
-    abort,
-    adopt,
-    build,
-    deploy,
-    heal,
-    init,
-    probe,
-    promote,
-    recover,
-    review,
-    rollback,
-    smoke,
-    status,
-    watch,
-)
 from release_lane.errors import UsageError
 
 
 class Verb(Protocol):
     """What a module of a verb has. One with `NEEDS_PROJECT = False` gets the terminal in the place of all tools."""
 
+    ORDER: int
+    """Where help lists it: along the route of a release, lowest first."""
     NAME: str
     HELP: str
     DETAILS: str
@@ -45,22 +34,13 @@ class Verb(Protocol):
         """Do it, with `Tools`; the exit code."""
 
 
-VERBS: tuple[Verb, ...] = (
-    init,
-    build,
-    adopt,
-    deploy,
-    promote,
-    rollback,
-    review,
-    status,
-    smoke,
-    probe,
-    watch,
-    heal,
-    abort,
-    recover,
-)
+def every_verb() -> tuple[Verb, ...]:
+    """Every module of release_lane.command.verbs, in the order in which help lists them."""
+    found = [import_module(f"{verbs.__name__}.{each.name}") for each in iter_modules(verbs.__path__)]
+    return cast("tuple[Verb, ...]", tuple(sorted(found, key=lambda verb: (verb.ORDER, verb.NAME))))
+
+
+VERBS = every_verb()
 
 EPILOGUE = """\
 Exit codes: 0 done, 1 a check said no, 2 usage or settings, 3 the cloud or a tool failed,

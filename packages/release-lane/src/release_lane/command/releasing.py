@@ -11,20 +11,19 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
-from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError, Users
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.operate.duration import parse_duration
-from release_lane.operate.notices import Event
 from release_lane.operate.review import Planned, planned_in
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
+from release_lane.settings.notify import Event
 
-MOVES = ("deploy", TRAFFIC_ONLY, "finish")
 """Decisions after which users are where they were not, or were not recorded to be."""
 
 POLL = 2.0
@@ -154,7 +153,7 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
-    if change.verb == "rollback" and data["decision"] in MOVES:
+    if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
@@ -164,17 +163,14 @@ def carried_out(
 
 
 def confirm(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
-    """A production-like environment wants a yes: from a person, or given as --yes."""
-    if yes or not tools.project.route.guarded(change.environment):
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            f"{change.environment} wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
-            why="it promotes from another environment, so it is taken for a production-like one",
-            next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
-        )
-    if not tools.terminal.ask(f"{_intent(change, before)} Now {_standing(before)}. Go on?"):
-        raise Interrupted("Not confirmed. Nothing was changed.")
+    """A production-like environment needs a yes: from a person, or given as --yes."""
+    tools.terminal.confirm(
+        f"{_intent(change, before)} Now {_standing(before)}. Go on?",
+        yes=yes or not tools.project.route.guarded(change.environment),
+        what=change.environment,
+        why="it promotes from another environment, so it counts as production",
+        next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
+    )
 
 
 def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
@@ -322,7 +318,7 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     It is one more update, without a digest. The release is done, whatever becomes of this one.
     """
     tasks = tools.project.stacks[change.environment].idle_tasks
-    if tasks is None or not wanted or decision not in MOVES:
+    if tasks is None or not wanted or not DecisionKind(decision).moves_users:
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Leaving the idle colour of {change.environment} {keeps}: an update without a digest.")

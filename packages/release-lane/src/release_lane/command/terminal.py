@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from release_lane.errors import ReleaseError
+from release_lane.errors import Interrupted, ReleaseError, UsageError
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
@@ -49,6 +49,25 @@ class Terminal:
         """Yes or no; anything but y or yes is a no."""
         print(f"{question} [y/N] ", end="", file=self.err, flush=True)
         return self.source.readline().strip().lower() in ("y", "yes")
+
+    def confirm(
+        self, question: str, *, yes: bool, what: str = "This", why: str = "", next_step: str, instead: str = ""
+    ) -> None:
+        """Return only with a yes: given as --yes (`yes`), or by a person.
+
+        `what` needs it, for the reason `why`. `UsageError` where there is no terminal (`next_step`), `Interrupted`
+        after a no (`instead`: what to do then).
+        """
+        if yes:
+            return
+        if not self.interactive:
+            raise UsageError(
+                f"{what} needs a confirmation, and there is no terminal to ask on. Nothing was changed.",
+                why=why,
+                next_step=next_step,
+            )
+        if not self.ask(question):
+            raise Interrupted("Not confirmed. Nothing was changed.", next_step=instead)
 
     def choose(self, question: str, options: Sequence[str]) -> str:
         """One of the options, by its first letters; anything else is the last one."""

@@ -24,11 +24,11 @@ from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
-from release_lane.gates.probing import Place
 from release_lane.gates.reality import as_outputs, live_url, test_url, words
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.undoing import UNTOUCHED, Timeline, put_back
 from release_lane.gates.watching import Senses, Stage, Watch
+from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release_lane.record.evidence import Proof, with_proof
 from release_lane.record.journal import ABORT, Abort, Journal, Phase

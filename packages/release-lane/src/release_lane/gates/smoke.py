@@ -6,29 +6,20 @@ They are repeated until all pass or the deadline is over: a load balancer may ne
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from provider_kit import Cancelled, Context, Progress, Props
 
-from release_lane.errors import CheckFailed, CloudError
+from release_lane.errors import CheckFailed
 from release_lane.gates.gate import Gate, cloud_of, pass_input
 from release_lane.gates.passes import Pass, demand
 from release_lane.record.asking import Asked
 from release_lane.record.digest import short
-from release_lane.smoke import warm
-from release_lane.smoke.checks import Expected, Report, command, read_report, unexplained
-
-LEAST_LIMIT = 60.0
-"""Seconds that one run of the checks may take at least, however short the deadline: they may be many."""
+from release_lane.smoke.checks import Expected, Report
+from release_lane.smoke.run import LEAST_LIMIT, run
 
 PAUSE = 0.3
 """Seconds between two attempts."""
@@ -71,7 +62,7 @@ def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, ne
     attempts = 0
     while True:
         attempts += 1
-        report = run_checks(ctx, url, expected, limit=max(LEAST_LIMIT, deadline))
+        report = run(url, expected, limit=max(LEAST_LIMIT, deadline), keep_going=partial(_wanted, ctx))
         if not report.failures:
             return report
         spent = time.monotonic() - begun
@@ -81,49 +72,14 @@ def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, ne
         _pause(ctx)
 
 
+def _wanted(ctx: Context) -> None:
+    if ctx.cancelled.is_set():
+        raise Cancelled("The smoke checks were interrupted.")
+
+
 def _pause(ctx: Context) -> None:
     if ctx.cancelled.wait(PAUSE):
         raise Cancelled("The smoke gate was interrupted. Users were not touched.")
-
-
-def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Report:
-    """One run of `pytest smoke`, of at most `limit` seconds; CloudError where pytest itself could not do it."""
-    with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
-        junit = Path(folder, "report.xml")
-        process = warm.start(command(sys.executable, url, expected, str(junit)))
-        output = _until_done(ctx, process, limit)
-        code = process.returncode
-        if not junit.exists() or code not in (0, 1) or unexplained(code, junit.read_text()):
-            raise CloudError(
-                f"The smoke checks could not be run (pytest exited with {process.returncode}).",
-                why="\n".join(output.splitlines()[-15:]),
-                next_step=f"try them by hand: pytest smoke --url {url}",
-            )
-        return read_report(junit.read_text(), expected.asked)
-
-
-def _until_done(ctx: Context, process: subprocess.Popen[str], limit: float) -> str:
-    until = time.monotonic() + limit
-    while True:
-        try:
-            return process.communicate(timeout=0.2)[0]
-        except subprocess.TimeoutExpired:
-            if ctx.cancelled.is_set():
-                _end(process)
-                raise Cancelled("The smoke checks were interrupted.") from None
-            if time.monotonic() > until:
-                _end(process)
-                raise CheckFailed(
-                    f"The smoke checks did not come to an end within {limit:.0f} s.",
-                    next_step="give every request in smoke/ a timeout.",
-                ) from None
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """The whole process group: checks may have started processes of their own."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float, next_step: str) -> CheckFailed:

@@ -6,68 +6,38 @@ while, which is no fault of the release. Then nobody can tell: no data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from release_lane.decide.whereabouts import percent
 from release_lane.operate.aborting import UsersRule
-from release_lane.record.alarms import Alarm, Kind, Watched, alarms_named
-from release_lane.record.names import Names
+from release_lane.record.alarms import Alarm, alarms_named
 from release_lane.record.placement import Colour, whole
 from release_lane.record.records import Recorded
-from release_lane.watch.judge import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, deleted, judge
+from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, deleted, judge
+from release_lane.watch.looking import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """The environment at one moment. `traffic` is empty where it was not read."""
+class Look(Reading):
+    """All signals at one moment, and where users are sent."""
 
     rule: UsersRule | None
-    health: Mapping[Colour, Health]
-    alarms: tuple[Alarm, ...] = ()
-    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Alarming:
-    """The stack file's `alarms`: which have a say, and how coarse and how late what they look at is (seconds)."""
+def bake_of(
+    live: Colour,
+    alarms: Iterable[Alarm],
+    *,
+    seconds: float,
+    released: float,
+    period: float,
+    datapoints: int,
+    lateness: float,
+) -> Bake:
+    """What is watched for `seconds`. `released` is when the release was recorded as live (epoch seconds).
 
-    kinds: frozenset[Kind] = frozenset()
-    names: tuple[str, ...] = ()
-    period: float = 60.0
-    datapoints: int = 1
-    lateness: float = 120.0
-
-    def watched(self, names: Names) -> Watched:
-        """By the names that they have in this environment."""
-        return Watched.of(names, self.kinds, self.names)
-
-    @staticmethod
-    def read(raw: Any) -> Alarming:
-        """Read the key's value as far as a watch needs it; the program judges it (release_lane/settings/model.py)."""
-        value = raw if isinstance(raw, Mapping) else {}
-        thresholds = {
-            Kind.ERRORS: "errorPercent", Kind.LATENCY: "latencySeconds", Kind.UNHEALTHY: "unhealthyTargets"
-        }  # fmt: skip
-        plain = Alarming()
-        return Alarming(
-            kinds=frozenset(kind for kind, key in thresholds.items() if value.get(key) is not None),
-            names=_names(value.get("names")),
-            period=float(value.get("periodSeconds", plain.period)),
-            datapoints=int(value.get("datapoints", plain.datapoints)),
-            lateness=float(value.get("lateSeconds", plain.lateness)),
-        )
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if value is not None and not isinstance(value, list):
-        raise ValueError("names is no list of names")
-    return tuple(map(str, value or ()))
-
-
-def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, seconds: float, released: float) -> Bake:
-    """What is watched for so many seconds. `released` is when the release was recorded as live (epoch seconds).
+    An alarm looks at `datapoints` of `period` seconds, which may come `lateness` seconds late.
 
     An alarm that rang before that already is about what was before; one that rings since then counts at once. One of
     the live colour itself is excused only for `Bake.alarm_delay`: after that it can only mean the users' time.
@@ -75,10 +45,10 @@ def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, second
     return Bake(
         receiving=live,
         seconds=seconds,
-        period=alarming.period,
-        lateness=alarming.lateness,
+        period=period,
+        lateness=lateness,
         began=released,
-        alarm_delay=alarming.datapoints * alarming.period + alarming.lateness,
+        alarm_delay=datapoints * period + lateness,
         before=frozenset(
             alarm.episode for alarm in alarms if alarm.firing and alarm.since < released and alarm.colour is not live
         ),

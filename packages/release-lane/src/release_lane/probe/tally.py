@@ -74,7 +74,7 @@ class Counts:
 class Report:
     """All that was seen up to `at`. `behind_ms`: by how much the prober itself was late at worst.
 
-    `unready`: why nothing is counted yet ("" once it is), and whether anything was `reached` by then.
+    `unready`: why nothing is counted yet ("" once it is).
     """
 
     url: str
@@ -84,7 +84,6 @@ class Report:
     total: Counts
     steps: tuple[Counts, ...]
     unready: str = ""
-    reached: bool = False
 
     @property
     def flawless(self) -> bool:

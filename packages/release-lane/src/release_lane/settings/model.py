@@ -20,7 +20,6 @@ from pydantic.alias_generators import to_camel
 from release_lane.decide.decision import OnAlarm, OnDrift
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError, UsageError
-from release_lane.operate.notices import Event, topic_problem, webhook_problem
 from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
 from release_lane.record.alarms import Kind, Watched
 from release_lane.record.app import App
@@ -30,6 +29,7 @@ from release_lane.record.digest import Digest, parse_digest
 from release_lane.record.names import Names, other_projects
 from release_lane.record.placement import Colour, Service
 from release_lane.settings import credentials, limits
+from release_lane.settings.notify import Event, topic_problem, webhook_problem
 
 FARGATE_MEMORY = {
     256: (512, 1024, 2048),
@@ -186,6 +186,10 @@ class NotifySettings(_Section):
     webhook: Annotated[str, _sound(webhook_problem)] = ""
     events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
 
+    def wants(self, event: Event) -> bool:
+        """Is there an address to send it to?"""
+        return event in self.events and bool(self.topic or self.webhook)
+
 
 Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
 """Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
@@ -305,11 +309,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     if "account: is missing" in problems and (others := other_projects(raw, project)):
         problems.append(f"(all): keys have to begin with {project}: (Pulumi.yaml), not with {', '.join(others)}:")
     if problems or settings is None:
-        raise UsageError(
-            f"The stack's settings are wrong ({file}, or given by -c); nothing was changed:\n"
-            + "\n".join(f"  {line}" for line in problems),
-            next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
-        )
+        raise _wrong(problems, f"({file}, or given by -c); nothing was changed", file)
     return settings
 
 
@@ -329,6 +329,40 @@ def _bad_argument(name: str) -> str:
 
 
 _HANDED = tuple(f"aws:{key}" for key in credentials.HANDED)
+
+
+def part(values: Mapping[str, Any], key: str, file: str) -> Any:
+    """One key of a stack, judged by itself: for the command, whose verbs need a few keys each.
+
+    `values` are the keys of this project as the stack file has them. `UsageError` names the file and what is wrong.
+    """
+    given = {key: _as_handed(values[key])} if values.get(key) is not None else {}
+    model, role = (EnvironmentSettings, "environment") if key in _FIELDS else (ArtifactsSettings, "artifacts")
+    try:
+        return getattr(model.model_validate({"account": "0" * 12, "role": role, **given}), (_FIELDS | _BUILT)[key])
+    except ValidationError as error:
+        problems = [_words(each, model) for each in error.errors()]
+        raise _wrong(problems, f"({file})", file) from error
+
+
+_FIELDS, _BUILT = (
+    {str(field.alias): name for name, field in model.model_fields.items()}
+    for model in (EnvironmentSettings, ArtifactsSettings)
+)
+
+
+def _as_handed(value: Any) -> Any:
+    """A value of YAML as the program gets it from the engine, which turns scalars into text."""
+    if isinstance(value, Mapping | list):
+        return value
+    return _plain(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _wrong(problems: Sequence[str], where: str, file: str) -> UsageError:
+    return UsageError(
+        f"The stack's settings are wrong {where}:\n" + "\n".join(f"  {line}" for line in problems),
+        next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
+    )
 
 
 def _encrypted(key: str, project: str) -> str:
@@ -390,6 +424,8 @@ def _words(problem: Any, model: type[BaseModel]) -> str:
             return f"{path}: should be one of {problem['ctx']['expected']}{_shown(problem)}"
         case "value_error":
             return f"{path}: {problem['ctx']['error']}"
+        case "model_type":
+            return f"{path}: should be a mapping of settings{_shown(problem)}"
     message = problem["msg"].replace("tuple", "list").replace("Tuple", "List")
     return f"{path}: {message}{_shown(problem)}"
 

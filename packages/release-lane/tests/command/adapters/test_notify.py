@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from release_lane.command.adapters import notify
 from release_lane.command.adapters.notify import RealNotifier
-from release_lane.operate.notices import Event, Notice, Notify
+from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
+from release_lane.settings.model import NotifySettings
+from release_lane.settings.notify import Event
 
 pytestmark = pytest.mark.cli
 
@@ -61,7 +63,7 @@ def hook(request: pytest.FixtureRequest) -> Iterator[Hook]:
 
 
 def send(url: str) -> tuple[str, ...]:
-    return RealNotifier().send(Notify(webhook=url), ACCESS, NOTICE)
+    return RealNotifier().send(NotifySettings(webhook=url), ACCESS, NOTICE)
 
 
 def test_a_webhook_gets_json_that_says_it_all(hook: Hook) -> None:
@@ -122,4 +124,4 @@ def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.Monkey
 
 
 def test_without_anybody_to_tell_nothing_is_sent() -> None:
-    assert RealNotifier().send(Notify(), ACCESS, NOTICE) == ()
+    assert RealNotifier().send(NotifySettings(), ACCESS, NOTICE) == ()

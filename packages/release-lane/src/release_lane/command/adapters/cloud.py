@@ -111,7 +111,7 @@ class RealCloud:
                 alarms=signals.alarms(door, alarms),
                 traffic=signals.traffic(door, balancer, since=traffic[0], until=traffic[1], period=period)
                 if traffic
-                else {},
+                else None,
             )
 
 

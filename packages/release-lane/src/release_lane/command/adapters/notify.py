@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from release_lane.operate.notices import SECRET, Notice, Notify
+from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
+from release_lane.settings.model import NotifySettings
+from release_lane.settings.notify import SECRET
 
 PATIENCE = 6.0
 """Seconds that AWS has for one call, with a second try in them."""
@@ -25,14 +27,14 @@ TRIES = 2
 class Notifier(Protocol):
     """Tells people."""
 
-    def send(self, to: Notify, access: Access, notice: Notice) -> tuple[str, ...]:
+    def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
         """Send it to everybody; what could not be sent, in words. Never raises."""
 
 
 class RealNotifier:
     """Publishes to SNS, posts JSON to the webhook; one retry each."""
 
-    def send(self, to: Notify, access: Access, notice: Notice) -> tuple[str, ...]:
+    def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
         """One after the other."""
         message = json.dumps(notice.as_dict(datetime.now(UTC).isoformat(timespec="seconds")))
         ways: list[tuple[str, str, Callable[[], None]]] = [
@@ -138,7 +140,7 @@ class FakeNotifier:
     sent: list[Notice] = field(default_factory=list)
     problems: tuple[str, ...] = ()
 
-    def send(self, to: Notify, access: Access, notice: Notice) -> tuple[str, ...]:
+    def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
         """As given."""
         del to, access
         self.sent.append(notice)

@@ -7,11 +7,12 @@ import argparse
 from release_lane.command.releasing import add_environment
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder
-from release_lane.errors import CloudError, Interrupted, Refused, UsageError
+from release_lane.errors import CloudError, Refused
 from release_lane.operate.aborting import Back, TooLate, Unheard, Waiting, described, outcome, under_way
 from release_lane.record.journal import Abort, Journal
 from release_lane.record.names import Names
 
+ORDER = 120
 NAME = "abort"
 HELP = "Ask the switch that is under way to put users back; its update then fails."
 DETAILS = """\
@@ -43,7 +44,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     rule = tools.cloud.users_rule(names)
     switch = under_way(environment, rule, _holders(tools, environment))
     assert rule is not None
-    _confirm(tools, environment, described(switch, rule), yes=arguments.yes)
+    tools.terminal.say(described(switch, rule))
+    tools.terminal.confirm(
+        "Roll the traffic back?", yes=arguments.yes, next_step=f"`release abort {environment} --yes`."
+    )
     by = tools.origin.who or tools.machine.user()
     tools.cloud.ask_abort(names, Abort(switch.to.release_id, f"{by} {tools.origin.run}".strip()))
     tools.terminal.say("Asked the switch to put users back; waiting for it.")
@@ -54,19 +58,6 @@ def _holders(tools: Tools, environment: str) -> tuple[Holder, ...] | None:
     """Of the lock, without those that are dead for sure."""
     holders = tools.backend.holders(environment)
     return None if holders is None else tuple(each for each in holders if not tools.machine.owner(each).dead)
-
-
-def _confirm(tools: Tools, environment: str, what: str, *, yes: bool) -> None:
-    tools.terminal.say(what)
-    if yes:
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            "This wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
-            next_step=f"`release abort {environment} --yes`.",
-        )
-    if not tools.terminal.ask("Put the users back?"):
-        raise Interrupted("Not confirmed. Nothing was changed.")
 
 
 def _awaited(tools: Tools, environment: str, names: Names, switch: Journal) -> Back | TooLate | Unheard:

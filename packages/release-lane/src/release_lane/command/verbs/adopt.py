@@ -14,6 +14,7 @@ from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted, UsageError
 from release_lane.record.adoption import Adoption, adoption_in, parse_reference, unseen
 
+ORDER = 20
 NAME = "adopt"
 HELP = "Take an image that your own CI built into the registry; its digest goes to stdout."
 DETAILS = """\

@@ -10,6 +10,7 @@ from release_lane.command.tools import Tools
 from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted
 
+ORDER = 10
 NAME = "build"
 HELP = "Build and push the image of the commit that is checked out; its digest goes to stdout."
 DETAILS = """\

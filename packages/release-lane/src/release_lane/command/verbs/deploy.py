@@ -18,6 +18,7 @@ from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.record.digest import Digest, parse_digest
 
+ORDER = 30
 NAME = "deploy"
 HELP = "Bring a digest to an environment: start it beside what is live, pass the gates, move users."
 DETAILS = """\

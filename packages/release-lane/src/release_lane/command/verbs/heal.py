@@ -7,6 +7,7 @@ import argparse
 from release_lane.command.releasing import Change, add_environment, add_options, carry_out
 from release_lane.command.tools import Tools
 
+ORDER = 110
 NAME = "heal"
 HELP = "Put an environment in order without releasing anything new."
 DETAILS = """\

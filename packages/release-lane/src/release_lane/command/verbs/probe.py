@@ -11,6 +11,7 @@ from release_lane.probe.options import add_options, settings_from, text, uncheck
 from release_lane.probe.settings import Settings
 from release_lane.record.asking import Identify
 
+ORDER = 90
 NAME = "probe"
 HELP = "Send requests at a steady rate and count what comes back: failed, late, mixed answers."
 DETAILS = """\

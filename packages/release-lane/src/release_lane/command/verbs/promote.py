@@ -18,6 +18,7 @@ from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.record.digest import Digest
 
+ORDER = 40
 NAME = "promote"
 HELP = "Bring to an environment what the one before it has live."
 DETAILS = """\

@@ -12,8 +12,7 @@ from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
-from release_lane.operate.notices import Event
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.operate.recovery import (
     CLUSTER,
     SERVICE,
@@ -37,7 +36,9 @@ from release_lane.operate.recovery import (
     to_reread,
 )
 from release_lane.record.placement import Colour
+from release_lane.settings.notify import Event
 
+ORDER = 130
 NAME = "recover"
 HELP = "After a kill or a crash: explain what was left behind, and clear it."
 DETAILS = """\
@@ -123,7 +124,7 @@ def look(tools: Tools, stack: str) -> Found:
     state = tools.existing(stack)
     holders = tools.backend.holders(stack)
     operations = operations_in(state.exported)
-    is_environment = tools.project.stacks[stack].role == "environment"
+    is_environment = not tools.project.stacks[stack].builds
     names = tools.project.names(stack)
     observed = tools.cloud.observed(names) if is_environment else None
     exists = {colour for colour in Colour if observed and observed.sides[colour].exists}
@@ -202,15 +203,7 @@ def _confirm(tools: Tools, todo: Sequence[Remedy], *, yes: bool) -> None:
     tools.terminal.say("Will do:")
     for each in todo:
         tools.terminal.say(f"  {in_words(each)}")
-    if yes:
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            "This wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
-            next_step="give --yes, if that is what you want.",
-        )
-    if not tools.terminal.ask("Go on?"):
-        raise Interrupted("Not confirmed. Nothing was changed.")
+    tools.terminal.confirm("Go on?", yes=yes, next_step="give --yes, if that is what you want.")
 
 
 # ---- Doing --------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from release_lane.operate.review import Program, Subject, markdown, refusal, rev
 from release_lane.record.digest import Digest
 from release_lane.record.records import Recorded
 
+ORDER = 60
 NAME = "review"
 HELP = "Preview a release and write what an approver has to know, as Markdown."
 DETAILS = """\

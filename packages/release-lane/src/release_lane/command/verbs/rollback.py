@@ -13,6 +13,7 @@ from release_lane.errors import Refused
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.records import Recorded
 
+ORDER = 50
 NAME = "rollback"
 HELP = "Go back to a digest that was live there before; by default the previous one."
 DETAILS = """\

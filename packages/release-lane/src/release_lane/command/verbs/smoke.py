@@ -10,6 +10,7 @@ from release_lane.record.asking import Asked, Identify
 from release_lane.record.digest import short
 from release_lane.smoke.checks import Expected
 
+ORDER = 80
 NAME = "smoke"
 HELP = "Run the smoke checks against an environment's own URL, or against any other."
 DETAILS = """\

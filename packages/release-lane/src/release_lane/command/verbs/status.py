@@ -15,6 +15,7 @@ from release_lane.record.digest import short
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.records import Recorded
 
+ORDER = 70
 NAME = "status"
 HELP = "Show what is live in each environment, since when, and what a rollback would cost."
 DETAILS = """\
