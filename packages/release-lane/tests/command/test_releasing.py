@@ -343,7 +343,8 @@ def test_what_the_engine_told_in_full_is_short_at_the_end() -> None:
     _, end = on.err.split("Error: ")
     assert end == (
         "The rollout gate refused green: it exits. (in full above)\n"
-        "Next: mend the image.\n"
+        "Users: untouched\n"
+        "Next: fix the image.\n"
         "The idle colour of production was healed.\n"
     )
 
@@ -351,7 +352,8 @@ def test_what_the_engine_told_in_full_is_short_at_the_end() -> None:
 def test_json_tells_all_of_what_the_engine_told() -> None:
     on = stage(refused_by_gate(LONG), HEALED)
     assert on.run("promote", "production", "--yes", "--json") == 1
-    assert (on.data["what"], on.data["next_step"]) == (LONG, "mend the image.")
+    assert (on.data["what"], on.data["next_step"]) == (LONG, "fix the image.")
+    assert on.data["users"] == "untouched"
 
 
 def test_no_heal_leaves_the_idle_colour_and_says_how_to_mend_it() -> None:

@@ -45,7 +45,7 @@ def test_a_refusal_is_told_with_what_who_and_where() -> None:
     assert on.run("promote", "production", "--yes") == 1
     (notice,) = on.notifier.sent
     assert (notice.event, notice.environment, notice.digest) == (Event.REFUSED, "production", B.digest)
-    assert notice.sentence == "The rollout gate refused green: it exits. Users were not touched."
+    assert notice.sentence == "The rollout gate refused green: it exits."
     assert notice.origin == Origin(who="ann", run="https://ci.example/7")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.decide.choice import decision_word, order_matters, word_for
+from release_lane.decide.choice import order_matters
 from release_lane.decide.decision import (
     HISTORY,
     Decision,
@@ -27,6 +27,7 @@ from release_lane.decide.decision import (
 from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CheckFailed, CloudError, Refused, ReleaseError
 from release_lane.record.adoption import COMMIT_UNKNOWN, Adopted
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.evidence import Proof
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Colour, Release
@@ -178,8 +179,8 @@ def test_an_image_that_the_idle_colour_holds_already_only_needs_traffic_moved() 
     moved = decision(RECORD, observed(C, B, GREEN), ask(C))
     assert isinstance(moved, TrafficOnly)
     assert (moved.target, moved.release, moved.rollback) == (BLUE, C, False)
-    assert word_for(moved) == decision_word("flip") == "traffic-only", "`flip` is what an earlier version wrote"
-    assert word_for(decision(RECORD, SETTLED, ask(C))) == "deploy"
+    assert moved.kind is DecisionKind("flip") is DecisionKind("traffic-only"), "`flip` is what an earlier version wrote"
+    assert decision(RECORD, SETTLED, ask(C)).kind is DecisionKind.DEPLOY
 
 
 @pytest.mark.parametrize("broken", [SICK, STOPPED, SCALED_TO_ZERO], ids=["sick", "stopped", "to zero"])

@@ -12,7 +12,7 @@ import pytest
 from provider_kit import Cancelled, Context
 from release_lane.aws import session
 from release_lane.decide.shift import Course
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
@@ -26,7 +26,7 @@ from release_lane.record.records import Recorded
 from release_lane.smoke.checks import Expected
 from release_lane.watch.rollout import Task
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
-from tests.gates.fake_senses import NOON, FakeSenses
+from tests.gates.fake_senses import AT_ONCE, NOON, FakeSenses
 
 pytestmark = pytest.mark.pure
 
@@ -51,8 +51,6 @@ TO_B = Journal(source=End(BLUE, A.digest, A.id), to=End(GREEN, B.digest, B.id), 
 def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("release_lane.gates.moving.SETTLES_WITHIN", 0.0)
-    monkeypatch.setattr("release_lane.gates.moving.LOOKS_AGAIN_FOR", 0.0)
     session.forget()
     yield
     session.forget()
@@ -81,7 +79,7 @@ class Stage:
             (self.said if ephemeral else self.lasting).append(text)
 
         ctx = Context(config={}, cancelled=self.cancelled, log=log, name="traffic-switch")
-        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of))  # type: ignore[arg-type]
+        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of, AT_ONCE))  # type: ignore[arg-type]
 
     def fails(self, error: type[Exception], move: Move = MOVE) -> Any:
         with pytest.raises(error) as failed:
@@ -108,7 +106,7 @@ def stage() -> Stage:
 
 def refused(_: int) -> None:
     """What the checks say then."""
-    raise CheckFailed("The smoke gate refused green. Users were not touched.")
+    raise CheckFailed("The smoke gate refused green.", users=Users.UNTOUCHED)
 
 
 # ---- all is well
@@ -332,10 +330,7 @@ def test_a_wish_to_abort_a_switch_that_ended_is_removed_first(stage: Stage, phas
 @pytest.mark.parametrize("name", ["orders", "green-errors"])
 def test_an_alarm_that_is_not_there_when_the_switch_begins_is_refused(stage: Stage, name: str) -> None:
     stage.senses.deleted = {name}
-    assert (
-        stage.fails(Refused).what
-        == f"The alarm {name} cannot be watched: deleted, or never made. Users were not touched."
-    )
+    assert stage.fails(Refused).what == f"The alarm {name} cannot be watched: deleted, or never made."
     assert stage.cloud.writes == []
 
 
@@ -453,15 +448,13 @@ def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage:
     stage.after(130, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed).what
     first, *lines = told.splitlines()
-    assert (
-        first
-        == "green had up to 50 % of the users within 130 s; they were put back on blue: the alarm orders is firing"
-    )
+    had = "green had up to 50 % of the users within 130 s; their traffic was rolled back to blue"
+    assert first == f"{had}: the alarm orders is firing"
     assert [line.strip() for line in lines] == [
         "timeline of weights (UTC):",
         "12:00:00  blue 90%, green 10%  step 1 of 3",
         "12:02:00  blue 50%, green 50%  step 2 of 3",
-        "12:02:10  blue 100%, green 0%  put back",
+        "12:02:10  blue 100%, green 0%  rolled back",
         "last log lines of green:",
         "task/10.0.2.2 says 0",
         "task/10.0.2.2 says 1",
@@ -477,7 +470,7 @@ def test_checks_that_fail_at_any_step_put_users_back(stage: Stage, number: int) 
     stage.senses.on_check = fails
     failed = stage.fails(CheckFailed)
     assert "The smoke gate refused green" in failed.what
-    assert "not touched" not in failed.what
+    assert failed.users is Users.RESTORED, "the check did not know of the move"
     assert stage.cloud.writes == ["moving", *STEPS[: (number + 1) // 2], "weights blue 100 green 0", "restored"]
 
 
@@ -504,7 +497,7 @@ def test_a_rule_that_somebody_deleted_is_no_way_back_and_told(stage: Stage) -> N
     stage.after(10, lambda: hands_delete_the_rule(stage))
     stage.cloud.before_write = lambda what: _gone(stage, what)
     failed = stage.fails(CloudError)
-    assert failed.what.startswith("THE WEIGHTS COULD NOT BE PUT BACK")
+    assert failed.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
     assert "deleted the rule" in failed.why
 
 
@@ -520,7 +513,7 @@ def test_an_interrupt_while_it_is_watched_puts_users_back(stage: Stage) -> None:
     stage.after(130, stage.cancelled.set)
     told = str(stage.fails(Cancelled))
     assert told.startswith(
-        "The switch was interrupted. green had up to 50 % of the users within 130 s; they were put back"
+        "The switch was interrupted. green had up to 50 % of the users within 130 s; their traffic was"
     )
     assert stage.cloud.writes[-2:] == ["weights blue 100 green 0", "restored"]
 
@@ -546,7 +539,7 @@ def test_a_wish_to_abort_another_release_is_none(stage: Stage) -> None:
     assert stage.cloud.weights == all_on(GREEN)
 
 
-# ---- where users are put back to
+# ---- where the traffic is rolled back to
 
 
 def blue_dies(stage: Stage) -> None:
@@ -556,7 +549,9 @@ def blue_dies(stage: Stage) -> None:
 def test_users_are_not_put_back_on_a_colour_that_died(stage: Stage) -> None:
     stage.after(130, lambda: (blue_dies(stage), an_alarm(stage)))
     told = stage.fails(CheckFailed).what
-    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: blue has no healthy target any more. All users stay on")
+    assert told.startswith(
+        "THE TRAFFIC COULD NOT BE ROLLED BACK: blue has no healthy target any more. All users stay on"
+    )
     assert stage.cloud.weights == all_on(GREEN)
     assert stage.journal == TO_B, "the next update finishes or undoes it"
 
@@ -592,9 +587,7 @@ def test_a_wish_to_abort_a_resumed_switch_that_came_while_it_was_at_its_gates_is
     divided(stage)
     stage.cloud.tags |= WISHED
     told = stage.fails(Interrupted, RESUMED).what
-    assert told.startswith(
-        "The switch was interrupted: ann asked to abort this switch. Nobody was moved any further; all"
-    )
+    assert told.startswith("The switch was interrupted: ann asked to abort this switch. No more traffic was moved; all")
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
     assert (stage.senses.checked, stage.seconds) == ([], 0)
 
@@ -610,7 +603,7 @@ def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_is_firing(
 def test_a_wish_to_abort_a_switch_that_moved_nobody_is_heeded_when_it_begins_anew(stage: Stage) -> None:
     stage.cloud.tags = TO_B.as_tags() | WISHED
     told = stage.fails(Interrupted).what
-    assert told.startswith("The switch was interrupted: ann asked to abort this switch. Nobody was moved any further;")
+    assert told.startswith("The switch was interrupted: ann asked to abort this switch. No more traffic was moved;")
     assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
 
 
@@ -662,7 +655,8 @@ def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) 
     all_there(stage)
     stage.after(30, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed, FINISH).what
-    assert told.startswith("Users were on green, which is not recorded, and were put back on blue: the alarm orders")
+    back = "Users were on green, which is not recorded; their traffic was rolled back to blue"
+    assert told.startswith(f"{back}: the alarm orders")
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
 
 
@@ -718,7 +712,7 @@ def test_an_undo_whose_colour_dies_leaves_no_user_on_it(stage: Stage) -> None:
 
     stage.senses.on_check = dies
     told = stage.fails(CheckFailed, UNDO).what
-    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: green has no healthy target any more. All users")
+    assert told.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK: green has no healthy target any more. All users")
     assert stage.cloud.weights == all_on(BLUE)
     assert stage.journal == TO_B
 
@@ -740,7 +734,7 @@ def test_an_abort_that_is_heeded_at_the_beginning_leaves_users_where_nobody_can_
     divided(stage)
     stage.cloud.tags |= WISHED
     told = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120))).what
-    assert "Nobody was moved any further; users are served blue 50%, green 50%" in told
+    assert "No more traffic was moved; users are served blue 50%, green 50%" in told
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, TO_B.as_tags())
 
 

@@ -125,7 +125,7 @@ def credentials_last(access: Access, seconds: float) -> None:
         left = _left(credentials)
     if left is not None and left < seconds:
         raise Refused(
-            f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s. Users were not touched.",
+            f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s.",
             next_step="get fresh credentials, then run the update again.",
         )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from release_lane.decide.foundations import Site
 from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
@@ -73,6 +75,7 @@ def order_matters(recorded: Recorded | None, digest: str | None) -> bool:
 class Prepare:
     """Nothing is live and nothing was asked for: build the environment; its production listener answers 503."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.PREPARE
     reason: str = "no release yet; the production listener answers 503"
 
 
@@ -80,6 +83,7 @@ class Prepare:
 class Keep:
     """Nothing to do but to make sure that reality is what was recorded."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.KEEP
     live: Colour
     reason: str
 
@@ -91,6 +95,7 @@ class Heal:
     `scales_in`: it runs that release well, on more tasks than it should; no task is started.
     """
 
+    kind: ClassVar[DecisionKind] = DecisionKind.HEAL
     target: Colour
     release: Release | None
     tasks: int
@@ -108,6 +113,7 @@ class Deploy:
     anew on other foundations, and users are served by nobody until then.
     """
 
+    kind: ClassVar[DecisionKind] = DecisionKind.DEPLOY
     target: Colour
     release: Release
     tasks: int
@@ -122,6 +128,7 @@ class Deploy:
 class TrafficOnly:
     """The target already runs `release` and is fully healthy: pass the gates and move weights; no task starts."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.TRAFFIC_ONLY
     target: Colour
     release: Release
     reason: str
@@ -132,6 +139,7 @@ class TrafficOnly:
 class Finish:
     """Users already are on `target`, by a switch whose record was lost: pass the gates again and record it."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.FINISH
     target: Colour
     release: Release
     reason: str
@@ -141,27 +149,11 @@ class Finish:
 class Refuse:
     """Nothing is changed; `error` says what, why, and the ways out."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.REFUSE
     error: ReleaseError
 
 
-TRAFFIC_ONLY = "traffic-only"
-"""The word for `TrafficOnly`; the other decisions are called by the name of their class."""
-
-EARLIER_WORDS = {"flip": TRAFFIC_ONLY}
-"""Words for decisions in states and inputs that an earlier version wrote."""
-
-
-def decision_word(written: str) -> str:
-    """Today's word for a decision that this version or an earlier one wrote."""
-    return EARLIER_WORDS.get(written, written)
-
-
 Decision = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish | Refuse
-
-
-def word_for(decision: Decision) -> str:
-    """The word for a decision in plans, in the switch's inputs and in messages."""
-    return TRAFFIC_ONLY if isinstance(decision, TrafficOnly) else type(decision).__name__.lower()
 
 
 def goes_back(decision: Decision, standing: Recorded | None) -> bool:

@@ -169,7 +169,7 @@ def no_such_alarms(names: Sequence[str]) -> Refused:
 def unwatchable(names: Sequence[str]) -> Refused:
     """Alarms that were there when the update was decided, or should have been made by it."""
     return Refused(
-        f"T{alarms_named(names)[1:]} cannot be watched: deleted, or never made. Users were not touched.",
+        f"T{alarms_named(names)[1:]} cannot be watched: deleted, or never made.",
         why="the stack file counts on it, and silence of what is not there is no good news",
         next_step="one of the stack's own: `pulumi refresh`, then update again, which makes it anew. One of yours: "
         "create it, or take it out of alarms.names. To do without: give onAlarm=proceed.",

@@ -13,11 +13,12 @@ from provider_kit import Cancelled, Context, Progress, Props
 
 from release_lane.aws import patience
 from release_lane.aws.cloud import Cloud
-from release_lane.errors import CheckFailed, CloudError, Refused
-from release_lane.gates.gate import Gate, cloud_of, pass_input
+from release_lane.errors import CheckFailed, CloudError, Refused, Users
+from release_lane.gates.gate import Gate
 from release_lane.gates.passes import RUN, Pass, demand
 from release_lane.gates.reality import words
 from release_lane.record.digest import short
+from release_lane.record.inputs import RolloutInputs
 from release_lane.record.placement import Colour
 from release_lane.smoke import warm
 from release_lane.watch.rollout import (
@@ -38,32 +39,30 @@ REGISTRY_WITHIN = 5.0
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, port, healthPath, starts, corrects, retryOf,
-    deadlineSeconds, passOfBefore and environment.
-
-    `starts` is true when this update starts tasks; then the image gate's pass is demanded.
-    """
+    """Passes a colour that runs what it should (`RolloutInputs`). Where tasks are started, the image gate's pass is
+    demanded."""
 
     token = "release:index:Rollout"
-    shown = ("digest", "colour", "tasks")
+    shown = RolloutInputs.SHOWN
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Wait for the rollout, or fail with the reason."""
         warm.prepare(2)  # for the smoke gate, which comes next, and for the live URL
-        digest, colour = str(inputs["digest"]), Colour(inputs["colour"])
-        if inputs["starts"]:
-            demand(pass_input(inputs), gate="The image gate", digest=digest)
-        cloud = cloud_of(inputs)
+        given = RolloutInputs.from_dict(inputs)
+        digest, colour = given.digest, given.colour
+        if given.starts:
+            demand(given.pass_of_before, gate="The image gate", digest=digest)
+        cloud = self.cloud_of(given.names)
         wanted = Wanted(
-            tasks=int(inputs["tasks"]),
-            task_definition=str(inputs["taskDefinition"]),
-            manifests=manifests_of(cloud, digest, starts=bool(inputs["starts"])),
-            retry_of=str(inputs.get("retryOf") or ""),
+            tasks=given.tasks,
+            task_definition=str(given.task_definition),
+            manifests=manifests_of(cloud, digest, starts=given.starts),
+            retry_of=given.retry_of,
         )
-        if inputs["corrects"]:
+        if given.corrects:
             put_right(ctx, cloud, colour, wanted)
-        check = HealthCheck(port=int(inputs["port"]), path=str(inputs["healthPath"]))
-        deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]), check)
+        check = HealthCheck(port=given.port, path=given.health_path)
+        deployment = wait_for(ctx, cloud, colour, wanted, given.deadline, check)
         passed = Pass(
             digest=digest,
             run=RUN,
@@ -97,6 +96,7 @@ def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> Non
             f"{colour} would be put right, but gets users by now: {words(rule.weights)}. Nothing was put right.",
             why="somebody moved the weights since this update began, and a colour that serves is never changed",
             next_step="find out who moved them, then run the update again.",
+            users=Users.UNTOUCHED,
         )
     ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
     cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
@@ -133,10 +133,10 @@ def wait_for(
                 seen = f"{progress}; {still}" if still else progress
                 told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
-                    late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
+                    late = with_own_words(f"not fully healthy after {deadline:.0f} s: {progress}", reading)
                     raise _refusal(cloud, colour, late, "", still)
         if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
-            raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
+            raise Cancelled(f"The rollout gate was interrupted on {colour}.")
 
 
 LOGS_WITHIN = 3.0
@@ -156,8 +156,9 @@ def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) ->
     lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
     logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
     return CheckFailed(
-        f"The rollout gate refused {colour}: {sick or reason}. Users were not touched.{logs}",
+        f"The rollout gate refused {colour}: {sick or reason}.{logs}",
         why=reason if sick else "",
         next_step="fix the image or its configuration in the stack file, and release again; the idle colour is "
         "healed by the next update.",
+        users=Users.UNTOUCHED,
     )

@@ -14,10 +14,11 @@ from functools import partial
 from provider_kit import Cancelled, Context, Progress, Props
 
 from release_lane.errors import CheckFailed
-from release_lane.gates.gate import Gate, cloud_of, pass_input
+from release_lane.gates.gate import Gate
 from release_lane.gates.passes import Pass, demand
-from release_lane.record.asking import Asked
+from release_lane.gates.reality import test_url
 from release_lane.record.digest import short
+from release_lane.record.inputs import SmokeInputs
 from release_lane.smoke.checks import Expected, Report
 from release_lane.smoke.run import LEAST_LIMIT, run
 
@@ -26,20 +27,20 @@ PAUSE = 0.3
 
 
 class SmokeGate(Gate):
-    """Inputs: digest, commit, colour, asked, deadlineSeconds, passOfBefore (Rollout's), environment."""
+    """Passes a colour that answers on its test listener as the release should (`SmokeInputs`)."""
 
     token = "release:index:SmokeGate"
+    shown = SmokeInputs.SHOWN
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Run the checks through the test listener until they pass."""
-        digest, colour = str(inputs["digest"]), str(inputs["colour"])
-        passed = demand(pass_input(inputs), gate="The rollout gate", digest=digest, colour=colour)
-        cloud = cloud_of(inputs)
-        port = next(port for side, port in cloud.names.test_ports.items() if side == colour)
-        url = f"http://{cloud.balancer().dns_name}:{port}"
-        asked = Asked.from_dict(inputs.get("asked") or {})
-        expected = Expected(digest=digest, colour=colour, commit=str(inputs.get("commit") or ""), asked=asked)
-        report = until_passed(ctx, url, expected, float(inputs["deadlineSeconds"]), _by_hand(url, expected))
+        given = SmokeInputs.from_dict(inputs)
+        digest, colour = given.digest, given.colour
+        passed = demand(given.pass_of_before, gate="The rollout gate", digest=digest, colour=colour)
+        cloud = self.cloud_of(given.names)
+        url = test_url(cloud, cloud.balancer(), colour)
+        expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked)
+        report = until_passed(ctx, url, expected, given.deadline, _by_hand(url, expected))
         passed = replace(passed, unchecked=report.unchecked)
         return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {url}"
 
@@ -79,13 +80,13 @@ def _wanted(ctx: Context) -> None:
 
 def _pause(ctx: Context) -> None:
     if ctx.cancelled.wait(PAUSE):
-        raise Cancelled("The smoke gate was interrupted. Users were not touched.")
+        raise Cancelled("The smoke gate was interrupted.")
 
 
 def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float, next_step: str) -> CheckFailed:
     failed = "\n  ".join(report.failures[:10])
     return CheckFailed(
-        f"The smoke gate refused {short(expected.digest)} on {expected.colour}. Users were not touched.\n  {failed}",
+        f"The smoke gate refused {short(expected.digest)} on {expected.colour}.\n  {failed}",
         why=f"{len(report.failures)} of {report.checks} checks still failed after {attempts} attempts "
         f"in {spent:.0f} s at {url}",
         next_step=next_step,

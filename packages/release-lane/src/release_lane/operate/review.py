@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.decide.choice import TRAFFIC_ONLY, decision_word
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.errors import ReleaseError
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
 from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.inputs import RolloutInputs, SwitchInputs
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
 
@@ -51,7 +52,7 @@ class Subject:
 class Planned:
     """What the preview's switch and rollout gate were given: the decision of the program."""
 
-    decision: str
+    decision: DecisionKind
     reason: str = ""
     live: Colour | None = None
     release: Release | None = None
@@ -80,7 +81,7 @@ class Review:
     @property
     def changes_users(self) -> bool:
         """Do users get something else than they have?"""
-        return self.planned.decision in ("deploy", TRAFFIC_ONLY, "finish")
+        return self.planned.decision.moves_users
 
 
 def review(subject: Subject, log: EngineLog) -> Review:
@@ -99,26 +100,22 @@ def planned_in(log: EngineLog) -> Planned:
     """The decision, as the program handed it to its resources; `prepare` where there is no switch yet."""
     switch, rollout = log.step(SWITCH), log.step(ROLLOUT)
     if switch is None:
-        return Planned(decision="prepare", reason="there is no release here yet, and none was asked for")
-    given, gate = switch.inputs, rollout.inputs if rollout else {}
+        return Planned(decision=DecisionKind.PREPARE, reason="there is no release here yet, and none was asked for")
+    given, gate = SwitchInputs.from_dict(switch.inputs), RolloutInputs.from_dict(rollout.inputs) if rollout else None
     return Planned(
-        decision=decision_word(str(given["decision"])),
-        reason=str(given.get("reason") or ""),
-        live=Colour(given["live"]),
-        release=Release.from_dict(given["release"]),
-        before=_weights(given.get("expected")),
-        after=_weights(given.get("weights")),
-        target=Colour(gate["colour"]) if gate.get("active") else None,
-        tasks=int(gate.get("tasks") or 0),
-        starts=bool(gate.get("starts")),
-        course=Course.from_dict(given["course"]) if given.get("course") else Course(),
-        standing=Recorded.from_outputs(given.get("standing") or {}),
-        idle_tasks=int(given["idleTasks"]) if given.get("idleTasks") is not None else None,
+        decision=given.decision,
+        reason=given.reason,
+        live=given.live,
+        release=given.release,
+        before=given.expected,
+        after=given.weights,
+        target=gate.colour if gate and gate.active else None,
+        tasks=gate.tasks if gate else 0,
+        starts=bool(gate and gate.starts),
+        course=given.course,
+        standing=given.standing,
+        idle_tasks=given.idle_tasks,
     )
-
-
-def _weights(value: Any) -> Weights | None:
-    return {Colour(colour): int(weight) for colour, weight in value.items()} if value else None
 
 
 def _expected(step: Step, planned: Planned) -> bool:
@@ -185,25 +182,25 @@ def _words(review: Review) -> str:
     name = f"`{short(release.digest)}`" if release else ""
     reason = f" ({planned.reason})" if planned.reason else ""
     match planned.decision:
-        case "prepare":
+        case DecisionKind.PREPARE:
             return f"Prepare: the environment is built without a release; users get 503{reason}."
-        case "keep":
+        case DecisionKind.KEEP:
             return f"Keep: users stay on {planned.live}, which runs {name}{reason}."
-        case "heal":
+        case DecisionKind.HEAL:
             return f"Heal: users stay on {planned.live}; only the idle colour is put in order{reason}."
-        case "deploy" if review.subject.recorded is None:
+        case DecisionKind.DEPLOY if review.subject.recorded is None:
             return f"Deploy the first release: {name} starts on {planned.live}, passes the gates, and gets all users."
-        case "deploy":
+        case DecisionKind.DEPLOY:
             return (
                 f"Deploy: {name} starts on {planned.live} ({_tasks(planned.tasks)}), passes the gates, "
                 f"then all users move there{reason}."
             )
-        case "traffic-only":
+        case DecisionKind.TRAFFIC_ONLY:
             return (
                 f"Traffic only: {planned.live} already runs {name}; no task starts. "
                 f"After the gates all users move there{reason}."
             )
-        case "finish":
+        case DecisionKind.FINISH:
             return (
                 f"Finish: users already are on {planned.live} with {name}; the gates run, then it is recorded{reason}."
             )

@@ -10,6 +10,10 @@ from release_lane.record.alarms import Alarm
 from release_lane.record.evidence import Proof
 from release_lane.record.journal import Journal
 from release_lane.record.placement import Colour, Release, Weights
+from release_lane.record.schema import schema_of
+
+SCHEMA = 1
+"""The layout of the record. A stack output is what other stacks read, so the first one carries no number."""
 
 OUTPUTS = (
     "url",
@@ -40,11 +44,33 @@ class Recorded:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
 
+    def as_outputs(self) -> dict[str, Any]:
+        """The outputs of the switch and its stack, all but `url`; `from_outputs` is the inverse."""
+        return {
+            **self.as_dict(),
+            "imageDigest": self.live.digest,
+            "commit": self.live.commit,
+            "releaseId": self.live.id,
+            "previousDigest": self.previous.digest if self.previous else "",
+            "previousRelease": self.previous.as_dict() if self.previous else {},
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same without what is there twice: plain JSON value, which `from_outputs` reads as well."""
+        return {
+            "liveColour": str(self.live_colour),
+            "liveRelease": self.live.as_dict(),
+            "previousRelease": self.previous.as_dict() if self.previous else None,
+            "liveHistory": [past.as_dict() for past in self.history],
+            "evidence": [proof.as_dict() for proof in self.evidence],
+        }
+
     @staticmethod
     def from_outputs(outputs: Mapping[str, Any]) -> Recorded | None:
         """Read stack outputs; None before the first successful update of an environment."""
         if not outputs.get("liveColour"):
             return None
+        schema_of(outputs, SCHEMA, "The record of this environment")
         live = Release.from_dict(outputs["liveRelease"])
         previous = outputs.get("previousRelease") or None
         return Recorded(

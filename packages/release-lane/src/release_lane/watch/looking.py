@@ -83,7 +83,7 @@ class Looking:
     def _signals(self, reading: Reading, now: float, step_began: float) -> Signals:
         if reading.traffic is not None:
             self._traffic = reading.traffic
-        if silent := self.roll.newly_blind(reading.alarms):
+        if silent := self.roll.newly_without_data(reading.alarms):
             self.note(no_sign(silent))
         return Signals(
             now=now,
