@@ -134,9 +134,9 @@ def settings_of(folder: Path, stack: str) -> EnvironmentSettings:
     return settings
 
 
-def python(folder: Path, *words: str, **environment: str) -> str:
-    """Output of a Python that finds the copy of the library first."""
-    path = os.pathsep.join([str(folder / "packages/release-lane/src"), os.environ.get("PYTHONPATH", "")])
+def python(folder: Path, *words: str, home: Path | None = None, **environment: str) -> str:
+    """Output of a Python in `folder` that finds the copy of the library in `home` first."""
+    path = os.pathsep.join([str((home or folder) / "packages/release-lane/src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, env={**os.environ, "PYTHONPATH": path, **environment},
         capture_output=True, text=True, timeout=PATIENCE,
@@ -279,6 +279,35 @@ def test_a_setting_of_the_service_reaches_the_colour_that_is_written(tmp_path: P
     sizes = {each.name: each.inputs["ephemeralStorage"] for each in world.of_type("taskDefinition:TaskDefinition")}
     assert sizes["release-lane-staging-green"] == {"sizeInGib": 40}
     assert world.options["aws:ecs/taskDefinition:TaskDefinition", "release-lane-staging-blue"].ignored == ("*",)
+
+
+GATE = """
+import json
+from release_lane.gates.__main__ import provider
+from tests.program.mocks import ARTIFACTS, FIRST, SECOND, World, observed, outputs_of, release, run
+from release_lane.record.placement import Colour
+
+gate = provider().resources["release:index:HeaderGate"]
+seen = observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND)
+world = World(outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}, observed=seen)
+run(world, {"release-lane:imageDigest": SECOND})
+inputs = dict(world.one("HeaderGate").inputs)
+try:
+    gate.update(None, None, inputs)
+except Exception as error:
+    refused = str(error)
+order = [each.name for each in world.registered if each.type.startswith("release:index:")]
+print(json.dumps({"refused": refused, "order": order, "active": inputs["active"]}))
+"""
+
+
+@pytest.mark.program
+def test_a_gate_is_a_file_that_the_provider_finds_and_a_place_in_the_chain(tmp_path: Path) -> None:
+    change(copied(tmp_path, LIBRARY, "infra", "Pulumi.yaml"), "a new gate", gate="headers")
+    done = json.loads(python(tmp_path / "infra", "-c", GATE, home=tmp_path))
+    assert done["order"] == ["image", "rollout", "smoke", "headers", "traffic-switch"]
+    assert done["active"]
+    assert "The smoke gate did not pass" in done["refused"], "without the pass of the gate before it must not open"
 
 
 @pytest.mark.program
