@@ -16,13 +16,13 @@ from local_aws import metrics
 from release_lane.probe import Counts, Probe
 from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
-from tests.stories.cwatched import client, eventually, idle_of, rule, tasks, weights
 
 from tests.patience import PATIENCE
+from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
 from tests.stories.test_interrupted import _children, way_back
 from tools.lane import PROJECT, Lane, Running, Stack
 
-pytestmark = [pytest.mark.cwatched, pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 
 SETTINGS = {
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
@@ -33,7 +33,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_metrics(lane: Lane) -> Iterator[None]:
-    """CwatchedWatch hears of the load balancers once a second."""
+    """CloudWatch hears of the load balancers once a second."""
     with metrics.quick(lane.variables["AWS_ENDPOINT_URL"], 1):
         yield
 
@@ -102,7 +102,7 @@ def test_going_back_takes_no_steps(stack: Stack, good: str, better: str, users: 
 def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
-    """Its smoke checks and the switch's own probes pass: only CwatchedWatch counts what users get."""
+    """Its smoke checks and the switch's own probes pass: only CloudWatch counts what users get."""
     live, idle = stack.outputs["imageDigest"], idle_of(stack)
     moody = lane.derive("moody", good)
     users.mark("released")
@@ -214,7 +214,7 @@ def test_ctrl_c_while_it_is_watched_puts_users_back(stack: Stack, lane: Lane, go
 
 def fire(stack: Stack, name: str) -> None:
     """An alarm of the adopter's, which fires and stays so."""
-    watch = client(stack.lane, "cwatchedwatch")
+    watch = client(stack.lane, "cloudwatch")
     metric = {"Namespace": "shop", "MetricName": name}
     watch.put_metric_alarm(
         AlarmName=name,
@@ -261,7 +261,7 @@ def test_an_alarm_that_does_not_exist_is_told(stack: Stack, lane: Lane, good: st
     lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
     refused = lost.up(imageDigest=lane.derive("fourth", good))
     assert not refused.ok
-    assert "There is no CwatchedWatch alarm no-such-alarm" in refused.text
+    assert "There is no CloudWatch alarm no-such-alarm" in refused.text
 
 
 def _with_alarms(stack: Stack, names: list[str]) -> os.PathLike[str]:
