@@ -114,7 +114,7 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
 @pytest.mark.parametrize("path", pages(), ids=relative)
 def test_every_command_of_the_local_cloud_that_is_named_exists(path: Path) -> None:
     named = {verb for verb, *_ in commands(path.read_text(), r"(?:\.venv/bin/)?local-aws")}
-    known = set(re.findall(r'case "([a-z]+)":', LOCAL.read_text()))
+    known = set(re.findall(r'"([a-z]+)"', LOCAL.read_text()))
     assert "up" in known
     assert {verb for verb in named if verb.islower()} <= known
 
