@@ -111,7 +111,9 @@ def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
     assert not refused.ok
     assert "step 1 of 3" in refused.text
     assert "step 2 of 3" not in refused.text
-    assert re.search(rf"{idle} had 10 % of the users for \d+ s; they were put back on", refused.text), refused.text
+    assert re.search(rf"{idle} had 10 % of the users for \d+ s; their traffic was rolled back to", refused.text), (
+        refused.text
+    )
     assert re.search(
         rf"requests to {idle} failed, but only 0.0 % of|the alarm \S+-{idle}-errors is firing", refused.text
     )

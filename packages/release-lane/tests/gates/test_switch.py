@@ -228,7 +228,7 @@ def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
 def test_an_interrupt_before_the_move_moves_nobody(cloud: Make) -> None:
     ctx = context()
     ctx.cancelled.set()
-    refused_untouched(cloud(), MOVE, Cancelled, "before it moved anybody", ctx)
+    refused_untouched(cloud(), MOVE, Cancelled, "before it moved any traffic", ctx)
 
 
 @pytest.mark.provider
@@ -387,17 +387,15 @@ def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make
 
 
 @pytest.mark.provider
-def test_weights_and_targets_from_before_the_move_are_looked_at_again(
-    cloud: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_and_targets_from_before_the_move_are_looked_at_again(cloud: Make) -> None:
     """AWS may answer with what was true a moment ago; that is no breach."""
     patient = Timing(settles_within=60.0, looks_again_for=60.0)
     at = cloud()
     before, weights, well = at.balancer(), at.balancer, at.sides[GREEN]
     stale = iter([before, before])
     readings = iter([sick(well), replace(well, targets=()), sick(well)])
-    monkeypatch.setattr(at, "balancer", lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights))
-    monkeypatch.setattr(at, "read", lambda *_: next(readings, well))
+    at.balancer = lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights)  # type: ignore[method-assign]
+    at.read = lambda *_: next(readings, well)  # type: ignore[method-assign]
     assert moved(at, timing=patient)["liveColour"] == "green"
     assert (next(stale, None), next(readings, None)) == (None, None), "all of them were seen"
 

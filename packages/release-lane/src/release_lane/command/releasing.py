@@ -295,7 +295,7 @@ def _why(tools: Tools, stack: str, run: Run) -> str:
     if holders := lock_holders(run.stderr):
         return f"by now {stack} is being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
     error = failure(run.log, run.stderr)
-    return error.what if error.told else " ".join(filter(None, (error.what, error.why)))
+    return error.what if error.shown else " ".join(filter(None, (error.what, error.why)))
 
 
 def _against_healing(tools: Tools, environment: str) -> str:

@@ -80,7 +80,7 @@ class Terminal:
         notes: Sequence[str] = getattr(error, "__notes__", ())
         if self.json:
             print(json.dumps({**error.as_dict(), "notes": list(notes)}, indent=2), file=self.out, flush=True)
-        head, *rest = (error.in_short() if error.told else str(error)).splitlines()
+        head, *rest = (error.in_short() if error.shown else str(error)).splitlines()
         label = "Interrupted" if error.exit_code == 130 else "Refused" if error.exit_code == 4 else "Error"
         mark = f"{RED}{label}:{PLAIN} {BOLD}{head}{PLAIN}" if self.colour else f"{label}: {head}"
         self.say("\n".join([mark, *rest, *notes]))

@@ -36,8 +36,8 @@ def reported(work: Callable[[], Result]) -> Result:
         error.users = error.users or Users.UNTOUCHED
         raise UserError(str(error)) from error
     except Cancelled as error:
-        told = parse(str(error)) or Interrupted(str(error), users=Users.UNTOUCHED)
-        raise Cancelled(str(told)) from error
+        interrupted = parse(str(error)) or Interrupted(str(error), users=Users.UNTOUCHED)
+        raise Cancelled(str(interrupted)) from error
     except Exception as error:
         refused = readable(error)
         if refused is None:

@@ -155,7 +155,7 @@ def _starts(decision: DecisionKind) -> bool:
         case DecisionKind.TRAFFIC_ONLY | DecisionKind.FINISH:
             return False
         case DecisionKind.PREPARE | DecisionKind.KEEP | DecisionKind.HEAL | DecisionKind.REFUSE:
-            raise ValueError(f"{decision} moves nobody")
+            raise ValueError(f"{decision} moves no traffic")
 
 
 def _answers(release: Release, colour: Colour) -> Expected:

@@ -1,6 +1,6 @@
 """Moving users: check, journal, move in steps, watch after each; the new record. Any breach rolls back the traffic.
 
-Before anybody is moved, the smoke gate's pass of this very run is demanded, weights have to be what the decision was
+Before any traffic moves, the smoke gate's pass of this very run is demanded, weights have to be what the decision was
 made from, the receiving colour still what passed, and the alarms OK. Then the journal is written. After each step
 the live URL is checked and the release watched (`gates.watching`); at the end the truth is read again. Where the
 traffic is rolled back to is in `release_lane.gates.undoing`.
@@ -57,7 +57,7 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
     bake = move.bake(alarms, senses.clock.now())
     credentials_last(cloud.names.access, timing.credentials_margin + move.longest(bake))
     if ctx.cancelled.is_set():
-        raise Cancelled("The switch was interrupted before it moved anybody.")
+        raise Cancelled("The switch was interrupted before it moved any traffic.")
     roll = RollCall([alarm.name for alarm in alarms])
     switch = Switching.of(ctx, cloud, move, before, senses, bake, roll, timing)
     if move.course.steps:
@@ -71,7 +71,7 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
     return _record(cloud, before, move, report)
 
 
-# ---- Before anybody is moved
+# ---- Before any traffic moves
 
 
 def _found(cloud: Cloud) -> Balancer:
@@ -163,7 +163,7 @@ def _as_passed(cloud: Cloud, reading: Reading, move: Move) -> Wanted:
 
 
 def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: Timing) -> tuple[Alarm, ...]:
-    """The alarms, which have to be there and OK; and CloudWatch must answer before anybody depends on it."""
+    """The alarms, which have to be there and OK; and CloudWatch must answer before the switch depends on it."""
     lenient = move.course.goes_back or move.proceeds
 
     def enough(found: tuple[Alarm, ...]) -> bool:
@@ -193,7 +193,7 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: T
 
 
 def _begin(cloud: Cloud, before: Balancer, move: Move) -> None:
-    """Journal first. It may say "moving" although the write failed: then the next update sees that nobody was moved."""
+    """Journal first. It may say "moving" although the write failed; the next update then sees unmoved weights."""
     if before.rule is None:
         return
     with _untouched("The journal could not be written"):
@@ -202,7 +202,7 @@ def _begin(cloud: Cloud, before: Balancer, move: Move) -> None:
 
 @contextlib.contextmanager
 def _untouched(what: str) -> Iterator[None]:
-    """A write before users are moved; if AWS does not take it, say so."""
+    """A write before any traffic moves; if AWS does not take it, say so."""
     try:
         yield
     except CloudError as error:
@@ -253,7 +253,7 @@ class Switching:
         return Switching(ctx, cloud, move, before, senses, watch, timeline, timing)
 
     def all_steps(self) -> Report:
-        """Everybody is on the receiving colour, and it did well; what the last checks found."""
+        """All users are on the receiving colour, and it is healthy; what the last checks found."""
         stages = self.move.stages
         for number, share in enumerate(stages, start=1):
             report = self._step(number, share)
@@ -306,7 +306,7 @@ class Switching:
         return senses.checks(self.ctx, test_url(self.cloud, self.before, move.live), meant, deadline)
 
     def _settled(self, weights: Weights) -> Balancer:
-        """The weights became what was set, and nobody asked to abort."""
+        """The weights became what was set, and there is no abort request."""
         timing = self.timing
         balancer = _again(
             self.ctx, self.cloud.balancer, lambda found: _has(found, weights), timing.settles_within, timing
@@ -327,7 +327,7 @@ class Switching:
         alone = Place(
             name=f"{live}'s test listener", url=test_url(self.cloud, self.before, live), known=(meant,), colour=live
         )
-        # Probes that nobody can attribute would be taken for users by whoever reads CloudWatch's counts of a colour.
+        # Probes that cannot be attributed would be taken for users in CloudWatch's counts of a colour.
         self.watch.prober = self.senses.probes([users, alone] if self.move.tells_apart else [alone])
 
 

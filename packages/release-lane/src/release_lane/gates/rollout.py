@@ -60,7 +60,7 @@ class Rollout(Gate):
             retry_of=given.retry_of,
         )
         if given.corrects:
-            put_right(ctx, cloud, colour, wanted)
+            correct(ctx, cloud, colour, wanted)
         check = HealthCheck(port=given.port, path=given.health_path)
         deployment = wait_for(ctx, cloud, colour, wanted, given.deadline, check)
         passed = Pass(
@@ -85,20 +85,20 @@ def manifests_of(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
     return image.manifests if image else frozenset({digest})
 
 
-def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
-    """Undo what hands did to the idle service: the provider sends only what differs from its own state."""
+def correct(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
+    """Undo manual changes of the idle service: the AWS provider sends only what differs from its own state."""
     seen = cloud.read(colour, None)
     if not seen.exists or (seen.wanted, seen.task_definition) == (wanted.tasks, wanted.task_definition):
         return
     rule = cloud.balancer().rule
     if rule and rule.weights.get(colour):
         raise Refused(
-            f"{colour} would be put right, but gets users by now: {words(rule.weights)}. Nothing was put right.",
-            why="somebody moved the weights since this update began, and a colour that serves is never changed",
+            f"{colour} would be corrected, but gets users by now: {words(rule.weights)}. Nothing was corrected.",
+            why="the weights were moved since this update began, and a colour that serves is never changed",
             next_step="find out who moved them, then run the update again.",
             users=Users.UNTOUCHED,
         )
-    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
+    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); correcting it")
     cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
@@ -113,7 +113,7 @@ def wait_for(
 ) -> str:
     """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
     group = cloud.balancer().target_groups.get(colour)
-    told = Progress(ctx, now)
+    said = Progress(ctx, now)
     begun = changed = now()
     known: object = None
     sick = ""  # what the load balancer said last of a task: it forgets it as soon as ECS stops that one
@@ -122,7 +122,7 @@ def wait_for(
         spent = now() - begun
         if signs(reading) != known:
             known, changed = signs(reading), now()
-        sick = next((said for target in reading.unhealthy if (said := check.verdict(target))), sick)
+        sick = next((verdict for target in reading.unhealthy if (verdict := check.verdict(target))), sick)
         match judge(reading, wanted):
             case Passed(deployment):
                 return deployment
@@ -131,7 +131,7 @@ def wait_for(
             case Waiting(progress):
                 still = sick if reading.unhealthy else ""
                 seen = f"{progress}; {still}" if still else progress
-                told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
+                said.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
                     late = with_own_words(f"not fully healthy after {deadline:.0f} s: {progress}", reading)
                     raise _refusal(cloud, colour, late, "", still)

@@ -49,7 +49,7 @@ FIX = "fix the image or its configuration in the stack file, and release again."
 
 
 def _by_hand(url: str, expected: Expected) -> str:
-    """What to do about a refusal: the idle colour answers only as long as nobody healed it."""
+    """What to do about a refusal: the idle colour answers only until it is healed."""
     return (
         f"see for yourself while {expected.colour} still holds it; `release` heals it at once, unless `--no-heal` is "
         f"given: pytest smoke --url {url} {shlex.join(expected.options())} (where the load balancer cannot be reached "
@@ -59,7 +59,7 @@ def _by_hand(url: str, expected: Expected) -> str:
 
 def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, next_step: str = FIX) -> Report:
     """Repeat the checks until all pass; CheckFailed after `deadline` seconds with what failed last."""
-    begun, told = time.monotonic(), Progress(ctx)
+    begun, progress = time.monotonic(), Progress(ctx)
     attempts = 0
     while True:
         attempts += 1
@@ -69,7 +69,7 @@ def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, ne
         spent = time.monotonic() - begun
         if spent > deadline:
             raise _refusal(url, expected, report, attempts, spent, next_step)
-        told.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
+        progress.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
         _pause(ctx)
 
 

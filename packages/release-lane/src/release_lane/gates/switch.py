@@ -96,7 +96,7 @@ class TrafficSwitch(Resource):
 
 
 def _not_as_recorded(problem: Deviation) -> CheckFailed:
-    """An update that moves nobody: so it can only say what is wrong, and what would help."""
+    """An update that moves no traffic can only say what is wrong, and what would help."""
     lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
     what = f"This update releases nothing, but what serves users is not what was recorded: {problem.what}{lasting}."
     if not problem.lacks:

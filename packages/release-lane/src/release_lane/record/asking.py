@@ -1,4 +1,4 @@
-"""How a service is asked whether it is well and which release answered, and what nobody sees where it does not say.
+"""How a service is asked for its health and its release, and what cannot be checked where it does not say.
 
 A service needs nothing of this: which image runs is known from ECS (`imageDigest` of every task), and which colour
 from the listener that was asked, whose target group holds that colour's tasks alone. Pure.

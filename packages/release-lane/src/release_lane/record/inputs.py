@@ -238,7 +238,7 @@ class WatchInputs:
 class SwitchInputs:
     """Users go from `expected` weights (None: no rule yet) to all on `live`, which runs `release`.
 
-    Inactive it moves nobody: `live` and `release` are then what the record says. `standing` is the record that the
+    Inactive it moves no traffic: `live` and `release` are then what the record says. `standing` is the record that the
     update starts from, None before the first release. `idle_tasks` is for the review: what the idle colour keeps
     afterwards (None: as many tasks as serve users).
     """

@@ -1,7 +1,7 @@
 """The transition journal: tags on the production rule that say which switch was last begun and how far it came.
 
 Only `TrafficSwitch` writes these tags, before it moves a weight and after. They let the next run tell a switch
-that was killed from weights that somebody moved by hand. Tag values are limited by ELBv2 to 256 characters of
+that was killed from weights that were moved by hand. Tag values are limited by ELBv2 to 256 characters of
 letters, digits, spaces and `+ - = . _ : / @` (AWS: "Tag naming limits and requirements").
 
 One more tag is written by others and read by the switch: a person's abort request (`Abort`).
@@ -45,7 +45,7 @@ class End:
 
     @staticmethod
     def parse(text: str) -> End | None:
-        """Read a tag value; None for `none` (nobody was served) or for what is not ours."""
+        """Read a tag value; None for `none` (no user was served) or for what is not ours."""
         parts = text.split("/")
         if len(parts) != 3 or parts[0] not in list(Colour):
             return None
@@ -70,7 +70,7 @@ class Journal:
 
     @staticmethod
     def tags_in(tags: Mapping[str, str]) -> dict[str, str]:
-        """Of a rule's tags those that are a journal, whole or damaged, just as they are."""
+        """Of a rule's tags those that are a journal, intact or damaged, just as they are."""
         return {key: tags[key] for key in JOURNAL if key in tags}
 
     @staticmethod
@@ -114,6 +114,6 @@ class Abort:
 
     @staticmethod
     def from_tags(tags: Mapping[str, str]) -> Abort | None:
-        """Read the rule's tags; None where nobody asked for an abort."""
+        """Read the rule's tags; None where there is no abort request."""
         release_id, slash, by = tags.get(ABORT, "").partition("/")
         return Abort(release_id, by) if slash and release_id else None

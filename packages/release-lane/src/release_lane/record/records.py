@@ -15,6 +15,9 @@ from release_lane.record.schema import schema_of
 SCHEMA = 1
 """The layout of the record. A stack output is what other stacks read, so the first one carries no number."""
 
+SCHEMA_KEY = "recordSchema"
+"""Not `schema`: the engine keeps the switch's outputs together with its inputs, which have one of their own."""
+
 OUTPUTS = (
     "url",
     "liveColour",
@@ -70,7 +73,7 @@ class Recorded:
         """Read stack outputs; None before the first successful update of an environment."""
         if not outputs.get("liveColour"):
             return None
-        schema_of(outputs, SCHEMA, "The record of this environment")
+        schema_of(outputs, SCHEMA, "The record of this environment", SCHEMA_KEY)
         live = Release.from_dict(outputs["liveRelease"])
         previous = outputs.get("previousRelease") or None
         return Recorded(
@@ -98,7 +101,7 @@ class Side:
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
     ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
     task definition that this program did not write. `deployment` is the service's primary deployment.
-    `scaling` is None where nobody scales the service (or where it did not matter and was not asked). `missing`: what
+    `scaling` is None where the service is not scaled (or where it did not matter and was not asked). `missing`: what
     it consists of and does not exist (target group, test listener, service), by name.
     """
 
@@ -125,7 +128,7 @@ class Side:
         return self.wanted == 0 and self.running == 0
 
     def holds(self, release: Release) -> bool:
-        """Runs this release, whole (at least as many tasks as it is configured for) and healthy."""
+        """Runs this release and is fully healthy, on at least as many tasks as it is configured for."""
         return self.runs(release) and self.wanted >= release.service.desired_count
 
     def runs(self, release: Release) -> bool:
