@@ -423,7 +423,7 @@ BREACHES = [
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
     (users_stay_away, "no traffic: CloudWatch counted 0 user requests to green"),
-    (hands_move_weights, "somebody else moved the users' weights"),
+    (hands_move_weights, "somebody else changed the weights"),
 ]
 
 
@@ -493,11 +493,12 @@ def test_an_answer_of_aws_that_is_old_is_no_hand(stage: Stage) -> None:
     assert stage.cloud.weights == all_on(GREEN)
 
 
-def test_a_rule_that_somebody_deleted_is_no_way_back_and_told(stage: Stage) -> None:
+def test_a_rule_that_was_deleted_by_hand_is_no_way_back_and_reported(stage: Stage) -> None:
     stage.after(10, lambda: hands_delete_the_rule(stage))
     stage.cloud.before_write = lambda what: _gone(stage, what)
     failed = stage.fails(CloudError)
     assert failed.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
+    assert failed.users is Users.UNSURE
     assert "deleted the production rule" in failed.why
 
 
@@ -509,9 +510,10 @@ def _gone(stage: Stage, what: str) -> None:
 # ---- a person
 
 
-def test_an_interrupt_while_it_is_watched_puts_users_back(stage: Stage) -> None:
+def test_an_interrupt_while_it_is_watched_rolls_back_the_traffic(stage: Stage) -> None:
     stage.after(130, stage.cancelled.set)
     told = str(stage.fails(Cancelled))
+    assert told.endswith("\nKind: Interrupted\nUsers: restored")
     assert told.startswith(
         "The switch was interrupted. green had up to 50 % of the users within 130 s; their traffic was"
     )
@@ -546,10 +548,11 @@ def blue_dies(stage: Stage) -> None:
     stage.cloud.sides[BLUE] = replace(stage.cloud.sides[BLUE], targets=())
 
 
-def test_users_are_not_put_back_on_a_colour_that_died(stage: Stage) -> None:
+def test_traffic_is_not_rolled_back_to_a_colour_that_died(stage: Stage) -> None:
     stage.after(130, lambda: (blue_dies(stage), an_alarm(stage)))
-    told = stage.fails(CheckFailed).what
-    assert told.startswith(
+    failed = stage.fails(CheckFailed)
+    assert failed.users is Users.UNSURE
+    assert failed.what.startswith(
         "THE TRAFFIC COULD NOT BE ROLLED BACK: blue has no healthy target any more. All users stay on"
     )
     assert stage.cloud.weights == all_on(GREEN)
@@ -579,36 +582,40 @@ def test_a_resumed_switch_goes_on_from_where_users_are(stage: Stage) -> None:
     assert stage.cloud.writes == ["moving", STEPS[2], "moved"]
 
 
-WISHED = Abort(B.id, "ann").as_tags()
+REQUESTED = Abort(B.id, "ann").as_tags()
 
 
-def test_a_wish_to_abort_a_resumed_switch_that_came_while_it_was_at_its_gates_is_heeded(stage: Stage) -> None:
+def test_an_abort_request_that_came_while_a_resumed_switch_was_at_its_gates_is_honoured(stage: Stage) -> None:
     """`release abort` takes it as soon as the update holds the lock: the journal says that the switch is under way."""
     divided(stage)
-    stage.cloud.tags |= WISHED
-    told = stage.fails(Interrupted, RESUMED).what
-    assert told.startswith("The switch was interrupted: ann asked to abort this switch. No more traffic was moved; all")
+    stage.cloud.tags |= REQUESTED
+    failed = stage.fails(Interrupted, RESUMED)
+    assert failed.users is Users.RESTORED, "some were on green"
+    text = "The switch was interrupted: ann asked to abort this switch. No more traffic was moved; all"
+    assert failed.what.startswith(text)
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
     assert (stage.senses.checked, stage.seconds) == ([], 0)
 
 
 def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_is_firing(stage: Stage) -> None:
     divided(stage)
-    stage.cloud.tags |= WISHED
+    stage.cloud.tags |= REQUESTED
     stage.senses.firing = {"orders": 1.0}
     stage.fails(Interrupted, RESUMED)
     assert stage.cloud.weights == all_on(BLUE)
 
 
-def test_a_wish_to_abort_a_switch_that_moved_nobody_is_heeded_when_it_begins_anew(stage: Stage) -> None:
-    stage.cloud.tags = TO_B.as_tags() | WISHED
-    told = stage.fails(Interrupted).what
-    assert told.startswith("The switch was interrupted: ann asked to abort this switch. No more traffic was moved;")
+def test_an_abort_request_for_a_switch_that_moved_no_traffic_is_honoured_when_it_begins_anew(stage: Stage) -> None:
+    stage.cloud.tags = TO_B.as_tags() | REQUESTED
+    failed = stage.fails(Interrupted)
+    assert failed.users is Users.UNTOUCHED, "all of them were on blue"
+    text = "The switch was interrupted: ann asked to abort this switch. No more traffic was moved;"
+    assert failed.what.startswith(text)
     assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
 
 
-def test_an_undo_takes_the_wish_to_abort_away_that_it_fulfils(stage: Stage) -> None:
-    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), TO_B.as_tags() | WISHED
+def test_an_undo_removes_the_abort_request_that_it_fulfils(stage: Stage) -> None:
+    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), TO_B.as_tags() | REQUESTED
     back = Pass(digest=A.digest, run=RUN, colour="blue", taskDefinition=f"app:{A.id}", deployment="ecs-svc/1")
     course = Course(home=BLUE, goes_back=True)
     stage.perform(replace(MOVE, live=BLUE, release=A, expected=DIVIDED, passed=back, course=course))
@@ -639,19 +646,19 @@ def test_a_finish_makes_up_for_the_bake_and_writes_only_the_end_of_the_journal(s
 
 def test_a_wish_to_abort_a_finish_is_heeded_at_once(stage: Stage) -> None:
     all_there(stage)
-    stage.cloud.tags |= WISHED
+    stage.cloud.tags |= REQUESTED
     assert "ann asked to abort" in stage.fails(Interrupted, FINISH).what
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
 
 
 def test_a_wish_that_came_too_late_for_a_switch_does_not_undo_its_record(stage: Stage) -> None:
     """The journal says that it was done; only the record is missing."""
-    stage.cloud.weights, stage.cloud.tags = all_on(GREEN), replace(TO_B, phase=Phase.MOVED).as_tags() | WISHED
+    stage.cloud.weights, stage.cloud.tags = all_on(GREEN), replace(TO_B, phase=Phase.MOVED).as_tags() | REQUESTED
     stage.perform(replace(FINISH, course=Course(steps=(), home=BLUE)))
     assert stage.cloud.writes == ["untag abort", "moved"]
 
 
-def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) -> None:
+def test_a_finish_that_breaks_rolls_the_traffic_back_to_what_is_recorded(stage: Stage) -> None:
     all_there(stage)
     stage.after(30, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed, FINISH).what
@@ -711,8 +718,10 @@ def test_an_undo_whose_colour_dies_leaves_no_user_on_it(stage: Stage) -> None:
         refused(0)
 
     stage.senses.on_check = dies
-    told = stage.fails(CheckFailed, UNDO).what
-    assert told.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK: green has no healthy target any more. All users")
+    failed = stage.fails(CheckFailed, UNDO)
+    assert failed.users is Users.UNSURE
+    text = "THE TRAFFIC COULD NOT BE ROLLED BACK: green has no healthy target any more. All users"
+    assert failed.what.startswith(text)
     assert stage.cloud.weights == all_on(BLUE)
     assert stage.journal == TO_B
 
@@ -729,12 +738,13 @@ def test_where_users_go_back_to_where_they_were_found_the_journal_of_then_is_wri
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, found)
 
 
-def test_an_abort_that_is_heeded_at_the_beginning_leaves_users_where_nobody_can_put_them_back(stage: Stage) -> None:
-    """The recorded release is nowhere any more: users and journal stay as they were found, and the wish is gone."""
+def test_an_abort_that_is_honoured_at_the_beginning_leaves_users_where_no_rollback_is_possible(stage: Stage) -> None:
+    """The recorded release is nowhere any more: users and journal stay as they were found, and the request is gone."""
     divided(stage)
-    stage.cloud.tags |= WISHED
-    told = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120))).what
-    assert "No more traffic was moved; users are served blue 50%, green 50%" in told
+    stage.cloud.tags |= REQUESTED
+    failed = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120)))
+    assert "No more traffic was moved; users are served blue 50%, green 50%" in failed.what
+    assert failed.users is Users.UNTOUCHED
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, TO_B.as_tags())
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from provider_kit import Context, Progress
 
 from release_lane.aws.cloud import Balancer, Cloud
-from release_lane.gates.timing import TIMING, Timing
 from release_lane.decide.difference import release_named
+from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
 from release_lane.record.placement import Colour, whole
 from release_lane.record.records import Recorded
