@@ -94,10 +94,10 @@ def test_a_switch_that_never_answers_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("now", "over", "said"),
     [
-        (RESTORED, {}, "nobody was moved yet"),
-        (MOVED, {"held": ()}, "users are on green, and no update moves anybody"),
-        (MOVING, {"held": ()}, "was interrupted, no update runs"),
-        (MOVING, {"owners": {4711: Owner.GONE}}, "was interrupted, no update runs"),
+        (RESTORED, {}, "it has not moved any traffic yet"),
+        (MOVED, {"held": ()}, "users are on green, and no update is running"),
+        (MOVING, {"held": ()}, "was interrupted, and no update runs"),
+        (MOVING, {"owners": {4711: Owner.GONE}}, "was interrupted, and no update runs"),
     ],
     ids=["gates", "nothing", "interrupted", "its owner is dead"],
 )

@@ -62,7 +62,7 @@ def test_a_new_verb_is_a_file_of_its_own_and_touches_no_other(tmp_path: Path, mo
     )
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
     assert [verb.NAME for verb in every_verb()][:5] == ["init", "build", "adopt", "greet", "deploy"]
-    monkeypatch.delitem(sys.modules, f"{verbs.__name__}.greet")
+    sys.modules.pop(f"{verbs.__name__}.greet")
 
 
 def test_a_bug_is_said_to_be_one_without_a_traceback() -> None:

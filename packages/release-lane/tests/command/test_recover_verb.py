@@ -92,7 +92,7 @@ class FreeingEngine(FakeEngine):
 def test_with_nothing_to_do_it_says_so_and_ends_well() -> None:
     on = stage()
     assert on.run("recover", "staging") == 0
-    assert on.out == "staging: there was nothing to recover.\nNext: nothing; all is in order.\n"
+    assert on.out == "staging: there was nothing to recover.\nNext: nothing; everything is in order.\n"
     assert on.err == ""
     assert (on.engine.unlocked, on.engine.written, on.engine.calls) == ([], [], [])
 
@@ -171,13 +171,13 @@ def test_a_lock_that_is_another_one_by_now_is_not_removed() -> None:
     on = stage(backend=Moving(held={"staging": (ANN,)}))
     assert on.run("recover", "staging", "--yes") == 4
     assert on.engine.unlocked == []
-    assert "no longer the one that was looked at" in on.err
+    assert "no longer the one that was shown" in on.err
 
 
 def test_where_the_backend_keeps_its_locks_to_itself_the_rest_is_recovered() -> None:
     on = stage(exported(("release:index:Image", "image", "creating")), backend=FakeBackend(readable=False))
     assert on.run("recover", "staging", "--yes") == 0
-    assert "does not say who holds it" in on.err
+    assert "does not report who holds it" in on.err
     assert len(on.engine.written) == 1
 
 
@@ -185,7 +185,7 @@ def test_what_was_done_is_said_once() -> None:
     on = stage(None, FINISHED, held=(ANN,), cloud=interrupted())
     assert on.run("recover", "staging", "--yes", "--finish") == 0
     assert on.err.count("remove the lock") == 1, "in the plan"
-    assert on.out.startswith("staging, done: remove the lock; recorded as it was; users are on ")
+    assert on.out.startswith("staging, done: remove the lock; the record is unchanged; users are on ")
     assert ".." not in on.out
 
 
@@ -265,7 +265,8 @@ def test_a_service_that_serves_stops_everything_but_the_lock() -> None:
     assert on.engine.unlocked == ["staging"]
     assert on.engine.written == []
     assert cloud.deleted == []
-    assert "serves users: it is not touched" in on.err
+    assert "was left alone" in on.err
+    assert "serves users" in on.err
 
 
 def test_a_refresh_that_fails_is_told() -> None:

@@ -169,10 +169,10 @@ def test_a_release_is_done_although_the_idle_colour_could_not_be_reduced() -> No
         (["deploy", "staging", "--digest", "latest"], 2, "a tag can be moved"),
         (["deploy", "stagin"], 2, "There is no environment 'stagin'"),
         (["deploy", "artifacts"], 2, "There is no environment 'artifacts'"),
-        (["promote", "staging"], 2, "promotes from nowhere"),
-        (["rollback", "production"], 4, "has had one release only"),
+        (["promote", "staging"], 2, "promotes from no other environment"),
+        (["rollback", "production"], 4, "has had only one release"),
         (["rollback", "staging", "--to", digest("f")], 4, "was never live in staging"),
-        (["rollback", "staging", "--to", B.digest], 4, "is what is live in staging already"),
+        (["rollback", "staging", "--to", B.digest], 4, "is already live in staging"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_runs(argv: list[str], code: int, words: str) -> None:
@@ -296,7 +296,7 @@ def test_nothing_to_do_is_said() -> None:
 def test_a_healed_idle_colour_is_said() -> None:
     on = stage(ran(*plan("heal", GREEN, B, target=BLUE, starts=True)))
     on.run("heal", "staging")
-    assert "the idle colour blue is in order again" in on.out
+    assert "the standby on blue is restored" in on.out
 
 
 def test_an_environment_without_a_release_is_said() -> None:
@@ -313,13 +313,13 @@ def test_a_release_of_changed_settings_alone_says_which_were_other_until_now() -
     )))  # fmt: skip
     on.engine.states["staging"] = state(GREEN, before)
     assert on.run("deploy", "staging", "--digest", before.digest) == 0
-    assert "with other settings: service.cpu 256 (not 512), env.LOG_LEVEL." in on.out
+    assert "with different settings: service.cpu 256 (not 512), env.LOG_LEVEL." in on.out
 
 
 def test_a_confirmation_for_the_image_that_is_live_says_what_it_would_mean() -> None:
     on = stage(ran(*plan("keep", BLUE, A, target=None)), answer="y")
     assert on.run("promote", "production", "--digest", A.digest) == 0
-    assert "It is the image that is live: only changed settings would be released." in on.err
+    assert "That image is already live: only changed settings are released." in on.err
 
 
 # ---- How it fails -------------------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_a_state_that_cannot_be_read_does_not_hide_why_the_release_failed() -> N
     on = stage(away, HEALED)
     assert on.run("promote", "production", "--yes") == 1
     assert "The rollout gate refused green" in on.err
-    assert "was not healed: where users are cannot be seen (The state of stack production cannot be read.)" in on.err
+    assert "was not healed: the weights cannot be read (The state of stack production cannot be read.)" in on.err
     assert len(on.engine.calls) == 1
 
 
@@ -414,7 +414,7 @@ def test_an_update_that_went_well_is_said_to_have_even_if_its_record_cannot_be_r
 
     on = stage(away)
     assert on.run("promote", "production", "--yes") == 3
-    assert "The update of production went well, but what it recorded cannot be read." in on.err
+    assert "The update of production succeeded, but its record cannot be read." in on.err
     assert "no such host" in on.err
     assert "Nothing was changed" not in on.err
 
@@ -422,7 +422,7 @@ def test_an_update_that_went_well_is_said_to_have_even_if_its_record_cannot_be_r
 def test_a_heal_that_finds_the_lock_taken_says_by_whom() -> None:
     on = stage(refused_by_gate(), Run(exit_code=1, log=log(), stderr=LOCKED))
     assert on.run("promote", "production", "--yes") == 1
-    assert "could NOT be healed (by now production is being updated by ann@build-7 (process 4711)" in on.err
+    assert "could NOT be healed (production is now being updated by ann@build-7 (process 4711)" in on.err
 
 
 def test_a_heal_that_the_engine_refuses_says_why() -> None:
@@ -438,7 +438,7 @@ def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> No
     assert on.run("promote", "production", "--yes") == 3
     assert len(on.engine.calls) == 1
     assert "ended in the middle of the update" in on.err
-    assert "The idle colour was not healed: first `release recover production`." in on.err
+    assert "The idle colour was not healed: run `release recover production` first." in on.err
 
 
 def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
@@ -561,7 +561,7 @@ def test_after_a_lock_was_waited_for_what_was_replaced_is_what_was_live_then() -
     on = meanwhile(A, C, then=done)
     assert on.run("promote", "production", "--yes", "--lock-wait", "60", "--json") == 0
     assert on.data["replaced"] == C.digest
-    assert f"production changed while this waited: now users are on blue, {C.digest[:19]}" in on.err
+    assert f"production changed while this command waited: now users are on blue, {C.digest[:19]}" in on.err
     on = meanwhile(A, C, then=done)
     on.run("promote", "production", "--yes", "--lock-wait", "60")
     assert f"Until now: blue, {C.digest[:19]}" in on.out

@@ -12,7 +12,7 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.prober import FakeProber
 from release_lane.engine.state import StackState
-from release_lane.operate.aborting import UsersRule
+from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.watching import Look
 from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.alarms import Alarm
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.cli
 TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
 WELL = {BLUE: Health(wanted=2, healthy=2), GREEN: Health(wanted=2, healthy=2)}
 SICK = {**WELL, GREEN: Health(wanted=2, healthy=0)}
-RULE = UsersRule(weights=all_on(GREEN), journal=situations.journal((BLUE, A), (GREEN, B), Phase.MOVED))
+RULE = ProductionRule(weights=all_on(GREEN), journal=situations.journal((BLUE, A), (GREEN, B), Phase.MOVED))
 BEGAN = 1767326400.0
 USERS = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
 CALM = Look(rule=RULE, health=WELL, traffic=USERS)
@@ -134,13 +134,13 @@ def test_how_much_longer_it_may_take_without_users_is_told_first_and_what_to_do_
     on = stage([replace(CALM, traffic={})])
     on.run("watch", "staging", "--for", "30s")
     assert "for 30 s: " in on.err
-    assert re.search(r"Up to \d min( \d+ s)? longer while too few users are seen", on.err), on.err
+    assert re.search(r"Up to \d min( \d+ s)? longer while there are too few users", on.err), on.err
     assert on.machine.time > 90
-    assert "Next: watch again when that can be seen" in on.out
+    assert "Next: watch again when there is data" in on.out
 
 
 def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
-    moving = UsersRule(weights=RULE.weights, journal=situations.journal((GREEN, B), (BLUE, A), Phase.MOVING))
+    moving = ProductionRule(weights=RULE.weights, journal=situations.journal((GREEN, B), (BLUE, A), Phase.MOVING))
     on = stage([CALM, replace(BREACH, rule=moving)])
     assert on.run("watch", "staging", "--for", "5m", "--json") == 4
     assert on.data["verdict"] == "superseded"
@@ -160,7 +160,7 @@ def test_probes_that_never_got_an_answer_are_no_signal() -> None:
     on = stage([CALM], prober=FakeProber(sums=[Tally(place="the live URL")]))
     assert on.run("watch", "staging", "--for", "5m") == 0
     assert "own probes" not in on.out
-    assert "Not checked: the live URL gave no good answer on this machine" in on.out
+    assert "Not checked: no probe of the live URL from this machine got a good answer" in on.out
 
 
 def test_answers_that_are_never_those_of_the_release_are_no_calm() -> None:
@@ -180,7 +180,7 @@ def test_a_live_url_that_is_out_of_reach_is_named_as_not_checked() -> None:
     on = stage([CALM], prober=prober)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
     assert on.data["unchecked"] == [
-        "the live URL gave no good answer on this machine, so its probes were no signal: refused"
+        "no probe of the live URL from this machine got a good answer, so probes were no signal: refused"
     ]
 
 
@@ -191,7 +191,7 @@ def runs(release: Release) -> Observed:
 def test_what_a_service_does_not_say_is_named_before_and_after() -> None:
     foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
     there = {"staging": state(GREEN, A, foreign, idle=A)}
-    rule = UsersRule(weights=all_on(GREEN), journal=None)
+    rule = ProductionRule(weights=all_on(GREEN), journal=None)
     on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(sums=[Tally(place="x", sent=5)]))
     on.cloud.environments["release-lane-staging"] = runs(foreign)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
@@ -201,7 +201,7 @@ def test_what_a_service_does_not_say_is_named_before_and_after() -> None:
     assert on.data["unchecked"] == list(foreign.service.asked.unchecked)
     on.cloud.environments["release-lane-staging"] = runs(A)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 4, "ECS says what answers do not"
-    assert on.data["reason"] == f"green runs {A.id} in place of {foreign.id}"
+    assert on.data["reason"] == f"green runs {A.id} instead of {foreign.id}"
 
 
 def test_too_few_targets_are_a_breach_only_for_a_while() -> None:

@@ -423,7 +423,7 @@ BREACHES = [
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
     (users_stay_away, "no traffic: CloudWatch counts 0 requests of users to green"),
-    (hands_move_weights, "somebody else moved the users' weights"),
+    (hands_move_weights, "somebody else changed the weights"),
 ]
 
 
@@ -499,7 +499,7 @@ def test_a_rule_that_was_deleted_by_hand_is_no_way_back_and_reported(stage: Stag
     failed = stage.fails(CloudError)
     assert failed.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
     assert failed.users is Users.UNSURE
-    assert "deleted the rule" in failed.why
+    assert "deleted the production rule" in failed.why
 
 
 def _gone(stage: Stage, what: str) -> None:

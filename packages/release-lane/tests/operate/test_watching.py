@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.operate.aborting import UsersRule
+from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
 from release_lane.record.alarms import Alarm
 from release_lane.record.journal import Phase
@@ -22,7 +22,7 @@ RELEASED = BEGAN - 600
 RECORD = recorded(GREEN, A, B)
 NAMES = Names.of_stack("lane", "staging", access=Access(region="r", account="1"))
 WELL = {BLUE: Health(wanted=2, healthy=2), GREEN: Health(wanted=2, healthy=2)}
-RULE = UsersRule(weights=all_on(GREEN), journal=journal((BLUE, A), (GREEN, B), Phase.MOVED))
+RULE = ProductionRule(weights=all_on(GREEN), journal=journal((BLUE, A), (GREEN, B), Phase.MOVED))
 LOOK = Look(rule=RULE, health=WELL)
 TIMING: dict[str, Any] = {"period": 60, "datapoints": 1, "lateness": 120}
 BAKE = bake_of(GREEN, (), seconds=600, released=RELEASED, **TIMING)
@@ -85,14 +85,14 @@ def test_without_users_a_breach_is_a_breach_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("rule", "where"),
     [
-        (None, "the production rule is gone"),
-        (replace(RULE, weights={BLUE: 10, GREEN: 90}), "users are served blue 10%, green 90%"),
-        (replace(RULE, weights=all_on(BLUE)), "users are served blue 100%, green 0%"),
+        (None, "the production rule does not exist"),
+        (replace(RULE, weights={BLUE: 10, GREEN: 90}), "the traffic is at blue 10%, green 90%"),
+        (replace(RULE, weights=all_on(BLUE)), "the traffic is at blue 100%, green 0%"),
         (replace(RULE, journal=journal((GREEN, B), (BLUE, C), Phase.MOVING)), "a switch is under way"),
-        (replace(RULE, journal=journal((BLUE, A), (GREEN, C), Phase.MOVED)), "another release was switched to"),
+        (replace(RULE, journal=journal((BLUE, A), (GREEN, C), Phase.MOVED)), "switched to another release"),
     ],
 )
-def test_once_users_are_elsewhere_nothing_is_judged_any_more(rule: UsersRule | None, where: str) -> None:
+def test_once_users_are_elsewhere_nothing_is_judged_any_more(rule: ProductionRule | None, where: str) -> None:
     found = seen(5, replace(LOOK, rule=rule), health={**WELL, GREEN: Health(wanted=2, healthy=0)})
     assert isinstance(found, Superseded)
     assert where in found.where

@@ -357,7 +357,7 @@ def test_a_variable_comes_from_one_place() -> None:
 @pytest.mark.parametrize("name", sorted(RESERVED))
 @pytest.mark.parametrize("place", ["env", "secrets"])
 def test_the_programs_own_variables_cannot_be_given(place: str, name: str) -> None:
-    assert "is given by the program itself" in problem(**{place: {name: PARAMETER}})
+    assert "is set by the program itself" in problem(**{place: {name: PARAMETER}})
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "Ä"])

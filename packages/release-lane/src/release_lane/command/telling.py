@@ -1,4 +1,4 @@
-"""Telling people what happened to an environment, as its stack file's `notify` says."""
+"""Notifications about an environment, as `notify` of its stack file asks for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tell(tools: Tools, environment: str, event: Event, what: str, digest: str = 
 
 
 def tell_failure(tools: Tools, environment: str, error: ReleaseError, digest: str = "") -> None:
-    """A release that failed: refused, or breached after users had been moved."""
+    """Notify of a failed release: refused, or breached after traffic had moved."""
     event = event_of(error)
     if event:
         tell(tools, environment, event, error.what, digest)

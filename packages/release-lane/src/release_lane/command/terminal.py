@@ -1,4 +1,4 @@
-"""What people and scripts see: data on stdout, everything else on stderr, colour never the only signal."""
+"""Output and input: data on stdout, everything else on stderr, colour never the only signal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 @dataclass(frozen=True, kw_only=True)
 class Terminal:
-    """`interactive`: a person is there to be asked. `json`: data is written as JSON."""
+    """`interactive`: a person can answer questions. `json`: data is written as JSON."""
 
     out: TextIO
     err: TextIO
@@ -76,7 +76,7 @@ class Terminal:
         return next((each for each in options if answer and each.startswith(answer)), options[-1])
 
     def fail(self, error: ReleaseError) -> None:
-        """One error: in words on stderr, in few where the engine told it above; with --json as JSON on stdout, too."""
+        """One error on stderr, in short where the engine has shown it above; with --json also as JSON on stdout."""
         notes: Sequence[str] = getattr(error, "__notes__", ())
         if self.json:
             print(json.dumps({**error.as_dict(), "notes": list(notes)}, indent=2), file=self.out, flush=True)

@@ -32,10 +32,10 @@ LOOK = 2.0
 """Seconds between two looks at targets, rule and alarms."""
 
 METRICS_EVERY = 10.0
-"""Seconds between two looks at CloudWatch's metrics, or a period if that is shorter: they change by the minute."""
+"""Seconds between two reads of CloudWatch's metrics, or a period if that is shorter: they change by the minute."""
 
 ODD_LOOKS = 3
-"""So many looks in a row have to find other weights than were set: one answer of AWS may be old."""
+"""Looks in a row that have to find other weights than were set: one answer of AWS may be stale."""
 
 _DIGITS = re.compile(r"\d+")
 
@@ -64,7 +64,7 @@ class RealClock:
 
 @dataclass(frozen=True, kw_only=True)
 class Senses:
-    """Everything that is not the environment itself: time, checks, probes, and what CloudWatch says."""
+    """Everything but the environment itself: time, checks, probes, and CloudWatch."""
 
     clock: Clock
     alarms: Callable[[], tuple[Alarm, ...]]
@@ -107,7 +107,7 @@ class Watch:
     senses: Senses
     roll: RollCall
     note: Callable[[str], None]
-    """What belongs into the timeline."""
+    """Adds a line to the timeline."""
     prober: Prober | None = None
     _odd: int = 0
 
@@ -148,10 +148,10 @@ class Watch:
         return judge(signals, self.bake)
 
     def heed(self, rule: Rule | None) -> None:
-        """`Interrupted` if somebody asks to abort this very switch."""
-        wish = Abort.from_tags(rule.tags) if rule else None
-        if wish and wish.release_id == self.release_id:
-            raise Interrupted(wish.words())
+        """`Interrupted` if there is a request to abort this switch."""
+        request = Abort.from_tags(rule.tags) if rule else None
+        if request and request.release_id == self.release_id:
+            raise Interrupted(request.words())
 
     def _read(self, stage: Stage, now: float, traffic_due: bool) -> Reading:
         rule = self.cloud.rule(self.balancer.listener, self.balancer.target_groups)
@@ -169,4 +169,4 @@ class Watch:
         """Nobody else moves users at the same time."""
         self._odd = 0 if rule and rule.weights == stage.weights else self._odd + 1
         if self._odd >= ODD_LOOKS:
-            raise CheckFailed("somebody else moved the users' weights, or deleted the rule, while this switch watched")
+            raise CheckFailed("somebody else changed the weights, or deleted the production rule, during this switch")

@@ -1,7 +1,7 @@
-"""Who is told when a release is refused, breached, rolled back or recovered, and what the message says. Pure.
+"""Notifications of a release that was refused, breached, rolled back or recovered. Pure.
 
-A message carries names, digests and first sentences only: no configuration, no log line, no address that a secret
-reference stands for.
+A notification has names, digests and first sentences only: no configuration, no log line, no address that a secret
+holds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ LONGEST_SUBJECT = 99
 
 
 def event_of(error: ReleaseError) -> Event | None:
-    """What a release that failed is to those who are told; None where there is nothing to tell them."""
+    """The event of a release that failed; None where no notification is sent."""
     if isinstance(error, Interrupted) and error.users is not Users.UNSURE:
-        return None  # whoever did it knows
+        return None  # the person who interrupted it knows
     if error.users in (Users.RESTORED, Users.UNSURE):
         return Event.BREACH
     return Event.REFUSED if isinstance(error, CheckFailed | Refused) else None
@@ -32,7 +32,7 @@ def event_of(error: ReleaseError) -> Event | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """One thing that happened. `what` is a sentence; `digest` the image it is about ("" if none)."""
+    """One event. `what` is a sentence; `digest` the image ("" if none)."""
 
     event: Event
     project: str
@@ -43,13 +43,13 @@ class Notice:
 
     @property
     def subject(self) -> str:
-        """For the head of a mail: `production: breach (release-lane)`."""
+        """Of the mail: `production: breach (release-lane)`."""
         text = f"{self.environment}: {self.event} ({self.project})"
         return text.encode("ascii", "replace").decode()[:LONGEST_SUBJECT]
 
     @property
     def sentence(self) -> str:
-        """The first line of what happened, not too long."""
+        """The first line of `what`, shortened."""
         line = self.what.strip().splitlines()[0] if self.what.strip() else str(self.event)
         return line if len(line) <= LONGEST_SENTENCE else line[: LONGEST_SENTENCE - 1] + "…"
 

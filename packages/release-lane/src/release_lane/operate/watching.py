@@ -1,7 +1,7 @@
-"""Watching a release after its update: what is watched, and the verdict at each look. Pure.
+"""Watching a release after its update: what is watched, and the verdict of each look. Pure.
 
-The judgement is the one of the switch (`release.watch`): all that is new here is that users may stay away for a
-while, which is no fault of the release. Then nobody can tell: no data.
+The judgement is that of the switch (release_lane.watch). The one addition: there may be no users for a while, which
+is no failing signal. The verdict is then "no data".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from release_lane.decide.whereabouts import percent
-from release_lane.operate.aborting import UsersRule
+from release_lane.operate.aborting import ProductionRule
 from release_lane.record.alarms import Alarm, alarms_named
 from release_lane.record.placement import Colour, whole
 from release_lane.record.records import Recorded
@@ -22,7 +22,7 @@ from release_lane.watch.looking import Reading
 class Look(Reading):
     """All signals at one moment, and where users are sent."""
 
-    rule: UsersRule | None
+    rule: ProductionRule | None
 
 
 def bake_of(
@@ -39,8 +39,8 @@ def bake_of(
 
     An alarm looks at `datapoints` of `period` seconds, which may come `lateness` seconds late.
 
-    An alarm that rang before that already is about what was before; one that rings since then counts at once. One of
-    the live colour itself is excused only for `Bake.alarm_delay`: after that it can only mean the users' time.
+    An alarm that was already firing before that counts only after it has been OK once; one that has fired since counts
+    at once. An alarm of the live colour itself is ignored only for `Bake.alarm_delay`; after that it counts.
     """
     return Bake(
         receiving=live,
@@ -60,9 +60,9 @@ def bake_of(
 
 @dataclass(frozen=True)
 class NoData:
-    """The time is over and nothing speaks against the release, but too little was seen to call it tried.
+    """The time is over and no signal failed, but too little was seen to call the release proven.
 
-    Too few users were, or an alarm was not there.
+    There were too few users, or a watched alarm does not exist.
     """
 
     reason: str
@@ -70,7 +70,7 @@ class NoData:
 
 @dataclass(frozen=True)
 class Superseded:
-    """Users are no longer, or not only, on what is watched: somebody else is at work."""
+    """The traffic is no longer, or not only, on the watched release: somebody else moved it."""
 
     where: str
 
@@ -79,9 +79,9 @@ Verdict = Calm | Waiting | Breach | NoData | Superseded
 
 
 def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Verdict:
-    """One look. Only a breach of this very release, while it alone serves, is one to roll back from.
+    """One look. Only a breach of this release, while it alone serves, is a reason to roll back.
 
-    An alarm that somebody deleted is no fault of the release; but what it would have said nobody knows.
+    A deleted alarm is no failing signal, but it can never fire either: no data.
     """
     if elsewhere := _elsewhere(look.rule, recorded):
         return Superseded(elsewhere)
@@ -96,14 +96,14 @@ def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Ver
     return NoData(tried.reason) if isinstance(tried, Breach) else tried
 
 
-def _elsewhere(rule: UsersRule | None, recorded: Recorded) -> str:
-    """Where users are, "" if they all are on the recorded release, as far as the rule tells."""
+def _elsewhere(rule: ProductionRule | None, recorded: Recorded) -> str:
+    """Where the traffic is; "" if all of it is on the recorded release, as far as the rule says."""
     if rule is None:
-        return "the production rule is gone"
+        return "the production rule does not exist"
     if rule.moving:
         return "a switch is under way"
     if whole(rule.weights) is not recorded.live_colour:
-        return f"users are served {percent(rule.weights)}"
+        return f"the traffic is at {percent(rule.weights)}"
     journal = rule.journal
     ends = [end.release_id for end in (journal.source, journal.to) if end] if journal else []
-    return "" if not ends or recorded.live.id in ends else "another release was switched to meanwhile"
+    return "" if not ends or recorded.live.id in ends else "the traffic was switched to another release in the meantime"

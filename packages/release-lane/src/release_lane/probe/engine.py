@@ -219,7 +219,7 @@ class Engine:
             self._idle.remove(connection)
 
     def _gone(self, pause: float = READY_PAUSE) -> None:
-        """A connection less. After a failure its user waits a moment: where nobody answers, it would only spin."""
+        """One connection less. After a failure its user waits a moment; without answers it would only spin."""
         self._open -= 1
         if self._asks_again:
             self.loop.call_later(pause, self._ask_again)
@@ -291,7 +291,7 @@ class Connection(asyncio.Protocol):
 
     def _look(self, *, ended: bool) -> None:
         """Is the answer whole now?"""
-        if self._flight is None:  # bytes nobody asked for, such as a 408 on an idle connection
+        if self._flight is None:  # unrequested bytes, such as a 408 on an idle connection
             return self.close()
         try:
             answer = parse(self._received, ended=ended)

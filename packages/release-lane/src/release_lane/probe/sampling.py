@@ -71,16 +71,16 @@ class Unheard:
 
 
 class Prober(Protocol):
-    """What the watch asks of probes."""
+    """What a watch needs of probes."""
 
     def fresh(self) -> None:
-        """Count anew: another step began."""
+        """Start the count again: another step began."""
 
     def tallies(self) -> tuple[Tally, ...]:
         """What came of the probes of this step, a tally for each place."""
 
     def own(self, colour: Colour) -> Counts:
-        """All probes so far that this colour answered: CloudWatch counts them among the users' requests."""
+        """All probes so far that this colour answered: CloudWatch counts them as users' requests."""
 
     def stop(self) -> None:
         """No more probes."""
@@ -116,7 +116,7 @@ class Probing:
         self._thread.start()
 
     def fresh(self) -> None:
-        """Count anew."""
+        """Start the count again."""
         with self._lock:
             self._tallies = {name: Tally(place=name) for name in self._tallies}
 
@@ -145,7 +145,7 @@ class Probing:
             return dict(self._own[colour])
 
     def unheard(self) -> Unheard | None:
-        """Why nothing is counted yet; None once something is, or if no answer has come or failed to come so far."""
+        """Why nothing is counted yet; None once something is, and before the first result."""
         with self._lock:
             return self._unheard if self._unheard and self._unheard.why else None
 

@@ -45,8 +45,8 @@ class Counts:
     """What became of the requests of one step, or of all. sent = ok + failed + in_flight.
 
     late: answered well, but after more than the threshold. mixed: headers and body of one answer name
-    different releases. A late or mixed one is in `ok`, too, when its status is. unnamed: answers that named no
-    release, so that a mixed one among them was not seen.
+    different releases. A late or mixed one also counts as `ok` when its status is. unnamed: answers that named no
+    release, so that mixed ones among them were not seen.
     """
 
     name: str

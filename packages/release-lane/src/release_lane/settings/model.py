@@ -123,16 +123,16 @@ class RolloutSettings(_Section):
 
 
 class ShiftSettings(_Section):
-    """`shift`: in which steps users are moved (percent of the new release), and how long each is watched."""
+    """`shift`: the steps in which traffic moves (percent of the new release), and how long each is watched."""
 
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(100,), min_length=1, strict=False)
     bake_seconds: int = Field(default=0, ge=0, le=86400)
 
 
 class AlarmSettings(_Section):
-    """`alarms`: CloudWatch alarms of each colour (those with a threshold), and further ones that have a say.
+    """`alarms`: CloudWatch alarms of each colour (those with a threshold), and others that count as well.
 
-    `lateSeconds`: how late datapoints may come; what a bake without any waits longer.
+    `lateSeconds`: how late datapoints may arrive; a bake without traffic waits that much longer.
     """
 
     error_percent: float | None = Field(default=None, gt=0, le=100)
@@ -154,7 +154,7 @@ class AlarmSettings(_Section):
         return {kind: float(limit) for kind, limit in given.items() if limit is not None}
 
     def watched(self, names: Names) -> Watched:
-        """All alarms that have a say in a switch of this environment."""
+        """All alarms that count in a switch of this environment."""
         return Watched.of(names, self.thresholds(), self.names)
 
 
@@ -169,18 +169,18 @@ def _keep_or_tasks(value: Any) -> str | int:
 
 
 class IdleSettings(_Section):
-    """`idle`: how many tasks the idle colour keeps of the previous release after the watch."""
+    """`idle`: how many tasks of the previous release the idle colour keeps after the watch."""
 
     after_watch: Annotated[str | int, PlainValidator(_keep_or_tasks)] = KEEP
 
     @property
     def tasks(self) -> int | None:
-        """None: as many as serve users."""
+        """None: as many as the live colour has."""
         return self.after_watch if isinstance(self.after_watch, int) else None
 
 
 class NotifySettings(_Section):
-    """`notify`: whom the `release` command tells of what. An update by bare `pulumi` tells nobody."""
+    """`notify`: where the `release` command sends which events. A plain `pulumi up` sends none."""
 
     topic: Annotated[str, _sound(topic_problem)] = ""
     webhook: Annotated[str, _sound(webhook_problem)] = ""
@@ -192,7 +192,7 @@ class NotifySettings(_Section):
 
 
 Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
-"""Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
+"""Of the region itself, like us-east-1a; a load balancer takes no other kind."""
 
 
 class NetworkSettings(_Strict):
@@ -207,7 +207,7 @@ class _Stack(_Strict):
 
 
 class EnvironmentSettings(_Stack):
-    """An environment: where users are served."""
+    """An environment: it serves users."""
 
     role: Literal["environment"] = "environment"
     image_digest: DigestText | None = None
@@ -237,7 +237,7 @@ class EnvironmentSettings(_Stack):
 
     @property
     def wanted_shift(self) -> Shift:
-        """How users are moved."""
+        """How the traffic moves."""
         return Shift(steps=self.shift.steps, bake=self.shift.bake_seconds)
 
     @property
@@ -386,7 +386,7 @@ def _validated(model: type[Model], values: dict[str, Any], problems: list[str]) 
 
 
 def _without(model: type[Model], values: dict[str, Any], bad: set[str]) -> Model | None:
-    """What is right by itself, so that what only several keys together get wrong is told at the same time."""
+    """The keys that are right by themselves, so that problems of several keys are reported at the same time."""
     rest = {key: value for key, value in values.items() if key not in bad}
     try:
         return model.model_validate({"account": "0" * 12, **rest})
@@ -405,7 +405,7 @@ def _plain(value: str) -> Any:
 
 
 NEVER_SHOWN = frozenset({"env", "secrets", "notify", "app"})
-"""Sections in which somebody may have put a secret. Of what stands there no message repeats anything but names."""
+"""Sections that may hold a secret by mistake. No message repeats their values, only names."""
 
 SHOWN = (["notify", "events"], ["app", "folder"], ["app", "dockerfile"])
 """Keys of these sections that hold none."""
@@ -445,7 +445,7 @@ def _shown(problem: Any) -> str:
 
 
 def _meant(path: Sequence[Any], model: type[BaseModel]) -> str:
-    """The key beside it that is nearly the same, as a question; "" if none is."""
+    """The known key that is nearly the same, as a question; "" if none is."""
     import difflib  # here, since only a mistake needs it
 
     known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
@@ -459,7 +459,7 @@ def _meant(path: Sequence[Any], model: type[BaseModel]) -> str:
 
 
 def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]:
-    """What only several keys together can get wrong."""
+    """Problems of several keys together."""
     problems = []
     memory = FARGATE_MEMORY[settings.service.cpu]
     if settings.service.memory not in memory:
@@ -499,14 +499,14 @@ LOCAL_ACCOUNT = "000000000000"
 
 
 def _other_stacks(settings: EnvironmentSettings, stack: str) -> list[str]:
-    """An environment needs others for proof and image; circles of several are seen by the command (release.route)."""
+    """An environment needs other stacks for proof and image; the command finds circles (operate/route.py)."""
     problems = []
     if settings.promotes_from == stack:
-        problems.append("promotesFrom: is this stack itself; leave it out where digests are to prove themselves first")
+        problems.append("promotesFrom: is this stack itself; leave it out in the first environment of the route")
     elif settings.promotes_from == settings.artifacts:
-        problems.append("promotesFrom: is the stack of `artifacts`, which proves nothing; leave it out in the first")
+        problems.append("promotesFrom: is the stack of `artifacts`, which proves nothing; leave it out")
     if settings.artifacts == stack:
-        problems.append("artifacts: is this stack itself; it should be the one with role: artifacts")
+        problems.append("artifacts: is this stack itself; it should be the stack with role: artifacts")
     return problems
 
 
@@ -534,12 +534,12 @@ def _moving(settings: EnvironmentSettings, region: str) -> list[str]:
 
 
 RESERVED = OWN
-"""Variables that the program itself gives to the container."""
+"""Variables that the program itself sets in the container."""
 
 
 def _bad_name(name: str) -> list[str]:
     if name in RESERVED:
-        return [f"env.{name}: is given by the program itself"]
+        return [f"env.{name}: is set by the program itself"]
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         return [f"env.{_name(name)}: is not a name of an environment variable"]
     return []

@@ -263,7 +263,7 @@ def test_a_note_that_cannot_be_left_stops_no_update(world: World) -> None:
     world.backend = Away()
     assert world.engine().update("staging", {}, "why").exit_code == 0
     world.display.seek(0)
-    assert "Others will not see who runs this update (no access)" in world.display.read()
+    assert "Others cannot see who runs this update (no access)" in world.display.read()
 
 
 def asked(world: World) -> tuple[list[str], str]:
@@ -342,7 +342,7 @@ def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
 def test_a_state_that_went_with_its_local_cloud_is_not_blamed_on_the_backend(world: World) -> None:
     with nobody_there() as endpoint, pytest.raises(CloudError) as caught:
         world.engine(AWS_ENDPOINT_URL=endpoint, LOCAL_AWS_HOME="/a").state("broken")
-    assert caught.value.what.startswith(f"The local cloud does not run: its endpoint {endpoint} does not answer.")
+    assert caught.value.what.startswith(f"The local cloud is not running: its endpoint {endpoint} does not answer.")
     assert (caught.value.why, "`make up`" in caught.value.next_step) == ("no access to the bucket", True)
 
 

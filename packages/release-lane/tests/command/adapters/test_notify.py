@@ -112,7 +112,7 @@ def test_an_address_where_nobody_listens_is_told() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         (problem,) = send(f"https://127.0.0.1:{taken.getsockname()[1]}/T0KEN")
-    assert problem == "the webhook could not be told: 127.0.0.1 did not answer"
+    assert problem == "the webhook did not get it: 127.0.0.1 did not answer"
 
 
 def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.Monkey
         raise RuntimeError(f"{url} {message}")
 
     monkeypatch.setattr(notify, "_post", broken)
-    assert send("https://h.example/T0KEN") == ("the webhook could not be told: RuntimeError",)
+    assert send("https://h.example/T0KEN") == ("the webhook did not get it: RuntimeError",)
 
 
 def test_without_anybody_to_tell_nothing_is_sent() -> None:

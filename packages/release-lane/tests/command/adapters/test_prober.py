@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractContextManager
 
 import pytest
-from release_lane.command.adapters.prober import Beside, OpenLoop
+from release_lane.command.adapters.prober import OpenLoop, WatchProbes
 from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.placement import Colour
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.cli
 OTHER = "sha256:" + "b" * 64
 
 
-def beside(server: Server, asked: Asked | None = None) -> AbstractContextManager[Beside]:
+def beside(server: Server, asked: Asked | None = None) -> AbstractContextManager[WatchProbes]:
     url = server.url.removesuffix("/api/v1/status")
     known = (Expected(digest=server.digest, asked=asked or Asked()),)
-    return OpenLoop().beside(Place(name="the live URL", url=url, known=known, colour=Colour.BLUE))
+    return OpenLoop().during(Place(name="the live URL", url=url, known=known, colour=Colour.BLUE))
 
 
-def tally(probes: Beside) -> Tally:
+def tally(probes: WatchProbes) -> Tally:
     (found,) = probes.tallies()
     return found
 

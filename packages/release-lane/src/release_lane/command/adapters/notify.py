@@ -1,4 +1,4 @@
-"""Messages to an SNS topic and to a webhook. Whether they arrive never decides about a release."""
+"""Notifications to an SNS topic and to a webhook. A release never depends on their delivery."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ TRIES = 2
 
 
 class Notifier(Protocol):
-    """Tells people."""
+    """Sends notifications."""
 
     def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
-        """Send it to everybody; what could not be sent, in words. Never raises."""
+        """Send to topic and webhook; what could not be sent, in words. Never raises."""
 
 
 class RealNotifier:
@@ -49,14 +49,14 @@ def _tried(name: str, way: Callable[[], None]) -> str:
     try:
         way()
     except Unsent as error:
-        return f"the {name} could not be told: {error}"
+        return f"the {name} did not get it: {error}"
     except Exception as error:
-        return f"the {name} could not be told: {type(error).__name__}"
+        return f"the {name} did not get it: {type(error).__name__}"
     return ""
 
 
 class Unsent(Exception):
-    """It did not arrive, in words that may be shown."""
+    """Why it did not arrive, in words that may be shown."""
 
 
 def _publish(access: Access, topic: str, notice: Notice, message: str) -> None:

@@ -15,7 +15,7 @@ from release_lane.record.placement import Colour
 from release_lane.watch.judge import Tally
 
 
-class Beside(Protocol):
+class WatchProbes(Protocol):
     """Probes that are sent while a release is watched (`probe.sampling.Probing`)."""
 
     def tallies(self) -> tuple[Tally, ...]:
@@ -35,7 +35,7 @@ class Prober(Protocol):
         """Ask for so many seconds, or until this process is interrupted."""
 
     @contextmanager
-    def beside(self, place: Place) -> Iterator[Beside]:
+    def during(self, place: Place) -> Iterator[WatchProbes]:
         """Probe `place` while the block lasts."""
         raise NotImplementedError
 
@@ -50,7 +50,7 @@ class OpenLoop:
         return probe_for(settings, seconds)
 
     @contextmanager
-    def beside(self, place: Place) -> Iterator[Beside]:
+    def during(self, place: Place) -> Iterator[WatchProbes]:
         """In a thread that ends with the block."""
         probing = Probing([place], waits=True)
         try:
@@ -64,7 +64,7 @@ class FakeProber:
     """Everything was answered well, but for `failed` of the first second; remembers what it was asked.
 
     `unready`: nothing was answered, and nothing counted.
-    `sums` are what probes beside something else come to, look by look; the last one stays.
+    `sums` are what the probes of a watch come to, look by look; the last one stays.
     """
 
     failed: int = 0
@@ -90,7 +90,7 @@ class FakeProber:
         )  # fmt: skip
 
     @contextmanager
-    def beside(self, place: Place) -> Iterator[Beside]:
+    def during(self, place: Place) -> Iterator[WatchProbes]:
         """As given."""
         self.watched.append(place)
         yield self

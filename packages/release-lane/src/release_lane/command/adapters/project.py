@@ -105,7 +105,7 @@ class StackFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Pulumi.yaml's name and folder, and all stack files."""
+    """Pulumi.yaml's name and folder, and all its stack files."""
 
     name: str
     root: Path
@@ -218,7 +218,7 @@ class _OnceEach(yaml.SafeLoader):
     the file's name."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As ever, once each key was seen to be there once."""
+        """As in the base class, after checking that no key stands there twice."""
         lines: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
             name, line = (key.tag, str(key.value)), key.start_mark.line + 1

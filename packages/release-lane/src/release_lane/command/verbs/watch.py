@@ -1,4 +1,4 @@
-"""`release watch`: keep an eye on a release after its update, and roll back on a breach."""
+"""`release watch`: watch a release after its update, and roll back on a breach."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import Any
 
-from release_lane.command.adapters.prober import Beside
+from release_lane.command.adapters.prober import WatchProbes
 from release_lane.command.releasing import add_environment, add_lock_wait
 from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
@@ -30,15 +30,17 @@ from release_lane.watch.remembered import RollCall
 
 ORDER = 100
 NAME = "watch"
-HELP = "Watch what is live for a while, by the same signals as a switch; roll back on a breach."
+HELP = "Watch the live release for a while, by the signals of a switch; roll back on a breach."
 DETAILS = """\
-Healthy targets, CloudWatch alarms (`alarms` of the stack file), the traffic of users, and probes
-of its own: three failures in a row count, or more than 5 % in the last 60 s. Errors and latency
-of users count by the alarms, each over its own last periods. The verdict is calm (exit code 0),
-breach (1, rolled back unless --no-rollback), no data (3: nothing speaks against the release, but
-too few users were seen to call it tried, an alarm does not exist, or the live URL answered, but
-never as that release), or superseded (4: somebody
-else moved users meanwhile; nothing is rolled back).
+The signals are healthy targets, CloudWatch alarms (`alarms` in the stack file), the traffic of
+users, and probes of its own: three failures in a row count, or more than 5 % in the last 60 s.
+Errors and latency of users count through the alarms. The verdict is one of
+
+  calm        0  all signals were good
+  breach      1  a signal failed; rolled back, unless --no-rollback
+  no data     3  no signal failed, but there were too few users, an alarm does not exist,
+                 or no answer of the live URL came from this release
+  superseded  4  somebody else moved the traffic; nothing is rolled back
 
   release watch production --for 30m --yes
   release watch staging --for 5m --no-rollback
@@ -59,10 +61,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument(
         "--for", type=parse_duration, dest="seconds", metavar="DURATION", required=True,
-        help="how long, like 30m; longer by some minutes while too few users are seen",
+        help="how long, such as 30m; some minutes longer while there are too few users",
     )  # fmt: skip
-    parser.add_argument("--no-rollback", action="store_true", help="only tell; do not roll back on a breach")
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask whether a breach may be rolled back")
+    parser.add_argument("--no-rollback", action="store_true", help="only report; do not roll back on a breach")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask whether to roll back on a breach")
     add_lock_wait(parser)
 
 
@@ -80,7 +82,7 @@ class Watch:
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
-    """Watch to the end or to a breach; then what follows from the verdict."""
+    """Watch to the end or to a breach; then act on the verdict."""
     environment = tools.project.route.check(arguments.environment)
     tools.engine.ready()
     before = tools.existing(environment)
@@ -94,12 +96,12 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
         f"for {spoken(arguments.seconds)}: targets, {len(watch.watched.names)} alarms, "
         f"users' traffic, probes of {url}{asked.path}. "
-        f"Up to {spoken(_extended(watch))} longer while too few users are seen."
+        f"Up to {spoken(_extended(watch))} longer while there are too few users."
     )
     for sentence in asked.unchecked:
         tools.terminal.say(f"Not checked: {sentence}.")
     known = (Expected(digest=recorded.live.digest, asked=asked),)
-    with tools.prober.beside(Place(name=url + asked.path, url=url, known=known, colour=recorded.live_colour)) as probes:
+    with tools.prober.during(Place(name=url + asked.path, url=url, known=known, colour=recorded.live_colour)) as probes:
         found, signals = _until_decided(watch, probes)
         unheard = probes.unheard()
     if isinstance(found, Calm) and unheard and unheard.reached:
@@ -110,27 +112,31 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 
 def _still_there(watch: Watch) -> Calm | Superseded:
-    """Where answers do not say which release they are, ECS does: what runs is what was watched."""
+    """Where answers name no release, ECS does: check that the watched release runs."""
     colour, live = watch.recorded.live_colour, watch.recorded.live
     found = watch.tools.cloud.observed(watch.names).sides[colour].release_id
-    return Calm() if found == live.id else Superseded(f"{colour} runs {found or 'something'} in place of {live.id}")
+    return (
+        Calm()
+        if found == live.id
+        else Superseded(f"{colour} runs {found or 'an unknown release'} instead of {live.id}")
+    )
 
 
 def _unprobed(signals: Signals, unheard: Unheard | None) -> tuple[str, ...]:
-    """Own probes that were no signal."""
+    """Own probes without a result, in words."""
     if any(tally.sent for tally in signals.probes):
         return ()
     why = f": {unheard.why}" if unheard else ""
-    return (f"the live URL gave no good answer on this machine, so its probes were no signal{why}",)
+    return (f"no probe of the live URL from this machine got a good answer, so probes were no signal{why}",)
 
 
 def _extended(watch: Watch) -> float:
-    """Seconds by which it is longer where no users are seen: their first whole period has to come."""
+    """Seconds by which the watch is longer without users: their first whole period has to be reported."""
     return watch.bake.ends_at_last(watch.began) - watch.bake.ends(watch.began)
 
 
 def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argparse.Namespace) -> None:
-    """That a breach may be rolled back is asked now: later there may be nobody."""
+    """Confirm now that a breach may be rolled back: the person may have left by then."""
     if arguments.no_rollback:
         return
     previous_of(recorded, environment)
@@ -144,7 +150,7 @@ def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argp
 
 
 def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -> Watch:
-    """The first look says which alarms rang before the release, and are not its fault."""
+    """The first look finds the alarms that were firing before the release; these do not count against it."""
     stack, names = tools.project.stacks[environment], tools.project.names(environment)
     now = tools.machine.clock()
     proof = proof_of(recorded.live.digest, recorded.evidence)
@@ -172,7 +178,7 @@ def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -
 # ---- Looking ------------------------------------------------------------------------------------------------
 
 
-def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData | Superseded, Signals]:
+def _until_decided(watch: Watch, probes: WatchProbes) -> tuple[Calm | Breach | NoData | Superseded, Signals]:
     machine, say = watch.tools.machine, watch.tools.terminal.say
     looking = Looking(
         bake=watch.bake,
@@ -182,7 +188,7 @@ def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData
         began=watch.began,
         metrics_every=METRICS_EVERY,
     )
-    told_at, gone = float("-inf"), tuple[str, ...]()
+    said_at, gone = float("-inf"), tuple[str, ...]()
 
     def read(now: float, traffic_due: bool) -> Look:
         wanted = (watch.began, now) if traffic_due else None
@@ -198,9 +204,9 @@ def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData
         return verdict(look, signals, watch.bake, watch.recorded)
 
     def go_on(waiting: Waiting, signals: Signals) -> None:
-        nonlocal told_at
-        if signals.now - told_at >= TELL_EVERY:
-            told_at = signals.now
+        nonlocal said_at
+        if signals.now - said_at >= TELL_EVERY:
+            said_at = signals.now
             say(f"{watch.environment}: {waiting.why}; {progress(signals, watch.bake)}")
         machine.sleep(LOOK)
 
@@ -239,7 +245,9 @@ def _conclude(
         if not arguments.no_rollback:
             text = f"{text}\n{_rolled_back(tools, watch, data, arguments)}"
     if isinstance(found, NoData):
-        text = f"{text}\nNext: watch again when that can be seen; `release smoke {watch.environment}` asks meanwhile."
+        text = (
+            f"{text}\nNext: watch again when there is data; `release smoke {watch.environment}` checks the service now."
+        )
     tools.terminal.emit(data, text)
     return EXIT_CODES[name]
 
@@ -257,7 +265,7 @@ def _named(found: Calm | Breach | NoData | Superseded) -> tuple[str, str]:
 
 
 def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: argparse.Namespace) -> str:
-    """Through the pipeline, as `release rollback` does it; in words what came of it."""
+    """Through the pipeline, like `release rollback`; the result in words."""
     tools.terminal.say(f"Rolling back {watch.environment}.")
     try:
         done, text = _roll_back(tools, watch, arguments)
