@@ -308,7 +308,7 @@ def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too(
     scale(live)
     refused = stack.preview(imageDigest=fourth)
     assert not refused.ok
-    assert f"nobody would scale {idle_of(stack)} after the switch" in refused.text, refused.text
+    assert f"{idle_of(stack)} would not be scaled after the switch" in refused.text, refused.text
     scale(idle_of(stack))
     fine = stack.preview(imageDigest=fourth)
     assert fine.ok, fine.text

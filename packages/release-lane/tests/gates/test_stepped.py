@@ -130,7 +130,7 @@ def test_while_two_releases_share_the_live_url_the_new_one_is_checked_by_itself_
 
 
 def test_the_time_that_the_checks_take_is_no_part_of_the_bake(stage: Stage) -> None:
-    """Their requests would count as traffic of users."""
+    """Their requests would count as user traffic."""
     stage.senses.on_check = lambda _: setattr(stage.senses.clock, "time", stage.senses.clock.time + 30)
     stage.perform()
     assert stage.seconds >= 3 * 120 + 5 * 30
@@ -216,7 +216,7 @@ def test_a_colour_that_aws_scales_out_is_given_the_time_that_new_tasks_need(stag
 def test_a_colour_whose_new_tasks_never_become_healthy_is_left(stage: Stage) -> None:
     well = stage.cloud.sides[GREEN]
     stage.after(10, lambda: stage.cloud.sides.update({GREEN: replace(well, wanted=4)}))
-    assert "green has 2 of 4 targets healthy for" in stage.fails(CheckFailed).what
+    assert "green has had only 2 of 4 targets healthy for" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
 
 
@@ -233,7 +233,7 @@ def test_a_task_that_dies_while_a_colour_is_scaled_out_and_is_replaced_in_time_i
 def test_a_task_that_dies_while_a_colour_is_scaled_out_counts_as_ever(stage: Stage) -> None:
     well = stage.cloud.sides[GREEN]
     stage.after(10, lambda: stage.cloud.sides.update({GREEN: sick(replace(well, wanted=4))}))
-    assert "green has 1 of 4 targets healthy for 32 s now" in stage.fails(CheckFailed).what
+    assert "green has had only 1 of 4 targets healthy for 32 s" in stage.fails(CheckFailed).what
 
 
 def test_probes_are_counted_anew_in_each_step(stage: Stage) -> None:
@@ -282,7 +282,7 @@ def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it
     assert stage.cloud.writes == ["moving", *STEPS[:2], "weights blue 100 green 0", "restored"]
 
 
-def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_once_it_can_only_mean_the_users_time(
+def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_after_the_warm_up_window(
     stage: Stage,
 ) -> None:
     """It fired while its tasks were starting, and what users get keeps it firing."""
@@ -347,7 +347,7 @@ def test_where_alarms_do_not_stop_it_one_that_is_not_there_is_told(stage: Stage,
 @pytest.mark.parametrize("name", ["orders", "green-errors", "blue-errors"])
 def test_an_alarm_that_is_deleted_in_the_middle_puts_users_back(stage: Stage, name: str) -> None:
     stage.after(130, lambda: stage.senses.deleted.add(name))
-    assert f"the alarm {name} cannot be watched any more: deleted" in stage.fails(CheckFailed).what
+    assert f"the alarm {name} can no longer be watched: deleted" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
 
 
@@ -417,12 +417,12 @@ def hands_delete_the_rule(stage: Stage) -> None:
 
 
 BREACHES = [
-    (no_targets, "green has no healthy target any more"),
-    (one_sick_target, "green has 1 of 2 targets healthy for 32 s now"),
+    (no_targets, "green has no healthy target"),
+    (one_sick_target, "green has had only 1 of 2 targets healthy for 32 s"),
     (an_alarm, "the alarm orders is firing"),
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
-    (users_stay_away, "no traffic: CloudWatch counts 0 requests of users to green"),
+    (users_stay_away, "no traffic: CloudWatch counted 0 user requests to green"),
     (hands_move_weights, "somebody else changed the weights"),
 ]
 
