@@ -162,6 +162,7 @@ def test_killed_at_half_the_next_update_finishes_it(stack: Stack, best: str, use
     assert users.stop().total.failed == 0
 
 
+@pytest.mark.long
 def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack, lane: Lane, good: str) -> None:
     live, third = stack.outputs["imageDigest"], lane.derive("third", good)
     with Probe(stack.url + "/api/v1/status?by=users", 100) as users:
