@@ -60,13 +60,14 @@ def test_by_hand_as_the_readme_shows_it_uncommitted_settings_stay_as_they_are(la
     """`-c` saves into the file that it is given, which is a copy."""
     shown = (lane.folder / "README.md").read_text().split("## By hand")[1].split("```")[1]
     lines = [line for line in shown.splitlines() if line.startswith(("cp ", "pulumi "))]
-    file = lane.folder / "Pulumi.staging.yaml"
-    committed = file.read_text()
+    file, given = lane.folder / "Pulumi.staging.yaml", lane.folder / ".local/stacks/Pulumi.staging.yaml"
+    committed, before = file.read_text(), given.read_text()
     file.write_text(f"{committed}# not committed yet\n")
     script = "\n".join(["set -eu", f"digest={Story.first}", *lines])
     done = lane.run("sh", "-c", script, PULUMI_SKIP_CONFIRMATIONS="true").ok()
     assert "Decision: keep" in done.out
     assert file.read_text() == f"{committed}# not committed yet\n"
+    assert given.read_text() == before
     assert Story.first in (lane.folder / ".local/once.yaml").read_text()
     file.write_text(committed)
 

@@ -82,7 +82,7 @@ def test_a_breach_is_reported_rolled_back_through_the_pipeline_and_ends_with_1()
     assert on.run("watch", "staging", "--for", "30m", "--json") == 1
     assert on.engine.calls == [("update", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
     assert (on.data["verdict"], on.data["rolledBack"]) == ("breach", True)
-    assert on.data["reason"] == "green has no healthy target any more"
+    assert on.data["reason"] == "green has no healthy target"
     assert (on.data["digest"], on.data["rollback"]["digest"]) == (B.digest, A.digest)
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH, Event.ROLLBACK]
 
@@ -91,7 +91,7 @@ def test_no_rollback_only_tells() -> None:
     on = stage([BREACH])
     assert on.run("watch", "staging", "--for", "30m", "--no-rollback") == 1
     assert on.engine.calls == []
-    assert on.out.startswith("staging: breach: green has no healthy target any more.")
+    assert on.out.startswith("staging: breach: green has no healthy target.")
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH]
 
 

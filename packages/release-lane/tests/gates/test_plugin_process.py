@@ -22,9 +22,10 @@ def test_it_says_its_port_and_works_in_the_projects_folder_where_the_smoke_check
         [PLUGIN, "127.0.0.1:1"], cwd=tmp_path / "infra", stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as plugin:
         assert plugin.stdout is not None
-        assert int(plugin.stdout.readline()) > 0
-        assert os.readlink(f"/proc/{plugin.pid}/cwd") == str(tmp_path)
+        port, works_in = int(plugin.stdout.readline()), os.readlink(f"/proc/{plugin.pid}/cwd")
         plugin.terminate()
+    assert port > 0
+    assert works_in == str(tmp_path)
 
 
 def test_the_projects_folder_is_the_nearest_with_a_pulumi_yaml(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_load_balancer_that_is_gone_is_not_in_order() -> None:
 def test_what_is_not_live_may_lack_tasks() -> None:
     found = replace(SERVED, observed=observed(B, side(A, **SICK), BLUE))
     assert findings(found) == ()
-    assert "green holds the previous release" in next_step(found)
+    assert "green runs the previous release" in next_step(found)
 
 
 def test_the_lock_goes_first() -> None:

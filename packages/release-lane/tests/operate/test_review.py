@@ -88,7 +88,14 @@ def test_nothing_to_do() -> None:
 
 def test_healing() -> None:
     subject = Subject(environment="production", recorded=recorded(GREEN, A, B), source="staging")
-    events = plan("heal", GREEN, B, target=BLUE, starts=True, reason="blue is not whole, but should hold a release")
+    events = plan(
+        "heal",
+        GREEN,
+        B,
+        target=BLUE,
+        starts=True,
+        reason="blue is not fully healthy; it should run the previous release",
+    )
     more = [
         pre("replace", TASKS, "release-lane-production-blue"),
         pre("update", SERVICE, "release-lane-production-blue"),

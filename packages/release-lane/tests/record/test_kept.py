@@ -423,6 +423,17 @@ def test_an_update_with_nothing_to_do_changes_no_gate_of_an_earlier_version(vers
 
 
 @each_version
+def test_the_record_is_read_from_among_the_inputs_that_the_engine_keeps_with_it(version: Version) -> None:
+    """They have a schema of their own."""
+    outputs = {**version.switch.as_dict(), **version.record.as_outputs(), "url": "http://x"}
+    old = State(id="traffic-switch", inputs=version.switch.as_dict(), outputs=outputs)
+    at = cloud(version)
+    switch = TrafficSwitch(lambda _: at)  # type: ignore[arg-type,return-value]
+    assert switch.diff(context(), old, dict(kept_by_this_version(version)["TrafficSwitch"]), []) == []
+    assert Recorded.from_outputs(outputs) == version.record
+
+
+@each_version
 def test_a_refresh_keeps_what_an_earlier_version_recorded(version: Version) -> None:
     old = version.gate("TrafficSwitch")
     found = TrafficSwitch().read(context(), old.id, dict(old.outputs), dict(old.inputs))
@@ -511,7 +522,7 @@ def test_a_record_a_label_and_a_journal_of_a_later_version_are_refused() -> None
     label = json.dumps({"commit": "", "service": SERVICE.as_dict(), "schema": 2})
     container = {"name": "app", "image": "x@sha256:1", "dockerLabels": {LABEL: label}}
     readers = (
-        lambda: Recorded.from_outputs({**version.state.outputs, "schema": 2}),
+        lambda: Recorded.from_outputs({**version.state.outputs, "recordSchema": 2}),
         lambda: release_in([container], "app"),
         lambda: Journal.from_tags({**version.read("tags"), "release-lane:schema": "2"}),
     )

@@ -1,4 +1,4 @@
-"""The language host as the engine sees it: a process that serves on loopback, and ends with whoever started it."""
+"""The language host as the engine sees it: a process that serves on loopback, and ends with the engine."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_an_interpreter_without_a_virtual_environment_is_asked_for_its_version()
     assert host.version_of(os.path.realpath(sys.executable)) == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_a_virtualenv_that_is_none_is_told_to_the_engine(served: Served) -> None:
+def test_a_virtualenv_that_is_none_is_reported_to_the_engine(served: Served) -> None:
     request = language_pb2.GetRequiredPackagesRequest(info=served.info(virtualenv="absent"))
     with pytest.raises(grpc.RpcError) as caught:
         served.stub.GetRequiredPackages(request)

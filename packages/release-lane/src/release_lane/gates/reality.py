@@ -10,7 +10,7 @@ from typing import Any
 from provider_kit import Context, Progress
 
 from release_lane.aws.cloud import Balancer, Cloud
-from release_lane.decide.difference import told_from
+from release_lane.decide.difference import release_named
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
 from release_lane.record.placement import Colour, whole
@@ -85,7 +85,7 @@ def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str |
         return f"{recorded.live_colour} runs a task definition that is not this program's"
     if release.id != recorded.live.id:
         what = f"release {release.id}, recorded is release {recorded.live.id}"
-        return f"{recorded.live_colour} runs {what}: {told_from(release, recorded.live)}"
+        return f"{recorded.live_colour} runs {what}: {release_named(release, recorded.live)}"
     return None
 
 

@@ -1,8 +1,9 @@
-"""The gates as Pulumi resources of the `release` provider (see `gates/`)."""
+"""The gates as Pulumi resources of the `release` provider (see `gates/`), in the order in which they run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pulumi
@@ -11,15 +12,19 @@ from release_lane.program.hold import Hold
 from release_lane.record.inputs import GATE_OUTPUTS, ImageInputs, RolloutInputs, SmokeInputs, SwitchInputs
 from release_lane.record.records import OUTPUTS
 
+CHECKS = {"SmokeGate": "smoke"}
+"""What a colour has to pass on its test listener between Rollout and the switch, in order: each gate by the name of
+its class in release_lane.gates, and the logical name of its resource, which states keep."""
+
 
 class GateResource(pulumi.CustomResource):
     """One gate; `passedFor` is what it hands to the next."""
 
     passedFor: pulumi.Output[dict[str, Any]]
 
-    def __init__(self, kind: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, kind: str, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {**inputs, **dict.fromkeys(GATE_OUTPUTS)}
-        super().__init__(f"release:index:{kind}", _logical(kind), props, opts)
+        super().__init__(f"release:index:{kind}", name, props, opts)
 
 
 class TrafficSwitchResource(pulumi.CustomResource):
@@ -42,23 +47,22 @@ class TrafficSwitchResource(pulumi.CustomResource):
         super().__init__("release:index:TrafficSwitch", "traffic-switch", props, opts)
 
 
-def _logical(kind: str) -> str:
-    return {"Image": "image", "Rollout": "rollout", "SmokeGate": "smoke"}[kind]
-
-
 def image_gate(inputs: ImageInputs) -> GateResource:
     """The registry has the digest."""
-    return GateResource("Image", inputs.as_dict(), pulumi.ResourceOptions())
+    return GateResource("Image", "image", inputs.as_dict(), pulumi.ResourceOptions())
 
 
 def rollout_gate(inputs: RolloutInputs, *, after: pulumi.Resource) -> GateResource:
     """The colour runs the digest and is fully healthy; looked at after its resources were written."""
-    return GateResource("Rollout", inputs.as_dict(), pulumi.ResourceOptions(depends_on=[after]))
+    return GateResource("Rollout", "rollout", inputs.as_dict(), pulumi.ResourceOptions(depends_on=[after]))
 
 
-def smoke_gate(inputs: SmokeInputs, *, after: GateResource) -> GateResource:
-    """The smoke checks pass on the colour's test listener."""
-    return GateResource("SmokeGate", inputs.as_dict(), pulumi.ResourceOptions(depends_on=[after]))
+def checks(inputs: SmokeInputs, *, after: GateResource) -> GateResource:
+    """Every gate of CHECKS, each with the pass of the one before; the last one opens the switch."""
+    for kind, name in CHECKS.items():
+        given = replace(inputs, pass_of_before=after.passedFor)
+        after = GateResource(kind, name, given.as_dict(), pulumi.ResourceOptions(depends_on=[after]))
+    return after
 
 
 def traffic_switch(inputs: SwitchInputs, everything: Sequence[pulumi.Resource], hold: Hold) -> TrafficSwitchResource:

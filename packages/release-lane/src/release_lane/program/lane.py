@@ -18,7 +18,7 @@ from release_lane.decide.lineage import is_about_order
 from release_lane.decide.refusals import would_delete
 from release_lane.errors import Refused
 from release_lane.program.environment import read_environment
-from release_lane.program.gating import GateResource, image_gate, rollout_gate, smoke_gate
+from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
 from release_lane.program.hold import Hold, frozen
 from release_lane.program.outputs import switch_and_outputs, test_urls
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
@@ -161,7 +161,7 @@ class Lane:
             pulumi.export("testUrls", test_urls(self.names, address)) if plan is None else None
             return
         rollout = self._rollout(plan, sides[plan.target], self._image)
-        smoke = smoke_gate(
+        checked = checks(
             SmokeInputs(
                 active=plan.gated,
                 names=self.names,
@@ -170,7 +170,6 @@ class Lane:
                 deadline=self.settings.smoke.deadline_seconds,
                 commit=plan.release.commit,
                 asked=plan.release.service.asked,
-                pass_of_before=rollout.passedFor,
             ),
             after=rollout,
         )
@@ -178,7 +177,7 @@ class Lane:
             self._environment,
             plan,
             self._standing,
-            smoke=smoke,
+            checked=checked,
             before=[*after, *(alarm for each in alarms.values() for alarm in each.values()), *sides.values()],
             address=address,
             hold=self.hold,

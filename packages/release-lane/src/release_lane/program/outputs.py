@@ -22,15 +22,15 @@ def switch_and_outputs(
     plan: Plan,
     standing: Recorded | None,
     *,
-    smoke: GateResource,
+    checked: GateResource,
     before: Sequence[pulumi.Resource],
     address: pulumi.Output[str],
     hold: Hold,
     alarms: Mapping[str, Colour],
 ) -> None:
-    """The switch comes after the smoke gate and everything in `before`; the outputs come after the switch."""
-    inputs = _inputs(environment, plan, standing, alarms, smoke)
-    switch = traffic_switch(inputs, [smoke, *before], hold)
+    """The switch comes after the last check and everything in `before`; the outputs come after the switch."""
+    inputs = _inputs(environment, plan, standing, alarms, checked)
+    switch = traffic_switch(inputs, [checked, *before], hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     urls = test_urls(environment.names, address)
@@ -42,7 +42,7 @@ def _inputs(
     plan: Plan,
     standing: Recorded | None,
     alarms: Mapping[str, Colour],
-    smoke: GateResource,
+    checked: GateResource,
 ) -> SwitchInputs:
     release = plan.release if plan.moves or standing is None else standing.live
     assert release is not None
@@ -63,7 +63,7 @@ def _inputs(
         unchecked=environment.unchecked,
         watch=_watch(environment, alarms),
         idle_tasks=environment.settings.idle.tasks,
-        pass_of_before=smoke.passedFor,
+        pass_of_before=checked.passedFor,
     )
 
 

@@ -15,6 +15,9 @@ from release_lane.record.schema import schema_of
 SCHEMA = 1
 """The layout of the record. A stack output is what other stacks read, so the first one carries no number."""
 
+SCHEMA_KEY = "recordSchema"
+"""Not `schema`: the engine keeps the switch's outputs together with its inputs, which have one of their own."""
+
 OUTPUTS = (
     "url",
     "liveColour",
@@ -70,7 +73,7 @@ class Recorded:
         """Read stack outputs; None before the first successful update of an environment."""
         if not outputs.get("liveColour"):
             return None
-        schema_of(outputs, SCHEMA, "The record of this environment")
+        schema_of(outputs, SCHEMA, "The record of this environment", SCHEMA_KEY)
         live = Release.from_dict(outputs["liveRelease"])
         previous = outputs.get("previousRelease") or None
         return Recorded(

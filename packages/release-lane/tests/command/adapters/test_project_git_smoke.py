@@ -43,6 +43,24 @@ def test_this_projects_own_files_are_read() -> None:
     assert project.artifacts_of("production") == "artifacts"
 
 
+@pytest.mark.parametrize("named", ["elsewhere", "{root}/elsewhere"])
+def test_stack_files_are_taken_from_the_folder_that_the_environment_names(tmp_path: Path, named: str) -> None:
+    files(tmp_path, one="config: {}\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/Pulumi.two.yaml").write_text("config: {}\n")
+    environ = {"RELEASE_LANE_STACKS": named.format(root=tmp_path)}
+    assert [stack.path for stack in read_project(tmp_path, environ).stacks.values()] == [
+        tmp_path / "elsewhere/Pulumi.two.yaml"
+    ]
+    assert list(read_project(tmp_path, {"RELEASE_LANE_STACKS": ""}).stacks) == ["one"]
+
+
+def test_a_named_folder_without_stack_files_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"no stack file in {tmp_path}/gone") as refused:
+        read_project(files(tmp_path, one="config: {}\n"), {"RELEASE_LANE_STACKS": "gone"})
+    assert "unset RELEASE_LANE_STACKS" in refused.value.next_step
+
+
 def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
     files(tmp_path, one="config:\n  other:promotesFrom: two\n", empty="")
     with pytest.raises(UsageError, match=r"Pulumi\.empty\.yaml is not a mapping"):
