@@ -102,7 +102,7 @@ def test_smoke_asks_a_release_as_its_own_configuration_says() -> None:
     assert on.data["unchecked"] == ["answers name no release"]
 
 
-def test_smoke_of_any_url_can_be_told_how_it_is_asked() -> None:
+def test_smoke_of_any_url_can_say_how_it_is_asked() -> None:
     on = stage()
     given = ["--health-path", "/healthz", "--status-path", "", "--identify", "none"]
     assert on.run("smoke", "--url", "http://somewhere:3000", *given) == 0
@@ -231,7 +231,7 @@ def test_what_no_gate_could_see_of_what_is_live_is_named() -> None:
     assert on.data["environments"][0]["evidence"][0]["unchecked"] == unseen
 
 
-def test_without_a_proof_nobody_knows_what_was_checked() -> None:
+def test_without_a_proof_it_is_unknown_what_was_checked() -> None:
     here = states()
     held = here["staging"]
     assert held is not None

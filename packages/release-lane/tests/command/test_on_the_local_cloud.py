@@ -118,7 +118,7 @@ def test_without_healing_a_rollback_costs_a_deploy_until_heal(lane: Checkout) ->
     assert lane.status("staging")["rollback"]["costs"] == "traffic-only"
 
 
-def test_a_digest_that_nobody_built_is_refused(lane: Checkout) -> None:
+def test_a_digest_that_was_never_built_is_refused(lane: Checkout) -> None:
     unknown = lane.release("deploy", "staging", "--digest", "sha256:" + "0" * 64)
     assert unknown.code == 4, unknown.err
 
@@ -173,7 +173,7 @@ def test_an_interrupted_release_leaves_no_engine_and_users_where_they_are(lane: 
     assert lane.release("smoke", "staging").code == 0
 
 
-def test_a_cloud_that_is_away_is_told_before_anything_runs(lane: Checkout) -> None:
+def test_a_cloud_that_is_away_is_reported_before_anything_runs(lane: Checkout) -> None:
     away = lane.run("python", "-m", "release_lane.command", "deploy", "staging", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert away.code == 3
     assert "http://127.0.0.1:9 does not answer" in away.err

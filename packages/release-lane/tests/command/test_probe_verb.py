@@ -56,7 +56,7 @@ def test_a_release_without_a_status_is_asked_for_its_health(identify: Identify, 
     assert on.prober.asked[1][0].identify == identify, "headers are on every answer"
 
 
-def test_answers_that_name_nobody_are_told_and_not_taken_for_whole_ones() -> None:
+def test_answers_that_name_no_release_are_reported_and_not_taken_for_whole_ones() -> None:
     on = stage()
     on.prober.unnamed = 90
     assert on.run("probe", URL, "--for", "1") == 0

@@ -239,7 +239,7 @@ def test_the_second_of_two_waits_and_is_told_of_which_run_the_first_is(lane: Che
 
 @pytest.mark.long
 @pytest.mark.usefixtures("standby")
-def test_a_rollback_is_told_to_a_topic_and_to_a_webhook_that_is_a_secret(lane: Checkout) -> None:
+def test_a_rollback_is_sent_to_a_topic_and_to_a_webhook_that_is_a_secret(lane: Checkout) -> None:
     sns, sqs = lane.aws("sns"), lane.aws("sqs")
     topic = sns.create_topic(Name=f"{lane.project}-releases")["TopicArn"]
     queue = sqs.create_queue(QueueName=f"{lane.project}-releases")["QueueUrl"]

@@ -97,7 +97,7 @@ def test_with_nothing_to_do_it_says_so_and_ends_well() -> None:
     assert (on.engine.unlocked, on.engine.written, on.engine.calls) == ([], [], [])
 
 
-def test_a_stack_that_nobody_knows_ends_with_2() -> None:
+def test_a_stack_that_is_unknown_ends_with_2() -> None:
     assert stage().run("recover", "nowhere") == 2
 
 
@@ -269,7 +269,7 @@ def test_a_service_that_serves_stops_everything_but_the_lock() -> None:
     assert "serves users" in on.err
 
 
-def test_a_refresh_that_fails_is_told() -> None:
+def test_a_refresh_that_fails_is_reported() -> None:
     class Failing(FreeingEngine):
         def refresh(self, stack: str, urns: Any) -> Run:
             del stack, urns
@@ -300,7 +300,7 @@ def test_a_stray_idle_service_is_deleted_and_its_name_waited_for() -> None:
     assert on.machine.time == 2
 
 
-def test_a_service_that_never_drains_is_told() -> None:
+def test_a_service_that_never_drains_is_reported() -> None:
     class Stuck(FakeCloud):
         def existing(self, names: Any, type_: str, inputs: Any) -> Existing | None:
             del names, type_, inputs
@@ -363,7 +363,7 @@ def test_yes_is_no_answer_to_which_way() -> None:
     assert on.engine.calls == []
 
 
-def test_both_wishes_at_once_end_with_2() -> None:
+def test_both_choices_at_once_end_with_2() -> None:
     assert stage(cloud=interrupted()).run("recover", "staging", "--finish", "--undo") == 2
 
 
@@ -410,7 +410,7 @@ def test_a_lock_that_somebody_took_meanwhile_is_refused() -> None:
 TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
 
 
-def test_what_was_recovered_is_told_and_nothing_else_is() -> None:
+def test_what_was_recovered_is_reported_and_nothing_else_is() -> None:
     on = stage(held=(ANN,), notify=TOPIC)
     assert on.run("recover", "staging", "--yes") == 0
     (notice,) = on.notifier.sent
@@ -420,7 +420,7 @@ def test_what_was_recovered_is_told_and_nothing_else_is() -> None:
     assert quiet.notifier.sent == []
 
 
-def test_an_undo_that_fails_is_told_as_what_it_is() -> None:
+def test_an_undo_that_fails_is_reported_as_what_it_is() -> None:
     gate = urn("release:index:Rollout", "rollout")
     on = stage(
         None,

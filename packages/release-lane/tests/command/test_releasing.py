@@ -85,7 +85,7 @@ def test_rollback_says_by_itself_what_it_leaves() -> None:
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": B.digest}]
 
 
-def test_rollback_goes_further_back_when_told_where() -> None:
+def test_rollback_goes_further_back_to_a_given_digest() -> None:
     on = stage(ran(*plan("deploy", BLUE, A, target=BLUE, starts=True)))
     on.engine.states["staging"] = state(GREEN, A, B, C, idle=B)
     assert on.run("rollback", "staging", "--to", A.digest) == 0
@@ -148,7 +148,7 @@ def test_otherwise_it_keeps_everything(argv: list[str], over: dict[str, int]) ->
     assert len(configs(on.engine)) == 1
 
 
-def test_an_update_that_moved_nobody_reduces_nothing() -> None:
+def test_an_update_that_moved_no_traffic_reduces_nothing() -> None:
     on = stage(ran(*plan("keep", GREEN, B, target=None)), idle_tasks=0)
     assert on.run("deploy", "staging") == 0
     assert len(configs(on.engine)) == 1
@@ -175,7 +175,7 @@ def test_a_release_is_done_although_the_idle_colour_could_not_be_reduced() -> No
         (["rollback", "staging", "--to", B.digest], 4, "is already live in staging"),
     ],
 )
-def test_what_cannot_be_is_told_before_anything_runs(argv: list[str], code: int, words: str) -> None:
+def test_what_cannot_be_is_reported_before_anything_runs(argv: list[str], code: int, words: str) -> None:
     on = stage()
     assert on.run(*argv) == code
     assert words in on.err
@@ -190,7 +190,7 @@ def test_a_release_that_differs_by_configuration_only_is_no_rollback_of_an_image
     assert "Pulumi.staging.yaml" in on.err
 
 
-def test_a_stack_that_nobody_made_is_told_with_the_command_that_makes_it() -> None:
+def test_a_stack_that_does_not_exist_is_reported_with_the_command_that_makes_it() -> None:
     on = stage()
     del on.engine.states["staging"]
     assert on.run("deploy", "staging", "--digest", B.digest) == 2
@@ -212,7 +212,7 @@ def test_promote_while_nothing_is_live_before_says_what_to_do_first() -> None:
     assert "release deploy staging" in on.err
 
 
-def test_a_cloud_that_does_not_answer_is_told_before_anything_runs() -> None:
+def test_a_cloud_that_does_not_answer_is_reported_before_anything_runs() -> None:
     on = stage()
     on.engine.away = CloudError("The cloud's endpoint http://127.0.0.1:4566 does not answer. Nothing was changed.")
     assert on.run("deploy", "staging") == 3
@@ -337,7 +337,7 @@ def test_a_gates_no_ends_with_1_after_the_idle_colour_was_healed() -> None:
 LONG = "The rollout gate refused green: it exits.\n  last log lines:\n    no database"
 
 
-def test_what_the_engine_told_in_full_is_short_at_the_end() -> None:
+def test_what_the_engine_said_in_full_is_short_at_the_end() -> None:
     on = stage(refused_by_gate(LONG), HEALED)
     assert on.run("promote", "production", "--yes") == 1
     _, end = on.err.split("Error: ")
@@ -349,14 +349,14 @@ def test_what_the_engine_told_in_full_is_short_at_the_end() -> None:
     )
 
 
-def test_json_tells_all_of_what_the_engine_told() -> None:
+def test_json_has_all_that_the_engine_said() -> None:
     on = stage(refused_by_gate(LONG), HEALED)
     assert on.run("promote", "production", "--yes", "--json") == 1
     assert (on.data["what"], on.data["next_step"]) == (LONG, "fix the image.")
     assert on.data["users"] == "untouched"
 
 
-def test_no_heal_leaves_the_idle_colour_and_says_how_to_mend_it() -> None:
+def test_no_heal_leaves_the_idle_colour_and_says_how_to_restore_it() -> None:
     on = stage(refused_by_gate())
     assert on.run("promote", "production", "--yes", "--no-heal") == 1
     assert len(on.engine.calls) == 1
@@ -441,7 +441,7 @@ def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> No
     assert "The idle colour was not healed: run `release recover production` first." in on.err
 
 
-def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
+def test_weights_that_could_not_be_rolled_back_are_left_for_a_person() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = "The traffic could not be rolled back.\nNext: look at the rule.\nKind: CloudError\nUsers: unsure"
     on = stage(failed(said(text, about=switch)))
@@ -465,7 +465,7 @@ def test_an_error_of_aws_ends_with_3() -> None:
     assert on.run("promote", "production", "--yes") == 3
 
 
-def test_an_engine_that_gives_up_at_once_is_told_in_its_own_words() -> None:
+def test_an_engine_that_gives_up_at_once_is_reported_in_its_own_words() -> None:
     on = stage(failed(stderr="error: failed to decrypt: incorrect passphrase\n", touched=False))
     assert on.run("deploy", "staging") == 3
     assert "incorrect passphrase" in on.err
@@ -515,7 +515,7 @@ def test_an_interrupt_that_came_too_late_is_said_to_be_one() -> None:
     assert "was already done" in on.err
 
 
-def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_put_back() -> None:
+def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_rolled_back() -> None:
     """Healing, which is advised after any other interrupt, would finish that switch."""
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = "The switch was interrupted: blue has no healthy target any more.\nKind: CloudError\nUsers: unsure"
@@ -567,7 +567,7 @@ def test_after_a_lock_was_waited_for_what_was_replaced_is_what_was_live_then() -
     assert f"Until now: blue, {C.digest[:19]}" in on.out
 
 
-def test_what_somebody_else_released_just_before_the_update_began_is_told_as_replaced() -> None:
+def test_what_somebody_else_released_just_before_the_update_began_is_reported_as_replaced() -> None:
     """Between the first look and the lock there is always a moment, also without waiting."""
     done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=outputs(BLUE, A, C)))
     on = stage(becomes("production", state(GREEN, A, C, B, idle=C), done))
@@ -576,7 +576,7 @@ def test_what_somebody_else_released_just_before_the_update_began_is_told_as_rep
 
 
 @pytest.mark.parametrize(("answer", "code", "updates"), [("y\ny", 0, 2), ("y\nn", 130, 1)], ids=["yes", "no"])
-def test_whoever_confirmed_is_asked_again_where_what_is_live_changed_during_the_wait(
+def test_the_person_who_confirmed_is_asked_again_where_what_is_live_changed_during_the_wait(
     answer: str, code: int, updates: int
 ) -> None:
     done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=outputs(BLUE, A, C)))
@@ -587,7 +587,7 @@ def test_whoever_confirmed_is_asked_again_where_what_is_live_changed_during_the_
     assert f"Now users are on blue, {C.digest[:19]} (commit ccccccc). Go on?" in on.err
 
 
-def test_whoever_confirmed_is_not_asked_again_where_nothing_changed_during_the_wait() -> None:
+def test_the_person_who_confirmed_is_not_asked_again_where_nothing_changed_during_the_wait() -> None:
     backend = FakeBackend(held={"production": (ANN,)}, frees={"production": 1})
     on = stage(HELD, PROMOTED, backend=backend, answer="y")
     assert on.run("promote", "production", "--lock-wait", "60") == 0
@@ -619,7 +619,7 @@ NOTE = Note(
 )  # fmt: skip
 
 
-def test_whoever_holds_the_lock_is_told_with_the_run_that_it_is_of() -> None:
+def test_the_holder_of_the_lock_is_reported_with_the_run_that_it_is_of() -> None:
     on = stage(HELD, backend=FakeBackend(notes={("production", 4711): NOTE}, readable=False))
     assert on.run("promote", "production", "--yes") == 4
     assert "`release deploy production` by ann in https://ci.example/runs/7" in on.err
@@ -642,7 +642,7 @@ def test_while_the_lock_is_held_the_engine_is_not_started_again() -> None:
     assert on.machine.time == 12
 
 
-def test_somebody_else_who_takes_the_lock_meanwhile_is_told_too() -> None:
+def test_somebody_else_who_takes_the_lock_meanwhile_is_reported_as_well() -> None:
     bob = LOCKED.replace("ann@", "bob@").replace("4711", "4712")
     on = stage(HELD, Run(exit_code=1, log=log(), stderr=bob), HELD, PROMOTED)
     assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 0
@@ -650,7 +650,7 @@ def test_somebody_else_who_takes_the_lock_meanwhile_is_told_too() -> None:
     assert on.err.count("by bob@build-7") == 1
 
 
-def test_an_owner_that_dies_while_it_is_waited_for_is_told() -> None:
+def test_an_owner_that_dies_while_it_is_waited_for_is_reported() -> None:
     machine = FakeMachine(owners={4711: Owner.RUNS})
     backend = FakeBackend(held={"production": (ANN,)})
     on = stage(HELD, backend=backend, machine=machine)

@@ -71,13 +71,13 @@ def test_a_calm_watch_ends_with_0_and_says_what_it_saw() -> None:
     assert on.notifier.sent == []
 
 
-def test_progress_is_told_every_half_minute_on_stderr() -> None:
+def test_progress_is_reported_every_half_minute_on_stderr() -> None:
     on = stage([CALM])
     on.run("watch", "staging", "--for", "5m")
     assert on.err.count(" s left; ") == 10
 
 
-def test_a_breach_is_told_rolled_back_through_the_pipeline_and_ends_with_1() -> None:
+def test_a_breach_is_reported_rolled_back_through_the_pipeline_and_ends_with_1() -> None:
     on = stage([CALM, CALM, BREACH], BACK)
     assert on.run("watch", "staging", "--for", "30m", "--json") == 1
     assert on.engine.calls == [("update", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
@@ -95,7 +95,7 @@ def test_no_rollback_only_tells() -> None:
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH]
 
 
-def test_a_rollback_that_a_gate_refuses_is_told_and_still_a_breach() -> None:
+def test_a_rollback_that_a_gate_refuses_is_reported_and_still_a_breach() -> None:
     on = stage([BREACH], refused_by_gate("The rollout gate refused blue: it exits."), ran())
     assert on.run("watch", "staging", "--for", "30m", "--json") == 1
     assert (on.data["rolledBack"], on.data["rollback"]) == (False, None)
@@ -130,7 +130,7 @@ def test_without_users_the_verdict_is_no_data_and_3() -> None:
     assert on.engine.calls == []
 
 
-def test_how_much_longer_it_may_take_without_users_is_told_first_and_what_to_do_in_the_end() -> None:
+def test_how_much_longer_it_may_take_without_users_is_reported_first_and_what_to_do_in_the_end() -> None:
     on = stage([replace(CALM, traffic={})])
     on.run("watch", "staging", "--for", "30s")
     assert "for 30 s: " in on.err
@@ -219,7 +219,7 @@ def test_an_alarm_that_was_firing_before_the_release_is_reported_and_counts_only
     assert "the alarm orders-low is firing since before this release" in on.err
 
 
-def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data() -> None:
+def test_an_alarm_that_is_deleted_is_reported_at_once_and_makes_the_verdict_no_data() -> None:
     fine = Alarm(name="orders-low", firing=False)
     on = stage([replace(CALM, alarms=(fine,)), replace(CALM, alarms=(fine,)), CALM], alarms={"names": ["orders-low"]})
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
@@ -228,7 +228,7 @@ def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data(
     assert on.engine.calls == []
 
 
-def test_an_alarm_without_data_is_told_and_no_breach() -> None:
+def test_an_alarm_without_data_is_reported_and_no_breach() -> None:
     silent = Alarm(name="orders-low", firing=False, no_data=True)
     on = stage([replace(CALM, alarms=(silent,))], alarms={"names": ["orders-low"]})
     assert on.run("watch", "staging", "--for", "5m") == 0

@@ -99,7 +99,7 @@ OLDER = journal((GREEN, C), (BLUE, A), Phase.MOVED)
         "died on the new side", "died divided", "restored elsewhere",
     ],
 )  # fmt: skip
-def test_what_became_of_the_wish_follows_from_the_rule_and_the_lock(
+def test_what_became_of_the_request_follows_from_the_rule_and_the_lock(
     there: ProductionRule | None, running: bool, seen: Outcome
 ) -> None:
     assert outcome(SWITCH, there, running=running) == seen

@@ -34,7 +34,7 @@ HOOK = "https://hooks.example/T0/B0/token"
         (Interrupted("The update was stopped by SIGINT."), None),
     ],
 )
-def test_what_an_error_is_to_those_who_are_told_follows_from_its_kind_and_its_users(
+def test_what_an_error_is_to_those_who_are_notified_follows_from_its_kind_and_its_users(
     error: ReleaseError, event: Event | None
 ) -> None:
     assert event_of(error) is event

@@ -172,7 +172,7 @@ def test_the_service_of_a_colour_that_serves_is_never_touched(found: Found) -> N
     assert "serves users" in in_words(deleted)
 
 
-def test_before_anybody_is_served_both_colours_are_idle() -> None:
+def test_before_any_user_is_served_both_colours_are_idle() -> None:
     found = Found(stack="staging", services=SERVICES, observed=observed(None, None, None))
     (remedy,) = remedies(with_operation(service(BLUE), there=Existing(id="arn:blue"), found=found))
     assert isinstance(remedy, Adopt)
@@ -193,7 +193,7 @@ def test_a_gate_that_ran_is_not_read_anew() -> None:
     assert to_reread(remedies(with_operation(operation("release:index:Rollout", doing="updating")))) == ()
 
 
-def test_every_remedy_is_told_in_words() -> None:
+def test_every_remedy_is_reported_in_words() -> None:
     every = [
         Unlock(holders=(ANN,)),
         Forget(operation=service(GREEN), why="it does not exist in AWS"),
@@ -218,21 +218,21 @@ def test_every_remedy_is_told_in_words() -> None:
         (Owner.UNKNOWN, "this machine cannot see"),
     ],
 )
-def test_a_lock_is_told_with_what_is_known_of_its_owner(owner: Owner, said: str) -> None:
+def test_a_lock_is_reported_with_what_is_known_of_its_owner(owner: Owner, said: str) -> None:
     ((heading, text),) = findings(replace(SERVED, locks=((ANN, owner),)))
     assert heading == "lock"
     assert "ann@ci-7 (process 42) since 2026-01-02T03:04:05Z" in text
     assert said in text
 
 
-def test_a_backend_that_keeps_its_locks_to_itself_is_told() -> None:
+def test_a_backend_that_keeps_its_locks_to_itself_is_reported() -> None:
     assert "pulumi cancel" in findings(replace(SERVED, locks=None))[0][1]
 
 
 INTERRUPTED = replace(SERVED, observed=observed(B, A, GREEN, journal((BLUE, B), (GREEN, A), Phase.MOVED)))
 
 
-def test_an_interrupted_switch_is_told_with_where_users_are_and_both_ways_out() -> None:
+def test_an_interrupted_switch_is_reported_with_where_users_are_and_both_ways_out() -> None:
     ((heading, text),) = findings(INTERRUPTED)
     assert heading == "switch"
     assert "users are on green" in text
@@ -246,7 +246,7 @@ def test_a_first_switch_cannot_be_undone() -> None:
     assert "--undo" not in next_step(Found(stack="staging", services=SERVICES, observed=first))
 
 
-def test_drift_is_told_and_left_to_heal() -> None:
+def test_drift_is_reported_and_left_to_heal() -> None:
     drifted = replace(SERVED, observed=observed(B, A, GREEN))
     assert [heading for heading, _ in findings(drifted)] == ["drift"]
     assert nothing_left(drifted)

@@ -170,7 +170,7 @@ def test_deletes_and_replaces_come_first_and_loud() -> None:
     assert "CAREFUL: 1 of these" in text
 
 
-def test_the_parts_of_a_replacement_are_told_as_one() -> None:
+def test_the_parts_of_a_replacement_are_reported_as_one() -> None:
     parts = [
         pre(op, "aws:lb/loadBalancer:LoadBalancer", "lb", paths=["subnets"])
         for op in ("create-replacement", "replace", "delete-replaced")
@@ -208,7 +208,7 @@ def test_configuration_that_the_environment_before_never_ran_is_said_to_be_unpro
     assert "hunter2" not in text
 
 
-def test_configuration_that_nobody_remembers_is_said_to_be_unknown() -> None:
+def test_configuration_that_is_no_longer_remembered_is_said_to_be_unknown() -> None:
     assert "staging no longer remembers which configuration it ran with" in with_proof_of(DIFFERENT, ran_there=())
 
 
@@ -227,7 +227,7 @@ def test_weights_are_those_that_were_observed() -> None:
     assert all_on(GREEN) == {GREEN: 100, BLUE: 0}
 
 
-def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhere() -> None:
+def test_steps_and_what_going_back_costs_are_reported_where_they_are_not_as_everywhere() -> None:
     course = Course(steps=(10, 50, 100), bake=60, home=BLUE).as_dict()
     subject = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
     plain = markdown(review(subject, log(*plan("deploy", GREEN, B, target=GREEN, starts=True))))

@@ -71,7 +71,7 @@ def test_an_alarm_of_the_live_colour_that_never_cleared_counts_after_the_warm_up
     assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), young, RECORD), Waiting)
 
 
-def test_without_users_nobody_can_tell_once_late_data_would_have_come() -> None:
+def test_without_users_there_is_no_verdict_once_late_data_would_have_come() -> None:
     assert isinstance(seen(600, traffic={}), Waiting)
     found = seen(600 + 60 + 120, traffic={})
     assert isinstance(found, NoData)

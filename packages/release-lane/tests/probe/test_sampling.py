@@ -89,7 +89,7 @@ def test_a_service_that_names_itself_in_headers_is_known_by_them_alone() -> None
 
 
 @pytest.mark.pure
-def test_a_service_that_names_nobody_is_asked_only_whether_it_is_well() -> None:
+def test_a_service_that_names_no_release_is_asked_only_whether_it_is_well() -> None:
     nameless = asks(status_path="", identify=Identify.NONE)
     assert judged(200, {}, {}, nameless) == Answer("", 200, None)
     assert judged(503, {}, {}, nameless).problem == "HTTP 503"

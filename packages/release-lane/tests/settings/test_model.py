@@ -240,7 +240,7 @@ def test_what_is_missing_is_named() -> None:
     assert "account: is missing" in refused.value.what
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     told = problems(
         account="1",
         imageDigest="latest",
@@ -260,7 +260,7 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_problems_of_several_keys_together_are_told_with_the_others() -> None:
+def test_problems_of_several_keys_together_are_reported_with_the_others() -> None:
     told = problems(
         colour="blue",
         service={"cpu": 256, "memory": 4096},

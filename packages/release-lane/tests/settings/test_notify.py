@@ -22,19 +22,19 @@ def read(raw: Any) -> NotifySettings:
     return found
 
 
-def test_everything_is_told_to_whoever_is_named() -> None:
+def test_everything_is_sent_to_every_address() -> None:
     to = read({"topic": TOPIC, "webhook": HOOK})
     assert (to.topic, to.webhook) == (TOPIC, HOOK)
     assert all(to.wants(event) for event in Event)
 
 
-def test_only_what_was_asked_for_is_told() -> None:
+def test_only_requested_events_are_sent() -> None:
     to = read({"topic": TOPIC, "events": ["breach", "rollback"]})
     assert [event for event in Event if to.wants(event)] == [Event.BREACH, Event.ROLLBACK]
 
 
 @pytest.mark.parametrize("raw", [None, {}, {"events": ["breach"]}, {"topic": "", "webhook": ""}])
-def test_without_anybody_to_tell_nothing_is_told(raw: Any) -> None:
+def test_without_an_address_nothing_is_sent(raw: Any) -> None:
     assert not any(read(raw).wants(event) for event in Event)
 
 
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_named(raw: Any, said: str) -> None:
     assert said in refused.value.what
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(UsageError) as refused:
         read({"topic": "x", "webhook": "y", "events": ["z"], "more": 1})
     assert len(refused.value.what.splitlines()) == 5

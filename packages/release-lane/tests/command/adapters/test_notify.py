@@ -89,7 +89,7 @@ def test_a_webhook_that_stays_away_is_given_up_after_two_tries(hook: Hook, said:
 
 
 @pytest.mark.parametrize("hook", [(404,), (302,)], indirect=True)
-def test_a_no_is_a_no_and_nobody_is_sent_elsewhere(hook: Hook) -> None:
+def test_a_no_is_a_no_and_is_not_sent_elsewhere(hook: Hook) -> None:
     (problem,) = send(hook.url)
     assert "127.0.0.1 answered" in problem
     assert len(hook.got) == 1
@@ -108,7 +108,7 @@ def test_a_webhook_that_never_answers_does_not_hold_up_a_release(hook: Hook, mon
     assert "did not answer" in problem
 
 
-def test_an_address_where_nobody_listens_is_told() -> None:
+def test_an_address_where_nothing_listens_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         (problem,) = send(f"https://127.0.0.1:{taken.getsockname()[1]}/T0KEN")
@@ -123,5 +123,5 @@ def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.Monkey
     assert send("https://h.example/T0KEN") == ("the webhook did not get it: RuntimeError",)
 
 
-def test_without_anybody_to_tell_nothing_is_sent() -> None:
+def test_without_an_address_nothing_is_sent() -> None:
     assert RealNotifier().send(NotifySettings(), ACCESS, NOTICE) == ()
