@@ -18,9 +18,6 @@ HOMES = (ROOT, *(ROOT / "packages" / name for name in ("release-lane", "provider
 """Folders with a `tests` folder. Together these are the namespace package `tests`; it has to be imported here, before
 pytest imports the first test file."""
 
-collect_ignore_glob = ["packages/*/src/*"]
-"""The template has tests of its own, which are a team's."""
-
 assert {Path(each).parent for each in tests.__path__} >= set(HOMES), tests.__path__
 # For processes that tests start as `python -m tests.…`.
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, HOMES))

@@ -96,7 +96,7 @@ def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None
         return {urn.rsplit("::", 1)[-1]: id for urn, id in resources(live).items() if "-test-9" in urn}
 
     wanted = moved(live, testAccess=["198.51.100.0/24"])
-    named = wanted.with_changed_program("infra/network.py", "cidr.replace('/', '-')", "len(cidr)").up()
+    named = wanted.with_changed_program("infra/balancer.py", "cidr.replace('/', '-')", "len(cidr)").up()
     assert named.ok, named.text
     before = rules()
     renamed = wanted.up()

@@ -11,7 +11,7 @@ import pytest
 from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError
 from release_lane.program import environment
-from release_lane.program.recall import as_told
+from release_lane.program.recall import as_reported
 from release_lane.record.placement import Colour
 from tests.program.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -232,10 +232,10 @@ def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_s
 )
 def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
     text = f"{wrapping}Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
-    refused = as_told("release:index:observe", RuntimeError(text))
+    refused = as_reported("release:index:observe", RuntimeError(text))
     assert type(refused) is Refused
     assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
-    assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError
+    assert type(as_reported("release:index:observe", RuntimeError("it crashed"))) is CloudError
 
 
 def test_another_account_than_the_stacks_is_refused() -> None:
