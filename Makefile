@@ -1,6 +1,6 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock bootstrap
+.PHONY: help demo test test-all test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock dist bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
 # Byte code is kept (.gitignore knows it), wherever it is switched off: every process here starts quicker with it.
@@ -12,14 +12,17 @@ help: ## this list
 demo: bootstrap ## watch a release go to staging and production on this machine, fail, and be undone
 	@$(PYTHON) -m tools.demo
 
-test: bootstrap ## everything: lint, types, all rings of tests (needs Docker; says what it left out)
+test: bootstrap ## what the lane guarantees: lint, types, all rings, command and stories (needs Docker; says what it left out)
 	@$(PYTHON) -m tools.checks
 
-test-fast: bootstrap ## lint, types and the rings that need no cloud: about a minute on two cores
+test-all: test ## `make test`, then the long stories, and the local cloud's own suite
+	@$(PYTHON) -m tools.checks --rest
+
+test-fast: bootstrap ## of `make test`, what needs no cloud: lint, types and rings; about a minute on two cores
 	@$(PYTHON) -m tools.checks --fast
 
-test-cloud: bootstrap ## only the ring that runs on the local cloud
-	@$(PYTHON) -m tools.checks cloud stories
+test-cloud: bootstrap ## of `make test`, what runs on the local cloud
+	@$(PYTHON) -m tools.checks command stories
 
 lint: bootstrap ## style and format, changing nothing
 	@$(PYTHON) -m tools.checks lint format
@@ -31,13 +34,13 @@ fmt: bootstrap ## put the code into the house format
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix --quiet .
 
 up: bootstrap ## start the local cloud; then `. .local/env` in a shell
-	@$(PYTHON) -m local_aws up
+	@.venv/bin/local-aws up
 
 down: bootstrap ## remove the local cloud and all that ran in it
-	@$(PYTHON) -m local_aws down
+	@.venv/bin/local-aws down
 
 status: bootstrap ## what runs in the local cloud, since when, at which addresses
-	@$(PYTHON) -m local_aws status || true
+	@.venv/bin/local-aws status || true
 
 bench: bootstrap ## measure promote and rollback on the local cloud
 	@$(PYTHON) -m tools.bench
@@ -52,7 +55,10 @@ aws-check: bootstrap ## try all of docs/contract.md in a real account; tells its
 	@PYTHONPATH=.:packages/local-aws:packages/release-lane $(PYTHON) -m tests.contract.account --account "$(ACCOUNT)" --region "$(REGION)" $(OPTIONS)
 
 lock: bootstrap ## renew requirements.lock and the other locks from what pyproject.toml asks for
-	@$(PYTHON) -m local_aws.toolchain lock
+	@$(PYTHON) -m tools.lock
+
+dist: bootstrap ## wheels of all packages, in dist/
+	@$(PYTHON) -m tools.dist
 
 bootstrap:
 	@./bootstrap

@@ -15,11 +15,11 @@ import tests
 
 ROOT = Path(__file__).resolve().parent
 HOMES = (ROOT, *(ROOT / "packages" / name for name in ("release-lane", "provider-kit", "local-aws")))
-"""Folders that have a `tests`. All of them together are the package `tests`, for what test files share; importing it
-here, before pytest imports the first test file, makes it so."""
+"""Folders with a `tests` folder. Together these are the namespace package `tests`; it has to be imported here, before
+pytest imports the first test file."""
 
 assert {Path(each).parent for each in tests.__path__} >= set(HOMES), tests.__path__
-# What tests start as `python -m tests.…` finds them, too.
+# For processes that tests start as `python -m tests.…`.
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, HOMES))
 
 # The machine that runs the tests may be busy: no example is failed for being slow.
@@ -37,5 +37,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it puts in the background (`&`) with SIGINT ignored, and children inherit that: every test
-    # that interrupts something would wait for ever.
+    # that interrupts something would hang.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -25,7 +25,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @api.get("/health")
     async def health() -> dict[str, str]:
-        """Is this process fit to get traffic? Asks nobody else, so a sick neighbour stops no healthy task."""
+        """Can this process take traffic? Depends on no other service, whose failure would stop healthy tasks."""
         return {"status": "ok"}
 
     @api.get("/api/v1/status")
@@ -45,6 +45,6 @@ def create_app(settings: Settings) -> FastAPI:
 
     @api.exception_handler(ClientDisconnect)
     async def client_left(_request: Request, _error: Exception) -> Response:
-        return Response(status_code=499)  # nobody reads it, but the log should not call it our failure
+        return Response(status_code=499)  # the client is gone; the log should not call it our failure
 
     return api

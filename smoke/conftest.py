@@ -1,4 +1,4 @@
-"""Options and fixtures of the smoke checks. Plain pytest and requests; needs nothing else of this repository."""
+"""Options and fixtures of the smoke checks. Plain pytest and requests; imports nothing else of this repository."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     how = "how answers say which release they are: in the status, in their headers, or not (default: %(default)s)"
     group.addoption("--identify", choices=("status", "header", "none"), default="status", help=how)
     for name in NAMES:
-        text = f"{name} of another release that may answer, too, while users are moved in steps"
+        text = f"{name} of a second release that may answer during a switch in steps"
         group.addoption(f"--beside-{name}", metavar="…", help=text)
     group.addoption("--answer-within", type=float, default=5.0, metavar="SECONDS", help="budget of each answer")
     group.addoption("--samples", type=int, default=10, help="answers to compare (default 10)")
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the service says nothing about. Whoever runs the checks names that."""
+    """Leave out checks of what the service does not say. The gate and the command name them."""
     left_out = [item for item in items if not all(_has(config, **mark.kwargs) for mark in item.iter_markers("asks"))]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
@@ -133,7 +133,7 @@ def _object(answer: requests.Response, where: str) -> dict[str, Any]:
 
 @pytest.fixture
 def expected(request: pytest.FixtureRequest) -> list[dict[str, str]]:
-    """What was given of digest, colour and commit: of the release that was meant, and of one beside it."""
+    """The given digest, colour and commit: of the expected release, and of a second one that may answer."""
     given = [
         {name: value for name in NAMES if (value := request.config.getoption(f"--{word}-{name}"))}
         for word in ("expect", "beside")

@@ -1,4 +1,4 @@
-"""Is it the release that was meant, and is it well? Keep these; what a service does not say is left out of them."""
+"""Is this the expected release, and is it healthy? Keep these; checks of what a service does not say are left out."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def test_status_says_ok(samples: Any) -> None:
     ],
 )
 def test_every_answer_comes_from_the_release_that_was_meant(samples: Any, expected: Any, name: str) -> None:
-    """Or wholly from the one beside it (--beside-…), which the colour tells apart."""
+    """Or completely from the second release (--beside-…); the colour says which of the two."""
     if not any(name in each for each in expected):
         pytest.skip(f"no --expect-{name} given")
     for sample in samples:
@@ -48,9 +48,9 @@ def test_every_answer_names_a_release(samples: Any, name: str) -> None:
 @pytest.mark.asks(identify=("status",))
 @pytest.mark.parametrize("name", ["digest", "colour"])
 def test_headers_and_body_name_the_same_release(samples: Any, name: str) -> None:
-    """Nothing in between, such as a cache, may put one release's headers on another one's answer."""
+    """A cache in between must not combine one release's headers with the other one's body."""
     if not any(f"x-release-{name}" in sample.headers for sample in samples):
-        pytest.skip(f"no answer carries X-Release-{name.title()}: one put together from two releases is not seen")
+        pytest.skip(f"no answer carries X-Release-{name.title()}: an answer mixed from two releases goes unnoticed")
     for sample in samples:
         header, body = sample.headers.get(f"x-release-{name}", ""), sample.body.get(name)
         assert header == body, f"X-Release-{name.title()} of {sample.where}: got {header!r}, expected {body!r}"

@@ -1,4 +1,4 @@
-"""Does the service do its job? Replace these with a few checks of what your users come for."""
+"""Does the service do its job? Replace these with a few checks of the features that your users need."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the documents name exists: pages and headings, files, tests, verbs with their options, `make` targets."""
+"""Everything that documents name exists: pages and headings, files, tests, verbs with their options, `make` targets."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ FOLDERS = "app|docs|infra|local_aws|packages|provider_kit|release_lane|smoke|tes
 HOMES = (ROOT, ROOT / "tests", *(ROOT / "packages").glob("*/src"), *(ROOT / "packages").glob("*/tests"))
 """Where a path that documents name may begin."""
 
+PAGES = ("*.md", "docs/**/*.md", "smoke/*.md", "packages/*/*.md", "packages/*/docs/**/*.md")
+
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -30,8 +32,9 @@ NAMED_FILE = re.compile(rf"(?:{FOLDERS})/[\w./-]*[\w/]")
 
 
 def pages() -> list[Path]:
-    """All that readers read; the stack settings are one of them."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "smoke/README.md", SETTINGS]
+    """All pages for readers; the stack settings are one of them."""
+    found = (path for pattern in PAGES for path in sorted(ROOT.glob(pattern)))
+    return [*found, SETTINGS]
 
 
 def relative(path: Path) -> str:
@@ -96,7 +99,7 @@ def test_every_test_that_shows_a_guarantee_exists() -> None:
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
-def test_every_command_that_is_told_exists(path: Path) -> None:
+def test_every_command_that_is_named_exists(path: Path) -> None:
     known = options()
     for verb, *words in commands(path.read_text(), "release"):
         if verb.isupper() or verb.startswith(("-", "<")):  # `release VERB --help`
@@ -106,15 +109,15 @@ def test_every_command_that_is_told_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
-def test_no_page_tells_to_throw_away_what_nobody_committed(path: Path) -> None:
-    told = {verb for verb, *_ in commands(path.read_text(), "git")}
-    assert not told & {"restore", "checkout", "reset", "clean", "stash"}
+def test_no_page_advises_to_discard_uncommitted_changes(path: Path) -> None:
+    named = {verb for verb, *_ in commands(path.read_text(), "git")}
+    assert not named & {"restore", "checkout", "reset", "clean", "stash"}
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
-def test_every_make_target_that_is_told_exists(path: Path) -> None:
-    told = {target for target, *_ in commands(path.read_text(), "make") if re.fullmatch("[a-z-]+", target)}
-    assert told <= targets()
+def test_every_make_target_that_is_named_exists(path: Path) -> None:
+    named = {target for target, *_ in commands(path.read_text(), "make") if re.fullmatch("[a-z-]+", target)}
+    assert named <= targets()
 
 
 def targets() -> set[str]:
@@ -122,7 +125,7 @@ def targets() -> set[str]:
 
 
 @pytest.mark.parametrize("verb", sorted(options()))
-def test_the_guide_tells_every_verb_with_its_options(verb: str) -> None:
+def test_the_guide_lists_every_verb_with_its_options(verb: str) -> None:
     rows = [line.split("|") for line in COMMAND.read_text().splitlines() if line.startswith("| `")]
     own = [row[2] for row in rows if re.match(rf" `release {verb}\b", row[1])]
     shared = [row[1] for row in rows if row[1].startswith(" `--") and {verb, "all"} & set(row[2].strip().split(", "))]

@@ -1,8 +1,10 @@
-"""Everything that must hold, run side by side, with one summary at the end.
+"""All checks, run side by side, with one summary at the end.
 
-python -m tools.checks           lint, types and all rings of tests (the local cloud runs for its ring)
-python -m tools.checks --fast    lint, types and the rings without the cloud
-python -m tools.checks NAME …    only these: lint format types pure rings cloud stories
+python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
+python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
+python -m tools.checks --rest    what the first one leaves out: the long stories, and the local cloud's own suite
+python -m tools.checks --all     both
+python -m tools.checks NAME …    only these: lint format types rings command stories long local
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
-from local_aws import cloud, processes
+from local_aws import cloud, dockercli, emulator_process, processes
 from local_aws.alone import alone
 from local_aws.errors import LocalError
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
 from local_aws.progress import Progress
 from provider_kit.streams import outliving
 
+ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv/bin"
 PYTEST_NO_TESTS = 5
 
@@ -33,24 +37,24 @@ PYTEST_NO_TESTS = 5
 DEAD_PROXY = {
     name: "http://127.0.0.1:9" for word in ("http_proxy", "https_proxy", "all_proxy") for name in (word, word.upper())
 }
-"""Nobody listens there: what asks a proxy for something of this machine fails."""
+"""No process listens there: a request to this machine that goes through a proxy fails."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A command that says yes by exit code 0. When its output is shown: only if it fails, once it has ended (a
-    block of its own beside others), or as it comes."""
+    """A command that passes with exit code 0. `show`: its output is shown only if it fails, in one block when it has
+    ended, or as it comes."""
 
     name: str
     command: tuple[str, ...]
     show: Literal["on failure", "at the end", "as it comes"] = "on failure"
     proxied: bool = False
-    """Behind a dead proxy: nothing of it may need one."""
+    """Behind a dead proxy: none of it may need one."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` 0 is a yes; `left_out` says why a check did not run at all."""
+    """`code` 0 is a pass; `left_out` says why a check did not run at all."""
 
     name: str
     code: int
@@ -75,33 +79,47 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return tool("python", "-m", "pytest", "-q", "--tb=short", *arguments)
 
 
+NOT_OF_THE_CLOUD = "--ignore=packages/local-aws"
 LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
-PURE = Check("pure", pytest("-m", "pure"), show="at the end")
 RINGS = Check(
-    "rings", pytest("-m", "not pure and not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes",
-    proxied=True,
+    "rings", pytest("-m", "not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes", proxied=True
 )  # fmt: skip
-CLOUD = Check("cloud", pytest("-m", "cloud and not pure and not story", "--durations=10"), show="at the end")
-STORIES = Check("stories", pytest("-m", "cloud and not pure and story", "--durations=10"), show="as it comes")
-EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, PURE, RINGS, CLOUD, STORIES)}
-ON_A_CLOUD = (CLOUD, STORIES)
+COMMAND = Check(
+    "command", pytest("-m", "cloud and not story and not long", NOT_OF_THE_CLOUD, "--durations=10"), show="at the end"
+)
+STORIES = Check(
+    "stories", pytest("-m", "cloud and story and not long", NOT_OF_THE_CLOUD, "--durations=10"), show="as it comes"
+)
+LONG = Check("long", pytest("-m", "cloud and long", NOT_OF_THE_CLOUD, "--durations=10"), show="as it comes")
+LOCAL = Check("local", pytest("-m", "cloud", "packages/local-aws", "--durations=10"), show="at the end")
+EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LOCAL)}
+PAIRS = ((COMMAND, STORIES), (LOCAL, LONG))
+"""What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
+they work."""
+REST = PAIRS[1]
+SETS = {
+    "": tuple(check for check in EVERY.values() if check not in REST),
+    "--fast": (LINT, FORMAT, TYPES, RINGS),
+    "--rest": REST,
+    "--all": tuple(EVERY.values()),
+}
+GOES = {"LOCAL_CLOUD_GOES": "1"}
+"""Tells tests that their cloud is brought down after them, so that they need not take down what they made."""
 PROCESSORS = 2
-"""From so many on the two run side by side: with one, containers that starve would be taken for sick ones."""
+"""From this number on the two of a pair run side by side; with one processor, containers starve and look broken."""
 
 
 def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(__doc__)
         return 0
-    names = [name for name in argv if name != "--fast"]
-    if unknown := [name for name in names if name not in EVERY]:
-        print(f"no such check: {', '.join(unknown)}; there are {', '.join(EVERY)}, and --fast", file=sys.stderr)
+    if unknown := [name for name in argv if name not in {**EVERY, **SETS}]:
+        known = ", ".join([*EVERY, *filter(None, SETS)])
+        print(f"no such check: {', '.join(unknown)}; there are {known}", file=sys.stderr)
         return 2
-    wanted = [EVERY[name] for name in names] or [
-        check for check in EVERY.values() if check not in ON_A_CLOUD or "--fast" not in argv
-    ]
+    wanted = chosen(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return conclude(run(wanted))
@@ -114,30 +132,41 @@ def main(argv: list[str]) -> int:
         processes.end_children()
 
 
+def chosen(names: Sequence[str]) -> list[Check]:
+    """The checks of these names and sets, each once, in the order of `EVERY`; without any, those of `make test`."""
+    wanted = {check.name for name in names or [""] for check in SETS.get(name) or [EVERY[name]]}
+    return [check for name, check in EVERY.items() if name in wanted]
+
+
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks without a cloud at once; then those on one, each on its own cloud, which came up meanwhile."""
-    on_a_cloud = [check for check in wanted if check in ON_A_CLOUD]
-    others = [_starter(check) for check in wanted if check not in ON_A_CLOUD]
-    if not on_a_cloud:
+    """All checks without a cloud at once, while the first pair's clouds come up; then pair by pair."""
+    pairs = [pair for each in PAIRS if (pair := [check for check in each if check in wanted])]
+    others = [_starter(check) for check in wanted if not any(check in pair for pair in pairs)]
+    if not pairs:
         return side_by_side(others)
     if why_not := cloud_cannot_run():
-        return [*side_by_side(others), *left_out(on_a_cloud, why_not)]
-    clouds = {check: places_of(check) for check in on_a_cloud}
+        return [*side_by_side(others), *left_out([check for pair in pairs for check in pair], why_not)]
+    first, *more = pairs
+    outcomes = run_pair(first, others)
+    for pair in more:
+        outcomes += run_pair(pair)
+    return outcomes
+
+
+def run_pair(pair: Sequence[Check], others: Sequence[Callable[[], Outcome]] = ()) -> list[Outcome]:
+    """Each on its own cloud, at once where there are processors for both; `others` while the clouds come up."""
+    clouds = {check: places_of(check) for check in pair}
     with ExitStack() as held:
         for places in clouds.values():
             held.enter_context(alone(places.lock, "test"))
-            held.enter_context(_as_it_was(places))
+        goes = {check: held.enter_context(_as_it_was(places)) for check, places in clouds.items()}
         outcomes = side_by_side([*others, lambda: _bring_up(clouds.values())])
         if not outcomes[-1].ok:
-            return [*outcomes, *left_out(on_a_cloud, "the local cloud did not come up")]
-        if (os.cpu_count() or 1) >= PROCESSORS:
-            return [*outcomes, *side_by_side([_starter(check, environment_of(at)) for check, at in clouds.items()])]
-        return [*outcomes, *(perform(told(check), environment_of(at)) for check, at in clouds.items())]
-
-
-def told(check: Check) -> Check:
-    """The same as the only one that runs: it may say what it does meanwhile."""
-    return replace(check, show="as it comes")
+            return [*outcomes, *left_out(pair, "the local cloud did not come up")]
+        at = {check: {**environment_of(clouds[check]), **(GOES if goes[check] else {})} for check in pair}
+        if len(pair) > 1 and (os.cpu_count() or 1) >= PROCESSORS:
+            return [*outcomes, *side_by_side([_starter(check, at[check]) for check in pair])]
+        return [*outcomes, *(perform(replace(check, show="as it comes"), at[check]) for check in pair)]
 
 
 def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
@@ -145,11 +174,11 @@ def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
 
 
 def places_of(check: Check) -> Places:
-    """Stories have a local cloud of their own, so that they run beside the rest: both wait more than they work."""
+    """The first of a pair uses the cloud of `make up`; the second one that lies in a folder of it."""
     places = Places.read()
-    if check is not STORIES:
+    if any(check is first for first, _ in PAIRS):
         return places
-    return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / STORIES.name)})
+    return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / "second")})
 
 
 def environment_of(places: Places) -> dict[str, str]:
@@ -159,19 +188,32 @@ def environment_of(places: Places) -> dict[str, str]:
 
 
 @contextmanager
-def _as_it_was(places: Places) -> Iterator[None]:
-    """A cloud that ran before still runs afterwards; one that did not, does not."""
-    ran = cloud.current(places) is not None
+def _as_it_was(places: Places) -> Iterator[bool]:
+    """A cloud that ran before still runs afterwards; one that did not is brought down. Gives whether it will be."""
+    goes = cloud.current(places) is None
     try:
-        yield
+        yield goes
     finally:
-        if not ran:
+        if goes:
             processes.end_children()
+            _forget_images(places)
             cloud.down(places, print)
 
 
+def _forget_images(places: Places) -> None:
+    """Remove what tests built and pushed to this cloud's registry: `cloud.down` keeps images with a tag."""
+    if not (up := cloud.current(places)):
+        return
+    emulator_process.stop(places)  # it would start the containers that use them again
+    dockercli.remove_containers(places)
+    named = f"reference={up.environment['AWS_ENDPOINT_URL'].removeprefix('http://')}/lane-*/*"
+    command = ["docker", "image", "ls", "--filter", named, "--format", "{{.Repository}}:{{.Tag}}"]
+    if images := subprocess.run(command, capture_output=True, text=True).stdout.split():
+        subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True)
+
+
 def cloud_cannot_run() -> str:
-    """Why the ring that needs containers cannot run on this machine; "" when it can."""
+    """Why the checks that need containers cannot run on this machine; "" when they can."""
     if sys.platform != "linux":
         return "the local cloud needs Linux"
     if not shutil.which("docker"):
@@ -226,7 +268,7 @@ def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
 
 
 def conclude(outcomes: Sequence[Outcome]) -> int:
-    """Print the summary; 0 only if everything ran and said yes, or was left out for a stated reason."""
+    """Print the summary; 0 only if every check passed, or was left out for a stated reason."""
     print("\nsummary")
     for outcome in outcomes:
         print(f"  {outcome.describe()}")

@@ -1,7 +1,7 @@
 """One lane on the local cloud: a registry, images that behave well or badly, and environments of its own.
 
 Rehearsals and benchmarks run the real engine through it as a person would (`pulumi up`), with state, stack names and
-copies of the stack files of their own, so that a demo in the same checkout is not disturbed.
+stack files of their own, so that they do not disturb a demo in the same checkout.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ import boto3
 import botocore.exceptions
 import requests
 import yaml
-from local_aws.places import ONE_FILE, PROJECT
+from local_aws.places import ONE_FILE
+from local_aws.project import overlay, read_project
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = read_project(ROOT).name
 
 
 VARIANTS = {
-    # Good, and nothing else but another digest.
+    # Good; only the digest differs.
     "better": ("LABEL edition=2",),
     "best": ("LABEL edition=3",),
     "third": ("LABEL edition=4",),
@@ -43,7 +45,7 @@ VARIANTS = {
         " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
         "USER 10001:10001",
     ),
-    # Healthy, and well when it is asked how it is; but what only users ask for (a query) is answered with 500.
+    # Healthy, and its status is ok; but a request with a query, as only users send it, is answered with 500.
     "moody": (
         "USER 0",
         "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
@@ -101,7 +103,7 @@ class Lane:
     stacks: set[str] = field(default_factory=set)
     niceness: int = 0
     mark: str = field(default_factory=lambda: secrets.token_hex(2))
-    """In all names, so that what an earlier, killed session left is never taken for this one's."""
+    """In all names, so that remains of an earlier, killed session are never taken for this one's."""
 
     @staticmethod
     def open(folder: Path, variables: Mapping[str, str]) -> Lane:
@@ -119,7 +121,7 @@ class Lane:
         return self.stack("artifacts", like="artifacts", source=str(source), repository=f"lane-{self.mark}/app")
 
     def environment(self, name: str, like: str = "staging", **config: Any) -> Stack:
-        """A new, empty environment with the settings of the committed stack `like`, and some changed."""
+        """A new, empty environment with the settings of the stack `like`, and some changed."""
         return self.stack(f"{name}-{self.mark}", like, **config)
 
     def close(self) -> None:
@@ -131,7 +133,7 @@ class Lane:
                 self.aws("ecr").delete_repository(repositoryName=f"lane-{self.mark}/app", force=True)
 
     def stack(self, name: str, like: str, **config: Any) -> Stack:
-        """A new, empty stack named `name` with the settings of the committed stack `like`, and some changed."""
+        """A new, empty stack named `name` with the settings of the stack `like`, and some changed."""
         self.stacks.add(name)
         stack = Stack(self, name, self._settings(name, like, config))
         if not (self.folder / f"state/.pulumi/stacks/{PROJECT}/{name}.json").exists():
@@ -139,14 +141,14 @@ class Lane:
         return stack
 
     def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
-        content = yaml.safe_load((ROOT / f"Pulumi.{like}.yaml").read_text())
+        content = yaml.safe_load(overlay(read_project(ROOT), like))
         content["config"] |= {f"{PROJECT}:{key}": value for key, value in config.items()}
         path = self.folder / f"Pulumi.{name}.yaml"
         path.write_text(yaml.safe_dump(content))
         return path
 
     def _init(self, name: str, settings: Path) -> None:
-        """`stack init` writes a salt into the settings file, so it works in a folder of its own."""
+        """`stack init` may write into the stack file, so it works in a folder of its own."""
         folder = self.folder / f"init-{name}"
         folder.mkdir(exist_ok=True)
         (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
@@ -200,7 +202,7 @@ class Stack:
         path = os.pathsep.join(
             str(copy / part) for part in ("", "packages/release-lane/src", "packages/provider-kit/src")
         )
-        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": path, "RELEASE_LANE_HOME": str(copy)})
+        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": path, "LOCAL_AWS_HOME": str(copy)})
         return Stack(lane, self.name, self.settings, copy)
 
     def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:
@@ -226,7 +228,7 @@ class Stack:
         given = [part for key, value in config.items() for part in ("-c", f"{key}={value}")]
         extra = ["--yes", "--skip-preview"] if verb == "up" else []
         extra += ["--yes"] if verb in ("refresh", "destroy") else []
-        # What users stand on is protected.
+        # Network and load balancer are protected.
         extra += ["--ignore-protect"] if verb == "destroy" or "allowReplace" in config else []
         nice = ["nice", "-n", str(self.lane.niceness)] if self.lane.niceness else []
         command = [*nice, "pulumi", verb, "--stack", f"organization/{PROJECT}/{self.name}", "--non-interactive"]
@@ -262,13 +264,13 @@ class Stack:
         return dict(root.get("outputs") or {})
 
     def served(self) -> dict[str, Any]:
-        """What users get now: the status answer, or {"http": code} where it is none."""
+        """What users get now: the status answer, or {"http": code} if there is none."""
         answer = requests.get(self.url + "/api/v1/status", timeout=5)
         return answer.json() if answer.ok else {"http": answer.status_code}
 
     @property
     def url(self) -> str:
-        """The users' address, whether it is recorded yet or not."""
+        """The production address, recorded or not yet."""
         name = f"{PROJECT}-{self.name}"
         found = self.lane.aws("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
         return f"http://{found[0]['DNSName']}"

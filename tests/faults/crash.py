@@ -17,7 +17,7 @@ from tools.lane import Running, Stack
 VICTIMS = {
     "engine": "",
     "language host": "language_host.py",
-    "release provider": "-m gates",
+    "release provider": "pulumi-resource-release",
     "aws provider": "-m local_aws.standins.aws",
 }
 """Processes of an update: the engine itself, and those of its children whose command line has these words."""

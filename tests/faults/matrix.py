@@ -81,7 +81,7 @@ def every_call() -> list[Case]:
     return cases
 
 
-def every_place(story: str = "flip") -> list[Case]:
+def every_place(story: str = "traffic_only") -> list[Case]:
     """Every single call of a story, also a repeated one, as the last that was answered well; or answered stale."""
     return [
         Case(story, call, fault, times, skip)

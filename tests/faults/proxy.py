@@ -1,4 +1,4 @@
-"""A proxy between us and AWS that records every call and, where it was told to, lets one go wrong.
+"""A proxy between us and AWS that records every call and makes chosen ones fail.
 
 `AWS_ENDPOINT_URL` points to it. It injects faults only into our own calls (by their User-Agent): the AWS provider
 has retries of its own. Everything else passes through.

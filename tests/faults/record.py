@@ -69,8 +69,8 @@ def record(lane: Lane, source: Path) -> tuple[dict[str, dict[str, int]], dict[Po
         good = str(artifacts.outputs["imageDigest"])
         images = Images(good, lane.derive("better", good), lane.derive("crasher", good))
         scene = Scene(lane.environment("record", smoke={"deadlineSeconds": 8}), images, proxy)
-        for name in ("first", "flip", "keep", "by_hand", "stepped", "refusal", "destroy"):
-            if name == "flip":
+        for name in ("first", "traffic_only", "keep", "by_hand", "stepped", "refusal", "destroy"):
+            if name == "traffic_only":
                 second = scene.stack.up(imageDigest=images.two)
                 assert second.ok, second.text
             proxy.begin()

@@ -2,7 +2,7 @@
 
 Pulumi's mocks hand each resource here once its inputs are known. Those of the gates go to the `release` provider over
 gRPC, with the state of the update before, as the engine does it; those of AWS only count as done. So it tells only
-stories in which the program changes nothing in AWS itself: flips, and updates that keep what is.
+stories in which the program changes nothing in AWS itself: traffic-only switches, and updates that keep what is.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from local_aws.places import PROJECT
 from tests.kit.serving import Client, Refusal, plain
 from tests.program.mocks import World, run
 
-from tools.lane import Stack
+from tools.lane import PROJECT, Stack
 
 OURS = "release:index:"
 

@@ -1,7 +1,7 @@
 """Short lives of an environment in which, together, the gates make every call they have: run with and without faults.
 
 A story changes its environment by one `pulumi up` (or destroy) through the fault proxy. It can be told again and
-again: flips go back and forth, and what a failed one left is what the next one begins with.
+again: traffic-only switches go back and forth, and what a failed one left is what the next one begins with.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from local_aws import metrics
-from local_aws.places import PROJECT
 from release_lane.aws.patience import SECONDS_VARIABLE
 from release_lane.probe import Probe
 from release_lane.record.journal import ABORT
 
 from tests.faults.proxy import FaultProxy
 from tests.stories.cloud import client, idle_of, rule
-from tools.lane import Lane, Result, Stack
+from tools.lane import PROJECT, Lane, Result, Stack
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Scene:
         return self.images.two if self.live == self.images.one else self.images.one
 
 
-def flip(scene: Scene, through: Stack) -> Result:
+def traffic_only(scene: Scene, through: Stack) -> Result:
     """Back to the release before, which the idle colour still holds."""
     return through.up(imageDigest=scene.other, rollbackFrom=scene.live)
 
@@ -93,7 +92,7 @@ def first(scene: Scene, through: Stack) -> Result:
 
 
 def stepped(scene: Scene, through: Stack) -> Result:
-    """New configuration in two steps, watched, with an alarm; and a wish to abort that is older than the switch."""
+    """New configuration in two steps, watched, with an alarm; and an abort request that is older than the switch."""
     name = f"{PROJECT}-{scene.stack.name}"
     client(scene.stack.lane, "elbv2").add_tags(
         ResourceArns=[rule(scene.stack)["RuleArn"]], Tags=[{"Key": ABORT, "Value": f"{name}/somebody"}]
@@ -119,8 +118,10 @@ def destroy(scene: Scene, through: Stack) -> Result:
 
 Story = Callable[[Scene, Stack], Result]
 
-SMALL = ("flip", "keep")
+SMALL = ("traffic_only", "keep")
 """Stories in which the program changes nothing in AWS itself: they need no whole engine."""
 
-STORIES: dict[str, Story] = {story.__name__: story for story in (flip, keep, refusal, by_hand, first, stepped, destroy)}
+STORIES: dict[str, Story] = {
+    story.__name__: story for story in (traffic_only, keep, refusal, by_hand, first, stepped, destroy)
+}
 """In the order in which a call is looked for: the first story that makes it is the one it is broken in."""

@@ -58,7 +58,7 @@ def test_the_sample_has_every_fault() -> None:
 
 @dataclass
 class Users:
-    """A prober beside all cases."""
+    """A prober during all cases."""
 
     probe: Probe
 
@@ -101,13 +101,14 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", [*sampled(quick(every_call()), SAMPLE), *sampled(PLACES, PLACES_SAMPLE)], ids=str)
 def test_users_stay_served_and_the_next_update_gets_there(
     case: Case, scene: Scene, engine: SmallEngine, users: Users, fresh: Callable[[], None]
 ) -> None:
-    live, wanted = _flipped(scene, engine)
-    asked = {"imageDigest": wanted, "rollbackFrom": live} if case.story == "flip" else {}
+    live, wanted = _switched(scene, engine)
+    asked = {"imageDigest": wanted, "rollbackFrom": live} if case.story == "traffic_only" else {}
     fresh()
     users.begin(case)
     scene.proxy.begin()
@@ -115,7 +116,9 @@ def test_users_stay_served_and_the_next_update_gets_there(
     ended = engine.up(**asked)
     scene.proxy.heal()
     assert struck.struck, f"{case.call} did not come {case.skip + 1} times"
-    assert set(scene.proxy.counted()) <= set(recorded()["flip"]), "a call that no recorded flip makes"
+    assert set(scene.proxy.counted()) <= set(recorded()["traffic_only"]), (
+        "a call that no recorded traffic-only switch makes"
+    )
     _is_true(case, scene, engine, ended, {live, wanted} if asked else {live})
     fresh()
     after = engine.up(**asked if not ended.ok else {})
@@ -125,7 +128,7 @@ def test_users_stay_served_and_the_next_update_gets_there(
     users.check(case)
 
 
-def _flipped(scene: Scene, engine: SmallEngine) -> tuple[str, str]:
+def _switched(scene: Scene, engine: SmallEngine) -> tuple[str, str]:
     """The live digest by the record, and the other one."""
     live = str(engine.record["imageDigest"])
     return live, scene.images.two if live == scene.images.one else scene.images.one
@@ -146,11 +149,12 @@ def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_se
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 @pytest.mark.story
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", sampled(whole(every_call()), WHOLE_SAMPLE), ids=str)
 def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:
-    """Calls that only a first release, a refusal, a mending or an end make."""
+    """Calls that only a first release, a refusal, a repair by hand or a destroy make."""
     story = STORIES[case.story]
     stage = _new(scene, releases=RELEASES[case.story])
     live = stage.live
@@ -181,7 +185,7 @@ _NUMBER = itertools.count(1)
 
 
 RELEASES = {"first": 0, "stepped": 1, "destroy": 1, "refusal": 2, "by_hand": 2}
-"""How many releases a story begins after. Two: the idle colour holds one, too."""
+"""How many releases a story begins after. Two: the idle colour holds one as well."""
 
 
 def _new(scene: Scene, *, releases: int) -> Scene:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from local_aws import emulator_process
 from local_aws.emulator.ecs.containers import TASK_LABEL
-from local_aws.places import PROJECT, Places
+from local_aws.places import Places
 from release_lane.aws import patience, session
 from release_lane.aws.cloud import Cloud
 from release_lane.gates.__main__ import provider
@@ -25,9 +25,9 @@ from tests.faults.proxy import ALWAYS, Fault
 from tests.faults.small_engine import SmallEngine
 from tests.faults.stories import Scene
 from tests.stories.cloud import client, eventually, rule, running_digests, tasks, told, weights
-from tools.lane import Stack
+from tools.lane import PROJECT, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(600)]
 
 AWAY = 10.0
 """Seconds that a service is away."""
@@ -67,7 +67,7 @@ def users(scene: Scene) -> Iterator[Probe]:
 
 
 def asked(engine: SmallEngine) -> dict[str, str]:
-    """A flip to the other release."""
+    """A traffic-only switch to the other release."""
     return {"imageDigest": str(engine.record["previousDigest"]), "rollbackFrom": str(engine.record["imageDigest"])}
 
 

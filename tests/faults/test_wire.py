@@ -1,4 +1,4 @@
-"""Requests are told apart in all of AWS's protocols, and botocore itself reads the errors that are made up."""
+"""Requests are distinguished in all of AWS's protocols, and botocore itself reads the errors that are made up."""
 
 from __future__ import annotations
 

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from local_aws.places import PROJECT
 from release_lane.record.placement import Colour
 
 from tests.patience import PATIENCE
-from tools.lane import Lane, Stack
+from tools.lane import PROJECT, Lane, Stack
 
 
 def client(lane: Lane, service: str) -> Any:

@@ -12,6 +12,7 @@ from local_aws.places import Places
 from local_aws.progress import Progress
 from release_lane.probe import Probe
 
+from tests.disposable import cloud_goes
 from tests.patience import ANSWER_WITHIN
 from tools.lane import Lane, Stack
 
@@ -23,7 +24,8 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
         up = local_cloud.up(Places.read(), progress)
     opened = Lane.open(tmp_path_factory.mktemp("lane"), up.environment)
     yield opened
-    opened.close()
+    if not cloud_goes():
+        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -55,10 +55,10 @@ def test_refused_before_anything_changes(empty: Stack, verb: str, config: Mappin
 
 
 def test_the_shell_of_another_checkout_is_refused(empty: Stack) -> None:
-    lane = Lane(empty.lane.folder, {**empty.lane.variables, "RELEASE_LANE_HOME": "/another/checkout"})
+    lane = Lane(empty.lane.folder, {**empty.lane.variables, "LOCAL_AWS_HOME": "/another/checkout"})
     refused = Stack(lane, empty.name, empty.settings).up()
     assert not refused.ok
-    assert "This shell speaks to the local cloud of /another/checkout" in refused.text
+    assert "This shell uses the local cloud of /another/checkout" in refused.text
     assert "Next: `. " in refused.text
     assert "Traceback" not in refused.text
     assert untouched(empty)

@@ -141,11 +141,11 @@ def test_an_old_digest_is_no_wish_but_a_rollback_that_must_be_said(staging: Stac
     assert "is a rollback" in refused.text
     assert f"rollbackFrom={best}" in refused.text
     assert staging.served()["digest"] == best
-    flipped = staging.up(imageDigest=previous, rollbackFrom=best)
-    assert flipped.ok, flipped.text
-    assert "Decision: flip" in flipped.text
+    moved = staging.up(imageDigest=previous, rollbackFrom=best)
+    assert moved.ok, moved.text
+    assert "Decision: traffic-only" in moved.text
     assert staging.served()["digest"] == previous
-    assert tasks(staging, staging.outputs["liveColour"]) == idle_tasks, "a flip starts no task"
+    assert tasks(staging, staging.outputs["liveColour"]) == idle_tasks, "a traffic-only switch starts no task"
 
 
 def test_weights_moved_by_hand_are_noticed_when_there_is_nothing_else_to_do(staging: Stack) -> None:

@@ -54,7 +54,7 @@ def test_it_greets(site: Any) -> None:
 SETTINGS: dict[str, Any] = {
     "service": {"port": 3000, "healthPath": "/healthz", "statusPath": "", "desiredCount": 2},
     "smoke": {"deadlineSeconds": 8, "identify": "none"},
-    "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
+    "shift": {"steps": [10, 50, 100], "bakeSeconds": 1},
     "alarms": {"errorPercent": 20, "periodSeconds": 1, "lateSeconds": 8},
     "rollout": {"graceSeconds": 15},
 }
@@ -137,6 +137,7 @@ def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
     assert stack.up().ok
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("service", "reason"),
     [
@@ -159,6 +160,7 @@ def test_a_wrong_setting_is_told_as_one(
     assert tasks(stack, idle)
 
 
+@pytest.mark.long
 def test_a_release_that_begins_to_name_itself_is_asked_for_it_and_one_that_stops_is_refused(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:

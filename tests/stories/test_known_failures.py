@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from local_aws.places import PROJECT
 from release_lane.probe import Probe
 
 from tests.patience import PATIENCE
 from tests.stories.cloud import client, eventually, idle_of, move_by_hand, running_digests, tasks, weights
-from tools.lane import Lane, Stack
+from tools.lane import PROJECT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]

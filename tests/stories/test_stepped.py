@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 import pytest
 from local_aws import metrics
-from local_aws.places import PROJECT
 from release_lane.probe import Counts, Probe
 from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
@@ -21,7 +20,7 @@ from release_lane.record.placement import Colour
 from tests.patience import PATIENCE
 from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
 from tests.stories.test_interrupted import _children, way_back
-from tools.lane import Lane, Running, Stack
+from tools.lane import PROJECT, Lane, Running, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 
@@ -113,7 +112,9 @@ def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
     assert "step 1 of 3" in refused.text
     assert "step 2 of 3" not in refused.text
     assert re.search(rf"{idle} had 10 % of the users for \d+ s; they were put back on", refused.text), refused.text
-    assert re.search(rf"requests to {idle} failed, but only 0.0 % of|the alarm \S+-{idle}-errors rings", refused.text)
+    assert re.search(
+        rf"requests to {idle} failed, but only 0.0 % of|the alarm \S+-{idle}-errors is firing", refused.text
+    )
     assert "timeline of weights (UTC):" in refused.text
     assert f"last log lines of {idle}:" in refused.text
     assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
@@ -177,6 +178,7 @@ def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack
 # ---- a person
 
 
+@pytest.mark.long
 def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
     live, third = stack.outputs["imageDigest"], lane.derive("third", good)
     with at_half(stack, third) as running:
@@ -210,8 +212,8 @@ def test_ctrl_c_while_it_is_watched_puts_users_back(stack: Stack, lane: Lane, go
 # ---- alarms and scaling
 
 
-def ring(stack: Stack, name: str) -> None:
-    """An alarm of the adopter's, which rings for good."""
+def fire(stack: Stack, name: str) -> None:
+    """An alarm of the adopter's, which fires and stays so."""
     watch = client(stack.lane, "cloudwatch")
     metric = {"Namespace": "shop", "MetricName": name}
     watch.put_metric_alarm(
@@ -226,33 +228,35 @@ def ring(stack: Stack, name: str) -> None:
     )
     watch.put_metric_data(Namespace="shop", MetricData=[{"MetricName": name, "Value": 1.0, "StorageResolution": 1}])
 
-    def rings() -> bool:
+    def is_firing() -> bool:
         return bool(watch.describe_alarms(AlarmNames=[name], StateValue="ALARM")["MetricAlarms"])
 
-    eventually("the alarm rings", rings)
+    eventually("the alarm is firing", is_firing)
 
 
-def test_nobody_is_moved_while_an_alarm_rings_unless_that_is_said_or_they_go_back(
+@pytest.mark.long
+def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go_back(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
     name = f"orders-{lane.mark}"
-    ring(stack, name)
+    fire(stack, name)
     live, idle, third = stack.outputs["imageDigest"], idle_of(stack), lane.derive("third", good)
     before = tasks(stack, idle)
-    loud = Stack(lane, stack.name, _with_alarms(stack, [name]))
-    refused = loud.up(imageDigest=third)
+    watched = Stack(lane, stack.name, _with_alarms(stack, [name]))
+    refused = watched.up(imageDigest=third)
     assert not refused.ok
-    assert f"the alarm {name} rings" in refused.text
+    assert f"the alarm {name} is firing" in refused.text
     assert "Kind: Refused" in refused.text
     assert tasks(stack, idle) == before, "nothing was started"
-    released = loud.up(imageDigest=third, onAlarm="proceed")
+    released = watched.up(imageDigest=third, onAlarm="proceed")
     assert released.ok, released.text
-    back = loud.up(imageDigest=live, rollbackFrom=third)
+    back = watched.up(imageDigest=live, rollbackFrom=third)
     assert back.ok, back.text
-    assert f"the alarm {name} rings" in back.text
+    assert f"the alarm {name} is firing" in back.text
     assert users.stop().total.failed == 0
 
 
+@pytest.mark.long
 def test_an_alarm_that_does_not_exist_is_told(stack: Stack, lane: Lane, good: str) -> None:
     lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
     refused = lost.up(imageDigest=lane.derive("fourth", good))
@@ -266,7 +270,7 @@ def _with_alarms(stack: Stack, names: list[str]) -> os.PathLike[str]:
 
     content = yaml.safe_load(stack.settings.read_text())
     content["config"][f"{PROJECT}:alarms"] = {**SETTINGS["alarms"], "names": names}
-    settings = stack.settings.with_name(f"{stack.settings.stem}-loud.yaml")
+    settings = stack.settings.with_name(f"{stack.settings.stem}-watched.yaml")
     settings.write_text(yaml.safe_dump(content))
     return settings
 
@@ -294,6 +298,7 @@ def scale(stack: Stack) -> Iterator[Scale]:
         scaling.deregister_scalable_target(**target)
 
 
+@pytest.mark.long
 def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too(
     stack: Stack, lane: Lane, good: str, scale: Scale
 ) -> None:

@@ -45,7 +45,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def by(program: Path, stack: Stack) -> Stack:
     """The same stack, updated by another program."""
-    home = {"PYTHONPATH": str(program), "RELEASE_LANE_HOME": str(program)}
+    home = {"PYTHONPATH": str(program), "LOCAL_AWS_HOME": str(program)}
     return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, stack.settings, program)
 
 
@@ -91,6 +91,7 @@ def test_an_environment_of_the_version_before_is_taken_over(
     assert stack.served()["digest"] == best
 
 
+@pytest.mark.long
 def test_an_environment_of_the_version_before_takes_a_release_at_once(
     lane: Lane, program: Path, good: str, better: str
 ) -> None:
@@ -114,6 +115,7 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
     assert tasks(stack, stack.outputs["liveColour"]) == serving
 
 
+@pytest.mark.long
 def test_artifacts_of_the_version_before_are_taken_over(lane: Lane, program: Path, source: Any) -> None:
     """The image that its state has is forgotten, never deleted; what the registry has is not built again."""
     stack = lane.stack("artifacts-before", "artifacts", source=str(source.folder), repository=f"lane-{lane.mark}/old")

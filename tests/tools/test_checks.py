@@ -1,4 +1,4 @@
-"""`make test`: what it concludes, and that nothing red ends green."""
+"""`make test`: its verdict, and that a failure never ends as a success."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_aws.places import ROOT
 
 from tests.patience import PATIENCE
-from tools.checks import EVERY, ON_A_CLOUD, Check, Outcome, conclude, main, perform, places_of, side_by_side
+from tools.checks import EVERY, PAIRS, Check, Outcome, chosen, conclude, main, perform, places_of, side_by_side
+from tools.lane import ROOT
 
 
 def ok(name: str) -> Outcome:
@@ -73,15 +73,61 @@ def test_who_asks_for_help_gets_it_and_nothing_else(module: str, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+MARKS = ("pure", "program", "provider", "cli", "cloud", "story", "long")
+ALONE: list[set[str]] = [{mark} for mark in MARKS[:4]]
+MARKED = [
+    set(),
+    *ALONE,
+    {"cloud"},
+    {"cloud", "story"},
+    {"cloud", "long"},
+    {"cloud", "story", "long"},
+    {"pure", "cloud"},
+]
+
+
+def runs(check: Check, marks: set[str], folder: str) -> bool:
+    """Whether a check of tests runs one with these marks in this folder, as pytest reads its command."""
+    options = check.command[check.command.index("pytest") + 1 :]
+    expression = options[options.index("-m") + 1]
+    folders = [each for each in options if each == expression or (ROOT / each).is_dir()]
+    folders.remove(expression)
+    within = all(folder.startswith(each) for each in folders) and f"--ignore={folder}" not in options
+    return within and bool(eval(expression, {}, {mark: mark in marks for mark in MARKS}))
+
+
 @pytest.mark.pure
-@pytest.mark.parametrize(
-    "marks", [{"pure"}, {"program"}, {"provider"}, {"cli"}, {"cloud"}, {"cloud", "story"}, set(), {"pure", "cloud"}]
-)
-def test_every_test_is_run_by_exactly_one_check(marks: set[str]) -> None:
-    """A test without any mark, too."""
-    chosen = [check.command for check in EVERY.values() if "pytest" in check.command]
-    expressions = [command[command.index("-m", 3) + 1] for command in chosen]
-    assert [eval(e, {}, {m: m in marks for m in ("pure", "cloud", "story")}) for e in expressions].count(True) == 1
+@pytest.mark.parametrize("folder", ["tests", "packages/release-lane", "packages/provider-kit", "packages/local-aws"])
+@pytest.mark.parametrize("marks", MARKED, ids=lambda marks: "-".join(sorted(marks)) or "none")
+def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) -> None:
+    """A test without any mark as well."""
+    of_tests = [check for check in EVERY.values() if "pytest" in check.command]
+    assert [check.name for check in of_tests if runs(check, marks, folder)] == [expected(marks, folder)]
+
+
+def expected(marks: set[str], folder: str) -> str:
+    """By what a test needs, how long it takes, and whose it is."""
+    if "cloud" not in marks:
+        return "rings"
+    if folder == "packages/local-aws":
+        return "local"
+    if "long" in marks:
+        return "long"
+    return "stories" if "story" in marks else "command"
+
+
+@pytest.mark.pure
+def test_make_test_and_the_rest_are_everything_and_share_nothing() -> None:
+    lane, rest, every = chosen([]), chosen(["--rest"]), chosen(["--all"])
+    assert not set(lane) & set(rest)
+    assert set(lane) | set(rest) == set(every) == set(EVERY.values())
+    assert set(chosen(["--fast"])) < set(lane)
+
+
+@pytest.mark.pure
+def test_checks_are_chosen_by_name_and_set_each_once() -> None:
+    names = [check.name for check in chosen(["stories", "--fast", "lint"])]
+    assert names == ["lint", "format", "types", "rings", "stories"]
 
 
 @pytest.mark.provider
@@ -100,10 +146,13 @@ def test_a_ring_without_any_test_is_a_no(capfd: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.pure
-def test_checks_tell_their_clouds_apart() -> None:
-    """`run` keeps the place of each by the check itself."""
-    clouds = {check: places_of(check) for check in ON_A_CLOUD}
-    assert len({places.runtime for places in clouds.values()}) == len(ON_A_CLOUD)
+def test_what_runs_at_once_has_clouds_of_its_own() -> None:
+    """The second one lies in a folder of the first, which `make down` removes as a whole."""
+    assert {len(pair) for pair in PAIRS} == {2}
+    for one, other in PAIRS:
+        first, second = places_of(one), places_of(other)
+        assert first.runtime in second.runtime.parents
+        assert first.lock != second.lock
 
 
 def test_outcomes_come_in_the_order_asked() -> None:

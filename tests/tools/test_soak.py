@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def ready(url: str) -> requests.Session:
             if session.get(f"{url}/health", timeout=5).ok:
                 return session
         except requests.ConnectionError:
-            pass
+            time.sleep(0.02)
 
 
 @pytest.mark.provider

@@ -67,12 +67,16 @@ def running(script: str, folder: Path, environ: Mapping[str, str]) -> Iterator[s
 
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A project whose engine takes note of signals and ends when it is told to, in the folder HOME."""
+    """A project whose engine takes note of signals and ends when it is asked to, in the folder HOME."""
     (tmp_path / "Pulumi.yaml").write_text("name: release-lane\nruntime: python\n")
     (tmp_path / "Pulumi.staging.yaml").write_text("config:\n  release-lane:account: '1'\n")
     (tmp_path / "pulumi").write_text(PULUMI.format(python=sys.executable))
     (tmp_path / "pulumi").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI", "AWS", "RELEASE"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PULUMI", "AWS", "RELEASE", "LOCAL_AWS"))
+    }
     yield {
         **kept, "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
         "PYTHONPATH": str(ROOT), "PULUMI_BACKEND_URL": f"file://{tmp_path}", "DIGEST": B.digest,

@@ -249,6 +249,7 @@ def act(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Act:
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 def test_a_push_to_main_goes_to_production_by_one_digest(act: Act, checkout: Checkout) -> None:
     done = act.push()
     assert done.code == 0, done.out + done.err
@@ -260,6 +261,7 @@ def test_a_push_to_main_goes_to_production_by_one_digest(act: Act, checkout: Che
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Checkout) -> None:
     before = checkout.status("production")
     done = act.push()
@@ -269,6 +271,7 @@ def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Ch
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed (./bootstrap as root installs it)")
 def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, checkout: Checkout) -> None:
     registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
@@ -285,6 +288,7 @@ def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, ch
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 def test_a_broken_commit_stops_in_staging(act: Act, checkout: Checkout) -> None:
     before = {name: checkout.status(name)["digest"] for name in ("staging", "production")}
     checkout.change("app/checksums.py", *FAULT)

@@ -134,7 +134,7 @@ def _rollback(stage: Stage, digest: str) -> None:
     with _step(stage, "production back to 1") as step:
         data = stage.release("rollback", "production", "--to", digest, "--yes").data
         _moved(stage, step, data)
-        if data["decision"] != "flip":
+        if data["decision"] != "traffic-only":
             raise LocalError(f"The rollback was a {data['decision']}, but should only have moved weights.")
 
 

@@ -26,7 +26,7 @@ from typing import Any
 from local_aws import cloud, processes
 from local_aws.alone import alone
 from local_aws.errors import LocalError
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
 from local_aws.progress import Progress
 from provider_kit.streams import outliving
 
@@ -35,6 +35,7 @@ from tools.demo.source import Source
 from tools.lane import Lane
 from tools.soak.load import Size, Soaked, ended, soak
 
+ROOT = Path(__file__).resolve().parents[2]
 Kept = dict[str, Any]
 
 SAMPLED = "RELEASE_LANE_SOAK"

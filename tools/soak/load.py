@@ -113,7 +113,7 @@ def one_round(stack: Stack, fresh: str, bad: str, many: Probe, done: Done) -> No
     ended(stack.up(imageDigest=fresh))
     done.deploys += 1
     many.mark("rollback")
-    flip(stack)
+    traffic_only(stack)
     done.rollbacks += 1
     many.mark("refusal")
     ended(stack.up(imageDigest=bad), ok=False)
@@ -125,17 +125,17 @@ def one_round(stack: Stack, fresh: str, bad: str, many: Probe, done: Done) -> No
 
 def switch(stack: Stack, many: Probe, done: Done) -> None:
     many.mark("switch")
-    flip(stack)
+    traffic_only(stack)
     done.switches += 1
 
 
-def flip(stack: Stack) -> None:
+def traffic_only(stack: Stack) -> None:
     """To the release that the idle colour holds."""
     live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
     result = stack.up(imageDigest=previous, rollbackFrom=live)
     ended(result)
-    if "Decision: flip" not in result.text:
-        raise RuntimeError(f"going back was no flip:\n{result.text}")
+    if "Decision: traffic-only" not in result.text:
+        raise RuntimeError(f"going back was no traffic-only switch:\n{result.text}")
 
 
 def ended(result: Result, *, ok: bool = True) -> None:

@@ -1,15 +1,16 @@
-"""The local cloud's own command.
+"""AWS on this machine, for a Pulumi project.
 
-    python -m local up                    start what is not running
-    python -m local down [--keep-state]   remove everything that was started, and its state
-    python -m local status [--json]       what runs, where, since when, its memory, URLs
-    python -m local logs [NAME]           the end of all logs; of one (emulator, haproxy, dockerd, …); of a container,
-           [--follow] [--lines N]         or of all containers of a service, by a part of their name
-    python -m local doctor [--json]       is this machine fit for it, and if not, what mends it?
-    python -m local metrics [--period S] [--delay S]   how often load balancers report to CloudWatch, and how late
+    local-aws up                    start what is not running
+    local-aws down [--keep-state]   remove everything that was started, and its state
+    local-aws status [--json]       what runs, where, since when, its memory, URLs
+    local-aws logs [NAME]           the end of all logs; of one (emulator, haproxy, dockerd, …); of a container, or of
+           [--follow] [--lines N]   all containers of a service, by a part of their name
+    local-aws doctor [--json]       is this machine fit for it, and if not, what fixes it?
+    local-aws metrics [--period S] [--delay S]   how often load balancers report to CloudWatch, and how late
 
-Exit codes: 0 done, 1 a check said no, 2 usage, 3 a tool failed, 4 somebody else is at it, 130 interrupted.
-Data on stdout, progress on stderr.
+Run it in the project: the nearest folder with a Pulumi.yaml is the project's. Everything is kept below its `.local/`.
+Exit codes: 0 done, 1 a check said no, 2 usage, 3 a tool failed, 4 another command holds the local cloud, 130
+interrupted. Data on stdout, progress on stderr.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ def main(argv: list[str]) -> int:
     try:
         return _run(arguments, Places.read())
     except LocalError as error:
-        print(f"local {arguments.verb}: {error}", file=sys.stderr)
+        print(f"local-aws {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         if arguments.verb in ("up", "down"):
-            print("interrupted; `make down` removes what was started", file=sys.stderr)
+            print("interrupted; `local-aws down` removes what was started", file=sys.stderr)
         return 130
     finally:
-        processes.end_children()  # a build that is under way when something else failed
+        processes.end_children()  # a build that still runs when another part failed
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="local-aws", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("up")
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_argument("--delay", type=float, metavar="S", help="1.5 periods unless given")
     of = verbs.add_parser("logs")
     of.add_argument("name", nargs="?", metavar="NAME")
-    of.add_argument("--follow", action="store_true", help="go on with what comes; Ctrl-C ends it")
+    of.add_argument("--follow", action="store_true", help="go on with new lines; Ctrl-C ends it")
     of.add_argument("--lines", type=int, default=logs.LINES, metavar="N", help="how many of each (%(default)s)")
     return parser
 
@@ -128,7 +129,7 @@ def _doctor(places: Places, *, as_json: bool) -> int:
 
 def _metrics(places: Places, period: int | None, delay: float | None) -> int:
     if period is None and delay is not None:
-        raise LocalError("--delay needs --period.", next_step="python -m local metrics --period 60 --delay 30")
+        raise LocalError("--delay needs --period.", next_step="local-aws metrics --period 60 --delay 30")
     now = metrics.clock(places.endpoint) if period is None else metrics.set_clock(places.endpoint, period, delay)
     print(f"Load balancers report every {now.period} s; that can be read {now.delay:g} s later.")
     return 0
@@ -161,5 +162,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """The console script."""
     sys.exit(outliving(main, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,4 +1,4 @@
-"""One at a time: `make demo`, `up`, `down` and `test` of one checkout do not run into each other."""
+"""Only one command at a time starts, uses or removes the local cloud of a project."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from local_aws.errors import Busy
 
-HELD = "RELEASE_LANE_LOCK_HELD"  # environment: process id of the holder, for its own child processes
+HELD = "LOCAL_AWS_LOCK_HELD"  # environment: process id of the holder, for its own child processes
 
 
 @contextmanager
 def alone(lock_file: Path, what: str) -> Iterator[None]:
     """Hold the lock for `what` (a word for people). Child processes of the holder pass through.
 
-    Raises Busy, naming the holder and since when, if somebody else has it. The kernel frees the lock when the
-    holder dies, however it dies.
+    Raises Busy, naming the holder and since when, if another process has it. The kernel frees the lock when the
+    holder dies, in any way.
     """
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("a+") as lock:
@@ -56,7 +56,7 @@ def _busy(holder: dict[str, object]) -> Busy:
     at = time.strftime("%H:%M:%S", time.localtime(since)) if isinstance(since, float) else "a moment ago"
     what, pid = holder.get("what", "something"), holder.get("pid", "unknown")
     return Busy(
-        f"`{what}` is running in this checkout (process {pid}, since {at}).",
+        f"`{what}` is running in this project (process {pid}, since {at}).",
         why="two at once would start and remove the same containers, ports and state",
         next_step=f"wait for it, or stop it: kill -INT {pid}",
     )

@@ -1,9 +1,9 @@
-"""The image that `app/Dockerfile` builds on, also where no registry can be reached.
+"""A Python base image for image builds, even where no registry can be reached: the build argument BASE_IMAGE.
 
 The official `python:3.11-slim-bookworm` is taken where it is present or can be pulled. Otherwise a Debian
 of the same release with the same Python is made from Debian's own packages (mmdebstrap), kept as a tar in
-the cache, and imported as `release-lane/base:<id of its recipe>`. This machine's CA certificates go into
-it, so that pip inside a build reaches whatever index this machine reaches.
+the cache, and imported as `local-aws/base:<id of its recipe>`. This machine's CA certificates go into
+it, so that pip inside a build reaches the same index as this machine.
 
     python -m local_aws.base_image                the reference, on stdout (progress on stderr)
     python -m local_aws.base_image --build-args   the build arguments that fit, as one JSON object
@@ -28,11 +28,12 @@ from typing import Protocol
 
 from provider_kit.streams import outliving
 
+from local_aws import docker_fit
 from local_aws.errors import LocalError
 from local_aws.toolchain.cache import Say, cache_folder, only_one
 
 OFFICIAL = "python:3.11-slim-bookworm"
-REPOSITORY = "release-lane/base"
+REPOSITORY = "local-aws/base"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 """Debian's signatures are checked with it. Ubuntu has it in a package of its own."""
@@ -81,14 +82,14 @@ Make = Callable[[Recipe, Path, Say], None]
 def ensure_base_image(cache: Path, say: Say) -> str:
     """The reference to give as BASE_IMAGE; it is present in Docker. LocalError when it cannot be had.
 
-    RELEASE_LANE_BASE_IMAGE, when set, is taken as it is.
+    LOCAL_AWS_BASE_IMAGE, when set, is taken as it is.
     """
     return chosen() or choose(this_machine(), cache, DockerCli(), make_tar, say)
 
 
 def chosen() -> str:
-    """The image that a person has chosen, "" if nobody has."""
-    return os.environ.get("RELEASE_LANE_BASE_IMAGE", "")
+    """The image that a person has chosen, "" if none was."""
+    return os.environ.get("LOCAL_AWS_BASE_IMAGE", "")
 
 
 def tar_of(recipe: Recipe, cache: Path) -> Path:
@@ -114,7 +115,7 @@ def choose(recipe: Recipe, cache: Path, images: Images, make: Make, say: Say) ->
 
 
 def fill(recipe: Recipe, tar: Path, make: Make, say: Say) -> None:
-    """Make the tar beside its place, then put it there whole."""
+    """Make the tar next to its place, then rename it into place."""
     began, unfinished = time.monotonic(), tar.with_suffix(".part")
     try:
         make(recipe, unfinished, say)
@@ -125,7 +126,7 @@ def fill(recipe: Recipe, tar: Path, make: Make, say: Say) -> None:
 
 
 def build_args(base: str) -> dict[str, str]:
-    """The build arguments for `app/Dockerfile` on this machine: the base, pip's index, proxies."""
+    """The build arguments for this machine: the base, pip's index, proxies."""
     return arguments(base, os.environ, pip_settings())
 
 
@@ -144,7 +145,7 @@ def arguments(base: str, environ: Mapping[str, str], pip: Mapping[str, str]) -> 
 
 
 def this_machine() -> Recipe:
-    mirror = os.environ.get("RELEASE_LANE_DEBIAN_MIRROR", "")
+    mirror = os.environ.get("LOCAL_AWS_DEBIAN_MIRROR", "")
     return Recipe(ca_bundle=ca_bundle().read_bytes(), machine=platform.machine(), mirror=mirror)
 
 
@@ -208,9 +209,10 @@ def make_tar(recipe: Recipe, tar: Path, say: Say) -> None:
             lines = [_heard(line.strip(), say) for line in process.stderr]
     except FileNotFoundError as error:
         raise LocalError(
-            "No base image for the sample service.",
+            "There is no base image for image builds.",
             why=f"{OFFICIAL} can neither be found nor pulled, and mmdebstrap is not installed",
-            next_step="run ./bootstrap, or set RELEASE_LANE_BASE_IMAGE to an image with Python 3.11",
+            next_step="sudo apt-get install --no-install-recommends mmdebstrap; or set LOCAL_AWS_BASE_IMAGE to an image"
+            " with Python 3.11",
         ) from error
     finally:
         ca_file.unlink()
@@ -219,8 +221,8 @@ def make_tar(recipe: Recipe, tar: Path, say: Say) -> None:
 
 
 def not_made(code: int, lines: list[str]) -> LocalError:
-    """What mmdebstrap's last words mean."""
-    step = "is Debian's mirror in reach? RELEASE_LANE_DEBIAN_MIRROR names another one"
+    """What the end of mmdebstrap's output means."""
+    step = "is Debian's mirror in reach? LOCAL_AWS_DEBIAN_MIRROR names another one"
     if any("chroot mode" in line or "newuidmap" in line or "unshare" in line for line in lines):
         step = "sudo apt-get install uidmap; or as root: python -m local_aws.base_image"
     if any("NO_PUBKEY" in line for line in lines):
@@ -274,7 +276,7 @@ class DockerCli:
         try:
             return subprocess.run(["docker", *arguments], capture_output=True, text=True)
         except FileNotFoundError as error:
-            raise LocalError("There is no docker command here.", next_step="run ./bootstrap") from error
+            raise docker_fit.missing("docker") from error
 
 
 def main(argv: list[str]) -> int:

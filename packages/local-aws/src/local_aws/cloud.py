@@ -1,12 +1,12 @@
 """The local cloud: up and down.
 
-up      slot, then
+up      slot, stack files (overlays), then
         engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
         stand-ins for provider plugins   │
         Docker ─> network ─> base image  │
                     └─> emulator         └─> .local/env
-down    emulator and load balancer, containers, network, untagged images of its registry, slot, Docker if it is ours
-        and nobody needs it, state
+down    emulator and load balancer, containers, network, untagged images of its registry, slot, state, and Docker if
+        a local cloud started it and none needs it
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from typing import Any, TypeVar
 from local_aws import dockercli, dockerd, emulator_process, processes, slots
 from local_aws.base_image import build_args, ensure_base_image
 from local_aws.errors import LocalError
-from local_aws.places import PROJECT, STACKS, Places, environment, read_generated, render_generated
+from local_aws.places import Places, environment, exports, read_generated, render_generated
 from local_aws.progress import Progress
+from local_aws.project import Project, read_project, write_overlays
 from local_aws.standins.install import install
 from local_aws.toolchain import ensure_engine
 from local_aws.toolchain.cache import Say
@@ -37,16 +38,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Cloud:
-    """A local cloud that is up. `build_args`: a JSON object of arguments for `app/Dockerfile`."""
+    """A local cloud that is up. `exported`: the variables of its `.local/env`."""
 
     places: Places
     engine: Path
-    build_args: str
+    exported: Mapping[str, str]
+
+    @property
+    def build_args(self) -> str:
+        """A JSON object: arguments that image builds need on this machine."""
+        return self.exported["LOCAL_AWS_BUILD_ARGS"]
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a child process needs to speak to it."""
-        return environment(self.places, self.engine, self.build_args)
+        """What a child process needs to use it."""
+        return environment(self.exported, self.engine)
 
 
 # --- up
@@ -54,11 +60,13 @@ class Cloud:
 
 def up(places: Places, progress: Progress) -> Cloud:
     """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays."""
+    project = read_project(places.root)
     for folder in (places.run, places.logs, places.state, places.pulumi_home):
         folder.mkdir(parents=True, exist_ok=True)
     dockerd.need_disk(str(places.runtime))
-    with progress.running("slot") as told:
-        places = slots.take(places, emulator_process.need_ports, told)
+    with progress.running("slot") as say:
+        places = slots.take(places, emulator_process.need_ports, say)
+    write_overlays(project, places.stacks)
     parts = Parts(progress)
     engine = parts.begin("engine", lambda say: ensure_engine(places.cache, say).bin)
     interpreter = parts.begin("emulator's packages", lambda say: emulator_process.ensure_environment(places.cache, say))
@@ -68,11 +76,11 @@ def up(places: Places, progress: Progress) -> Cloud:
         "emulator", lambda say: _ensure_emulator(places, interpreter.result(), say), after=[docker, interpreter]
     )
     parts.begin("provider stand-ins", lambda say: _install_stand_ins(places, say))
-    parts.begin("stacks", lambda say: _ensure_stacks(places, engine.result(), say), after=[engine])
+    parts.begin("stacks", lambda say: _ensure_stacks(places, project, engine.result(), say), after=[engine])
     parts.join()
-    cloud = Cloud(places, engine.result(), json.dumps(build_args(base.result())))
-    _write(places.generated, render_generated(places, cloud.engine, cloud.build_args))
-    return cloud
+    exported = exports(places, json.dumps(build_args(base.result())), project.variables(places.stacks))
+    _write(places.generated, render_generated(exported, engine.result()))
+    return Cloud(places, engine.result(), exported)
 
 
 def current(places: Places) -> Cloud | None:
@@ -80,8 +88,8 @@ def current(places: Places) -> Cloud | None:
     places = places.held()
     if not places.generated.exists() or emulator_process.running(places) is None:
         return None
-    values = read_generated(places.generated.read_text())
-    return Cloud(places, Path(values["local_aws_engine"]), values["RELEASE_LANE_BUILD_ARGS"])
+    exported, engine = read_generated(places.generated.read_text())
+    return Cloud(places, engine, exported)
 
 
 def _ensure_docker(places: Places, say: Say) -> None:
@@ -106,23 +114,22 @@ def _install_stand_ins(places: Places, say: Say) -> None:
     say(f"in {places.pulumi_home}")
 
 
-def _ensure_stacks(places: Places, engine: Path, say: Say) -> None:
+def _ensure_stacks(places: Places, project: Project, engine: Path, say: Say) -> None:
     """Make the stacks that do not exist yet, all at once.
 
-    `stack init` writes a key's salt into the stack's settings file, so it works on copies: no update of the
-    local cloud may change a file of the repository.
+    `stack init` may write into the stack file, so it works on copies: no file of the project is ever changed.
     """
-    stacks = places.state / ".pulumi/stacks" / PROJECT
-    missing = [name for name in STACKS if not (stacks / f"{name}.json").exists()]
+    stacks = places.state / ".pulumi/stacks" / project.name
+    missing = [name for name in project.stacks if not (stacks / f"{name}.json").exists()]
     if not missing:
-        say("there already")
+        say("there already" if project.stacks else "the project has none")
         return
     with tempfile.TemporaryDirectory(dir=places.runtime) as folder:
-        (Path(folder) / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
-        for settings in places.root.glob("Pulumi.*.yaml"):
+        (Path(folder) / "Pulumi.yaml").write_text(f"name: {project.name}\nruntime: python\n")
+        for settings in places.stacks.glob("Pulumi.*.yaml"):
             shutil.copy(settings, folder)
-        child = environment(places, engine)
-        run = [_stack_init(engine, name, folder, child) for name in missing]
+        child = environment(exports(places), engine)
+        run = [_stack_init(engine, f"organization/{project.name}/{name}", folder, child) for name in missing]
         for name, process in zip(missing, run, strict=True):
             output = process.communicate()[0]
             if process.returncode:
@@ -131,7 +138,7 @@ def _ensure_stacks(places: Places, engine: Path, say: Say) -> None:
 
 
 def _stack_init(engine: Path, name: str, folder: str, child: Mapping[str, str]) -> subprocess.Popen[str]:
-    command = [str(engine / "pulumi"), "stack", "init", f"organization/{PROJECT}/{name}", "--no-select"]
+    command = [str(engine / "pulumi"), "stack", "init", name, "--no-select"]
     return subprocess.Popen(
         [*command, "--non-interactive", "--cwd", folder],
         env=child, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -150,8 +157,8 @@ def _write(path: Path, text: str) -> None:
 class Parts:
     """Starts each part in a thread once those that it comes after are done.
 
-    When one fails, parts that have not begun never begin, and `join` raises the first failure at once: no one
-    waits three minutes for a build to hear that Docker is missing. What still runs dies with the process.
+    When one fails, parts that have not begun never begin, and `join` raises the first failure at once: a missing
+    Docker is reported before a build of three minutes has ended. What still runs dies with the process.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -212,10 +219,10 @@ class Removed:
 
 
 def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
-    """Remove all that `up` and the updates made, whatever state it is in; then look that nothing is left.
+    """Remove all that `up` and the updates made, in any state; then check that nothing is left.
 
-    Clouds whose folder is in this one's (that of the stories, see tools/checks.py) go first. Raises LocalError naming
-    what could not be removed. Caches and images with a tag stay: they make the next start quick.
+    Clouds whose folder is in this one's go first. Raises LocalError naming what could not be removed. Caches and images
+    with a tag stay: they make the next start quick.
     """
     inner = [down(each, say, keep_state=keep_state) for each in within(places)]
     return reduce(Removed.__add__, inner, _down(places, say, keep_state=keep_state))
@@ -244,7 +251,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
     if left:
         raise LocalError(
             "Not everything could be removed: " + ", ".join(left) + ".",
-            next_step="make down again; python -m local doctor says what is wrong",
+            next_step="`local-aws down` again; `local-aws doctor` says what is wrong",
         )
     return Removed(gone, containers, networks, stopped, (str(places.state),) if keep_state else (), images)
 
@@ -257,13 +264,13 @@ def leftovers(places: Places) -> list[str]:
 
 def _remove_files(places: Places, keep_state: bool) -> None:
     state = () if keep_state else (places.state, places.emulator)
-    for folder in (*state, places.edge, places.pulumi_home):
+    for folder in (*state, places.edge, places.pulumi_home, places.stacks, places.emulator_path):
         shutil.rmtree(folder, ignore_errors=True)
     places.generated.unlink(missing_ok=True)
 
 
 def _unmount(folder: Path) -> None:
-    """Nothing mounts there in the ordinary run; an interrupted one may have."""
+    """Nothing is mounted there in an ordinary run; an interrupted one may have left something."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if Path(m).is_relative_to(folder)), reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True)

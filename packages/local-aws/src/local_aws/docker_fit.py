@@ -1,4 +1,4 @@
-"""Is a Docker fit for the local cloud? Judged from what it says of itself. Pure: texts in, errors and cautions out."""
+"""Is a Docker fit for the local cloud? Judged by its own words. Pure: texts in, errors and cautions out."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def missing(command: str) -> LocalError:
     return LocalError(
         f"`{command}` is not installed.",
         why="the local cloud runs real containers",
-        next_step="./bootstrap as root installs it on Debian and Ubuntu; elsewhere: Docker Engine 20.10 or newer",
+        next_step="Debian and Ubuntu: sudo apt-get install --no-install-recommends docker.io; elsewhere: Docker Engine"
+        " 20.10 or newer, https://docs.docker.com/engine/install/",
     )
 
 
@@ -101,7 +102,7 @@ def elsewhere(docker: Docker, gateway: str, environ: Mapping[str, str]) -> Local
     elif "Desktop" in docker.system:
         why, do = (
             "Docker Desktop runs them in a virtual machine",
-            "install Docker Engine beside it, or work in a Linux VM",
+            "install Docker Engine next to it, or work in a Linux VM",
         )
     elif host:
         why, do = f"DOCKER_HOST is {host}, which is another machine or network", "unset DOCKER_HOST"

@@ -1,4 +1,4 @@
-"""Docker, by its own client: what a local cloud asks of it, and what it has there."""
+"""Docker, by its own client: what a local cloud asks of it, and what the cloud has there."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from local_aws.docker_fit import Docker
 from local_aws.errors import LocalError
 from local_aws.places import Places
 
-CLOUD, GROUP = "release-lane.cloud", "release-lane.group"
-FOLDER = "release-lane.folder"  # on networks: for a person who finds one
+CLOUD, GROUP = "local-aws.cloud", "local-aws.group"
+EARLIER = "release-lane.cloud"  # the label that earlier versions gave; `down` still finds what they left
+FOLDER = "local-aws.folder"  # on networks: for a person who finds one
 GATEWAY = "{{(index .IPAM.Config 0).Gateway}}"
 
 
@@ -49,7 +50,7 @@ def docker(*arguments: str, timeout: float = 60.0) -> str:
         raise LocalError(
             f"`docker {' '.join(arguments[:3])}` gave no answer within {timeout:.0f} s.",
             why="the Docker daemon hangs",
-            next_step="look at its log (python -m local logs dockerd), or restart it",
+            next_step="look at its log (`local-aws logs dockerd`), or restart it",
         ) from None
     if done.returncode:
         raise LocalError(f"`docker {' '.join(arguments[:4])}` failed.", why=done.stderr.strip())
@@ -95,9 +96,10 @@ def ensure_network(places: Places) -> None:
 
 
 def ours(places: Places) -> Found:
-    mark = ("--quiet", "--filter", f"label={CLOUD}={places.cloud_id}")
-    containers = docker("ps", "--all", *mark).split()
-    return Found(tuple(containers), tuple(docker("network", "ls", *mark).split()))
+    marks = [("--quiet", "--filter", f"label={label}={places.cloud_id}") for label in (CLOUD, EARLIER)]
+    containers = [name for mark in marks for name in docker("ps", "--all", *mark).split()]
+    networks = [name for mark in marks for name in docker("network", "ls", *mark).split()]
+    return Found(tuple(containers), tuple(networks))
 
 
 def remove_containers(places: Places) -> int:
@@ -116,7 +118,7 @@ def remove_networks(places: Places) -> int:
 def remove_untagged_images(places: Places) -> int:
     """What tasks pulled by digest from this cloud's registry, which ends with it; how many there were.
 
-    By these names, and not by ids: an image that has a tag, or a name in another cloud's registry, stays under that.
+    By names, not by ids: an image that has a tag, or a name in another cloud's registry, keeps that.
     """
     registries = tuple(f"{host}:{places.port}/" for host in ("localhost", "127.0.0.1"))
     rows = _rows("image", "ls", "--digests", "--no-trunc")
@@ -127,7 +129,7 @@ def remove_untagged_images(places: Places) -> int:
 
 
 def _each_at_once(command: list[str], names: Sequence[str]) -> None:
-    """One client call for all; something that is gone by now is no error (we look afterwards what is left)."""
+    """One client call for all. A name that is gone by now is no error: what is left is looked for afterwards."""
     if names:
         subprocess.run(["docker", *command, *names], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
 

@@ -1,7 +1,7 @@
 """Docker on this machine: used as it is when it runs, started when it does not, and only then stopped again.
 
-All local clouds of a machine use one. If one of them started it, the last one that is up stops it, and takes away what
-a dockerd leaves in the kernel (local_aws/firewall.py). Who starts or stops it holds `slots.alone`.
+All local clouds of a machine use the same one. If one of them started it, the last one that goes down stops it, and
+removes what a dockerd leaves in the kernel (local_aws/firewall.py). Callers hold `slots.alone`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def may_start(error: LocalError) -> bool:
 
 
 def unreachable(error: LocalError) -> LocalError:
-    """What keeps this user from Docker, and the way to it."""
+    """Why this user has no Docker, and what to do."""
     if not shutil.which("docker"):
         return docker_fit.missing("docker")
     user = getpass.getuser()
@@ -62,7 +62,7 @@ def unreachable(error: LocalError) -> LocalError:
 
 
 def _in_group(user: str) -> bool:
-    """As the system's files have it, not this session."""
+    """By the system's files; this session may be older."""
     try:
         group = grp.getgrnam("docker")
         return user in group.gr_mem or pwd.getpwnam(user).pw_gid == group.gr_gid
@@ -135,7 +135,7 @@ def free_bytes(folder: str) -> int:
 
 
 def stop(places: Places, users: Sequence[str], say: Say) -> bool:
-    """Stop the dockerd that a local cloud started, unless somebody still needs it. True if it was stopped.
+    """Stop the dockerd that a local cloud started, unless it is still needed. True if it was stopped.
 
     `users`: folders of other local clouds that are up.
     """
@@ -165,7 +165,7 @@ def _not_mine(started: processes.Started) -> str:
 
 
 def complaint(places: Places) -> str:
-    """Its last words are mostly about its connections; the reason is a line that says so."""
+    """The reason in its log: the last line about a failure, since its very last lines are about connections."""
     lines = last_lines(log_of(places), 200).splitlines()
     reasons = [line.strip() for line in lines if re.search(r"failed to start|level=(fatal|error)", line)]
     return reasons[-1] if reasons else last_lines(log_of(places), 6)

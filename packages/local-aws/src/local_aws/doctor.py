@@ -1,4 +1,4 @@
-"""Is this machine fit for the local cloud? Looks, changes nothing, and says the command that mends what is not."""
+"""Is this machine fit for the local cloud? Looks, changes nothing, and names the command that fixes each problem."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pathlib import Path
 
 from local_aws import base_image, docker_fit, dockercli, dockerd, emulator_process, slots
 from local_aws.errors import LocalError
-from local_aws.places import ROOT, Places
-from local_aws.toolchain.engine import on_path
-from local_aws.toolchain.pins import pinned_engine
+from local_aws.places import Places
+from local_aws.toolchain.engine import installed_sdk, on_path
 
 MEMORY_NEEDED = 2 * 2**30  # bytes
 TRIED = ("debian", "ubuntu")
@@ -22,7 +21,7 @@ NEEDS = "Docker Engine 20.10 or newer, HAProxy 2.6 or newer, iptables, setpriv (
 
 @dataclass(frozen=True)
 class Finding:
-    """`ok` with a `next_step`: it works, but something about it could be better."""
+    """`ok` with a `next_step`: it works, and could be better."""
 
     what: str
     ok: bool
@@ -31,7 +30,7 @@ class Finding:
 
 
 Answer = str | tuple[str, str]
-"""What was found; with what could be better."""
+"""What was found; or that, and what would be better."""
 
 
 def examine(places: Places) -> list[Finding]:
@@ -91,7 +90,7 @@ def _disk(places: Places) -> Answer:
 
 
 def _commands(_: Places) -> Answer:
-    """iptables: only for a dockerd that we start."""
+    """iptables is needed only for a dockerd that we start."""
     wanted = {"docker": "docker.io", "setpriv": "util-linux"}
     if os.geteuid() == 0 and not dockercli.answers():
         wanted |= {"dockerd": "docker.io", "iptables": "iptables"}
@@ -100,7 +99,7 @@ def _commands(_: Places) -> Answer:
         packages = " ".join(sorted({wanted[name] for name in missing}))
         raise LocalError(
             f"Missing: {', '.join(missing)}.",
-            next_step=f"sudo apt-get install -y --no-install-recommends {packages} (./bootstrap as root does it)",
+            next_step=f"sudo apt-get install -y --no-install-recommends {packages}",
         )
     return "all there"
 
@@ -114,7 +113,7 @@ def _docker(places: Places) -> Answer:
         docker = dockercli.look()
     except LocalError as error:
         if dockerd.may_start(error) and shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
-            return "not running; `make up` starts it"
+            return "not running; `local-aws up` starts it"
         raise dockerd.unreachable(error) from error
     docker_fit.refuse_unfit(docker)
     dockerd.need_disk(docker.root)
@@ -131,7 +130,7 @@ def _addresses(places: Places) -> Answer:
 
 
 def _engine(places: Places) -> Answer:
-    pinned = pinned_engine((ROOT / "pyproject.toml").read_text())
+    pinned = installed_sdk()
     home = places.cache / "engine" / str(pinned)
     if found := on_path(pinned, home, os.environ):
         return f"{found.version} in {found.bin}"
@@ -142,10 +141,10 @@ def _engine(places: Places) -> Answer:
 
 
 def _base(places: Places) -> Answer:
-    """The image that the sample service is built on."""
+    """The image that BASE_IMAGE names in builds."""
     recipe = base_image.this_machine()
     if base_image.chosen():
-        return f"{base_image.chosen()}, as RELEASE_LANE_BASE_IMAGE says"
+        return f"{base_image.chosen()}, as LOCAL_AWS_BASE_IMAGE says"
     if dockercli.answers():
         images = base_image.DockerCli()
         if found := next((name for name in (base_image.OFFICIAL, recipe.reference) if images.has(name)), None):
@@ -158,15 +157,18 @@ def _base(places: Places) -> Answer:
     return f"{will}, or one made from Debian packages"
 
 
-def _adopting(_: Places) -> Answer:
-    """What `release adopt` copies images with; nothing else needs it."""
+def _copying(_: Places) -> Answer:
+    """skopeo; nothing of the local cloud itself needs it."""
     if shutil.which("skopeo"):
         return "skopeo is there"
-    return "no skopeo, which only `release adopt` needs", "sudo apt-get install -y --no-install-recommends skopeo"
+    return (
+        "no skopeo, needed only for copying images between registries",
+        "sudo apt-get install -y --no-install-recommends skopeo",
+    )
 
 
 def _leftovers(_: Places) -> Answer:
-    """What clouds left whose folder was removed without `make down`."""
+    """What clouds left whose folder was removed without `local-aws down`."""
     if not dockercli.answers():
         return "none"
     left = [each for each in dockercli.networks_by_folder() if not Path(each[2]).exists()]
@@ -177,7 +179,7 @@ def _leftovers(_: Places) -> Answer:
         for network, cloud, _ in left
     ]
     whose = ", ".join(f"{folder} (network {network})" for network, _, folder in left)
-    return f"{len(left)} of checkouts that were removed without `make down`: {whose}", " && ".join(commands)
+    return f"{len(left)} of projects that were removed without `local-aws down`: {whose}", " && ".join(commands)
 
 
 CHECKS: dict[str, Callable[[Places], Answer]] = {
@@ -190,6 +192,6 @@ CHECKS: dict[str, Callable[[Places], Answer]] = {
     "addresses": _addresses,
     "engine": _engine,
     "base image": _base,
-    "adopting": _adopting,
+    "copying images": _copying,
     "leftovers": _leftovers,
 }

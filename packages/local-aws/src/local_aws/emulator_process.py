@@ -17,7 +17,8 @@ from local_aws import processes
 from local_aws.emulator.edge.process import Failed, find_executable
 from local_aws.errors import LocalError, NotAllowed
 from local_aws.logs import last_lines
-from local_aws.places import HERE, REGION, Places
+from local_aws.places import HERE, Places
+from local_aws.project import REGION
 from local_aws.toolchain.cache import Say, filling, only_one
 from local_aws.toolchain.uv import uv
 
@@ -31,7 +32,7 @@ UNPRIVILEGED = "net.ipv4.ip_unprivileged_port_start"
 
 
 def ensure_environment(cache: Path, say: Say) -> Path:
-    """The interpreter of the emulator's own virtual environment, made from its own lock where missing."""
+    """The interpreter of the emulator's own virtual environment; it is made from its own lock if it is missing."""
     digest = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:16]
     home = cache / "emulator" / digest
     python = home / "venv/bin/python"
@@ -57,7 +58,11 @@ def _install(venv: Path) -> None:
 def _must(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         why = "\n        ".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-        raise LocalError(f"`{' '.join(done.args[:4])} …` failed.", why=why, next_step="./bootstrap, then try again")
+        raise LocalError(
+            f"`{' '.join(done.args[:4])} …` failed.",
+            why=why,
+            next_step="check the network and the package index, then run it again",
+        )
 
 
 def running(places: Places) -> processes.Started | None:
@@ -71,8 +76,8 @@ LETS_GO = 10.0
 def need_ports(places: Places, patience: float = 0.0) -> None:
     """Raises LocalError naming the process that holds a port of this slot's emulator or first load balancer.
 
-    NotAllowed if this user may not open such a port at all. A port that nobody is seen to hold is waited for,
-    `patience` seconds in all.
+    NotAllowed if this user may not open such a port at all. A port without a visible holder is waited
+    for, `patience` seconds in all.
     """
     until = time.monotonic() + patience
     edge = [(f"{places.balancers}.1", port) for port in EDGE_PORTS]
@@ -89,16 +94,16 @@ def _port_error(address: str, port: int, error: OSError) -> LocalError:
             f"{address}:{port} cannot be opened by user {os.geteuid()}.",
             why="ports below 1024 are kept for root",
             next_step=f"sudo sysctl -w {UNPRIVILEGED}=80, and to keep it over restarts: echo {UNPRIVILEGED}=80 | "
-            "sudo tee /etc/sysctl.d/80-release-lane.conf; or be root",
+            "sudo tee /etc/sysctl.d/80-local-aws.conf; or be root",
         )
     holder = processes.listener(address, port)
     other = processes.environment_of(holder) if holder else {}
     if MARK in other:
-        root = other.get("PYTHONPATH", "another checkout")
+        state = Path(other.get("LOCAL_EMULATOR_STATE", "another folder"))
         return LocalError(
-            f"{address}:{port} is taken by the local cloud of {root}.",
+            f"{address}:{port} is taken by the local cloud in {state.parent}.",
             why="two local clouds cannot use the same addresses",
-            next_step=f"make -C {root} down",
+            next_step=f"cd {state.parent.parent} && local-aws down",
         )
     who = f"process {holder} ({processes.command_of(holder)[:100]})" if holder else "a process that is not visible"
     return LocalError(
@@ -115,8 +120,8 @@ def need_haproxy() -> str:
     except Failed as error:
         raise LocalError(
             str(error),
-            why="HAProxy is the local cloud's load balancer; Debian 12, Ubuntu 24.04 and later bring a new enough one",
-            next_step="./bootstrap as root, or: sudo apt-get install --no-install-recommends haproxy",
+            why="HAProxy is the local cloud's load balancer; Debian 12, Ubuntu 24.04 and later have a new enough one",
+            next_step="sudo apt-get install --no-install-recommends haproxy",
         ) from error
 
 
@@ -128,11 +133,20 @@ def start(places: Places, python: Path, say: Say) -> processes.Started:
         folder.mkdir(parents=True, exist_ok=True)
     log = places.logs / "emulator.log"
     log.unlink(missing_ok=True)
+    _lay_path(places.emulator_path)
     command = [str(python), "-u", "-m", "local_aws.emulator"]
     environment = emulator_environment(places)
-    started = processes.spawn(places.run, NAME, command, log=log, environment=environment, cwd=places.root)
+    started = processes.spawn(places.run, NAME, command, log=log, environment=environment, cwd=places.emulator_path)
     wait_until_ready(places, started, say)
     return started
+
+
+def _lay_path(folder: Path) -> None:
+    """Where this package is installed there may be others, in versions that are not the emulator's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / HERE.name
+    link.unlink(missing_ok=True)
+    link.symlink_to(HERE)
 
 
 def emulator_environment(places: Places) -> dict[str, str]:
@@ -144,7 +158,7 @@ def emulator_environment(places: Places) -> dict[str, str]:
     kept["PATH"] = kept.get("PATH", os.defpath) + ":/usr/sbin:/sbin"  # haproxy's place on Debian
     return {
         **kept,
-        "PYTHONPATH": str(HERE.parent),
+        "PYTHONPATH": str(places.emulator_path),
         MARK: places.cloud_id,
         "LOCAL_EMULATOR_STATE": str(places.emulator),
         "LOCAL_EDGE_DIR": str(places.edge),
@@ -196,7 +210,7 @@ def load_balancers(places: Places) -> list[tuple[str, str]]:
 
 
 def everything(places: Places) -> list[int]:
-    """The emulator, its load balancer, and whatever else carries this cloud's mark."""
+    """The emulator, its load balancer, and every other process with this cloud's mark."""
     return processes.marked(MARK, places.cloud_id)
 
 

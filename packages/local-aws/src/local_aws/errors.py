@@ -1,8 +1,8 @@
 """The errors of the local cloud and its toolchain.
 
-    LocalError          a tool, a port, a disk … is not as it must be           exit code 3
+    LocalError          a tool, a port, a disk … is missing or unfit           exit code 3
     ├── NotAllowed      this user may not do it                                 exit code 3
-    └── Busy            another `make demo`, `up` or `down` holds the lock      exit code 4
+    └── Busy            another command holds the local cloud's lock      exit code 4
 
 Each says what failed, why, and the next step; they are caught once, in `local_aws.__main__`.
 """
@@ -26,6 +26,6 @@ class NotAllowed(LocalError):
 
 
 class Busy(LocalError):
-    """Somebody else is doing it right now."""
+    """Another process is doing it right now."""
 
     exit_code = 4

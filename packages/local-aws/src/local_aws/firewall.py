@@ -1,7 +1,7 @@
 """What a dockerd leaves in the kernel when it ends: its chains and rules, and the bridge docker0.
 
-Before we start one, what is there is noted; after we stopped it, what is Docker's and was not there before is taken
-away. Rules of anybody else stay, also those that came meanwhile.
+The rules are noted before we start a dockerd. After it was stopped, Docker's new rules are removed. Rules of other
+programs stay, new ones among them.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _is_dockers(words: list[str]) -> bool:
 
 
 def restore(before: Before) -> None:
-    """Take away what a dockerd that has ended left; what cannot be taken away stays, nothing is raised."""
+    """Remove what a dockerd left that has ended. What cannot be removed stays; nothing is raised."""
     for family, rules in before.rules.items():
         for command in undo(rules, _run(f"{family}-save"), forwarded=before.forwarding != "0"):
             _run(family, "--wait", *command)

@@ -1,4 +1,4 @@
-"""What the parts of the local cloud have said: log files, and the output of its containers, by name."""
+"""Logs of the local cloud: files of its parts, and the output of its containers, by name."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def unknown(sources: Sequence[Source], name: str | None) -> LocalError:
     there = ", ".join(f"{one.name} ({one.also})" if one.also else one.name for one in sources)
     return LocalError(
         f"There is no log {name}." if name else "There is no log yet.",
-        next_step=f"these there are: {there}" if there else "make up",
+        next_step=f"these there are: {there}" if there else "local-aws up",
     )
 
 

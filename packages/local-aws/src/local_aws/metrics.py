@@ -1,6 +1,6 @@
 """The clock of the local cloud's CloudWatch: how often load balancers report, and how late that can be read.
 
-As on AWS unless told otherwise: by the minute, 90 s late. See `local_aws/emulator/cloudwatch/__init__.py`.
+As on AWS unless set otherwise: by the minute, 90 s late. See `local_aws/emulator/cloudwatch/__init__.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 from local_aws.errors import LocalError
-from local_aws.places import REGION
+from local_aws.project import REGION
 
 AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=test/20250101/{REGION}/monitoring/aws4_request"
 
@@ -58,6 +58,6 @@ def _ask(endpoint: str, members: Mapping[str, float]) -> MetricsClock:
         why = re.search(r"<Message>(.*?)</Message>", error.read().decode(), re.S)
         raise LocalError("The clock of metrics was not set.", why=unescape(why[1]) if why else str(error)) from error
     except OSError as error:
-        raise LocalError("The emulator does not answer.", why=str(error), next_step="make up") from error
+        raise LocalError("The emulator does not answer.", why=str(error), next_step="local-aws up") from error
     found = dict(re.findall(r"<(Period|Delay)>([\d.]+)<", text))
     return MetricsClock(int(found["Period"]), float(found["Delay"]))

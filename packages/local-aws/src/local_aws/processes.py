@@ -1,4 +1,4 @@
-"""Processes of the local cloud: start them apart from us, find them again, end them; who listens on a port.
+"""Processes of the local cloud: start them in sessions of their own, find them again, end them; who listens on a port.
 
 A process is known by its id *and* the moment it started, so that a stale record never names a stranger.
 Linux only: everything is read from /proc.
@@ -105,7 +105,7 @@ def every_pid() -> list[int]:
 
 
 def marked(variable: str, value: str) -> list[int]:
-    """Live processes whose environment says `variable=value`: what we started, and whatever that started in turn."""
+    """Live processes whose environment says `variable=value`: what we started, and what that started in turn."""
     mark = f"{variable}={value}".encode()
     found = []
     for pid in every_pid():
@@ -145,7 +145,7 @@ def spawn(run: Path, name: str, command: list[str], *, log: Path, environment: M
 def find(run: Path, name: str) -> Started | None:
     """The recorded process if it still lives; a stale record is removed.
 
-    A record that was copied along with its folder names the process of the original, and is stale, too.
+    A record that was copied with its folder names the process of the original, so it is stale as well.
     """
     path = _record(run, name)
     try:

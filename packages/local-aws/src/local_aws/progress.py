@@ -1,4 +1,4 @@
-"""Several things that happen side by side, told to a person: a live table on a terminal, plain lines elsewhere."""
+"""Progress of several tasks at once: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What still runs after this, because another part failed, is not heard any more."""
+        """Output of tasks that still run after this, because another one failed, is dropped."""
         self._closed = True
         if self._live:
             self._live.stop()
 
     @contextmanager
     def running(self, name: str) -> Iterator[Say]:
-        """A task for as long as the block runs; it fails if the block raises."""
+        """A task while the block runs; it has failed if the block raises."""
         task = Task(name=name, begin=self._clock())
         with self._lock:
             self._tasks.append(task)

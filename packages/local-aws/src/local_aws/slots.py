@@ -2,10 +2,10 @@
 
     slot N   the emulator at 127.0.0.1:(4566 + N), load balancers at 127.0.(10 + N).1 and following
 
-A cloud takes the first slot that nobody holds and whose addresses can be opened, so the only one has slot 0. It notes
-the slot in its own folder, and in a claim that all users of the machine can read. The slot is its own until `down`, and
-after `down --keep-state`, too: URLs in the kept state name its addresses. A claim whose folder no longer says the same
-holds nothing, so a removed checkout leaves no slot taken.
+A cloud takes the first free slot whose addresses can be opened, so the only cloud of a machine has slot 0. It notes the
+slot in its own folder, and in a claim that all users of the machine can read. It holds the slot until `down`; after
+`down --keep-state` it still does, because URLs in the kept state name its addresses. A claim whose folder no longer
+says the same holds nothing, so a removed project leaves no slot taken.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Examine = Callable[[Places], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A cloud's word on its slot. `boot` is the machine's boot in which it was brought up, "" while it is down."""
+    """What a cloud says of its slot. `boot` is the machine's boot in which it was brought up, "" while it is down."""
 
     cloud: str
     slot: int
@@ -45,7 +45,7 @@ class Claim:
 
 
 def take(places: Places, examine: Examine, say: Say) -> Places:
-    """The same places in the slot that is theirs from now on, claimed as up.
+    """The same places in the slot that they hold from now on, claimed as up.
 
     Raises LocalError if the slot of a kept state is held by another cloud, or no slot can be had.
     """
@@ -82,7 +82,7 @@ def others_of(places: Places) -> list[Claim]:
 
 
 def choose(slots: Sequence[int], others: Sequence[Claim], problem: Callable[[int], LocalError | None]) -> int:
-    """The first slot that nobody claims and that has no problem. Raises the first slot's problem if there is none."""
+    """The first unclaimed slot without a problem. Raises the first slot's problem if there is none."""
     held = {claim.slot for claim in others}
     problems: list[LocalError] = []
     for slot in slots:
@@ -100,7 +100,7 @@ def choose(slots: Sequence[int], others: Sequence[Claim], problem: Callable[[int
         else LocalError(
             f"All {len(slots)} slots for local clouds are held.",
             why="by " + ", ".join(sorted(claim.runtime for claim in others)[:5]) + " …",
-            next_step="make down in the checkouts that are not needed",
+            next_step="`local-aws down` in the projects that do not need theirs",
         )
     )
 
@@ -122,7 +122,8 @@ def _kept(places: Places, others: Sequence[Claim]) -> Places:
             raise LocalError(
                 f"Slot {places.slot} is held by the local cloud of {other.runtime}.",
                 why=f"the state kept in {places.runtime} names addresses of that slot ({places.balancers}.x)",
-                next_step=f"make -C {Path(other.runtime).parent} down; or give up the kept state: make down, then up",
+                next_step=f"cd {Path(other.runtime).parent} && local-aws down; or give up the kept state here:"
+                " local-aws down, then up",
             )
     return places
 
@@ -132,7 +133,7 @@ def _kept(places: Places, others: Sequence[Claim]) -> Places:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Nobody else on this machine claims, or starts or stops dockerd, meanwhile."""
+    """For as long as it is held, no other process of this machine claims a slot, or starts or stops dockerd."""
     _make(folder)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
@@ -143,7 +144,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> None:
-    """Any user may put a file of his own there, and no other's away."""
+    """Every user may put files there, and remove only their own."""
     with suppress(FileExistsError):
         folder.mkdir(parents=True)
         folder.chmod(0o1777)
@@ -162,9 +163,9 @@ def claims(folder: Path) -> list[Claim]:
 
 
 def _prune(folder: Path) -> None:
-    """Remove claims that hold nothing. Another user may not be able to see that, and would believe them.
+    """Remove claims that hold nothing. Another user may be unable to see that they do not.
 
-    While somebody listens at its emulator's port, a claim stays: its folder may be there in other eyes (a container's).
+    A claim stays while a process listens at its emulator's port: its folder may exist in a container.
     """
     for path in folder.glob("*.json"):
         claim = _read(path)
@@ -182,7 +183,7 @@ def _read(path: Path) -> Claim | None:
 
 
 def _holds(claim: Claim) -> bool:
-    """Does the cloud's own folder say the same? A folder that may not be looked into is believed."""
+    """Does the cloud's own folder say the same? A claim whose folder this user cannot read is believed."""
     try:
         return (Path(claim.runtime) / "slot").read_text().strip() == str(claim.slot)
     except PermissionError:
@@ -201,7 +202,7 @@ def _claim_file(places: Places) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and never through a link that somebody else laid."""
+    """Completely or not at all, and never through a link that another user made."""
     handle, draft = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w") as file:
         file.write(text)
@@ -210,5 +211,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def boot_id() -> str:
-    """Another one after each start of the machine."""
+    """Changes with each start of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,4 +1,4 @@
-"""What runs now, where, since when, and what it takes: read, never changed."""
+"""What runs now, where, since when, and its memory. Reads only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 from local_aws import dockercli, dockerd, emulator_process, processes, slots
 from local_aws.dockercli import Container
+from local_aws.errors import LocalError
 from local_aws.places import Places
+from local_aws.project import outdated, read_project
 
 
 @dataclass(frozen=True)
-class Beside:
+class Other:
     """Another local cloud of this machine. `up` as it says of itself."""
 
     slot: int
@@ -22,7 +24,8 @@ class Beside:
 @dataclass(frozen=True, kw_only=True)
 class Status:
     """`since`: seconds since the epoch. `memory`: bytes, each shared page once, of the emulator, its load balancer, all
-    containers, and dockerd if a local cloud started it. `kept`: there is a state that the next `up` goes on from.
+    containers, and dockerd if a local cloud started it. `kept`: there is a state that the next `up` continues.
+    `stack_files`: what is wrong with the overlays of stack files, "" if nothing is.
     """
 
     up: bool
@@ -36,8 +39,9 @@ class Status:
     docker_ours: bool = False
     containers: tuple[Container, ...] = ()
     urls: tuple[tuple[str, str], ...] = ()
-    beside: tuple[Beside, ...] = ()
+    others: tuple[Other, ...] = ()
     kept: bool = False
+    stack_files: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; `urls` by the load balancer's name."""
@@ -61,9 +65,18 @@ def status(places: Places) -> Status:
         docker_ours=dockerd.ours_runs(places) is not None,
         containers=tuple(dockercli.containers(places)) if version else (),
         urls=tuple(emulator_process.load_balancers(places)) if started else (),
-        beside=tuple(Beside(one.slot, one.runtime, one.up) for one in slots.others_of(places)),
+        others=tuple(Other(one.slot, one.runtime, one.up) for one in slots.others_of(places)),
         kept=places.emulator.exists(),
+        stack_files=_stack_files(places) if started else "",
     )
+
+
+def _stack_files(places: Places) -> str:
+    try:
+        changed = outdated(read_project(places.root), places.stacks)
+    except LocalError as error:
+        return f"{error.what} {error.why}".strip()
+    return f"changed since they were copied: {', '.join(changed)}; next: local-aws up" if changed else ""
 
 
 def _pids_at_docker(places: Places, version: str | None) -> set[int]:
@@ -74,7 +87,7 @@ def _pids_at_docker(places: Places, version: str | None) -> set[int]:
 
 def describe(found: Status) -> list[str]:
     """The same in lines for a person."""
-    return [*(_running(found) if found.up else _down(found)), *map(_beside, found.beside)]
+    return [*(_running(found) if found.up else _down(found)), *map(_other, found.others)]
 
 
 def _running(found: Status) -> list[str]:
@@ -84,7 +97,8 @@ def _running(found: Status) -> list[str]:
         f"The local cloud is up since {since}, {found.memory / 2**20:.0f} MB.",
         _line("emulator", found.endpoint),
         _line("slot", f"{found.slot}: load balancers are in {found.balancers}"),
-        _line("docker", docker if found.docker else "does not answer; next: python -m local doctor"),
+        _line("docker", docker if found.docker else "does not answer; next: local-aws doctor"),
+        *([_line("stack files", found.stack_files)] if found.stack_files else []),
         *(_line("process", line) for line in found.processes),
         *(_line("container", f"{one.name}  {one.status}  {one.group}".rstrip()) for one in found.containers),
         *(_line("url", f"{url}  {name}") for name, url in found.urls),
@@ -95,11 +109,11 @@ def _down(found: Status) -> list[str]:
     left = f"; {len(found.processes)} of its processes still run" if found.processes else ""
     left += f"; {len(found.containers)} of its containers are still there" if found.containers else ""
     kept = f"; its state is kept, for slot {found.slot}" if found.kept else ""
-    return [f"The local cloud is down{left}{kept}. Next: make up" + (", or make down" if left else "")]
+    return [f"The local cloud is down{left}{kept}. Next: local-aws up" + (", or local-aws down" if left else "")]
 
 
-def _beside(other: Beside) -> str:
-    return _line("beside it", f"slot {other.slot}: {other.folder}, {'up' if other.up else 'down, state kept'}")
+def _other(other: Other) -> str:
+    return _line("other", f"slot {other.slot}: {other.folder}, {'up' if other.up else 'down, state kept'}")
 
 
 def _line(what: str, text: str) -> str:

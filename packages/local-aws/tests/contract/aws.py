@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
-from local_aws.places import ACCOUNT, REGION
+from local_aws.project import ACCOUNT, REGION
 
 from tests.patience import PATIENCE
 

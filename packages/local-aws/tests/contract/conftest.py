@@ -15,12 +15,12 @@ import pytest
 from local_aws import cloud
 from local_aws.places import Places
 from local_aws.progress import Progress
+from tests.contract import leftovers
 from tests.contract.aws import RUN, Aws, Where
 from tests.contract.balancing import Actor, Balancing, forward
 from tests.contract.serving import Serving
 from tests.contract.stage import Stage
 
-from tests.contract import leftovers
 from tests.patience import PATIENCE
 
 

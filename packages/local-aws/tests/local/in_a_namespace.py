@@ -29,7 +29,7 @@ def main(folder: Path, *, docker_there: bool) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     FORWARDING.write_text("0\n")  # as on a machine that never ran Docker
-    os.environ["RELEASE_LANE_BASE_IMAGE"] = "none"  # nothing is built here
+    os.environ["LOCAL_AWS_BASE_IMAGE"] = "none"  # nothing is built here
     if docker_there:
         _start_dockerd(folder)
     before = look()

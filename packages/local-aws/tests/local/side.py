@@ -14,10 +14,11 @@ from typing import Any
 import boto3
 import requests
 from local_aws import cloud, dockercli, emulator_process
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
 from local_aws.progress import Progress
 from local_aws.toolchain.cache import cache_folder
 from tests.local.emulator.ecs.conftest import PACK, SLEEP, eventually
+from tests.local.repository import ROOT
 
 REPOSITORY, CLUSTER = "beside/app", "beside"
 
@@ -117,6 +118,6 @@ def status(places: Places) -> dict[str, Any]:
 
 def start(folder: Path, name: str) -> Side:
     with Progress(io.StringIO()) as progress:
-        side = Side(name, cloud.up(Places(runtime=folder, cache=cache_folder()), progress))
+        side = Side(name, cloud.up(Places(root=ROOT, runtime=folder, cache=cache_folder()), progress))
     side.fill()
     return side

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from local_aws.alone import HELD, alone
 from local_aws.errors import Busy
-from local_aws.places import ROOT
+from tests.local.repository import ROOT
 
 pytestmark = pytest.mark.provider
 

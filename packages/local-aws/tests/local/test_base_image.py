@@ -164,7 +164,7 @@ def test_only_the_made_base_is_told_where_its_certificates_are() -> None:
 
 @pytest.mark.pure
 def test_a_chosen_base_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RELEASE_LANE_BASE_IMAGE", "ours.example/python:3.11")
+    monkeypatch.setenv("LOCAL_AWS_BASE_IMAGE", "ours.example/python:3.11")
     monkeypatch.setenv("PATH", "")
     assert ensure_base_image(tmp_path, nobody) == "ours.example/python:3.11"
 
@@ -237,18 +237,18 @@ def test_a_user_who_may_not_make_file_systems_is_told_the_package_that_lets_him(
     assert "sudo apt-get install uidmap" in error.next_step
     unknown = ["W: GPG error: http://deb.debian.org/debian bookworm InRelease: … NO_PUBKEY 6ED0E7B82643E131"]
     assert "sudo apt-get install debian-archive-keyring" in not_made(25, unknown).next_step
-    assert "RELEASE_LANE_DEBIAN_MIRROR" in not_made(25, ["E: no mirror answers"]).next_step
+    assert "LOCAL_AWS_DEBIAN_MIRROR" in not_made(25, ["E: no mirror answers"]).next_step
 
 
 @pytest.mark.provider
 def test_without_mmdebstrap_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LocalError, match=r"\./bootstrap"):
+    with pytest.raises(LocalError, match="apt-get install --no-install-recommends mmdebstrap"):
         make_tar(RECIPE, tmp_path / "base.part", nobody)
 
 
 @pytest.mark.provider
 def test_without_docker_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LocalError, match="no docker command"):
+    with pytest.raises(LocalError, match="`docker` is not installed"):
         DockerCli().has(OFFICIAL)

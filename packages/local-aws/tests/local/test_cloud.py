@@ -1,6 +1,6 @@
 """The local cloud itself: up, what it leaves alone, what survives a kill, and that down leaves nothing.
 
-Runs a second cloud beside the one of this checkout: own folder, own slot.
+Runs a second cloud next to the one of this checkout: own folder, own slot.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from pathlib import Path
 import pytest
 from local_aws import cloud, dockercli, emulator_process, processes
 from local_aws.errors import LocalError
-from local_aws.places import ROOT, SLOTS, STACKS, Places
+from local_aws.places import SLOTS, Places
 from local_aws.progress import Progress
+from local_aws.project import read_project
 from local_aws.status import status
 from local_aws.toolchain.cache import cache_folder
+from tests.local.repository import ROOT
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    here = Places(runtime=tmp_path_factory.mktemp("cloud"), cache=cache_folder())
+    here = Places(root=ROOT, runtime=tmp_path_factory.mktemp("cloud"), cache=cache_folder())
     yield here
     cloud.down(here, print)
 
@@ -71,7 +73,7 @@ def test_up_leaves_an_emulator_a_network_and_the_stacks(running: cloud.Cloud) ->
         ["pulumi", "stack", "ls", "--all", "--json"], env=running.environment, capture_output=True, text=True
     )
     names = {stack["name"].rpartition("/")[2] for stack in json.loads(listing.stdout)}
-    assert names == set(STACKS)
+    assert names == set(read_project(ROOT).stacks)
     assert "BASE_IMAGE" in json.loads(running.build_args)
 
 
@@ -93,6 +95,19 @@ def test_a_second_up_keeps_what_runs(running: cloud.Cloud) -> None:
 def test_a_shell_gets_the_same_as_a_child_process(running: cloud.Cloud) -> None:
     found = cloud.current(running.places)
     assert found == running
+
+
+def test_up_writes_the_stack_files_anew_and_status_says_when_they_are_outdated(running: cloud.Cloud) -> None:
+    staging = running.places.stacks / "Pulumi.staging.yaml"
+    written = staging.read_text()
+    staging.write_text(written + "# changed\n")
+    assert (
+        "changed since they were copied: staging"
+        in json.loads(command(running.places, "status", "--json").stdout)["stack_files"]
+    )
+    up(running.places)
+    assert staging.read_text() == written
+    assert json.loads(command(running.places, "status", "--json").stdout)["stack_files"] == ""
 
 
 def test_status_says_what_runs(running: cloud.Cloud) -> None:
@@ -129,7 +144,7 @@ def test_only_one_at_a_time(running: cloud.Cloud) -> None:
     lock = str(running.places.lock)
     with subprocess.Popen(
         [sys.executable, "-c", holder, lock], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={name: value for name, value in os.environ.items() if name != "RELEASE_LANE_LOCK_HELD"},
+        env={name: value for name, value in os.environ.items() if name != "LOCAL_AWS_LOCK_HELD"},
     ) as process:  # fmt: skip
         assert process.stdout is not None
         process.stdout.readline()
@@ -143,7 +158,7 @@ def test_only_one_at_a_time(running: cloud.Cloud) -> None:
 
 def test_a_state_is_one_file_so_that_a_killed_engine_leaves_it_whole(running: cloud.Cloud) -> None:
     states = {path.name for path in (running.places.state / ".pulumi/stacks").rglob("*") if path.is_file()}
-    assert {f"{stack}.json" for stack in STACKS} <= states
+    assert {f"{stack}.json" for stack in read_project(ROOT).stacks} <= states
     assert not [name for name in states if name.endswith(".attrs")]
 
 

@@ -175,4 +175,4 @@ def test_what_dockerd_complains_of_leads_to_what_mends_it(complaint: str, do: st
 def test_a_missing_command_is_named_with_what_installs_it() -> None:
     error = missing("dockerd")
     assert "`dockerd` is not installed" in error.what
-    assert "./bootstrap" in error.next_step
+    assert "docker.io" in error.next_step

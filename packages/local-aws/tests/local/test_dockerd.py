@@ -15,7 +15,9 @@ pytestmark = pytest.mark.provider
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    return Places(runtime=tmp_path / "a", cache=tmp_path, shared=tmp_path / "shared", daemon=tmp_path / "run")
+    return Places(
+        root=tmp_path, runtime=tmp_path / "a", cache=tmp_path, shared=tmp_path / "shared", daemon=tmp_path / "run"
+    )
 
 
 @pytest.fixture

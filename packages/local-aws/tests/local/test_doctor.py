@@ -1,4 +1,4 @@
-"""What `local doctor` says of a machine that lacks something: what, and the very command that mends it.
+"""What `local-aws doctor` says of a machine that lacks something: what, and the command that fixes it.
 
 Commands are small scripts in place of the real ones; nothing is started.
 """
@@ -73,7 +73,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 def places(tmp_path: Path) -> Places:
     here = tmp_path / "checkout/.local"
     here.mkdir(parents=True)
-    return Places(runtime=here, cache=tmp_path, shared=tmp_path / "shared", daemon=tmp_path / "daemon")
+    return Places(
+        root=here.parent, runtime=here, cache=tmp_path, shared=tmp_path / "shared", daemon=tmp_path / "daemon"
+    )
 
 
 def finding(places: Places, what: str) -> Finding:
@@ -131,9 +133,9 @@ def test_a_missing_skopeo_is_a_hint_and_no_refusal(
 ) -> None:
     (machine.folder / "skopeo").unlink()
     monkeypatch.setattr(shutil, "which", _only_in(machine.folder))
-    found = finding(places, "adopting")
+    found = finding(places, "copying images")
     assert found.ok
-    assert "only `release adopt` needs" in found.found
+    assert "only for copying images between registries" in found.found
     assert found.next_step.endswith("skopeo")
 
 
@@ -152,7 +154,7 @@ def test_a_docker_that_is_not_running_is_started_by_root_and_by_root_only(
     machine: Machine, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.docker_that_says("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
-    assert finding(places, "docker") == Finding("docker", True, "not running; `make up` starts it")
+    assert finding(places, "docker") == Finding("docker", True, "not running; `local-aws up` starts it")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     found = finding(places, "docker")
     assert not found.ok
@@ -256,14 +258,14 @@ def test_another_system_is_told_what_it_needs(places: Places, monkeypatch: pytes
 
 
 def test_what_a_removed_checkout_left_in_docker_is_found(machine: Machine, places: Places, tmp_path: Path) -> None:
-    labels = f"release-lane.cloud=0123abcd,release-lane.folder={tmp_path}/gone/.local"
-    machine.docker(networks=json.dumps({"Name": "release-lane-0123abcd", "Labels": labels}))
+    labels = f"local-aws.cloud=0123abcd,local-aws.folder={tmp_path}/gone/.local"
+    machine.docker(networks=json.dumps({"Name": "local-aws-0123abcd", "Labels": labels}))
     found = finding(places, "leftovers")
     assert found.found == (
-        f"1 of checkouts that were removed without `make down`: {tmp_path}/gone/.local (network release-lane-0123abcd)"
+        f"1 of projects that were removed without `local-aws down`: {tmp_path}/gone/.local (network local-aws-0123abcd)"
     )
-    assert "--filter label=release-lane.cloud=0123abcd" in found.next_step
-    assert "docker network rm release-lane-0123abcd" in found.next_step
+    assert "--filter label=local-aws.cloud=0123abcd" in found.next_step
+    assert "docker network rm local-aws-0123abcd" in found.next_step
     (tmp_path / "gone/.local").mkdir(parents=True)
     assert finding(places, "leftovers").found == "none"
 

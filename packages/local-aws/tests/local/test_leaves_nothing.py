@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import pytest
-from local_aws.places import ROOT
+from tests.local.repository import ROOT
 
 pytestmark = [
     pytest.mark.cloud,

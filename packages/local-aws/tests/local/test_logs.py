@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from local_aws import logs, processes
 from local_aws.logs import Source, choose, unknown
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
+from tests.local.repository import ROOT
 
 from tests.patience import PATIENCE
 
@@ -46,7 +47,7 @@ def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
     error = unknown(ALL, "nobody")
     assert error.what == "There is no log nobody."
     assert "emulator, dockerd, lane-1-app (service:staging-blue)" in error.next_step
-    assert unknown([], None).next_step == "make up"
+    assert unknown([], None).next_step == "local-aws up"
 
 
 @pytest.mark.pure
@@ -57,7 +58,7 @@ def test_a_containers_output_is_asked_of_docker() -> None:
 
 @pytest.mark.provider
 def test_the_end_of_each_file_is_shown_under_its_name(tmp_path: Path) -> None:
-    here = Places(runtime=tmp_path, cache=tmp_path, daemon=tmp_path / "daemon")
+    here = Places(root=tmp_path, runtime=tmp_path, cache=tmp_path, daemon=tmp_path / "daemon")
     for path, text in (
         (here.logs / "emulator.log", "one\ntwo\nthree\n"),
         (here.edge / "haproxy.log", "four\n"),
@@ -99,7 +100,7 @@ ROUTINE = [
 
 @pytest.mark.provider
 def test_of_haproxy_what_it_always_warns_of_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = Places(runtime=tmp_path, cache=tmp_path, daemon=tmp_path / "daemon")
+    here = Places(root=tmp_path, runtime=tmp_path, cache=tmp_path, daemon=tmp_path / "daemon")
     here.edge.mkdir()
     log = here.edge / "haproxy.log"
     log.write_text("\n".join([*ROUTINE, *TELLING, *ROUTINE, ""]))

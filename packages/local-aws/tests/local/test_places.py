@@ -1,4 +1,4 @@
-"""What a shell is told about the local cloud, and that `.local/env` works where people are."""
+"""What `.local/env` exports, and that it works in the shells that people use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from local_aws.places import Places, environment, exports, read_generated, render_generated, search_path
+from local_aws.errors import LocalError
+from local_aws.places import BIN, Places, environment, exports, read_generated, render_generated, search_path
 
 ENGINE = Path("/cache/it's/bin")
 
@@ -21,31 +22,29 @@ def places(tmp_path: Path) -> Places:
 @pytest.mark.pure
 def test_what_is_written_can_be_read_back() -> None:
     here = places(Path("/a checkout/with 'quotes'"))
-    text = render_generated(here, ENGINE, '{"BASE_IMAGE": "x y"}')
-    values = read_generated(text)
-    assert values["local_aws_engine"] == str(ENGINE)
-    assert {name: values[name] for name in exports(here)} == exports(here, '{"BASE_IMAGE": "x y"}')
+    exported = exports(here, '{"BASE_IMAGE": "x y"}', {"MINE": "it's mine"})
+    assert read_generated(render_generated(exported, ENGINE)) == (exported, ENGINE)
+    assert exported["MINE"] == "it's mine"
 
 
 @pytest.mark.pure
 def test_a_real_accounts_settings_do_not_reach_a_child() -> None:
     inherited = {"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "t", "PATH": "/bin", "HOME": "/root"}
-    child = environment(places(Path("/x")), ENGINE, "", inherited)
+    child = environment(exports(places(Path("/x"))), ENGINE, inherited)
     assert "AWS_PROFILE" not in child
     assert "AWS_SESSION_TOKEN" not in child
     assert child["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-    assert child["PATH"] == f"/x/.venv/bin:{ENGINE}:/bin"
+    assert child["PATH"] == f"{BIN}:{ENGINE}:/bin"
 
 
 @pytest.mark.pure
 def test_the_path_holds_each_folder_once() -> None:
-    here = places(Path("/x"))
-    once = search_path(here, ENGINE, "/bin:/usr/bin")
-    assert search_path(here, ENGINE, once) == once
+    once = search_path(ENGINE, "/bin:/usr/bin")
+    assert search_path(ENGINE, once) == once
 
 
 @pytest.mark.pure
-def test_two_checkouts_mark_what_they_start_differently() -> None:
+def test_two_projects_mark_what_they_start_differently() -> None:
     assert places(Path("/a")).cloud_id != places(Path("/b")).cloud_id
     assert places(Path("/a")).cloud_id == places(Path("/a")).cloud_id
 
@@ -55,6 +54,23 @@ def test_a_second_cloud_is_chosen_by_the_environment() -> None:
     here = Places.read({"LOCAL_RUNTIME": "/nowhere/r", "HOME": "/nowhere"})
     assert here.runtime == Path("/nowhere/r")
     assert (here.slot, here.endpoint, here.balancers) == (0, "http://127.0.0.1:4566", "127.0.10")
+
+
+@pytest.mark.provider
+def test_the_project_is_the_nearest_one_at_or_above_the_working_directory(tmp_path: Path) -> None:
+    inner = tmp_path / "outer/inner/deep"
+    inner.mkdir(parents=True)
+    (tmp_path / "outer/Pulumi.yaml").write_text("name: outer\n")
+    assert Places.read({"LOCAL_AWS_CACHE": "/c"}, inner).runtime == tmp_path / "outer/.local"
+    (tmp_path / "outer/inner/pyproject.toml").write_text("[tool.local-aws]\n")
+    assert Places.read({"LOCAL_AWS_CACHE": "/c"}, inner).root == tmp_path / "outer/inner"
+
+
+@pytest.mark.provider
+def test_outside_of_a_project_it_says_where_to_go(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    with pytest.raises(LocalError, match="no Pulumi project in"):
+        Places.read({}, tmp_path)
 
 
 @pytest.mark.provider
@@ -87,13 +103,13 @@ def source(shell: str, checkout: Path, cwd: Path, then: str) -> subprocess.Compl
 @pytest.mark.parametrize("shell", SHELLS)
 def test_with_a_cloud_everything_is_exported_and_nothing_said(shell: str, checkout: Path) -> None:
     here = places(checkout)
-    here.generated.write_text(render_generated(here, ENGINE, '{"A": "b c"}'))
+    here.generated.write_text(render_generated(exports(here, '{"A": "b c"}'), ENGINE))
     inside = checkout / "inside"
     twice = f'. "{checkout}/.local/env"; '
-    done = source(shell, checkout, inside, twice + 'echo "$PATH"; echo "$RELEASE_LANE_BUILD_ARGS"; env')
+    done = source(shell, checkout, inside, twice + 'echo "$PATH"; echo "$LOCAL_AWS_BUILD_ARGS"; env')
     path, build_args, *rest = done.stdout.splitlines()
     assert done.stderr == ""
-    assert path.startswith(f"{checkout}/.venv/bin:{ENGINE}:")
+    assert path.startswith(f"{BIN}:{ENGINE}:")
     assert path.count(str(ENGINE)) == 1
     assert build_args == '{"A": "b c"}'
     assert set(rest) >= {f"{name}={value}" for name, value in exports(here, '{"A": "b c"}').items()}
@@ -104,29 +120,29 @@ def test_with_a_cloud_everything_is_exported_and_nothing_said(shell: str, checko
 def test_a_cdpath_leads_nowhere_else(shell: str, checkout: Path) -> None:
     """With it `cd` says where it went, and goes to a namesake if there is one."""
     here = places(checkout)
-    here.generated.write_text(render_generated(here, ENGINE, ""))
+    here.generated.write_text(render_generated(exports(here), ENGINE))
     (checkout / "elsewhere/.local").mkdir(parents=True)
     then = f'export CDPATH="{checkout}/elsewhere:."; . ./.local/env; . .local/env; echo "$PATH"'
     done = subprocess.run(
         [shell, "-c", then], cwd=checkout, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
-    assert (done.stdout.startswith(f"{checkout}/.venv/bin:{ENGINE}:"), done.stderr) == (True, "")
+    assert (done.stdout.startswith(f"{BIN}:{ENGINE}:"), done.stderr) == (True, "")
 
 
 @pytest.mark.provider
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_speaks_to_the_cloud_that_it_was_told_of_last(shell: str, checkout: Path) -> None:
-    """Two checkouts beside each other, each in a slot of its own."""
+def test_a_shell_uses_the_cloud_whose_env_it_read_last(shell: str, checkout: Path) -> None:
+    """Two checkouts next to each other, each in a slot of its own."""
     other = checkout.with_name("another checkout")
     shutil.copytree(checkout, other)
     for slot, folder in enumerate((checkout, other)):
         here = replace(places(folder), slot=slot)
-        here.generated.write_text(render_generated(here, ENGINE, ""))
-    ask = 'echo "$AWS_ENDPOINT_URL $RELEASE_LANE_HOME ${PATH%%:*} $PULUMI_BACKEND_URL"'
+        here.generated.write_text(render_generated(exports(here), ENGINE))
+    ask = 'echo "$AWS_ENDPOINT_URL $LOCAL_AWS_HOME ${PATH%%:*} $PULUMI_BACKEND_URL"'
     then = f'{ask}; cd "{other}"; . "{other}/.local/env"; {ask}; cd "{checkout}"; . "{checkout}/.local/env"; {ask}'
     said = source(shell, checkout, checkout, then).stdout.splitlines()
-    one = f"http://127.0.0.1:4566 {checkout} {checkout}/.venv/bin file://{checkout}/.local/state?metadata=skip"
-    two = f"http://127.0.0.1:4567 {other} {other}/.venv/bin file://{other}/.local/state?metadata=skip"
+    one = f"http://127.0.0.1:4566 {checkout} {BIN} file://{checkout}/.local/state?metadata=skip"
+    two = f"http://127.0.0.1:4567 {other} {BIN} file://{other}/.local/state?metadata=skip"
     assert said == [one, two, one]
 
 
@@ -134,6 +150,6 @@ def test_a_shell_speaks_to_the_cloud_that_it_was_told_of_last(shell: str, checko
 @pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "dash"])
 def test_it_can_be_sourced_from_anywhere(shell: str, checkout: Path, tmp_path: Path) -> None:
     here = places(checkout)
-    here.generated.write_text(render_generated(here, ENGINE, ""))
-    done = source(shell, checkout, tmp_path, 'echo "$RELEASE_LANE_HOME"')
+    here.generated.write_text(render_generated(exports(here), ENGINE))
+    done = source(shell, checkout, tmp_path, 'echo "$LOCAL_AWS_HOME"')
     assert (done.stdout, done.stderr) == (f"{checkout}\n", "")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from local_aws import processes
-from local_aws.places import ROOT
+from tests.local.repository import ROOT
 
 from tests.patience import PATIENCE
 from tests.ports import free_port
@@ -114,7 +114,7 @@ def test_at_the_end_children_are_ended_but_not_what_was_started_to_stay(tmp_path
 import subprocess, sys
 from pathlib import Path
 from local_aws import processes
-from local_aws.places import ROOT
+
 run = Path({str(tmp_path)!r})
 child = subprocess.Popen(["sleep", "1000"])
 stays = processes.spawn(run, "stays", ["sleep", "1000"], log=run / "log", environment={{}}, cwd=run)

@@ -25,6 +25,7 @@ from tests.contract.images import forget
 from tests.contract.serving import Service, Serving
 from tests.contract.stage import Stage, policy
 from tests.local.between import Between, docker_socket
+from tests.local.repository import ROOT
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -35,7 +36,7 @@ class Filled:
     """A cloud with something in every service, and two tasks behind a load balancer."""
 
     def __init__(self, folder: Path, between: Between) -> None:
-        self.places = Places(runtime=folder, cache=cache_folder())
+        self.places = Places(root=ROOT, runtime=folder, cache=cache_folder())
         self.between = between
         self.up()
         endpoint = self.places.held().endpoint

@@ -9,6 +9,7 @@ import requests
 from local_aws import cloud, dockercli, dockerd, slots
 from local_aws.places import Places
 from local_aws.toolchain.cache import cache_folder
+from tests.local.repository import ROOT
 from tests.local.side import REPOSITORY, Side, command, start, status
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
@@ -21,7 +22,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
         yield start(folders[0], "one"), start(folders[1], "two")
     finally:
         for folder in folders:
-            cloud.down(Places(runtime=folder, cache=cache_folder()), print)
+            cloud.down(Places(root=ROOT, runtime=folder, cache=cache_folder()), print)
 
 
 def test_the_same_environment_runs_in_both_and_each_answers_for_itself(sides: tuple[Side, Side]) -> None:
@@ -39,7 +40,7 @@ def test_status_tells_only_what_is_its_own(sides: tuple[Side, Side]) -> None:
     for what in (lambda of: of["urls"].values(), lambda of: of["containers"], lambda of: of["processes"]):
         assert len(what(one)) >= 1
         assert not any(each in what(two) for each in what(one))
-    assert two["slot"] in {each["slot"] for each in one["beside"] if each["up"]}
+    assert two["slot"] in {each["slot"] for each in one["others"] if each["up"]}
 
 
 def test_a_change_in_one_is_none_in_the_other(sides: tuple[Side, Side]) -> None:

@@ -69,7 +69,13 @@ def test_when_all_are_held_their_holders_are_named() -> None:
 def places(tmp_path: Path, name: str) -> Places:
     runtime = tmp_path / name / ".local"
     runtime.mkdir(parents=True, exist_ok=True)
-    return Places(runtime=runtime, cache=tmp_path / "cache", shared=tmp_path / "shared", daemon=tmp_path / "run")
+    return Places(
+        root=runtime.parent,
+        runtime=runtime,
+        cache=tmp_path / "cache",
+        shared=tmp_path / "shared",
+        daemon=tmp_path / "run",
+    )
 
 
 def take(one: Places) -> Places:
@@ -117,7 +123,7 @@ def test_a_kept_state_whose_slot_was_taken_is_refused_saying_by_whom(tmp_path: P
     copy.slot_file.write_text("0\n")
     with pytest.raises(LocalError, match=rf"Slot 0 is held by the local cloud of {tmp_path}/a/.local") as refused:
         take(copy)
-    assert f"make -C {tmp_path}/a down" in refused.value.next_step
+    assert f"cd {tmp_path}/a && local-aws down" in refused.value.next_step
     assert [one.cloud for one in slots.claims(copy.shared)] == [places(tmp_path, "a").cloud_id]
 
 

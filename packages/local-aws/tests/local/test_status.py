@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import pytest
 from local_aws.dockercli import Container
-from local_aws.status import Beside, Status, describe
+from local_aws.status import Other, Status, describe
 
 pytestmark = pytest.mark.pure
 
 NOW = time.time()
 TASK = Container(
-    name="release-lane-ab-1-app", status="Up 2 minutes", image="x", group="service:release-lane-staging-blue",
+    name="local-aws-ab-1-app", status="Up 2 minutes", image="x", group="service:release-lane-staging-blue",
     since="2 minutes ago",
 )  # fmt: skip
 UP = Status(
     up=True, slot=1, endpoint="http://127.0.0.1:4567", balancers="127.0.11.0/24", since=NOW, memory=50 * 2**20,
     processes=("7 python -m local_aws.emulator",), docker="24.0.7", docker_ours=True, containers=(TASK,),
-    urls=(("release-lane-staging", "http://127.0.11.1/"),), beside=(Beside(0, "/other/.local", True),), kept=True,
+    urls=(("release-lane-staging", "http://127.0.11.1/"),), others=(Other(0, "/other/.local", True),), kept=True,
 )  # fmt: skip
 DOWN = Status(up=False, slot=0, endpoint="", balancers="", since=None, memory=0)
 
@@ -33,9 +33,9 @@ def test_it_says_what_runs_where_since_when_its_memory_and_urls() -> None:
         "slot        1: load balancers are in 127.0.11.0/24",
         "docker      24.0.7, started by a local cloud",
         "process     7 python -m local_aws.emulator",
-        "container   release-lane-ab-1-app  Up 2 minutes  service:release-lane-staging-blue",
+        "container   local-aws-ab-1-app  Up 2 minutes  service:release-lane-staging-blue",
         "url         http://127.0.11.1/  release-lane-staging",
-        "beside it   slot 0: /other/.local, up",
+        "other       slot 0: /other/.local, up",
     ):
         assert f"  {part}" in said
 
@@ -49,18 +49,24 @@ def test_a_docker_that_went_away_is_told() -> None:
     assert any("does not answer" in line for line in describe(replace(UP, docker=None)))
 
 
+def test_stack_files_that_changed_since_up_are_named() -> None:
+    changed = replace(UP, stack_files="changed since they were copied: staging; next: local-aws up")
+    assert "  stack files changed since they were copied: staging; next: local-aws up" in describe(changed)
+    assert not any("stack files" in line for line in describe(UP))
+
+
 def test_when_it_is_down_the_next_step_is_said() -> None:
-    assert describe(DOWN) == ["The local cloud is down. Next: make up"]
+    assert describe(DOWN) == ["The local cloud is down. Next: local-aws up"]
 
 
 def test_what_is_left_and_what_is_kept_is_said() -> None:
     (said,) = describe(replace(DOWN, slot=2, processes=("7 x",), containers=(TASK,), kept=True))
     assert "1 of its processes still run; 1 of its containers are still there; its state is kept, for slot 2" in said
-    assert said.endswith("Next: make up, or make down")
+    assert said.endswith("Next: local-aws up, or local-aws down")
 
 
 def test_the_json_has_urls_by_name() -> None:
     assert UP.as_dict()["urls"] == {"release-lane-staging": "http://127.0.11.1/"}
     found = json.loads(json.dumps(UP.as_dict()))
     assert found["containers"][0]["group"] == TASK.group
-    assert found["beside"] == [{"slot": 0, "folder": "/other/.local", "up": True}]
+    assert found["others"] == [{"slot": 0, "folder": "/other/.local", "up": True}]

@@ -105,7 +105,7 @@ class Resource(ABC):
     def check(self, ctx: Context, inputs: Props, old: Props | None) -> tuple[Props, list[tuple[str, str]]]:
         """Inputs with defaults filled in, and (property, message) of each that is wrong.
 
-        `old` are the inputs recorded before, None on a create. May see UNKNOWN. Runs in preview, too.
+        `old` are the inputs recorded before, None on a create. May see UNKNOWN. Also runs in previews.
         """
         del ctx, old
         return inputs, []
@@ -138,7 +138,7 @@ class Resource(ABC):
 
     def read(self, ctx: Context, id: str, props: Props, inputs: Props) -> tuple[Props, Props] | None:
         """The truth about it as (outputs, inputs), or None when it is gone. `props` and `inputs` are empty
-        on an import. An output named `id` is the id to record, where an import takes other spellings, too."""
+        on an import. An output named `id` is the id to record, where an import accepts other spellings."""
         del ctx, id
         return props, inputs
 

@@ -44,7 +44,7 @@ class EngineLog:
         try:
             self._send(request, timeout=LOG_TIMEOUT)
         except grpc.RpcError:
-            return  # the engine is going or gone: there is nobody left to tell
+            return  # the engine is ending or has ended: no reader is left
 
 
 class Active:
@@ -264,7 +264,7 @@ def _struct(props: Props, secrets: frozenset[Path]) -> Any:
 
 
 def _hiding(outputs: Props, secrets: frozenset[Path], known: Props) -> Any:
-    """`outputs` for the wire, with everything secret that is so in `known`, under whatever name it comes back."""
+    """`outputs` for the wire, with every value that is secret in `known` kept secret under any name."""
     return _struct(outputs, secrets | revealing(outputs, known, secrets))
 
 

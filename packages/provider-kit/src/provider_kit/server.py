@@ -1,4 +1,4 @@
-"""A provider's process: start, serve, and end when told to or when the engine is gone."""
+"""A provider's process: start, serve, and end on a signal or when the engine is gone."""
 
 from __future__ import annotations
 

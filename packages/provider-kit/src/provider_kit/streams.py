@@ -1,8 +1,8 @@
 """Standard streams that outlive their reader, for every command of ours.
 
-`release deploy … | head -1` is no reason to stop in the middle: what a reader that left would have got is dropped, and
-the exit code stays that of the work. What cannot be encoded is written as an escape. A stream that was closed
-(`2>&-`) is one that nobody reads; its number is taken, so that no file of ours gets it and everybody's words.
+`release deploy … | head -1` must not stop half way: output to a reader that left is dropped, and the exit code stays
+that of the work. What cannot be encoded is written as an escape. A stream that was closed (`2>&-`) is opened on
+/dev/null, so that no other file gets its number and, with it, all output.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def outlive_readers() -> None:
 
 
 def _lasting(given: TextIO | None) -> TextIO:
-    if given is None:  # closed when we began: by now its number may be somebody else's
+    if given is None:  # closed when the process began: by now another file may have its number
         return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     given.flush()
     raw: Any = Lasting(given.fileno())
@@ -86,7 +86,7 @@ def outliving(main: Callable[..., int], *arguments: Any) -> int:
 
 
 def reader_left(stream: TextIO) -> bool:
-    """For a command that would go on for ever for nobody."""
+    """For a command that would otherwise run for ever without a reader."""
     raw = getattr(stream, "buffer", None)
     return isinstance(raw, Lasting) and raw.left
 

@@ -2,7 +2,7 @@
 
 On the wire a value is a protobuf `Value`. An unknown (known only after an earlier step has run) travels as
 one of seven sentinel strings; a secret travels as a map with a signature around the real value. Here an
-unknown is `UNKNOWN`, and secrets are plain values beside a set of the paths at which they stand.
+unknown is `UNKNOWN`, and secrets are plain values, with a set of the paths at which they stand.
 """
 
 from __future__ import annotations
@@ -161,13 +161,13 @@ def _is_secret(value: Any, path: Path, secrets: Collection[Path]) -> bool:
     return bool(path) and any(secret[: len(path)] == path for secret in secrets)
 
 
-SPELLED_OUT: Final = 8  # characters from which a secret is looked for inside of longer texts, too
+SPELLED_OUT: Final = 8  # characters from which a secret is looked for inside of longer texts as well
 
 
 def revealing(props: Mapping[str, Any], values: Mapping[str, Any], secrets: Collection[Path]) -> frozenset[Path]:
     """The paths in `props` at which stands what `values` hold at `secrets`, or a text that has it inside.
 
-    What a provider derives from a secret (an ARN of a name, all tags) is as secret as it.
+    What a provider derives from a secret (an ARN of a name, all tags) is as secret as the value itself.
     """
     hidden = {text for path in secrets for text in _texts(_at(values, path))}
     return frozenset(_revealing(props, (), hidden)) if hidden else frozenset()

@@ -99,7 +99,7 @@ def test_work_that_does_not_end_is_ended_with_the_processes_that_it_started() ->
         assert process.wait(timeout=PATIENCE) == 0
         assert _readable(child, seconds=PATIENCE), "a child process outlived the provider"
         assert process.stdout is not None
-        assert process.stdout.read() == ""  # closed: nobody holds the engine's pipe any more
+        assert process.stdout.read() == ""  # closed: no process holds the engine's pipe any more
 
 
 def test_without_an_engine_it_says_what_it_is() -> None:

@@ -111,9 +111,9 @@ def test_alarms_are_read_with_whose_they_are_and_since_when(aws: FakeAws) -> Non
     watched = Watched(own={"p-s-green-errors": GREEN, "p-s-blue-errors": BLUE}, theirs=("orders", "gone"))
     found = signals.alarms(CLOUD, watched)
     assert found == (
-        Alarm(name="p-s-green-errors", rings=True, since=5, colour=GREEN, why="7 > 5"),
-        Alarm(name="p-s-blue-errors", rings=False, since=7, colour=BLUE, why="7 > 5", blind=True),
-        Alarm(name="orders", rings=False, since=7, colour=None, why="7 > 5"),
+        Alarm(name="p-s-green-errors", firing=True, since=5, colour=GREEN, why="7 > 5"),
+        Alarm(name="p-s-blue-errors", firing=False, since=7, colour=BLUE, why="7 > 5", no_data=True),
+        Alarm(name="orders", firing=False, since=7, colour=None, why="7 > 5"),
     )
     assert watched.missing(found) == ("gone",)
     (asked,) = aws.asked

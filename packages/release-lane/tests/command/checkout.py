@@ -1,5 +1,7 @@
 """A checkout of its own on the local cloud: this working tree under another project name, with state of its own.
 
+Its own stack files, next to Pulumi.yaml, are those of the local cloud.
+
 `release`, the engine and the program all run from it, as on a person's machine; nothing of the demo's stacks is
 touched. Everything it made in the cloud is removed by `close`.
 """
@@ -26,6 +28,7 @@ import boto3
 from local_aws.places import ONE_FILE
 from release_lane.disk.git import environment
 
+from tests.disposable import cloud_goes
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -64,10 +67,13 @@ class Checkout:
     def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
         self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
         ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state?{ONE_FILE}", "PYTHONPATH": str(folder)}
-        self.variables: dict[str, str] = {**environment(cloud), **ME, **ours, "RELEASE_LANE_HOME": str(folder)}
+        self.variables: dict[str, str] = {**environment(cloud), **ME, **ours, "LOCAL_AWS_HOME": str(folder)}
+        stacks = Path(self.variables.pop("RELEASE_LANE_STACKS"))
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         (folder / ".local/state").mkdir(parents=True)
+        for stack in STACKS:
+            shutil.copy(stacks / f"Pulumi.{stack}.yaml", folder)
         self._rename()
         self._generate()
         self.git("init", "--quiet", "--initial-branch=main")
@@ -84,7 +90,9 @@ class Checkout:
     def _generate(self) -> None:
         """What `. .local/env` reads: the cloud that is up, with this checkout's own state."""
         wanted = {
-            key: value for key, value in self.variables.items() if key.startswith(("PULUMI_", "AWS_", "RELEASE_"))
+            key: value
+            for key, value in self.variables.items()
+            if key.startswith(("PULUMI_", "AWS_", "RELEASE_", "LOCAL_AWS_"))
         }
         engine = shutil.which("pulumi", path=self.variables["PATH"])
         assert engine
@@ -251,4 +259,5 @@ def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
     try:
         yield checkout
     finally:
-        checkout.close()
+        if not cloud_goes():
+            checkout.close()

@@ -17,6 +17,7 @@ from tests.command.checkout import Checkout, Ended, on_the_local_cloud
 
 pytestmark = [
     pytest.mark.cloud,
+    pytest.mark.long,
     pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed (./bootstrap as root installs it)"),
 ]
 

@@ -50,6 +50,16 @@ def test_adopt_says_that_a_commit_is_unknown() -> None:
     assert "where its source is, is unknown" in on.err
 
 
+def test_adopt_does_not_repeat_what_the_program_warned_of() -> None:
+    """The engine's warnings were shown already."""
+    warned = said(f"Not checked: {COMMIT_UNKNOWN}.", severity="warning")
+    on = stage(becomes("artifacts", adopted(commit="", source="", by=""), ran(warned)))
+    assert on.run("adopt", IMAGE, "--json") == 0
+    assert COMMIT_UNKNOWN not in on.err
+    assert "where its source is, is unknown" in on.err, "it was not warned of this"
+    assert COMMIT_UNKNOWN in on.data["unchecked"]
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

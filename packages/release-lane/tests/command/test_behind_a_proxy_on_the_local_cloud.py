@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from local_aws import cloud
-from local_aws.places import ROOT, Places
+from local_aws.places import Places
 from local_aws.toolchain.cache import cache_folder
-from tests.command.checkout import Checkout, Ended
+from tests.command.checkout import ROOT, Checkout, Ended
 
 from tests.proxies import DEAD, without
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def local(verb: str, runtime: Path) -> Ended:
@@ -34,11 +34,11 @@ def lane(tmp_path: Path) -> Iterator[Checkout]:
     runtime = tmp_path / "cloud/.local"
     local("up", runtime)
     try:
-        up = cloud.current(Places(runtime=runtime, cache=cache_folder()))
+        up = cloud.current(Places(root=ROOT, runtime=runtime, cache=cache_folder()))
         assert up
         # What builds inside of a container does go through the proxy, and this one leads nowhere.
         arguments = {key: value for key, value in json.loads(up.build_args).items() if "proxy" not in key.lower()}
-        environ = {**without(up.environment), **DEAD, "RELEASE_LANE_BUILD_ARGS": json.dumps(arguments)}
+        environ = {**without(up.environment), **DEAD, "LOCAL_AWS_BUILD_ARGS": json.dumps(arguments)}
         checkout = Checkout(tmp_path / "checkout", environ)
         try:
             yield checkout

@@ -143,7 +143,7 @@ def test_status_lists_environments_in_the_order_of_the_route() -> None:
     lines = on.out.splitlines()
     assert lines[0].split() == ["ENVIRONMENT", "LIVE", "DIGEST", "COMMIT", "SINCE", "PREVIOUS", "ROLLBACK", "PROVEN"]
     assert lines[1].split() == [
-        "staging", "green", B.digest[:19], "bbbbbbb", "2026-01-02T03:04:05+00:00", A.digest[:19], "flip", "2"
+        "staging", "green", B.digest[:19], "bbbbbbb", "2026-01-02T03:04:05+00:00", A.digest[:19], "traffic-only", "2"
     ]  # fmt: skip
     assert lines[2].split()[:2] == ["production", "blue"]
     assert "the cloud itself was not asked" in on.out
@@ -161,7 +161,7 @@ def test_columns_that_do_not_speak_for_themselves_are_explained(capsys: pytest.C
 @pytest.mark.parametrize(
     ("found", "costs"),
     [
-        (state(GREEN, A, B, idle=A), "flip"),
+        (state(GREEN, A, B, idle=A), "traffic-only"),
         (state(GREEN, A, B, idle=C), "deploy"),
         (state(GREEN, A, B, idle=A, tasks=0), "deploy"),
         (state(GREEN, A, B, idle=A, tasks=1), "deploy"),  # reduced: not enough for all users

@@ -40,10 +40,10 @@ def test_an_unknown_verb_is_a_usage_error_in_one_sentence() -> None:
 def test_the_shell_of_another_checkouts_local_cloud_is_a_usage_error() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "release_lane.command", "status"], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, "RELEASE_LANE_LOCAL": "1", "RELEASE_LANE_HOME": "/another/checkout"},
+        env={**os.environ, "LOCAL_AWS_HOME": "/another/checkout"},
     )  # fmt: skip
     assert ended.returncode == 2
-    assert "This shell speaks to the local cloud of /another/checkout" in ended.stderr
+    assert "This shell uses the local cloud of /another/checkout" in ended.stderr
     assert f"`. {ROOT}/.local/env`" in ended.stderr
 
 

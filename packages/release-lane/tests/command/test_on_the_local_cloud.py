@@ -90,11 +90,11 @@ def test_nothing_to_do_is_done_at_once(lane: Checkout) -> None:
 
 
 def test_a_rollback_moves_weights_only_and_status_foretold_it(lane: Checkout) -> None:
-    assert lane.status("production")["rollback"]["costs"] == "flip"
+    assert lane.status("production")["rollback"]["costs"] == "traffic-only"
     review = lane.release("review", "production", "--rollback", "--digest", Story.first).ok().out
-    assert "Flip: blue already runs" in review
+    assert "Traffic only: blue already runs" in review
     back = lane.release("rollback", "production", "--yes", "--json").ok().data
-    assert (back["decision"], back["digest"], back["liveColour"]) == ("flip", Story.first, "blue")
+    assert (back["decision"], back["digest"], back["liveColour"]) == ("traffic-only", Story.first, "blue")
     assert lane.release("smoke", "production").code == 0
 
 
@@ -107,14 +107,14 @@ def test_a_gates_no_ends_with_1_and_the_idle_colour_is_healed(lane: Checkout) ->
     assert "smoke" in refused.data["what"]
     assert "was healed" in refused.data["notes"][0]
     status = lane.status("staging")
-    assert (status["digest"], status["rollback"]["costs"]) == (Story.second, "flip")
+    assert (status["digest"], status["rollback"]["costs"]) == (Story.second, "traffic-only")
 
 
 def test_without_healing_a_rollback_costs_a_deploy_until_heal(lane: Checkout) -> None:
     assert lane.release("deploy", "staging", "--digest", Story.broken, "--no-heal").code == 1
     assert lane.status("staging")["rollback"]["costs"] == "deploy"
     assert lane.release("heal", "staging", "--json").ok().data["decision"] == "heal"
-    assert lane.status("staging")["rollback"]["costs"] == "flip"
+    assert lane.status("staging")["rollback"]["costs"] == "traffic-only"
 
 
 def test_a_digest_that_nobody_built_is_refused(lane: Checkout) -> None:

@@ -80,7 +80,7 @@ def test_promote_takes_what_the_environment_before_has_live() -> None:
 
 
 def test_rollback_says_by_itself_what_it_leaves() -> None:
-    on = stage(ran(*plan("flip", BLUE, A, target=BLUE)))
+    on = stage(ran(*plan("traffic-only", BLUE, A, target=BLUE)))
     assert on.run("rollback", "staging") == 0
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": B.digest}]
 
@@ -247,7 +247,7 @@ def test_the_first_environment_of_a_route_is_not_asked_for() -> None:
     assert stage(STAGED).run("deploy", "staging") == 0
 
 
-def test_a_cure_is_released_although_an_alarm_rings() -> None:
+def test_a_cure_is_released_although_an_alarm_is_firing() -> None:
     on = stage(PROMOTED)
     assert on.run("promote", "production", "--yes", "--on-alarm", "proceed") == 0
     assert configs(on.engine) == [{"imageDigest": B.digest, "onAlarm": "proceed"}]
@@ -441,7 +441,7 @@ def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> No
 
 def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
-    text = "THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to green: away\nNext: look at the rule."
+    text = "The traffic could not be rolled back.\nNext: look at the rule.\nKind: CloudError\nUsers: unsure"
     on = stage(failed(said(text, about=switch)))
     assert on.run("promote", "production", "--yes") == 3
     assert len(on.engine.calls) == 1
@@ -516,10 +516,11 @@ def test_an_interrupt_that_came_too_late_is_said_to_be_one() -> None:
 def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_put_back() -> None:
     """Healing, which is advised after any other interrupt, would finish that switch."""
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
-    text = "The switch was interrupted. THE WEIGHTS COULD NOT BE PUT BACK: blue has no healthy target any more."
+    text = "The switch was interrupted: blue has no healthy target any more.\nKind: CloudError\nUsers: unsure"
     on = stage(replace(failed(said(text, about=switch)), signal=signal.SIGTERM))
     assert on.run("promote", "production", "--yes") == 3
-    assert "THE WEIGHTS COULD NOT BE PUT BACK" in on.err
+    assert "Users: unsure" in on.err
+    assert "blue has no healthy target" in on.err
     assert "stopped by SIGTERM" in on.err
     assert "a person must look" in on.err
     assert "release heal" not in on.err

@@ -38,7 +38,7 @@ def test_a_review_of_the_first_environment_takes_what_was_built() -> None:
 
 
 def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
-    on = stage(ran(*plan("flip", GREEN.other, A, target=GREEN.other)))
+    on = stage(ran(*plan("traffic-only", GREEN.other, A, target=GREEN.other)))
     assert on.run("review", "staging", "--rollback", "--digest", A.digest) == 0
     assert on.engine.calls == [("preview", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
     assert "Asked for as a **rollback**" in on.out
@@ -46,11 +46,11 @@ def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
 
 def test_a_review_of_a_rollback_is_of_what_a_rollback_would_do() -> None:
     """By default back to the previous release, and not to what was built last."""
-    flip = ran(*plan("flip", GREEN.other, A, target=GREEN.other))
-    on = stage(flip)
+    back = ran(*plan("traffic-only", GREEN.other, A, target=GREEN.other))
+    on = stage(back)
     on.engine.states["artifacts"] = built("c")
     assert on.run("review", "staging", "--rollback") == 0
-    other = stage(flip)
+    other = stage(back)
     assert other.run("rollback", "staging") == 0
     assert on.engine.calls[0][2] == other.engine.calls[0][2]
 

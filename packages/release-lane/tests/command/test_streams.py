@@ -42,7 +42,11 @@ def environ(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "state.json").write_text(json.dumps(state))
     (tmp_path / "pulumi").write_text(PULUMI.format(python=sys.executable))
     (tmp_path / "pulumi").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI", "AWS", "RELEASE"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PULUMI", "AWS", "RELEASE", "LOCAL_AWS"))
+    }
     return {**kept, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
 
 

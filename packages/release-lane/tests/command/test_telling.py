@@ -32,7 +32,7 @@ pytestmark = pytest.mark.cli
 TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
 HEALED = ran(*plan("heal", BLUE, A, target=GREEN, starts=True))
 PROMOTED = becomes("production", state(GREEN, A, B, idle=A), ran(*plan("deploy", GREEN, B, target=GREEN)))
-BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("flip", BLUE, A, target=BLUE)))
+BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("traffic-only", BLUE, A, target=BLUE)))
 
 
 def stage(*runs: Any, notify: dict[str, Any] | None = TOPIC, **over: Any) -> Stage:
@@ -61,6 +61,7 @@ def test_users_who_were_put_back_are_told_as_a_breach() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = (
         "Users were on green for a moment, and were put back to where they were before: smoke failed\nKind: CheckFailed"
+        "\nUsers: restored"
     )
     on = stage(failed(said(text, about=switch)), HEALED)
     assert on.run("promote", "production", "--yes") == 1
@@ -97,7 +98,7 @@ def test_only_what_was_asked_for_is_told() -> None:
 def test_a_message_that_could_not_be_sent_is_said_and_changes_nothing() -> None:
     on = stage(BACK, notifier=FakeNotifier(problems=("the topic could not be told: AuthorizationError",)))
     assert on.run("rollback", "staging", "--json") == 0
-    assert on.data["decision"] == "flip"
+    assert on.data["decision"] == "traffic-only"
     assert "Not everybody was told of this (rollback): the topic could not be told: AuthorizationError." in on.err
 
 

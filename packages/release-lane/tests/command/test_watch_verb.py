@@ -47,7 +47,7 @@ BEGAN = 1767326400.0
 USERS = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
 CALM = Look(rule=RULE, health=WELL, traffic=USERS)
 BREACH = replace(CALM, health=SICK)
-BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("flip", BLUE, A, target=BLUE)))
+BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("traffic-only", BLUE, A, target=BLUE)))
 
 
 def stage(seen: Sequence[Look], *runs: Any, **over: Any) -> Stage:
@@ -206,16 +206,16 @@ def test_too_few_targets_are_a_breach_only_for_a_while() -> None:
     assert lasting.run("watch", "staging", "--for", "5m") == 1
 
 
-def test_an_alarm_that_rang_before_the_release_is_told_and_counts_only_if_it_rings_again() -> None:
-    rang = Alarm(name="orders-low", rings=True, since=1.0)
-    on = stage([replace(CALM, alarms=(rang,))])
+def test_an_alarm_that_was_firing_before_the_release_is_reported_and_counts_only_if_it_fires_again() -> None:
+    firing = Alarm(name="orders-low", firing=True, since=1.0)
+    on = stage([replace(CALM, alarms=(firing,))])
     assert on.run("watch", "staging", "--for", "5m") == 0
-    assert "the alarm orders-low rings since before this release" in on.err
+    assert "the alarm orders-low is firing since before this release" in on.err
 
 
 def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data() -> None:
-    quiet = Alarm(name="orders-low", rings=False)
-    on = stage([replace(CALM, alarms=(quiet,)), replace(CALM, alarms=(quiet,)), CALM], alarms={"names": ["orders-low"]})
+    fine = Alarm(name="orders-low", firing=False)
+    on = stage([replace(CALM, alarms=(fine,)), replace(CALM, alarms=(fine,)), CALM], alarms={"names": ["orders-low"]})
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
     assert on.err.count("THE ALARM orders-low CANNOT BE WATCHED: deleted, or never made") == 1
     assert (on.data["verdict"], on.data["rolledBack"]) == ("no data", None)
@@ -223,8 +223,8 @@ def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data(
 
 
 def test_an_alarm_without_data_is_told_and_no_breach() -> None:
-    blind = Alarm(name="orders-low", rings=False, blind=True)
-    on = stage([replace(CALM, alarms=(blind,))], alarms={"names": ["orders-low"]})
+    silent = Alarm(name="orders-low", firing=False, no_data=True)
+    on = stage([replace(CALM, alarms=(silent,))], alarms={"names": ["orders-low"]})
     assert on.run("watch", "staging", "--for", "5m") == 0
     assert on.err.count("no data for the alarm orders-low: no sign of health") == 1
 

@@ -131,8 +131,8 @@ def plan(
     decision: str, live: Colour, of: Release, *, target: Colour | None, starts: bool = False, **over: Any
 ) -> list[Any]:
     """The steps of the gates and the switch for a decision."""
-    before = all_on(live.other) if decision in ("deploy", "flip") else all_on(live)
-    active = decision in ("deploy", "flip", "finish")
+    before = all_on(live.other) if decision in ("deploy", "traffic-only") else all_on(live)
+    active = decision in ("deploy", "traffic-only", "finish")
     switch = {
         "active": active,
         "decision": decision,

@@ -14,7 +14,6 @@ from typing import Any
 from release_lane.decide.decision import (
     Deploy,
     Finish,
-    Flip,
     Heal,
     Keep,
     OnAlarm,
@@ -22,6 +21,7 @@ from release_lane.decide.decision import (
     Prepare,
     Refuse,
     Requested,
+    TrafficOnly,
     Verdict,
     advance,
     decide,
@@ -126,7 +126,7 @@ class FakeWorld:
 
     guarded: bool = False
     shift: Shift = field(default_factory=Shift)
-    ringing: frozenset[Colour | None] = frozenset()  # whose alarms ring; None: the adopter's
+    firing: frozenset[Colour | None] = frozenset()  # whose alarms are firing; None: the adopter's
     faults: dict[str, Fault] = field(default_factory=dict)
     registry: set[str] = field(default_factory=set)
     proven: tuple[Proof, ...] = ()
@@ -150,7 +150,7 @@ class FakeWorld:
         """The cloud as it is now."""
         rule = {"weights": dict(self.weights), "tags": self.tags} if self.weights is not None else None
         sides = {str(colour): side.as_dict() for colour, side in self.sides.items()}
-        alarms = [Alarm(name=f"{of}", rings=of in self.ringing, colour=of).as_dict() for of in (*Colour, None)]
+        alarms = [Alarm(name=f"{of}", firing=of in self.firing, colour=of).as_dict() for of in (*Colour, None)]
         return Observed.from_dict({"listenerArn": "arn:listener", "rule": rule, "colours": sides, "alarms": alarms})
 
     @property
@@ -304,7 +304,7 @@ class Run:
                 self._start(target, release, tasks, retry)
                 self._gates(target, release)
                 self._move(verdict.decision, verdict.standing, seen)
-            case Flip(target=target, release=release) | Finish(target=target, release=release):
+            case TrafficOnly(target=target, release=release) | Finish(target=target, release=release):
                 self._gates(target, release)
                 self._move(verdict.decision, verdict.standing, seen)
         return Outcome.DONE

@@ -9,13 +9,13 @@ import pytest
 from release_lane.decide.decision import (
     Decision,
     Deploy,
-    Flip,
     Heal,
     Keep,
     OnAlarm,
     OnDrift,
     Refuse,
     Requested,
+    TrafficOnly,
     Verdict,
     decide,
 )
@@ -34,8 +34,8 @@ ROLLBACK = Requested(service=SERVICE, digest=A.digest, rollback_from=B.digest)
 NOTHING = Requested(service=SERVICE)
 
 
-def ringing(colour: Colour | None, name: str = "x") -> Alarm:
-    return Alarm(name=name, rings=True, since=1.0, colour=colour, why="7 % > 5 %")
+def firing(colour: Colour | None, name: str = "x") -> Alarm:
+    return Alarm(name=name, firing=True, since=1.0, colour=colour, why="7 % > 5 %")
 
 
 def decided(cloud: Observed, request: Requested = NEW) -> Verdict:
@@ -53,56 +53,58 @@ def refused(decision: Decision) -> Refused:
 
 
 @pytest.mark.parametrize("of", [GREEN, None], ids=["the live colour's", "the adopter's"])
-def test_a_new_release_is_refused_while_an_alarm_about_what_users_get_rings(of: Colour | None) -> None:
-    cloud = observed(A, B, GREEN, alarms=(ringing(of),))
+def test_a_new_release_is_refused_while_an_alarm_about_what_users_get_is_firing(of: Colour | None) -> None:
+    cloud = observed(A, B, GREEN, alarms=(firing(of),))
     error = refused(decided(cloud).decision)
-    assert "the alarm x rings (7 % > 5 %)" in error.what
+    assert "the alarm x is firing (7 % > 5 %)" in error.what
     assert "onAlarm=proceed" in error.next_step
 
 
 def test_it_is_refused_too_where_nothing_would_have_to_be_started() -> None:
-    refused(decided(observed(C, B, GREEN, alarms=(ringing(GREEN),))).decision)
+    refused(decided(observed(C, B, GREEN, alarms=(firing(GREEN),))).decision)
 
 
 @pytest.mark.parametrize(
     "alarms",
-    [(ringing(BLUE),), (replace(ringing(GREEN), rings=False),), ()],
-    ids=["the idle colour's", "quiet", "none"],
+    [(firing(BLUE),), (replace(firing(GREEN), firing=False),), ()],
+    ids=["the idle colour's", "OK", "none"],
 )
 def test_other_alarms_stop_nothing(alarms: Any) -> None:
-    """The idle colour's may still ring from a release that was refused there."""
+    """The idle colour's may still be firing because of a release that was refused there."""
     assert isinstance(decided(observed(A, B, GREEN, alarms=alarms)).decision, Deploy)
 
 
 def test_a_person_may_say_that_the_release_is_the_cure() -> None:
-    verdict = decided(observed(A, B, GREEN, alarms=(ringing(GREEN),)), replace(NEW, on_alarm=OnAlarm.PROCEED))
+    verdict = decided(observed(A, B, GREEN, alarms=(firing(GREEN),)), replace(NEW, on_alarm=OnAlarm.PROCEED))
     assert isinstance(verdict.decision, Deploy)
-    assert verdict.notes == ("the alarm x rings (7 % > 5 %); it rang before this update and does not stop it",)
+    assert verdict.notes == (
+        "the alarm x is firing (7 % > 5 %), as it was before this update; it does not stop this update",
+    )
 
 
-def test_a_rollback_goes_on_since_alarms_ring_because_the_live_release_is_bad() -> None:
-    verdict = decided(observed(A, B, GREEN, alarms=(ringing(GREEN), ringing(None, "y"))), ROLLBACK)
-    assert isinstance(verdict.decision, Flip)
+def test_a_rollback_goes_on_since_alarms_fire_because_the_live_release_is_bad() -> None:
+    verdict = decided(observed(A, B, GREEN, alarms=(firing(GREEN), firing(None, "y"))), ROLLBACK)
+    assert isinstance(verdict.decision, TrafficOnly)
     assert len(verdict.notes) == 2
 
 
 def test_an_undo_and_a_restore_go_on_too() -> None:
-    alarms = (ringing(GREEN), ringing(BLUE, "y"))
+    alarms = (firing(GREEN), firing(BLUE, "y"))
     divided = observed(C, B, {BLUE: 50, GREEN: 50}, journal((GREEN, B), (BLUE, C), Phase.MOVING), alarms=alarms)
-    assert isinstance(decided(divided, replace(NOTHING, digest=B.digest)).decision, Flip)
+    assert isinstance(decided(divided, replace(NOTHING, digest=B.digest)).decision, TrafficOnly)
     moved = observed(A, B, BLUE, alarms=alarms)
-    assert isinstance(decided(moved, replace(NOTHING, on_drift=OnDrift.RESTORE)).decision, Flip)
+    assert isinstance(decided(moved, replace(NOTHING, on_drift=OnDrift.RESTORE)).decision, TrafficOnly)
 
 
 @pytest.mark.parametrize("colour", Colour)
-def test_a_divided_switch_is_not_carried_on_while_an_alarm_of_either_colour_rings(colour: Colour) -> None:
+def test_a_divided_switch_is_not_carried_on_while_an_alarm_of_either_colour_is_firing(colour: Colour) -> None:
     """Both serve: this may be why it was stopped."""
     written = journal((GREEN, B), (BLUE, C), Phase.MOVING)
-    refused(decided(observed(C, B, {BLUE: 50, GREEN: 50}, written, alarms=(ringing(colour),)), NOTHING).decision)
+    refused(decided(observed(C, B, {BLUE: 50, GREEN: 50}, written, alarms=(firing(colour),)), NOTHING).decision)
 
 
 def test_an_update_that_moves_nobody_does_not_mind_alarms() -> None:
-    alarms = (ringing(GREEN), ringing(None, "y"))
+    alarms = (firing(GREEN), firing(None, "y"))
     assert isinstance(decided(observed(A, B, GREEN, alarms=alarms), NOTHING).decision, Keep)
     assert isinstance(decided(observed(C, B, GREEN, alarms=alarms), NOTHING).decision, Heal)
 
@@ -110,7 +112,7 @@ def test_an_update_that_moves_nobody_does_not_mind_alarms() -> None:
 def test_an_alarm_that_does_not_exist_is_told_before_it_is_relied_on() -> None:
     cloud = observed(A, B, GREEN, missing_alarms=("ordrs",))
     assert "There is no CloudWatch alarm ordrs" in refused(decided(cloud).decision).what
-    assert isinstance(decided(cloud, ROLLBACK).decision, Flip)
+    assert isinstance(decided(cloud, ROLLBACK).decision, TrafficOnly)
     assert isinstance(decided(cloud, NOTHING).decision, Keep)
 
 
@@ -146,7 +148,7 @@ def test_scaling_of_the_idle_colour_alone_is_fine() -> None:
 
 def test_going_back_is_not_stopped_by_scaling_but_told() -> None:
     verdict = decided(scaled(None, UP_TO_10), ROLLBACK)
-    assert isinstance(verdict.decision, Flip)
+    assert isinstance(verdict.decision, TrafficOnly)
     (note,) = verdict.notes
     assert "nobody would scale blue" in note
 

@@ -7,18 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from release_lane.decide.choice import decision_word, order_matters, word_for
 from release_lane.decide.decision import (
     HISTORY,
     Decision,
     Deploy,
     Finish,
-    Flip,
     Heal,
     Keep,
     OnDrift,
     Prepare,
     Refuse,
     Requested,
+    TrafficOnly,
     Verdict,
     advance,
     decide,
@@ -172,11 +173,13 @@ def test_a_new_image_is_deployed_to_the_idle_colour() -> None:
     assert (deployed.target, deployed.release, deployed.live, deployed.rollback) == (BLUE, C, GREEN, False)
 
 
-def test_an_image_that_the_idle_colour_holds_already_is_flipped_to() -> None:
+def test_an_image_that_the_idle_colour_holds_already_only_needs_traffic_moved() -> None:
     """As after a smoke check that failed for a reason outside: gated again, but no new task."""
-    flipped = decision(RECORD, observed(C, B, GREEN), ask(C))
-    assert isinstance(flipped, Flip)
-    assert (flipped.target, flipped.release, flipped.rollback) == (BLUE, C, False)
+    moved = decision(RECORD, observed(C, B, GREEN), ask(C))
+    assert isinstance(moved, TrafficOnly)
+    assert (moved.target, moved.release, moved.rollback) == (BLUE, C, False)
+    assert word_for(moved) == decision_word("flip") == "traffic-only", "`flip` is what an earlier version wrote"
+    assert word_for(decision(RECORD, SETTLED, ask(C))) == "deploy"
 
 
 @pytest.mark.parametrize("broken", [SICK, STOPPED, SCALED_TO_ZERO], ids=["sick", "stopped", "to zero"])
@@ -243,7 +246,7 @@ def test_an_older_commit_that_is_meant_is_released_and_named() -> None:
     [
         (Order.NEWER, "a new image"),
         (Order.APART, "a new image; its commit does not contain bbbbbbb, which is live"),
-        (Order.UNKNOWN, "a new image; the order of commits is not known"),
+        (Order.UNKNOWN, "a new image"),
     ],
 )
 def test_any_other_order_is_released_and_named(order: Order, reason: str) -> None:
@@ -282,9 +285,42 @@ def test_an_older_commit_is_refused_too_after_an_interrupted_switch_to_a_newer_o
     assert isinstance(refusal(recorded(BLUE, A), cloud, after(C, Order.OLDER)), Refused)
 
 
+def test_that_the_order_is_unknown_is_said_once() -> None:
+    newer = verdict(RECORD, SETTLED, after(C, Order.UNKNOWN, why="this checkout is shallow"))
+    assert isinstance(newer.decision, Deploy)
+    said = " ".join([newer.decision.reason, *newer.notes, *newer.unchecked])
+    assert said.count("order of commits") == 1
+
+
+@pytest.mark.parametrize("order", [Order.OLDER, Order.UNKNOWN])
+def test_finishing_an_interrupted_rollback_says_nothing_of_the_order_of_commits(order: Order) -> None:
+    cloud = observed(A, B, BLUE, journal((GREEN, B), (BLUE, A), Phase.MOVED))
+    finished = verdict(RECORD, cloud, after(A, order, rollback_from=B.digest))
+    assert isinstance(finished.decision, Finish)
+    assert finished.unchecked == ()
+
+
+@pytest.mark.parametrize(
+    ("record", "asked", "matters"),
+    [
+        (RECORD, C, True),
+        (RECORD, A, False),
+        (RECORD, B, False),
+        (replace(RECORD, history=()), B, False),
+        (None, C, True),
+        (RECORD, None, False),
+    ],
+    ids=["new", "was live", "is live", "is live, by an old record", "first", "nothing asked for"],
+)
+def test_the_order_of_commits_matters_only_for_an_image_that_was_never_live_here(
+    record: Recorded | None, asked: Release | None, matters: bool
+) -> None:
+    assert order_matters(record, asked.digest if asked else None) is matters
+
+
 def test_a_rollback_asks_nothing_about_the_order_of_commits() -> None:
     back = verdict(RECORD, SETTLED, after(A, Order.OLDER, rollback_from=B.digest))
-    assert isinstance(back.decision, Flip)
+    assert isinstance(back.decision, TrafficOnly)
     assert back.unchecked == ()
 
 
@@ -314,7 +350,7 @@ def test_what_could_not_be_seen_of_an_adopted_image_is_said_again_when_it_comes_
 
 def test_going_back_moves_weights_only_while_the_idle_colour_holds_the_release() -> None:
     back = decision(RECORD, SETTLED, ask(A, rollback_from=B.digest))
-    assert isinstance(back, Flip)
+    assert isinstance(back, TrafficOnly)
     assert (back.target, back.release, back.rollback) == (BLUE, A, True)
 
 
@@ -337,7 +373,7 @@ def test_going_back_to_an_idle_colour_that_could_not_take_all_users_makes_it_lar
 
 def test_live_tasks_that_are_just_being_replaced_make_no_rollback_slower() -> None:
     cloud = observed(A, side(B, running=4, healthy=4), GREEN)
-    assert isinstance(decision(RECORD, cloud, ask(A, rollback_from=B.digest)), Flip)
+    assert isinstance(decision(RECORD, cloud, ask(A, rollback_from=B.digest)), TrafficOnly)
 
 
 def test_going_back_restores_the_configuration_that_the_release_had() -> None:
@@ -401,7 +437,7 @@ def test_what_the_registry_lost_is_no_new_release_even_if_the_idle_colour_still_
 
 
 def test_going_back_by_weights_alone_needs_no_registry() -> None:
-    assert isinstance(decision(RECORD, SETTLED, ask(A, rollback_from=B.digest, in_registry=False)), Flip)
+    assert isinstance(decision(RECORD, SETTLED, ask(A, rollback_from=B.digest, in_registry=False)), TrafficOnly)
 
 
 def test_an_image_that_the_environment_before_did_not_prove_is_refused() -> None:
@@ -425,7 +461,7 @@ def test_an_unproven_image_is_refused_even_if_the_idle_colour_holds_it() -> None
 
 def test_a_rollback_needs_no_proof_but_its_intent() -> None:
     back = decision(RECORD, SETTLED, ask(A, rollback_from=B.digest, promotes_from="staging"), [])
-    assert isinstance(back, Flip)
+    assert isinstance(back, TrafficOnly)
     assert "is a rollback" in refusal(RECORD, SETTLED, ask(A, promotes_from="staging"), [proof(A)]).what
 
 
@@ -490,17 +526,17 @@ def test_unexplained_drift_is_refused_saying_the_two_ways_out(cloud: Observed, r
 @pytest.mark.parametrize(
     ("cloud", "restored"),
     [
-        ("weights moved to the idle colour", Flip),
-        ("weights divided", Flip),
-        ("a little weight moved", Flip),
-        ("nobody served", Flip),
-        ("rule deleted", Flip),
+        ("weights moved to the idle colour", TrafficOnly),
+        ("weights divided", TrafficOnly),
+        ("a little weight moved", TrafficOnly),
+        ("nobody served", TrafficOnly),
+        ("rule deleted", TrafficOnly),
     ],
 )
 def test_restoring_moved_weights_starts_nothing(cloud: str, restored: type) -> None:
     back = decision(RECORD, DRIFTS[cloud], ask(on_drift=OnDrift.RESTORE))
     assert isinstance(back, restored)
-    assert isinstance(back, Flip)
+    assert isinstance(back, TrafficOnly)
     assert (back.target, back.release) == (GREEN, B)
 
 
@@ -511,10 +547,10 @@ def test_restoring_live_tasks_deploys_the_recorded_release_to_the_idle_colour(cl
     assert (back.target, back.release, back.live) == (BLUE, B, GREEN)
 
 
-def test_restoring_is_a_flip_where_the_idle_colour_holds_the_recorded_release() -> None:
+def test_restoring_moves_traffic_only_where_the_idle_colour_holds_the_recorded_release() -> None:
     """As when an earlier restore was killed after its deployment."""
     back = decision(RECORD, observed(B, C, GREEN), ask(on_drift=OnDrift.RESTORE))
-    assert isinstance(back, Flip)
+    assert isinstance(back, TrafficOnly)
     assert (back.target, back.release) == (BLUE, B)
 
 
@@ -614,7 +650,7 @@ def test_a_switch_that_moved_nobody_left_the_stack_as_it_was(phase: Phase) -> No
         return
     cloud = observed(C, B, GREEN, TO_C[phase])
     assert isinstance(decision(RECORD, cloud, ask()), Heal)
-    assert isinstance(decision(RECORD, cloud, ask(C)), Flip)
+    assert isinstance(decision(RECORD, cloud, ask(C)), TrafficOnly)
     assert isinstance(decision(RECORD, cloud, ask(D)), Deploy)
 
 
@@ -632,7 +668,7 @@ def test_a_switch_that_moved_users_but_was_not_recorded_is_finished(phase: Phase
 @pytest.mark.parametrize("request_", [ask(B), ask(on_drift=OnDrift.RESTORE)], ids=["recorded digest", "restore"])
 def test_it_is_undone_on_request_by_weights_alone(phase: Phase, request_: Requested) -> None:
     found = verdict(RECORD, observed(C, B, BLUE, TO_C[phase]), request_)
-    assert isinstance(found.decision, Flip)
+    assert isinstance(found.decision, TrafficOnly)
     assert (found.decision.target, found.decision.release) == (GREEN, B)
     assert found.standing == RECORD
 
@@ -665,11 +701,11 @@ def test_a_divided_switch_is_finished_or_undone(weights: dict[Colour, int]) -> N
     cloud = observed(C, B, weights, TO_C[Phase.MOVING])
     for request_ in (ask(), ask(C)):
         finished = decision(RECORD, cloud, request_)
-        assert isinstance(finished, Flip)
+        assert isinstance(finished, TrafficOnly)
         assert (finished.target, finished.release) == (BLUE, C)
     for request_ in (ask(B), ask(on_drift=OnDrift.RESTORE)):
         undone = decision(RECORD, cloud, request_)
-        assert isinstance(undone, Flip)
+        assert isinstance(undone, TrafficOnly)
         assert (undone.target, undone.release) == (GREEN, B)
 
 
@@ -683,14 +719,14 @@ def test_a_divided_switch_leaves_no_room_for_a_third_release() -> None:
 def test_a_divided_switch_to_a_broken_colour_cannot_be_finished_but_undone() -> None:
     cloud = observed(side(C, **SICK), B, DIVIDED, TO_C[Phase.MOVING])
     assert isinstance(refusal(RECORD, cloud, ask()), CheckFailed)
-    assert isinstance(decision(RECORD, cloud, ask(B)), Flip)
+    assert isinstance(decision(RECORD, cloud, ask(B)), TrafficOnly)
 
 
 def test_a_switch_whose_colour_was_changed_meanwhile_is_not_finished_but_undone() -> None:
     cloud = observed(D, B, BLUE, TO_C[Phase.MOVED])
     for request_ in (ask(), ask(C), ask(D)):
         assert "but runs sha256:dddddddddddd" in refusal(RECORD, cloud, request_).what
-    assert isinstance(decision(RECORD, cloud, ask(B)), Flip)
+    assert isinstance(decision(RECORD, cloud, ask(B)), TrafficOnly)
 
 
 def test_the_way_out_of_a_changed_colour_is_there_also_where_only_configuration_was_to_change() -> None:
@@ -701,7 +737,7 @@ def test_the_way_out_of_a_changed_colour_is_there_also_where_only_configuration_
     for request_ in (ask(service=OTHER_SERVICE), again):
         assert "onDrift=restore" in refusal(RECORD, cloud, request_).next_step
     assert "but runs sha256:dddddddddddd" in refusal(RECORD, cloud, again).what
-    assert isinstance(decision(RECORD, cloud, ask(service=OTHER_SERVICE, on_drift=OnDrift.RESTORE)), Flip)
+    assert isinstance(decision(RECORD, cloud, ask(service=OTHER_SERVICE, on_drift=OnDrift.RESTORE)), TrafficOnly)
 
 
 @pytest.mark.parametrize(
@@ -793,7 +829,7 @@ def test_an_interrupted_change_of_configuration_is_finished_by_asking_for_it_aga
         assert finished.release == debug
     for request_ in (ask(B), ask(debug, on_drift=OnDrift.RESTORE)):
         undone = decision(RECORD, cloud, request_)
-        assert isinstance(undone, Flip)
+        assert isinstance(undone, TrafficOnly)
         assert undone.release == B
 
 
@@ -805,7 +841,7 @@ def test_an_interrupted_undo_is_explained_and_can_be_finished() -> None:
     cloud = observed(C, B, BLUE, journal((GREEN, B), (GREEN, B), Phase.MOVING))
     for request_ in (ask(), ask(B), ask(on_drift=OnDrift.RESTORE)):
         finished = decision(RECORD, cloud, request_)
-        assert isinstance(finished, Flip)
+        assert isinstance(finished, TrafficOnly)
         assert (finished.target, finished.release) == (GREEN, B)
 
 
@@ -837,10 +873,10 @@ def test_a_second_interrupted_switch_that_moved_nobody_finishes_the_first(phase:
     finished = decision(RECORD, cloud, ask())
     assert isinstance(finished, Finish)
     assert (finished.target, finished.release) == (BLUE, C)
-    flipped = verdict(RECORD, cloud, ask(D))
-    assert isinstance(flipped.decision, Flip)
-    assert flipped.standing is not None
-    assert flipped.standing.history == (A, B, C)
+    moved = verdict(RECORD, cloud, ask(D))
+    assert isinstance(moved.decision, TrafficOnly)
+    assert moved.standing is not None
+    assert moved.standing.history == (A, B, C)
 
 
 def test_two_interrupted_switches_are_undone_where_nobody_is_served() -> None:
@@ -874,7 +910,7 @@ def test_a_second_switch_that_was_killed_between_two_steps_counts_the_first_as_d
     cloud = observed(C, D, {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING])
     for request_ in (ask(), ask(D)):
         found = verdict(record, cloud, request_)
-        assert isinstance(found.decision, Flip)
+        assert isinstance(found.decision, TrafficOnly)
         assert (found.decision.target, found.decision.release) == (GREEN, D)
         assert found.standing is not None
         assert (found.standing.live_colour, found.standing.live) == (BLUE, C)
@@ -884,7 +920,7 @@ def test_a_second_switch_that_was_killed_between_two_steps_counts_the_first_as_d
 def test_it_is_undone_by_asking_for_the_release_that_users_came_from(green: Any) -> None:
     """Although nobody recorded that; the recorded one runs nowhere any more."""
     found = verdict(RECORD, observed(C, green, {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING]), ask(C))
-    assert isinstance(found.decision, Flip)
+    assert isinstance(found.decision, TrafficOnly)
     assert (found.decision.target, found.decision.release) == (BLUE, C)
     assert found.standing is not None
     assert found.standing.live == C

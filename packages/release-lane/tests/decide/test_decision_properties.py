@@ -112,9 +112,9 @@ class Releasing(RuleBasedStateMachine):
     def a_task_falls_sick(self, colour: Colour) -> None:
         self.world.falls_sick(colour)
 
-    @rule(ringing=st.sets(st.sampled_from([*Colour, None])))
-    def alarms_ring_or_clear(self, ringing: set[Colour | None]) -> None:
-        self.world.ringing = frozenset(ringing)
+    @rule(firing=st.sets(st.sampled_from([*Colour, None])))
+    def alarms_fire_or_go_back_to_ok(self, firing: set[Colour | None]) -> None:
+        self.world.firing = frozenset(firing)
 
     @rule(idle=st.sampled_from([None, 1, 0]))
     def the_stack_file_says_what_the_idle_colour_keeps(self, idle: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from release_lane.decide.choice import Verdict
-from release_lane.decide.decision import Deploy, Flip, Heal, Keep, Prepare, Refuse, Requested, decide
+from release_lane.decide.decision import Deploy, Heal, Keep, Prepare, Refuse, Requested, TrafficOnly, decide
 from release_lane.decide.foundations import Foundations, Site, moved, zones_of
 from release_lane.errors import ReleaseError
 from release_lane.record.journal import Phase
@@ -202,7 +202,7 @@ def test_leave_to_replace_is_no_leave_for_what_must_not_happen() -> None:
 
 def test_leave_to_replace_does_nothing_where_nothing_changes() -> None:
     assert isinstance(decided(allow_replace=True).decision, Keep)
-    assert isinstance(decided(allow_replace=True, digest=A.digest, rollback_from=B.digest).decision, Flip), (
+    assert isinstance(decided(allow_replace=True, digest=A.digest, rollback_from=B.digest).decision, TrafficOnly), (
         "a rollback still moves weights only"
     )
 
@@ -227,7 +227,7 @@ def test_a_network_that_was_replaced_under_users_refuses_releases_and_says_the_w
 def test_users_on_a_torn_network_are_kept_and_can_be_put_back() -> None:
     assert isinstance(decided(built=TORN, site=ELSEWHERE).decision, Keep)
     back = decided(built=TORN, site=ELSEWHERE, digest=A.digest, rollback_from=B.digest).decision
-    assert isinstance(back, Flip)
+    assert isinstance(back, TrafficOnly)
 
 
 def test_a_rebuild_that_was_killed_after_the_network_goes_on() -> None:
@@ -266,7 +266,7 @@ def without(*parts: str) -> Observed:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"digest": C.digest}, {"digest": A.digest, "rollback_from": B.digest}], ids=["deploy", "flip"]
+    "asked", [{"digest": C.digest}, {"digest": A.digest, "rollback_from": B.digest}], ids=["deploy", "traffic-only"]
 )
 def test_what_is_missing_is_named_before_an_update_needs_it(asked: dict[str, Any]) -> None:
     error = refusal(decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)), **asked))

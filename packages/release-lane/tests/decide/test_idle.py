@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from release_lane.decide.decision import Deploy, Flip, Heal, Keep, Requested, decide
+from release_lane.decide.decision import Deploy, Heal, Keep, Requested, TrafficOnly, decide
 from release_lane.record.placement import Release
 from release_lane.record.records import Scaling, Side
 from tests.decide.situations import GREEN, SCALED_TO_ZERO, SERVICE, SICK, A, B, C, observed, recorded, side
@@ -62,8 +62,8 @@ def test_a_reduced_colour_that_lost_its_tasks_gets_back_what_it_should_keep() ->
         assert (healed.release, healed.tasks) == (A, 2)
 
 
-@pytest.mark.parametrize(("kept", "costs"), [(4, Flip), (2, Deploy), (0, Deploy)])
-def test_going_back_to_a_reduced_colour_costs_a_deployment_instead_of_a_flip(kept: int, costs: type) -> None:
+@pytest.mark.parametrize(("kept", "costs"), [(4, TrafficOnly), (2, Deploy), (0, Deploy)])
+def test_going_back_to_a_reduced_colour_costs_a_deployment_instead_of_traffic_only(kept: int, costs: type) -> None:
     request = Requested(service=SERVICE, digest=A.digest, rollback_from=B.digest, idle_tasks=kept)
     back = decide(RECORD, observed(holding(A, kept), holding(B, 4), GREEN), request).decision
     assert isinstance(back, costs)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from release_lane.decide.decision import Deploy, Finish, Flip, decide
+from release_lane.decide.decision import Deploy, Finish, TrafficOnly, decide
 from release_lane.decide.shift import AsFound, Course, Home, Nowhere, Shift, Stay, course, way_back
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Colour, all_on
@@ -32,8 +32,8 @@ def planned(decision: Any, cloud: Observed, standing: Recorded | None = RECORD, 
 
 def test_a_new_release_takes_all_steps_and_is_watched_after_each() -> None:
     assert planned(DEPLOY_C, observed(A, B, GREEN)) == Course(steps=(10, 50, 100), bake=60, home=GREEN)
-    flip = Flip(target=BLUE, release=C, reason="")
-    assert planned(flip, observed(C, B, GREEN)) == Course(steps=(10, 50, 100), bake=60, home=GREEN)
+    move = TrafficOnly(target=BLUE, release=C, reason="")
+    assert planned(move, observed(C, B, GREEN)) == Course(steps=(10, 50, 100), bake=60, home=GREEN)
 
 
 def test_by_default_everybody_moves_at_once_and_nothing_is_watched() -> None:
@@ -45,17 +45,17 @@ def test_by_default_everybody_moves_at_once_and_nothing_is_watched() -> None:
     [(1, (10, 50, 100)), (9, (10, 50, 100)), (10, (50, 100)), (30, (50, 100)), (50, (100,)), (99, (100,))],
 )
 def test_an_interrupted_switch_goes_on_at_the_next_higher_step(reached: int, left: tuple[int, ...]) -> None:
-    flip = Flip(target=BLUE, release=C, reason="finish")
+    move = TrafficOnly(target=BLUE, release=C, reason="finish")
     cloud = observed(C, B, {BLUE: reached, GREEN: 100 - reached}, TO_C)
-    assert planned(flip, cloud) == Course(steps=left, bake=60, home=GREEN)
+    assert planned(move, cloud) == Course(steps=left, bake=60, home=GREEN)
 
 
 @pytest.mark.parametrize(
     "decision",
     [
-        Flip(target=BLUE, release=A, reason="rollback", rollback=True),
+        TrafficOnly(target=BLUE, release=A, reason="rollback", rollback=True),
         Deploy(target=BLUE, release=A, tasks=2, live=GREEN, reason="rollback", rollback=True),
-        Flip(target=BLUE, release=B, reason="restore"),
+        TrafficOnly(target=BLUE, release=B, reason="restore"),
         Deploy(target=BLUE, release=B, tasks=2, live=GREEN, reason="restore"),
     ],
     ids=["rollback", "rollback by a deployment", "restore", "restore by a deployment"],
@@ -65,7 +65,7 @@ def test_going_back_is_quick_and_not_stopped_by_alarms(decision: Any) -> None:
 
 
 def test_an_undo_of_a_stepped_switch_is_quick() -> None:
-    undo = Flip(target=GREEN, release=B, reason="undo")
+    undo = TrafficOnly(target=GREEN, release=B, reason="undo")
     cloud = observed(C, B, {BLUE: 50, GREEN: 50}, TO_C)
     assert planned(undo, cloud) == Course(steps=(100,), bake=0, home=GREEN, goes_back=True)
 
@@ -114,7 +114,7 @@ def test_adopting_moves_nobody_and_puts_nobody_back() -> None:
 def test_steps_that_are_left_rise_and_end_with_everybody(steps: list[int], reached: int) -> None:
     cloud = observed(C, B, {BLUE: reached, GREEN: 100 - reached}, TO_C)
     shift = Shift(steps=(*sorted(steps), 100), bake=1)
-    left = planned(Flip(target=BLUE, release=C, reason=""), cloud, shift=shift).steps
+    left = planned(TrafficOnly(target=BLUE, release=C, reason=""), cloud, shift=shift).steps
     assert list(left) == sorted(set(left))
     assert left[0] > reached
     assert left[-1] == 100

@@ -13,6 +13,7 @@ import pytest
 from release_lane.disk.export import export
 from release_lane.disk.git import environment, to_build
 from release_lane.errors import CloudError, UsageError
+from release_lane.record.app import App
 
 pytestmark = pytest.mark.cli
 
@@ -71,9 +72,9 @@ def source(tmp_path: Path) -> Path:
     return repository(tmp_path / "source")
 
 
-def built(source: Path, into: Path) -> dict[str, str]:
+def built(source: Path, into: Path, app: App | None = None) -> dict[str, str]:
     """What the image of this checkout would be built from: links as `-> target`."""
-    export(to_build(source), into)
+    export(to_build(source, app), into)
     return contents(into)
 
 
@@ -87,9 +88,9 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def refusal(source: Path, into: Path) -> UsageError:
+def refusal(source: Path, into: Path, app: App | None = None) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        export(to_build(source), into)
+        export(to_build(source, app), into)
     return caught.value
 
 
@@ -440,6 +441,45 @@ def test_a_commit_without_a_dockerfile(source: Path, tmp_path: Path) -> None:
     git(source, "add", ".gitignore")
     git(source, "commit", "--quiet", "--message", "none")
     assert "There is no app/Dockerfile in commit" in refusal(source, tmp_path / "out").what
+
+
+# ---- the setting `app`
+
+
+def test_another_folder_and_dockerfile_are_built(tmp_path: Path) -> None:
+    files = {"docker/release.Dockerfile": "FROM scratch\n", "main.py": "main\n"}
+    source = repository(tmp_path / "source", files, below="services/shop")
+    write(source, {"other.txt": "changed, but not what is built"})
+    app = App(folder="services/shop", dockerfile="docker/release.Dockerfile")
+    assert built(source, tmp_path / "out", app) == files
+    write(source / "services/shop", {"main.py": "changed"})
+    assert "services/shop/ has changes that are in no commit" in refusal(source, tmp_path / "no", app).what
+
+
+@pytest.mark.parametrize(("start", "folder"), [(".", "."), ("app", ".."), ("app", "../.")])
+def test_the_whole_repository_is_built(start: str, folder: str, tmp_path: Path) -> None:
+    files = {"Dockerfile": "FROM scratch\n", "app/main.py": "main\n"}
+    source = repository(tmp_path / "source", files, below=".")
+    assert built(source / start, tmp_path / "out", App(folder=folder)) == files
+    write(source, {"new.txt": "not committed"})
+    assert "the repository has changes" in refusal(source / start, tmp_path / "no", App(folder=folder)).what
+
+
+def test_submodules_of_a_repository_that_is_built_whole(with_submodule: Path, tmp_path: Path) -> None:
+    found = built(with_submodule, tmp_path / "out", App(folder=".", dockerfile="app/Dockerfile"))
+    assert found["app/lib/inner/inner.py"] == "inner\n"
+
+
+def test_a_folder_outside_of_the_repository_is_refused(source: Path, tmp_path: Path) -> None:
+    error = refusal(source / "app", tmp_path / "out", App(folder="../.."))
+    assert "leads out of the repository" in error.what
+    assert "setting `app`" in error.next_step
+
+
+def test_a_dockerfile_that_is_elsewhere_is_missed_by_its_path(source: Path, tmp_path: Path) -> None:
+    error = refusal(source, tmp_path / "out", App(folder=".", dockerfile="docker/Dockerfile"))
+    assert error.what.startswith("There is no docker/Dockerfile in commit")
+    assert "the setting `app`" in error.next_step
 
 
 def test_a_changed_file(source: Path, tmp_path: Path) -> None:

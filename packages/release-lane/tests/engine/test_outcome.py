@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from release_lane.engine.events import EngineLog, read_log
-from release_lane.engine.outcome import failure, weights_are_unsure
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError
+from release_lane.engine.outcome import failure
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError, Users
 from tests.command.words import done, log, pre, said, urn
 
 pytestmark = pytest.mark.pure
@@ -24,13 +24,13 @@ CHILD = urn("release-lane:infra:Colour$aws:ecs/service:Service", "green")
         ("The smoke gate refused green.\nNext: mend it.", GATE, CheckFailed),
         ("sha256:… was not proven.\nWhy: x\nNext: y", "", Refused),
         ("sha256:… was not proven.\nWhy: x\nNext: y", STACK, Refused),
-        ("The stack's settings are wrong; nothing was changed:\n  service.cpu: bad\nNext: y", "", UsageError),
+        ("The stack's settings are wrong:\n  service.cpu: bad\nNext: y\nKind: UsageError", "", UsageError),
         ("AWS refused DescribeServices: no (AccessDenied)", "", CloudError),
         ("AWS refused CreateService: no (AccessDenied)", CHILD, CloudError),
         ("Program failed with an unhandled exception:\nTraceback …\nNext: x", "", CloudError),
-        ("THE WEIGHTS COULD NOT BE PUT BACK after …\nNext: look", GATE, CloudError),
+        ("The traffic was not rolled back.\nNext: look\nKind: CloudError\nUsers: unsure", GATE, CloudError),
         ("KeyError: 'green'", GATE, CloudError),
-        ("RuntimeError: Users were on green for a moment, and were put back: KeyError: 'green'", GATE, CloudError),
+        ("RuntimeError: Users were on green: KeyError: 'green'\nKind: CloudError\nUsers: restored", GATE, CloudError),
         ("The switch was interrupted. Users are on blue.\nKind: Interrupted", GATE, Interrupted),
         ("These credentials are of another account.\nNext: x\nKind: Refused", GATE, Refused),
         ("It cannot be finished.\nNext: x\nKind: CheckFailed", "", CheckFailed),
@@ -42,9 +42,10 @@ def test_the_kind_of_a_failure(text: str, about: str, kind: type[ReleaseError]) 
 
 
 def test_every_error_survives_the_way_through_the_engine() -> None:
-    error = Refused("What happened.", why="a reason\nin two lines", next_step="do this.")
+    error = Refused("What happened.", why="a reason\nin two lines", next_step="do this.", users=Users.RESTORED)
     told = failure(log(said(str(error))), "")
     assert (told.what, told.why, told.next_step) == (error.what, error.why, error.next_step)
+    assert told.users is Users.RESTORED
 
 
 def test_only_what_the_engine_showed_word_for_word_was_told() -> None:
@@ -78,9 +79,12 @@ def test_without_any_message_the_engines_own_words_are_all_there_is() -> None:
     assert failure(EngineLog(), "").why == "it said nothing"
 
 
-def test_only_unsure_weights_keep_a_person_from_healing() -> None:
-    assert weights_are_unsure(CloudError("THE WEIGHTS COULD NOT BE PUT BACK after a failed switch"))
-    assert not weights_are_unsure(CheckFailed("The smoke gate refused green."))
+def test_what_happened_to_users_is_a_field_and_never_read_out_of_a_sentence() -> None:
+    """The first text is of an earlier version, which had no such field."""
+    sentence = "THE WEIGHTS COULD NOT BE PUT BACK after a failed switch. Users were not touched. They were put back."
+    assert failure(log(said(f"{sentence}\nKind: CloudError", about=GATE)), "").users is None
+    assert failure(log(said(f"{sentence}\nKind: CloudError\nUsers: unsure", about=GATE)), "").users is Users.UNSURE
+    assert failure(log(said(f"{sentence}\nKind: CloudError\nUsers: somewhere", about=GATE)), "").users is None
 
 
 # ---- The event log ------------------------------------------------------------------------------------------

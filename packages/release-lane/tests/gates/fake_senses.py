@@ -79,9 +79,9 @@ class FakeSenses:
     """`per_minute` requests of each colour, of which `errors` fail; known `late` seconds after their minute."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    ringing: dict[str, float] = field(default_factory=dict)
+    firing: dict[str, float] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
-    blind: set[str] = field(default_factory=set)
+    no_data: set[str] = field(default_factory=set)
     per_minute: dict[Colour, float] = field(default_factory=lambda: dict.fromkeys(Colour, 600.0))
     errors: dict[Colour, float] = field(default_factory=dict)
     late: float = 0.0
@@ -101,10 +101,10 @@ class FakeSenses:
             return tuple(
                 Alarm(
                     name=name,
-                    rings=name in self.ringing,
-                    since=self.ringing.get(name, 0.0),
+                    firing=name in self.firing,
+                    since=self.firing.get(name, 0.0),
                     colour=colour,
-                    blind=name in self.blind,
+                    no_data=name in self.no_data,
                 )
                 for name, colour in [*watched.own.items(), *((name, None) for name in watched.theirs)]
                 if name not in self.deleted

@@ -256,8 +256,8 @@ def test_datapoints_that_come_late_make_the_bake_longer_but_no_breach(stage: Sta
 
 @pytest.mark.parametrize("name", ["blue-errors", "orders"])
 def test_an_alarm_that_rings_before_stops_it(stage: Stage, name: str) -> None:
-    stage.senses.ringing = {name: 1.0}
-    assert f"the alarm {name} rings" in stage.fails(Refused).what
+    stage.senses.firing = {name: 1.0}
+    assert f"the alarm {name} is firing" in stage.fails(Refused).what
     assert stage.cloud.writes == []
 
 
@@ -270,16 +270,16 @@ def test_an_alarm_that_rings_before_stops_it(stage: Stage, name: str) -> None:
     ids=["onAlarm=proceed", "a rollback"],
 )
 def test_it_goes_on_where_that_was_said_or_users_go_back(stage: Stage, move: Move) -> None:
-    stage.senses.ringing = {"blue-errors": 1.0, "orders": 1.0}
+    stage.senses.firing = {"blue-errors": 1.0, "orders": 1.0}
     stage.perform(move)
     assert stage.cloud.weights == all_on(GREEN)
-    assert any("the alarm orders rings already" in line for line in stage.lasting)
+    assert any("the alarm orders is firing already" in line for line in stage.lasting)
 
 
 def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it_rings_again(stage: Stage) -> None:
-    stage.senses.ringing = {"green-errors": 1.0}
-    stage.after(50, stage.senses.ringing.clear)
-    stage.after(150, lambda: stage.senses.ringing.update({"green-errors": 2.0}))
+    stage.senses.firing = {"green-errors": 1.0}
+    stage.after(50, stage.senses.firing.clear)
+    stage.after(150, lambda: stage.senses.firing.update({"green-errors": 2.0}))
     stage.fails(CheckFailed)
     assert stage.cloud.writes == ["moving", *STEPS[:2], "weights blue 100 green 0", "restored"]
 
@@ -287,16 +287,16 @@ def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it
 def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_once_it_can_only_mean_the_users_time(
     stage: Stage,
 ) -> None:
-    """It rang while its tasks were starting, and the users' own trouble keeps it ringing."""
-    stage.senses.ringing = {"green-errors": 1.0}
-    assert "the alarm green-errors rings" in stage.fails(CheckFailed).what
+    """It fired while its tasks were starting, and what users get keeps it firing."""
+    stage.senses.firing = {"green-errors": 1.0}
+    assert "the alarm green-errors is firing" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
     assert stage.seconds >= 60 + 120
 
 
 def test_an_alarm_of_the_new_colour_that_clears_in_time_is_none(stage: Stage) -> None:
-    stage.senses.ringing = {"green-errors": 1.0}
-    stage.after(170, stage.senses.ringing.clear)
+    stage.senses.firing = {"green-errors": 1.0}
+    stage.after(170, stage.senses.firing.clear)
     stage.perform()
     assert stage.cloud.weights == all_on(GREEN)
 
@@ -364,9 +364,9 @@ def test_an_alarm_that_one_answer_of_aws_does_not_have_is_not_deleted(stage: Sta
 
 
 def test_an_alarm_without_data_is_told_in_the_timeline_and_is_no_breach(stage: Stage) -> None:
-    stage.senses.blind = {"green-errors"}
-    stage.after(50, lambda: stage.senses.blind.clear())
-    stage.after(130, lambda: stage.senses.blind.update({"green-errors", "orders"}))
+    stage.senses.no_data = {"green-errors"}
+    stage.after(50, lambda: stage.senses.no_data.clear())
+    stage.after(130, lambda: stage.senses.no_data.update({"green-errors", "orders"}))
     stage.after(140, lambda: probes_fail(stage))
     told = stage.fails(CheckFailed).what
     assert "12:00:00  no data for the alarm green-errors: no sign of health" in told
@@ -375,13 +375,13 @@ def test_an_alarm_without_data_is_told_in_the_timeline_and_is_no_breach(stage: S
 
 
 def test_alarms_without_data_all_the_time_do_not_stop_a_switch(stage: Stage) -> None:
-    stage.senses.blind = {"green-errors", "orders"}
+    stage.senses.no_data = {"green-errors", "orders"}
     stage.perform()
     assert stage.cloud.weights == all_on(GREEN)
 
 
 def test_where_nothing_is_watched_an_alarm_without_data_is_told_too(stage: Stage) -> None:
-    stage.senses.blind = {"orders"}
+    stage.senses.no_data = {"orders"}
     stage.perform(replace(MOVE, course=Course(home=BLUE)))
     assert "no data for the alarm orders: no sign of health" in stage.lasting
 
@@ -398,7 +398,7 @@ def one_sick_target(stage: Stage) -> None:
 
 
 def an_alarm(stage: Stage) -> None:
-    stage.senses.ringing["orders"] = 5.0
+    stage.senses.firing["orders"] = 5.0
 
 
 def probes_fail(stage: Stage) -> None:
@@ -424,7 +424,7 @@ def hands_delete_the_rule(stage: Stage) -> None:
 BREACHES = [
     (no_targets, "green has no healthy target any more"),
     (one_sick_target, "green has 1 of 2 targets healthy for 32 s now"),
-    (an_alarm, "the alarm orders rings"),
+    (an_alarm, "the alarm orders is firing"),
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
     (users_stay_away, "no traffic: CloudWatch counts 0 requests of users to green"),
@@ -453,7 +453,10 @@ def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage:
     stage.after(130, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed).what
     first, *lines = told.splitlines()
-    assert first == "green had up to 50 % of the users within 130 s; they were put back on blue: the alarm orders rings"
+    assert (
+        first
+        == "green had up to 50 % of the users within 130 s; they were put back on blue: the alarm orders is firing"
+    )
     assert [line.strip() for line in lines] == [
         "timeline of weights (UTC):",
         "12:00:00  blue 90%, green 10%  step 1 of 3",
@@ -596,10 +599,10 @@ def test_a_wish_to_abort_a_resumed_switch_that_came_while_it_was_at_its_gates_is
     assert (stage.senses.checked, stage.seconds) == ([], 0)
 
 
-def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_rings(stage: Stage) -> None:
+def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_is_firing(stage: Stage) -> None:
     divided(stage)
     stage.cloud.tags |= WISHED
-    stage.senses.ringing = {"orders": 1.0}
+    stage.senses.firing = {"orders": 1.0}
     stage.fails(Interrupted, RESUMED)
     assert stage.cloud.weights == all_on(BLUE)
 
@@ -664,17 +667,17 @@ def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) 
 
 
 @pytest.mark.parametrize("name", ["green-errors", "orders"])
-def test_an_alarm_that_rings_when_a_finish_begins_speaks_against_the_release(stage: Stage, name: str) -> None:
+def test_an_alarm_that_is_firing_when_a_finish_begins_counts_against_the_release(stage: Stage, name: str) -> None:
     """Users have been on it since the switch that was killed; it must not be recorded, and be proof, all the same."""
     all_there(stage)
-    stage.senses.ringing = {name: 1.0}
-    assert f"the alarm {name} rings" in stage.fails(CheckFailed, FINISH).what
+    stage.senses.firing = {name: 1.0}
+    assert f"the alarm {name} is firing" in stage.fails(CheckFailed, FINISH).what
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
 
 
 def test_a_finish_goes_on_in_spite_of_an_alarm_where_that_was_said(stage: Stage) -> None:
     all_there(stage)
-    stage.senses.ringing = {"green-errors": 1.0, "orders": 1.0}
+    stage.senses.firing = {"green-errors": 1.0, "orders": 1.0}
     stage.perform(replace(FINISH, proceeds=True))
     assert stage.cloud.writes == ["moved"]
 

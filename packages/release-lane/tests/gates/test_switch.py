@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from provider_kit import UNKNOWN, Cancelled, Change, Context, State, UserError
 from release_lane.aws import session
+from release_lane.decide.lineage import Order, Relation, said_of_order
 from release_lane.decide.shift import Course
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
 from release_lane.gates.move import Move
@@ -19,6 +20,7 @@ from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
 from release_lane.gates.reality import Deviation, as_outputs, deviation, settled
 from release_lane.gates.switch import TrafficSwitch
+from release_lane.record.adoption import COMMIT_UNKNOWN
 from release_lane.record.alarms import Watched
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
@@ -125,13 +127,27 @@ def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
 
 
 @pytest.mark.pure
+@pytest.mark.parametrize("order", [Order.OLDER, Order.UNKNOWN])
+def test_a_switch_to_tasks_that_run_already_does_not_repeat_how_their_commit_once_stood_to_another(
+    order: Order,
+) -> None:
+    """That was true of the switch that was recorded then."""
+    (sentence,) = said_of_order(Relation(order=order, why="git was not asked"), live=A.commit)
+    unchecked = (COMMIT_UNKNOWN, sentence)
+    proof = Proof(digest=B.digest, commit="", release_id=B.id, at="2026-01-01", unchecked=unchecked)
+    back = replace(MOVE, standing=replace(RECORD, evidence=(proof,)), starts=False)
+    assert back.unchecked() == (COMMIT_UNKNOWN,)
+    assert replace(back, foreseen=(sentence,)).unchecked() == (sentence, COMMIT_UNKNOWN), "it is true of this one"
+
+
 def test_a_switch_to_tasks_that_run_already_keeps_what_was_not_seen_when_they_were_started() -> None:
     """The image gate does not run then, and must not be counted as passed."""
     proof = Proof(digest=B.digest, commit="", release_id=B.id, at="2026-01-01", unchecked=("the commit is unknown",))
     back = replace(MOVE, standing=replace(RECORD, evidence=(proof,)), passed=replace(PASS, unchecked=("no status",)))
     assert replace(back, starts=False).unchecked() == ("the commit is unknown", "no status")
     assert replace(back, starts=True).unchecked() == ("no status",)
-    assert Move.of(inputs(decision="flip")).starts is False
+    assert Move.of(inputs(decision="traffic-only")).starts is False
+    assert Move.of(inputs(decision="flip")).starts is False, "the word of an earlier version"
 
 
 # ---- what it demands before it moves anybody

@@ -66,8 +66,18 @@ def test_a_rollback_by_weights_alone() -> None:
     subject = Subject(
         environment="production", recorded=recorded(GREEN, A, B), source="staging", evidence=(), rollback=True
     )
-    events = plan("flip", BLUE, A, target=BLUE, reason="rollback from sha256:bbbbbbbbbbbb")
+    events = plan("traffic-only", BLUE, A, target=BLUE, reason="rollback from sha256:bbbbbbbbbbbb")
     check("rollback", markdown(review(subject, log(*events))))
+
+
+def test_an_earlier_versions_word_for_a_traffic_only_switch_is_read() -> None:
+    """Its program wrote `flip` into the inputs of the switch."""
+    before = {"blue": 0, "green": 100}
+    earlier, now = (
+        review(PRODUCTION, log(*plan(word, BLUE, A, target=BLUE, expected=before))) for word in ("flip", "traffic-only")
+    )
+    assert earlier.planned == now.planned
+    assert earlier.changes_users
 
 
 def test_nothing_to_do() -> None:
@@ -140,8 +150,8 @@ def test_only_the_release_on_its_own_colour_goes_without_saying(step: Any) -> No
     assert urn in [each.urn for each in review(PRODUCTION, promotion(step)).others]
 
 
-def test_a_task_definition_is_not_expected_to_change_for_a_flip() -> None:
-    found = review(PRODUCTION, log(*plan("flip", GREEN, B, target=GREEN), *ON_GREEN))
+def test_a_task_definition_is_not_expected_to_change_when_only_traffic_moves() -> None:
+    found = review(PRODUCTION, log(*plan("traffic-only", GREEN, B, target=GREEN), *ON_GREEN))
     assert [step.type for step in found.others] == [TASKS]
 
 

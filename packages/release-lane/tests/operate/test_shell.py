@@ -8,7 +8,7 @@ from release_lane.operate.shell import need_own_cloud
 
 pytestmark = pytest.mark.pure
 
-OURS = {"RELEASE_LANE_LOCAL": "1", "RELEASE_LANE_HOME": "/a"}
+OURS = {"LOCAL_AWS_HOME": "/a"}
 
 
 def test_the_shell_of_another_checkout_is_refused_with_the_way_out() -> None:
@@ -17,6 +17,6 @@ def test_the_shell_of_another_checkout_is_refused_with_the_way_out() -> None:
     assert "`. /b/.local/env`" in refused.value.next_step
 
 
-@pytest.mark.parametrize("environ", [OURS, {}, {"RELEASE_LANE_HOME": "/elsewhere"}])
+@pytest.mark.parametrize("environ", [OURS, {}, {"LOCAL_AWS_HOME": ""}])
 def test_its_own_shell_and_one_that_speaks_to_aws_are_not(environ: dict[str, str]) -> None:
     need_own_cloud(environ, "/a")

@@ -47,27 +47,27 @@ def test_what_speaks_against_it_counts_at_once() -> None:
     assert found == Breach("green has no healthy target any more")
 
 
-def test_an_alarm_that_rings_since_the_release_counts_at_the_first_look() -> None:
-    rings = Alarm(name="orders-low", rings=True, since=RELEASED + 60)
-    bake = bake_of(GREEN, Alarming(), [rings], seconds=600, released=RELEASED)
-    assert isinstance(verdict(LOOK, signals(0, alarms=(rings,)), bake, RECORD), Breach)
+def test_an_alarm_that_fires_since_the_release_counts_at_the_first_look() -> None:
+    firing = Alarm(name="orders-low", firing=True, since=RELEASED + 60)
+    bake = bake_of(GREEN, Alarming(), [firing], seconds=600, released=RELEASED)
+    assert isinstance(verdict(LOOK, signals(0, alarms=(firing,)), bake, RECORD), Breach)
 
 
-def test_an_alarm_that_rang_before_the_release_counts_only_if_it_rings_again() -> None:
-    rang = Alarm(name="orders-low", rings=True, since=RELEASED - 60)
-    bake = bake_of(GREEN, Alarming(), [rang], seconds=600, released=RELEASED)
-    assert isinstance(verdict(LOOK, signals(5, alarms=(rang,)), bake, RECORD), Waiting)
-    again = replace(rang, since=BEGAN + 3)
+def test_an_alarm_that_was_firing_before_the_release_counts_only_if_it_fires_again() -> None:
+    firing = Alarm(name="orders-low", firing=True, since=RELEASED - 60)
+    bake = bake_of(GREEN, Alarming(), [firing], seconds=600, released=RELEASED)
+    assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), bake, RECORD), Waiting)
+    again = replace(firing, since=BEGAN + 3)
     assert isinstance(verdict(LOOK, signals(5, alarms=(again,)), bake, RECORD), Breach)
 
 
 def test_an_alarm_of_the_live_colour_that_never_cleared_counts_once_it_can_only_mean_the_users_time() -> None:
     """Before the release it spoke of tasks that were starting, at most."""
-    rang = Alarm(name="green-errors", rings=True, since=RELEASED - 60, colour=GREEN)
-    bake = bake_of(GREEN, Alarming(), [rang], seconds=600, released=RELEASED)
-    assert isinstance(verdict(LOOK, signals(5, alarms=(rang,)), bake, RECORD), Breach)
-    young = bake_of(GREEN, Alarming(), [rang], seconds=600, released=BEGAN)
-    assert isinstance(verdict(LOOK, signals(5, alarms=(rang,)), young, RECORD), Waiting)
+    firing = Alarm(name="green-errors", firing=True, since=RELEASED - 60, colour=GREEN)
+    bake = bake_of(GREEN, Alarming(), [firing], seconds=600, released=RELEASED)
+    assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), bake, RECORD), Breach)
+    young = bake_of(GREEN, Alarming(), [firing], seconds=600, released=BEGAN)
+    assert isinstance(verdict(LOOK, signals(5, alarms=(firing,)), young, RECORD), Waiting)
 
 
 def test_without_users_nobody_can_tell_once_late_data_would_have_come() -> None:

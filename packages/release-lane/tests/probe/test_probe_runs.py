@@ -171,14 +171,14 @@ def test_connections_are_used_again_but_not_for_ever(server: Server) -> None:
     assert report.total.sent / 10 <= server.connections < report.total.sent
 
 
-def test_a_flip_is_seen_as_one_release_after_the_other(server: Server) -> None:
+def test_a_traffic_switch_is_seen_as_one_release_after_the_other(server: Server) -> None:
     with Probe(server.url, 200) as probe:
         enough(probe)
-        change(probe, server, "flipped", digest="sha256:bb", colour="green")
+        change(probe, server, "switched", digest="sha256:bb", colour="green")
         enough(probe)
         report = probe.stop()
     assert {(seen.digest, seen.colour) for seen in report.step("start").releases} == {("sha256:aa", "blue")}
-    assert {(seen.digest, seen.colour) for seen in report.step("flipped").releases} == {("sha256:bb", "green")}
+    assert {(seen.digest, seen.colour) for seen in report.step("switched").releases} == {("sha256:bb", "green")}
     blue, green = sorted(report.total.releases, key=lambda seen: seen.first)
     assert (blue.colour, green.colour) == ("blue", "green")
     assert report.total.flawless

@@ -15,7 +15,7 @@ import pytest
 from release_lane.disk.git import environment
 from release_lane.errors import UsageError
 from release_lane.program.artifacts import build_artifacts
-from release_lane.settings.model import ArtifactsSettings
+from release_lane.settings.model import AppSettings, ArtifactsSettings
 from tests.program.mocks import ACCOUNT, FIRST, SECOND, Registered, World
 
 pytestmark = pytest.mark.program
@@ -81,13 +81,14 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def exported(world: Registry, source: Path) -> Mapping[str, Any]:
+def exported(world: Registry, source: Path, **app: Any) -> Mapping[str, Any]:
     """Run the program; what it exports."""
     found: dict[str, Any] = {}
 
     @pulumi.runtime.test
     def body() -> pulumi.Output[None]:
-        build_artifacts(ArtifactsSettings(role="artifacts", account=ACCOUNT, source=str(source)))
+        given = AppSettings(**app)
+        build_artifacts(ArtifactsSettings(role="artifacts", account=ACCOUNT, source=str(source), app=given))
         return pulumi.Output.all(**pulumi.runtime.get_root_resource().outputs).apply(found.update)  # type: ignore[union-attr]
 
     pulumi.runtime.set_mocks(world, project="release-lane", stack="artifacts")
@@ -103,6 +104,21 @@ def test_a_commit_that_the_registry_lacks_is_built_from_its_tree(source: Path) -
     assert world.context == {"Dockerfile": "FROM scratch\n", ".gitignore": "*.bin\n"}
     assert (outputs["imageDigest"], outputs["commit"]) == (FIRST, commit)
     assert (Path.cwd() / outputs["context"]).resolve() == source / "app", "environments ask git there"
+
+
+def test_the_setting_app_says_which_folder_is_built_and_how(source: Path) -> None:
+    (source / "shop").mkdir()
+    (source / "shop/release.Dockerfile").write_text("FROM scratch\n")
+    git(source, "add", "--all")
+    git(source, "commit", "--quiet", "--message", "the shop")
+    world = Registry()
+    app = {"folder": "shop", "dockerfile": "release.Dockerfile", "build_args": {"EDITION": "2", "API_TOKEN": "x"}}
+    outputs = exported(world, source, **app)
+    assert world.context == {"release.Dockerfile": "FROM scratch\n"}
+    (image,) = world.image
+    assert image.inputs["build"]["dockerfile"].endswith("/release.Dockerfile")
+    assert image.inputs["build"]["args"] == {"EDITION": "2", "API_TOKEN": "x", "COMMIT": outputs["commit"]}
+    assert (Path.cwd() / outputs["context"]).resolve() == source / "shop"
 
 
 def test_two_builds_see_contexts_of_their_own_so_nothing_in_the_state_is_taken_for_a_build(source: Path) -> None:

@@ -79,7 +79,7 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
         ),
         {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND},
     )
-    assert world.one("TrafficSwitch").inputs["decision"] == "flip"
+    assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
     assert world.one("Rollout").inputs["starts"] is False
     assert world.one(":Image").inputs["active"] is False
 
@@ -185,6 +185,36 @@ def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeyp
     )
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == tags[1]
     assert asked == tags[:2]
+
+
+def test_git_is_not_asked_for_the_order_of_commits_on_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def order(*asked: object) -> dict[str, Relation]:
+        raise AssertionError(f"git was asked about {asked}")
+
+    monkeypatch.setattr(environment, "order_of", order)
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST)
+    seen["image"]["tags"] = ["d" * 40]
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}, observed=seen
+    )
+    released(world, imageDigest=FIRST, rollbackFrom=SECOND)
+    assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
+
+
+def test_an_unknown_order_of_commits_is_the_switchs_to_record_and_not_the_image_gates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = {"c" * 40: Relation(order=Order.UNKNOWN, why="this checkout is shallow")}
+    monkeypatch.setattr(environment, "order_of", lambda *_: unknown)
+    live = replace(release(SECOND), commit="c" * 40)
+    seen = observed(green=live, live=Colour.GREEN, image=THIRD)
+    seen["image"]["tags"] = ["d" * 40]
+    world = released(
+        World(outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN)}, observed=seen), imageDigest=THIRD
+    )
+    said = "the order of commits is not known: this checkout is shallow"
+    assert world.one("TrafficSwitch").inputs["unchecked"] == [said]
+    assert world.one(":Image").inputs["unchecked"] == []
 
 
 def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_switch() -> None:
@@ -306,7 +336,7 @@ def test_the_same_alarms_are_asked_about_that_the_switch_watches() -> None:
 @pytest.mark.parametrize(
     ("over", "said"),
     [
-        ({"alarms": [{"name": "orders", "rings": True, "since": 1.0, "colour": ""}]}, "the alarm orders rings"),
+        ({"alarms": [{"name": "orders", "firing": True, "since": 1.0, "colour": ""}]}, "the alarm orders is firing"),
         ({"missingAlarms": ["ordrs"]}, "There is no CloudWatch alarm ordrs"),
     ],
 )

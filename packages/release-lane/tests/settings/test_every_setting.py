@@ -79,6 +79,9 @@ SETTINGS: dict[str, list[Any] | str] = {
     "adopt": ["shop:latest", "shop@sha256:1"],
     "adoptCommit": ["main", "abc"],
     "adoptSource": ["x" * 301],
+    "app.folder": ["", "/srv", "a\nb"],
+    "app.dockerfile": ["", "/srv/Dockerfile", "../Dockerfile"],
+    "app.buildArgs": [{"A-B": "1"}, {"A": 1}, {"COMMIT": "1"}, {"A": "\0"}],
     "source": "a folder of this machine, looked at by git",
     "repository": ["My/app", "a", "x" * 129],
 }
@@ -98,12 +101,15 @@ def leaves(model: type[BaseModel], at: str = "") -> Iterator[str]:
 ALL = sorted({*leaves(EnvironmentSettings), *leaves(ArtifactsSettings)})
 
 
+OF_ARTIFACTS = {path.split(".")[0] for path in {*leaves(ArtifactsSettings)} - {*leaves(EnvironmentSettings)}}
+
+
 def config(path: str, value: Any) -> dict[str, str]:
     """A stack's configuration with one value."""
     key, _, inner = path.partition(".")
     given = {inner: value} if inner else value
     text = given if isinstance(given, str) else json.dumps(given)
-    role = {"p:role": "artifacts"} if path in ("source", "repository", "adopt", "adoptCommit", "adoptSource") else {}
+    role = {"p:role": "artifacts"} if key in OF_ARTIFACTS else {}
     return {"aws:region": "us-east-1", "p:account": "000000000000", **role, f"p:{key}": text}
 
 
@@ -168,6 +174,7 @@ def test_a_secret_in_env_is_told_the_way() -> None:
         ("notify", {"webhook": [f"https://example.test/{CANARY}"]}),
         ("notify", {"topic": CANARY}),
         ("environment", {"A": CANARY}),
+        *(("app", {"buildArgs": value}) for value in (CANARY, [CANARY], {f"A={CANARY}": "x"}, {"A": {"B": CANARY}})),
     ],
     ids=str,
 )

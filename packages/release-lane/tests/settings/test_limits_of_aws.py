@@ -16,7 +16,7 @@ from tests.contract.balancing import Balancing
 from tests.contract.contracts import contract
 from tests.contract.stage import Stage, policy
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.long]
 
 AWS = "https://docs.aws.amazon.com"
 RULES = ("release_lane/settings/limits.py", "release_lane/settings/model.py")

@@ -411,8 +411,13 @@ def test_the_annotated_example_shows_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
-def test_committed_stack_files_parse(path: Path) -> None:
-    settings_in(yaml.safe_load(path.read_text()), path.name.split(".")[1])
+def test_committed_stack_files_parse_once_their_account_is_filled_in(path: Path) -> None:
+    content = yaml.safe_load(path.read_text())
+    with pytest.raises(UsageError, match="account: is still to be filled in") as refused:
+        settings_in(content, path.name.split(".")[1])
+    assert str(refused.value).count("\n  ") == 1, "nothing else is wrong"
+    content["config"]["release-lane:account"] = "000000000000"
+    settings_in(content, path.name.split(".")[1])
 
 
 def test_a_status_that_does_not_exist_cannot_say_which_release_it_is() -> None:

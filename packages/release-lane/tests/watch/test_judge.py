@@ -114,25 +114,25 @@ def test_the_targets_of_the_colour_that_users_leave_do_not_count_against_the_new
 # ---- alarms
 
 
-RINGS = Alarm(name="green-errors", rings=True, since=10.0, colour=GREEN, why="7 % > 5 %")
+FIRING = Alarm(name="green-errors", firing=True, since=10.0, colour=GREEN, why="7 % > 5 %")
 
 
 @pytest.mark.parametrize("colour", [GREEN, BLUE, None], ids=str)
 def test_an_alarm_that_begins_to_ring_is_a_breach_whoever_it_is_of(colour: Colour | None) -> None:
-    told = reason(judge(signals(5, alarms=(replace(RINGS, colour=colour),)), BAKE))
-    assert told == "the alarm green-errors rings (7 % > 5 %)"
+    told = reason(judge(signals(5, alarms=(replace(FIRING, colour=colour),)), BAKE))
+    assert told == "the alarm green-errors is firing (7 % > 5 %)"
 
 
 def test_a_quiet_alarm_is_none() -> None:
-    assert judge(signals(alarms=(replace(RINGS, rings=False),)), BAKE) == Calm()
+    assert judge(signals(alarms=(replace(FIRING, firing=False),)), BAKE) == Calm()
 
 
 def test_an_alarm_that_rang_before_counts_only_when_it_rings_again() -> None:
     """As one of the receiving colour that an earlier, refused release left ringing."""
-    bake = replace(BAKE, before=frozenset({RINGS.ring}))
-    assert judge(signals(alarms=(RINGS,)), bake) == Calm()
-    assert judge(signals(alarms=(replace(RINGS, rings=False, since=20.0),)), bake) == Calm()
-    assert isinstance(judge(signals(alarms=(replace(RINGS, since=30.0),)), bake), Breach)
+    bake = replace(BAKE, before=frozenset({FIRING.episode}))
+    assert judge(signals(alarms=(FIRING,)), bake) == Calm()
+    assert judge(signals(alarms=(replace(FIRING, firing=False, since=20.0),)), bake) == Calm()
+    assert isinstance(judge(signals(alarms=(replace(FIRING, since=30.0),)), bake), Breach)
 
 
 def test_an_alarm_that_is_not_there_is_looked_for_again_and_then_a_breach() -> None:
@@ -148,20 +148,20 @@ EARLY = replace(BAKE, began=BEGAN, alarm_delay=180)
 
 def test_an_alarm_of_the_new_colour_counts_once_it_can_only_mean_the_users_time() -> None:
     """It is as late as CloudWatch's datapoints: at first it speaks of tasks that were starting."""
-    waiting = judge(signals(10, alarms=(RINGS,)), replace(EARLY, seconds=0.1))
+    waiting = judge(signals(10, alarms=(FIRING,)), replace(EARLY, seconds=0.1))
     assert isinstance(waiting, Waiting)
-    assert waiting.why.startswith("the alarm green-errors rings")
-    assert isinstance(judge(signals(179, alarms=(RINGS,)), EARLY), Waiting)
-    assert isinstance(judge(signals(180, alarms=(RINGS,)), EARLY), Breach)
+    assert waiting.why.startswith("the alarm green-errors is firing")
+    assert isinstance(judge(signals(179, alarms=(FIRING,)), EARLY), Waiting)
+    assert isinstance(judge(signals(180, alarms=(FIRING,)), EARLY), Breach)
 
 
 @pytest.mark.parametrize("colour", [BLUE, None], ids=str)
 def test_alarms_of_others_count_at_once(colour: Colour | None) -> None:
-    assert isinstance(judge(signals(10, alarms=(replace(RINGS, colour=colour),)), EARLY), Breach)
+    assert isinstance(judge(signals(10, alarms=(replace(FIRING, colour=colour),)), EARLY), Breach)
 
 
 def test_without_a_bake_no_alarm_of_the_new_colour_can_mean_the_users_time() -> None:
-    assert judge(signals(0, alarms=(RINGS,)), replace(EARLY, seconds=0)) == Calm()
+    assert judge(signals(0, alarms=(FIRING,)), replace(EARLY, seconds=0)) == Calm()
 
 
 # ---- the switch's own probes

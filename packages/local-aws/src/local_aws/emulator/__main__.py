@@ -54,7 +54,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
         raise Unfit(
             f"ministack is {installed}, not {MINISTACK}.\n"
             "Our services replace entries of a table inside ministack, which only that version is known to have.\n"
-            "Next: remove the emulator's virtual environment and let `make up` install the locked versions again."
+            "Next: remove the emulator's virtual environment and let `local-aws up` install the locked versions again."
         )
     if SCALING in table:
         raise Unfit(

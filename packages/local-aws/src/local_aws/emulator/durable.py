@@ -65,7 +65,7 @@ class Saver:
                 except Exception:
                     logger.exception("the state of %s was not stored", key)
                 for each in futures:
-                    if not each.done():  # whoever asked may have gone
+                    if not each.done():  # the caller may have gone
                         each.set_result(None)
 
 

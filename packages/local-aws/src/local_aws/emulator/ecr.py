@@ -1,10 +1,10 @@
 """ministack's ECR and registry, corrected where they depart from AWS in what the release lane relies on.
 
 - Layers are files, so that they survive the emulator's end, and its state stays small enough to be written often.
-- A deleted image or repository is gone from the registry, too: its manifest is no longer served by digest.
+- A deleted image or repository is also gone from the registry: its manifest is no longer served by digest.
 - DescribeImages of an image that is not there is ImageNotFoundException, not an empty answer.
 - A repository's name is one that AWS takes.
-- An image that was put by its manifest (PutImage: an index, or another tag) can be pulled by its digest, too.
+- An image that was put by its manifest (PutImage: an index, or another tag) can also be pulled by its digest.
 
 Immutable tags are refused by ministack itself; a test holds it to that.
 """

@@ -1,4 +1,4 @@
-"""What the emulator is told by whoever starts it: environment variables, read once."""
+"""The emulator's options from its parent process: environment variables, read once."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ class Environment:
             port=int(environ.get("LOCAL_EMULATOR_PORT", "4566")),
             state=Path(environ.get("LOCAL_EMULATOR_STATE", ".local/emulator")).absolute(),
             cloud_id=environ.get("LOCAL_CLOUD_ID", "default"),
-            network=environ.get("LOCAL_DOCKER_NETWORK", "release-lane"),
+            network=environ.get("LOCAL_DOCKER_NETWORK", "local-aws"),
             time_scale=scale,
         )

@@ -1,6 +1,6 @@
 """Application Auto Scaling, as far as a release has to know of it: which services have a scalable target.
 
-Nothing is scaled here, and there are no policies: whoever asks for more gets an error. Targets are kept in a file.
+Nothing is scaled here, and there are no policies: any other request gets an error. Targets are kept in a file.
 Sources: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html,
 API_DescribeScalableTargets.html and API_DeregisterScalableTarget.html there.
 """

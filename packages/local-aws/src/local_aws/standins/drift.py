@@ -17,7 +17,7 @@ def recorded(table: Table, inputs: Props, outputs: Props, asked: Props) -> Props
     """What a resource is known to be, for a comparison with `asked`: its recorded inputs, and
 
     - without what AWS fills in where `asked` leaves it out: that stays as it is;
-    - with what a refresh has found beside them (a tag by hand), so that it is taken away or agrees;
+    - with what a refresh has found in addition (a tag by hand), so that it is removed or agrees;
     - with the items of sets in the order of `asked`, as far as they are the same.
     """
     known = _settled(table, inputs, asked)
@@ -66,7 +66,7 @@ def _in_order(prop: Prop, value: Any, asked: Any) -> Any:
 
 
 def _sorted_like(items: list[Any], asked: list[Any]) -> list[Any]:
-    """`items` with those that are in `asked`, too, in its order and first."""
+    """`items` with those that are also in `asked`, in its order and first."""
     rest = list(items)
     first = []
     for wanted in asked:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from local_aws.places import ROOT
 from local_aws.standins.versions import plugin_version
 
 PLUGINS = {"aws": "pulumi_aws", "docker": "pulumi_docker"}
@@ -15,20 +15,21 @@ PLUGINS = {"aws": "pulumi_aws", "docker": "pulumi_docker"}
 _LAUNCHER = """\
 #!/bin/sh
 # Written by local_aws.standins.install. The engine runs this file with its own address as the argument.
-root={root}
-exec "${{RELEASE_LANE_PYTHON:-$root/.venv/bin/python}}" -m local_aws.standins.{name} "$@"
+python={python}
+exec "${{LOCAL_AWS_PYTHON:-$python}}" -m local_aws.standins.{name} "$@"
 """
 
 
 def install(pulumi_home: Path) -> None:
-    """Install both stand-ins below `pulumi_home`/plugins, in the versions that the SDK packages ask for.
+    """Install the stand-ins below `pulumi_home`/plugins, in the versions that the installed SDK packages ask for.
 
     Writes only what is missing or different, so it may be called every time.
     """
-    root = ROOT
     for name, package in PLUGINS.items():
+        if find_spec(package) is None:
+            continue
         directory = pulumi_home / "plugins" / f"resource-{name}-v{plugin_version(package)}"
-        _write(directory / f"pulumi-resource-{name}", _LAUNCHER.format(root=shlex.quote(str(root)), name=name))
+        _write(directory / f"pulumi-resource-{name}", _LAUNCHER.format(python=shlex.quote(sys.executable), name=name))
 
 
 def _write(path: Path, text: str) -> None:

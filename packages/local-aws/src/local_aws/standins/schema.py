@@ -41,9 +41,9 @@ class Prop:
     fields: Mapping[str, Prop] | None = None
     """For objects and lists of objects: what they may hold."""
     text: bool = False
-    """A string for AWS; numbers and booleans are taken, too, as pulumi-aws does."""
+    """A string for AWS; numbers and booleans are also accepted, as pulumi-aws does."""
     json: bool = False
-    """A JSON document as text; an object is taken, too. Spacing and order of keys make no difference."""
+    """A JSON document as text; an object is also accepted. Spacing and order of keys make no difference."""
     departs: str = ""
     """Where the stand-in knowingly does something else than the provider, in words."""
 

@@ -1,4 +1,4 @@
-"""The tools that the project needs and no package registry serves ready-made: the Pulumi engine and act.
+"""Tools that no package registry serves ready-made: the Pulumi engine, and act.
 
 `ensure_engine(cache, say)` and `ensure_act(cache, say)` return once the tool is in the cache folder; `say` is
 called with one line of progress at a time.

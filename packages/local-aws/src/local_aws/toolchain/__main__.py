@@ -1,7 +1,4 @@
-"""`python -m local_aws.toolchain engine|act`: make the tool if it is not there, print where it is.
-
-`python -m local_aws.toolchain lock [--upgrade]`: write every lock anew.
-"""
+"""`python -m local_aws.toolchain engine|act`: make the tool if it is missing, print where it is."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ from provider_kit.streams import outliving
 from local_aws.errors import LocalError
 from local_aws.toolchain import ensure_act, ensure_engine
 from local_aws.toolchain.cache import cache_folder
-from local_aws.toolchain.lock import write_locks
 
 
 def main(argv: list[str]) -> int:
@@ -25,8 +21,6 @@ def main(argv: list[str]) -> int:
                 print(ensure_engine(cache_folder(), say).bin)
             case ["act"]:
                 print(ensure_act(cache_folder(), say))
-            case ["lock", *flags] if set(flags) <= {"--upgrade"}:
-                write_locks(say, upgrade="--upgrade" in flags)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

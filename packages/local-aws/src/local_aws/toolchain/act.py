@@ -1,4 +1,4 @@
-"""`act` runs the GitHub workflows of this repository on this machine; needed only by tests of the workflows."""
+"""`act` runs GitHub workflows on this machine; only tests of workflows need it."""
 
 from __future__ import annotations
 

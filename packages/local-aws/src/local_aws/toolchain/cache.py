@@ -1,4 +1,4 @@
-"""The cache folder outside the checkout: shared by clones, filled one writer at a time, whole or not at all."""
+"""The cache folder outside the project: shared by all projects, filled by one writer at a time, or not at all."""
 
 from __future__ import annotations
 
@@ -7,16 +7,35 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 Say = Callable[[str], None]
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """`RELEASE_LANE_CACHE`, else `~/.cache/release-lane`."""
-    chosen = environ.get("RELEASE_LANE_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "release-lane"
+    """`LOCAL_AWS_CACHE`, else `~/.cache/local-aws`."""
+    if chosen := environ.get("LOCAL_AWS_CACHE"):
+        return Path(chosen)
+    caches = Path.home() / ".cache"
+    take_over(caches / "release-lane", caches / "local-aws")
+    return caches / "local-aws"
+
+
+def take_over(earlier: Path, folder: Path) -> None:
+    """Once: `folder` gets what an earlier version cached under another name, by hard links.
+
+    The earlier version may be running in another checkout, so its own folder stays as it is.
+    """
+    if folder.exists() or not earlier.is_dir():
+        return
+    draft = Path(tempfile.mkdtemp(prefix=".local-aws.", dir=folder.parent))
+    unfinished = shutil.ignore_patterns(".*", "*.part", "lock", "*.lock")
+    with suppress(OSError, shutil.Error):
+        shutil.copytree(earlier, draft, symlinks=True, ignore=unfinished, copy_function=os.link, dirs_exist_ok=True)
+        draft.chmod(0o755)
+        draft.rename(folder)
+    shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextmanager
@@ -28,7 +47,7 @@ def only_one(lock_file: Path, say: Say) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            say(f"waiting for another checkout that is at it (process {lock.read().strip() or 'unknown'})")
+            say(f"waiting for another process that does the same (process {lock.read().strip() or 'unknown'})")
             fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -40,7 +59,7 @@ def only_one(lock_file: Path, say: Say) -> Iterator[None]:
 def filling(folder: Path) -> Iterator[Path]:
     """A folder to fill; it becomes `folder` when the block ends well, and vanishes when it does not.
 
-    The caller holds the lock of that part of the cache (`only_one`): what a killed filling left is removed.
+    The caller holds the lock of that part of the cache (`only_one`). What a killed process left there is removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for stale in folder.parent.glob(f".{folder.name}.*"):

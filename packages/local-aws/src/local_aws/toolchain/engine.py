@@ -1,8 +1,8 @@
-"""The Pulumi engine: the one on the PATH if it will do, else the cached one, else downloaded, else built.
+"""The Pulumi engine: the one on the PATH if it is new enough, else the cached one, else downloaded, else built.
 
-What is cached as `engine/<version>/bin` is complete: the engine, a language host for Python, and the two
-scripts that the SDK ships beside it. A downloaded release brings its own language host; beside an engine that
-was built ours stands in (its module is not published).
+`engine/<version>/bin` in the cache is complete: the engine, a language host for Python, and the two scripts that the
+SDK ships with it. A downloaded release brings its own language host. An engine that was built gets ours, because the
+module of the official one is not published.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from local_aws.errors import LocalError
 from local_aws.toolchain import go
 from local_aws.toolchain.cache import Say, filling, only_one
 from local_aws.toolchain.download import OFFICIAL, NotAvailable, download
@@ -26,14 +28,12 @@ from local_aws.toolchain.pins import (
     download_names,
     engine_go_mod,
     parse_version,
-    pinned_engine,
     will_do,
 )
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[4]
 HOST = "pulumi-language-python"
-OURS = "language_host.py"  # stands beside a host that is ours, and only there
+OURS = "language_host.py"  # in the same folder as a host that is ours, and only there
 
 Source = Literal["path", "cache", "download", "built"]
 
@@ -48,8 +48,8 @@ class Engine:
 
 
 def ensure_engine(cache: Path, say: Say, environ: Mapping[str, str] = os.environ, base_url: str = OFFICIAL) -> Engine:
-    """An engine that serves the pinned SDK. Raises LocalError when it can be neither found nor made."""
-    pinned = pinned_engine((ROOT / "pyproject.toml").read_text())
+    """An engine that serves the installed SDK. Raises LocalError when it can be neither found nor made."""
+    pinned = installed_sdk()
     home = cache / "engine" / str(pinned)
     found = on_path(pinned, home, environ)
     if found:
@@ -66,6 +66,21 @@ def ensure_engine(cache: Path, say: Say, environ: Mapping[str, str] = os.environ
     return engine
 
 
+def installed_sdk() -> Version:
+    """The one pin of the engine: the version of the Python package `pulumi`."""
+    try:
+        found = parse_version(metadata.version("pulumi"))
+    except metadata.PackageNotFoundError:
+        found = None
+    if found is None:
+        raise LocalError(
+            "The Python package pulumi is not installed here.",
+            why="its version says which engine the project needs",
+            next_step="install local-aws into the project's own virtual environment",
+        )
+    return found
+
+
 def on_path(pinned: Version, own: Path, environ: Mapping[str, str]) -> Engine | None:
     """The engine that this machine's owner installed, if it is new enough and has a language host of its own."""
     command = shutil.which("pulumi", path=environ.get("PATH", ""))
@@ -75,8 +90,8 @@ def on_path(pinned: Version, own: Path, environ: Mapping[str, str]) -> Engine | 
     if not (folder / HOST).exists() or (folder / OURS).exists():
         return None
     answer = subprocess.run([command, "version"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    version = parse_version(answer.stdout)
-    return Engine(folder, version, "path") if version and will_do(version, pinned) else None
+    found = parse_version(answer.stdout)
+    return Engine(folder, found, "path") if found and will_do(found, pinned) else None
 
 
 def _complete(folder: Path) -> bool:
@@ -126,14 +141,14 @@ def engine_recipe(version: Version) -> go.Recipe:
 
 
 def _install_host(folder: Path) -> None:
-    """Our language host and its launcher, as they are in this checkout now."""
+    """Our language host and its launcher, as they are in this package now."""
     for name in (OURS, "run_program.py"):
         _put(folder / name, (HERE / name).read_bytes())
     _put(folder / HOST, (HERE / "launch_language_host.sh").read_bytes())
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Write an executable; readers see the old or the new one, never half of it."""
+    """Write an executable. A reader sees the old one or the new one, never a part."""
     if path.exists() and path.read_bytes() == content:
         return
     new = path.with_name(f".{path.name}.{os.getpid()}")

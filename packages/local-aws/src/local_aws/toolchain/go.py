@@ -163,7 +163,7 @@ def _need_disk(work: Path) -> None:
         raise LocalError(
             f"Too little disk for a build in {work.parent}: {free / 2**30:.1f} GB are free.",
             why=f"a build needs about {DISK_NEEDED / 2**30:.0f} GB with Go's caches",
-            next_step="free some space, or set RELEASE_LANE_CACHE, GOMODCACHE and GOCACHE to a larger disk",
+            next_step="free some space, or set LOCAL_AWS_CACHE, GOMODCACHE and GOCACHE to a larger disk",
         )
 
 

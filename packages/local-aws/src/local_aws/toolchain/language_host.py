@@ -1,11 +1,11 @@
 """A language host for Python: the engine asks it to run programs, policy packs and plugins.
 
-It stands in for `pulumi-language-python` beside an engine that was built from its published modules, because
-the official host's module is not published. It speaks the same protocol (pulumirpc.LanguageRuntime), by the
-stubs that the Pulumi SDK ships. Started once for every command, so its own start is kept short: it runs
-without `site`, and loads the stubs without the rest of the SDK.
+It replaces `pulumi-language-python` next to an engine that was built from its published modules, because the
+official host's module is not published. It speaks the same protocol (pulumirpc.LanguageRuntime), by the stubs that
+the Pulumi SDK ships. It is started once for every command, so its own start is kept short: it runs without `site`,
+and loads the stubs without the rest of the SDK.
 
-Lifetime: it ends with the engine, also when that is killed, and nothing that it started outlives it.
+It ends with the engine, even if that is killed, and nothing that it started outlives it.
 """
 
 # ruff: noqa: ARG002  (the signature of a handler is the protocol's)
@@ -68,7 +68,7 @@ VERSION = "0.1.0"
 BAIL = 32  # a program exits with it when it has shown its error itself
 GRACE = 2.0  # seconds that what we started gets between SIGTERM and SIGKILL
 EXEC = "pulumi-language-python-exec"
-HOST_VARIABLE = "RELEASE_LANE_LANGUAGE_HOST"  # our process id, for the program that ends with us
+HOST_VARIABLE = "LOCAL_AWS_LANGUAGE_HOST"  # our process id: the program ends with us
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run_program.py")
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -86,7 +86,7 @@ def interpreter(root: str, options: dict[str, Any]) -> str:
     if named:
         python = os.path.join(root, named, "bin", "python")
         if not os.path.exists(python):
-            raise FileNotFoundError(f"the virtualenv {named!r} of {root} has no bin/python; run ./bootstrap")
+            raise FileNotFoundError(f"the virtualenv {named!r} of {root} has no bin/python; make it, then try again")
         return python
     folder = os.path.abspath(root)
     while folder != os.path.dirname(folder):
@@ -109,7 +109,7 @@ def version_of(python: str) -> str:
 
 
 def libraries_of(python: str) -> str:
-    """The site-packages folder beside an interpreter of a virtual environment."""
+    """The site-packages folder of an interpreter's virtual environment."""
     base = os.path.dirname(os.path.dirname(python))
     found = glob.glob(os.path.join(base, "lib", "python3*", "site-packages"))
     return found[0] if found else LIBRARIES
@@ -140,7 +140,7 @@ def installed_distributions(libraries: str) -> list[tuple[str, str]]:
 def environment_for(python: str) -> dict[str, str]:
     """Our environment, with the virtual environment of `python` switched on."""
     folder = os.path.dirname(python)
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "RELEASE_LANE_ENGINE_BIN")}
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "LOCAL_AWS_ENGINE_BIN")}
     if os.path.exists(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
         environment["VIRTUAL_ENV"] = os.path.dirname(folder)
         environment["PATH"] = folder + os.pathsep + environment.get("PATH", os.defpath)
@@ -151,7 +151,7 @@ def environment_for(python: str) -> dict[str, str]:
 
 
 class Children:
-    """Processes in groups of their own, so that whatever they start in turn ends with them."""
+    """Processes in groups of their own, so that everything they start in turn ends with them."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -168,7 +168,7 @@ class Children:
         return child
 
     def wait(self, child: subprocess.Popen[bytes]) -> int:
-        """Its exit code; whatever it left running in its group is ended before its id can be anybody else's."""
+        """Its exit code. What it left running in its group is ended before its id can be reused."""
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
             signal_group(child, signal.SIGKILL)
@@ -210,7 +210,7 @@ def explain(code: int) -> str:
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
     def __init__(self, engine: str, children: Children) -> None:
         self.engine, self.children = engine, children
-        self.scripts = os.environ.get("RELEASE_LANE_ENGINE_BIN", os.path.dirname(os.path.abspath(__file__)))
+        self.scripts = os.environ.get("LOCAL_AWS_ENGINE_BIN", os.path.dirname(os.path.abspath(__file__)))
 
     def Handshake(self, request: Any, context: Any) -> Any:
         self.engine = request.engine_address or self.engine

@@ -10,7 +10,6 @@ ENGINE_VERSION_SYMBOL = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Versi
 ACT_VERSION = "v0.2.89"
 ACT_PACKAGE = "github.com/nektos/act"
 
-_PIN = re.compile(r'^\s*"pulumi==(?P<version>\d+\.\d+\.\d+)"', re.MULTILINE)
 _VERSION = re.compile(r"v?(?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)")
 
 
@@ -30,34 +29,22 @@ def parse_version(text: str) -> Version | None:
     return found and Version(*map(int, found.groups()))
 
 
-def pinned_engine(pyproject: str) -> Version:
-    """The one pin of engine, SDK and plugins: `pulumi==…` in pyproject.toml.
-
-    Raises ValueError where there is no exact pin.
-    """
-    found = _PIN.search(pyproject)
-    version = parse_version(found["version"]) if found else None
-    if version is None:
-        raise ValueError('pyproject.toml has no exact pin "pulumi==X.Y.Z" among its dependencies')
-    return version
-
-
 def will_do(installed: Version | None, pinned: Version) -> bool:
-    """An engine serves a program whose SDK is not newer than itself, within one major version."""
+    """Is this engine new enough? One serves programs whose SDK is not newer than itself, within one major version."""
     return installed is not None and installed.major == pinned.major and installed >= pinned
 
 
 def engine_go_mod(version: Version) -> str:
     """The go.mod of a consumer that only wants the engine built; every other version follows from these two."""
     return (
-        "module release-lane/engine\n\ngo 1.25.0\n\nrequire (\n"
+        "module local-aws/engine\n\ngo 1.25.0\n\nrequire (\n"
         f"\tgithub.com/pulumi/pulumi/pkg/v3 {version}\n"
         f"\tgithub.com/pulumi/pulumi/sdk/v3 {version}\n)\n"
     )
 
 
 def act_go_mod() -> str:
-    return f"module release-lane/act\n\ngo 1.25.0\n\nrequire {ACT_PACKAGE} {ACT_VERSION}\n"
+    return f"module local-aws/act\n\ngo 1.25.0\n\nrequire {ACT_PACKAGE} {ACT_VERSION}\n"
 
 
 @dataclass(frozen=True)

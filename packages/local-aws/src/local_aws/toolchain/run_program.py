@@ -34,7 +34,7 @@ def main() -> int:
 
 def language_host() -> int:
     """The process id of the host, by its own word: it may be gone before we look whose child we are."""
-    return int(os.environ.pop("RELEASE_LANE_LANGUAGE_HOST", "") or os.getppid())
+    return int(os.environ.pop("LOCAL_AWS_LANGUAGE_HOST", "") or os.getppid())
 
 
 def end_with(parent: int) -> None:

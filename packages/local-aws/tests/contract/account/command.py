@@ -14,16 +14,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_aws.places import ACCOUNT as LOCAL_ACCOUNT
+from local_aws.project import ACCOUNT as LOCAL_ACCOUNT
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError
+from tests.contract.account import refusing
 from tests.contract.account.prices import estimate
 from tests.contract.account.report import document, findings, lines
 from tests.contract.account.world import World
 from tests.contract.aws import PREFIX, Where, new_mark
 from tests.contract.contracts import ROOT, Contract, all_contracts
 from tests.contract.leftovers import Left
-
-from tests.contract.account import refusing
 
 REPORTS = ROOT / ".local/aws-check"
 

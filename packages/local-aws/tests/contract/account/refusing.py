@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from local_aws.places import ACCOUNT as LOCAL_ACCOUNT
+from local_aws.project import ACCOUNT as LOCAL_ACCOUNT
 from release_lane.errors import CloudError, Refused, UsageError
 
 AWS_HOST = re.compile(r"\.amazonaws\.com(\.cn)?$")
@@ -46,8 +46,8 @@ def check_wish(account: str, region: str) -> None:
 def check_shell(environ: Mapping[str, str]) -> None:
     """A shell that read .local/env would send everything to the local cloud."""
     leading = [name for name in sorted(environ) if name.startswith("AWS_ENDPOINT_URL") and environ[name]]
-    if environ.get("RELEASE_LANE_LOCAL"):
-        leading.append("RELEASE_LANE_LOCAL")
+    if environ.get("LOCAL_AWS_HOME"):
+        leading.append("LOCAL_AWS_HOME")
     if leading:
         raise Refused(
             f"This shell leads to another cloud than AWS: it sets {', '.join(leading)}.",

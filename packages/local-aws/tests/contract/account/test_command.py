@@ -46,7 +46,7 @@ def test_a_reader_that_leaves_stops_nothing() -> None:
         (FakeWorld(), {"region": ""}, 2, "which region"),
         (FakeWorld(), {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, 4, "AWS_ENDPOINT_URL"),
         (FakeWorld(), {"AWS_ENDPOINT_URL_ECS": "http://127.0.0.1:4566"}, 4, "AWS_ENDPOINT_URL_ECS"),
-        (FakeWorld(), {"RELEASE_LANE_LOCAL": "1"}, 4, "RELEASE_LANE_LOCAL"),
+        (FakeWorld(), {"LOCAL_AWS_HOME": "/a"}, 4, "LOCAL_AWS_HOME"),
         (FakeWorld(endpoint="http://localhost:4566"), {}, 4, "ecs would be asked at http://localhost:4566"),
         (FakeWorld(endpoint="https://ecs.amazonaws.com.evil.example"), {}, 4, "which is not AWS"),
         (FakeWorld(account="999999999999"), {}, 4, "of account 999999999999"),

@@ -15,13 +15,12 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from release_lane.errors import CloudError
+from tests.contract import leftovers as removal
 from tests.contract.account.refusing import Identity
 from tests.contract.aws import RUN, Aws, Where
 from tests.contract.contracts import ELSEWHERE, ROOT
 from tests.contract.images import forget
 from tests.contract.leftovers import Left
-
-from tests.contract import leftovers as removal
 
 SERVICES = (
     "sts",

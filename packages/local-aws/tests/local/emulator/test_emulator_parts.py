@@ -97,7 +97,7 @@ def test_errors_have_the_code_where_sdks_look_for_it() -> None:
 
 def test_environment_has_defaults_and_refuses_a_time_that_stands_still() -> None:
     read = Environment.read({"LOCAL_CLOUD_ID": "abc"})
-    assert (read.port, read.cloud_id, read.network, read.time_scale) == (4566, "abc", "release-lane", 0.1)
+    assert (read.port, read.cloud_id, read.network, read.time_scale) == (4566, "abc", "local-aws", 0.1)
     with pytest.raises(ValueError, match="LOCAL_TIME_SCALE"):
         Environment.read({"LOCAL_TIME_SCALE": "0"})
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from local_aws.emulator import seams
 from local_aws.emulator_process import ensure_environment
-from local_aws.places import ROOT
 from local_aws.toolchain.cache import cache_folder
+from tests.local.repository import ROOT
 
 SOURCES = ROOT / "packages/local-aws/src"
 EMULATOR = SOURCES / "local_aws/emulator"

@@ -173,7 +173,7 @@ def test_a_preview_that_is_to_build_builds_and_does_not_push(context: Path, tool
 
 def test_build_arguments_of_this_machine_are_added_and_are_no_inputs(context: Path, tools: Path) -> None:
     docker = FakeDocker.make(tools)
-    local = {"RELEASE_LANE_BUILD_ARGS": json.dumps({"BASE_IMAGE": "local/base"})}
+    local = {"LOCAL_AWS_BUILD_ARGS": json.dumps({"BASE_IMAGE": "local/base"})}
     with standin(docker.environment | local) as client:
         given = inputs(client, context, build={"context": str(context), "args": {"COMMIT": "abc"}})
         answer = client.create(given, urn=URN)
@@ -189,8 +189,8 @@ def test_build_arguments_of_this_machine_are_added_and_are_no_inputs(context: Pa
 
 @pytest.mark.parametrize("text", ["{", "[1]"])
 def test_build_arguments_that_cannot_be_read_are_an_error(text: str) -> None:
-    with pytest.raises(UserError, match="RELEASE_LANE_BUILD_ARGS"):
-        environment_build_args({"RELEASE_LANE_BUILD_ARGS": text})
+    with pytest.raises(UserError, match="LOCAL_AWS_BUILD_ARGS"):
+        environment_build_args({"LOCAL_AWS_BUILD_ARGS": text})
 
 
 def test_every_part_of_a_build_is_passed_on() -> None:

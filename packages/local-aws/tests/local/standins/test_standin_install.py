@@ -47,7 +47,7 @@ def test_installing_again_writes_nothing_and_repairs_what_is_damaged(tmp_path: P
 def test_an_installed_plugin_starts_from_anywhere_and_serves(name: str, tmp_path: Path) -> None:
     install(tmp_path)
     (launcher,) = tmp_path.glob(f"plugins/resource-{name}-*/pulumi-resource-{name}")
-    environment = os.environ | {"RELEASE_LANE_PYTHON": sys.executable}
+    environment = os.environ | {"LOCAL_AWS_PYTHON": sys.executable}
     process = subprocess.Popen(
         [launcher, ""], cwd="/", env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from local_aws.places import ROOT
+from tests.local.repository import ROOT
 
 pytestmark = pytest.mark.provider
 

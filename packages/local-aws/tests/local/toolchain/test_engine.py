@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from local_aws.errors import LocalError
-from local_aws.toolchain.cache import cache_folder, filling, only_one
+from local_aws.toolchain.cache import cache_folder, filling, only_one, take_over
 from local_aws.toolchain.download import NotAvailable, download
-from local_aws.toolchain.engine import HOST, OURS, ensure_engine, on_path
+from local_aws.toolchain.engine import HOST, OURS, ensure_engine, installed_sdk, on_path
 from local_aws.toolchain.pins import Download, Version
 
 from tests.patience import PATIENCE
@@ -76,10 +78,20 @@ def test_our_own_cached_engine_on_the_path_is_the_cached_one(tmp_path: Path) -> 
     assert found.source == "cache"
 
 
+def test_the_pin_is_the_version_of_the_installed_sdk() -> None:
+    assert str(installed_sdk()) == f"v{metadata.version('pulumi')}"
+
+
+def test_without_an_sdk_the_engine_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(LocalError, match="package pulumi is not installed"):
+        installed_sdk()
+
+
 # --- the cached one
 
 
-def test_the_cached_engine_gets_the_language_host_of_this_checkout(tmp_path: Path) -> None:
+def test_the_cached_engine_gets_the_language_host_of_this_package(tmp_path: Path) -> None:
     folder = install(tmp_path / "engine/v3.259.0/bin", "v3.259.0", ours=True)
     ensure_engine(tmp_path, Said(), {"PATH": ""}, NOWHERE)
     assert "LanguageRuntime" in (folder / OURS).read_text()
@@ -95,8 +107,27 @@ def test_a_downloaded_engine_keeps_its_official_host(tmp_path: Path) -> None:
 
 
 def test_the_cache_folder_can_be_chosen() -> None:
-    assert cache_folder({"RELEASE_LANE_CACHE": "/x"}) == Path("/x")
-    assert cache_folder({}) == Path.home() / ".cache/release-lane"
+    assert cache_folder({"LOCAL_AWS_CACHE": "/x"}) == Path("/x")
+    assert cache_folder({}) == Path.home() / ".cache/local-aws"
+
+
+def test_what_an_earlier_version_cached_is_taken_over_once(tmp_path: Path) -> None:
+    earlier, folder = tmp_path / "earlier", tmp_path / "cache"
+    executable(earlier / "engine/v1/bin/pulumi", "built")
+    executable(earlier / "engine/.v2.half/bin/pulumi", "half")
+    executable(earlier / "base/abc.part", "half")
+    (earlier / "engine/lock").touch()
+    take_over(earlier, folder)
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()] == ["engine/v1/bin/pulumi"]
+    executable(earlier / "engine/v3/bin/pulumi", "later")
+    take_over(earlier, folder)
+    assert not (folder / "engine/v3").exists()
+    assert (earlier / "engine/v1/bin/pulumi").read_text() == "built"
+
+
+def test_without_an_earlier_cache_nothing_is_made(tmp_path: Path) -> None:
+    take_over(tmp_path / "earlier", tmp_path / "cache")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_filling_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -139,7 +170,7 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert said == [f"waiting for another checkout that is at it (process {os.getpid()})"]
+    assert said == [f"waiting for another process that does the same (process {os.getpid()})"]
 
 
 # --- the download

@@ -18,10 +18,10 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import empty_pb2, struct_pb2
-from local_aws.places import ROOT
 from local_aws.processes import start_ticks
 from local_aws.toolchain import language_host as host
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+from tests.local.repository import ROOT
 
 from tests.patience import PATIENCE
 
@@ -80,7 +80,7 @@ def served(project: Path) -> Iterator[Served]:
 
 def start(project: Path, *, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     command = [*before, str(ROOT / ".venv/bin/python"), "-I", "-S", str(SCRIPT), "127.0.0.1:2"]
-    environment = {**os.environ, "RELEASE_LANE_ENGINE_BIN": str(project)}
+    environment = {**os.environ, "LOCAL_AWS_ENGINE_BIN": str(project)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -272,7 +272,7 @@ def test_the_host_ends_with_an_engine_that_is_killed(project: Path) -> None:
     engine = ("sh", "-c", '"$@" & echo $! >host.pid; wait', "engine")
     process = subprocess.Popen(
         [*engine, str(ROOT / ".venv/bin/python"), "-I", "-S", str(SCRIPT), "127.0.0.1:2"],
-        cwd=project, env={**os.environ, "RELEASE_LANE_ENGINE_BIN": str(project)},
+        cwd=project, env={**os.environ, "LOCAL_AWS_ENGINE_BIN": str(project)},
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     served = Served(process, project)
@@ -323,7 +323,7 @@ def test_hanging_up_on_a_plugin_ends_it(served: Served) -> None:
 
 def test_it_does_not_load_the_whole_sdk(project: Path) -> None:
     command = [str(ROOT / ".venv/bin/python"), "-I", "-S", "-X", "importtime", str(SCRIPT)]
-    environment = {**os.environ, "RELEASE_LANE_ENGINE_BIN": str(project)}
+    environment = {**os.environ, "LOCAL_AWS_ENGINE_BIN": str(project)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], PATIENCE)

@@ -8,23 +8,12 @@ from local_aws.toolchain.pins import (
     download_names,
     engine_go_mod,
     parse_version,
-    pinned_engine,
     will_do,
 )
 
 pytestmark = pytest.mark.pure
 
 V = Version(3, 259, 0)
-
-
-def test_the_pin_is_read_from_the_dependencies() -> None:
-    assert pinned_engine('dependencies = [\n    "pulumi==3.259.0",\n    "pulumi-aws==7.51.1",\n]') == V
-
-
-@pytest.mark.parametrize("text", ["", '"pulumi>=3.259.0",', '"pulumi-aws==7.51.1",', '# "pulumi==3.1.0"'])
-def test_without_an_exact_pin_nothing_is_guessed(text: str) -> None:
-    with pytest.raises(ValueError, match="no exact pin"):
-        pinned_engine(text)
 
 
 @pytest.mark.parametrize(

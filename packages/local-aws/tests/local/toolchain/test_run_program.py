@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from local_aws.places import ROOT
 from local_aws.processes import start_ticks
+from tests.local.repository import ROOT
 
 from tests.patience import PATIENCE
 
@@ -69,6 +69,6 @@ def test_a_program_whose_language_host_was_killed_before_it_began_ends(tmp_path:
     program.write_text("import time\ntime.sleep(600)\n")
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    environment = {**os.environ, "RELEASE_LANE_LANGUAGE_HOST": str(gone.pid)}
+    environment = {**os.environ, "LOCAL_AWS_LANGUAGE_HOST": str(gone.pid)}
     done = subprocess.run([sys.executable, str(RUNNER), str(program)], env=environment, timeout=PATIENCE)
     assert done.returncode == 1

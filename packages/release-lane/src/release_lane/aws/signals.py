@@ -53,11 +53,11 @@ def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
     changed = value.get("StateTransitionedTimestamp") or value["StateUpdatedTimestamp"]
     return Alarm(
         name=value["AlarmName"],
-        rings=value["StateValue"] == "ALARM",
+        firing=value["StateValue"] == "ALARM",
         since=changed.timestamp(),
         colour=watched.own.get(value["AlarmName"]),
         why=str(value.get("StateReason") or ""),
-        blind=value["StateValue"] == "INSUFFICIENT_DATA",
+        no_data=value["StateValue"] == "INSUFFICIENT_DATA",
     )
 
 

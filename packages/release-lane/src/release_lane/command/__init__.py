@@ -40,7 +40,10 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
     terminal = replace(terminal, json="--json" in argv)
     try:
         chosen = parse(argv, terminal)
-        return chosen.verb.run(make(terminal), chosen.arguments) if chosen else 0
+        if chosen is None:
+            return 0
+        given = make(terminal) if getattr(chosen.verb, "NEEDS_PROJECT", True) else terminal
+        return chosen.verb.run(given, chosen.arguments)
     except ReleaseError as error:
         return _failed(terminal, error, argv)
     except KeyboardInterrupt:

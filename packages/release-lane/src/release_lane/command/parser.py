@@ -6,18 +6,18 @@ argparse, although typer is nicer to write: a call costs 0.01 s with it and 0.2 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from release_lane.command.terminal import Terminal
-from release_lane.command.tools import Tools
 from release_lane.command.verbs import (
     abort,
     adopt,
     build,
     deploy,
     heal,
+    init,
     probe,
     promote,
     recover,
@@ -31,7 +31,7 @@ from release_lane.errors import UsageError
 
 
 class Verb(Protocol):
-    """What a module of a verb has."""
+    """What a module of a verb has. One with `NEEDS_PROJECT = False` gets the terminal in the place of all tools."""
 
     NAME: str
     HELP: str
@@ -40,11 +40,13 @@ class Verb(Protocol):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the verb's own arguments."""
 
-    def run(self, tools: Tools, arguments: argparse.Namespace) -> int:
-        """Do it; the exit code."""
+    @property
+    def run(self) -> Callable[[Any, argparse.Namespace], int]:
+        """Do it, with `Tools`; the exit code."""
 
 
 VERBS: tuple[Verb, ...] = (
+    init,
     build,
     adopt,
     deploy,

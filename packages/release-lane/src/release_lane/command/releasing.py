@@ -11,11 +11,12 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
+from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
-from release_lane.engine.outcome import failure, weights_are_unsure
+from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError, Users
 from release_lane.operate.duration import parse_duration
 from release_lane.operate.notices import Event
 from release_lane.operate.review import Planned, planned_in
@@ -23,7 +24,7 @@ from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 
-MOVES = ("deploy", "flip", "finish")
+MOVES = ("deploy", TRAFFIC_ONLY, "finish")
 """Decisions after which users are where they were not, or were not recorded to be."""
 
 POLL = 2.0
@@ -62,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     parser.add_argument(
         "--on-alarm",
         choices=("proceed",),
-        help="proceed: move users although an alarm rings; this release is the cure",
+        help="proceed: move users although an alarm is firing; this release is the cure",
     )
     add_allow_replace(parser)
     if heals:
@@ -259,12 +260,13 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
     error = failure(run.log, run.stderr)
     if run.signal is not None:
         interrupted = _interrupted(change, run)
-        if run.exit_code == 0 or not weights_are_unsure(error):
+        interrupted.users = error.users
+        if run.exit_code == 0 or error.users is not Users.UNSURE:
             return interrupted
         error.add_note(interrupted.what)
     if change.digest is None or not run.log.touched:
         return error
-    if weights_are_unsure(error):
+    if error.users is Users.UNSURE:
         error.add_note("The idle colour was not healed: first a person must look at the users' weights.")
     elif run.log.broke_off:
         error.add_note(f"The idle colour was not healed: first `release recover {change.environment}`.")

@@ -57,7 +57,7 @@ class Tools:
 
 def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> Tools:
     """The project around the working directory, and the engine of the PATH."""
-    project = read_project(find_root(Path.cwd()))
+    project = read_project(find_root(Path.cwd()), environ)
     need_own_cloud(environ, str(project.root.resolve()))
     machine, origin = RealMachine(), Origin.read(environ)
     backend = RealBackend(url=lambda: backend_url(environ, project.root), project=project.name, root=project.root)

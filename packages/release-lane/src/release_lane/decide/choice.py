@@ -61,6 +61,14 @@ class Requested:
         return known_without_git(self.commit, commit) or self.relations.get(commit, NOT_ASKED)
 
 
+def order_matters(recorded: Recorded | None, digest: str | None) -> bool:
+    """Is the order of commits looked at? Only for an image that was never live here: going back to one that was is a
+    rollback, which has to be asked for as one."""
+    if digest is None or recorded is None:
+        return digest is not None
+    return digest != recorded.live.digest and recorded.was_live(digest) is None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prepare:
     """Nothing is live and nothing was asked for: build the environment; its production listener answers 503."""
@@ -111,8 +119,8 @@ class Deploy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flip:
-    """The target already runs `release`, whole and healthy: pass the gates and move weights; no new task."""
+class TrafficOnly:
+    """The target already runs `release` and is fully healthy: pass the gates and move weights; no task starts."""
 
     target: Colour
     release: Release
@@ -136,13 +144,30 @@ class Refuse:
     error: ReleaseError
 
 
-Decision = Prepare | Keep | Heal | Deploy | Flip | Finish | Refuse
+TRAFFIC_ONLY = "traffic-only"
+"""The word for `TrafficOnly`; the other decisions are called by the name of their class."""
+
+EARLIER_WORDS = {"flip": TRAFFIC_ONLY}
+"""Words for decisions in states and inputs that an earlier version wrote."""
+
+
+def decision_word(written: str) -> str:
+    """Today's word for a decision that this version or an earlier one wrote."""
+    return EARLIER_WORDS.get(written, written)
+
+
+Decision = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish | Refuse
+
+
+def word_for(decision: Decision) -> str:
+    """The word for a decision in plans, in the switch's inputs and in messages."""
+    return TRAFFIC_ONLY if isinstance(decision, TrafficOnly) else type(decision).__name__.lower()
 
 
 def goes_back(decision: Decision, standing: Recorded | None) -> bool:
     """Does it bring users to a release that was live before: a rollback, an undo, a restore?"""
     match decision:
-        case Deploy(release=release, rollback=rollback) | Flip(release=release, rollback=rollback):
+        case Deploy(release=release, rollback=rollback) | TrafficOnly(release=release, rollback=rollback):
             return rollback or (standing is not None and release.id == standing.live.id)
         case Finish(release=release):
             return standing is not None and release.id == standing.live.id

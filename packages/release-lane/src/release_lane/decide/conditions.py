@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from release_lane.decide.choice import Decision, Deploy, Flip, OnAlarm, Requested, goes_back
-from release_lane.decide.refusals import no_such_alarms, ringing, scaled_too_small, unscaled
+from release_lane.decide.choice import Decision, Deploy, OnAlarm, Requested, TrafficOnly, goes_back
+from release_lane.decide.refusals import alarms_firing, no_such_alarms, scaled_too_small, unscaled
 from release_lane.record.alarms import forbidding
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
@@ -17,7 +17,7 @@ def check_conditions(
     Going back is never refused here: alarms ring *because* what is live is bad.
     """
     match decision:
-        case Deploy(target=target) | Flip(target=target):
+        case Deploy(target=target) | TrafficOnly(target=target):
             lenient = goes_back(decision, standing)
             tasks = decision.tasks if isinstance(decision, Deploy) else observed.sides[target].wanted
             scaling = _scaling(observed, target, tasks, lenient=lenient)
@@ -29,10 +29,10 @@ def check_conditions(
 def _alarms(observed: Observed, *, lenient: bool) -> tuple[str, ...]:
     if observed.missing_alarms and not lenient:
         raise no_such_alarms(observed.missing_alarms)
-    loud = forbidding(observed.alarms, [colour for colour, weight in (observed.weights or {}).items() if weight])
-    if loud and not lenient:
-        raise ringing(loud)
-    return tuple(f"{alarm.words()}; it rang before this update and does not stop it" for alarm in loud)
+    firing = forbidding(observed.alarms, [colour for colour, weight in (observed.weights or {}).items() if weight])
+    if firing and not lenient:
+        raise alarms_firing(firing)
+    return tuple(f"{alarm.words()}, as it was before this update; it does not stop this update" for alarm in firing)
 
 
 def _scaling(observed: Observed, target: Colour, tasks: int, *, lenient: bool) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release_lane.decide.choice import Decision, Deploy, Finish, Flip, Heal, Requested
+from release_lane.decide.choice import Decision, Deploy, Finish, Heal, Requested, TrafficOnly
 from release_lane.decide.foundations import Foundations, moved
 from release_lane.decide.refusals import MAKE_ANEW, lost_parts, serves_unknown, torn, would_replace
 from release_lane.record.placement import Colour
@@ -37,7 +37,7 @@ def rebuilt(standing: Recorded, observed: Observed, decision: Decision) -> Decis
     """The release that the decision brings (or keeps), as the first one on new foundations."""
     release, rollback = standing.live, False
     match decision:
-        case Deploy() | Flip():
+        case Deploy() | TrafficOnly():
             release, rollback = decision.release, decision.rollback
     return Deploy(
         target=standing.live_colour,
@@ -66,7 +66,7 @@ def check_parts(decision: Decision, observed: Observed, stands_on: Foundations |
     known = stands_on.parts if stands_on else frozenset()
     lost = {colour: sorted({*observed.sides[colour].missing} & known) for colour in Colour}
     match decision:
-        case Deploy(target=target, rebuilds=False) | Flip(target=target) | Finish(target=target) if lost[target]:
+        case Deploy(target=target, rebuilds=False) | TrafficOnly(target=target) | Finish(target=target) if lost[target]:
             raise lost_parts(lost[target])
         case Heal(target=target) if lost[target]:
             raise lost_parts(lost[target])

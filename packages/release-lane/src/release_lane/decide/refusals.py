@@ -147,7 +147,7 @@ def serves_unknown(digests: Mapping[Colour, str], load_balancer: str) -> Refused
 # ---- Conditions
 
 
-def ringing(alarms: Sequence[Alarm]) -> Refused:
+def alarms_firing(alarms: Sequence[Alarm]) -> Refused:
     """Alarms about what users get now."""
     return Refused(
         f"Users are not moved while {'; '.join(alarm.words() for alarm in alarms)}.",

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from release_lane.decide.decision import Deploy, Finish, Flip, goes_back
+from release_lane.decide.decision import Deploy, Finish, TrafficOnly, goes_back
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Colour, Weights
 from release_lane.record.records import Observed, Recorded
 
-Moving = Deploy | Flip | Finish
+Moving = Deploy | TrafficOnly | Finish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def course(decision: Moving, standing: Recorded | None, observed: Observed, shif
                 return Course(steps=(), goes_back=True)  # adopted, or restored with nothing to move
             unwatched = standing is not None and not back and journal.phase is Phase.MOVING
             return Course(steps=(), bake=shift.bake if unwatched else 0.0, home=home, goes_back=back)
-        case Deploy(target=target) | Flip(target=target):
+        case Deploy(target=target) | TrafficOnly(target=target):
             if back or standing is None or not weights.get(target.other):
                 return Course(home=home, goes_back=back)
             # Only between two releases that are known can one tell in the middle whose answer is right.

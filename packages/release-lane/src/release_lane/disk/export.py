@@ -189,7 +189,7 @@ def _refuse_links_out(commit: Commit, found: Sequence[Entry], into: Path) -> Non
     ]
     if out:
         raise UsageError(
-            f"Symbolic links in commit {commit.sha[:12]} lead out of {commit.tree}/: {_some(out)}.",
+            f"Symbolic links in commit {commit.sha[:12]} lead out of {commit.named('')}: {_some(out)}.",
             why="what they lead to is not part of what is built",
             next_step="commit what they lead to, or make the links in the Dockerfile.",
         )

@@ -8,17 +8,14 @@ files that are checked out, so only that depends on a user's configuration, and 
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from release_lane.errors import UsageError
-
-CONTEXT = "app"
-"""The folder that is built, in the checkout."""
-
-DOCKERFILE = "Dockerfile"
+from release_lane.record.app import App
 
 INHERITED = ("GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 """What of git's own variables a child keeps: where git's programs are, and how a remote is reached."""
@@ -88,11 +85,25 @@ def changed(folder: Path, below: str = ".") -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """What is built: `app/` of one commit. `source` is where it is checked out, `tree` the path of app/ in it."""
+    """What is built: a folder of one commit.
+
+    `source` is where the commit is checked out, `app` says which folder of `source` is built, and `tree` is the path
+    of that folder in the repository ("" for all of it).
+    """
 
     source: Path
     sha: str
     tree: str
+    app: App
+
+    @property
+    def folder(self) -> Path:
+        """Where it is checked out."""
+        return self.source / self.app.folder
+
+    def named(self, path: str) -> str:
+        """A path below it, for messages, as the repository has it."""
+        return f"{self.tree}/{path}" if self.tree else path or "the repository"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,32 +116,50 @@ class Entry:
     repository: Path
 
 
-def to_build(source: Path) -> Commit:
-    """The commit that `source` has checked out, in which app/ has a Dockerfile and all submodules are here.
+def to_build(source: Path, app: App | None = None) -> Commit:
+    """The commit that `source` has checked out, in which the folder of `app` has its Dockerfile and all submodules are
+    here.
 
-    Raises `UsageError` for anything else, and for changes in app/ that no commit has: they would not be in the image.
+    Raises `UsageError` for anything else, and for changes in that folder that no commit has: they would not be in the
+    image.
     """
+    app = app or App()
     sha = head(source)
-    prefix = ask(source, "rev-parse", "--show-prefix")
-    commit = Commit(source=source, sha=sha, tree=prefix + CONTEXT)
-    if DOCKERFILE not in {entry.path for entry in entries(commit)}:
+    commit = Commit(source=source, sha=sha, tree=_in_repository(source, app), app=app)
+    dockerfile = posixpath.normpath(app.dockerfile)
+    if dockerfile not in {entry.path for entry in entries(commit)}:
         raise UsageError(
-            f"There is no {commit.tree}/{DOCKERFILE} in commit {sha[:12]} of {source}.",
+            f"There is no {commit.named(dockerfile)} in commit {sha[:12]} of {source}.",
             why="what is built is the commit, not the working directory",
-            next_step="commit one, give another `source`, or adopt what another CI built (`release adopt`).",
+            next_step="commit one, name the service's folder and Dockerfile in the setting `app` of the artifacts "
+            "stack, give another `source`, or adopt what another CI built (`release adopt`).",
         )
-    differing = changed(source, CONTEXT)
+    differing = changed(source, app.folder)
     if differing:
         raise UsageError(
-            f"{CONTEXT}/ has changes that are in no commit: {', '.join(differing[:5])}.",
+            f"{commit.named('')} has changes that are in no commit: {', '.join(differing[:5])}.",
             why="what is built is the commit, so they would not be in the image",
             next_step="commit (or stash) them, then build.",
         )
     return commit
 
 
+def _in_repository(source: Path, app: App) -> str:
+    """The path of the app's folder in the repository, "" for all of it."""
+    path = posixpath.normpath(ask(source, "rev-parse", "--show-prefix") + app.folder)
+    if path.split("/")[0] == "..":
+        raise UsageError(
+            f"app.folder is {app.folder}, which leads out of the repository of {source}.",
+            why="what is built is a folder of the commit",
+            next_step="name a folder of this repository in the setting `app` of the artifacts stack.",
+        )
+    return "" if path == "." else path
+
+
 def entries(commit: Commit) -> list[Entry]:
     """All files and links of what is built, those of submodules at their recorded commits included."""
+    if not commit.tree:
+        return list(_below(commit.source, FOLDER, commit.sha, commit.folder, ""))
     at = _tree(commit.source, commit.sha, commit.tree)
     if not at or at[0][0] not in (SUBMODULE, FOLDER):
         repository = ask(commit.source, "rev-parse", "--absolute-git-dir")
@@ -141,7 +170,7 @@ def entries(commit: Commit) -> list[Entry]:
             next_step="commit it as a folder, or give the checkout that has it (`source`).",
         )
     mode, object_, _ = at[0]
-    return list(_below(commit.source, mode, object_, commit.source / CONTEXT, ""))
+    return list(_below(commit.source, mode, object_, commit.folder, ""))
 
 
 def _below(repository: Path, mode: str, object_: str, folder: Path, path: str) -> Iterator[Entry]:

@@ -1,30 +1,25 @@
-"""How an update or preview ended, told from what the engine reported: done, or which `ReleaseError` it was. Pure.
+"""How an update or preview ended, read from what the engine reported: done, or which `ReleaseError` it was. Pure.
 
 Kinds of failure are kept apart, since they ask for different things of a person: a check said no (1), settings
 are wrong (2), a tool or the cloud failed (3), it was refused (4). The program and the gates write
-`ReleaseError.__str__` into their one message; a line `Kind: Refused` there decides. Without one it follows from
+`ReleaseError.__str__` into their one message; its line `Kind: Refused` decides. Without one the kind follows from
 where the message came from: the program refuses, a gate says no, anything else is a failure of the cloud.
 """
 
 from __future__ import annotations
 
 from release_lane.engine.events import EngineLog, Message
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError
+from release_lane.errors import CheckFailed, CloudError, Parts, Refused, ReleaseError, read
 
 GATES = "release:index:"
 """Type tokens of the gates begin with this."""
 
-KINDS: dict[str, type[ReleaseError]] = {
-    kind.__name__: kind for kind in (CheckFailed, UsageError, CloudError, Refused, Interrupted)
-}
-
 _BUG = "Program failed with an unhandled exception"
-_NOT_PUT_BACK = "COULD NOT BE PUT BACK"
-_USAGE = ("The stack's settings are wrong", "There is no stack ")
+"""The engine's own words (sdk/python/cmd/pulumi-language-python-exec)."""
 
 
 def failure(log: EngineLog, stderr: str) -> ReleaseError:
-    """The one error that tells best why the engine ended with a failure."""
+    """The one error that says best why the engine ended with a failure."""
     if not log.errors:
         return _engine_died(log, stderr) if log.began else _engine_failed(stderr)
     chosen = next((message for message in log.errors if message.type.startswith(GATES)), log.errors[0])
@@ -35,63 +30,27 @@ def failure(log: EngineLog, stderr: str) -> ReleaseError:
     return error
 
 
-def weights_are_unsure(error: ReleaseError) -> bool:
-    """Did a failed switch leave the users' weights where nobody meant them? Then a person must look first."""
-    return _NOT_PUT_BACK in error.what
-
-
 def _classified(message: Message) -> ReleaseError:
     if message.text.startswith(_BUG):
         return CloudError(
             f"The program itself failed: {message.text.splitlines()[-1].strip()}",
             why="this is a mistake in the program, not in what was asked for; its traceback is above",
-            next_step="correct the program. An update that had begun is told by the next one.",
+            next_step="Fix the program. The next update reports any unfinished one.",
         )
-    error = error_in(message.text) or _by_origin(message)
+    parts = read(message.text)
+    error = parts.as_error(parts.kind or _kind_by_origin(message, parts))
     error.told = True
     return error
 
 
-def error_in(text: str) -> ReleaseError | None:
-    """The error that a gate or a function of ours wrote as text; None where it names no kind."""
-    lines, parts = _parted(text)
-    kind = KINDS.get(parts.get("Kind", ""))
-    return kind("\n".join(lines), why=parts.get("Why", ""), next_step=parts.get("Next", "")) if kind else None
-
-
-def _by_origin(message: Message) -> ReleaseError:
-    lines, parts = _parted(message.text)
-    what = "\n".join(lines)
-    kind = _kind_by_origin(message, what, advised="Next" in parts)
-    return kind(what, why=parts.get("Why", ""), next_step=parts.get("Next", ""))
-
-
-def _parted(text: str) -> tuple[list[str], dict[str, str]]:
-    """The first sentences, and the lines `Why: …`, `Next: …`, `Kind: …` that follow them."""
-    lines: list[str] = []
-    parts: dict[str, str] = {}
-    for line in text.splitlines():
-        label, colon, rest = line.partition(": ")
-        if colon and label in ("Why", "Next", "Kind"):
-            parts[label] = rest.strip()
-        elif parts and line.strip():
-            last = list(parts)[-1]
-            parts[last] += "\n" + line
-        else:
-            lines.append(line)
-    return lines, parts
-
-
-def _kind_by_origin(message: Message, what: str, *, advised: bool) -> type[ReleaseError]:
-    """Every refusal advises what to do next; an error of AWS that is passed on does not, and neither does a mistake in
+def _kind_by_origin(message: Message, parts: Parts) -> type[ReleaseError]:
+    """Every refusal says what to do next; an error of AWS that is passed on does not, and neither does a mistake in
     program or gate."""
-    if what.startswith(_USAGE):
-        return UsageError
-    if _NOT_PUT_BACK in what:
+    if not parts.next_step:
         return CloudError
     if not message.type or message.type == "pulumi:pulumi:Stack":
-        return Refused if advised else CloudError
-    return CheckFailed if advised and message.type.startswith(GATES) else CloudError
+        return Refused
+    return CheckFailed if message.type.startswith(GATES) else CloudError
 
 
 def _engine_died(log: EngineLog, stderr: str) -> ReleaseError:

@@ -1,10 +1,12 @@
-"""The `release` provider: `python -m release_lane.gates ENGINE_ADDRESS`, started by the engine."""
+"""The `release` provider: `pulumi-resource-release ENGINE_ADDRESS`, started by the engine (Pulumi.yaml, plugins)."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
+from pathlib import Path
 
 from provider_kit import Provider, serve
 
@@ -23,7 +25,16 @@ def main() -> None:
     """Serve until the engine ends."""
     # What every update needs first takes a while to load: begin before the engine asks.
     threading.Thread(target=importlib.import_module, args=("boto3",), daemon=True).start()
+    os.chdir(project_root(Path.cwd()))
     serve(provider(), sys.argv[1:], INTERRUPTED)
+
+
+def project_root(start: Path) -> Path:
+    """The nearest folder at or above `start` with a Pulumi.yaml, else `start`: `smoke/` is in it.
+
+    The engine starts a plugin in the folder of the program (`main` of Pulumi.yaml).
+    """
+    return next((folder for folder in (start, *start.parents) if (folder / "Pulumi.yaml").is_file()), start)
 
 
 def provider() -> Provider:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from provider_kit import Props
 
+from release_lane.decide.lineage import is_about_order
 from release_lane.decide.shift import Course
 from release_lane.gates.gate import pass_input
 from release_lane.gates.passes import Pass, demand, together
@@ -84,7 +85,7 @@ class Move:
 
     def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
         """What is watched after each step. `alarms` as they are when the switch begins."""
-        excused = [alarm for alarm in alarms if alarm.rings and self.excuses(alarm)]
+        excused = [alarm for alarm in alarms if alarm.firing and self.excuses(alarm)]
         return Bake(
             receiving=self.live,
             seconds=self.course.bake,
@@ -92,7 +93,7 @@ class Move:
             lateness=self.lateness,
             began=began,
             alarm_delay=self.datapoints * self.period + self.lateness,
-            before=frozenset(alarm.ring for alarm in excused),
+            before=frozenset(alarm.episode for alarm in excused),
         )
 
     def excuses(self, alarm: Alarm) -> bool:
@@ -113,7 +114,8 @@ class Move:
         """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
         evidence = self.standing.evidence if self.standing else ()
         earlier = None if self.starts else proof_of(self.release.digest, evidence)
-        return together(self.foreseen, earlier.unchecked if earlier else (), self.passed.unchecked, self._unwatched())
+        of_image = [each for each in earlier.unchecked if not is_about_order(each)] if earlier else []
+        return together(self.foreseen, of_image, self.passed.unchecked, self._unwatched())
 
     def _unwatched(self) -> tuple[str, ...]:
         """What cannot be seen while users are moved in steps or watched."""

@@ -20,7 +20,7 @@ from provider_kit import Cancelled, Context, Props
 from release_lane.aws.cloud import Balancer, Cloud
 from release_lane.aws.session import credentials_last
 from release_lane.decide.decision import advance
-from release_lane.decide.refusals import ringing, unwatchable
+from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
@@ -174,16 +174,16 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses) -> tuple[
         if not lenient:
             raise refusal
         ctx.warn(f"{refusal.what.replace(UNTOUCHED, '')} That does not stop this switch.")
-    if not move.watches and (blind := without_data(alarms)):
-        ctx.info(no_sign(blind))
+    if not move.watches and (silent := without_data(alarms)):
+        ctx.info(no_sign(silent))
     weights = before.rule.weights if before.rule else {}
-    loud = forbidding(alarms, [colour for colour, weight in weights.items() if weight])
+    firing = forbidding(alarms, [colour for colour, weight in weights.items() if weight])
     moves_on = bool(move.course.steps) and not lenient
-    if loud and moves_on:
-        raise ringing(loud)
-    for alarm in loud:
+    if firing and moves_on:
+        raise alarms_firing(firing)
+    for alarm in firing:
         counts = move.course.bake and not move.excuses(alarm)
-        then = "it counts against the release" if counts else "only what begins to ring from now on counts"
+        then = "it counts against the release" if counts else "only alarms that begin to fire from now on count"
         ctx.info(f"{alarm.words()} already; {then}")
     if move.course.bake:
         now = senses.clock.now()

@@ -150,8 +150,8 @@ class Watch:
         health = self.cloud.health(self.balancer.target_groups)
         now = self.senses.clock.now()
         alarms = self.senses.alarms()
-        if blind := self.roll.newly_blind(alarms):
-            self.note(no_sign(blind))
+        if silent := self.roll.newly_without_data(alarms):
+            self.note(no_sign(silent))
         return Signals(
             now=now,
             step_began=stage.began,

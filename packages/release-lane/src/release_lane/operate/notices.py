@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from release_lane.engine.locks import Origin
-from release_lane.errors import CheckFailed, Interrupted, Refused, ReleaseError, UsageError
+from release_lane.errors import CheckFailed, Interrupted, Refused, ReleaseError, UsageError, Users
 from release_lane.record.digest import short
 
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
@@ -23,10 +23,6 @@ _WEB = re.compile(r"https://[^\s/@?#]+(/\S*)?|http://(127\.0\.0\.1|localhost|\[:
 LONGEST_SENTENCE = 300
 LONGEST_SUBJECT = 99
 """An SNS subject has fewer than 100 characters of ASCII (SNS API reference, Publish)."""
-
-NOT_PUT_BACK = "COULD NOT BE PUT BACK"
-PUT_BACK = ("were put back", NOT_PUT_BACK)
-"""Words of a switch that failed after users had been moved."""
 
 
 class Event(StrEnum):
@@ -102,9 +98,9 @@ def _wrong(problems: list[str]) -> UsageError:
 
 def event_of(error: ReleaseError) -> Event | None:
     """What a release that failed is to those who are told; None where there is nothing to tell them."""
-    if isinstance(error, Interrupted) and NOT_PUT_BACK not in error.what:
+    if isinstance(error, Interrupted) and error.users is not Users.UNSURE:
         return None  # whoever did it knows
-    if any(words in error.what for words in PUT_BACK):
+    if error.users in (Users.RESTORED, Users.UNSURE):
         return Event.BREACH
     return Event.REFUSED if isinstance(error, CheckFailed | Refused) else None
 

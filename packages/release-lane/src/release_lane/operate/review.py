@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_lane.decide.choice import TRAFFIC_ONLY, decision_word
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.errors import ReleaseError
@@ -79,7 +80,7 @@ class Review:
     @property
     def changes_users(self) -> bool:
         """Do users get something else than they have?"""
-        return self.planned.decision in ("deploy", "flip", "finish")
+        return self.planned.decision in ("deploy", TRAFFIC_ONLY, "finish")
 
 
 def review(subject: Subject, log: EngineLog) -> Review:
@@ -101,7 +102,7 @@ def planned_in(log: EngineLog) -> Planned:
         return Planned(decision="prepare", reason="there is no release here yet, and none was asked for")
     given, gate = switch.inputs, rollout.inputs if rollout else {}
     return Planned(
-        decision=str(given["decision"]),
+        decision=decision_word(str(given["decision"])),
         reason=str(given.get("reason") or ""),
         live=Colour(given["live"]),
         release=Release.from_dict(given["release"]),
@@ -197,8 +198,11 @@ def _words(review: Review) -> str:
                 f"Deploy: {name} starts on {planned.live} ({_tasks(planned.tasks)}), passes the gates, "
                 f"then all users move there{reason}."
             )
-        case "flip":
-            return f"Flip: {planned.live} already runs {name}; after the gates all users move there{reason}."
+        case "traffic-only":
+            return (
+                f"Traffic only: {planned.live} already runs {name}; no task starts. "
+                f"After the gates all users move there{reason}."
+            )
         case "finish":
             return (
                 f"Finish: users already are on {planned.live} with {name}; the gates run, then it is recorded{reason}."

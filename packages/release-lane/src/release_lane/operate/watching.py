@@ -80,7 +80,7 @@ def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, second
         began=released,
         alarm_delay=alarming.datapoints * alarming.period + alarming.lateness,
         before=frozenset(
-            alarm.ring for alarm in alarms if alarm.rings and alarm.since < released and alarm.colour is not live
+            alarm.episode for alarm in alarms if alarm.firing and alarm.since < released and alarm.colour is not live
         ),
     )
 

@@ -21,12 +21,13 @@ from pulumi_aws import ecr
 
 from release_lane.decide.lineage import is_commit
 from release_lane.disk.export import export
-from release_lane.disk.git import CONTEXT, DOCKERFILE, Commit, to_build
+from release_lane.disk.git import Commit, to_build
 from release_lane.disk.scratch import scratch
 from release_lane.errors import CloudError, ReleaseError
 from release_lane.program.place import program_folder
 from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from release_lane.record.adoption import Adoption, unseen, with_adoption
+from release_lane.settings import limits
 from release_lane.settings.model import ArtifactsSettings
 
 EXPIRE_UNTAGGED = {
@@ -55,7 +56,8 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
         _adopt(settings)
         return
     source = Path(settings.source).resolve() if settings.source else program_folder().parent
-    commit = to_build(source)
+    commit = to_build(source, settings.app.what())
+    _warn_of_secrets(commit.app.build_args)
     where = _registry(settings)
     name, question = where["repository"], {**where, "tag": commit.sha}
     found = Found.read(call(FIND_IMAGE, question))
@@ -76,9 +78,17 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
         image = _built(repository, commit).apply(confirmed)
     digest = image.apply(lambda known: _told(known, commit.sha).digest)
     # The folder is named from the program's, so that it means the same in another checkout.
-    _export(repository, digest, commit.sha, os.path.relpath(source / CONTEXT, program_folder()))
+    _export(repository, digest, commit.sha, os.path.relpath(commit.folder, program_folder()))
     pulumi.export("adopted", recorded.get("adopted") or [])
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
+
+
+def _warn_of_secrets(build_args: Mapping[str, str]) -> None:
+    if named := ", ".join(limits.looks_secret(build_args)):
+        pulumi.warn(
+            f"app.buildArgs looks as if it held secrets ({named}): it stands in clear in state and image. "
+            "If so, remove it, and give the container the value by `secrets`."
+        )
 
 
 class AdoptedImage(pulumi.CustomResource):
@@ -191,7 +201,7 @@ def _built(repository: ecr.Repository, commit: Commit) -> pulumi.Output[str]:
     The context is a new folder each time, so the image never equals one that the state remembers: it is built.
     """
     kept = ExitStack()
-    context = kept.enter_context(scratch()).folder / CONTEXT
+    context = kept.enter_context(scratch()).folder / "context"
     atexit.register(kept.close)  # this process ends after the build: the engine builds while the program waits
     export(commit, context)
     token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
@@ -200,9 +210,9 @@ def _built(repository: ecr.Repository, commit: Commit) -> pulumi.Output[str]:
         image_name=pulumi.Output.concat(repository.repository_url, ":", commit.sha),
         build=docker.DockerBuildArgs(
             context=str(context),
-            dockerfile=str(context / DOCKERFILE),
+            dockerfile=str(context / commit.app.dockerfile),
             platform="linux/amd64",
-            args={"COMMIT": commit.sha},
+            args={**commit.app.build_args, "COMMIT": commit.sha},
         ),
         registry=docker.RegistryArgs(
             server=repository.repository_url, username=token.user_name, password=pulumi.Output.secret(token.password)

@@ -6,7 +6,8 @@ import itertools
 
 import pulumi
 
-from release_lane.decide.decision import Deploy, Finish, Flip, Refuse, Requested, Verdict, decide
+from release_lane.decide.choice import order_matters, word_for
+from release_lane.decide.decision import Deploy, Finish, Refuse, Requested, TrafficOnly, Verdict, decide
 from release_lane.decide.foundations import SLOTS, Foundations, Site, zones_of
 from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import course
@@ -58,7 +59,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     watched = settings.alarms.watched(names)
     seen = see(names, settings.image_digest or "", source, watched)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
-    commit, relations = _placed(seen, adoption, artifacts)
+    commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
@@ -89,14 +90,19 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     return verdict, environment
 
 
-def _placed(seen: Seen, adoption: Adoption | None, artifacts: Artifacts) -> tuple[str, dict[str, Relation]]:
+def _placed(
+    seen: Seen, digest: str | None, adoption: Adoption | None, artifacts: Artifacts
+) -> tuple[str, dict[str, Relation]]:
     """The commit of the image that is asked for ("" if unknown), and how it stands to those that may be live, by git.
 
-    Where one image is of several commits, it is of one that is not older, if there is such a one.
+    Where an image has several commits, one that is not older is taken, if there is one. Git is asked only where the
+    answer is used.
     """
     commits = seen.commits or ((adoption.commit,) if adoption else ())
     if not commits:
         return "", {}
+    if not order_matters(seen.own, digest):
+        return commits[0], {}
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
     others = [each.commit for each in releases if each]
     here = program_folder()
@@ -134,9 +140,9 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     target = getattr(decision, "target", None)
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
-    pulumi.log.info(f"Decision: {type(decision).__name__.lower()}. {what}{getattr(decision, 'reason', '')}")
+    pulumi.log.info(f"Decision: {word_for(decision)}. {what}{getattr(decision, 'reason', '')}")
     for sentence in verdict.unchecked:
         pulumi.log.warn(f"Not checked: {sentence}.")
-    if isinstance(decision, Deploy | Flip | Finish):
+    if isinstance(decision, Deploy | TrafficOnly | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
         pulumi.log.info(f"Users: {planned.words()}.")

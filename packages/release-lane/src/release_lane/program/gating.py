@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pulumi
 
+from release_lane.decide.lineage import is_about_order
 from release_lane.program.hold import Hold
 from release_lane.program.side import Side
 from release_lane.record.names import Names
@@ -51,12 +52,13 @@ def _logical(kind: str) -> str:
 
 
 def image_gate(names: Names, release: Release, *, active: bool, unchecked: Sequence[str]) -> GateResource:
-    """The registry has the digest; `unchecked` is what nobody can see of it."""
+    """The registry has the digest. `unchecked` is what no gate can see of this update; the image's part is this
+    gate's to say, the order of commits the switch's."""
     inputs = {
         "active": active,
         "digest": release.digest,
         "environment": names.as_dict(),
-        "unchecked": list(unchecked),
+        "unchecked": [each for each in unchecked if not is_about_order(each)],
     }
     return GateResource("Image", inputs, pulumi.ResourceOptions())
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from release_lane.decide.decision import Deploy, Finish, Flip, Heal, Keep, Prepare
+from release_lane.decide.choice import TRAFFIC_ONLY
+from release_lane.decide.decision import Deploy, Finish, Heal, Keep, Prepare, TrafficOnly
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.shift import Course, Shift, course
 from release_lane.record.names import Names
@@ -12,7 +13,7 @@ from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded
 from release_lane.settings.model import EnvironmentSettings
 
-Doable = Prepare | Keep | Heal | Deploy | Flip | Finish
+Doable = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class Plan:
 def plan_of(decision: Doable, standing: Recorded | None, observed: Observed, shift: Shift) -> Plan | None:
     """Read a decision; None where there is no release at all yet."""
     plan = _plan_of(decision, standing, observed)
-    if plan and isinstance(decision, Deploy | Flip | Finish):
+    if plan and isinstance(decision, Deploy | TrafficOnly | Finish):
         return replace(plan, course=course(decision, standing, observed, shift))
     return plan
 
@@ -98,9 +99,9 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
                 rebuilds=decision.rebuilds,
                 retry_of=retry,
             )
-        case Flip(target=target, release=release, reason=reason):
+        case TrafficOnly(target=target, release=release, reason=reason):
             tasks = observed.sides[target].wanted
-            return Plan(name="flip", reason=reason, target=target, release=release, tasks=tasks, moves=True)
+            return Plan(name=TRAFFIC_ONLY, reason=reason, target=target, release=release, tasks=tasks, moves=True)
         case Finish(target=target, release=release, reason=reason):
             tasks = observed.sides[target].wanted
             return Plan(name="finish", reason=reason, target=target, release=release, tasks=tasks, moves=True)

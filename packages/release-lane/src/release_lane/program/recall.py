@@ -15,7 +15,7 @@ import pulumi
 
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.lineage import is_commit
-from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
@@ -179,11 +179,9 @@ def as_told(token: str, error: Exception) -> ReleaseError:
     text = str(error)
     if "unknown stack" in text:
         return UsageError(text)
-    from release_lane.engine.outcome import error_in  # here, since only a failure needs it
-
     said = text.removeprefix(f"invoke of {token} failed: ").removeprefix(f"invocation of {token} returned an error: ")
     said = said.strip()
-    return error_in(said) or CloudError(said)
+    return parse(said) or CloudError(said)
 
 
 def _full_name(stack: str) -> str:

@@ -1,4 +1,4 @@
-"""CloudWatch alarms that have a say in a switch: the stack's own, a few for each colour, and the adopter's. Pure."""
+"""CloudWatch alarms that a switch looks at: the stack's own, a few for each colour, and the adopter's. Pure."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ class Kind(StrEnum):
 class Alarm:
     """One alarm as it is now. `since` is the epoch second of its last change of state.
 
-    `colour` is whose alarm it is, None for one of the adopter's. `blind`: it has too little data to say anything
-    (INSUFFICIENT_DATA, as new ones have for minutes), so it is neither good news nor bad.
+    `firing`: in the state ALARM. `colour` is whose alarm it is, None for one of the adopter's. `no_data`: in the state
+    INSUFFICIENT_DATA, as new ones are for minutes: it says neither that the release is well nor that it is not.
     """
 
     name: str
-    rings: bool
+    firing: bool
     since: float = 0.0
     colour: Colour | None = None
     why: str = ""
-    blind: bool = False
+    no_data: bool = False
 
     @property
-    def ring(self) -> tuple[str, float]:
-        """This very ringing: an alarm that cleared and rings again has another one."""
+    def episode(self) -> tuple[str, float]:
+        """This spell of firing: an alarm that went back to OK and fires again begins another one."""
         return self.name, self.since
 
     def words(self) -> str:
         """For people."""
-        return f"the alarm {self.name} rings" + (f" ({self.why})" if self.why else "")
+        return f"the alarm {self.name} is firing" + (f" ({self.why})" if self.why else "")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value; the inverse is `from_dict`."""
         colour = str(self.colour) if self.colour else ""
         return {
             "name": self.name,
-            "rings": self.rings,
+            "firing": self.firing,
             "since": self.since,
             "colour": colour,
             "why": self.why,
-            "blind": self.blind,
+            "noData": self.no_data,
         }
 
     @staticmethod
@@ -60,11 +60,11 @@ class Alarm:
         """Read what `as_dict` wrote."""
         return Alarm(
             name=str(value["name"]),
-            rings=bool(value["rings"]),
+            firing=bool(value["firing"]),
             since=float(value["since"]),
             colour=Colour(value["colour"]) if value.get("colour") else None,
             why=str(value.get("why") or ""),
-            blind=bool(value.get("blind")),
+            no_data=bool(value.get("noData")),
         )
 
 
@@ -117,20 +117,20 @@ def alarms_named(names: Collection[str]) -> str:
 
 
 def without_data(alarms: Iterable[Alarm]) -> tuple[str, ...]:
-    """Names of those that cannot say anything for now."""
-    return tuple(sorted(alarm.name for alarm in alarms if alarm.blind))
+    """Names of those that have no data."""
+    return tuple(sorted(alarm.name for alarm in alarms if alarm.no_data))
 
 
 def no_sign(names: Collection[str]) -> str:
-    """That they cannot, in words."""
+    """That these alarms have no data, in words."""
     return f"no data for {alarms_named(names)}: no sign of health"
 
 
 def forbidding(alarms: Iterable[Alarm], serving: Collection[Colour]) -> tuple[Alarm, ...]:
-    """Those that ring and concern what users get now: of a colour that serves, or the adopter's."""
-    return tuple(alarm for alarm in alarms if alarm.rings and (alarm.colour is None or alarm.colour in serving))
+    """Those that are firing and concern what users get now: of a colour that serves, or the adopter's."""
+    return tuple(alarm for alarm in alarms if alarm.firing and (alarm.colour is None or alarm.colour in serving))
 
 
-def newly_ringing(alarms: Iterable[Alarm], before: Collection[tuple[str, float]]) -> tuple[Alarm, ...]:
-    """Those that ring, and did not do so already (or cleared in between)."""
-    return tuple(alarm for alarm in alarms if alarm.rings and alarm.ring not in before)
+def newly_firing(alarms: Iterable[Alarm], before: Collection[tuple[str, float]]) -> tuple[Alarm, ...]:
+    """Those that are firing, and were not already (or were OK in between)."""
+    return tuple(alarm for alarm in alarms if alarm.firing and alarm.episode not in before)

@@ -20,6 +20,26 @@ from release_lane.record.placement import Colour, Release, Service
 
 AWS = "https://docs.aws.amazon.com"
 
+# ---- where it is
+
+
+FILL_IN = ("", "FILL-IN")
+"""What stands under `account` in a stack file that nobody has adopted yet."""
+
+
+def account(text: str) -> str:
+    """An AWS account's number."""
+    if re.fullmatch(r"[0-9]{12}", text):
+        return ""
+    if text not in FILL_IN:
+        return f"should be the 12 digits of an AWS account, in quotes, not {text!r}"
+    ask = "`aws sts get-caller-identity --query Account --output text` says it"
+    return (
+        f"is still to be filled in: the 12 digits of this stack's AWS account, in quotes ({ask}); on the local cloud"
+        " give --config-file .local/stacks/Pulumi.<stack>.yaml"
+    )
+
+
 # ---- a release
 
 
@@ -299,6 +319,21 @@ STACK = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 def stack_name(text: str) -> str:
     """The name of a stack of this project."""
     return "" if STACK.fullmatch(text) else "should be the name of a stack of this project, as in Pulumi.<name>.yaml"
+
+
+def path_below(text: str) -> str:
+    """A file below the build context, by a path without `..`."""
+    parts = text.split("/")
+    if text and text[0] != "/" and ".." not in parts and text.isprintable():
+        return ""
+    return "should be a path below app.folder, without .. in it, like Dockerfile or docker/Dockerfile"
+
+
+def relative_folder(text: str) -> str:
+    """A folder, relative to the checkout; that it is in the repository is seen by git."""
+    if text and text[0] not in "/:" and text.isprintable():
+        return ""
+    return "should be a folder relative to the checkout, like app or . (all of it)"
 
 
 REPOSITORY = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")

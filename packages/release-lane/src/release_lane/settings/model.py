@@ -23,6 +23,7 @@ from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.notices import Event, topic_problem, webhook_problem
 from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
 from release_lane.record.alarms import Kind, Watched
+from release_lane.record.app import App
 from release_lane.record.asking import HEALTH_PATH, STATUS_PATH, Identify
 from release_lane.record.container import OWN
 from release_lane.record.digest import Digest, parse_digest
@@ -198,7 +199,7 @@ class NetworkSettings(_Strict):
 
 
 class _Stack(_Strict):
-    account: str = Field(pattern=r"^[0-9]{12}$")
+    account: Annotated[str, _sound(limits.account)]
 
 
 class EnvironmentSettings(_Stack):
@@ -249,10 +250,23 @@ def _reference(text: str) -> str:
     return text
 
 
+class AppSettings(_Section):
+    """`app`: which folder of the checkout is built, and how."""
+
+    folder: Annotated[str, _sound(limits.relative_folder)] = App().folder
+    dockerfile: Annotated[str, _sound(limits.path_below)] = App().dockerfile
+    build_args: dict[str, Annotated[str, _sound(limits.variable)]] = {}
+
+    def what(self) -> App:
+        """As it is handed on."""
+        return App(folder=self.folder, dockerfile=self.dockerfile, build_args=self.build_args)
+
+
 class ArtifactsSettings(_Stack):
     """The artifacts stack: the registry and the image of one commit, or one that was built elsewhere (`adopt`)."""
 
     role: Literal["artifacts"]
+    app: AppSettings = AppSettings()
     source: str = ""
     adopt: Annotated[str, AfterValidator(_reference)] = ""
     adopt_commit: str = Field(default="", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")
@@ -285,9 +299,8 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings, stack, region)
         problems += _elsewhere(settings.network.zones, region)
-    elif isinstance(settings, ArtifactsSettings) and not settings.repository:
-        default = f"{project}/app"
-        problems += [f"repository: {default} {problem}"] if (problem := limits.repository(default)) else []
+    elif isinstance(settings, ArtifactsSettings):
+        problems += _of_artifacts(settings, project)
     problems = [each for each in problems if each.removesuffix(": is missing") not in hidden]
     if "account: is missing" in problems and (others := other_projects(raw, project)):
         problems.append(f"(all): keys have to begin with {project}: (Pulumi.yaml), not with {', '.join(others)}:")
@@ -300,6 +313,21 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     return settings
 
 
+def _of_artifacts(settings: ArtifactsSettings, project: str) -> list[str]:
+    """What only names, or several keys together, can get wrong."""
+    default = f"{project}/app"
+    problem = limits.repository(default) if not settings.repository else ""
+    given = sorted(settings.app.build_args)
+    wrong = [f"app.buildArgs.{_name(name)}: {bad}" for name in given if (bad := _bad_argument(name))]
+    return [*wrong, *([f"repository: {default} {problem}"] if problem else [])]
+
+
+def _bad_argument(name: str) -> str:
+    if name == "COMMIT":
+        return "is given by the program itself"
+    return "" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else "is not a name of a build argument"
+
+
 _HANDED = tuple(f"aws:{key}" for key in credentials.HANDED)
 
 
@@ -307,6 +335,7 @@ def _encrypted(key: str, project: str) -> str:
     """Of a key that was set with --secret."""
     way = {
         f"{project}:env": ": put the value into Secrets Manager or an SSM parameter, and its ARN under `secrets`",
+        f"{project}:app": ": a build argument stays in the image; give the container the value by `secrets`",
         f"{project}:secrets": ": what belongs there are ARNs, which are none",
         f"{project}:notify": ": give the ARN of the secret that holds the webhook",
     }
@@ -341,8 +370,11 @@ def _plain(value: str) -> Any:
     return value
 
 
-NEVER_SHOWN = frozenset({"env", "secrets", "notify"})
+NEVER_SHOWN = frozenset({"env", "secrets", "notify", "app"})
 """Sections in which somebody may have put a secret. Of what stands there no message repeats anything but names."""
+
+SHOWN = (["notify", "events"], ["app", "folder"], ["app", "dockerfile"])
+"""Keys of these sections that hold none."""
 
 LONGEST_SHOWN = 60
 
@@ -370,7 +402,7 @@ def _name(text: str) -> str:
 def _shown(problem: Any) -> str:
     """What stands there instead, where it can be no secret."""
     path = [*map(str, problem["loc"])]
-    if NEVER_SHOWN & {*path[:1]} and path[:2] != ["notify", "events"]:
+    if NEVER_SHOWN & {*path[:1]} and path[:2] not in SHOWN:
         return ""
     text = repr(problem["input"])
     return f", not {text}" if len(text) <= LONGEST_SHOWN else f", not {text[: LONGEST_SHOWN - 1]}…"

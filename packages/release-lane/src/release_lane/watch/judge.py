@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from release_lane.record.alarms import Alarm, alarms_named, newly_ringing
+from release_lane.record.alarms import Alarm, alarms_named, newly_firing
 from release_lane.record.placement import Colour
 
 
@@ -220,7 +220,7 @@ def _deaf(signals: Signals, bake: Bake) -> str:
 
 
 def _newly(signals: Signals, bake: Bake) -> tuple[Alarm, ...]:
-    return newly_ringing(signals.alarms, bake.before)
+    return newly_firing(signals.alarms, bake.before)
 
 
 def _doubtful(alarm: Alarm, signals: Signals, bake: Bake) -> bool:

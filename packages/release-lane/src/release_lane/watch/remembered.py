@@ -67,7 +67,7 @@ class RollCall:
         self._missed = {name: self._missed.get(name, 0) + 1 for name in self.names if name not in there}
         return dict(self._missed)
 
-    def newly_blind(self, alarms: Collection[Alarm]) -> tuple[str, ...]:
+    def newly_without_data(self, alarms: Collection[Alarm]) -> tuple[str, ...]:
         """All that have no data, if one of them had some at the look before."""
         before, self._blind = self._blind, without_data(alarms)
         return self._blind if set(self._blind) - set(before) else ()

@@ -341,7 +341,7 @@ def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
 
 def test_a_state_that_went_with_its_local_cloud_is_not_blamed_on_the_backend(world: World) -> None:
     with nobody_there() as endpoint, pytest.raises(CloudError) as caught:
-        world.engine(AWS_ENDPOINT_URL=endpoint, RELEASE_LANE_LOCAL="1").state("broken")
+        world.engine(AWS_ENDPOINT_URL=endpoint, LOCAL_AWS_HOME="/a").state("broken")
     assert caught.value.what.startswith(f"The local cloud does not run: its endpoint {endpoint} does not answer.")
     assert (caught.value.why, "`make up`" in caught.value.next_step) == ("no access to the bucket", True)
 

@@ -14,6 +14,7 @@ from release_lane.command.adapters.project import find_root, read_project
 from release_lane.command.adapters.smoke import PytestSmoke
 from release_lane.disk.git import environment
 from release_lane.errors import CloudError, UsageError
+from release_lane.record.app import App
 from release_lane.record.names import Access
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, read_report
@@ -155,7 +156,7 @@ def test_git_says_what_is_checked_out_and_what_differs(tmp_path: Path) -> None:
     assert len(git.head(tmp_path)) == 40
     assert git.changed(tmp_path) == ("app/new file.py", "other")
     with pytest.raises(UsageError, match="has no folder app"):
-        git.to_build(tmp_path)
+        git.to_build(tmp_path, App())
 
 
 def test_only_what_is_expected_becomes_an_option() -> None:
@@ -211,3 +212,14 @@ def test_checks_that_end_badly_although_none_failed_have_not_passed(tmp_path: Pa
     conftest.write_text(conftest.read_text() + "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
     with pytest.raises(CloudError, match="could not be run"):
         smoke.run("http://x", Expected())
+
+
+def test_what_is_built_is_read_from_the_artifacts_stack_file(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    (tmp_path / "Pulumi.artifacts.yaml").write_text(
+        "config:\n  shop:role: artifacts\n  shop:app:\n    folder: .\n    dockerfile: release.Dockerfile\n"
+    )
+    (tmp_path / "Pulumi.staging.yaml").write_text("config:\n  shop:account: '1'\n")
+    stacks = read_project(tmp_path).stacks
+    assert stacks["artifacts"].app == App(folder=".", dockerfile="release.Dockerfile")
+    assert stacks["staging"].app == App()

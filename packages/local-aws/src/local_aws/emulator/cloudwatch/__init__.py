@@ -6,7 +6,7 @@
     datapoints, statistics    what is kept of values, and read of them
     queries, expression       time series and metric math
     evaluation, reasons       when an alarm changes its state, and what it says then
-    notification              what its topics are told
+    notification              the message to its topics
 
 The clock
 - As on AWS, load balancers report by the minute, and a minute's datapoint can be read only some time after the minute
@@ -23,7 +23,7 @@ Differences from AWS, besides those that the modules name
 - Operations: those in `actions/__init__.py`; all others are refused. So are parameters that are not carried.
 - Only Elastic Load Balancing reports. What else there is, PutMetricData brought, and that can be read at once.
 - Retention: 3 hours below a minute, a day otherwise; the history of alarms: the last 500 items.
-- Actions: SNS topics of the same region. EventBridge is not told.
+- Actions: SNS topics of the same region. EventBridge gets no event.
 
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Welcome.html and the pages that each module
 names.

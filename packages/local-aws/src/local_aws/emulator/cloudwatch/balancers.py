@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 
 Dimensions: LoadBalancer alone, and LoadBalancer with TargetGroup. There are no zones here, so nothing is published for
-AvailabilityZone. A metric without a value in a period has no datapoint then; that holds for RequestCount, too, which
+AvailabilityZone. A metric without a value in a period has no datapoint then; that also holds for RequestCount, which
 that page calls "always reported" in one place and reported "only when requests are flowing" in another. The numbers of
 healthy and unhealthy targets are there in every period, looked at once a second.
 

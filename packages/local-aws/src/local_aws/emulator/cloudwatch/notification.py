@@ -1,4 +1,4 @@
-"""What an alarm's topic is told: AWS's JSON. Pure.
+"""The message to an alarm's topic: AWS's JSON. Pure.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 """

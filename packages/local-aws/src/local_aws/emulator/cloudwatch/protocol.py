@@ -1,6 +1,6 @@
 """CloudWatch's three protocols -> one form of request, and one form of answer -> each of them. Pure.
 
-boto3 of today speaks Smithy RPC v2 with CBOR; JSON (AWS JSON 1.0) and the old query protocol are served, too.
+boto3 of today speaks Smithy RPC v2 with CBOR; JSON (AWS JSON 1.0) and the old query protocol are served as well.
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-query-compatible (error codes in a header)
 """

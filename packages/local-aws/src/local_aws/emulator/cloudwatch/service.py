@@ -111,7 +111,7 @@ class Service:
             self._state = after
 
     def _set_clock(self, members: Members) -> Shape:
-        """Without Period only the clock is told. Both are seconds."""
+        """Without Period only the clock is reported. Both are seconds."""
         members.only("Period", "Delay")
         with self._lock:
             period = members.integer("Period")

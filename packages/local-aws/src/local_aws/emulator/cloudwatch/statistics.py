@@ -18,7 +18,7 @@ PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,10})?)")
 
 @dataclass(frozen=True)
 class Summary:
-    """`values`: value -> how often; None where only a statistic set was published, whose values nobody knows."""
+    """`values`: value -> how often; None where only a statistic set was published, whose values are unknown."""
 
     count: float
     total: float

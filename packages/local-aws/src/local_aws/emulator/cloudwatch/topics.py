@@ -1,4 +1,4 @@
-"""SNS topics, told in the same process."""
+"""SNS topics, notified in the same process."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from local_aws.emulator.ecs.store import Store
 
 AT_ONCE = 2 * (os.cpu_count() or 1)
 LONGEST = 10.0
-"""Seconds after its containers have started; one that is not healthy by then holds up nobody any longer."""
+"""Seconds after its containers have started; one that is not healthy by then no longer delays the others."""
 
 
 def booting(task: Task) -> bool:

@@ -11,8 +11,8 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import Healthcheck, LogConfig, Ulimit
 
-CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "release-lane.cloud", "release-lane.task", "release-lane.container"
-GROUP_LABEL = "release-lane.group"  # for people: `service:<name>`
+CLOUD_LABEL, TASK_LABEL, NAME_LABEL = "local-aws.cloud", "local-aws.task", "local-aws.container"
+GROUP_LABEL = "local-aws.group"  # for people: `service:<name>`
 DEFAULT_STOP_TIMEOUT = 30
 MEBIBYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
@@ -21,7 +21,7 @@ NEVER = "0001-01-01"  # Docker's date of what has not happened
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One container to be: everything that Docker is told, in the task definition's own terms.
+    """A container to start: everything that Docker gets, in the task definition's own terms.
 
     `memory` in MiB, `cpu` in CPU units (1024 = one CPU; shares here, so that many tasks fit a small machine);
     `joins` is the Docker id of the container whose network it shares.
@@ -90,7 +90,7 @@ class Containers:
             environment=dict(plan.environment),
             user=definition.get("user"),
             working_dir=definition.get("workingDirectory"),
-            name=f"release-lane-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
+            name=f"local-aws-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
             labels={
                 CLOUD_LABEL: self._cloud,
                 TASK_LABEL: plan.task,
@@ -107,7 +107,7 @@ class Containers:
         return self._client.create_host_config(
             network_mode=f"container:{plan.joins}" if plan.joins else self._network,
             mem_limit=plan.memory * MEBIBYTE if plan.memory else None,
-            # On Fargate a task has its CPU for itself; here it must at least not starve beside everything else.
+            # On Fargate a task has its CPU for itself; here it must at least not starve next to all others.
             cpu_shares=max(1024, plan.cpu) if plan.cpu else None,
             read_only=bool(definition.get("readonlyRootFilesystem")),
             init=bool((definition.get("linuxParameters") or {}).get("initProcessEnabled")),

@@ -166,7 +166,7 @@ class Control:
             groups = service.target_groups if service else frozenset()
         found: dict[str, Mapping[Address, TargetHealth]] = {}
         for group in groups:
-            with contextlib.suppress(ServiceError):  # deleted: its targets are nobody's
+            with contextlib.suppress(ServiceError):  # deleted: its targets belong to no service
                 found[group] = self._targets.health(group)
         return found
 

@@ -63,7 +63,7 @@ class Pulled:
 
 
 class Images:
-    """`port` is where the emulator's own registry answers; ECR's host names lead there, too."""
+    """`port` is where the emulator's own registry answers; ECR's host names also lead there."""
 
     def __init__(self, client: docker.APIClient, port: int) -> None:
         self._client = client

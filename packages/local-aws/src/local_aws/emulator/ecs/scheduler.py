@@ -266,7 +266,7 @@ def _replaceable(view: View, outdated: Sequence[Task]) -> list[Task]:
 
 
 def _least_useful(view: View, tasks: Iterable[Task]) -> list[Task]:
-    """Those that serve nobody yet first, then the newest."""
+    """Those without traffic first, then the newest."""
     return sorted(tasks, key=lambda t: (view.healthy(t), t.running, -t.created_at))
 
 

@@ -25,7 +25,7 @@ logger = logging.getLogger("ecs")
 
 
 class FailedToStart(Exception):
-    """The message is the task's stoppedReason; `container` is whose reason it is, too."""
+    """The message is the task's stoppedReason; `container` is the one that gets it as its own reason."""
 
     def __init__(self, reason: str, container: str | None = None) -> None:
         super().__init__(reason)

@@ -183,7 +183,7 @@ class Lives:
                 self._in_thread(self._stop, task.arn)
 
     def _compare(self, arn: str) -> None:
-        """Look at a running task's containers, for events that nobody heard."""
+        """Look at a running task's containers, for events that were missed."""
         with contextlib.suppress(OSError, APIError):  # Docker has gone again; its return brings us back here
             self._compare_containers(self._store.tasks[arn])
 

@@ -3,7 +3,7 @@
 When `apply` returns, HAProxy carries the state. Health is read from HAProxy when somebody asks, and when it logs that a
 server changed (a datagram, so within a millisecond); a look every second makes up for a datagram that was lost. UDP,
 because a unix socket holds no more than ten.
-Every process that still serves clients is told of weights and targets, also those that a reload has replaced.
+Every process that still serves clients gets weights and targets, also those that a reload has replaced.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Driver:
         self._lock = threading.RLock()
         self._carried = Carried(State(), {}, Rendered("", "", {}))
         self._health: Healths = {}
-        self._told: Healths = {}  # health as of the last `on_change`
+        self._reported: Healths = {}  # health as of the last `on_change`
         self._current: Generation | None = None
         self._leaving: list[Generation] = []
         self._meter, self._own, self._names = Meter(), OwnAnswers(), Names()
@@ -365,11 +365,11 @@ class Driver:
             with suppress(Lost):  # its watcher starts it again
                 self._look(wanted)
             self._health = {name: self._health[name] for name in table if name in self._health}
-            before, self._told = self._told, dict(self._health)
-            return self._told != before
+            before, self._reported = self._reported, dict(self._health)
+            return self._reported != before
 
     def _let_go(self) -> None:
-        """An old process ends when it serves nobody any more and we let go of it."""
+        """An old process ends when it serves no client any more and we close its socket."""
         for one in list(self._leaving):
             try:
                 if int(one.runtime.info().get("Jobs", "0")) <= 1:  # ours

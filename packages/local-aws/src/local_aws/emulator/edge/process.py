@@ -68,7 +68,7 @@ class Folder:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Occupied(f"{self.path} is in use by another emulator; end that one first: make down") from None
+            raise Occupied(f"{self.path} is in use by another emulator; end that one first: local-aws down") from None
 
     def leave(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_UN)

@@ -9,7 +9,7 @@ ends of shares of a million, `500000:1000000` for halves. The first target group
 number gets it; a group with weight 0 has an empty share. So one `set map` moves all weights of a rule at once.
 
 Every request that a target gets may be logged with the target's response time: `SAMPLES` of each group in a second, by
-a lot whose odds follow the group's rate, so nothing has to be told when traffic grows. See meter.py.
+a lot whose odds follow the group's rate, so no configuration changes when traffic grows. See meter.py.
 
 Text that came from users is quoted by `word` (configuration), `pattern` (regular expression), `template` (log format).
 """

@@ -1,7 +1,7 @@
 """Commands to one running HAProxy over its socket, by a connection that stays open.
 
-It stays open because a process that was told to finish closes its socket for new connections, but still has to be told
-of weights and targets as long as it serves clients that kept theirs open.
+It stays open because a process that was asked to finish closes its socket for new connections, but still needs the
+weights and targets as long as it serves clients that kept theirs open.
 """
 
 from __future__ import annotations

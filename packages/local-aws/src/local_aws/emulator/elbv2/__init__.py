@@ -3,7 +3,7 @@
     api ──> service ──> actions (pure: state, request -> state, answer)
                │  └───> store (JSON, replaced as a whole)
                └──────> edge (HAProxy carries the state before a call returns)
-    targets: what ECS asks in the same process; traffic: what CloudWatch is told
+    targets: what ECS asks in the same process; traffic: the numbers for CloudWatch
 
 `start` makes it run, `stop` ends it, `api.handle_request` is what ministack calls. Known differences from AWS are
 listed in `local_aws/emulator/edge/__init__.py`.

@@ -31,7 +31,7 @@ QUERY: Table = {
     "returnData": Prop("ReturnData", default=False),
 }
 ONE_METRIC = ("metricName", "namespace", "period", "statistic", "extendedStatistic", "dimensions")
-"""What stands for a single metric, and so not beside `metricQueries`."""
+"""The properties of a single metric, which exclude `metricQueries`."""
 
 
 class MetricAlarm(AwsResource):

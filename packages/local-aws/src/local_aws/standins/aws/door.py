@@ -123,7 +123,7 @@ class Door:
             "token": config.get("token") or environment.get("AWS_SESSION_TOKEN", ""),
         }
         if not self._answers(self._access["endpoint"]):
-            raise UserError(f"nothing answers at {self._access['endpoint']}: start the local cloud (`make up`)")
+            raise UserError(f"nothing answers at {self._access['endpoint']}: start the local cloud (`local-aws up`)")
         self._check_account(config)
 
     def _check_account(self, config: Props) -> None:

@@ -211,7 +211,7 @@ NETWORK: Table = {
 
 
 class Service(EcsResource):
-    """Its id is its ARN; an import takes `cluster/name`, too."""
+    """Its id is its ARN; an import also takes `cluster/name`."""
 
     token = "aws:ecs/service:Service"
     source = upstream("ecs/service", "ecs/service")
@@ -244,7 +244,7 @@ class Service(EcsResource):
     )
     outputs = frozenset({"arn"})
     autoname = AutoName(longest=255)
-    # what UpdateService is told only when it has changed: to repeat the count would undo an autoscaler's work
+    # passed to UpdateService only when it has changed: to repeat the count would undo an autoscaler's work
     _GROUPED = ("deploymentCircuitBreaker", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent")
     _NO_CALL = frozenset({"tags", "forceDelete", "waitForSteadyState"})
     # how UpdateService spells that something is taken away

@@ -151,7 +151,7 @@ class _Rule(Ec2Resource):
             "securityGroupRuleId": id,
             "tags": tag_map(rule.get("Tags")),
         }
-        if live["ipProtocol"] == "-1":  # AWS answers -1 for the ports, too, which nobody gives
+        if live["ipProtocol"] == "-1":  # AWS also answers -1 for the ports, which no program gives
             live = {key: value for key, value in live.items() if key not in ("fromPort", "toPort")}
         other = (rule.get("ReferencedGroupInfo") or {}).get("GroupId")
         return live | ({"referencedSecurityGroupId": other} if other else {})

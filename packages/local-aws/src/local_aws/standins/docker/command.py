@@ -138,17 +138,17 @@ def pushed_digest(lines: Sequence[str]) -> str:
 
 
 def environment_build_args(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Build arguments that belong to this machine and not to the program: RELEASE_LANE_BUILD_ARGS, JSON.
+    """Build arguments that belong to this machine and not to the program: LOCAL_AWS_BUILD_ARGS, JSON.
 
     They are no inputs of the resource, so the program and its state are the same everywhere.
     """
-    text = environment.get("RELEASE_LANE_BUILD_ARGS", "")
+    text = environment.get("LOCAL_AWS_BUILD_ARGS", "")
     if not text:
         return {}
     try:
         arguments = json.loads(text)
     except ValueError as error:
-        raise UserError(f"RELEASE_LANE_BUILD_ARGS is not JSON: {error}") from error
+        raise UserError(f"LOCAL_AWS_BUILD_ARGS is not JSON: {error}") from error
     if not isinstance(arguments, dict):
-        raise UserError("RELEASE_LANE_BUILD_ARGS should be a JSON object of build arguments")
+        raise UserError("LOCAL_AWS_BUILD_ARGS should be a JSON object of build arguments")
     return {str(name): str(value) for name, value in arguments.items()}

@@ -104,7 +104,7 @@ def test_a_clock_that_makes_no_sense_is_refused(cw: Running) -> None:
 
 def test_the_clock_is_told_and_set_by_the_command(cw: Running, capsys: pytest.CaptureFixture[str]) -> None:
     port = int(cw.client.meta.endpoint_url.rpartition(":")[2])
-    here = Places(cache=cw.folder, slot=port - FIRST_PORT)
+    here = Places(root=cw.folder, runtime=cw.folder, cache=cw.folder, slot=port - FIRST_PORT)
     command = lambda *given: _run(_parser().parse_args(["metrics", *given]), here)  # noqa: E731
     assert command() == 0
     assert command("--period", "10") == 0

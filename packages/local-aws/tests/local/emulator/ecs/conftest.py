@@ -18,9 +18,9 @@ import docker
 import pytest
 from local_aws.base_image import ensure_base_image
 from local_aws.emulator_process import ensure_environment
-from local_aws.places import ROOT
 from local_aws.toolchain.cache import cache_folder
 from tests.local.emulator.ecs.fake_targets import group
+from tests.local.repository import ROOT
 
 from tests.patience import PATIENCE
 from tests.ports import free_port
@@ -69,7 +69,9 @@ class Emulator:
     def start(self) -> None:
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(
+                str(ROOT / part) for part in ("packages/local-aws/src", "packages/local-aws")
+            ),
             "LOCAL_EMULATOR_PORT": str(self.port),
             "LOCAL_EMULATOR_STATE": str(self.state),
             "LOCAL_CLOUD_ID": self.cloud_id,
@@ -248,9 +250,7 @@ def emulator(docker_client: docker.DockerClient, tmp_path_factory: pytest.TempPa
     emulator.start()
     yield emulator
     emulator.stop()
-    for container in docker_client.containers.list(
-        all=True, filters={"label": f"release-lane.cloud={emulator.cloud_id}"}
-    ):
+    for container in docker_client.containers.list(all=True, filters={"label": f"local-aws.cloud={emulator.cloud_id}"}):
         container.remove(force=True)
     for network in docker_client.networks.list(names=[emulator.cloud_id]):
         network.remove()

@@ -315,10 +315,10 @@ def test_a_container_gets_what_its_definition_says(ecs: Ecs, docker_client: dock
     task = ecs.task(ecs.run(definition), "RUNNING")
     made = docker_client.containers.get(task["containers"][0]["runtimeId"]).attrs
     assert made["Config"]["Labels"] == {
-        "release-lane.cloud": ecs.emulator.cloud_id,
-        "release-lane.task": task["taskArn"],
-        "release-lane.container": "app",
-        "release-lane.group": task["group"],
+        "local-aws.cloud": ecs.emulator.cloud_id,
+        "local-aws.task": task["taskArn"],
+        "local-aws.container": "app",
+        "local-aws.group": task["group"],
     }
     assert "PORT=8080" in made["Config"]["Env"]
     assert (made["Config"]["User"], made["Config"]["WorkingDir"]) == ("1000:1000", "/bin")

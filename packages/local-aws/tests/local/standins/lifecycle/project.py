@@ -98,10 +98,10 @@ class Project:
 
 def environment(engine: Path, home: Path, state: Path, endpoint: str) -> dict[str, str]:
     """For a Project: this machine's, without anything of another cloud or account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "RELEASE_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "LOCAL_AWS_"))}
     return kept | {
         "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), str(engine), os.environ["PATH"]]),
-        "RELEASE_LANE_HOME": str(ROOT),
+        "LOCAL_AWS_HOME": str(ROOT),
         "PULUMI_HOME": str(home),
         "PULUMI_BACKEND_URL": f"file://{state}?{ONE_FILE}",
         "PULUMI_CONFIG_PASSPHRASE": "tests",

@@ -17,12 +17,11 @@ from local_aws.standins.aws.provider import TYPES
 from provider_kit import Props
 from provider_kit.values import SPELLED_OUT
 from tests.kit.serving import UNKNOWN_STRING, Client, Refusal, secret
+from tests.local.standins.lifecycle import network_cases, service_cases
 from tests.local.standins.lifecycle.case import Case
 from tests.local.standins.lifecycle.engine import Managed
 from tests.local.standins.lifecycle.recording import Calls, after_the_first_change, trouble
 from tests.local.standins.lifecycle.world import World
-
-from tests.local.standins.lifecycle import network_cases, service_cases
 
 pytestmark = pytest.mark.cloud
 

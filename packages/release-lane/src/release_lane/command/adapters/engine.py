@@ -125,7 +125,7 @@ class PulumiEngine:
             known = f"The cloud's endpoint {endpoint}"
             local = f"The local cloud does not run: its endpoint {endpoint}"
             raise CloudError(
-                f"{local if self.environ.get('RELEASE_LANE_LOCAL') else known} does not answer. Nothing was changed.",
+                f"{local if self.environ.get('LOCAL_AWS_HOME') else known} does not answer. Nothing was changed.",
                 why=why,
                 next_step="start the local cloud: `make up`, then `. .local/env`.",
             )

@@ -8,13 +8,14 @@ from typing import Protocol
 
 from release_lane.disk import git
 from release_lane.errors import UsageError
+from release_lane.record.app import App
 
 
 class Git(Protocol):
     """What the command needs of git. Each raises `UsageError` with git's own words where it does not answer."""
 
-    def to_build(self, source: Path) -> str:
-        """The commit whose app/ is built; refused unless it has a Dockerfile and nothing differs from it there."""
+    def to_build(self, source: Path, app: App) -> str:
+        """The commit of which `app` is built; refused unless it has a Dockerfile and nothing differs from it there."""
 
     def head(self, folder: Path) -> str:
         """The commit that is checked out there."""
@@ -26,9 +27,9 @@ class Git(Protocol):
 class RealGit:
     """`git` from the PATH."""
 
-    def to_build(self, source: Path) -> str:
+    def to_build(self, source: Path, app: App) -> str:
         """As the program asks it."""
-        return git.to_build(source).sha
+        return git.to_build(source, app).sha
 
     def head(self, folder: Path) -> str:
         """By `git rev-parse HEAD`."""
@@ -47,8 +48,9 @@ class FakeGit:
     differing: tuple[str, ...] = ()
     refused: str = ""
 
-    def to_build(self, source: Path) -> str:
+    def to_build(self, source: Path, app: App) -> str:
         """As given."""
+        del app
         return self.head(source)
 
     def head(self, folder: Path) -> str:

@@ -1,4 +1,7 @@
-"""The project as its files describe it: Pulumi.yaml and a stack file for each stack."""
+"""The project as its files describe it: Pulumi.yaml and a stack file for each stack.
+
+Stack files are next to Pulumi.yaml, or in the folder that RELEASE_LANE_STACKS names (on the local cloud: `.local/env`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import yaml
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.operate.watching import Alarming
+from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.credentials import HANDED, access_of
 
@@ -29,6 +33,7 @@ class StackFile:
     role: str = "environment"
     promotes_from: str | None = None
     artifacts: str = "artifacts"
+    app: App = field(default_factory=App)
     idle_tasks: int | None = None
     notify: Any = None
     other_projects: tuple[str, ...] = ()
@@ -38,7 +43,7 @@ class StackFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Pulumi.yaml's name and folder, and all stack files beside it."""
+    """Pulumi.yaml's name and folder, and all stack files."""
 
     name: str
     root: Path
@@ -88,12 +93,28 @@ def find_root(start: Path) -> Path:
     )
 
 
-def read_project(root: Path) -> Project:
+STACKS = "RELEASE_LANE_STACKS"
+"""Environment: another folder of stack files, absolute or relative to the project's root."""
+
+
+def read_project(root: Path, environ: Mapping[str, str] | None = None) -> Project:
     """Read all stack files; `UsageError` names a file that cannot be read."""
     name = str(_read(root / "Pulumi.yaml").get("name") or "")
-    files = sorted(root.glob("Pulumi.*.yaml"))
+    files = _stack_files(root, (environ or {}).get(STACKS, ""))
     stacks = [_stack(path, name) for path in files]
     return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
+
+
+def _stack_files(root: Path, elsewhere: str) -> list[Path]:
+    """Those next to Pulumi.yaml, unless another folder is named."""
+    files = sorted((root / elsewhere).glob("Pulumi.*.yaml"))
+    if files or not elsewhere:
+        return files
+    raise UsageError(
+        f"There is no stack file in {root / elsewhere}.",
+        why=f"the variable {STACKS} names that folder",
+        next_step=f"make them again (local cloud: `local-aws up`), or unset {STACKS}.",
+    )
 
 
 def _alarming(path: Path, raw: Any) -> Alarming:
@@ -117,6 +138,7 @@ def _stack(path: Path, project: str) -> StackFile:
         role=str(own.get("role") or "environment"),
         promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
         artifacts=str(own.get("artifacts") or "artifacts"),
+        app=_app(own.get("app")),
         idle_tasks=_idle_tasks(own.get("idle")),
         notify=own.get("notify"),
         other_projects=other_projects(config, project),
@@ -125,7 +147,7 @@ def _stack(path: Path, project: str) -> StackFile:
     )
 
 
-READ = frozenset({"role", "promotesFrom", "artifacts", "idle", "notify", "alarms", "account"})
+READ = frozenset({"role", "promotesFrom", "artifacts", "app", "idle", "notify", "alarms", "account"})
 """This project's keys that the command reads itself."""
 
 
@@ -146,6 +168,15 @@ def _encrypted(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "secure" in value or any(map(_encrypted, value.values()))
     return isinstance(value, list) and any(map(_encrypted, value))
+
+
+def _app(app: Any) -> App:
+    """What is right of it; the program refuses the rest."""
+    given = app if isinstance(app, Mapping) else {}
+    plain = App()
+    return App(
+        folder=str(given.get("folder") or plain.folder), dockerfile=str(given.get("dockerfile") or plain.dockerfile)
+    )
 
 
 def _idle_tasks(idle: Any) -> int | None:

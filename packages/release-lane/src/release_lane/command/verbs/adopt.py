@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from release_lane.command.releasing import add_lock_wait, update
 from release_lane.command.tools import Tools
 from release_lane.decide.lineage import is_commit
+from release_lane.engine.events import Message
 from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted, UsageError
 from release_lane.record.adoption import Adoption, adoption_in, parse_reference, unseen
@@ -60,7 +61,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             why=f"its output imageDigest is {outputs.get('imageDigest') or '(none)'}",
             next_step="adopt it again; if it stays so, look at the stack's outputs.",
         )
-    _report(tools, adoption, outputs)
+    _report(tools, adoption, outputs, done.log.warnings)
     return 0
 
 
@@ -74,9 +75,12 @@ def _commit(text: str) -> str:
     return text
 
 
-def _report(tools: Tools, adoption: Adoption, outputs: Mapping[str, Any]) -> None:
+def _report(tools: Tools, adoption: Adoption, outputs: Mapping[str, Any], shown: Sequence[Message]) -> None:
+    """`shown` are the engine's warnings, which the person has seen; what is among them is not said again."""
     sentences = unseen(adoption.commit, adoption.origin)
     for sentence in sentences:
+        if any(sentence in warning.text for warning in shown):
+            continue
         tools.terminal.say(f"Not checked: {sentence}.")
     keys = ("imageDigest", "commit", "imageUri", "repositoryUrl")
     data = {key: outputs.get(key) for key in keys}

@@ -13,9 +13,10 @@ from release_lane.errors import CloudError, Interrupted
 NAME = "build"
 HELP = "Build and push the image of the commit that is checked out; its digest goes to stdout."
 DETAILS = """\
-What is built is app/ of the commit, whatever else lies in the working directory; changes below
-app/ that are in no commit are refused. A commit whose image the registry has is not built again:
-the registry's digest is the answer.
+What is built is the service's folder (app.folder of the artifacts stack, app/ by default) as the
+commit has it, whatever else is in the working directory; changes in that folder that are in no
+commit are refused. A commit whose image is in the registry is not built again: the registry's
+digest is the answer.
 
   release build
   digest=$(release build --source ../service)
@@ -31,8 +32,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Update the artifacts stack; print the digest."""
     source = Path(arguments.source).resolve() if arguments.source else tools.project.root
-    commit = tools.git.to_build(source)  # refused before the engine starts
     stack = tools.project.builds
+    commit = tools.git.to_build(source, tools.project.stacks[stack].app)  # refused before the engine starts
     tools.engine.ready()
     tools.existing(stack)
     tools.terminal.say(f"Building commit {commit} of {source}.")

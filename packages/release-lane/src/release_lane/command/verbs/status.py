@@ -22,9 +22,9 @@ All of it is what the last updates recorded; the cloud itself is not asked.
 
   SINCE     when what is live passed the gates there last (UTC)
   PREVIOUS  the image that was live before; a rollback goes back to it
-  ROLLBACK  what that means: flip (weights only) while the idle colour was last given that
-            release, deploy where it has to be started again, settings where only configuration
-            differs (that is in the stack file), none where nothing was live before
+  ROLLBACK  what that means: traffic-only while the idle colour was last given that release (weights
+            move, no task starts), deploy where it has to be started again, settings where only
+            configuration differs (that is in the stack file), none where nothing was live before
   PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
             them as evidence). A new release of the next environment must be one of these
 
@@ -39,7 +39,7 @@ class Rollback(StrEnum):
     """What going back to the previous release means."""
 
     NONE = "none"
-    FLIP = "flip"
+    TRAFFIC_ONLY = "traffic-only"
     DEPLOY = "deploy"
     SETTINGS = "settings"
 
@@ -83,7 +83,7 @@ class Row:
         held, live = (self.state.held.get(colour) for colour in (recorded.live_colour.other, recorded.live_colour))
         there = held and held.release and held.release.id == recorded.previous.id
         enough = held is not None and held.tasks >= max(1, live.tasks if live else 1)
-        return Rollback.FLIP if there and enough else Rollback.DEPLOY
+        return Rollback.TRAFFIC_ONLY if there and enough else Rollback.DEPLOY
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -157,8 +157,8 @@ def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -
     alarms = tools.cloud.look(names, stack.alarming.watched(names), stack.alarming.period, None).alarms
     bake = bake_of(recorded.live_colour, stack.alarming, alarms, seconds=seconds, released=released)
     for alarm in alarms:
-        if alarm.ring in bake.before:
-            tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it rings again.")
+        if alarm.episode in bake.before:
+            tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it fires again.")
     return Watch(
         tools=tools, environment=environment, recorded=recorded, names=names, alarming=stack.alarming, bake=bake,
         began=now, roll=RollCall(stack.alarming.watched(names).names),
@@ -209,8 +209,8 @@ def _tell_alarms(watch: Watch, seen: Signals) -> None:
         watch.tools.terminal.say(
             f"{alarms_named(new).replace('the alarm', 'THE ALARM')} CANNOT BE WATCHED: deleted, or never made."
         )
-    if blind := watch.roll.newly_blind(seen.alarms):
-        watch.tools.terminal.say(f"{watch.environment}: {no_sign(blind)}.")
+    if silent := watch.roll.newly_without_data(seen.alarms):
+        watch.tools.terminal.say(f"{watch.environment}: {no_sign(silent)}.")
 
 
 # ---- Concluding ---------------------------------------------------------------------------------------------

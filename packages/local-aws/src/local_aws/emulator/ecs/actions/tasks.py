@@ -1,4 +1,4 @@
-"""Tasks: those of services are only looked at and stopped here; one-off tasks are started, too."""
+"""Tasks: those of services are only described and stopped here; one-off tasks are also started."""
 
 from __future__ import annotations
 

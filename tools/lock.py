@@ -1,7 +1,11 @@
-"""`make lock`: write every lock anew from what asks for it. Versions that still fit stay as they are."""
+"""`python -m tools.lock [--upgrade]` (`make lock`): write every lock anew from the file that asks for it.
+
+Versions that still fit stay as they are, unless --upgrade is given.
+"""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +14,12 @@ from local_aws.errors import LocalError
 from local_aws.toolchain import go
 from local_aws.toolchain.act import act_recipe
 from local_aws.toolchain.cache import Say
-from local_aws.toolchain.engine import HERE, ROOT, engine_recipe
-from local_aws.toolchain.pins import pinned_engine
+from local_aws.toolchain.engine import engine_recipe, installed_sdk
 from local_aws.toolchain.uv import uv
 
+ROOT = Path(__file__).resolve().parents[1]
+TOOLCHAIN = "packages/local-aws/src/local_aws/toolchain"
+EMULATOR = "packages/local-aws/src/local_aws/emulator"
 FLAGS = ("--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-annotate")
 
 
@@ -28,9 +34,9 @@ class Lock:
 
 LOCKS = (
     Lock("pyproject.toml", "requirements.lock", ("--group=dev",)),
-    Lock("local_aws/emulator/requirements.in", "local_aws/emulator/requirements.lock"),
+    Lock(f"{EMULATOR}/requirements.in", f"{EMULATOR}/requirements.lock"),
     Lock("app/requirements.in", "app/requirements.lock"),
-    Lock("local_aws/toolchain/uv.in", "local_aws/toolchain/uv.txt"),
+    Lock(f"{TOOLCHAIN}/uv.in", f"{TOOLCHAIN}/uv.txt"),
 )
 
 
@@ -39,12 +45,11 @@ def write_locks(say: Say, *, upgrade: bool = False) -> None:
     for lock in LOCKS:
         say(lock.locked)
         _compile(lock, upgrade)
-    pinned = pinned_engine((ROOT / "pyproject.toml").read_text())
-    for name, recipe in (("engine.sum", engine_recipe(pinned)), ("act.sum", act_recipe())):
-        say(f"local_aws/toolchain/{name}")
+    for name, recipe in (("engine.sum", engine_recipe(installed_sdk())), ("act.sum", act_recipe())):
+        say(f"{TOOLCHAIN}/{name}")
         with tempfile.TemporaryDirectory() as folder:
             sums = go.sums(recipe, Path(folder), say)
-        (HERE / name).write_text(sums)
+        (ROOT / TOOLCHAIN / name).write_text(sums)
 
 
 def _compile(lock: Lock, upgrade: bool) -> None:
@@ -60,3 +65,20 @@ def _compile(lock: Lock, upgrade: bool) -> None:
 
 def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines(keepends=True) if path.exists() else []
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 written, 2 usage, 3 a resolver failed."""
+    if {*argv} - {"--upgrade"}:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        write_locks(lambda text: print(text, file=sys.stderr, flush=True), upgrade="--upgrade" in argv)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""The Pulumi project that a local cloud serves, and its stack files as the local cloud needs them.
+
+A project's own stack files speak of an AWS account. For each of them `overlays` writes another one below `.local/`,
+with what differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, the salt of its passphrase.
+
+    [tool.local-aws]
+    stacks = ["staging", "production"]      # all that have a stack file, unless given
+    [tool.local-aws.settings]               # in every stack file here: key of the project (or full key) = value
+    account = "000000000000"
+    [tool.local-aws.environment]            # more variables for `.local/env`; {stacks} is the overlays' folder
+    MY_STACKS = "{stacks}"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local_aws.errors import LocalError
+
+PASSPHRASE = "local-cloud"
+SALT = "v1:0P0WVmU2PhY=:v1:BdM2SRhlfdd3DD+N:L5OILvnJbSljBbjwmjxyMFYmlvVUOQ=="
+"""Checks PASSPHRASE: the engine refuses another one. Neither is a secret."""
+ACCOUNT, REGION = "000000000000", "us-east-1"  # of everything in a local cloud
+OF_AN_ACCOUNT = ("secretsprovider", "encryptedkey", "encryptionsalt")
+"""Keys of a stack file by which secrets are decrypted; the local cloud has its own."""
+CREDENTIALS = frozenset(
+    f"aws:{key}" for key in ("profile", "assumeRole", "assumeRoles", "assumeRoleWithWebIdentity", "allowedAccountIds")
+)
+"""Settings of the AWS provider that name a real account's roles and credentials; overlays leave them out."""
+KNOWN = {"stacks", "settings", "environment"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """`name` is "" without a Pulumi.yaml. `settings` by full keys; `folder` is where the stack files are."""
+
+    root: Path
+    name: str = ""
+    folder: Path
+    stacks: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def stack_file(self, stack: str) -> Path:
+        return self.folder / f"Pulumi.{stack}.yaml"
+
+    def variables(self, overlays: Path) -> dict[str, str]:
+        """The project's own variables for `.local/env`."""
+        return {name: value.replace("{stacks}", str(overlays)) for name, value in self.environment.items()}
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` with a Pulumi.yaml, or a pyproject.toml that has [tool.local-aws]."""
+    for folder in (start, *start.parents):
+        if (folder / "Pulumi.yaml").exists() or _table(folder / "pyproject.toml") is not None:
+            return folder
+    raise LocalError(
+        f"There is no Pulumi project in {start} or above it.",
+        why="a local cloud belongs to the folder of a Pulumi.yaml, or of a pyproject.toml with [tool.local-aws]",
+        next_step="change to the project's folder and run this again",
+    )
+
+
+def read_project(root: Path) -> Project:
+    """Raises LocalError naming the file that cannot be read, or the key that is wrong."""
+    table = _table(root / "pyproject.toml") or {}
+    settings, environment = table.get("settings", {}), table.get("environment", {})
+    if unknown := sorted(table.keys() - KNOWN):
+        raise _wrong(f"has no key {', '.join(unknown)}")
+    if not isinstance(settings, dict) or not isinstance(environment, dict):
+        raise _wrong("needs tables for settings and environment")
+    if bad := [name for name, value in environment.items() if not isinstance(value, str)]:
+        raise _wrong(f"needs text for {', '.join(bad)} in environment")
+    pulumi = _yaml(root / "Pulumi.yaml") if (root / "Pulumi.yaml").exists() else {}
+    name = str(pulumi.get("name") or "")
+    folder = root / str(pulumi.get("stackConfigDir") or "")
+    return Project(
+        root=root,
+        name=name,
+        folder=folder,
+        stacks=_stacks(table, folder) if name else (),
+        settings={key if ":" in key else f"{name}:{key}": value for key, value in settings.items()},
+        environment=environment,
+    )
+
+
+def _stacks(table: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+    there = [path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in sorted(folder.glob("Pulumi.*.yaml"))]
+    chosen = table.get("stacks", there)
+    if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
+        raise _wrong("needs a list of names for stacks")
+    if missing := sorted({*chosen} - {*there}):
+        raise _wrong(f"names stacks without a file Pulumi.<stack>.yaml: {', '.join(missing)}")
+    return tuple(chosen)
+
+
+def overlay(project: Project, stack: str) -> str:
+    """The text of the stack file that this stack has in the local cloud."""
+    path = project.stack_file(stack)
+    content = dict(_yaml(path))
+    given = {key: value for key, value in (content.get("config") or {}).items() if key not in CREDENTIALS}
+    config = {**given, **project.settings}
+    if "aws:region" in config:
+        config["aws:region"] = REGION
+    if encrypted := [str(key) for key, value in config.items() if _encrypted(value)]:
+        raise LocalError(
+            f"{path.name} has encrypted settings: {', '.join(encrypted)}.",
+            why="they were encrypted for another backend, so nothing here can decrypt them",
+            next_step="give each a value for the local cloud in [tool.local-aws.settings] of pyproject.toml",
+        )
+    kept = {key: value for key, value in content.items() if key not in OF_AN_ACCOUNT}
+    text = yaml.safe_dump({**kept, "config": config, "encryptionsalt": SALT}, sort_keys=False, allow_unicode=True)
+    return f"# Written by `local-aws up` from {path.name}. Change that one, then run `local-aws up` again.\n{text}"
+
+
+def write_overlays(project: Project, into: Path) -> None:
+    """Each stack's overlay, anew. Files of stacks that are no longer there are removed."""
+    wanted = {f"Pulumi.{stack}.yaml": overlay(project, stack) for stack in project.stacks}
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text in wanted.items():
+        draft = into / f".{name}"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(into / name)
+    for path in into.glob("Pulumi.*.yaml"):
+        if path.name not in wanted:
+            path.unlink()
+
+
+def outdated(project: Project, overlays: Path) -> list[str]:
+    """Stacks whose overlay is not what `up` would write now."""
+    return [stack for stack in project.stacks if _text(overlays / f"Pulumi.{stack}.yaml") != overlay(project, stack)]
+
+
+def _encrypted(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "secure" in value or any(map(_encrypted, value.values()))
+    return isinstance(value, list) and any(map(_encrypted, value))
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    """`[tool.local-aws]` of a pyproject.toml, None where there is none."""
+    text = _text(path)
+    if text is None:
+        return None
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("local-aws")
+    except tomllib.TOMLDecodeError as error:
+        raise LocalError(f"{path} cannot be read.", why=str(error), next_step="correct the file") from error
+    return table if isinstance(table, dict) else None
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise LocalError(f"{path} cannot be read.", why=str(error), next_step="correct the file") from error
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise LocalError(f"{path} is not a mapping of settings.", next_step="correct the file")
+    return found
+
+
+def _wrong(what: str) -> LocalError:
+    return LocalError(f"[tool.local-aws] in pyproject.toml {what}.", next_step="see the README of local-aws")

@@ -1,0 +1,289 @@
+"""`release init`: the files of a new project, and what a newer version would change in them."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from release_lane.command.terminal import Terminal
+from release_lane.disk import template
+from release_lane.errors import CloudError, UsageError
+from release_lane.operate.template import (
+    TEMPLATE_ENVIRONMENTS,
+    THE_TEAMS,
+    Answers,
+    answers_in,
+    merged_ignores,
+    problems,
+    render,
+)
+from release_lane.record.app import App
+from release_lane.record.asking import HEALTH_PATH, Identify
+
+NAME = "init"
+NEEDS_PROJECT = False
+HELP = "Write the files with which a service is released, or show what a newer version would change in them."
+DETAILS = """\
+The files are the template: Pulumi.yaml and a stack file for each stack, infra/ (what an environment
+is made of), smoke/, CI for GitHub, and RELEASING.md. They are yours from then on; the rest is the
+package release-lane, which is upgraded by its version. The service stays where it is: --app names
+its folder.
+
+A terminal is asked for what no flag gives. A file that exists is never overwritten without --force
+(lines are added to a .gitignore); if anything is refused, nothing is written.
+
+--diff compares the files with the template of the installed version, by the answers that they give
+themselves. It changes nothing. Exit code 0: no difference, 1: differences. Stack files and
+smoke/test_service.py are left out: they are filled in by you.
+
+  release init --project shop --region eu-central-1 --port 3000 --health-path /healthz
+  release init ../shop --app services/shop --account 111111111111 --account production=222222222222
+  release init --diff
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this verb."""
+    add = parser.add_argument
+    add("folder", metavar="DIR", nargs="?", default=".", help="a git repository or an empty folder (default: here)")
+    add("--project", metavar="NAME", help="name of the project; names in AWS begin with it (default: DIR's name)")
+    add("--region", metavar="REGION", help="AWS region of all stacks")
+    add(
+        "--account",
+        metavar="[STACK=]ID",
+        action="append",
+        help="AWS account of all stacks, or of one; repeat it for several. Without it: to be filled in by hand",
+    )
+    add("--environments", metavar="FIRST,SECOND", help="names of the two environments (default: staging,production)")
+    add("--port", type=int, metavar="PORT", help="where the service listens (default: 8080)")
+    add(
+        "--health-path", metavar="PATH", help=f"answers 200 when the service is fit for traffic (default {HEALTH_PATH})"
+    )
+    add("--status-path", metavar="PATH", help='a JSON object with status: ok; "" where there is none (the default)')
+    add(
+        "--identify",
+        choices=[str(each) for each in Identify],
+        help="how answers say which release they are: in the status, in headers, or not at all (the default)",
+    )
+    add("--app", metavar="DIR", help="the service's folder, relative to DIR; . is all of it (default: app)")
+    add("--dockerfile", metavar="FILE", help="relative to the service's folder (default: Dockerfile)")
+    add("--force", action="store_true", help="overwrite files that exist")
+    add("--diff", action="store_true", help="only show what the template of this version would change")
+
+
+def run(terminal: Terminal, arguments: argparse.Namespace) -> int:
+    """Write the project's files, or compare them."""
+    folder = Path(arguments.folder).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.", next_step="name a folder.")
+    if arguments.diff:
+        return _compare(terminal, folder)
+    answers = _answers(terminal, arguments, folder)
+    if wrong := problems(answers):
+        raise UsageError(
+            "These answers cannot be used; nothing was written:\n" + "\n".join(f"  {line}" for line in wrong),
+            next_step="give others; `release init --help` describes each.",
+        )
+    files = _files(folder, answers)
+    existing = [name for name, text in files.items() if _in_the_way(folder, name, text)]
+    if existing and not arguments.force:
+        raise UsageError(
+            f"These files exist in {folder}, with another content; nothing was written:\n"
+            + "\n".join(f"  {name}" for name in existing),
+            next_step="--force overwrites them; or give the releases a folder of their own, such as "
+            "`release init release --app ..`.",
+        )
+    _write(folder, files)
+    _report(terminal, folder, files, answers)
+    return 0
+
+
+# ---- answers
+
+
+def _answers(terminal: Terminal, given: argparse.Namespace, folder: Path) -> Answers:
+    """From flags, and from the person at the terminal."""
+
+    def answer(value: Any, question: str, default: str) -> str:
+        if value is not None:
+            return str(value)
+        return _asked(terminal, question, default) if terminal.interactive else default
+
+    project = answer(given.project, "Name of the project", _project_name(folder))
+    region = answer(given.region, "AWS region", "")
+    names = answer(given.environments, "Names of the two environments", ",".join(TEMPLATE_ENVIRONMENTS))
+    environments = [name.strip() for name in names.split(",")]
+    if len(environments) != 2:
+        raise UsageError(
+            f"--environments needs two names, not {names!r}.",
+            next_step="give them like staging,production; a third environment is one more stack file.",
+        )
+    port = answer(given.port, "Port of the service", str(Answers.port))
+    health = answer(given.health_path, "Health path", HEALTH_PATH)
+    status = answer(given.status_path, "Status path (empty: none)", "")
+    app = App(
+        folder=answer(given.app, "Folder of the service", App().folder), dockerfile=given.dockerfile or App().dockerfile
+    )
+    accounts = given.account
+    if accounts is None and terminal.interactive:
+        accounts = [each for each in [_asked(terminal, "AWS account (empty: fill it in later)", "")] if each]
+    plain = Answers(
+        project=project,
+        region=region,
+        environments=(environments[0], environments[1]),
+        port=int(port) if port.isascii() and port.isdigit() else 0,
+        health_path=health,
+        status_path=status,
+        identify=Identify(given.identify or Identify.NONE),
+        app=app,
+    )
+    return replace(plain, accounts=_accounts(accounts or [], plain))
+
+
+def _asked(terminal: Terminal, question: str, default: str) -> str:
+    print(f"{question}{f' [{default}]' if default else ''}: ", end="", file=terminal.err, flush=True)
+    return terminal.source.readline().strip() or default
+
+
+def _accounts(given: list[str], answers: Answers) -> dict[str, str]:
+    """`ID` is for all stacks, `STACK=ID` for one."""
+    found = {stack: each for each in given if "=" not in each for stack in answers.stacks}
+    return found | dict(each.split("=", 1) for each in given if "=" in each)
+
+
+def _project_name(folder: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or "service"
+
+
+# ---- files
+
+
+def _files(folder: Path, answers: Answers) -> dict[str, str]:
+    """The template for this folder: what a .gitignore has, it keeps."""
+    files = render(template.read(), answers)
+    ignores = folder / ".gitignore"
+    if ignores.is_file():
+        files[".gitignore"] = merged_ignores(ignores.read_text(encoding="utf-8"), files[".gitignore"])
+    return files
+
+
+def _in_the_way(folder: Path, name: str, text: str) -> bool:
+    """Is there something else? A .gitignore is only added to."""
+    path = folder / name
+    if any(parent.exists() and not parent.is_dir() for parent in path.parents):
+        return True
+    if name == ".gitignore":
+        return path.exists() and not path.is_file()
+    return (path.exists() or path.is_symlink()) and _text(path) != text
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        try:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise CloudError(
+                f"{name} could not be written to {folder}.",
+                why=str(error),
+                next_step="make that possible, then run it again with --force: files before it are there already.",
+            ) from error
+
+
+def _report(terminal: Terminal, folder: Path, files: Mapping[str, str], answers: Answers) -> None:
+    """What was written, what is missing, and the next three commands."""
+    notes = list(_notes(folder, answers))
+    commands = [
+        "uv sync",
+        ". .venv/bin/activate && local-aws up && . .local/env",
+        'git add --all && git commit -m "Release lane" && release deploy '
+        f'{answers.environments[0]} --digest "$(release build)"',
+    ]
+    text = [f"{len(files)} files are in {folder}. RELEASING.md says what each is for."]
+    text += [f"Note: {note}" for note in notes]
+    text += [f"Next, in {folder}:", *(f"  {command}" for command in commands)]
+    data = {"folder": str(folder), "files": sorted(files), "notes": notes, "next": commands}
+    terminal.emit(data, "\n".join(text))
+
+
+def _notes(folder: Path, answers: Answers) -> Iterator[str]:
+    dockerfile = folder / answers.app.folder / answers.app.dockerfile
+    if not dockerfile.is_file():
+        yield f"there is no {answers.app.folder}/{answers.app.dockerfile} yet; `release build` needs it in a commit."
+    if missing := [name for name in answers.stacks if not answers.accounts.get(name)]:
+        files = ", ".join(f"Pulumi.{name}.yaml" for name in missing)
+        yield f"fill in the AWS account in {files} before you release there (the local cloud needs none)."
+    above = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+    if above is None:
+        yield "this is no git repository yet; `git init` makes it one."
+    elif above != folder:
+        yield f"GitHub reads .github in {above} only: move it there, and give each step this working-directory."
+
+
+# ---- a newer version
+
+
+def _compare(terminal: Terminal, folder: Path) -> int:
+    """Unified diffs from the project's files to those of the template."""
+    files = _files(folder, _answers_in(folder))
+    found = {
+        name: diff
+        for name, text in files.items()
+        if not THE_TEAMS.fullmatch(name) and (diff := _difference(folder, name, text))
+    }
+    text = "".join(found.values()).rstrip("\n") or "No difference."
+    terminal.emit({"folder": str(folder), "differences": found}, text)
+    return 1 if found else 0
+
+
+def _difference(folder: Path, name: str, wanted: str) -> str:
+    path = folder / name
+    existing = _text(path) if path.exists() else ""
+    if existing is None:
+        return f"{name} cannot be read as text.\n"
+    before = name if path.exists() else "/dev/null"
+    lines = difflib.unified_diff(
+        existing.splitlines(keepends=True), wanted.splitlines(keepends=True), before, f"{name} (template)"
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _answers_in(folder: Path) -> Answers:
+    if not (folder / "Pulumi.yaml").is_file():
+        raise UsageError(
+            f"There is no Pulumi.yaml in {folder}, so there is nothing to compare.",
+            next_step="name the project's folder, or write the files first: `release init`.",
+        )
+    project = str(_yaml(folder / "Pulumi.yaml").get("name") or "")
+    stacks = {
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml"): _yaml(path).get("config") or {}
+        for path in sorted(folder.glob("Pulumi.*.yaml"))
+    }
+    try:
+        return answers_in(project, stacks)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"The stack files in {folder} cannot be read.", why=str(error), next_step="correct them."
+        ) from error
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
+    return found if isinstance(found, Mapping) else {}

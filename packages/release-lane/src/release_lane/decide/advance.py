@@ -1,0 +1,27 @@
+"""The record after a switch. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from release_lane.record.placement import Colour, Release
+from release_lane.record.records import Recorded
+
+HISTORY = 20
+"""How many past releases a stack remembers. Releasing a digest older than that is a promotion, not a rollback."""
+
+
+def advance(recorded: Recorded | None, colour: Colour, release: Release) -> Recorded:
+    """The record after users were moved to `release` on `colour`; unchanged if that is where they were."""
+    if recorded is None:
+        return Recorded(live_colour=colour, live=release, history=(release,))
+    if recorded.live.id == release.id and recorded.live_colour is colour:
+        return recorded
+    same = recorded.live.id == release.id
+    return replace(
+        recorded,
+        live_colour=colour,
+        live=release,
+        previous=recorded.previous if same else recorded.live,
+        history=recorded.history if same else (*recorded.history, release)[-HISTORY:],
+    )

@@ -1,0 +1,80 @@
+"""What an update does where users are where the record says. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from release_lane.decide.case import Case, back_to, deploy, new_release, to_idle
+from release_lane.decide.choice import Decision, Keep, Prepare
+from release_lane.decide.difference import settings_apart
+from release_lane.decide.idle import need_of_idle
+from release_lane.decide.lineage import Order
+from release_lane.decide.refusals import older_commit, silent_rollback
+from release_lane.record.digest import short
+from release_lane.record.evidence import proof_of
+from release_lane.record.placement import Colour, Release
+from release_lane.record.records import Recorded
+
+
+def first(case: Case) -> Decision:
+    """Nothing was ever released here."""
+    if case.requested.digest is None:
+        return Prepare()
+    return deploy(case, new_release(case), Colour.BLUE, "the first release of this environment")
+
+
+def ordinary(case: Case, standing: Recorded) -> Decision:
+    """The record is true. Also reached where an interrupted switch was counted as done."""
+    live, requested = standing.live, case.requested
+    digest = requested.digest
+    if case.restoring and case.asks_only_for(live.digest) and not case.observed.sides[standing.live_colour].holds(live):
+        reason = f"restore the recorded release: {standing.live_colour} is not fully healthy"
+        return back_to(case, standing, reason)
+    if digest is None or (digest == live.digest and requested.service == live.service):
+        return _keep_or_heal(case, standing)
+    if digest == live.digest:
+        release = replace(live, service=requested.service)
+        changed = settings_apart(release.service, live.service)
+        return to_idle(case, release, standing, f"same image, new configuration ({changed})")
+    past = standing.was_live(digest)
+    if past:
+        if requested.rollback_from != live.digest:
+            raise silent_rollback(past.digest, live.digest, requested.rollback_from)
+        return to_idle(case, past, standing, f"rollback from {short(live.digest)}", rollback=True)
+    if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
+        # Live here so long ago that the history forgot it; the evidence has not.
+        raise silent_rollback(digest, live.digest, requested.rollback_from)
+    release = new_release(case)
+    return to_idle(case, release, standing, _reason(case, release, standing.live))
+
+
+def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
+    heal = need_of_idle(standing, case.observed, case.requested.idle_tasks)
+    if heal:
+        return heal
+    pending = settings_apart(case.requested.service, standing.live.service)
+    return Keep(
+        live=standing.live_colour,
+        reason="the recorded release stays"
+        + (
+            f"; its configuration in the stack file differs ({pending}) and waits for the next release "
+            f"(to release it now: imageDigest={standing.live.digest})"
+            if pending
+            else ""
+        ),
+    )
+
+
+def _reason(case: Case, release: Release, live: Release) -> str:
+    """Why a new image is released, and how its commit stands to the live one.
+
+    An older commit is refused unless that was asked for. An unknown order is a warning of its own (`unchecked`).
+    """
+    match case.requested.relation_to(live.commit).order:
+        case Order.OLDER if case.requested.allow_older != live.digest:
+            raise older_commit(release, live, case.requested.allow_older)
+        case Order.OLDER:
+            return f"a new image of an older commit, as allowOlder says: live {live.commit[:7]} contains it"
+        case Order.APART:
+            return f"a new image; its commit does not contain {live.commit[:7]}, which is live"
+    return "a new image"

@@ -1,0 +1,53 @@
+"""Where the files of the template are: in the wheel (`template/packed`), or in the repository of an editable install.
+
+The template is the repository's own files (`FROM_ROOT`), and those that a team needs in another form (`template/`).
+setup.py runs this file by itself, to pack them: only the standard library is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+FROM_ROOT = (
+    "Pulumi.yaml",
+    "Pulumi.*.yaml",
+    "infra/*.py",
+    "smoke/conftest.py",
+    "smoke/test_release.py",
+    "smoke/README.md",
+    "tests/infra/test_environment.py",
+    ".github/workflows/release.yml",
+    ".github/actions/prepare/action.yml",
+    "docs/stack-settings.example.yaml",
+)
+"""Files of the repository's root, by pattern."""
+
+OWN = {
+    "pyproject.toml": "pyproject.toml",
+    "RELEASING.md": "RELEASING.md",
+    "gitignore": ".gitignore",
+    "test_service.py": "smoke/test_service.py",
+}
+"""Files of `template/`, and their names in the template."""
+
+HERE = Path(__file__).resolve().parents[1] / "template"
+
+
+def sources(root: Path, own: Path) -> dict[str, Path]:
+    """Every file of the template by its name, from the repository `root` and the folder `own`."""
+    found = {str(path.relative_to(root)): path for pattern in FROM_ROOT for path in sorted(root.glob(pattern))}
+    return {**found, **{name: own / file for file, name in OWN.items()}}
+
+
+def read() -> dict[str, str]:
+    """Names and contents of the template's files."""
+    packed = HERE / "packed"
+    found = dict(_below(packed)) if packed.is_dir() else sources(HERE.parents[4], HERE)
+    return {name: path.read_text(encoding="utf-8") for name, path in sorted(found.items())}
+
+
+def _below(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
