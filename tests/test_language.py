@@ -52,7 +52,6 @@ NOT_YET = (
     "docs/guides/bring-your-own-service.md",
     "docs/guides/by-hand.md",
     "docs/guides/command.md",
-    "infra/",
     "packages/",
     "tools/",
 )

@@ -78,7 +78,7 @@ def rollout_gate(
     deadline: int,
     image: GateResource,
 ) -> GateResource:
-    """The colour runs the digest, whole and healthy."""
+    """The colour runs the digest, fully healthy."""
     inputs = {
         "active": active,
         "digest": release.digest,
