@@ -62,8 +62,8 @@ class ColourSide(Side):
             task_definition=self.task_definition.arn,
             desired_count=held.tasks,
             launch_type="FARGATE",
-            # The idle colour has no users yet, but it will: with less, ECS might stop all tasks of a live service at once
-            # when it moves them off a retired platform version.
+            # The idle colour has no users yet, but it will: with less, ECS might stop all tasks of a live service at
+            # once, when it moves them off a retired platform version.
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=False),

@@ -7,9 +7,11 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
+import pulumi
 import pytest
 from release_lane.decide.lineage import Order, Relation
-from release_lane.errors import CloudError, Refused, ReleaseError
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_said
 from release_lane.record.placement import Colour
@@ -236,6 +238,47 @@ def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
     assert type(refused) is Refused
     assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
     assert type(as_said("release:index:observe", RuntimeError("it crashed"))) is CloudError
+
+
+class Failed(grpc.RpcError):
+    """The engine's answer to a question that failed."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self.args[0])
+
+
+class Failing(World):
+    """An engine that fails one of the questions."""
+
+    asked_in_vain: tuple[str, str] = ("", "")
+    words: str = ""
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> object:
+        token, part = self.asked_in_vain
+        if args.token == token and part in str(args.args):
+            raise Failed(self.words)
+        return super().call(args)
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "error", "said"),
+    [
+        (("release:index:observe", ""), "No.\nWhy: theirs\nNext: log in.\nKind: Refused", Refused, "No."),
+        (("pulumi:pulumi:readStackOutputs", "/dev"), "unknown stack 'dev'", UsageError, "There is no stack dev"),
+        (("pulumi:pulumi:readStackOutputs", "/artifacts"), "unknown stack", UsageError, "There is no stack artifacts"),
+    ],
+)
+def test_a_question_that_fails_ends_the_program_with_its_own_error(
+    question: tuple[str, str], words: str, error: type[ReleaseError], said: str
+) -> None:
+    world = Failing(outputs=ARTIFACTS, observed=observed(image=FIRST))
+    world.asked_in_vain, world.words = question, words
+    with pytest.raises(error, match=said):
+        run(world, {"release-lane:imageDigest": FIRST, "release-lane:promotesFrom": "dev"})
+    assert not world.registered
 
 
 def test_another_account_than_the_stacks_is_refused() -> None:
