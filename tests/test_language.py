@@ -50,11 +50,9 @@ CODE = ("packages/*/src/**/*.py", "infra/**/*.py", "app/**/*.py", "smoke/**/*.py
 NOT_YET = (
     "docs/contract.md",
     "docs/guides/bring-your-own-service.md",
-    "docs/guides/by-hand.md",
     "docs/guides/command.md",
     "infra/",
-    "packages/",
-    "tools/",
+    "packages/release-lane/",
 )
 """Folders and files whose words are still to be changed. The goal: none."""
 
