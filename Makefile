@@ -1,6 +1,6 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-cloud lint types fmt up down status bench soak contract aws-check lock dist bootstrap
+.PHONY: help demo test test-all test-fast lint types fmt up down status bench soak contract aws-check lock dist bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
 # Byte code is kept (.gitignore knows it), wherever it is switched off: every process here starts quicker with it.
@@ -20,9 +20,6 @@ test-all: test ## `make test`, then the long stories, and the local cloud's own 
 
 test-fast: bootstrap ## of `make test`, what needs no cloud: lint, types and rings; about a minute on two cores
 	@$(PYTHON) -m tools.checks --fast
-
-test-cloud: bootstrap ## of `make test`, what runs on the local cloud
-	@$(PYTHON) -m tools.checks command stories
 
 lint: bootstrap ## style and format, changing nothing
 	@$(PYTHON) -m tools.checks lint format

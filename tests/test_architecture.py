@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ ALSO_PURE = (
     "release_lane.proxies",
     "release_lane.settings.limits",
     "release_lane.settings.credentials",
+    "release_lane.settings.notify",
     "release_lane.smoke.checks",
 )
 
@@ -174,6 +176,13 @@ def test_rooms_with_effects_use_the_pure_ones_and_what_is_named_here(room: str, 
     assert not {
         path: name for path, name in used.items() if within(name, "release_lane") and not within(name, *allowed)
     }
+
+
+def test_the_local_cloud_names_nothing_of_the_lane() -> None:
+    naming = [
+        relative(path) for path in sources("local_aws") if re.search("release_lane|RELEASE_LANE", path.read_text())
+    ]
+    assert not naming
 
 
 def test_smoke_checks_need_nothing_but_pytest_and_requests() -> None:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.pure
 ROOT = Path(__file__).resolve().parents[1]
 GUARANTEES = ROOT / "docs/guarantees.md"
 SETTINGS = ROOT / "docs/stack-settings.example.yaml"
+LOCAL = ROOT / "packages/local-aws/src/local_aws/__main__.py"
 COMMAND = ROOT / "docs/guides/command.md"
 
 FOLDERS = "app|docs|infra|local_aws|packages|provider_kit|release_lane|smoke|tests|tools"
@@ -86,16 +87,18 @@ def test_every_file_that_is_named_exists(path: Path) -> None:
 
 
 def test_every_test_that_shows_a_guarantee_exists() -> None:
-    """`file::test` below tests/; `::test` alone is in the file named before it."""
-    text, found = GUARANTEES.read_text(), 0
-    source = ""
+    """`file::test` below a tests folder; `::test` alone is in the file named before it."""
+    text, found, missing = GUARANTEES.read_text(), 0, []
+    file = source = ""
     for named in TEST.finditer(text, text.index("## 1.")):
         if named["file"]:
-            source = next(home / named["file"] for home in HOMES if (home / named["file"]).exists()).read_text()
+            file = named["file"]
+            source = next((home / file).read_text() for home in HOMES if (home / file).exists())
         if named["test"]:
             found += 1
-            assert f"def {named['test']}(" in source, named[0]
+            missing += [] if f"def {named['test']}(" in source else [f"{file}::{named['test']}"]
     assert found, "the page names no test: this one would check nothing"
+    assert not missing
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
@@ -106,6 +109,14 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
             continue
         assert verb in known, f"release {verb}"
         assert {word.split("=")[0] for word in words if word.startswith("--")} <= known[verb], f"release {verb} {words}"
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_every_command_of_the_local_cloud_that_is_named_exists(path: Path) -> None:
+    named = {verb for verb, *_ in commands(path.read_text(), r"(?:\.venv/bin/)?local-aws")}
+    known = set(re.findall(r'"([a-z]+)"', LOCAL.read_text()))
+    assert "up" in known
+    assert {verb for verb in named if verb.islower()} <= known
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)

@@ -20,7 +20,7 @@ import requests
 
 from tools.dist import build
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = (ROOT / "requirements.lock", ROOT / "packages/local-aws/src/local_aws/toolchain/uv.txt")

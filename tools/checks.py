@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -79,21 +80,19 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return tool("python", "-m", "pytest", "-q", "--tb=short", *arguments)
 
 
-NOT_OF_THE_CLOUD = "--ignore=packages/local-aws"
+FOLDERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+OF_THE_CLOUD = "packages/local-aws/tests"
+OURS = tuple(folder for folder in FOLDERS if folder != OF_THE_CLOUD)
 LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
 RINGS = Check(
     "rings", pytest("-m", "not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes", proxied=True
 )  # fmt: skip
-COMMAND = Check(
-    "command", pytest("-m", "cloud and not story and not long", NOT_OF_THE_CLOUD, "--durations=10"), show="at the end"
-)
-STORIES = Check(
-    "stories", pytest("-m", "cloud and story and not long", NOT_OF_THE_CLOUD, "--durations=10"), show="as it comes"
-)
-LONG = Check("long", pytest("-m", "cloud and long", NOT_OF_THE_CLOUD, "--durations=10"), show="as it comes")
-LOCAL = Check("local", pytest("-m", "cloud", "packages/local-aws", "--durations=10"), show="at the end")
+COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
+STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
+LONG = Check("long", pytest("-m", "cloud and long", *OURS, "--durations=10"), show="as it comes")
+LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="at the end")
 EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LOCAL)}
 PAIRS = ((COMMAND, STORIES), (LOCAL, LONG))
 """What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than

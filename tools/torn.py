@@ -1,4 +1,4 @@
-"""An image that nobody can pull: the registry has it, but its layer is no archive."""
+"""An image that cannot be pulled: the registry has it, but its layer is no archive."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_all_idle_tasks_that_die_after_the_gates_stop_the_switch(
     engine.before["traffic-switch"] = lambda: kill(scene.stack, idle, 2)
     ended = engine.up(**wanted)
     assert f"{idle} is no longer what passed the gates" in ended.error
-    assert "Users were not touched" in ended.error
+    assert "Users: untouched" in ended.error
     assert weights(scene.stack)[live] == 100
     reached(engine, scene, wanted["imageDigest"])
     counts = users.stop().total
@@ -145,7 +145,8 @@ def test_a_task_of_the_receiving_colour_that_dies_after_the_move_brings_users_ba
     )
     ended = engine.up(**wanted)
     assert not ended.ok
-    assert "were put back to where they were before" in ended.error
+    assert "rolled back to where it was before" in ended.error
+    assert "Users: restored" in ended.error
     assert weights(scene.stack)[live] == 100
     reached(engine, scene, wanted["imageDigest"])
     assert users.stop().total.mixed == 0
@@ -213,7 +214,8 @@ def test_credentials_that_expire_after_users_were_moved_are_told_first_and_the_n
     scene.proxy.meanwhile("elasticloadbalancing:ModifyRule", moved)
     ended = engine.up(**wanted)
     scene.proxy.heal()
-    assert "THE WEIGHTS COULD NOT BE PUT BACK" in ended.error
+    assert "THE TRAFFIC COULD NOT BE ROLLED BACK" in ended.error
+    assert "Users: unsure" in ended.error
     assert "The AWS credentials expired" in ended.error
     assert weights(scene.stack)[idle] == 100, "they are where the message says to look"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -54,7 +54,7 @@ def deployment_state(stack: Stack, colour: str) -> str:
 
 
 def told(stack: Stack) -> str:
-    """What ECS tells of both colours, for a test that fails."""
+    """What ECS reports of both colours, for a test that fails."""
     name = f"{PROJECT}-{stack.name}"
     lines = []
     for colour in Colour:
@@ -67,7 +67,7 @@ def told(stack: Stack) -> str:
 
 
 def idle_of(stack: Stack) -> str:
-    """The colour that serves nobody, by the record."""
+    """The idle colour, by the record."""
     return str(Colour(stack.outputs["liveColour"]).other)
 
 
@@ -89,7 +89,7 @@ def weights(stack: Stack) -> dict[str, int]:
 
 
 def move_by_hand(stack: Stack, **wanted: int) -> None:
-    """What somebody in the console would do."""
+    """Move weights as a person in the console would."""
     found = rule(stack)
     groups = [
         {

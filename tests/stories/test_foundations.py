@@ -81,12 +81,14 @@ def test_a_changed_program_replaces_nothing_under_users(live: Stack, file: str, 
     assert live.served()["digest"] == serving
 
 
+@pytest.mark.long
 def test_ranges_of_testers_come_and_go_one_by_one(live: Stack) -> None:
     for ranges in (["192.0.2.0/24", "198.51.100.0/24"], ["198.51.100.0/24"], []):
         result = moved(live, testAccess=ranges).up()
         assert result.ok, result.text
 
 
+@pytest.mark.long
 def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None:
     """As in a stack that an earlier version made: there, they were numbered."""
 
@@ -94,7 +96,7 @@ def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None
         return {urn.rsplit("::", 1)[-1]: id for urn, id in resources(live).items() if "-test-9" in urn}
 
     wanted = moved(live, testAccess=["198.51.100.0/24"])
-    named = wanted.with_changed_program("infra/network.py", "cidr.replace('/', '-')", "len(cidr)").up()
+    named = wanted.with_changed_program("infra/balancer.py", "cidr.replace('/', '-')", "len(cidr)").up()
     assert named.ok, named.text
     before = rules()
     renamed = wanted.up()
@@ -103,6 +105,7 @@ def test_rules_that_had_other_names_are_renamed_under_users(live: Stack) -> None
     assert sorted(rules().values()) == sorted(before.values()), "the same rules"
 
 
+@pytest.mark.long
 def test_an_idle_colour_that_should_be_smaller_keeps_the_tasks_that_stay(live: Stack, best: str) -> None:
     released = moved(live).up(imageDigest=best)
     assert released.ok, released.text
@@ -135,6 +138,7 @@ def test_a_state_that_knows_nothing_of_what_serves_is_refused_naming_it(live: St
     assert moved(live).up().ok
 
 
+@pytest.mark.long
 def test_before_the_first_release_another_network_is_free(lane: Lane, good: str, liar: str) -> None:
     stack = lane.environment("free", like="staging", smoke={"deadlineSeconds": 1})
     assert stack.up().ok
@@ -181,7 +185,10 @@ def whole(stack: Stack) -> str:
     return str(vpc)
 
 
+@pytest.mark.long
 def test_an_environment_whose_users_are_elsewhere_is_built_anew(live: Stack, best: str, good: str) -> None:
+    if live.outputs["imageDigest"] == best:
+        assert moved(live).up(imageDigest=good, rollbackFrom=best).ok
     old = whole(live)
     intent = {"allowReplace": "true", "imageDigest": best, "rollbackFrom": live.outputs["imageDigest"]}
     foreseen = moved(live, network=ELSEWHERE).preview(**intent)
@@ -201,6 +208,7 @@ def test_an_environment_whose_users_are_elsewhere_is_built_anew(live: Stack, bes
     assert back.ok, back.text
 
 
+@pytest.mark.long
 def test_a_network_that_was_replaced_under_its_users_has_a_way_out(
     lane: Lane, good: str, better: str, best: str
 ) -> None:
@@ -210,7 +218,7 @@ def test_a_network_that_was_replaced_under_its_users_has_a_way_out(
         assert stack.up(imageDigest=digest).ok
     compared = "if changes and (serving(observed) or elsewhere) and not requested.allow_replace:"
     careless = moved(stack, network=ELSEWHERE).with_changed_program(
-        "release_lane/decide/rebuilding.py", compared, "if False:"
+        "packages/release-lane/src/release_lane/decide/rebuilding.py", compared, "if False:"
     )
     assert careless.up("--ignore-protect").ok
     refused(moved(stack, network=ELSEWHERE).up(imageDigest=best), "Nothing can be released here", "change network.cidr")

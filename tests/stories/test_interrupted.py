@@ -155,7 +155,7 @@ def test_interrupted_in(
 
 
 def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str, probe: Prober) -> None:
-    """Engine and providers are gone at once, so no process rolls the traffic back: the journal shows what to do."""
+    """Engine and providers die at once, so no process rolls the traffic back: the journal tells the next update."""
     live = stack.outputs["imageDigest"]
     other = good if live != good else better
     prober = probe(stack)

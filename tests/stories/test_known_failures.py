@@ -14,7 +14,7 @@ from tests.patience import PATIENCE
 from tests.stories.cloud import client, eventually, idle_of, move_by_hand, running_digests, tasks, weights
 from tools.lane import PROJECT, Lane, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
 
 

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import tests
 from tests.patience import PATIENCE
-from tools.checks import EVERY, PAIRS, Check, Outcome, chosen, conclude, main, perform, places_of, side_by_side
+from tools.checks import (
+    EVERY,
+    FOLDERS,
+    OF_THE_CLOUD,
+    PAIRS,
+    Check,
+    Outcome,
+    chosen,
+    conclude,
+    main,
+    perform,
+    places_of,
+    side_by_side,
+)
 from tools.lane import ROOT
 
 
@@ -90,14 +106,12 @@ def runs(check: Check, marks: set[str], folder: str) -> bool:
     """Whether a check of tests runs one with these marks in this folder, as pytest reads its command."""
     options = check.command[check.command.index("pytest") + 1 :]
     expression = options[options.index("-m") + 1]
-    folders = [each for each in options if each == expression or (ROOT / each).is_dir()]
-    folders.remove(expression)
-    within = all(folder.startswith(each) for each in folders) and f"--ignore={folder}" not in options
-    return within and bool(eval(expression, {}, {mark: mark in marks for mark in MARKS}))
+    folders = [each for each in options if each in FOLDERS]
+    return (not folders or folder in folders) and bool(eval(expression, {}, {mark: mark in marks for mark in MARKS}))
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize("folder", ["tests", "packages/release-lane", "packages/provider-kit", "packages/local-aws"])
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("marks", MARKED, ids=lambda marks: "-".join(sorted(marks)) or "none")
 def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) -> None:
     """A test without any mark as well."""
@@ -109,7 +123,7 @@ def expected(marks: set[str], folder: str) -> str:
     """By what a test needs, how long it takes, and whose it is."""
     if "cloud" not in marks:
         return "rings"
-    if folder == "packages/local-aws":
+    if folder == OF_THE_CLOUD:
         return "local"
     if "long" in marks:
         return "long"
@@ -128,6 +142,35 @@ def test_make_test_and_the_rest_are_everything_and_share_nothing() -> None:
 def test_checks_are_chosen_by_name_and_set_each_once() -> None:
     names = [check.name for check in chosen(["stories", "--fast", "lint"])]
     assert names == ["lint", "format", "types", "rings", "stories"]
+
+
+LONG_ONE = re.compile(r"^@pytest\.mark\.long\n(?:@.*\n|[ \])].*\n)*def (test_\w+)", re.MULTILINE)
+LONG_FILE = re.compile(r"^pytestmark = [^=]*pytest\.mark\.long", re.MULTILINE)
+
+
+def long_tests() -> Iterator[tuple[str, str]]:
+    """(the end of a file's path, the name of a test); "" for a file that is long as a whole."""
+    for folder in tests.__path__:
+        for path in Path(folder).rglob("test_*.py"):
+            text, file = path.read_text(), "/".join(path.parts[-2:])
+            if LONG_FILE.search(text):
+                yield file, ""
+            yield from ((file, name) for name in LONG_ONE.findall(text))
+
+
+@pytest.mark.pure
+def test_the_page_of_guarantees_says_which_tests_are_long() -> None:
+    """A line that names a long test, or a file of them, names `make test-all`."""
+    found = set(long_tests())
+    assert len(found) > 10
+    lines = [line for line in (ROOT / "docs/guarantees.md").read_text().splitlines() if line.startswith("- `")]
+    silent = {
+        (file, name)
+        for file, name in found
+        for line in lines
+        if (f"::{name}`" in line or f"{file}`" in line if name else file in line) and "make test-all" not in line
+    }
+    assert silent == set()
 
 
 @pytest.mark.provider

@@ -89,7 +89,7 @@ def promotions(stack: Stack, digests: list[str], say: Say) -> tuple[float, ...]:
 
 
 def refusals(stack: Stack, digest: str, runs: int, say: Say, what: str) -> tuple[float, ...]:
-    """A bad image: seconds until the update has failed. The idle colour is healed between two."""
+    """A bad image: seconds until the update has failed. The standby is restored in between."""
     say(f"refusal of an image {what}, {runs} times")
     times = []
     for _ in range(runs):

@@ -1,7 +1,7 @@
 """Bad images: from the first terminal failure that one is bad to the refusal.
 
 The clock starts when ECS gives up on the first task of the release (its own time stamp), or, for an image that runs
-and is healthy and says that it is not well, with the first answer that says so at the colour's test listener.
+and is healthy but whose status says error, with the first answer that says so at the colour's test listener.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Refused:
 
 
 def first_sign(tasks: Sequence[Mapping[str, Any]], begun: float) -> float | None:
-    """When ECS first stopped, or was told of the end of, a task that was created after `begun`; seconds since 1970."""
+    """When ECS first stopped, or learnt of the end of, a task that was created after `begun`; seconds since 1970."""
     ended = [
         moment.timestamp()
         for task in tasks
@@ -40,7 +40,7 @@ def first_sign(tasks: Sequence[Mapping[str, Any]], begun: float) -> float | None
 
 
 def refused(stack: Stack, what: str, digest: str, *, status: bool = False) -> Refused:
-    """Try to release a bad image, then heal. `status`: the sign is an answer of the service, and no task of ECS."""
+    """Try to release a bad image, then restore the standby. `status`: the failure is an answer, and no task of ECS."""
     begun = time.time()
     with _listening(stack, status) as heard:
         result = stack.up(imageDigest=digest)
@@ -50,9 +50,9 @@ def refused(stack: Stack, what: str, digest: str, *, status: bool = False) -> Re
     sign = min(heard, default=None) if status else first_sign(_tasks(stack), begun)
     if sign is None:
         raise RuntimeError(f"an image {what} was refused without a sign of it:\n{result.text}")
-    healed = stack.up()
-    if not healed.ok:
-        raise RuntimeError(f"the idle colour was not healed:\n{healed.text}")
+    restored = stack.up()
+    if not restored.ok:
+        raise RuntimeError(f"the standby was not restored:\n{restored.text}")
     return Refused(what=what, update=result.seconds, after_sign=ended - sign)
 
 

@@ -116,7 +116,7 @@ class Hand:
     def move(self, url: str) -> Moved:
         """All users to the other colour."""
         (self._live,) = self._groups.keys() - {self._live}
-        # Always in one order, as the switch does it: the load balancer is told of new weights, and of nothing else.
+        # Always in one order, as the switch does it: only weights change at the load balancer.
         shares = [
             {"TargetGroupArn": arn, "Weight": 100 if colour == self._live else 0}
             for colour, arn in sorted(self._groups.items())

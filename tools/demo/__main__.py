@@ -1,6 +1,6 @@
 """The demo's story. `python -m tools.demo` (`make demo`).
 
-Starts the local cloud from nothing, whatever state the last demo (or a kill) left, and leaves it running: the URLs
+Starts the local cloud from nothing, in any state that the last demo (or a kill) left, and leaves it running: the URLs
 at the end stay up until `make down`. Exit codes as in `local_aws.__main__`; 1 if users noticed anything.
 """
 
@@ -64,7 +64,7 @@ def _demo(places: Places, begun: float) -> int:
 
 
 def _story(stage: Stage, source: Source) -> str:
-    """The seven steps; the digest that must never have reached anybody."""
+    """The seven steps; the digest that must never have reached a user."""
     first = _build(stage, source, "build 1")
     _deploy(stage, "staging", first, "1 to staging")
     _promote(stage, first, "1 to production")
@@ -120,7 +120,7 @@ def _refused(stage: Stage, digest: str) -> None:
     with _step(stage, "3 to staging") as step:
         said = stage.release("deploy", "staging", "--digest", digest, "--yes", expect=1).data
         _stayed(stage, step, "staging")
-        step.note = f"refused, and the idle colour healed.\n{_quoted(said)}"
+        step.note = f"refused, and the standby restored.\n{_quoted(said)}"
 
 
 def _unproven(stage: Stage, digest: str) -> None:
@@ -177,7 +177,7 @@ def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds:
 
 
 def _keep(places: Places, stage: Stage, counts: COUNTS, seconds: float) -> None:
-    """The same as JSON, for whoever wants to compare two demos."""
+    """The same as JSON, for comparing two demos."""
     steps = [
         {**vars(step), "requests": {name: [failed, sent] for name, failed, sent in totals(counts, step.name)}}
         for step in stage.steps

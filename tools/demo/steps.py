@@ -1,4 +1,4 @@
-"""One step of the demo: a `release` command that must end as foretold, and what users got meanwhile."""
+"""One step of the demo: a `release` command with the exit code that it must have, and what users got meanwhile."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Stage:
     probes: dict[str, Probe] = field(default_factory=dict)
 
     def release(self, *arguments: str, expect: int = 0) -> Ended:
-        """Run `release`; a LocalError unless it ends with the exit code foretold."""
+        """Run `release`; a LocalError unless it ends with the expected exit code."""
         begun = time.monotonic()
         command = ["release", *arguments, "--json"]
         with self.log.open("a") as log:
@@ -60,9 +60,9 @@ class Stage:
             print(done.stdout, file=log)
         if done.returncode != expect:
             raise LocalError(
-                f"`{' '.join(command)}` ended with exit code {done.returncode}, foretold was {expect}.",
+                f"`{' '.join(command)}` ended with exit code {done.returncode}, not {expect}.",
                 why=_last_lines(self.log),
-                next_step=f"the whole story: {self.log}",
+                next_step=f"read {self.log}",
             )
         data = json.loads(done.stdout) if done.stdout.strip() else {}
         return Ended(code=done.returncode, data=data, said=done.stdout, seconds=time.monotonic() - begun)

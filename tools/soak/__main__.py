@@ -107,7 +107,7 @@ def _print(found: Soaked) -> None:
     total, steady = found.crowd.total, found.steady.total
     print(
         f"{total.sent:,} requests in {found.seconds:.0f} s ({total.sent / found.seconds:,.0f}/s): "
-        f"{total.failed} failed, {total.mixed} mixed; on schedule beside them {steady.sent:,}: "
+        f"{total.failed} failed, {total.mixed} mixed; on schedule next to them {steady.sent:,}: "
         f"{steady.failed} failed, {steady.late} late"
     )
     for reason, count in [*total.reasons.items(), *steady.reasons.items(), *found.long_broken.items()]:

@@ -42,7 +42,7 @@ class Soaked:
     refusals: int
     crowd: Report
     steady: Report
-    """An open loop at a low rate, beside the crowd: it says what is late."""
+    """An open loop at a low rate, next to the crowd: it shows late answers."""
     long_whole: dict[str, int]
     long_broken: dict[str, int]
     strangers: tuple[str, ...]

@@ -98,7 +98,7 @@ class Service(asyncio.Protocol):
 
 
 def at_once(method: bytes, path: bytes, body: bytes) -> bytes:
-    """The answer to whatever needs no time."""
+    """The answer to requests that need no time."""
     if path == b"/health":
         return HEALTH
     if path == b"/api/v1/status":
@@ -117,10 +117,10 @@ def checksum(algorithm: str, body: bytes) -> bytes:
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, told.set)
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
     server = await loop.create_server(Service, "0.0.0.0", int(os.environ.get("PORT", "8080")), backlog=1000)
-    await told.wait()
+    await ended.wait()
     server.close()
     Service.stopping = True
     for each in list(Service.connections):

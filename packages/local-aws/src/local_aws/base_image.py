@@ -170,7 +170,7 @@ def lacking() -> list[str]:
 
 
 def pip_settings() -> dict[str, str]:
-    """What pip on this machine is told by files and environment; empty when there is no pip."""
+    """pip's settings on this machine, from files and environment; empty when there is no pip."""
     listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
     pairs = (line.partition("=") for line in listing.stdout.splitlines())
     return {name: value.strip("'\"") for name, _, value in pairs}

@@ -116,7 +116,7 @@ def elsewhere(docker: Docker, gateway: str, environ: Mapping[str, str]) -> Local
     )
 
 
-def nobody_listens(said: str) -> bool:
+def none_runs(said: str) -> bool:
     """The client found no daemon at all, in its own words: those of 20.10 and those of 29."""
     return bool(
         re.search(r"cannot connect to the docker daemon|failed to connect to the docker api", said, re.IGNORECASE)
@@ -147,7 +147,7 @@ def unreachable(said: str, *, user: str, root: bool, in_group: bool, host: str =
         return LocalError(
             f"No Docker answers at DOCKER_HOST={host}.", why=said, next_step="start it there, or unset DOCKER_HOST"
         )
-    if not nobody_listens(said):
+    if not none_runs(said):
         return LocalError("Docker gives no sensible answer.", why=said, next_step="docker info, until that works")
     start = "sudo systemctl start docker (without systemd: sudo sh -c 'dockerd >/var/log/dockerd.log 2>&1 &')"
     return LocalError(

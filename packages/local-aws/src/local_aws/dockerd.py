@@ -48,7 +48,7 @@ def ensure(places: Places, say: Say) -> None:
 
 def may_start(error: LocalError) -> bool:
     """Only a dockerd of this machine that is not there, and by root."""
-    return docker_fit.nobody_listens(error.why) and "DOCKER_HOST" not in os.environ and os.geteuid() == 0
+    return docker_fit.none_runs(error.why) and "DOCKER_HOST" not in os.environ and os.geteuid() == 0
 
 
 def unreachable(error: LocalError) -> LocalError:

@@ -133,7 +133,7 @@ def start(places: Places, python: Path, say: Say) -> processes.Started:
         folder.mkdir(parents=True, exist_ok=True)
     log = places.logs / "emulator.log"
     log.unlink(missing_ok=True)
-    _lay_path(places.emulator_path)
+    lay_path(places.emulator_path)
     command = [str(python), "-u", "-m", "local_aws.emulator"]
     environment = emulator_environment(places)
     started = processes.spawn(places.run, NAME, command, log=log, environment=environment, cwd=places.emulator_path)
@@ -141,8 +141,8 @@ def start(places: Places, python: Path, say: Say) -> processes.Started:
     return started
 
 
-def _lay_path(folder: Path) -> None:
-    """Where this package is installed there may be others, in versions that are not the emulator's."""
+def lay_path(folder: Path) -> None:
+    """A Python path with this package alone. Packages next to it may have versions that are not the emulator's."""
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / HERE.name
     link.unlink(missing_ok=True)

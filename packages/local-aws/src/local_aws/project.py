@@ -1,7 +1,7 @@
 """The Pulumi project that a local cloud serves, and its stack files as the local cloud needs them.
 
-A project's own stack files speak of an AWS account. For each of them `overlays` writes another one below `.local/`,
-with what differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, the salt of its passphrase.
+A project's own stack files are for an AWS account. `write_overlays` writes a copy of each below `.local/`, with what
+differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, the salt of its passphrase.
 
     [tool.local-aws]
     stacks = ["staging", "production"]      # all that have a stack file, unless given

@@ -118,7 +118,7 @@ class Balancing:
 
 @dataclass(frozen=True)
 class Actor:
-    """A task that does what it is told, by a listener of its own."""
+    """A task that follows instructions, by a listener of its own."""
 
     name: str
     ip: str
@@ -129,7 +129,7 @@ class Actor:
         requests.get(f"{self.url}/become/{check}", params={"status": status, "times": times}, timeout=10)
 
     def checked(self, check: str) -> tuple[int, int]:
-        """How often `/health/<check>` was asked since it was last told, and how often it said no."""
+        """How often `/health/<check>` was asked since its last instruction, and how often it said no."""
         found = requests.get(f"{self.url}/who", timeout=10).json()
         return found["asked"].get(check, 0), found["refused"].get(check, 0)
 

@@ -58,7 +58,7 @@ def stage(aws: Aws) -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def actors(aws: Aws, stage: Stage) -> Iterator[tuple[Actor, Actor]]:
-    """Two tasks that can be registered anywhere; each is told what to do by a listener of its own."""
+    """Two tasks that can be registered anywhere; each gets its instructions by a listener of its own."""
     assert stage.balancer
     serving, balancing = Serving(aws, stage, "actors"), Balancing(aws, stage)
     names = ("first", "second")

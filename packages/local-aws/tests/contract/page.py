@@ -12,13 +12,13 @@ from tests.contract.untested import UNTESTED
 PAGE = ROOT / "docs/contract.md"
 
 HEAD = """\
-# What is relied on of AWS
+# The contract with AWS
 
 <!-- Made by `make contract` from packages/local-aws/tests/contract. Change it there. -->
 
 Each behaviour of AWS that the program, the gates, the command or the tests rely on: stated once, with the page of \
 AWS's documentation that says so, what goes wrong where it is untrue, and who relies on it. Each one has a test of its \
-own, which `make test` runs against the local cloud. **Nobody has run them against AWS yet.** A note says what the \
+own, which `make test-all` runs against the local cloud. **None has run against AWS yet.** A note says what the \
 page leaves open.
 
 `make aws-check` runs the same tests against a real account: [aws.md](aws.md#the-same-tests-on-aws).

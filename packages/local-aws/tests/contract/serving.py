@@ -30,7 +30,7 @@ class Serving:
     # ---- task definitions
 
     def define(self, *, image: str = "", env: Mapping[str, str] | None = None, **more: Any) -> str:
-        """Register a definition of one container, an actor that is told `env`; its ARN."""
+        """Register a definition of one container, an actor that gets `env`; its ARN."""
         options = {
             "awslogs-group": self.stage.log_group,
             "awslogs-region": self.aws.where.region,

@@ -41,7 +41,7 @@ class Watched:
     """Another alarm; its expression fills gaps in all metrics."""
 
     period: int
-    """Seconds between two reports: a minute on AWS; the local cloud was told to be quicker."""
+    """Seconds between two reports: a minute on AWS; the local cloud can be made quicker."""
 
     begun: float
     ended: float
@@ -179,7 +179,7 @@ def test_response_times_have_percentiles_in_seconds(watched: Watched) -> None:
     says="HealthyHostCount and UnHealthyHostCount say how many targets of a group were healthy and unhealthy, also "
     "without requests.",
     source=BALANCERS,
-    otherwise="an alarm on unhealthy targets would never ring",
+    otherwise="an alarm on unhealthy targets would never fire",
     used_by=(WATCH,),
     note="the page says that they are reported if there are registered targets",
     minutes=2,
@@ -194,12 +194,12 @@ def test_hosts_are_counted_without_requests(watched: Watched) -> None:
     says="An alarm on an expression of several metrics goes to ALARM when a period breaches, says why and since when, "
     "and goes back to OK when the next periods have no data and missing data is notBreaching.",
     source=f"{GUIDE}/alarm-evaluation.html",
-    otherwise="a breach would be seen too late or never; or an alarm that rang once would stop every later switch",
+    otherwise="a breach would be seen too late or never; or an alarm that fired once would stop every later switch",
     used_by=(WATCH,),
     note="on expressions: Create-alarm-on-metric-math-expression.html; on missing data: alarms-and-missing-data.html",
     minutes=8,
 )
-def test_an_alarm_rings_and_falls_silent_again(watched: Watched) -> None:
+def test_an_alarm_fires_and_is_ok_again(watched: Watched) -> None:
     watched.aws.eventually(lambda: "to ALARM" in watched.history(watched.alarm), "an alarm")
     watched.aws.eventually(lambda: watched.described()["StateValue"] == "OK", "silence")
     quiet = watched.described()
@@ -211,11 +211,11 @@ def test_an_alarm_rings_and_falls_silent_again(watched: Watched) -> None:
     says="An alarm that looks at one period of an expression with FILL sees the filled value of the newest period, "
     "whose data has not come yet, and never the data itself.",
     source=f"{GUIDE}/using-metric-math.html",
-    otherwise="nobody would need to know; but an alarm written so stays OK whatever users get",
+    otherwise="nothing relies on it; but an alarm written so stays OK, no matter what users get",
     used_by=(WATCH,),
     note="AWS says that it can be stuck so, and to look at M out of N periods instead; without FILL it is not",
 )
-def test_an_alarm_on_filled_gaps_never_rings(watched: Watched) -> None:
+def test_an_alarm_on_filled_gaps_never_fires(watched: Watched) -> None:
     watched.aws.eventually(lambda: "to ALARM" in watched.history(watched.alarm), "the other alarm")
     assert "to ALARM" not in watched.history(watched.filled)
 

@@ -50,7 +50,7 @@ def manifest_of(stage: Stage, aws: Aws, digest: str) -> str:
 
 
 @contract(
-    says="An image's digest is the SHA-256 of its manifest: the one that Docker was told at the push, and by which "
+    says="An image's digest is the SHA-256 of its manifest: the one that Docker got at the push, and by which "
     "DescribeImages and BatchGetImage find it, with its tags.",
     source=f"{API}/API_ImageDetail.html",
     otherwise="the digest that is carried from environment to environment would name nothing, or something else",

@@ -28,7 +28,7 @@ NOWHERE = "sha256:" + "0" * 64
 
 
 class Web:
-    """A service of two tasks behind a listener, whole and healthy."""
+    """A service of two tasks behind a listener, fully healthy."""
 
     def __init__(self, elb: Balancing, ecs: Serving) -> None:
         self.elb, self.ecs = elb, ecs
@@ -122,7 +122,7 @@ def test_a_lost_task_is_replaced(web: Web) -> None:
 
 
 @contract(
-    says="With minimumHealthyPercent 100 and maximumPercent 200 a new deployment starts all its tasks beside the old "
+    says="With minimumHealthyPercent 100 and maximumPercent 200 a new deployment starts all its tasks next to the old "
     "ones; an old one is stopped only when a new one is healthy. Then the old deployment is gone.",
     source=f"{GUIDE}/deployment-type-ecs.html",
     otherwise="a live service would lose tasks whenever ECS replaces them",
@@ -291,7 +291,7 @@ def test_a_service_needs_a_target_group_with_a_load_balancer(elb: Balancing, ecs
 @contract(
     says="A service that wants no tasks is ACTIVE, with a PRIMARY deployment and without tasks.",
     source=f"{API}/API_Service.html",
-    otherwise="the first update could not make the idle colour, or would wait for tasks that nobody wants",
+    otherwise="the first update could not make the idle colour, or would wait for tasks that are not wanted",
     used_by=("release_lane/program/lane.py", JUDGE),
 )
 def test_a_service_without_tasks_has_a_deployment(ecs: Serving) -> None:
@@ -352,7 +352,7 @@ def test_a_missing_service_is_no_error_and_a_missing_cluster_is(ecs: Serving, aw
     "those with one",
     minutes=4,
 )
-def test_a_task_drains_before_it_is_told_to_end(elb: Balancing, ecs: Serving, aws: Aws) -> None:
+def test_a_task_drains_before_it_is_asked_to_end(elb: Balancing, ecs: Serving, aws: Aws) -> None:
     group = elb.group("drain", drain=40)
     listener = elb.listener(forward((group, 1)))
     service = ecs.service("drain", ecs.define(env={"NAME": "drain"}), group=group)
@@ -386,7 +386,7 @@ def slow_status(url: str, seconds: float) -> int:
 
 @contract(
     says="Stopped tasks are listed (desiredStatus STOPPED, by their service) and described for an hour at least, and "
-    "one that is still draining is listed there, too.",
+    "one that is still draining is also listed there.",
     source=f"{API}/API_DescribeTasks.html",
     otherwise="the rollout gate would not see why a task failed, and would wait for its deadline instead",
     used_by=(DOOR, JUDGE),

@@ -98,7 +98,7 @@ def test_changing_actions_leaves_the_rest_of_a_rule(colours: Colours) -> None:
 
 
 @contract(
-    says="A path condition made by `PathPatternConfig` is shown with its `Values`, too.",
+    says="A path condition made by `PathPatternConfig` is also shown with its `Values`.",
     source=f"{API}/API_RuleCondition.html",
     otherwise="the program would take its own rule for one that somebody changed, and refuse each update",
     used_by=(DOOR,),
@@ -134,7 +134,7 @@ def test_tags_of_a_rule_are_replaced_by_key(colours: Colours) -> None:
 @contract(
     says="RemoveTags takes these tags off a rule in one call and leaves others; one that is not there is no error.",
     source=f"{API}/API_RemoveTags.html",
-    otherwise="a wish to abort would outlive its switch, or a failed undo would leave an explanation that is not true",
+    otherwise="an abort request would outlive its switch, or a failed undo would leave a false explanation",
     used_by=("release_lane/record/journal.py", "release_lane/gates/moving.py", "release_lane/gates/undoing.py"),
     note="that an absent one is no error is not on the page",
 )

@@ -91,9 +91,9 @@ def why(elb: Balancing, group: str) -> tuple[str, str]:
 
 
 @contract(
-    says="An unhealthy target says why in its description, too: the status that it answered with in brackets.",
+    says="An unhealthy target also says why in its description: the status that it answered with in brackets.",
     source=f"{GUIDE}/load-balancer-troubleshooting.html",
-    otherwise="a wrong `service.healthPath` would be told as a sick image",
+    otherwise="a wrong `service.healthPath` would be reported as a broken image",
     used_by=(JUDGE, "release_lane/gates/rollout.py"),
 )
 def test_another_answer_than_200_is_named_in_the_description(elb: Balancing, actor: Actor) -> None:
@@ -108,9 +108,9 @@ def test_another_answer_than_200_is_named_in_the_description(elb: Balancing, act
 @contract(
     says="A target whose port refuses connections is `unhealthy` with the reason Target.FailedHealthChecks, no code.",
     source=HEALTH,
-    otherwise="a wrong `service.port` would be told as a sick image",
+    otherwise="a wrong `service.port` would be reported as a broken image",
     used_by=(JUDGE, "release_lane/gates/rollout.py"),
-    note="where a security group drops them, it is Target.Timeout; both are told as the port",
+    note="where a security group drops them, it is Target.Timeout; both are reported as the port",
 )
 def test_a_port_where_nothing_listens_is_a_failed_health_check(elb: Balancing, actor: Actor) -> None:
     group = elb.group("closed")
@@ -163,7 +163,7 @@ def test_an_unhealthy_target_needs_the_healthy_threshold_in_a_row(elb: Balancing
 @contract(
     says="If all targets of a group are unhealthy, requests go to all of them (it fails open).",
     source=HEALTH,
-    otherwise="the gates would take an answer for a sign of health, or a sick colour for one that answers nobody",
+    otherwise="the gates would take an answer for a sign of health, or an unhealthy colour for an idle one",
     used_by=(JUDGE, "docs/aws.md"),
 )
 def test_a_group_without_a_healthy_target_fails_open(elb: Balancing, actor: Actor) -> None:
@@ -178,7 +178,7 @@ def test_a_group_without_a_healthy_target_fails_open(elb: Balancing, actor: Acto
 @contract(
     says="A rule that forwards to a group without any target answers 503.",
     source=f"{GUIDE}/load-balancer-troubleshooting.html",
-    otherwise="a switch to an empty colour would not be told by its live check",
+    otherwise="a switch to an empty colour would not be noticed by its live check",
     used_by=("release_lane/gates/switch.py", "release_lane/probe"),
 )
 def test_a_group_without_targets_answers_503(elb: Balancing) -> None:
@@ -208,7 +208,7 @@ def test_targets_are_checked_once_a_listener_forwards_to_their_group(elb: Balanc
     source=ATTRIBUTES,
     otherwise="requests under way would fail whenever a task is stopped",
     used_by=(JUDGE, BALANCER, "release_lane/gates/switch.py"),
-    note="the page says that it is `unused` then; the gates take `unused` for out of rotation, too",
+    note="the page says that it is `unused` then; the gates also take `unused` for out of rotation",
 )
 def test_a_draining_target_finishes_what_is_under_way(elb: Balancing, actors: tuple[Actor, Actor], aws: Aws) -> None:
     leaving, staying = actors
@@ -259,7 +259,7 @@ def test_by_default_nothing_is_sticky_and_nothing_starts_slowly(elb: Balancing) 
 
 
 @contract(
-    says="A load balancer keeps idle connections, also those to targets, for 60 seconds unless told otherwise.",
+    says="A load balancer keeps idle connections, also those to targets, for 60 seconds unless configured otherwise.",
     source=f"{GUIDE}/edit-load-balancer-attributes.html",
     otherwise="a service that hangs up earlier makes the load balancer answer 502 now and then",
     used_by=("app/__main__.py", "docs/aws.md"),
@@ -300,7 +300,7 @@ def test_health_check_settings_have_limits(elb: Balancing) -> None:
         {"HealthyThresholdCount": 1},
         {"UnhealthyThresholdCount": 11},
     ]
-    # botocore knows the limits, too, and would never ask
+    # botocore also knows the limits, and would never ask
     unchecked = Balancing(dataclasses.replace(elb.aws, checks=False), elb.stage)
     for number, settings in enumerate(limits):
         with pytest.raises(ClientError, match=r"ValidationError|InvalidConfigurationRequest"):

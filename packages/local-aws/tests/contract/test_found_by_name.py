@@ -57,7 +57,7 @@ def test_a_role_is_found_by_its_name(aws: Aws, stage: Stage) -> None:
 
 
 @contract(
-    says="DescribeLogGroups finds by the beginning of a name, so longer names, too; nothing is no error.",
+    says="DescribeLogGroups finds by the beginning of a name, so also longer names; no match is no error.",
     source=f"{LOGS}/API_DescribeLogGroups.html",
     otherwise=UNFOUND,
     used_by=LOOKS,
@@ -142,7 +142,7 @@ def test_what_exists_is_not_made_again(aws: Aws, stage: Stage, elb: Balancing) -
     source=f"{EC2}/API_AuthorizeSecurityGroupIngress.html",
     otherwise="numbered rules would move up when one is taken out of a list, and an update would stop half-way",
     used_by=("infra/network.py", *LOOKS),
-    note="the error is on errors-overview.html; that a change is refused, too, is not on API_ModifySecurityGroupRules",
+    note="the error is on errors-overview.html; that a change is also refused is not on API_ModifySecurityGroupRules",
 )
 def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:
     ec2, group = aws.client("ec2"), stage.network.balancer_group

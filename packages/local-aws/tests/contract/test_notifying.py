@@ -24,7 +24,7 @@ def topic(aws: Aws) -> str:
 @contract(
     says="Publish hands message, subject and attributes to every subscription of the topic.",
     source=f"{API}/API_Publish.html",
-    otherwise="nobody would hear of a refused release, a breach or a rollback",
+    otherwise="a refused release, a breach or a rollback would be reported nowhere",
     used_by=(NOTIFY,),
     note="tried with a queue; what mail and other endpoints make of it is theirs",
     minutes=1,
@@ -89,7 +89,7 @@ def test_a_bad_subject_or_topic_is_refused(aws: Aws, topic: str) -> None:
 @contract(
     says="GetParameter with decryption gives the text of a SecureString, GetSecretValue that of a secret by its ARN.",
     source="https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html",
-    otherwise="the address of a webhook could not be read, and nobody would hear of a refused release",
+    otherwise="the address of a webhook could not be read, and a refused release would be reported nowhere",
     used_by=(NOTIFY,),
     note="secrets: API_GetSecretValue.html of Secrets Manager",
 )

@@ -14,12 +14,12 @@ API = "https://docs.aws.amazon.com/autoscaling/application/APIReference"
 @contract(
     says="DescribeScalableTargets of ECS services that have no scalable target lists none, and is no error.",
     source=f"{API}/API_DescribeScalableTargets.html",
-    otherwise="no release could begin where nobody scales the services",
+    otherwise="no release could begin where the services are not scaled",
     used_by=("release_lane/aws/scaling.py", "release_lane/decide/conditions.py"),
     note="that a registered one is listed with its capacities is tried by tests/stories/test_stepped.py alone, on "
     "the local cloud",
 )
-def test_services_that_nobody_scales_have_no_scalable_target(aws: Aws) -> None:
+def test_services_without_scaling_have_no_scalable_target(aws: Aws) -> None:
     found = aws.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="ecs",
         ResourceIds=[f"service/{aws.named('none')}/{aws.named(colour)}" for colour in ("blue", "green")],

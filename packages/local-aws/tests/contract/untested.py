@@ -22,7 +22,7 @@ UNTESTED = (
         source=f"{ECS}/service-event-messages-list.html",
         otherwise="a rollout would hang without a reason: the gate waits for its deadline and says what it waited for",
         used_by=("release_lane/watch/rollout.py", "docs/aws.md"),
-        note="nobody can make a region run out of capacity",
+        note="a region cannot be made to run out of capacity",
     ),
     Contract(
         says="Untagged images expire within 24 hours after they meet a rule of the lifecycle policy; tagged ones do "

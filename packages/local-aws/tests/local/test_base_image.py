@@ -121,7 +121,7 @@ def test_a_failure_leaves_no_half_tar_and_the_next_run_makes_it(tmp_path: Path) 
         replace(RECIPE, version=2),
     ],
 )
-def test_whatever_changes_the_content_changes_the_id(other: Recipe) -> None:
+def test_everything_that_changes_the_content_changes_the_id(other: Recipe) -> None:
     assert other.id != RECIPE.id
     assert RECIPE.id == replace(RECIPE).id
 

@@ -13,7 +13,7 @@ from local_aws.docker_fit import (
     elsewhere,
     missing,
     next_step_for,
-    nobody_listens,
+    none_runs,
     parse,
     refuse_unfit,
     unreachable,
@@ -113,7 +113,7 @@ AWAY = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is t
         (AWAY, {"host": "tcp://x:1"}, "No Docker answers at DOCKER_HOST=tcp://x:1", "unset DOCKER_HOST"),
     ],
 )
-def test_a_docker_that_cannot_be_reached_is_told_by_its_reason(
+def test_a_docker_that_cannot_be_reached_is_reported_with_its_reason(
     said: str, given: dict[str, Any], what: str, do: str
 ) -> None:
     error = unreachable(said, **({"user": "ann", "root": False, "in_group": False} | given))
@@ -128,11 +128,11 @@ AWAY_29 = (
 UNFIT = "Error response from daemon: client version 1.52 is too new. Maximum supported API version is 1.41"
 
 
-def test_a_dockerd_is_only_missing_if_nobody_listens() -> None:
-    assert nobody_listens(AWAY)
-    assert nobody_listens(AWAY_29)
-    assert not nobody_listens(UNFIT)
-    assert not nobody_listens(DENIED)
+def test_a_dockerd_is_only_missing_if_no_process_listens() -> None:
+    assert none_runs(AWAY)
+    assert none_runs(AWAY_29)
+    assert not none_runs(UNFIT)
+    assert not none_runs(DENIED)
 
 
 def test_a_client_that_does_not_fit_the_daemon_starts_none() -> None:
@@ -142,7 +142,7 @@ def test_a_client_that_does_not_fit_the_daemon_starts_none() -> None:
     assert "DOCKER_API_VERSION" in error.next_step
 
 
-def test_words_that_nobody_has_seen_are_passed_on() -> None:
+def test_unknown_words_are_passed_on() -> None:
     error = unreachable("something new", user="root", root=True, in_group=True)
     assert (error.what, error.why) == ("Docker gives no sensible answer.", "something new")
 

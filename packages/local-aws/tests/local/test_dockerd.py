@@ -1,4 +1,4 @@
-"""A dockerd that a local cloud started: the last one that needs it stops it, nobody before."""
+"""A dockerd that a local cloud started: the last one that needs it stops it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return said
 
 
-def test_the_last_one_stops_it_whoever_started_it(places: Places, daemon: processes.Started) -> None:
+def test_the_last_one_stops_it_regardless_of_which_started_it(places: Places, daemon: processes.Started) -> None:
     assert dockerd.stop(places, [], print)
     assert not daemon.alive
     assert dockerd.ours_runs(places) is None
@@ -63,7 +63,7 @@ def test_while_another_cloud_is_up_it_stays(
     assert "the local cloud of /b/.local uses it, and 1 more" in capsys.readouterr().out
 
 
-def test_while_containers_of_anybody_run_in_it_it_stays(
+def test_it_stays_while_any_container_runs_in_it(
     places: Places, daemon: processes.Started, client: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client.write_text("0123\n4567\n")
@@ -81,5 +81,5 @@ def test_a_user_who_is_not_root_is_told_who_can_stop_it(
     assert f"sudo kill {daemon.pid}" in capsys.readouterr().out
 
 
-def test_a_docker_that_nobody_of_us_started_is_left_alone(places: Places) -> None:
+def test_a_docker_that_no_local_cloud_started_is_left_alone(places: Places) -> None:
     assert not dockerd.stop(places, [], print)

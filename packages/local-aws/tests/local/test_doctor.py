@@ -171,7 +171,7 @@ def test_an_unusual_docker_calls_for_care(machine: Machine, places: Places) -> N
     assert describe(found)[0].startswith("careful docker: ")
 
 
-def test_an_unusual_docker_is_told_at_the_start_too(machine: Machine, places: Places) -> None:
+def test_an_unusual_docker_is_reported_at_the_start_as_well(machine: Machine, places: Places) -> None:
     machine.docker(Driver="vfs")
     said: list[str] = []
     dockerd.ensure(places, said.append)
@@ -192,7 +192,7 @@ def test_no_second_dockerd_is_started_beside_one_that_only_refuses_the_client(ma
     assert not dockerd.log_of(places).exists()
 
 
-def test_a_dockerd_that_does_not_come_up_is_told_by_its_own_reason(machine: Machine, places: Places) -> None:
+def test_a_dockerd_that_does_not_come_up_is_reported_with_its_own_reason(machine: Machine, places: Places) -> None:
     machine.docker_that_says("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
     words = 'level=info msg="Starting"\nfailed to start daemon: Devices cgroup isn\\047t mounted'
     machine.command("dockerd", f"printf '{words}\\n' >&2; exit 1")
@@ -204,7 +204,7 @@ def test_a_dockerd_that_does_not_come_up_is_told_by_its_own_reason(machine: Mach
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_taken_port_is_told_with_its_holder(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_port_is_reported_with_its_holder(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "refusal_to_bind", lambda *_: OSError(errno.EADDRINUSE, "in use"))
     monkeypatch.setattr(processes, "listener", lambda *_: os.getpid())
     found = finding(places, "addresses")
@@ -226,7 +226,9 @@ def test_a_user_who_may_not_open_port_80_gets_the_command_that_lets_him(
 
 
 @pytest.mark.usefixtures("machine")
-def test_too_little_disk_is_told_by_doctor_and_at_the_start(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_is_reported_by_doctor_and_at_the_start(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**10, 10**10 - 10**9, 10**9))
     found = finding(places, "disk")
@@ -250,7 +252,7 @@ def test_dockers_own_disk_counts_wherever_that_is(
 
 
 @pytest.mark.usefixtures("machine")
-def test_another_system_is_told_what_it_needs(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_another_system_the_needs_are_reported(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": "fedora", "PRETTY_NAME": "Fedora 43"})
     found = finding(places, "system")
     assert (found.ok, found.found.split(",")[0]) == (True, "Fedora 43")

@@ -1,4 +1,4 @@
-"""Ports of a local cloud that are taken: waited for only where nobody is seen to hold them."""
+"""Ports of a local cloud that are taken: waited for only without a visible holder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def places() -> Places:
     return Places.read()
 
 
-def test_a_port_that_nobody_is_seen_to_hold_is_waited_for(places: Places, looks: list[OSError | None]) -> None:
+def test_a_port_without_a_visible_holder_is_waited_for(places: Places, looks: list[OSError | None]) -> None:
     """The kernel frees the ports of a killed emulator a little after its process is gone."""
     looks += [TAKEN, TAKEN]
     emulator_process.need_ports(places, patience=60)
@@ -43,7 +43,7 @@ def test_not_for_ever(places: Places, looks: list[OSError | None]) -> None:
     assert looks == [TAKEN]
 
 
-def test_a_port_of_a_living_process_is_told_at_once(
+def test_a_port_of_a_living_process_is_reported_at_once(
     places: Places, looks: list[OSError | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "listener", lambda *_: os.getpid())

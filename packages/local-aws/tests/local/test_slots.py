@@ -1,4 +1,4 @@
-"""Which addresses a local cloud takes beside others, and whose they stay."""
+"""Which addresses a local cloud takes next to others, and keeps."""
 
 from __future__ import annotations
 
@@ -31,15 +31,13 @@ def problems(found: Mapping[int, LocalError]) -> Callable[[int], LocalError | No
     ("claimed", "taken", "slot"),
     [((), (), 0), ((0,), (), 1), ((1,), (), 0), ((), (0,), 1), ((0, 2), (1,), 3)],
 )
-def test_the_first_slot_that_nobody_holds_and_that_can_be_opened(
-    claimed: tuple[int, ...], taken: tuple[int, ...], slot: int
-) -> None:
+def test_the_first_free_slot_that_can_be_opened(claimed: tuple[int, ...], taken: tuple[int, ...], slot: int) -> None:
     found = problems(dict.fromkeys(taken, PORT_TAKEN))
     assert choose(range(5), [claim(number) for number in claimed], found) == slot
 
 
 @pytest.mark.pure
-def test_a_port_that_is_taken_in_every_slot_is_told_with_its_holder() -> None:
+def test_a_port_that_is_taken_in_every_slot_is_reported_with_its_holder() -> None:
     with pytest.raises(LocalError, match="4566 is taken"):
         choose(range(3), [], lambda _: PORT_TAKEN)
 
@@ -146,7 +144,7 @@ def test_a_removed_checkout_holds_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.provider
-def test_a_claim_at_whose_port_somebody_listens_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_stays_while_a_process_listens_at_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A container that shares /var/tmp sees the claim, and not the folder."""
     elsewhere = take(places(tmp_path, "a"))
     elsewhere.slot_file.unlink()
@@ -169,7 +167,7 @@ def test_a_folder_that_may_not_be_looked_into_is_believed(tmp_path: Path, monkey
 
 
 @pytest.mark.provider
-def test_after_a_restart_of_the_machine_nobody_is_up(tmp_path: Path) -> None:
+def test_after_a_restart_of_the_machine_no_cloud_is_up(tmp_path: Path) -> None:
     here = take(places(tmp_path, "a"))
     path = here.shared / f"{here.cloud_id}.json"
     assert slots.claims(here.shared)[0].up
@@ -204,7 +202,7 @@ def test_a_link_in_place_of_the_shared_folder_is_not_followed(tmp_path: Path) ->
 
 
 @pytest.mark.provider
-def test_nobody_else_chooses_meanwhile(tmp_path: Path) -> None:
+def test_no_other_process_chooses_meanwhile(tmp_path: Path) -> None:
     def examine(one: Places) -> None:
         handle = os.open(one.shared, os.O_RDONLY)
         with pytest.raises(BlockingIOError):

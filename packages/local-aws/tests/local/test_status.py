@@ -45,7 +45,7 @@ def test_a_cloud_of_yesterday_has_its_day() -> None:
     assert time.strftime("%Y-%m-%d", time.localtime(NOW - 3 * 86400)) in said
 
 
-def test_a_docker_that_went_away_is_told() -> None:
+def test_a_docker_that_went_away_is_reported() -> None:
     assert any("does not answer" in line for line in describe(replace(UP, docker=None)))
 
 

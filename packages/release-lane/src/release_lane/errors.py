@@ -5,7 +5,7 @@
     ├── UsageError     2   the settings or the command line are wrong; nothing was changed
     ├── CloudError     3   AWS, Docker, the engine or another tool failed
     ├── Refused        4   lock, evidence, intent or drift: it could be done, but must not
-    └── Interrupted  130   somebody pressed Ctrl-C or asked for an abort
+    └── Interrupted  130   Ctrl-C, or an abort request
 
 Exit codes are those of docs/guides/command.md. A traceback is shown only with `--debug`.
 
@@ -29,7 +29,7 @@ class Users(StrEnum):
     RESTORED = "restored"
     """Weights were changed, and the traffic was rolled back."""
     UNSURE = "unsure"
-    """The traffic is not where it should be, or nobody could check: a person must look first."""
+    """The traffic is not where it should be, or that could not be checked: a person must look first."""
 
 
 class ReleaseError(Exception):
@@ -39,7 +39,7 @@ class ReleaseError(Exception):
     """
 
     exit_code: ClassVar[int] = 3
-    told: bool = False
+    shown: bool = False
     """The engine's display has shown it in full already."""
 
     def __init__(self, what: str, *, why: str = "", next_step: str = "", users: Users | None = None) -> None:
@@ -55,7 +55,7 @@ class ReleaseError(Exception):
         return "\n".join([self.what, *(f"{label}: {part}" for label, part in parts.items() if part)])
 
     def in_short(self) -> str:
-        """The first line, the users and the next step: for the end, where the whole of it stands further up."""
+        """The first line, the users and the next step: for the end, where all of it stands further up."""
         head, *rest = self.what.splitlines() or [""]
         head = f"{head.rstrip(':')} (in full above)" if rest or self.why else head
         parts = {"Users": self.users, "Next": self.next_step}

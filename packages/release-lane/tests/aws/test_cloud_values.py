@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from release_lane.aws.cloud import Cloud, _percent
+from release_lane.aws.cloud import Cloud
 from release_lane.aws.observe import common_digest
+from release_lane.aws.values import percent as share
 from release_lane.errors import CloudError, Refused
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, all_on
@@ -20,8 +21,8 @@ pytestmark = pytest.mark.pure
     ("weight", "total", "percent"),
     [(100, 100, 100), (0, 100, 0), (1, 1, 100), (0, 0, 0), (999, 1000, 99), (1, 1000, 1), (50, 100, 50)],
 )
-def test_nobody_and_everybody_are_exact(weight: int, total: int, percent: int) -> None:
-    assert _percent(weight, total) == percent
+def test_none_and_all_of_the_traffic_are_exact(weight: int, total: int, percent: int) -> None:
+    assert share(weight, total) == percent
 
 
 PATH = {"Field": "path-pattern", "Values": ["/*"]}
@@ -43,7 +44,7 @@ class OneRule(Cloud):
         return self.api
 
 
-def test_a_rule_for_every_path_is_the_users_rule() -> None:
+def test_a_rule_for_every_path_is_the_production_rule() -> None:
     assert OneRule([PATH]).rule("listener", {}) is not None
 
 
@@ -55,7 +56,7 @@ def test_a_rule_that_some_users_do_not_match_is_refused(conditions: list[dict[st
         OneRule(conditions).rule("listener", {})
 
 
-def test_what_a_changed_rule_matches_is_told_in_words() -> None:
+def test_what_a_changed_rule_matches_is_reported_in_words() -> None:
     query = {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}]}}
     with pytest.raises(Refused) as refused:
         OneRule([HOST, {**PATH, "Values": ["/a", "/b"]}, query]).rule("listener", {})
@@ -98,7 +99,7 @@ def test_one_missing_target_group_does_not_hide_the_other(there: tuple[Colour, .
     assert set(SomeGroups(*there).target_groups()) == set(there)
 
 
-def test_nobody_is_sent_to_a_target_group_that_is_missing() -> None:
+def test_no_traffic_is_sent_to_a_target_group_that_does_not_exist() -> None:
     cloud = SomeGroups(Colour.GREEN)
     groups = cloud.target_groups()
     cloud.set_weights("rule", groups, all_on(Colour.GREEN))

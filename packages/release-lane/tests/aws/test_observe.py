@@ -142,7 +142,7 @@ def test_work_may_wait_for_work_however_deep() -> None:
     assert submit(lambda: nested(50)).result(PATIENCE) == 50
 
 
-def test_what_work_raises_reaches_whoever_waits_for_it() -> None:
+def test_what_work_raises_reaches_the_thread_that_waits_for_it() -> None:
     def fails() -> None:
         raise ValueError("no")
 

@@ -91,7 +91,7 @@ def test_a_rule_is_made_once_and_deleted_once(at: Set, fault: Fault) -> None:
     assert at.aws.writes == ["CreateRule", "DeleteRule"]
 
 
-def test_a_rule_of_somebody_else_is_not_taken_for_ours(at: Set) -> None:
+def test_a_rule_that_was_created_by_hand_is_not_taken_for_ours(at: Set) -> None:
     at.aws.tags = {"release-lane:phase": "moved"}
     with pytest.raises(Exception, match="PriorityInUse"):
         at.cloud.create_rule(LISTENER, GROUPS, all_on(Colour.BLUE), TAGS)
@@ -133,7 +133,7 @@ def test_a_write_that_is_never_done_fails(at: Set, fault: Fault) -> None:
         (Fault.RESET, "Connection"),
     ],
 )
-def test_after_the_budget_the_call_the_tries_and_the_time_are_told(at: Set, fault: Fault, why: str) -> None:
+def test_after_the_budget_the_call_the_tries_and_the_time_are_reported(at: Set, fault: Fault, why: str) -> None:
     at.proxy.inject(fault, "elasticloadbalancing:DescribeRules", times=ALWAYS)
     with patience.at_most(2), pytest.raises(CloudError) as caught:
         at.cloud.rule(LISTENER, GROUPS)
@@ -154,7 +154,7 @@ def test_a_refusal_is_not_asked_again(at: Set) -> None:
     assert at.proxy.counted()["elasticloadbalancing:DeleteRule"] == 1
 
 
-def test_a_cloud_that_is_not_there_is_told_sooner(at: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cloud_that_does_not_exist_is_reported_sooner(at: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(session, "IDENTITY_WITHIN", 0.5)
     session.forget()
@@ -185,7 +185,7 @@ def test_after_an_interrupt_a_call_is_made_once(at: Set) -> None:
     assert sum(at.proxy.counted().values()) == 1
 
 
-def test_putting_back_insists_after_an_interrupt(at: Set) -> None:
+def test_rolling_back_is_retried_after_an_interrupt(at: Set) -> None:
     patience.INTERRUPTED.set()
     at.proxy.inject(Fault.THROTTLED)
     with patience.insisting():
@@ -202,7 +202,7 @@ def test_what_only_helps_is_not_waited_for_long(at: Set) -> None:
 # ---- credentials
 
 
-def test_given_credentials_that_expire_are_told(at: Set) -> None:
+def test_given_credentials_that_expire_are_reported(at: Set) -> None:
     at.proxy.inject(Fault.EXPIRED)
     with pytest.raises(CloudError, match="The AWS credentials expired: elasticloadbalancing:DescribeRules was refused"):
         at.cloud.rule(LISTENER, GROUPS)
@@ -224,7 +224,7 @@ def test_a_role_is_assumed_with_external_id_and_session_name(at: Set) -> None:
     assert at.aws.asked_to_assume == {"RoleArn": access.role, "ExternalId": "x1", "RoleSessionName": "ci"}
 
 
-def test_a_role_that_is_taken_away_is_told_and_not_asked_for_for_ever(at: Set) -> None:
+def test_a_role_that_is_taken_away_is_reported_and_not_retried_for_ever(at: Set) -> None:
     cloud = Cloud(named("arn:aws:iam::000000000000:role/deployer"))
     at.proxy.inject(Fault.EXPIRED, "elasticloadbalancing:DescribeRules", times=ALWAYS)
     with pytest.raises(CloudError, match="The AWS credentials expired"):
@@ -235,7 +235,7 @@ def test_a_role_that_is_taken_away_is_told_and_not_asked_for_for_ever(at: Set) -
 # ---- the registry
 
 
-def test_an_index_is_told_with_its_platforms(at: Set) -> None:
+def test_an_index_is_read_with_its_platforms(at: Set) -> None:
     image = at.cloud.image(digest=INDEX)
     assert image is not None
     assert image.manifests == {INDEX, PLATFORM}

@@ -144,7 +144,7 @@ def test_datapoints_of_both_colours_are_put_together_from_all_pages(aws: FakeAws
     }
 
 
-def test_it_is_asked_from_a_whole_period_on_for_target_groups_by_name(aws: FakeAws) -> None:
+def test_it_is_asked_from_the_start_of_a_period_for_target_groups_by_name(aws: FakeAws) -> None:
     signals.traffic(CLOUD, BALANCER, since=NOON + 10, until=NOON + 200, period=60)
     (asked,) = aws.asked
     assert (asked["StartTime"], asked["EndTime"]) == (time(NOON), time(NOON + 200))

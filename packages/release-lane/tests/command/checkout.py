@@ -75,6 +75,9 @@ class Checkout:
         for stack in STACKS:
             shutil.copy(stacks / f"Pulumi.{stack}.yaml", folder)
         self._rename()
+        (folder / ".local/stacks").mkdir()
+        for stack in STACKS:
+            shutil.copy(folder / f"Pulumi.{stack}.yaml", folder / ".local/stacks")
         self._generate()
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("As it is in the working tree")
@@ -190,7 +193,7 @@ class Checkout:
 
     @contextmanager
     def standing_still(self, stack: str) -> Iterator[Callable[[], None]]:
-        """The engine that holds the stack's lock stands still, so that whoever comes surely meets the lock.
+        """The engine that holds the stack's lock stands still, so that any other command meets the lock.
 
         Gives what lets it go on.
         """
@@ -207,7 +210,7 @@ class Checkout:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pids[0], signal.SIGCONT)
 
-        until(held, "somebody holds the lock")
+        until(held, "the lock is held")
         os.kill(pids[0], signal.SIGSTOP)
         try:
             yield go_on

@@ -53,7 +53,7 @@ def stage(now: Observed = MOVING, then: Observed = RESTORED, *, after: int = 3, 
     )
 
 
-def test_the_wish_names_the_switch_and_who_has_it_and_users_are_back_in_the_end() -> None:
+def test_the_request_names_the_switch_and_its_author_and_users_are_back_in_the_end() -> None:
     on = stage(origin=Origin(who="bob", run="https://ci.example/8"))
     assert on.run("abort", "production", "--yes") == 0
     assert on.cloud.aborts == [Abort(situations.B.id, "bob https://ci.example/8")]
@@ -62,7 +62,7 @@ def test_the_wish_names_the_switch_and_who_has_it_and_users_are_back_in_the_end(
     assert on.machine.time == 2
 
 
-def test_outside_ci_the_wish_names_the_user_and_the_machine() -> None:
+def test_outside_ci_the_request_names_the_user_and_the_machine() -> None:
     on = stage()
     on.run("abort", "production", "--yes", "--json")
     assert on.cloud.aborts[0].by == "me@here"
@@ -76,7 +76,7 @@ def test_a_switch_that_was_done_first_is_too_late_to_abort() -> None:
     assert "release rollback production" in on.err
 
 
-def test_an_update_that_ends_without_putting_users_back_is_told() -> None:
+def test_an_update_that_ends_without_rolling_the_traffic_back_is_reported() -> None:
     on = stage(then=MOVING)
     on.cloud.on_abort = lambda _: on.backend.held.clear()
     assert on.run("abort", "production", "--yes") == 3
@@ -94,14 +94,14 @@ def test_a_switch_that_never_answers_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("now", "over", "said"),
     [
-        (RESTORED, {}, "nobody was moved yet"),
-        (MOVED, {"held": ()}, "users are on green, and no update moves anybody"),
-        (MOVING, {"held": ()}, "was interrupted, no update runs"),
-        (MOVING, {"owners": {4711: Owner.GONE}}, "was interrupted, no update runs"),
+        (RESTORED, {}, "it has not moved any traffic yet"),
+        (MOVED, {"held": ()}, "users are on green, and no update is running"),
+        (MOVING, {"held": ()}, "was interrupted, and no update runs"),
+        (MOVING, {"owners": {4711: Owner.GONE}}, "was interrupted, and no update runs"),
     ],
     ids=["gates", "nothing", "interrupted", "its owner is dead"],
 )
-def test_without_a_switch_it_says_so_and_leaves_no_wish(now: Observed, over: dict[str, Any], said: str) -> None:
+def test_without_a_switch_it_says_so_and_leaves_no_request(now: Observed, over: dict[str, Any], said: str) -> None:
     on = stage(now, **over)
     assert on.run("abort", "production", "--yes") == 4
     assert said in on.err
@@ -113,13 +113,13 @@ def test_where_the_backend_does_not_say_who_runs_the_journal_is_believed() -> No
     assert on.run("abort", "production", "--yes") == 0
 
 
-def test_it_asks_before_it_puts_users_back() -> None:
+def test_it_asks_before_it_rolls_the_traffic_back() -> None:
     no = stage(answer="n")
     assert no.run("abort", "production") == 130
     assert no.cloud.aborts == []
     yes = stage(answer="y")
     assert yes.run("abort", "production") == 0
-    assert "Put the users back?" in yes.err
+    assert "Roll the traffic back?" in yes.err
 
 
 def test_without_a_terminal_it_wants_yes() -> None:

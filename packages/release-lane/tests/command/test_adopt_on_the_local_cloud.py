@@ -205,7 +205,7 @@ def test_what_a_person_says_of_the_commit_is_said_to_be_that(shop: Shop, lane: C
     digest = lane.status("staging")["digest"]
     named = shop.adopt(f"{shop.host}/{lane.project}/app@{digest}", "--commit", shop.last, "--json").ok().data
     assert (named["commit"], named["commitBy"]) == (shop.last, "person")
-    assert f"that it is commit {shop.last[:12]} is what whoever adopted it says" in "".join(named["unchecked"])
+    assert f"that it is commit {shop.last[:12]} is what the person who adopted it says" in "".join(named["unchecked"])
 
 
 def test_without_a_release_command_the_program_adopts_just_the_same(shop: Shop, lane: Checkout) -> None:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from release_lane.command import run
+from release_lane.command import run, verbs
 from release_lane.command.adapters.engine import FakeEngine, Run
-from release_lane.command.parser import VERBS
+from release_lane.command.parser import VERBS, every_verb
 from release_lane.command.terminal import Terminal, table
 from tests.command.words import Stage, states
 
@@ -53,6 +53,16 @@ def test_every_verb_explains_itself_with_an_example(verb: str, capsys: pytest.Ca
     shown = capsys.readouterr().out
     assert f"\n  release {verb}" in shown or f"$(release {verb}" in shown
     assert "--json" in shown
+
+
+def test_a_new_verb_is_a_file_of_its_own_and_touches_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "greet.py").write_text(
+        'ORDER = 25\nNAME = "greet"\nHELP = "Say hello."\nDETAILS = "  release greet"\n'
+        "def arguments(parser):\n    pass\ndef run(tools, arguments):\n    return 0\n"
+    )
+    monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
+    assert [verb.NAME for verb in every_verb()][:5] == ["init", "build", "adopt", "greet", "deploy"]
+    sys.modules.pop(f"{verbs.__name__}.greet")
 
 
 def test_a_bug_is_said_to_be_one_without_a_traceback() -> None:

@@ -60,13 +60,14 @@ def test_by_hand_as_the_readme_shows_it_uncommitted_settings_stay_as_they_are(la
     """`-c` saves into the file that it is given, which is a copy."""
     shown = (lane.folder / "README.md").read_text().split("## By hand")[1].split("```")[1]
     lines = [line for line in shown.splitlines() if line.startswith(("cp ", "pulumi "))]
-    file = lane.folder / "Pulumi.staging.yaml"
-    committed = file.read_text()
+    file, given = lane.folder / "Pulumi.staging.yaml", lane.folder / ".local/stacks/Pulumi.staging.yaml"
+    committed, before = file.read_text(), given.read_text()
     file.write_text(f"{committed}# not committed yet\n")
     script = "\n".join(["set -eu", f"digest={Story.first}", *lines])
     done = lane.run("sh", "-c", script, PULUMI_SKIP_CONFIRMATIONS="true").ok()
     assert "Decision: keep" in done.out
     assert file.read_text() == f"{committed}# not committed yet\n"
+    assert given.read_text() == before
     assert Story.first in (lane.folder / ".local/once.yaml").read_text()
     file.write_text(committed)
 
@@ -117,7 +118,7 @@ def test_without_healing_a_rollback_costs_a_deploy_until_heal(lane: Checkout) ->
     assert lane.status("staging")["rollback"]["costs"] == "traffic-only"
 
 
-def test_a_digest_that_nobody_built_is_refused(lane: Checkout) -> None:
+def test_a_digest_that_was_never_built_is_refused(lane: Checkout) -> None:
     unknown = lane.release("deploy", "staging", "--digest", "sha256:" + "0" * 64)
     assert unknown.code == 4, unknown.err
 
@@ -172,7 +173,7 @@ def test_an_interrupted_release_leaves_no_engine_and_users_where_they_are(lane: 
     assert lane.release("smoke", "staging").code == 0
 
 
-def test_a_cloud_that_is_away_is_told_before_anything_runs(lane: Checkout) -> None:
+def test_a_cloud_that_is_away_is_reported_before_anything_runs(lane: Checkout) -> None:
     away = lane.run("python", "-m", "release_lane.command", "deploy", "staging", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert away.code == 3
     assert "http://127.0.0.1:9 does not answer" in away.err

@@ -56,7 +56,7 @@ def test_a_release_without_a_status_is_asked_for_its_health(identify: Identify, 
     assert on.prober.asked[1][0].identify == identify, "headers are on every answer"
 
 
-def test_answers_that_name_nobody_are_told_and_not_taken_for_whole_ones() -> None:
+def test_answers_that_name_no_release_are_reported_and_not_taken_for_whole_ones() -> None:
     on = stage()
     on.prober.unnamed = 90
     assert on.run("probe", URL, "--for", "1") == 0
@@ -79,7 +79,7 @@ def test_another_path_may_be_asked_for() -> None:
 def test_a_url_has_its_path_already_and_no_option_is_ignored() -> None:
     on = stage()
     assert on.run("probe", URL, "--path", "/health", "--for", "2") == 2
-    assert "--path goes with an environment" in on.err
+    assert "--path needs an environment" in on.err
     assert on.prober.asked == []
 
 
@@ -103,7 +103,7 @@ def test_the_report_is_all_that_stdout_gets() -> None:
         (("ftp://x/",), "should be a URL"),
         ((URL, "--rate", "0"), "should be above 0"),
         ((URL, "--for", "soon"), "'soon' is not a duration"),
-        ((URL, "--for", "0"), "would ask nothing"),
+        ((URL, "--for", "0"), "would send no request"),
         (("nowhere",), "nowhere"),
     ],
 )

@@ -13,11 +13,11 @@ from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.machine import FakeMachine
 from release_lane.engine.locks import Holder, Note, Owner
 from release_lane.engine.state import StackState
-from release_lane.operate.notices import Event
 from release_lane.operate.recovery import CLUSTER, SERVICE, Existing
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Weights
 from release_lane.record.records import Observed
+from release_lane.settings.notify import Event
 from tests.command.words import BLUE, GREEN, A, B, Stage, failed, log, outputs, plan, ran, said, urn
 from tests.decide import situations
 
@@ -92,12 +92,12 @@ class FreeingEngine(FakeEngine):
 def test_with_nothing_to_do_it_says_so_and_ends_well() -> None:
     on = stage()
     assert on.run("recover", "staging") == 0
-    assert on.out == "staging: there was nothing to recover.\nNext: nothing; all is in order.\n"
+    assert on.out == "staging: there was nothing to recover.\nNext: nothing; everything is in order.\n"
     assert on.err == ""
     assert (on.engine.unlocked, on.engine.written, on.engine.calls) == ([], [], [])
 
 
-def test_a_stack_that_nobody_knows_ends_with_2() -> None:
+def test_a_stack_that_is_unknown_ends_with_2() -> None:
     assert stage().run("recover", "nowhere") == 2
 
 
@@ -171,13 +171,13 @@ def test_a_lock_that_is_another_one_by_now_is_not_removed() -> None:
     on = stage(backend=Moving(held={"staging": (ANN,)}))
     assert on.run("recover", "staging", "--yes") == 4
     assert on.engine.unlocked == []
-    assert "no longer the one that was looked at" in on.err
+    assert "no longer the one that was shown" in on.err
 
 
 def test_where_the_backend_keeps_its_locks_to_itself_the_rest_is_recovered() -> None:
     on = stage(exported(("release:index:Image", "image", "creating")), backend=FakeBackend(readable=False))
     assert on.run("recover", "staging", "--yes") == 0
-    assert "does not say who holds it" in on.err
+    assert "does not report who holds it" in on.err
     assert len(on.engine.written) == 1
 
 
@@ -185,7 +185,7 @@ def test_what_was_done_is_said_once() -> None:
     on = stage(None, FINISHED, held=(ANN,), cloud=interrupted())
     assert on.run("recover", "staging", "--yes", "--finish") == 0
     assert on.err.count("remove the lock") == 1, "in the plan"
-    assert on.out.startswith("staging, done: remove the lock; recorded as it was; users are on ")
+    assert on.out.startswith("staging, done: remove the lock; the record is unchanged; users are on ")
     assert ".." not in on.out
 
 
@@ -265,10 +265,11 @@ def test_a_service_that_serves_stops_everything_but_the_lock() -> None:
     assert on.engine.unlocked == ["staging"]
     assert on.engine.written == []
     assert cloud.deleted == []
-    assert "serves users: it is not touched" in on.err
+    assert "was left alone" in on.err
+    assert "serves users" in on.err
 
 
-def test_a_refresh_that_fails_is_told() -> None:
+def test_a_refresh_that_fails_is_reported() -> None:
     class Failing(FreeingEngine):
         def refresh(self, stack: str, urns: Any) -> Run:
             del stack, urns
@@ -299,7 +300,7 @@ def test_a_stray_idle_service_is_deleted_and_its_name_waited_for() -> None:
     assert on.machine.time == 2
 
 
-def test_a_service_that_never_drains_is_told() -> None:
+def test_a_service_that_never_drains_is_reported() -> None:
     class Stuck(FakeCloud):
         def existing(self, names: Any, type_: str, inputs: Any) -> Existing | None:
             del names, type_, inputs
@@ -362,7 +363,7 @@ def test_yes_is_no_answer_to_which_way() -> None:
     assert on.engine.calls == []
 
 
-def test_both_wishes_at_once_end_with_2() -> None:
+def test_both_choices_at_once_end_with_2() -> None:
     assert stage(cloud=interrupted()).run("recover", "staging", "--finish", "--undo") == 2
 
 
@@ -409,7 +410,7 @@ def test_a_lock_that_somebody_took_meanwhile_is_refused() -> None:
 TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
 
 
-def test_what_was_recovered_is_told_and_nothing_else_is() -> None:
+def test_what_was_recovered_is_reported_and_nothing_else_is() -> None:
     on = stage(held=(ANN,), notify=TOPIC)
     assert on.run("recover", "staging", "--yes") == 0
     (notice,) = on.notifier.sent
@@ -419,7 +420,7 @@ def test_what_was_recovered_is_told_and_nothing_else_is() -> None:
     assert quiet.notifier.sent == []
 
 
-def test_an_undo_that_fails_is_told_as_what_it_is() -> None:
+def test_an_undo_that_fails_is_reported_as_what_it_is() -> None:
     gate = urn("release:index:Rollout", "rollout")
     on = stage(
         None,

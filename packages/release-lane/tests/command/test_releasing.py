@@ -85,7 +85,7 @@ def test_rollback_says_by_itself_what_it_leaves() -> None:
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": B.digest}]
 
 
-def test_rollback_goes_further_back_when_told_where() -> None:
+def test_rollback_goes_further_back_to_a_given_digest() -> None:
     on = stage(ran(*plan("deploy", BLUE, A, target=BLUE, starts=True)))
     on.engine.states["staging"] = state(GREEN, A, B, C, idle=B)
     assert on.run("rollback", "staging", "--to", A.digest) == 0
@@ -148,7 +148,7 @@ def test_otherwise_it_keeps_everything(argv: list[str], over: dict[str, int]) ->
     assert len(configs(on.engine)) == 1
 
 
-def test_an_update_that_moved_nobody_reduces_nothing() -> None:
+def test_an_update_that_moved_no_traffic_reduces_nothing() -> None:
     on = stage(ran(*plan("keep", GREEN, B, target=None)), idle_tasks=0)
     assert on.run("deploy", "staging") == 0
     assert len(configs(on.engine)) == 1
@@ -169,13 +169,13 @@ def test_a_release_is_done_although_the_idle_colour_could_not_be_reduced() -> No
         (["deploy", "staging", "--digest", "latest"], 2, "a tag can be moved"),
         (["deploy", "stagin"], 2, "There is no environment 'stagin'"),
         (["deploy", "artifacts"], 2, "There is no environment 'artifacts'"),
-        (["promote", "staging"], 2, "promotes from nowhere"),
-        (["rollback", "production"], 4, "has had one release only"),
+        (["promote", "staging"], 2, "promotes from no other environment"),
+        (["rollback", "production"], 4, "has had only one release"),
         (["rollback", "staging", "--to", digest("f")], 4, "was never live in staging"),
-        (["rollback", "staging", "--to", B.digest], 4, "is what is live in staging already"),
+        (["rollback", "staging", "--to", B.digest], 4, "is already live in staging"),
     ],
 )
-def test_what_cannot_be_is_told_before_anything_runs(argv: list[str], code: int, words: str) -> None:
+def test_what_cannot_be_is_reported_before_anything_runs(argv: list[str], code: int, words: str) -> None:
     on = stage()
     assert on.run(*argv) == code
     assert words in on.err
@@ -190,7 +190,7 @@ def test_a_release_that_differs_by_configuration_only_is_no_rollback_of_an_image
     assert "Pulumi.staging.yaml" in on.err
 
 
-def test_a_stack_that_nobody_made_is_told_with_the_command_that_makes_it() -> None:
+def test_a_stack_that_does_not_exist_is_reported_with_the_command_that_makes_it() -> None:
     on = stage()
     del on.engine.states["staging"]
     assert on.run("deploy", "staging", "--digest", B.digest) == 2
@@ -212,7 +212,7 @@ def test_promote_while_nothing_is_live_before_says_what_to_do_first() -> None:
     assert "release deploy staging" in on.err
 
 
-def test_a_cloud_that_does_not_answer_is_told_before_anything_runs() -> None:
+def test_a_cloud_that_does_not_answer_is_reported_before_anything_runs() -> None:
     on = stage()
     on.engine.away = CloudError("The cloud's endpoint http://127.0.0.1:4566 does not answer. Nothing was changed.")
     assert on.run("deploy", "staging") == 3
@@ -296,7 +296,7 @@ def test_nothing_to_do_is_said() -> None:
 def test_a_healed_idle_colour_is_said() -> None:
     on = stage(ran(*plan("heal", GREEN, B, target=BLUE, starts=True)))
     on.run("heal", "staging")
-    assert "the idle colour blue is in order again" in on.out
+    assert "the standby on blue is restored" in on.out
 
 
 def test_an_environment_without_a_release_is_said() -> None:
@@ -313,13 +313,13 @@ def test_a_release_of_changed_settings_alone_says_which_were_other_until_now() -
     )))  # fmt: skip
     on.engine.states["staging"] = state(GREEN, before)
     assert on.run("deploy", "staging", "--digest", before.digest) == 0
-    assert "with other settings: service.cpu 256 (not 512), env.LOG_LEVEL." in on.out
+    assert "with different settings: service.cpu 256 (not 512), env.LOG_LEVEL." in on.out
 
 
 def test_a_confirmation_for_the_image_that_is_live_says_what_it_would_mean() -> None:
     on = stage(ran(*plan("keep", BLUE, A, target=None)), answer="y")
     assert on.run("promote", "production", "--digest", A.digest) == 0
-    assert "It is the image that is live: only changed settings would be released." in on.err
+    assert "That image is already live: only changed settings are released." in on.err
 
 
 # ---- How it fails -------------------------------------------------------------------------------------------
@@ -337,24 +337,26 @@ def test_a_gates_no_ends_with_1_after_the_idle_colour_was_healed() -> None:
 LONG = "The rollout gate refused green: it exits.\n  last log lines:\n    no database"
 
 
-def test_what_the_engine_told_in_full_is_short_at_the_end() -> None:
+def test_what_the_engine_said_in_full_is_short_at_the_end() -> None:
     on = stage(refused_by_gate(LONG), HEALED)
     assert on.run("promote", "production", "--yes") == 1
     _, end = on.err.split("Error: ")
     assert end == (
         "The rollout gate refused green: it exits. (in full above)\n"
-        "Next: mend the image.\n"
+        "Users: untouched\n"
+        "Next: fix the image.\n"
         "The idle colour of production was healed.\n"
     )
 
 
-def test_json_tells_all_of_what_the_engine_told() -> None:
+def test_json_has_all_that_the_engine_said() -> None:
     on = stage(refused_by_gate(LONG), HEALED)
     assert on.run("promote", "production", "--yes", "--json") == 1
-    assert (on.data["what"], on.data["next_step"]) == (LONG, "mend the image.")
+    assert (on.data["what"], on.data["next_step"]) == (LONG, "fix the image.")
+    assert on.data["users"] == "untouched"
 
 
-def test_no_heal_leaves_the_idle_colour_and_says_how_to_mend_it() -> None:
+def test_no_heal_leaves_the_idle_colour_and_says_how_to_restore_it() -> None:
     on = stage(refused_by_gate())
     assert on.run("promote", "production", "--yes", "--no-heal") == 1
     assert len(on.engine.calls) == 1
@@ -399,7 +401,7 @@ def test_a_state_that_cannot_be_read_does_not_hide_why_the_release_failed() -> N
     on = stage(away, HEALED)
     assert on.run("promote", "production", "--yes") == 1
     assert "The rollout gate refused green" in on.err
-    assert "was not healed: where users are cannot be seen (The state of stack production cannot be read.)" in on.err
+    assert "was not healed: the weights cannot be read (The state of stack production cannot be read.)" in on.err
     assert len(on.engine.calls) == 1
 
 
@@ -412,7 +414,7 @@ def test_an_update_that_went_well_is_said_to_have_even_if_its_record_cannot_be_r
 
     on = stage(away)
     assert on.run("promote", "production", "--yes") == 3
-    assert "The update of production went well, but what it recorded cannot be read." in on.err
+    assert "The update of production succeeded, but its record cannot be read." in on.err
     assert "no such host" in on.err
     assert "Nothing was changed" not in on.err
 
@@ -420,7 +422,7 @@ def test_an_update_that_went_well_is_said_to_have_even_if_its_record_cannot_be_r
 def test_a_heal_that_finds_the_lock_taken_says_by_whom() -> None:
     on = stage(refused_by_gate(), Run(exit_code=1, log=log(), stderr=LOCKED))
     assert on.run("promote", "production", "--yes") == 1
-    assert "could NOT be healed (by now production is being updated by ann@build-7 (process 4711)" in on.err
+    assert "could NOT be healed (production is now being updated by ann@build-7 (process 4711)" in on.err
 
 
 def test_a_heal_that_the_engine_refuses_says_why() -> None:
@@ -436,10 +438,10 @@ def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> No
     assert on.run("promote", "production", "--yes") == 3
     assert len(on.engine.calls) == 1
     assert "ended in the middle of the update" in on.err
-    assert "The idle colour was not healed: first `release recover production`." in on.err
+    assert "The idle colour was not healed: run `release recover production` first." in on.err
 
 
-def test_weights_that_could_not_be_put_back_are_left_for_a_person() -> None:
+def test_weights_that_could_not_be_rolled_back_are_left_for_a_person() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = "The traffic could not be rolled back.\nNext: look at the rule.\nKind: CloudError\nUsers: unsure"
     on = stage(failed(said(text, about=switch)))
@@ -463,7 +465,7 @@ def test_an_error_of_aws_ends_with_3() -> None:
     assert on.run("promote", "production", "--yes") == 3
 
 
-def test_an_engine_that_gives_up_at_once_is_told_in_its_own_words() -> None:
+def test_an_engine_that_gives_up_at_once_is_reported_in_its_own_words() -> None:
     on = stage(failed(stderr="error: failed to decrypt: incorrect passphrase\n", touched=False))
     assert on.run("deploy", "staging") == 3
     assert "incorrect passphrase" in on.err
@@ -513,7 +515,7 @@ def test_an_interrupt_that_came_too_late_is_said_to_be_one() -> None:
     assert "was already done" in on.err
 
 
-def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_put_back() -> None:
+def test_an_interrupt_does_not_hide_that_the_weights_could_not_be_rolled_back() -> None:
     """Healing, which is advised after any other interrupt, would finish that switch."""
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = "The switch was interrupted: blue has no healthy target any more.\nKind: CloudError\nUsers: unsure"
@@ -559,13 +561,13 @@ def test_after_a_lock_was_waited_for_what_was_replaced_is_what_was_live_then() -
     on = meanwhile(A, C, then=done)
     assert on.run("promote", "production", "--yes", "--lock-wait", "60", "--json") == 0
     assert on.data["replaced"] == C.digest
-    assert f"production changed while this waited: now users are on blue, {C.digest[:19]}" in on.err
+    assert f"production changed while this command waited: now users are on blue, {C.digest[:19]}" in on.err
     on = meanwhile(A, C, then=done)
     on.run("promote", "production", "--yes", "--lock-wait", "60")
     assert f"Until now: blue, {C.digest[:19]}" in on.out
 
 
-def test_what_somebody_else_released_just_before_the_update_began_is_told_as_replaced() -> None:
+def test_what_somebody_else_released_just_before_the_update_began_is_reported_as_replaced() -> None:
     """Between the first look and the lock there is always a moment, also without waiting."""
     done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=outputs(BLUE, A, C)))
     on = stage(becomes("production", state(GREEN, A, C, B, idle=C), done))
@@ -574,7 +576,7 @@ def test_what_somebody_else_released_just_before_the_update_began_is_told_as_rep
 
 
 @pytest.mark.parametrize(("answer", "code", "updates"), [("y\ny", 0, 2), ("y\nn", 130, 1)], ids=["yes", "no"])
-def test_whoever_confirmed_is_asked_again_where_what_is_live_changed_during_the_wait(
+def test_the_person_who_confirmed_is_asked_again_where_what_is_live_changed_during_the_wait(
     answer: str, code: int, updates: int
 ) -> None:
     done = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, standing=outputs(BLUE, A, C)))
@@ -585,7 +587,7 @@ def test_whoever_confirmed_is_asked_again_where_what_is_live_changed_during_the_
     assert f"Now users are on blue, {C.digest[:19]} (commit ccccccc). Go on?" in on.err
 
 
-def test_whoever_confirmed_is_not_asked_again_where_nothing_changed_during_the_wait() -> None:
+def test_the_person_who_confirmed_is_not_asked_again_where_nothing_changed_during_the_wait() -> None:
     backend = FakeBackend(held={"production": (ANN,)}, frees={"production": 1})
     on = stage(HELD, PROMOTED, backend=backend, answer="y")
     assert on.run("promote", "production", "--lock-wait", "60") == 0
@@ -617,7 +619,7 @@ NOTE = Note(
 )  # fmt: skip
 
 
-def test_whoever_holds_the_lock_is_told_with_the_run_that_it_is_of() -> None:
+def test_the_holder_of_the_lock_is_reported_with_the_run_that_it_is_of() -> None:
     on = stage(HELD, backend=FakeBackend(notes={("production", 4711): NOTE}, readable=False))
     assert on.run("promote", "production", "--yes") == 4
     assert "`release deploy production` by ann in https://ci.example/runs/7" in on.err
@@ -640,7 +642,7 @@ def test_while_the_lock_is_held_the_engine_is_not_started_again() -> None:
     assert on.machine.time == 12
 
 
-def test_somebody_else_who_takes_the_lock_meanwhile_is_told_too() -> None:
+def test_somebody_else_who_takes_the_lock_meanwhile_is_reported_as_well() -> None:
     bob = LOCKED.replace("ann@", "bob@").replace("4711", "4712")
     on = stage(HELD, Run(exit_code=1, log=log(), stderr=bob), HELD, PROMOTED)
     assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 0
@@ -648,7 +650,7 @@ def test_somebody_else_who_takes_the_lock_meanwhile_is_told_too() -> None:
     assert on.err.count("by bob@build-7") == 1
 
 
-def test_an_owner_that_dies_while_it_is_waited_for_is_told() -> None:
+def test_an_owner_that_dies_while_it_is_waited_for_is_reported() -> None:
     machine = FakeMachine(owners={4711: Owner.RUNS})
     backend = FakeBackend(held={"production": (ANN,)})
     on = stage(HELD, backend=backend, machine=machine)

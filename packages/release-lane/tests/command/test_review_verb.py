@@ -41,7 +41,7 @@ def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
     on = stage(ran(*plan("traffic-only", GREEN.other, A, target=GREEN.other)))
     assert on.run("review", "staging", "--rollback", "--digest", A.digest) == 0
     assert on.engine.calls == [("preview", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
-    assert "Asked for as a **rollback**" in on.out
+    assert "Requested as a **rollback**" in on.out
 
 
 def test_a_review_of_a_rollback_is_of_what_a_rollback_would_do() -> None:
@@ -64,9 +64,9 @@ def test_a_rebuild_can_be_reviewed_before_it_is_done() -> None:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["production", "--rollback"], "has had one release only"),
+        (["production", "--rollback"], "has had only one release"),
         (["staging", "--rollback", "--digest", digest("f")], "was never live in staging"),
-        (["staging", "--rollback", "--digest", B.digest], "is what is live in staging already"),
+        (["staging", "--rollback", "--digest", B.digest], "is already live in staging"),
     ],
     ids=["the first release", "never live", "live"],
 )
@@ -129,10 +129,10 @@ def test_json_of_a_refusal_is_one_object() -> None:
 def test_a_program_with_uncommitted_changes_is_said_to_be_one() -> None:
     on = stage(PREVIEW, git=FakeGit(commit="d" * 40, differing=("infra/x.py",)))
     on.run("review", "production")
-    assert "**with changes that are in no commit**" in on.out
+    assert "**with uncommitted changes**" in on.out
 
 
 def test_a_program_of_no_known_commit_is_said_to_be_one_in_gits_words() -> None:
     on = stage(PREVIEW, git=FakeGit(refused="fatal: not a git repository"))
     assert on.run("review", "production") == 0
-    assert "**of no known commit**: fatal: not a git repository" in on.out
+    assert "**commit is unknown**: fatal: not a git repository" in on.out

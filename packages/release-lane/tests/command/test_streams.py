@@ -80,7 +80,7 @@ def test_a_reader_that_leaves_or_never_was_changes_nothing(environ: dict[str, st
     assert code(environ) == 0
 
 
-def test_a_result_that_could_not_be_written_is_told_and_has_a_code_of_its_own(environ: dict[str, str]) -> None:
+def test_a_result_that_could_not_be_written_is_reported_and_has_a_code_of_its_own(environ: dict[str, str]) -> None:
     done = release(f"{DEPLOY} >/dev/full", environ)
     assert updated(environ)
     assert code(environ) == 5

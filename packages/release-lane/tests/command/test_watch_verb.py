@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
-from release_lane.command.adapters.prober import FakeProber, Unheard
+from release_lane.command.adapters.prober import FakeProber
 from release_lane.engine.state import StackState
-from release_lane.operate.aborting import UsersRule
-from release_lane.operate.notices import Event
+from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.watching import Look
+from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.alarms import Alarm
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Release, all_on
 from release_lane.record.records import Observed, Side
+from release_lane.settings.notify import Event
 from release_lane.watch.judge import Datapoint, Health, Tally
 from tests.command.words import (
     BLUE,
@@ -42,7 +43,7 @@ pytestmark = pytest.mark.cli
 TOPIC = {"topic": "arn:aws:sns:us-east-1:123456789012:releases"}
 WELL = {BLUE: Health(wanted=2, healthy=2), GREEN: Health(wanted=2, healthy=2)}
 SICK = {**WELL, GREEN: Health(wanted=2, healthy=0)}
-RULE = UsersRule(weights=all_on(GREEN), journal=situations.journal((BLUE, A), (GREEN, B), Phase.MOVED))
+RULE = ProductionRule(weights=all_on(GREEN), journal=situations.journal((BLUE, A), (GREEN, B), Phase.MOVED))
 BEGAN = 1767326400.0
 USERS = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
 CALM = Look(rule=RULE, health=WELL, traffic=USERS)
@@ -56,6 +57,11 @@ def stage(seen: Sequence[Look], *runs: Any, **over: Any) -> Stage:
     return Stage(engine=engine, cloud=FakeCloud(seen=list(seen)), notify=TOPIC, **over)
 
 
+def probed(place: Place) -> tuple[str, str, Asked]:
+    (known,) = place.known
+    return place.url, known.digest, place.asked
+
+
 def test_a_calm_watch_ends_with_0_and_says_what_it_saw() -> None:
     on = stage([CALM])
     assert on.run("watch", "staging", "--for", "5m") == 0
@@ -65,18 +71,18 @@ def test_a_calm_watch_ends_with_0_and_says_what_it_saw() -> None:
     assert on.notifier.sent == []
 
 
-def test_progress_is_told_every_half_minute_on_stderr() -> None:
+def test_progress_is_reported_every_half_minute_on_stderr() -> None:
     on = stage([CALM])
     on.run("watch", "staging", "--for", "5m")
     assert on.err.count(" s left; ") == 10
 
 
-def test_a_breach_is_told_rolled_back_through_the_pipeline_and_ends_with_1() -> None:
+def test_a_breach_is_reported_rolled_back_through_the_pipeline_and_ends_with_1() -> None:
     on = stage([CALM, CALM, BREACH], BACK)
     assert on.run("watch", "staging", "--for", "30m", "--json") == 1
     assert on.engine.calls == [("update", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
     assert (on.data["verdict"], on.data["rolledBack"]) == ("breach", True)
-    assert on.data["reason"] == "green has no healthy target any more"
+    assert on.data["reason"] == "green has no healthy target"
     assert (on.data["digest"], on.data["rollback"]["digest"]) == (B.digest, A.digest)
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH, Event.ROLLBACK]
 
@@ -85,11 +91,11 @@ def test_no_rollback_only_tells() -> None:
     on = stage([BREACH])
     assert on.run("watch", "staging", "--for", "30m", "--no-rollback") == 1
     assert on.engine.calls == []
-    assert on.out.startswith("staging: breach: green has no healthy target any more.")
+    assert on.out.startswith("staging: breach: green has no healthy target.")
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH]
 
 
-def test_a_rollback_that_a_gate_refuses_is_told_and_still_a_breach() -> None:
+def test_a_rollback_that_a_gate_refuses_is_reported_and_still_a_breach() -> None:
     on = stage([BREACH], refused_by_gate("The rollout gate refused blue: it exits."), ran())
     assert on.run("watch", "staging", "--for", "30m", "--json") == 1
     assert (on.data["rolledBack"], on.data["rollback"]) == (False, None)
@@ -124,17 +130,17 @@ def test_without_users_the_verdict_is_no_data_and_3() -> None:
     assert on.engine.calls == []
 
 
-def test_how_much_longer_it_may_take_without_users_is_told_first_and_what_to_do_in_the_end() -> None:
+def test_how_much_longer_it_may_take_without_users_is_reported_first_and_what_to_do_in_the_end() -> None:
     on = stage([replace(CALM, traffic={})])
     on.run("watch", "staging", "--for", "30s")
     assert "for 30 s: " in on.err
-    assert re.search(r"Up to \d min( \d+ s)? longer while too few users are seen", on.err), on.err
+    assert re.search(r"Up to \d min( \d+ s)? longer while there are too few users", on.err), on.err
     assert on.machine.time > 90
-    assert "Next: watch again when that can be seen" in on.out
+    assert "Next: watch again when there is data" in on.out
 
 
 def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
-    moving = UsersRule(weights=RULE.weights, journal=situations.journal((GREEN, B), (BLUE, A), Phase.MOVING))
+    moving = ProductionRule(weights=RULE.weights, journal=situations.journal((GREEN, B), (BLUE, A), Phase.MOVING))
     on = stage([CALM, replace(BREACH, rule=moving)])
     assert on.run("watch", "staging", "--for", "5m", "--json") == 4
     assert on.data["verdict"] == "superseded"
@@ -144,22 +150,22 @@ def test_somebody_else_who_moves_users_ends_the_watch_with_4() -> None:
 
 def test_probes_of_the_live_url_are_a_signal() -> None:
     bad = Tally(place="the live URL", sent=20, failed=3, in_a_row=3, last="status 500")
-    on = stage([CALM], BACK, prober=FakeProber(tallies=[Tally(place="the live URL", sent=5), bad]))
+    on = stage([CALM], BACK, prober=FakeProber(sums=[Tally(place="the live URL", sent=5), bad]))
     assert on.run("watch", "staging", "--for", "5m", "--json") == 1
-    assert on.prober.watched == [("http://127.0.10.1", B.digest, Asked())]
+    assert [probed(place) for place in on.prober.watched] == [("http://127.0.10.1", B.digest, Asked())]
     assert "probes of the live URL failed, the last one with: status 500" in on.data["reason"]
 
 
 def test_probes_that_never_got_an_answer_are_no_signal() -> None:
-    on = stage([CALM], prober=FakeProber(tallies=[Tally(place="the live URL")]))
+    on = stage([CALM], prober=FakeProber(sums=[Tally(place="the live URL")]))
     assert on.run("watch", "staging", "--for", "5m") == 0
     assert "own probes" not in on.out
-    assert "Not checked: the live URL gave no good answer on this machine" in on.out
+    assert "Not checked: no probe of the live URL from this machine got a good answer" in on.out
 
 
 def test_answers_that_are_never_those_of_the_release_are_no_calm() -> None:
     """As a service that answers plain text on every path: nothing was seen of it."""
-    prober = FakeProber(tallies=[Tally(place="the live URL")], silence=Unheard("its body does not say", reached=True))
+    prober = FakeProber(sums=[Tally(place="the live URL")], silence=Unheard("its body does not say", reached=True))
     on = stage([CALM], prober=prober)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
     assert on.data["verdict"] == "no data"
@@ -170,11 +176,11 @@ def test_answers_that_are_never_those_of_the_release_are_no_calm() -> None:
 
 
 def test_a_live_url_that_is_out_of_reach_is_named_as_not_checked() -> None:
-    prober = FakeProber(tallies=[Tally(place="the live URL")], silence=Unheard("refused", reached=False))
+    prober = FakeProber(sums=[Tally(place="the live URL")], silence=Unheard("refused", reached=False))
     on = stage([CALM], prober=prober)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
     assert on.data["unchecked"] == [
-        "the live URL gave no good answer on this machine, so its probes were no signal: refused"
+        "no probe of the live URL from this machine got a good answer, so probes were no signal: refused"
     ]
 
 
@@ -185,17 +191,17 @@ def runs(release: Release) -> Observed:
 def test_what_a_service_does_not_say_is_named_before_and_after() -> None:
     foreign = release("b", health_path="/healthz", status_path="", identify=Identify.NONE)
     there = {"staging": state(GREEN, A, foreign, idle=A)}
-    rule = UsersRule(weights=all_on(GREEN), journal=None)
-    on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(tallies=[Tally(place="x", sent=5)]))
+    rule = ProductionRule(weights=all_on(GREEN), journal=None)
+    on = stage([replace(CALM, rule=rule)], states=there, prober=FakeProber(sums=[Tally(place="x", sent=5)]))
     on.cloud.environments["release-lane-staging"] = runs(foreign)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 0
-    assert on.prober.watched == [("http://127.0.10.1", B.digest, foreign.service.asked)]
+    assert [probed(place) for place in on.prober.watched] == [("http://127.0.10.1", B.digest, foreign.service.asked)]
     assert "probes of http://127.0.10.1/healthz" in on.err
     assert on.err.count("Not checked: answers name no release") == 1
     assert on.data["unchecked"] == list(foreign.service.asked.unchecked)
     on.cloud.environments["release-lane-staging"] = runs(A)
     assert on.run("watch", "staging", "--for", "5m", "--json") == 4, "ECS says what answers do not"
-    assert on.data["reason"] == f"green runs {A.id} in place of {foreign.id}"
+    assert on.data["reason"] == f"green runs {A.id} instead of {foreign.id}"
 
 
 def test_too_few_targets_are_a_breach_only_for_a_while() -> None:
@@ -213,7 +219,7 @@ def test_an_alarm_that_was_firing_before_the_release_is_reported_and_counts_only
     assert "the alarm orders-low is firing since before this release" in on.err
 
 
-def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data() -> None:
+def test_an_alarm_that_is_deleted_is_reported_at_once_and_makes_the_verdict_no_data() -> None:
     fine = Alarm(name="orders-low", firing=False)
     on = stage([replace(CALM, alarms=(fine,)), replace(CALM, alarms=(fine,)), CALM], alarms={"names": ["orders-low"]})
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
@@ -222,7 +228,7 @@ def test_an_alarm_that_is_deleted_is_told_at_once_and_makes_the_verdict_no_data(
     assert on.engine.calls == []
 
 
-def test_an_alarm_without_data_is_told_and_no_breach() -> None:
+def test_an_alarm_without_data_is_reported_and_no_breach() -> None:
     silent = Alarm(name="orders-low", firing=False, no_data=True)
     on = stage([replace(CALM, alarms=(silent,))], alarms={"names": ["orders-low"]})
     assert on.run("watch", "staging", "--for", "5m") == 0

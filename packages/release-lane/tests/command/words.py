@@ -24,9 +24,11 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import Held, StackState
-from release_lane.operate.watching import Alarming
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
+from release_lane.record.inputs import RolloutInputs, SwitchInputs
+from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import Recorded
 
@@ -133,16 +135,29 @@ def plan(
     """The steps of the gates and the switch for a decision."""
     before = all_on(live.other) if decision in ("deploy", "traffic-only") else all_on(live)
     active = decision in ("deploy", "traffic-only", "finish")
-    switch = {
-        "active": active,
-        "decision": decision,
-        "reason": "a new image",
-        "live": str(live),
-        "release": of.as_dict(),
-        "weights": {str(c): w for c, w in all_on(live).items()},
-        "expected": {str(c): w for c, w in before.items()},
-    } | over
-    gate = {"active": target is not None, "colour": str(target or live), "tasks": 2, "starts": starts}
+    names = Names.of_stack("release-lane", "production", access=Access(region="us-east-1", account="0" * 12))
+    switch = SwitchInputs(
+        active=active,
+        names=names,
+        decision=DecisionKind(decision),
+        reason="a new image",
+        live=live,
+        release=of,
+        weights=all_on(live),
+        expected=before,
+        standing=None,
+        smoke_deadline=30,
+    ).as_dict() | {"decision": decision, **over}
+    gate = RolloutInputs(
+        active=target is not None,
+        names=names,
+        digest=of.digest,
+        colour=target or live,
+        tasks=2,
+        task_definition="arn:task",
+        deadline=300,
+        starts=starts,
+    ).as_dict()
     return [
         pre("update", "release:index:Rollout", "rollout", **gate),
         pre("update", "release:index:SmokeGate", "smoke", **gate),
@@ -163,9 +178,11 @@ def failed(*events: Any, stderr: str = "", touched: bool = True) -> Run:
     return Run(exit_code=1, log=log(*(steps if touched else []), *events), stderr=stderr)
 
 
-def refused_by_gate(text: str = "The rollout gate refused green: it exits. Users were not touched.") -> Run:
+def refused_by_gate(text: str = "The rollout gate refused green: it exits.") -> Run:
     gate = urn("release:index:Rollout", "rollout")
-    return failed(said(f"{text}\nNext: mend the image.", about=gate), said("update failed"))
+    return failed(
+        said(f"{text}\nNext: fix the image.\nKind: CheckFailed\nUsers: untouched", about=gate), said("update failed")
+    )
 
 
 # ---- The stage ----------------------------------------------------------------------------------------------
@@ -176,16 +193,15 @@ ROOT = Path("/checkout")
 def project(
     notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None, alarms: Mapping[str, Any] | None = None
 ) -> Project:
+    def stack(name: str, **own: Any) -> StackFile:
+        config = {f"release-lane:{key}": value for key, value in own.items()}
+        return StackFile(name=name, path=ROOT / f"Pulumi.{name}.yaml", project="release-lane", config=config)
+
+    idle = {"afterWatch": idle_tasks} if idle_tasks is not None else None
     stacks = [
-        StackFile(name="artifacts", path=ROOT / "Pulumi.artifacts.yaml", role="artifacts"),
-        StackFile(
-            name="staging",
-            path=ROOT / "Pulumi.staging.yaml",
-            notify=notify,
-            idle_tasks=idle_tasks,
-            alarming=Alarming.read(alarms),
-        ),
-        StackFile(name="production", path=ROOT / "Pulumi.production.yaml", promotes_from="staging", notify=notify),
+        stack("artifacts", role="artifacts"),
+        stack("staging", notify=notify, idle=idle, alarms=alarms),
+        stack("production", promotesFrom="staging", notify=notify),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 

@@ -60,7 +60,7 @@ def test_a_new_release_is_refused_while_an_alarm_about_what_users_get_is_firing(
     assert "onAlarm=proceed" in error.next_step
 
 
-def test_it_is_refused_too_where_nothing_would_have_to_be_started() -> None:
+def test_it_is_refused_even_where_only_traffic_would_move() -> None:
     refused(decided(observed(C, B, GREEN, alarms=(firing(GREEN),))).decision)
 
 
@@ -103,13 +103,13 @@ def test_a_divided_switch_is_not_carried_on_while_an_alarm_of_either_colour_is_f
     refused(decided(observed(C, B, {BLUE: 50, GREEN: 50}, written, alarms=(firing(colour),)), NOTHING).decision)
 
 
-def test_an_update_that_moves_nobody_does_not_mind_alarms() -> None:
+def test_an_update_that_moves_no_traffic_ignores_alarms() -> None:
     alarms = (firing(GREEN), firing(None, "y"))
     assert isinstance(decided(observed(A, B, GREEN, alarms=alarms), NOTHING).decision, Keep)
     assert isinstance(decided(observed(C, B, GREEN, alarms=alarms), NOTHING).decision, Heal)
 
 
-def test_an_alarm_that_does_not_exist_is_told_before_it_is_relied_on() -> None:
+def test_an_alarm_that_does_not_exist_is_reported_before_it_is_relied_on() -> None:
     cloud = observed(A, B, GREEN, missing_alarms=("ordrs",))
     assert "There is no CloudWatch alarm ordrs" in refused(decided(cloud).decision).what
     assert isinstance(decided(cloud, ROLLBACK).decision, TrafficOnly)
@@ -130,7 +130,7 @@ UP_TO_10 = Scaling(least=2, most=10)
 
 def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too() -> None:
     error = refused(decided(scaled(None, UP_TO_10)).decision)
-    assert "nobody would scale blue" in error.what
+    assert "blue would not be scaled" in error.what
     assert "register a scalable target" in error.next_step
     deployed = decided(scaled(UP_TO_10, UP_TO_10, tasks=7)).decision
     assert isinstance(deployed, Deploy)
@@ -146,14 +146,14 @@ def test_scaling_of_the_idle_colour_alone_is_fine() -> None:
     assert isinstance(decided(scaled(UP_TO_10, None)).decision, Deploy)
 
 
-def test_going_back_is_not_stopped_by_scaling_but_told() -> None:
+def test_scaling_does_not_stop_going_back_but_is_reported() -> None:
     verdict = decided(scaled(None, UP_TO_10), ROLLBACK)
     assert isinstance(verdict.decision, TrafficOnly)
     (note,) = verdict.notes
-    assert "nobody would scale blue" in note
+    assert "blue would not be scaled" in note
 
 
-def test_the_first_release_is_scaled_by_nobody_yet() -> None:
+def test_the_first_release_is_not_scaled_yet() -> None:
     verdict = decide(None, observed(None, None, None), NEW)
     assert isinstance(verdict.decision, Deploy)
     assert not verdict.notes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.decide.choice import decision_word, order_matters, word_for
+from release_lane.decide.choice import order_matters
 from release_lane.decide.decision import (
     HISTORY,
     Decision,
@@ -27,6 +27,7 @@ from release_lane.decide.decision import (
 from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CheckFailed, CloudError, Refused, ReleaseError
 from release_lane.record.adoption import COMMIT_UNKNOWN, Adopted
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.evidence import Proof
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Colour, Release
@@ -160,7 +161,7 @@ def test_healing_makes_room_for_all_that_the_live_colour_carries() -> None:
 
 def test_an_idle_colour_without_a_previous_release_is_emptied() -> None:
     healed = decision(recorded(BLUE, A), observed(A, C, BLUE), ask())
-    assert healed == Heal(target=GREEN, release=None, tasks=0, reason="green should hold nothing")
+    assert healed == Heal(target=GREEN, release=None, tasks=0, reason="green should run nothing")
     assert isinstance(decision(recorded(BLUE, A), observed(A, None, BLUE), ask()), Keep)
 
 
@@ -178,8 +179,8 @@ def test_an_image_that_the_idle_colour_holds_already_only_needs_traffic_moved() 
     moved = decision(RECORD, observed(C, B, GREEN), ask(C))
     assert isinstance(moved, TrafficOnly)
     assert (moved.target, moved.release, moved.rollback) == (BLUE, C, False)
-    assert word_for(moved) == decision_word("flip") == "traffic-only", "`flip` is what an earlier version wrote"
-    assert word_for(decision(RECORD, SETTLED, ask(C))) == "deploy"
+    assert moved.kind is DecisionKind("flip") is DecisionKind("traffic-only"), "`flip` is what an earlier version wrote"
+    assert decision(RECORD, SETTLED, ask(C)).kind is DecisionKind.DEPLOY
 
 
 @pytest.mark.parametrize("broken", [SICK, STOPPED, SCALED_TO_ZERO], ids=["sick", "stopped", "to zero"])
@@ -270,16 +271,16 @@ def test_another_build_of_the_live_commit_is_no_older_one() -> None:
     ],
     ids=["git does not know", "git was not asked", "no commit"],
 )
-def test_what_nobody_can_see_of_a_commit_is_said_before_the_gates_run(request_: Requested, said: str) -> None:
+def test_what_no_gate_can_see_of_a_commit_is_said_before_the_gates_run(request_: Requested, said: str) -> None:
     (sentence,) = verdict(RECORD, SETTLED, request_).unchecked
     assert said in sentence
 
 
-def test_an_older_commit_is_refused_too_where_the_idle_colour_holds_it() -> None:
+def test_an_older_commit_is_refused_even_where_the_idle_colour_holds_it() -> None:
     assert isinstance(refusal(RECORD, observed(C, B, GREEN), after(C, Order.OLDER)), Refused)
 
 
-def test_an_older_commit_is_refused_too_after_an_interrupted_switch_to_a_newer_one() -> None:
+def test_an_older_commit_is_refused_even_after_an_interrupted_switch_to_a_newer_one() -> None:
     """The record still names A; users are on B already, and the record that this update starts from says so."""
     cloud = observed(A, B, GREEN, journal((BLUE, A), (GREEN, B), Phase.MOVED))
     assert isinstance(refusal(recorded(BLUE, A), cloud, after(C, Order.OLDER)), Refused)
@@ -567,8 +568,8 @@ def test_restoring_weights_deploys_where_the_recorded_colour_lost_its_tasks(gree
 
 def test_a_colour_that_serves_is_no_target_even_of_a_restore() -> None:
     error = refusal(RECORD, observed(A, side(B, **STOPPED), DIVIDED), ask(on_drift=OnDrift.RESTORE))
-    assert "would be deployed to while it serves users (blue 50%, green 50%)" in error.what
-    assert "move all weight off blue" in error.next_step
+    assert "cannot be deployed to: it serves users (blue 50%, green 50%)" in error.what
+    assert "set the weight of blue to 0" in error.next_step
     after = decision(RECORD, observed(A, side(B, **STOPPED), GREEN), ask(on_drift=OnDrift.RESTORE))
     assert isinstance(after, Deploy)
     assert (after.target, after.release) == (BLUE, B)
@@ -612,7 +613,7 @@ def test_adopting_records_what_is_without_moving_anybody(cloud: Observed, target
     ],
     ids=["never passed here", "divided", "no rule", "sick", "not ours", "two images"],
 )
-def test_only_one_whole_release_that_passed_here_can_be_adopted(cloud: Observed) -> None:
+def test_only_a_fully_healthy_release_that_passed_here_can_be_adopted(cloud: Observed) -> None:
     assert isinstance(refusal(RECORD, cloud, ask(on_drift=OnDrift.ADOPT)), Refused)
 
 
@@ -645,7 +646,7 @@ TO_C = {phase: journal((GREEN, B), (BLUE, C), phase) for phase in Phase}
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_a_switch_that_moved_nobody_left_the_stack_as_it_was(phase: Phase) -> None:
+def test_a_switch_that_moved_no_traffic_left_the_stack_as_it_was(phase: Phase) -> None:
     if phase is Phase.MOVED:
         return
     cloud = observed(C, B, GREEN, TO_C[phase])
@@ -765,7 +766,7 @@ def test_a_finish_that_failed_is_finished_by_the_next_update(record: Recorded | 
     assert (finished.target, finished.release) == (BLUE, C)
 
 
-def test_a_switch_that_was_put_back_explains_users_only_where_they_were_put() -> None:
+def test_a_switch_that_was_rolled_back_explains_traffic_only_where_it_was_rolled_back_to() -> None:
     written = TO_C[Phase.RESTORED]
     assert isinstance(decision(RECORD, observed(A, B, GREEN, written), ask()), Keep)
     for users in (BLUE, DIVIDED, NOBODY):
@@ -868,7 +869,7 @@ def test_a_second_interrupted_switch_that_moved_is_finished() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.MOVING, Phase.RESTORED])
-def test_a_second_interrupted_switch_that_moved_nobody_finishes_the_first(phase: Phase) -> None:
+def test_a_second_interrupted_switch_that_moved_no_traffic_finishes_the_first(phase: Phase) -> None:
     cloud = observed(C, D, BLUE, TWICE[phase])
     finished = decision(RECORD, cloud, ask())
     assert isinstance(finished, Finish)
@@ -879,7 +880,7 @@ def test_a_second_interrupted_switch_that_moved_nobody_finishes_the_first(phase:
     assert moved.standing.history == (A, B, C)
 
 
-def test_two_interrupted_switches_are_undone_where_nobody_is_served() -> None:
+def test_two_interrupted_switches_are_undone_where_there_is_no_traffic() -> None:
     before = decision(RECORD, observed(C, D, BLUE, TWICE[Phase.MOVING]), ask(B))
     assert isinstance(before, Deploy)
     assert (before.target, before.release, before.live) == (GREEN, B, BLUE)

@@ -235,7 +235,7 @@ class Releasing(RuleBasedStateMachine):
         world.proves(FRESH)
         refused = world.verdict(list(requests_out(world, self._ask(), FRESH))[-1]).decision
         assert isinstance(refused, Refuse)
-        advice = re.search(r"move all weight off (blue|green)", refused.error.next_step)
+        advice = re.search(r"set the weight of (blue|green) to 0", refused.error.next_step)
         assert advice, refused.error
         world.hand_moves(all_on(Colour(advice[1]).other))
         assert self._way_out(world), refused.error

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from release_lane.decide.decision import Deploy, Heal, Requested, decide
-from release_lane.decide.difference import settings_apart, told_from
+from release_lane.decide.difference import release_named, settings_apart
 from release_lane.decide.refusals import changed_meanwhile
 from release_lane.decide.whereabouts import Drift, locate
 from release_lane.record.asking import Identify
@@ -56,16 +56,16 @@ def test_settings_are_named_as_in_the_stack_file_and_values_of_variables_never(
     assert settings_apart(found, meant) == told
 
 
-def test_every_setting_of_a_service_can_be_told() -> None:
+def test_every_setting_of_a_service_can_be_named() -> None:
     """One that is added later is told, too."""
     for key, value in Service().as_dict().items():
         other = {"X": "y"} if isinstance(value, dict) else type(value)(f"{value}1")
         assert key in settings_apart(Service.from_dict({**Service().as_dict(), key: other}), Service())
 
 
-def test_another_image_is_told_by_its_digest_alone() -> None:
-    assert told_from(replace(A, service=OTHER_SERVICE), B) == A.digest[:19]
-    assert told_from(replace(B, service=OTHER_SERVICE), B) == f"{B.digest[:19]} with other settings: env.LOG_LEVEL"
+def test_another_image_is_named_by_its_digest_alone() -> None:
+    assert release_named(replace(A, service=OTHER_SERVICE), B) == A.digest[:19]
+    assert release_named(replace(B, service=OTHER_SERVICE), B) == f"{B.digest[:19]} with other settings: env.LOG_LEVEL"
 
 
 # ---- In every message that compares two releases ------------------------------------------------------------
@@ -77,14 +77,14 @@ A_OTHERWISE, B_OTHERWISE = (replace(each, service=OTHER_SERVICE) for each in (A,
 @pytest.mark.parametrize(
     ("idle", "reason"),
     [
-        (A_OTHERWISE, f"blue holds the image of the previous release {A.digest[:19]}, but with other settings: "
+        (A_OTHERWISE, f"blue runs the image of the previous release {A.digest[:19]}, but with other settings: "
                       "env.LOG_LEVEL"),
-        (side(A, **SICK), f"blue holds the previous release {A.digest[:19]} on 1 healthy of 2 wanted tasks"),
-        (side(A, release=None), f"blue holds the image of the previous release {A.digest[:19]}, but by a task "
+        (side(A, **SICK), f"blue runs the previous release {A.digest[:19]}, but only 1 of 2 wanted tasks are healthy"),
+        (side(A, release=None), f"blue runs the image of the previous release {A.digest[:19]}, but from a task "
                                 "definition that this program did not write"),
-        (C, f"blue holds {C.digest[:19]}, but should hold the previous release {A.digest[:19]}"),
-        (side(C, digest="several"), f"blue holds several images, but should hold the previous release {A.digest[:19]}"),
-        (None, f"blue is not whole, but should hold the previous release {A.digest[:19]}"),
+        (C, f"blue runs {C.digest[:19]}; it should run the previous release {A.digest[:19]}"),
+        (side(C, digest="several"), f"blue runs several images; it should run the previous release {A.digest[:19]}"),
+        (None, f"blue is not fully healthy; it should run the previous release {A.digest[:19]}"),
     ],
     ids=["configuration", "sick", "not ours", "another image", "in a rollout", "empty"],
 )  # fmt: skip
@@ -101,7 +101,7 @@ def test_drift_of_the_settings_of_live_tasks_names_them() -> None:
     assert found.what == f"green runs {name} with other settings: env.LOG_LEVEL, recorded is {name}"
 
 
-def test_a_colour_that_was_changed_meanwhile_is_told_with_what_it_runs() -> None:
+def test_a_colour_that_was_changed_meanwhile_is_reported_with_what_it_runs() -> None:
     end = journal(None, (GREEN, B), Phase.MOVED).to
     for found, words in (
         (C, f"but runs {C.digest[:19]}."),

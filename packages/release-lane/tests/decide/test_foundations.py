@@ -172,7 +172,7 @@ def test_another_region_is_refused_although_nothing_is_found_there() -> None:
 
 
 @pytest.mark.parametrize("built", [BUILT, TORN, HALF_BUILT])
-def test_where_nobody_is_served_settings_are_free(built: Foundations) -> None:
+def test_without_users_settings_are_free(built: Foundations) -> None:
     empty = observed(None, None, None)
     assert isinstance(decided(None, empty, built=built, site=ELSEWHERE).decision, Prepare)
     first = decided(None, empty, built=built, site=ELSEWHERE, digest=A.digest).decision
@@ -180,7 +180,7 @@ def test_where_nobody_is_served_settings_are_free(built: Foundations) -> None:
     assert not first.rebuilds
 
 
-def test_where_nobody_looked_at_the_state_nothing_is_compared() -> None:
+def test_where_the_state_was_not_read_nothing_is_compared() -> None:
     assert isinstance(decide(RECORD, LIVE, Requested(service=SERVICE, site=ELSEWHERE)).decision, Keep)
 
 
@@ -224,7 +224,7 @@ def test_a_network_that_was_replaced_under_users_refuses_releases_and_says_the_w
         assert "allowReplace" in (error.next_step or "")
 
 
-def test_users_on_a_torn_network_are_kept_and_can_be_put_back() -> None:
+def test_traffic_on_a_torn_network_stays_and_can_be_rolled_back() -> None:
     assert isinstance(decided(built=TORN, site=ELSEWHERE).decision, Keep)
     back = decided(built=TORN, site=ELSEWHERE, digest=A.digest, rollback_from=B.digest).decision
     assert isinstance(back, TrafficOnly)
@@ -251,7 +251,7 @@ def test_a_state_that_does_not_know_what_serves_is_refused_naming_it(
     assert "PULUMI_BACKEND_URL" in (error.why or "")
 
 
-def test_a_load_balancer_that_serves_nobody_is_not_taken_for_an_environment() -> None:
+def test_a_load_balancer_without_traffic_is_not_taken_for_an_environment() -> None:
     assert isinstance(decided(None, observed(None, None, None), built=Foundations()).decision, Prepare)
 
 
@@ -270,14 +270,14 @@ def without(*parts: str) -> Observed:
 )
 def test_what_is_missing_is_named_before_an_update_needs_it(asked: dict[str, Any]) -> None:
     error = refusal(decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)), **asked))
-    assert error.what.startswith("The listener 9001 and the target group x-blue do not exist any more")
+    assert error.what.startswith("The listener 9001 and the target group x-blue no longer exist")
     assert "pulumi refresh" in (error.next_step or "")
 
 
-def test_what_is_missing_is_told_while_nothing_needs_it() -> None:
+def test_a_missing_part_is_reported_while_nothing_needs_it() -> None:
     verdict = decided(seen=without(*LOST), built=replace(BUILT, parts=frozenset(LOST)))
     assert isinstance(verdict.decision, Keep)
-    assert [note.split(" does not exist")[0] for note in verdict.notes] == list(LOST)
+    assert [note.split(" no longer exists")[0] for note in verdict.notes] == list(LOST)
 
 
 def test_what_the_state_does_not_have_either_is_made_by_the_update() -> None:
@@ -295,7 +295,7 @@ def test_an_idle_colour_that_is_too_large_is_scaled_in_and_nothing_else() -> Non
     assert (decision.target, decision.tasks, decision.scales_in, decision.retry_of) == (BLUE, 1, True, "")
 
 
-def test_an_idle_colour_that_is_not_whole_is_started_anew_also_where_fewer_tasks_are_wanted() -> None:
+def test_an_idle_colour_that_is_not_fully_healthy_is_started_again_even_where_fewer_tasks_are_wanted() -> None:
     decision = decided(seen=observed(side(A, **SICK), B, GREEN), idle_tasks=1).decision
     assert isinstance(decision, Heal)
     assert not decision.scales_in

@@ -31,7 +31,7 @@ def test_by_default_it_keeps_as_many_tasks_as_serve() -> None:
     grown = decided(holding(A, 2), None)
     assert isinstance(grown, Heal)
     assert (grown.release, grown.tasks) == (A, 4)
-    assert "on 2 tasks, but should on 4" in grown.reason
+    assert "on 2 tasks; it should run on 4" in grown.reason
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 3])
@@ -49,7 +49,7 @@ def test_it_may_be_emptied() -> None:
     assert isinstance(decided(side(A, **SCALED_TO_ZERO), 0), Keep)
 
 
-def test_nothing_is_taken_away_while_the_live_colour_is_not_whole() -> None:
+def test_no_task_is_stopped_while_the_live_colour_is_not_fully_healthy() -> None:
     sick = holding(B, 4, **SICK)
     assert isinstance(decided(holding(A, 4), 1, sick), Keep)
     assert isinstance(decided(holding(A, 4), 0, sick), Keep)

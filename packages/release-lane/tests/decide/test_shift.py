@@ -79,12 +79,12 @@ def test_an_undo_of_a_stepped_switch_is_quick() -> None:
     ],
     ids=["first release", "nobody is served", "in place of what nobody recorded"],
 )
-def test_where_there_is_nobody_to_spare_users_come_all_at_once(cloud: Observed, standing: Recorded | None) -> None:
+def test_where_there_are_no_users_to_protect_traffic_moves_at_once(cloud: Observed, standing: Recorded | None) -> None:
     deploy = Deploy(target=BLUE if standing else GREEN, release=C, tasks=2, live=None, reason="")
     assert planned(deploy, cloud, standing) == Course(steps=(100,), bake=0, home=GREEN if standing else None)
 
 
-def test_from_a_release_that_nobody_knows_users_are_moved_at_once_but_watched() -> None:
+def test_from_an_unknown_release_traffic_moves_at_once_but_is_watched() -> None:
     """In the middle of a stepped switch the live check must know whose answers are right."""
     cloud = observed(A, side(D), GREEN)
     assert planned(DEPLOY_C, cloud) == Course(steps=(100,), bake=60, home=None)
@@ -105,7 +105,7 @@ def test_a_finished_switch_makes_up_for_the_bake_that_it_had_not_ended(phase: Ph
     assert planned(verdict.decision, cloud, verdict.standing) == Course(steps=(), bake=bake, home=GREEN)
 
 
-def test_adopting_moves_nobody_and_puts_nobody_back() -> None:
+def test_adopting_moves_no_traffic_and_rolls_none_back() -> None:
     adopt = Finish(target=BLUE, release=A, reason="adopt")
     assert planned(adopt, observed(A, B, BLUE)) == Course(steps=(), bake=0, home=None, goes_back=True)
 
@@ -143,7 +143,7 @@ def request() -> Any:
         (Course(steps=(), bake=60), "users are there already, 60 s of watching"),
     ],
 )
-def test_what_the_switch_will_do_is_told_in_words(planned: Course, words: str) -> None:
+def test_what_the_switch_will_do_is_said_in_words(planned: Course, words: str) -> None:
     assert planned.words() == words
 
 
@@ -164,14 +164,14 @@ DIVIDED = {BLUE: 50, GREEN: 50}
 
 
 @pytest.mark.parametrize("found", [all_on(GREEN), DIVIDED, all_on(BLUE)], ids=["began", "resumed", "finished"])
-def test_users_are_put_back_on_the_recorded_release_all_of_them(found: Any) -> None:
+def test_all_traffic_is_rolled_back_to_the_recorded_release(found: Any) -> None:
     assert back(found, GREEN, 2, 2) == Home(GREEN)
     assert back(found, GREEN, 0, 2) == Home(GREEN)
     assert back(found, GREEN, 2, 1) == Home(GREEN)
 
 
 @pytest.mark.parametrize("found", [all_on(GREEN), DIVIDED, all_on(BLUE)], ids=["began", "resumed", "finished"])
-def test_users_are_not_put_back_on_a_colour_that_died_while_the_new_one_lives(found: Any) -> None:
+def test_traffic_is_not_rolled_back_to_a_colour_that_died_while_the_new_one_is_healthy(found: Any) -> None:
     assert back(found, GREEN, 1, 0) == Stay(BLUE)
 
 
@@ -188,7 +188,7 @@ def test_without_a_recorded_release_to_go_to_users_go_where_they_were_found(foun
     assert back(found, None, 2, 2) == AsFound()
 
 
-def test_users_are_not_put_back_to_where_nobody_recorded_them_and_nothing_lives() -> None:
+def test_traffic_is_not_rolled_back_to_an_unrecorded_colour_without_healthy_targets() -> None:
     assert back(all_on(GREEN), None, 2, 0) == Stay(BLUE)
     assert back({BLUE: 0, GREEN: 0}, None, 2, 0) == AsFound()
 
@@ -203,7 +203,7 @@ def test_a_failed_undo_to_a_colour_that_died_goes_back_to_the_one_that_lives() -
     assert back(all_on(GREEN), BLUE, 0, 2) == AsFound()
 
 
-def test_users_who_were_divided_are_not_put_back_on_a_colour_that_died() -> None:
+def test_divided_traffic_is_not_rolled_back_to_a_colour_that_died() -> None:
     """Half of them would meet nobody, although the other colour could serve all."""
     assert back(DIVIDED, BLUE, 0, 2) == AsFound(on=GREEN)
     assert back(DIVIDED, None, 0, 2) == AsFound(on=GREEN)

@@ -48,10 +48,10 @@ def test_every_error_survives_the_way_through_the_engine() -> None:
     assert told.users is Users.RESTORED
 
 
-def test_only_what_the_engine_showed_word_for_word_was_told() -> None:
-    assert failure(log(said("It was refused.\nNext: x", about=GATE)), "").told
-    assert not failure(log(said("Program failed with an unhandled exception:\nTraceback …\nNameError: x")), "").told
-    assert not failure(log(), "error: no such plugin").told
+def test_only_what_the_engine_showed_word_for_word_was_shown() -> None:
+    assert failure(log(said("It was refused.\nNext: x", about=GATE)), "").shown
+    assert not failure(log(said("Program failed with an unhandled exception:\nTraceback …\nNameError: x")), "").shown
+    assert not failure(log(), "error: no such plugin").shown
 
 
 def test_a_bug_of_the_program_is_told_in_its_last_line() -> None:

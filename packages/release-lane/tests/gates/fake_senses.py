@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 
 from provider_kit import Cancelled, Context
 from release_lane.aws.cloud import Balancer
-from release_lane.gates.probing import Counts, Place
+from release_lane.gates.timing import Timing
 from release_lane.gates.watching import Senses
+from release_lane.probe.sampling import Counts, Place
 from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, Report
 from release_lane.watch.judge import Datapoint, Tally
 from tests.gates.fake_cloud import FakeCloud
+
+AT_ONCE = Timing(settles_within=0.0, looks_again_for=0.0)
+"""A fake cloud never answers with what was true a moment ago."""
 
 NOON = 43200.0
 """12:00:00 on the first day of the epoch: a whole minute."""

@@ -13,7 +13,6 @@ from provider_kit import UNKNOWN, Context, State, UserError
 from release_lane.aws.cloud import Cloud, Image
 from release_lane.aws.registry import Registry
 from release_lane.errors import CloudError
-from release_lane.gates import adopt as adopting
 from release_lane.gates.adopt import AdoptedImage, adopt, examine_image
 from release_lane.record.adoption import Adopted, Adoption, Examined, Reference
 from release_lane.record.names import Access, Names
@@ -143,7 +142,7 @@ def test_the_registry_is_asked_in_every_update_and_nothing_is_claimed_in_a_previ
     assert AdoptedImage().preview(ctx, inputs, state)["digest"] is UNKNOWN
 
 
-def test_it_speaks_to_aws_as_whom_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_speaks_to_aws_as_whom_the_settings_say() -> None:
     wanted = Access(region="us-east-1", account="0" * 12, role="arn:r", profile="p", external_id="e", session_name="s")
     asked: list[Access] = []
 
@@ -151,13 +150,12 @@ def test_it_speaks_to_aws_as_whom_the_settings_say(monkeypatch: pytest.MonkeyPat
         asked.append(access)
         raise CloudError("that is enough")
 
-    monkeypatch.setattr(adopting, "check_account", check)
     ctx = Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None, name="adopted")
     given = {**wanted.as_dict(), "repository": "lane/app", "image": f"{THEIRS}@{DIGEST}"}
     adoption = Adoption(digest=DIGEST, commit="", origin=Adopted(image=f"{THEIRS}@{DIGEST}"))
     for ask in (
-        lambda: examine_image(ctx, given),
-        lambda: AdoptedImage().create(ctx, {**given, "adoption": adoption.as_dict()}),
+        lambda: examine_image(ctx, given, check),
+        lambda: AdoptedImage(check).create(ctx, {**given, "adoption": adoption.as_dict()}),
     ):
         with pytest.raises(UserError, match="that is enough"):
             ask()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from provider_kit import Cancelled, Context, UserError
-from release_lane.errors import Refused
-from release_lane.gates.gate import Gate, told
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, Users
+from release_lane.gates.gate import Gate, reported
 from release_lane.gates.passes import RUN, Pass
 
 pytestmark = pytest.mark.pure
@@ -20,28 +20,36 @@ def raising(error: Exception) -> str:
         raise error
 
     with pytest.raises(UserError) as caught:
-        told(work)
+        reported(work)
     return str(caught.value)
 
 
 def test_a_refusal_is_told_with_its_kind() -> None:
-    assert raising(Refused("No.", next_step="ask")) == "No.\nNext: ask\nKind: Refused"
+    assert raising(Refused("No.", next_step="ask")) == "No.\nNext: ask\nKind: Refused\nUsers: untouched"
 
 
 def test_what_aws_refuses_is_a_cloud_error() -> None:
     denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, "ModifyRule")
-    assert raising(denied) == "AWS refused ModifyRule: not allowed (AccessDenied)\nKind: CloudError"
-    assert raising(NoCredentialsError()).endswith("\nKind: CloudError")
+    assert raising(denied) == "AWS refused ModifyRule: not allowed (AccessDenied)\nKind: CloudError\nUsers: untouched"
+    assert raising(NoCredentialsError()).endswith("\nKind: CloudError\nUsers: untouched")
 
 
 def test_an_interrupt_is_told_as_one() -> None:
     """Else the command would take it for a check that said no."""
-    assert raising(Cancelled("The switch was interrupted.")) == "The switch was interrupted.\nKind: Interrupted"
+    text = "The switch was interrupted.\nKind: Interrupted\nUsers: untouched"
+    assert raising(Cancelled("The switch was interrupted.")) == text
+
+
+@pytest.mark.parametrize("users", Users)
+@pytest.mark.parametrize("kind", [CheckFailed, CloudError, Interrupted, Refused])
+def test_what_a_gate_says_of_the_users_is_never_written_over(kind: type[ReleaseError], users: Users) -> None:
+    assert raising(kind("No.", users=users)).endswith(f"\nUsers: {users}")
+    assert raising(Cancelled(str(kind("No.", users=users)))).endswith(f"\nUsers: {users}")
 
 
 def test_a_mistake_of_ours_stays_one() -> None:
     with pytest.raises(ZeroDivisionError):
-        told(lambda: 1 / 0)
+        reported(lambda: 1 / 0)
 
 
 class Look(Gate):

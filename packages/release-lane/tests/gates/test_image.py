@@ -11,6 +11,7 @@ from provider_kit import Context, UserError
 from release_lane.aws.cloud import Image
 from release_lane.gates import image
 from release_lane.record.adoption import COMMIT_UNKNOWN
+from release_lane.record.inputs import ImageInputs
 from release_lane.record.names import Access, Names
 
 pytestmark = pytest.mark.pure
@@ -30,25 +31,25 @@ class Registry:
         return None if self.tags is None else Image(digest=digest, tags=self.tags, manifests=frozenset({digest}))
 
 
-def passed(monkeypatch: pytest.MonkeyPatch, tags: tuple[str, ...] | None, unchecked: list[str]) -> dict[str, Any]:
-    monkeypatch.setattr(image, "cloud_of", lambda _: Registry(tags))
+def passed(tags: tuple[str, ...] | None, unchecked: list[str]) -> dict[str, Any]:
     ctx = Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None, name="image")
-    _, out = image.Image().create(ctx, {"active": True, "digest": DIGEST, "unchecked": unchecked})
+    inputs = ImageInputs(active=True, names=NAMES, digest=DIGEST, unchecked=tuple(unchecked))
+    _, out = image.Image(lambda _: Registry(tags)).create(ctx, inputs.as_dict())  # type: ignore[arg-type,return-value]
     return out
 
 
-def test_what_nobody_can_see_of_an_image_goes_on_with_its_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = passed(monkeypatch, ("v1.2",), [COMMIT_UNKNOWN])
+def test_what_nobody_can_see_of_an_image_goes_on_with_its_pass() -> None:
+    out = passed(("v1.2",), [COMMIT_UNKNOWN])
     assert out["passedFor"]["unchecked"] == [COMMIT_UNKNOWN]
     assert out["detail"] == f"{DIGEST[:19]} is in the registry as v1.2; not checked: {COMMIT_UNKNOWN}"
 
 
-def test_an_image_of_a_known_commit_leaves_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = passed(monkeypatch, ("c" * 40,), [])
+def test_an_image_of_a_known_commit_leaves_nothing_to_say() -> None:
+    out = passed(("c" * 40,), [])
     assert out["passedFor"]["unchecked"] == []
     assert "not checked" not in out["detail"]
 
 
-def test_what_the_registry_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_registry_does_not_have_is_refused() -> None:
     with pytest.raises(UserError, match=r"is not in the registry lane/app(.|\n)*Kind: Refused"):
-        passed(monkeypatch, None, [])
+        passed(None, [])

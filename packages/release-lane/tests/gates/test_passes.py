@@ -41,9 +41,7 @@ def test_the_image_gates_pass_names_no_colour() -> None:
 def test_anything_else_is_refused_with_the_reason(passed: dict[str, Any] | None, why: str) -> None:
     with pytest.raises(Refused) as refused:
         demand(passed, gate="The smoke gate", digest=DIGEST, colour="green")
-    assert (
-        refused.value.what == "The smoke gate did not pass sha256:aaaaaaaaaaaa in this update. Users were not touched."
-    )
+    assert refused.value.what == "The smoke gate did not pass sha256:aaaaaaaaaaaa in this update."
     assert why in refused.value.why
 
 

@@ -116,7 +116,7 @@ def test_a_container_that_ended_by_itself_is_not_told_as_a_wrong_port() -> None:
 def test_tasks_that_never_get_well_are_told_with_the_load_balancers_reason() -> None:
     error, _ = refused(REFUSED, deadline=-1)
     assert "nothing listens on 3001" in error.what
-    assert error.why.startswith("not whole after ")
+    assert error.why.startswith("not fully healthy after ")
 
 
 # ---- How often it looks -------------------------------------------------------------------------------------
@@ -181,12 +181,12 @@ def test_a_rollout_that_does_not_come_about_in_time_is_refused_in_ecs_own_words(
     nothing = replace(WHOLE, tasks=(), targets=(), events=(says,))
     with pytest.raises(CheckFailed) as refused:
         looks_at({0.0: nothing}, 30, [])
-    assert f"not whole after 30 s: 0 of 2 tasks running, 0 healthy; ECS says: {says}" in refused.value.what
+    assert f"not fully healthy after 30 s: 0 of 2 tasks running, 0 healthy; ECS says: {says}" in refused.value.what
 
 
 def test_the_deadline_is_kept_however_seldom_it_looks() -> None:
     looks: list[float] = []
-    with pytest.raises(CheckFailed, match="not whole after 61 s"):
+    with pytest.raises(CheckFailed, match="not fully healthy after 61 s"):
         looks_at({0.0: starting("PROVISIONING")}, 61, looks)
     assert 61 < looks[-1] < 61.5
 
@@ -195,5 +195,5 @@ def test_a_task_that_only_started_slowly_is_no_reason_for_another_one_that_is_mi
     one = replace(WHOLE, tasks=WHOLE.tasks[:1], targets=WHOLE.targets[:1])
     with pytest.raises(CheckFailed) as refused:
         looks_at({0.0: REFUSED, 1.0: one}, 30, [])
-    assert "not whole after" in refused.value.what
+    assert "not fully healthy after" in refused.value.what
     assert "service.port" not in refused.value.what

@@ -12,7 +12,7 @@ import pytest
 from provider_kit import Cancelled, Context
 from release_lane.aws import session
 from release_lane.decide.shift import Course
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
@@ -26,7 +26,7 @@ from release_lane.record.records import Recorded
 from release_lane.smoke.checks import Expected
 from release_lane.watch.rollout import Task
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
-from tests.gates.fake_senses import NOON, FakeSenses
+from tests.gates.fake_senses import AT_ONCE, NOON, FakeSenses
 
 pytestmark = pytest.mark.pure
 
@@ -51,8 +51,6 @@ TO_B = Journal(source=End(BLUE, A.digest, A.id), to=End(GREEN, B.digest, B.id), 
 def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("release_lane.gates.moving.SETTLES_WITHIN", 0.0)
-    monkeypatch.setattr("release_lane.gates.moving.LOOKS_AGAIN_FOR", 0.0)
     session.forget()
     yield
     session.forget()
@@ -81,7 +79,7 @@ class Stage:
             (self.said if ephemeral else self.lasting).append(text)
 
         ctx = Context(config={}, cancelled=self.cancelled, log=log, name="traffic-switch")
-        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of))  # type: ignore[arg-type]
+        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of, AT_ONCE))  # type: ignore[arg-type]
 
     def fails(self, error: type[Exception], move: Move = MOVE) -> Any:
         with pytest.raises(error) as failed:
@@ -108,7 +106,7 @@ def stage() -> Stage:
 
 def refused(_: int) -> None:
     """What the checks say then."""
-    raise CheckFailed("The smoke gate refused green. Users were not touched.")
+    raise CheckFailed("The smoke gate refused green.", users=Users.UNTOUCHED)
 
 
 # ---- all is well
@@ -132,7 +130,7 @@ def test_while_two_releases_share_the_live_url_the_new_one_is_checked_by_itself_
 
 
 def test_the_time_that_the_checks_take_is_no_part_of_the_bake(stage: Stage) -> None:
-    """Their requests would count as traffic of users."""
+    """Their requests would count as user traffic."""
     stage.senses.on_check = lambda _: setattr(stage.senses.clock, "time", stage.senses.clock.time + 30)
     stage.perform()
     assert stage.seconds >= 3 * 120 + 5 * 30
@@ -218,7 +216,7 @@ def test_a_colour_that_aws_scales_out_is_given_the_time_that_new_tasks_need(stag
 def test_a_colour_whose_new_tasks_never_become_healthy_is_left(stage: Stage) -> None:
     well = stage.cloud.sides[GREEN]
     stage.after(10, lambda: stage.cloud.sides.update({GREEN: replace(well, wanted=4)}))
-    assert "green has 2 of 4 targets healthy for" in stage.fails(CheckFailed).what
+    assert "green has had only 2 of 4 targets healthy for" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
 
 
@@ -235,7 +233,7 @@ def test_a_task_that_dies_while_a_colour_is_scaled_out_and_is_replaced_in_time_i
 def test_a_task_that_dies_while_a_colour_is_scaled_out_counts_as_ever(stage: Stage) -> None:
     well = stage.cloud.sides[GREEN]
     stage.after(10, lambda: stage.cloud.sides.update({GREEN: sick(replace(well, wanted=4))}))
-    assert "green has 1 of 4 targets healthy for 32 s now" in stage.fails(CheckFailed).what
+    assert "green has had only 1 of 4 targets healthy for 32 s" in stage.fails(CheckFailed).what
 
 
 def test_probes_are_counted_anew_in_each_step(stage: Stage) -> None:
@@ -284,7 +282,7 @@ def test_an_alarm_that_the_new_colour_got_from_an_earlier_release_counts_when_it
     assert stage.cloud.writes == ["moving", *STEPS[:2], "weights blue 100 green 0", "restored"]
 
 
-def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_once_it_can_only_mean_the_users_time(
+def test_an_alarm_of_the_new_colour_that_never_cleared_is_a_breach_after_the_warm_up_window(
     stage: Stage,
 ) -> None:
     """It fired while its tasks were starting, and what users get keeps it firing."""
@@ -332,10 +330,7 @@ def test_a_wish_to_abort_a_switch_that_ended_is_removed_first(stage: Stage, phas
 @pytest.mark.parametrize("name", ["orders", "green-errors"])
 def test_an_alarm_that_is_not_there_when_the_switch_begins_is_refused(stage: Stage, name: str) -> None:
     stage.senses.deleted = {name}
-    assert (
-        stage.fails(Refused).what
-        == f"The alarm {name} cannot be watched: deleted, or never made. Users were not touched."
-    )
+    assert stage.fails(Refused).what == f"The alarm {name} cannot be watched: deleted, or never made."
     assert stage.cloud.writes == []
 
 
@@ -352,7 +347,7 @@ def test_where_alarms_do_not_stop_it_one_that_is_not_there_is_told(stage: Stage,
 @pytest.mark.parametrize("name", ["orders", "green-errors", "blue-errors"])
 def test_an_alarm_that_is_deleted_in_the_middle_puts_users_back(stage: Stage, name: str) -> None:
     stage.after(130, lambda: stage.senses.deleted.add(name))
-    assert f"the alarm {name} cannot be watched any more: deleted" in stage.fails(CheckFailed).what
+    assert f"the alarm {name} can no longer be watched: deleted" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
 
 
@@ -422,13 +417,13 @@ def hands_delete_the_rule(stage: Stage) -> None:
 
 
 BREACHES = [
-    (no_targets, "green has no healthy target any more"),
-    (one_sick_target, "green has 1 of 2 targets healthy for 32 s now"),
+    (no_targets, "green has no healthy target"),
+    (one_sick_target, "green has had only 1 of 2 targets healthy for 32 s"),
     (an_alarm, "the alarm orders is firing"),
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
-    (users_stay_away, "no traffic: CloudWatch counts 0 requests of users to green"),
-    (hands_move_weights, "somebody else moved the users' weights"),
+    (users_stay_away, "no traffic: CloudWatch counted 0 user requests to green"),
+    (hands_move_weights, "somebody else changed the weights"),
 ]
 
 
@@ -453,15 +448,13 @@ def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage:
     stage.after(130, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed).what
     first, *lines = told.splitlines()
-    assert (
-        first
-        == "green had up to 50 % of the users within 130 s; they were put back on blue: the alarm orders is firing"
-    )
+    had = "green had up to 50 % of the users within 130 s; their traffic was rolled back to blue"
+    assert first == f"{had}: the alarm orders is firing"
     assert [line.strip() for line in lines] == [
         "timeline of weights (UTC):",
         "12:00:00  blue 90%, green 10%  step 1 of 3",
         "12:02:00  blue 50%, green 50%  step 2 of 3",
-        "12:02:10  blue 100%, green 0%  put back",
+        "12:02:10  blue 100%, green 0%  rolled back",
         "last log lines of green:",
         "task/10.0.2.2 says 0",
         "task/10.0.2.2 says 1",
@@ -477,7 +470,7 @@ def test_checks_that_fail_at_any_step_put_users_back(stage: Stage, number: int) 
     stage.senses.on_check = fails
     failed = stage.fails(CheckFailed)
     assert "The smoke gate refused green" in failed.what
-    assert "not touched" not in failed.what
+    assert failed.users is Users.RESTORED, "the check did not know of the move"
     assert stage.cloud.writes == ["moving", *STEPS[: (number + 1) // 2], "weights blue 100 green 0", "restored"]
 
 
@@ -500,12 +493,13 @@ def test_an_answer_of_aws_that_is_old_is_no_hand(stage: Stage) -> None:
     assert stage.cloud.weights == all_on(GREEN)
 
 
-def test_a_rule_that_somebody_deleted_is_no_way_back_and_told(stage: Stage) -> None:
+def test_a_rule_that_was_deleted_by_hand_is_no_way_back_and_reported(stage: Stage) -> None:
     stage.after(10, lambda: hands_delete_the_rule(stage))
     stage.cloud.before_write = lambda what: _gone(stage, what)
     failed = stage.fails(CloudError)
-    assert failed.what.startswith("THE WEIGHTS COULD NOT BE PUT BACK")
-    assert "deleted the rule" in failed.why
+    assert failed.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
+    assert failed.users is Users.UNSURE
+    assert "deleted the production rule" in failed.why
 
 
 def _gone(stage: Stage, what: str) -> None:
@@ -516,11 +510,12 @@ def _gone(stage: Stage, what: str) -> None:
 # ---- a person
 
 
-def test_an_interrupt_while_it_is_watched_puts_users_back(stage: Stage) -> None:
+def test_an_interrupt_while_it_is_watched_rolls_back_the_traffic(stage: Stage) -> None:
     stage.after(130, stage.cancelled.set)
     told = str(stage.fails(Cancelled))
+    assert told.endswith("\nKind: Interrupted\nUsers: restored")
     assert told.startswith(
-        "The switch was interrupted. green had up to 50 % of the users within 130 s; they were put back"
+        "The switch was interrupted. green had up to 50 % of the users within 130 s; their traffic was"
     )
     assert stage.cloud.writes[-2:] == ["weights blue 100 green 0", "restored"]
 
@@ -546,17 +541,20 @@ def test_a_wish_to_abort_another_release_is_none(stage: Stage) -> None:
     assert stage.cloud.weights == all_on(GREEN)
 
 
-# ---- where users are put back to
+# ---- where the traffic is rolled back to
 
 
 def blue_dies(stage: Stage) -> None:
     stage.cloud.sides[BLUE] = replace(stage.cloud.sides[BLUE], targets=())
 
 
-def test_users_are_not_put_back_on_a_colour_that_died(stage: Stage) -> None:
+def test_traffic_is_not_rolled_back_to_a_colour_that_died(stage: Stage) -> None:
     stage.after(130, lambda: (blue_dies(stage), an_alarm(stage)))
-    told = stage.fails(CheckFailed).what
-    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: blue has no healthy target any more. All users stay on")
+    failed = stage.fails(CheckFailed)
+    assert failed.users is Users.UNSURE
+    assert failed.what.startswith(
+        "THE TRAFFIC COULD NOT BE ROLLED BACK: blue has no healthy target any more. All users stay on"
+    )
     assert stage.cloud.weights == all_on(GREEN)
     assert stage.journal == TO_B, "the next update finishes or undoes it"
 
@@ -584,38 +582,40 @@ def test_a_resumed_switch_goes_on_from_where_users_are(stage: Stage) -> None:
     assert stage.cloud.writes == ["moving", STEPS[2], "moved"]
 
 
-WISHED = Abort(B.id, "ann").as_tags()
+REQUESTED = Abort(B.id, "ann").as_tags()
 
 
-def test_a_wish_to_abort_a_resumed_switch_that_came_while_it_was_at_its_gates_is_heeded(stage: Stage) -> None:
+def test_an_abort_request_that_came_while_a_resumed_switch_was_at_its_gates_is_honoured(stage: Stage) -> None:
     """`release abort` takes it as soon as the update holds the lock: the journal says that the switch is under way."""
     divided(stage)
-    stage.cloud.tags |= WISHED
-    told = stage.fails(Interrupted, RESUMED).what
-    assert told.startswith(
-        "The switch was interrupted: ann asked to abort this switch. Nobody was moved any further; all"
-    )
+    stage.cloud.tags |= REQUESTED
+    failed = stage.fails(Interrupted, RESUMED)
+    assert failed.users is Users.RESTORED, "some were on green"
+    text = "The switch was interrupted: ann asked to abort this switch. No more traffic was moved; all"
+    assert failed.what.startswith(text)
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
     assert (stage.senses.checked, stage.seconds) == ([], 0)
 
 
 def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_is_firing(stage: Stage) -> None:
     divided(stage)
-    stage.cloud.tags |= WISHED
+    stage.cloud.tags |= REQUESTED
     stage.senses.firing = {"orders": 1.0}
     stage.fails(Interrupted, RESUMED)
     assert stage.cloud.weights == all_on(BLUE)
 
 
-def test_a_wish_to_abort_a_switch_that_moved_nobody_is_heeded_when_it_begins_anew(stage: Stage) -> None:
-    stage.cloud.tags = TO_B.as_tags() | WISHED
-    told = stage.fails(Interrupted).what
-    assert told.startswith("The switch was interrupted: ann asked to abort this switch. Nobody was moved any further;")
+def test_an_abort_request_for_a_switch_that_moved_no_traffic_is_honoured_when_it_begins_anew(stage: Stage) -> None:
+    stage.cloud.tags = TO_B.as_tags() | REQUESTED
+    failed = stage.fails(Interrupted)
+    assert failed.users is Users.UNTOUCHED, "all of them were on blue"
+    text = "The switch was interrupted: ann asked to abort this switch. No more traffic was moved;"
+    assert failed.what.startswith(text)
     assert stage.journal == replace(TO_B, phase=Phase.RESTORED)
 
 
-def test_an_undo_takes_the_wish_to_abort_away_that_it_fulfils(stage: Stage) -> None:
-    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), TO_B.as_tags() | WISHED
+def test_an_undo_removes_the_abort_request_that_it_fulfils(stage: Stage) -> None:
+    stage.cloud.weights, stage.cloud.tags = dict(DIVIDED), TO_B.as_tags() | REQUESTED
     back = Pass(digest=A.digest, run=RUN, colour="blue", taskDefinition=f"app:{A.id}", deployment="ecs-svc/1")
     course = Course(home=BLUE, goes_back=True)
     stage.perform(replace(MOVE, live=BLUE, release=A, expected=DIVIDED, passed=back, course=course))
@@ -646,23 +646,24 @@ def test_a_finish_makes_up_for_the_bake_and_writes_only_the_end_of_the_journal(s
 
 def test_a_wish_to_abort_a_finish_is_heeded_at_once(stage: Stage) -> None:
     all_there(stage)
-    stage.cloud.tags |= WISHED
+    stage.cloud.tags |= REQUESTED
     assert "ann asked to abort" in stage.fails(Interrupted, FINISH).what
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
 
 
 def test_a_wish_that_came_too_late_for_a_switch_does_not_undo_its_record(stage: Stage) -> None:
     """The journal says that it was done; only the record is missing."""
-    stage.cloud.weights, stage.cloud.tags = all_on(GREEN), replace(TO_B, phase=Phase.MOVED).as_tags() | WISHED
+    stage.cloud.weights, stage.cloud.tags = all_on(GREEN), replace(TO_B, phase=Phase.MOVED).as_tags() | REQUESTED
     stage.perform(replace(FINISH, course=Course(steps=(), home=BLUE)))
     assert stage.cloud.writes == ["untag abort", "moved"]
 
 
-def test_a_finish_that_breaks_puts_users_back_on_what_is_recorded(stage: Stage) -> None:
+def test_a_finish_that_breaks_rolls_the_traffic_back_to_what_is_recorded(stage: Stage) -> None:
     all_there(stage)
     stage.after(30, lambda: an_alarm(stage))
     told = stage.fails(CheckFailed, FINISH).what
-    assert told.startswith("Users were on green, which is not recorded, and were put back on blue: the alarm orders")
+    back = "Users were on green, which is not recorded; their traffic was rolled back to blue"
+    assert told.startswith(f"{back}: the alarm orders")
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored"]
 
 
@@ -717,8 +718,10 @@ def test_an_undo_whose_colour_dies_leaves_no_user_on_it(stage: Stage) -> None:
         refused(0)
 
     stage.senses.on_check = dies
-    told = stage.fails(CheckFailed, UNDO).what
-    assert told.startswith("THE WEIGHTS COULD NOT BE PUT BACK: green has no healthy target any more. All users")
+    failed = stage.fails(CheckFailed, UNDO)
+    assert failed.users is Users.UNSURE
+    text = "THE TRAFFIC COULD NOT BE ROLLED BACK: green has no healthy target any more. All users"
+    assert failed.what.startswith(text)
     assert stage.cloud.weights == all_on(BLUE)
     assert stage.journal == TO_B
 
@@ -735,12 +738,13 @@ def test_where_users_go_back_to_where_they_were_found_the_journal_of_then_is_wri
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, found)
 
 
-def test_an_abort_that_is_heeded_at_the_beginning_leaves_users_where_nobody_can_put_them_back(stage: Stage) -> None:
-    """The recorded release is nowhere any more: users and journal stay as they were found, and the wish is gone."""
+def test_an_abort_that_is_honoured_at_the_beginning_leaves_users_where_no_rollback_is_possible(stage: Stage) -> None:
+    """The recorded release is nowhere any more: users and journal stay as they were found, and the request is gone."""
     divided(stage)
-    stage.cloud.tags |= WISHED
-    told = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120))).what
-    assert "Nobody was moved any further; users are served blue 50%, green 50%" in told
+    stage.cloud.tags |= REQUESTED
+    failed = stage.fails(Interrupted, replace(RESUMED, course=Course(steps=(100,), bake=120)))
+    assert "No more traffic was moved; users are served blue 50%, green 50%" in failed.what
+    assert failed.users is Users.UNTOUCHED
     assert (stage.cloud.weights, stage.cloud.tags) == (DIVIDED, TO_B.as_tags())
 
 

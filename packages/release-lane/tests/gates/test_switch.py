@@ -14,21 +14,24 @@ from provider_kit import UNKNOWN, Cancelled, Change, Context, State, UserError
 from release_lane.aws import session
 from release_lane.decide.lineage import Order, Relation, said_of_order
 from release_lane.decide.shift import Course
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
-from release_lane.gates.reality import Deviation, as_outputs, deviation, settled
+from release_lane.gates.reality import Deviation, deviation, settled
 from release_lane.gates.switch import TrafficSwitch
+from release_lane.gates.timing import Timing
 from release_lane.record.adoption import COMMIT_UNKNOWN
 from release_lane.record.alarms import Watched
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
+from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import Recorded
 from release_lane.watch.rollout import Reading, Target, Task
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
+from tests.gates.fake_senses import AT_ONCE
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B, C = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "abc")
@@ -57,6 +60,10 @@ def context(said: list[str] | None = None) -> Context:
     return Context(config={}, cancelled=threading.Event(), log=log, name="traffic-switch")
 
 
+def moved(at: FakeCloud, move: Move = MOVE, ctx: Context | None = None, timing: Timing = AT_ONCE) -> dict[str, Any]:
+    return perform(ctx or context(), at, move, timing=timing)  # type: ignore[arg-type]
+
+
 Make = Callable[..., FakeCloud]
 
 
@@ -65,8 +72,6 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes the cloud of a test: A on blue serves users, B waits on green, behind a site that really answers."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("release_lane.gates.moving.SETTLES_WITHIN", 0.0)
-    monkeypatch.setattr("release_lane.gates.moving.LOOKS_AGAIN_FOR", 0.0)
     session.forget()
     made: list[FakeCloud] = []
 
@@ -92,7 +97,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 @pytest.mark.provider
 def test_it_writes_the_journal_moves_everybody_at_once_and_confirms(cloud: Make) -> None:
     at = cloud()
-    outputs = perform(context(), at, MOVE)
+    outputs = moved(at)
     assert at.writes == ["moving", "weights blue 0 green 100", "moved"]
     assert at.weights == all_on(GREEN)
     assert Journal.from_tags(at.tags) == Journal(
@@ -111,7 +116,7 @@ def test_it_writes_the_journal_moves_everybody_at_once_and_confirms(cloud: Make)
 @pytest.mark.provider
 def test_the_first_switch_creates_the_rule_with_weights_and_journal_in_one_call(cloud: Make) -> None:
     at = cloud(weights=None)
-    recorded = Recorded.from_outputs(perform(context(), at, FIRST))
+    recorded = Recorded.from_outputs(moved(at, FIRST))
     assert at.writes == ["create blue 0 green 100 moving", "moved"]
     assert Journal.from_tags(at.tags) == Journal(source=None, to=End(GREEN, B.digest, B.id), phase=Phase.MOVED)
     assert recorded is not None
@@ -121,7 +126,7 @@ def test_the_first_switch_creates_the_rule_with_weights_and_journal_in_one_call(
 @pytest.mark.provider
 def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
     move = replace(MOVE, passed=replace(PASS, unchecked=("the commit is unknown",)))
-    recorded = Recorded.from_outputs(json.loads(json.dumps(perform(context(), cloud(), move))))
+    recorded = Recorded.from_outputs(json.loads(json.dumps(moved(cloud(), move))))
     assert recorded is not None
     assert recorded.evidence[-1].unchecked == ("the commit is unknown",)
 
@@ -146,8 +151,8 @@ def test_a_switch_to_tasks_that_run_already_keeps_what_was_not_seen_when_they_we
     back = replace(MOVE, standing=replace(RECORD, evidence=(proof,)), passed=replace(PASS, unchecked=("no status",)))
     assert replace(back, starts=False).unchecked() == ("the commit is unknown", "no status")
     assert replace(back, starts=True).unchecked() == ("no status",)
-    assert Move.of(inputs(decision="traffic-only")).starts is False
-    assert Move.of(inputs(decision="flip")).starts is False, "the word of an earlier version"
+    assert move_of(inputs(decision="traffic-only")).starts is False
+    assert move_of(inputs(decision="flip")).starts is False, "the word of an earlier version"
 
 
 # ---- what it demands before it moves anybody
@@ -158,7 +163,7 @@ def refused_untouched(
 ) -> None:
     weights, tags = at.weights, dict(at.tags)
     with pytest.raises(error) as raised:
-        perform(ctx or context(), at, move)
+        moved(at, move, ctx)
     assert saying in str(raised.value)
     assert (at.writes, at.weights, at.tags) == ([], weights, tags)
 
@@ -211,7 +216,7 @@ def test_what_became_of_it_is_told_in_words(cloud: Make, green: Any, words: str)
     """And not as a value of this program."""
     at = cloud()
     at.sides[GREEN] = green
-    refused_untouched(at, MOVE, CheckFailed, f"green is no longer what passed the gates: {words}. Users")
+    refused_untouched(at, MOVE, CheckFailed, f"green is no longer what passed the gates: {words}.\nNext: ")
 
 
 @pytest.mark.provider
@@ -223,7 +228,7 @@ def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
 def test_an_interrupt_before_the_move_moves_nobody(cloud: Make) -> None:
     ctx = context()
     ctx.cancelled.set()
-    refused_untouched(cloud(), MOVE, Cancelled, "before it moved anybody", ctx)
+    refused_untouched(cloud(), MOVE, Cancelled, "before it moved any traffic", ctx)
 
 
 @pytest.mark.provider
@@ -244,6 +249,10 @@ def test_credentials_that_expire_before_the_longest_switch_is_over_stop_it(
     refused_untouched(cloud(), MOVE, Refused, "The AWS credentials expire in")
 
 
+def move_of(given: dict[str, Any]) -> Move:
+    return Move.of(SwitchInputs.from_dict(given))
+
+
 def inputs(**over: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "active": True,
@@ -253,7 +262,7 @@ def inputs(**over: Any) -> dict[str, Any]:
         "release": B.as_dict(),
         "weights": {"blue": 0, "green": 100},
         "expected": {"blue": 100.0, "green": 0.0},
-        "standing": as_outputs(RECORD),
+        "standing": RECORD.as_outputs(),
         "passOfBefore": PASS.as_dict(),
         "smokeDeadlineSeconds": 0,
         "course": Course(home=BLUE).as_dict(),
@@ -271,8 +280,8 @@ def inputs(**over: Any) -> dict[str, Any]:
 
 @pytest.mark.pure
 def test_a_move_is_what_the_inputs_say() -> None:
-    assert Move.of(inputs()) == MOVE
-    assert Move.of(inputs(expected=None, standing=None, course=Course().as_dict())) == FIRST
+    assert move_of(inputs()) == MOVE
+    assert move_of(inputs(expected=None, standing=None, course=Course().as_dict())) == FIRST
 
 
 @pytest.mark.pure
@@ -288,7 +297,7 @@ def test_a_move_is_what_the_inputs_say() -> None:
 )
 def test_without_the_smoke_gates_pass_of_this_run_there_is_no_move(passed: Any, why: str) -> None:
     with pytest.raises(Refused) as refused:
-        Move.of(inputs(passOfBefore=passed))
+        move_of(inputs(passOfBefore=passed))
     assert why in refused.value.why
 
 
@@ -300,20 +309,20 @@ def test_a_live_url_that_answers_with_another_release_puts_the_weights_back(clou
     at = cloud(releases={BLUE: A, GREEN: C})
     said: list[str] = []
     with pytest.raises(CheckFailed) as failed:
-        perform(context(said), at, MOVE)
+        moved(at, MOVE, context(said))
     assert "The smoke gate refused" in failed.value.what
-    assert "were put back to where they were before" in failed.value.what
-    assert "not touched" not in str(failed.value), "the check did not know of the move"
+    assert "rolled back to where it was before" in failed.value.what
+    assert failed.value.users is Users.RESTORED, "the check did not know of the move"
     assert at.writes == ["moving", "weights blue 0 green 100", "weights blue 100 green 0", "restored"]
     assert at.weights == all_on(BLUE)
-    assert any(text.startswith("putting the weights back") for text in said)
+    assert any(text.startswith("rolling back the traffic") for text in said)
 
 
 @pytest.mark.provider
 def test_a_first_switch_that_fails_leaves_no_rule(cloud: Make) -> None:
     at = cloud(weights=None, releases={BLUE: A, GREEN: C})
     with pytest.raises(CheckFailed):
-        perform(context(), at, FIRST)
+        moved(at, FIRST)
     assert at.writes == ["create blue 0 green 100 moving", "delete"]
     assert at.weights is None
 
@@ -324,7 +333,7 @@ def test_weights_that_did_not_become_what_was_set_are_no_success(cloud: Make, fo
     """Not even if the live URL answers well."""
     at = cloud(takes=lambda weights: found if weights == all_on(GREEN) else weights)
     with pytest.raises(CheckFailed):
-        perform(context(), at, MOVE)
+        moved(at)
     assert at.weights == all_on(BLUE)
     assert at.writes[-2:] == ["weights blue 100 green 0", "restored"]
 
@@ -339,7 +348,7 @@ def test_a_colour_that_breaks_under_its_users_is_left_again(cloud: Make) -> None
 
     at.before_write = breaks
     with pytest.raises(CheckFailed) as failed:
-        perform(context(), at, MOVE)
+        moved(at)
     assert "no longer what passed the gates" in failed.value.what
     assert at.weights == all_on(BLUE)
     assert at.writes[-2:] == ["weights blue 100 green 0", "restored"]
@@ -356,10 +365,10 @@ def test_a_write_that_fails_leaves_users_where_they_were(cloud: Make, write: str
 
     at.before_write = fails
     with pytest.raises((ConnectionError, RuntimeError)) as failed:
-        perform(context(), at, MOVE)
+        moved(at)
     assert at.weights == all_on(BLUE)
-    moved = "" if write == "moving" else "put back to where they were before: ConnectionError: "
-    assert f"{moved}the network is gone for a moment" in str(failed.value)
+    back = "" if write == "moving" else "rolled back to where it was before: ConnectionError: "
+    assert f"{back}the network is gone for a moment" in str(failed.value)
 
 
 @pytest.mark.provider
@@ -371,26 +380,23 @@ def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make
             raise KeyError("green")
 
     at.before_write = fails
-    told = "^Users were on green for a moment, and were put back to where they were before: KeyError: 'green'"
+    told = "^Users were on green for a moment; their traffic was rolled back to where it was before: KeyError: 'green'"
     with pytest.raises(RuntimeError, match=told) as failed:
-        perform(context(), at, MOVE)
+        moved(at)
     assert isinstance(failed.value.__cause__, KeyError), "its traceback is kept"
 
 
 @pytest.mark.provider
-def test_weights_and_targets_from_before_the_move_are_looked_at_again(
-    cloud: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_and_targets_from_before_the_move_are_looked_at_again(cloud: Make) -> None:
     """AWS may answer with what was true a moment ago; that is no breach."""
-    monkeypatch.setattr("release_lane.gates.moving.SETTLES_WITHIN", 60.0)
-    monkeypatch.setattr("release_lane.gates.moving.LOOKS_AGAIN_FOR", 60.0)
+    patient = Timing(settles_within=60.0, looks_again_for=60.0)
     at = cloud()
     before, weights, well = at.balancer(), at.balancer, at.sides[GREEN]
     stale = iter([before, before])
     readings = iter([sick(well), replace(well, targets=()), sick(well)])
-    monkeypatch.setattr(at, "balancer", lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights))
-    monkeypatch.setattr(at, "read", lambda *_: next(readings, well))
-    assert perform(context(), at, MOVE)["liveColour"] == "green"
+    at.balancer = lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights)  # type: ignore[method-assign]
+    at.read = lambda *_: next(readings, well)  # type: ignore[method-assign]
+    assert moved(at, timing=patient)["liveColour"] == "green"
     assert (next(stale, None), next(readings, None)) == (None, None), "all of them were seen"
 
 
@@ -406,8 +412,9 @@ def test_a_journal_that_cannot_be_written_moves_nobody(cloud: Make) -> None:
         raise CloudError(f"AWS did not do {what}.")
 
     at.before_write = fails
-    with pytest.raises(CloudError, match="Users were not touched"):
-        perform(context(), at, MOVE)
+    with pytest.raises(CloudError) as failed:
+        moved(at)
+    assert failed.value.users is Users.UNTOUCHED
     assert at.writes == []
 
 
@@ -420,8 +427,8 @@ def test_what_aws_did_not_do_after_the_move_is_told_with_where_users_are(cloud: 
             raise CloudError("AWS did not do AddTags.", why="it was throttled")
 
     at.before_write = fails
-    with pytest.raises(CloudError, match="were put back to where they were before: AWS did not do AddTags") as failed:
-        perform(context(), at, MOVE)
+    with pytest.raises(CloudError, match="rolled back to where it was before: AWS did not do AddTags") as failed:
+        moved(at)
     assert failed.value.why == "it was throttled"
     assert at.weights == all_on(BLUE)
 
@@ -436,7 +443,7 @@ def test_an_interrupt_that_ends_the_waiting_for_aws_puts_users_back(cloud: Make)
 
     at.before_write = interrupted
     with pytest.raises(Interrupted, match="The switch was interrupted: Interrupted while waiting for AWS"):
-        perform(context(), at, MOVE)
+        moved(at)
     assert at.weights == all_on(BLUE)
 
 
@@ -450,8 +457,9 @@ def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
 
     at.before_write = fails
     with pytest.raises(CloudError) as failed:
-        perform(context(), at, MOVE)
-    assert failed.value.what.startswith("THE WEIGHTS COULD NOT BE PUT BACK")
+        moved(at)
+    assert failed.value.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
+    assert failed.value.users is Users.UNSURE
     assert "The smoke gate refused" in failed.value.why
     # the journal still says moving, so that the next update finishes or undoes it
     assert Journal.from_tags(at.tags).phase is Phase.MOVING  # type: ignore[union-attr]
@@ -467,10 +475,10 @@ def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_no
 
     at.before_write = fails
     with pytest.raises(CheckFailed) as failed:
-        perform(context(), at, MOVE)
+        moved(at)
     assert at.weights == all_on(BLUE)
-    assert "COULD NOT BE PUT BACK" not in str(failed.value)
-    assert "were put back to where they were before" in failed.value.what
+    assert failed.value.users is Users.RESTORED
+    assert "rolled back to where it was before" in failed.value.what
     assert "AWS did not do AddTags." in failed.value.what
 
 
@@ -512,23 +520,24 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str |
     }
     over = {"weights": all_on(BLUE), **change}
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: D}, **over)
-    found = deviation(at, as_outputs(RECORD))  # type: ignore[arg-type]
+    found = deviation(at, RECORD.as_outputs())  # type: ignore[arg-type]
     assert found is None if told is None else found is not None and found.what.startswith(told) and not found.grows
 
 
-def nothing_released(at: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> str:
+def switch(at: FakeCloud) -> TrafficSwitch:
+    return TrafficSwitch(lambda _: at)  # type: ignore[arg-type,return-value]
+
+
+def nothing_released(at: FakeCloud) -> str:
     """What an update says that moves nobody."""
-    monkeypatch.setattr("release_lane.gates.switch.cloud_of", lambda _: at)
-    old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**as_outputs(RECORD), "url": "http://x"})
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**RECORD.as_outputs(), "url": "http://x"})
     with pytest.raises(UserError) as failed:
-        TrafficSwitch().update(context(), old, inputs(active=False))
+        switch(at).update(context(), old, inputs(active=False))
     return str(failed.value)
 
 
 @pytest.mark.pure
-def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_what_helps(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_what_helps() -> None:
     pull = "CannotPullContainerError: sha256:aaaa not found"
     gone = Task(
         arn="task/9", deployment="ecs-svc/1", status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=pull
@@ -536,7 +545,7 @@ def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_wha
     blue = holding(A, "ecs-svc/1", tasks=1)
     at = live()
     at.sides[BLUE] = replace(blue, wanted=2, tasks=(*blue.tasks, gone))
-    told = nothing_released(at, monkeypatch)
+    told = nothing_released(at)
     assert "Nothing was asked for" not in told
     assert "blue has 1 healthy of 2 wanted tasks" in told
     assert f"Why: ECS says: a task stopped: {pull}\n" in told
@@ -545,24 +554,21 @@ def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_wha
 
 
 @pytest.mark.pure
-def test_a_live_colour_for_which_ecs_gives_no_reason_sends_to_where_there_may_be_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_live_colour_for_which_ecs_gives_no_reason_sends_to_where_there_may_be_one() -> None:
     at = live()
     at.sides[BLUE] = holding(A, "ecs-svc/1", tasks=0)
-    told = nothing_released(at, monkeypatch)
+    told = nothing_released(at)
     assert "Why: ECS gives no reason\n" in told
     assert "stopped tasks and events in ECS" in told
 
 
 @pytest.mark.pure
-def test_a_preview_that_finds_a_sick_live_colour_tells_ecs_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_that_finds_a_sick_live_colour_tells_ecs_own_reason() -> None:
     says = "(service p-blue) was unable to place a task. Reason: Capacity is unavailable at this time."
     at, said = live(), list[str]()
     at.sides[BLUE] = replace(holding(A, "ecs-svc/1", tasks=1), wanted=2, events=(says,))
-    monkeypatch.setattr("release_lane.gates.switch.cloud_of", lambda _: at)
-    old = State(id="traffic-switch", inputs=inputs(active=False), outputs=as_outputs(RECORD))
-    assert TrafficSwitch().diff(context(said), old, inputs(active=False), []) == [Change("weights")]
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs=RECORD.as_outputs())
+    assert switch(at).diff(context(said), old, inputs(active=False), []) == [Change("weights")]
     assert f"ECS says: {says}" in said[0]
 
 
@@ -588,9 +594,7 @@ def growing(cloud: FakeCloud, *readings: Reading) -> None:
     cloud.read = read  # type: ignore[method-assign]
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("release_lane.gates.reality.PAUSE", 0.001)
+QUICK = Timing(at_least=0.001)
 
 
 def live() -> FakeCloud:
@@ -598,21 +602,19 @@ def live() -> FakeCloud:
 
 
 @pytest.mark.pure
-@pytest.mark.usefixtures("quick")
 def test_a_live_colour_that_aws_scales_out_is_waited_for() -> None:
     at, said = live(), list[str]()
     growing(at, GROWING, GROWING, STARTING, holding(A, "ecs-svc/1", tasks=3))
-    assert settled(context(said), at, as_outputs(RECORD)) is None  # type: ignore[arg-type]
+    assert settled(context(said), at, RECORD.as_outputs(), timing=QUICK) is None  # type: ignore[arg-type]
     assert said[0] == "blue has 2 healthy of 3 wanted tasks: AWS scales it out; that is waited for, at most 180 s"
 
 
 @pytest.mark.pure
-@pytest.mark.usefixtures("quick")
-def test_it_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("release_lane.gates.reality.GROWS_FOR", 0.01)
+def test_it_is_waited_for_no_longer_than_that() -> None:
     at = live()
     growing(at, GROWING)
-    found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
+    short = replace(QUICK, grows_for=0.01)
+    found = settled(context(), at, RECORD.as_outputs(), timing=short)  # type: ignore[arg-type]
     assert found == Deviation("blue has 2 healthy of 3 wanted tasks", grows=True, lacks=True)
 
 
@@ -637,7 +639,7 @@ def test_while_nothing_changes_it_looks_more_and_more_seldom_and_keeps_the_time(
 
     at.read = read  # type: ignore[method-assign]
     ctx = replace(context(), cancelled=passing)
-    found = settled(ctx, at, as_outputs(RECORD), lambda: passing.time)  # type: ignore[arg-type]
+    found = settled(ctx, at, RECORD.as_outputs(), lambda: passing.time)  # type: ignore[arg-type]
     assert found is not None
     assert found.grows
     assert len(looks) < 60
@@ -674,13 +676,12 @@ SCHEDULER = replace(LOST, stop_code="ServiceSchedulerInitiated")
 def test_what_is_not_well_is_told_at_once(reading: Reading) -> None:
     at = live()
     growing(at, reading, holding(A, "ecs-svc/1"))
-    found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
+    found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]
     assert found is not None
     assert not found.grows
 
 
 @pytest.mark.pure
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "gone",
     [
@@ -692,15 +693,14 @@ def test_what_is_not_well_is_told_at_once(reading: Reading) -> None:
 def test_tasks_that_ended_rightly_are_none_that_were_lost(gone: Task) -> None:
     at = live()
     growing(at, replace(GROWING, tasks=(*GROWING.tasks, gone)), holding(A, "ecs-svc/1", tasks=3))
-    assert settled(context(), at, as_outputs(RECORD)) is None  # type: ignore[arg-type]
+    assert settled(context(), at, RECORD.as_outputs(), timing=QUICK) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.pure
-@pytest.mark.usefixtures("quick")
 def test_one_that_fails_while_it_is_waited_for_is_told() -> None:
     at = live()
     growing(at, GROWING, STARTING, replace(GROWING, tasks=(*GROWING.tasks, LOST)))
-    found = settled(context(), at, as_outputs(RECORD))  # type: ignore[arg-type]
+    found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]
     why = "a task stopped: EssentialContainerExited"
     assert found == Deviation("blue has 2 healthy of 3 wanted tasks", why=why, lacks=True)
 
@@ -710,16 +710,16 @@ def test_a_platform_manifest_of_the_recorded_image_is_no_deviation() -> None:
     platform = "sha256:" + "1" * 64
     running = replace(holding(replace(A, digest=Digest(platform)), "ecs-svc/1"), task_definition=f"app:{A.id}")
     at = FakeCloud(names=names(80), sides={BLUE: running}, releases={BLUE: A}, weights=all_on(BLUE))
-    assert deviation(at, as_outputs(RECORD)) is not None  # type: ignore[arg-type]
+    assert deviation(at, RECORD.as_outputs()) is not None  # type: ignore[arg-type]
     at.images[A.digest] = frozenset({A.digest, platform})
-    assert deviation(at, as_outputs(RECORD)) is None  # type: ignore[arg-type]
+    assert deviation(at, RECORD.as_outputs()) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.pure
 def test_the_record_survives_being_written_as_outputs() -> None:
     record = Recorded(live_colour=GREEN, live=B, previous=A, history=(A, B))
-    assert Recorded.from_outputs(json.loads(json.dumps(as_outputs(record)))) == record
-    assert Recorded.from_outputs(as_outputs(RECORD)) == RECORD
+    assert Recorded.from_outputs(json.loads(json.dumps(record.as_outputs()))) == record
+    assert Recorded.from_outputs(RECORD.as_outputs()) == RECORD
 
 
 # ---- preview and diff
@@ -728,7 +728,7 @@ def test_the_record_survives_being_written_as_outputs() -> None:
 OLD = State(
     id="traffic-switch",
     inputs=inputs(live="blue", release=A.as_dict()),
-    outputs={**as_outputs(RECORD), "url": "http://x"},
+    outputs={**RECORD.as_outputs(), "url": "http://x"},
 )
 
 

@@ -7,10 +7,10 @@ from release_lane.engine.locks import Holder
 from release_lane.errors import Refused
 from release_lane.operate.aborting import (
     Back,
+    NotBack,
     Outcome,
+    ProductionRule,
     TooLate,
-    Unheard,
-    UsersRule,
     Waiting,
     described,
     outcome,
@@ -28,8 +28,8 @@ FIRST = journal(None, (BLUE, A), Phase.MOVING)
 DIVIDED: Weights = {BLUE: 90, GREEN: 10}
 
 
-def rule(weights: Weights, phase: Phase = Phase.MOVING, **over: object) -> UsersRule:
-    return UsersRule(weights=weights, journal=journal((BLUE, A), (GREEN, B), phase), **over)  # type: ignore[arg-type]
+def rule(weights: Weights, phase: Phase = Phase.MOVING, **over: object) -> ProductionRule:
+    return ProductionRule(weights=weights, journal=journal((BLUE, A), (GREEN, B), phase), **over)  # type: ignore[arg-type]
 
 
 # ---- Is there one?
@@ -44,16 +44,16 @@ def test_a_switch_is_under_way_while_its_journal_moves_and_an_update_runs(holder
     ("there", "holders", "said", "step"),
     [
         (rule(all_on(BLUE), Phase.MOVED), (ANN,), "ann@ci-7 (process 42)", "Ctrl-C"),
-        (rule(all_on(BLUE), Phase.MOVED), (ANN,), "nobody was moved yet", "Ctrl-C"),
-        (None, (ANN,), "nobody was moved yet", "Ctrl-C"),
-        (rule(DIVIDED), (), "was interrupted, no update runs", "release recover staging --undo"),
-        (rule(all_on(GREEN), Phase.MOVED), (), "users are on green, and no update moves anybody", ""),
-        (UsersRule(weights=DIVIDED), None, "users are divided: blue 90%, green 10%", ""),
-        (None, (), "nobody is served", ""),
+        (rule(all_on(BLUE), Phase.MOVED), (ANN,), "it has not moved any traffic yet", "Ctrl-C"),
+        (None, (ANN,), "it has not moved any traffic yet", "Ctrl-C"),
+        (rule(DIVIDED), (), "was interrupted, and no update runs", "release recover staging --undo"),
+        (rule(all_on(GREEN), Phase.MOVED), (), "users are on green, and no update is running", ""),
+        (ProductionRule(weights=DIVIDED), None, "users are divided: blue 90%, green 10%", ""),
+        (None, (), "serves no users", ""),
     ],
 )
 def test_without_one_it_is_said_what_there_is(
-    there: UsersRule | None, holders: tuple[Holder, ...] | None, said: str, step: str
+    there: ProductionRule | None, holders: tuple[Holder, ...] | None, said: str, step: str
 ) -> None:
     with pytest.raises(Refused, match="There is no switch to abort in staging") as refused:
         under_way("staging", there, holders)
@@ -67,7 +67,7 @@ def test_the_switch_is_described_by_both_ends_and_where_users_are() -> None:
         f"A switch from blue ({A.digest[:19]}) to green ({B.digest[:19]}) is under way; "
         "users are divided: blue 90%, green 10%."
     )
-    assert described(FIRST, UsersRule(weights=all_on(BLUE))).startswith(f"A switch to blue ({A.digest[:19]})")
+    assert described(FIRST, ProductionRule(weights=all_on(BLUE))).startswith(f"A switch to blue ({A.digest[:19]})")
 
 
 # ---- What became of it
@@ -84,14 +84,14 @@ OLDER = journal((GREEN, C), (BLUE, A), Phase.MOVED)
         (rule(DIVIDED), True, Waiting()),
         (rule(all_on(BLUE), Phase.RESTORED), True, Back(BLUE)),
         (rule(all_on(BLUE), Phase.RESTORED), False, Back(BLUE)),
-        (UsersRule(weights=all_on(BLUE), journal=OLDER), False, Back(BLUE)),
-        (UsersRule(weights=all_on(BLUE), journal=OLDER), True, Waiting()),
+        (ProductionRule(weights=all_on(BLUE), journal=OLDER), False, Back(BLUE)),
+        (ProductionRule(weights=all_on(BLUE), journal=OLDER), True, Waiting()),
         (None, True, Back(None)),
         (rule(all_on(GREEN), Phase.MOVED), True, TooLate()),
         (rule(all_on(GREEN), Phase.MOVED), False, TooLate()),
-        (rule(all_on(GREEN)), False, Unheard("users are on green")),
-        (rule(DIVIDED, abort=WISH), False, Unheard("users are divided: blue 90%, green 10%")),
-        (rule(all_on(GREEN), Phase.RESTORED), True, Unheard("users are on green")),
+        (rule(all_on(GREEN)), False, NotBack("users are on green")),
+        (rule(DIVIDED, abort=WISH), False, NotBack("users are divided: blue 90%, green 10%")),
+        (rule(all_on(GREEN), Phase.RESTORED), True, NotBack("users are on green")),
     ],
     ids=[
         "asked", "weights back but not confirmed", "wish taken", "restored", "restored and done",
@@ -99,12 +99,12 @@ OLDER = journal((GREEN, C), (BLUE, A), Phase.MOVED)
         "died on the new side", "died divided", "restored elsewhere",
     ],
 )  # fmt: skip
-def test_what_became_of_the_wish_follows_from_the_rule_and_the_lock(
-    there: UsersRule | None, running: bool, seen: Outcome
+def test_what_became_of_the_request_follows_from_the_rule_and_the_lock(
+    there: ProductionRule | None, running: bool, seen: Outcome
 ) -> None:
     assert outcome(SWITCH, there, running=running) == seen
 
 
 def test_a_first_switch_that_died_is_not_taken_for_aborted() -> None:
-    there = UsersRule(weights=all_on(BLUE), journal=FIRST)
-    assert outcome(FIRST, there, running=False) == Unheard("users are on blue")
+    there = ProductionRule(weights=all_on(BLUE), journal=FIRST)
+    assert outcome(FIRST, there, running=False) == NotBack("users are on blue")

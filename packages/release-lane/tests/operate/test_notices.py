@@ -7,92 +7,13 @@ from typing import Any
 import pytest
 from release_lane.engine.locks import Origin
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError, Users
-from release_lane.operate.notices import LONGEST_SENTENCE, Event, Notice, Notify, event_of
+from release_lane.operate.notices import LONGEST_SENTENCE, Notice, event_of
+from release_lane.settings.notify import Event
 from tests.decide.situations import B
 
 pytestmark = pytest.mark.pure
 
-TOPIC = "arn:aws:sns:us-east-1:123456789012:releases"
-SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hook-AbCdEf"
 HOOK = "https://hooks.example/T0/B0/token"
-
-
-# ---- The stack file's key
-
-
-def test_everything_is_told_to_whoever_is_named() -> None:
-    to = Notify.read({"topic": TOPIC, "webhook": HOOK})
-    assert (to.topic, to.webhook) == (TOPIC, HOOK)
-    assert all(to.wants(event) for event in Event)
-
-
-def test_only_what_was_asked_for_is_told() -> None:
-    to = Notify.read({"topic": TOPIC, "events": ["breach", "rollback"]})
-    assert [event for event in Event if to.wants(event)] == [Event.BREACH, Event.ROLLBACK]
-
-
-@pytest.mark.parametrize("raw", [None, {}, {"events": ["breach"]}, {"topic": "", "webhook": ""}])
-def test_without_anybody_to_tell_nothing_is_told(raw: Any) -> None:
-    assert not any(Notify.read(raw).wants(event) for event in Event)
-
-
-@pytest.mark.parametrize(
-    "webhook",
-    [
-        HOOK,
-        "https://hooks.example:8443",
-        "http://127.0.0.1:8080/hook",
-        "http://localhost/hook",
-        "http://[::1]:1/",
-        SECRET,
-        "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/release/hook",
-    ],
-)
-def test_a_webhook_is_an_https_url_or_where_it_is_kept(webhook: str) -> None:
-    assert Notify.read({"webhook": webhook}).webhook == webhook
-
-
-@pytest.mark.parametrize(
-    "webhook",
-    [
-        "http://hooks.example/x",
-        "hooks.example",
-        "https://user:pass@hooks.example/x",
-        "https://",
-        "ftp://hooks.example",
-        "http://127.0.0.1.example/",
-        "arn:aws:s3:::bucket",
-        5,
-    ],
-)
-def test_any_other_webhook_is_refused_without_repeating_it(webhook: Any) -> None:
-    with pytest.raises(UsageError, match=r"notify\.webhook: ") as refused:
-        Notify.read({"webhook": webhook})
-    assert str(webhook) not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("raw", "said"),
-    [
-        ({"topic": "releases"}, "notify.topic: "),
-        ({"topic": f"{TOPIC}.fifo"}, "not FIFO"),
-        ({"events": ["deploy"]}, "notify.events: should be a list of refused, breach, rollback, recovered"),
-        ({"events": "breach"}, "notify.events: "),
-        ({"events": [["breach"]]}, "notify.events: "),
-        ({"on": ["breach"]}, "notify.on: is not a known key"),
-        ("somebody", "should have the keys"),
-    ],
-)
-def test_what_is_wrong_is_named(raw: Any, said: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        Notify.read(raw)
-    assert said in refused.value.what
-
-
-def test_all_mistakes_are_told_at_once() -> None:
-    with pytest.raises(UsageError) as refused:
-        Notify.read({"topic": "x", "webhook": "y", "events": ["z"], "more": 1})
-    assert len(refused.value.what.splitlines()) == 5
 
 
 # ---- What happened
@@ -113,7 +34,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         (Interrupted("The update was stopped by SIGINT."), None),
     ],
 )
-def test_what_an_error_is_to_those_who_are_told_follows_from_its_kind_and_its_users(
+def test_what_an_error_is_to_those_who_are_notified_follows_from_its_kind_and_its_users(
     error: ReleaseError, event: Event | None
 ) -> None:
     assert event_of(error) is event

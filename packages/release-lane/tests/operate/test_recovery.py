@@ -18,9 +18,9 @@ from release_lane.operate.recovery import (
     Remove,
     Unlock,
     findings,
+    fixed,
     has,
     in_words,
-    mended,
     next_step,
     nothing_left,
     operations_in,
@@ -76,7 +76,7 @@ def with_operation(each: Operation, there: Existing | str | None = "not looked f
 def test_of_nothing_nothing_is_done() -> None:
     assert remedies(SERVED) == ()
     assert nothing_left(SERVED)
-    assert next_step(SERVED) == "nothing; all is in order."
+    assert next_step(SERVED) == "nothing; everything is in order."
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_load_balancer_that_is_gone_is_not_in_order() -> None:
 def test_what_is_not_live_may_lack_tasks() -> None:
     found = replace(SERVED, observed=observed(B, side(A, **SICK), BLUE))
     assert findings(found) == ()
-    assert "green holds the previous release" in next_step(found)
+    assert "green runs the previous release" in next_step(found)
 
 
 def test_the_lock_goes_first() -> None:
@@ -135,7 +135,7 @@ def test_a_creation_that_never_happened_is_forgotten() -> None:
 
 def test_a_thing_without_a_name_is_forgotten_with_a_word_about_what_may_be_left() -> None:
     (remedy,) = remedies(with_operation(operation("aws:ec2/vpc:Vpc")))
-    assert "AWS may have one that nobody uses" in in_words(remedy)
+    assert "AWS may have an unused one" in in_words(remedy)
 
 
 def test_the_idle_colours_service_that_exists_is_taken_into_the_state() -> None:
@@ -152,7 +152,7 @@ def test_any_other_named_thing_that_exists_is_taken_into_the_state() -> None:
 def test_a_service_that_drains_is_neither_adopted_nor_deleted() -> None:
     (remedy,) = remedies(with_operation(service(GREEN), there=Existing(id="arn:green", leaving=True)))
     assert isinstance(remedy, Forget)
-    assert "has to wait" in remedy.why
+    assert "when it is gone" in remedy.why
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_service_of_a_colour_that_serves_is_never_touched(found: Found) -> N
     assert "serves users" in in_words(deleted)
 
 
-def test_before_anybody_is_served_both_colours_are_idle() -> None:
+def test_before_any_user_is_served_both_colours_are_idle() -> None:
     found = Found(stack="staging", services=SERVICES, observed=observed(None, None, None))
     (remedy,) = remedies(with_operation(service(BLUE), there=Existing(id="arn:blue"), found=found))
     assert isinstance(remedy, Adopt)
@@ -193,7 +193,7 @@ def test_a_gate_that_ran_is_not_read_anew() -> None:
     assert to_reread(remedies(with_operation(operation("release:index:Rollout", doing="updating")))) == ()
 
 
-def test_every_remedy_is_told_in_words() -> None:
+def test_every_remedy_is_reported_in_words() -> None:
     every = [
         Unlock(holders=(ANN,)),
         Forget(operation=service(GREEN), why="it does not exist in AWS"),
@@ -203,7 +203,7 @@ def test_every_remedy_is_told_in_words() -> None:
     ]
     words = [in_words(each) for each in every]
     assert len(set(words)) == len(every)
-    assert words[2] == "take lane-staging-green into the state: AWS has it as arn:green"
+    assert words[2] == "add lane-staging-green to the state: AWS has it as arn:green"
 
 
 # ---- What was found -----------------------------------------------------------------------------------------
@@ -213,26 +213,26 @@ def test_every_remedy_is_told_in_words() -> None:
     ("owner", "said"),
     [
         (Owner.GONE, "is gone"),
-        (Owner.REPLACED, "another program has its number"),
+        (Owner.REPLACED, "another program has its process id"),
         (Owner.RUNS, "still runs"),
-        (Owner.UNKNOWN, "cannot be seen from here"),
+        (Owner.UNKNOWN, "this machine cannot see"),
     ],
 )
-def test_a_lock_is_told_with_what_is_known_of_its_owner(owner: Owner, said: str) -> None:
+def test_a_lock_is_reported_with_what_is_known_of_its_owner(owner: Owner, said: str) -> None:
     ((heading, text),) = findings(replace(SERVED, locks=((ANN, owner),)))
     assert heading == "lock"
     assert "ann@ci-7 (process 42) since 2026-01-02T03:04:05Z" in text
     assert said in text
 
 
-def test_a_backend_that_keeps_its_locks_to_itself_is_told() -> None:
+def test_a_backend_that_keeps_its_locks_to_itself_is_reported() -> None:
     assert "pulumi cancel" in findings(replace(SERVED, locks=None))[0][1]
 
 
 INTERRUPTED = replace(SERVED, observed=observed(B, A, GREEN, journal((BLUE, B), (GREEN, A), Phase.MOVED)))
 
 
-def test_an_interrupted_switch_is_told_with_where_users_are_and_both_ways_out() -> None:
+def test_an_interrupted_switch_is_reported_with_where_users_are_and_both_ways_out() -> None:
     ((heading, text),) = findings(INTERRUPTED)
     assert heading == "switch"
     assert "users are on green" in text
@@ -246,7 +246,7 @@ def test_a_first_switch_cannot_be_undone() -> None:
     assert "--undo" not in next_step(Found(stack="staging", services=SERVICES, observed=first))
 
 
-def test_drift_is_told_and_left_to_heal() -> None:
+def test_drift_is_reported_and_left_to_heal() -> None:
     drifted = replace(SERVED, observed=observed(B, A, GREEN))
     assert [heading for heading, _ in findings(drifted)] == ["drift"]
     assert nothing_left(drifted)
@@ -257,9 +257,12 @@ def test_drift_is_told_and_left_to_heal() -> None:
     ("found", "step"),
     [
         (replace(SERVED, observed=observed(B, None, BLUE)), "`release heal staging`: green "),
-        (replace(SERVED, observed=observed(B, None, BLUE), idle_tasks=0), "nothing; all is in order"),
+        (replace(SERVED, observed=observed(B, None, BLUE), idle_tasks=0), "nothing; everything is in order"),
         (replace(SERVED, observed=observed(B, side(A, **SICK), BLUE)), "`release heal staging`"),
-        (replace(SERVED, recorded=recorded(BLUE, A), observed=observed(A, None, BLUE)), "nothing; all is in order"),
+        (
+            replace(SERVED, recorded=recorded(BLUE, A), observed=observed(A, None, BLUE)),
+            "nothing; everything is in order",
+        ),
         (Found(stack="staging", services=SERVICES, observed=observed(None, None, None)), "`release deploy staging`"),
         (Found(stack="artifacts"), "run the update again"),
         (replace(SERVED, locks=((ANN, Owner.RUNS),)), "`release recover staging` again"),
@@ -330,7 +333,7 @@ def test_what_is_adopted_goes_to_the_end_with_its_id_and_everything_else_stays()
     before = exported(gate, service(GREEN))
     kept = copy.deepcopy(before)
     todo = [Forget(operation=gate, why=""), Adopt(operation=service(GREEN), id="arn:green")]
-    after = mended(before, todo)
+    after = fixed(before, todo)
     assert before == kept, "the export itself is not changed"
     assert after["deployment"]["resources"][:2] == before["deployment"]["resources"]
     (adopted,) = after["deployment"]["resources"][2:]
@@ -341,12 +344,12 @@ def test_what_is_adopted_goes_to_the_end_with_its_id_and_everything_else_stays()
 
 
 def test_what_no_remedy_deals_with_stays_unfinished() -> None:
-    after = mended(exported(service(GREEN)), [])
+    after = fixed(exported(service(GREEN)), [])
     assert operations_in(after) == (service(GREEN),)
 
 
 def test_a_creation_that_was_to_replace_something_in_the_state_makes_no_second_one() -> None:
     before = exported(service(GREEN))
     before["deployment"]["resources"].append({"urn": service(GREEN).urn, "type": "aws:ecs/service:Service"})
-    after = mended(before, [Adopt(operation=service(GREEN), id="arn:green")])
+    after = fixed(before, [Adopt(operation=service(GREEN), id="arn:green")])
     assert len(after["deployment"]["resources"]) == 3

@@ -88,7 +88,14 @@ def test_nothing_to_do() -> None:
 
 def test_healing() -> None:
     subject = Subject(environment="production", recorded=recorded(GREEN, A, B), source="staging")
-    events = plan("heal", GREEN, B, target=BLUE, starts=True, reason="blue is not whole, but should hold a release")
+    events = plan(
+        "heal",
+        GREEN,
+        B,
+        target=BLUE,
+        starts=True,
+        reason="blue is not fully healthy; it should run the previous release",
+    )
     more = [
         pre("replace", TASKS, "release-lane-production-blue"),
         pre("update", SERVICE, "release-lane-production-blue"),
@@ -163,7 +170,7 @@ def test_deletes_and_replaces_come_first_and_loud() -> None:
     assert "CAREFUL: 1 of these" in text
 
 
-def test_the_parts_of_a_replacement_are_told_as_one() -> None:
+def test_the_parts_of_a_replacement_are_reported_as_one() -> None:
     parts = [
         pre(op, "aws:lb/loadBalancer:LoadBalancer", "lb", paths=["subnets"])
         for op in ("create-replacement", "replace", "delete-replaced")
@@ -195,14 +202,14 @@ def with_proof_of(ran: Release, **over: Any) -> str:
 
 def test_configuration_that_the_environment_before_never_ran_is_said_to_be_unproven() -> None:
     text = with_proof_of(DIFFERENT)
-    said, *lines = text[text.index("- **Configuration that staging did not run:**") :].splitlines()[:3]
-    assert said.endswith("its proof is of the image, which ran there with other values of:")
+    said, *lines = text[text.index("- **staging did not run this configuration:**") :].splitlines()[:3]
+    assert said.endswith("its proof is of the image, which ran there with different values of:")
     assert lines == ["  - desiredCount: 4 -> 2", "  - env.LOG_LEVEL: removed"]
     assert "hunter2" not in text
 
 
-def test_configuration_that_nobody_remembers_is_said_to_be_unknown() -> None:
-    assert "with which configuration it ran is not remembered there" in with_proof_of(DIFFERENT, ran_there=())
+def test_configuration_that_is_no_longer_remembered_is_said_to_be_unknown() -> None:
+    assert "staging no longer remembers which configuration it ran with" in with_proof_of(DIFFERENT, ran_there=())
 
 
 @pytest.mark.parametrize(
@@ -220,16 +227,18 @@ def test_weights_are_those_that_were_observed() -> None:
     assert all_on(GREEN) == {GREEN: 100, BLUE: 0}
 
 
-def test_steps_and_what_going_back_costs_are_told_where_they_are_not_as_everywhere() -> None:
+def test_steps_and_what_going_back_costs_are_reported_where_they_are_not_as_everywhere() -> None:
     course = Course(steps=(10, 50, 100), bake=60, home=BLUE).as_dict()
     subject = Subject(environment="production", recorded=recorded(BLUE, A), source="staging")
     plain = markdown(review(subject, log(*plan("deploy", GREEN, B, target=GREEN, starts=True))))
-    assert "Users move" not in plain
+    assert "The traffic moves" not in plain
     events = plan("deploy", GREEN, B, target=GREEN, starts=True, course=course, idleTasks=1)
     text = markdown(review(subject, log(*events)))
     steps = "in 3 steps: 10 %, 50 %, 100 %, 60 s of watching after each (180 s at least)"
-    assert f"- Users move {steps}." in text.splitlines()
-    assert "the idle colour keeps 1 task of the release before it; going back then means a deployment" in text
+    assert f"- The traffic moves {steps}." in text.splitlines()
+    assert (
+        "the idle colour keeps 1 task of the previous release; a rollback that needs more tasks is a deployment" in text
+    )
     keep = plan("keep", BLUE, A, target=None, course=course, idleTasks=1)
     assert "Users move" not in markdown(review(subject, log(*keep)))
 

@@ -50,7 +50,7 @@ def test_a_circle_is_refused(sources: dict[str, str | None], circle: str) -> Non
     assert circle in caught.value.what
 
 
-def test_a_name_that_is_no_environment_is_told_with_those_there_are() -> None:
+def test_a_name_that_is_no_environment_is_reported_with_those_there_are() -> None:
     with pytest.raises(UsageError) as caught:
         route_of({"staging": None, "production": "staging"}).source_of("prod")
     assert "staging, production" in caught.value.why

@@ -64,7 +64,7 @@ def test_chunks_are_put_together(chunks: list[bytes], data: st.DataObject) -> No
     assert parse(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
 
 
-def test_connection_close_is_heeded() -> None:
+def test_connection_close_is_honoured() -> None:
     answer = parse(raw(b"", more="Connection: Close\r\n"))
     assert answer is not None
     assert not answer.keep_alive

@@ -96,7 +96,7 @@ def test_failures_belong_to_the_step_in_which_they_were_caused(server: Server, m
     assert report.total.failed >= broken.failed
 
 
-def test_nobody_listening_is_refused() -> None:
+def test_nothing_listening_is_refused() -> None:
     port = free_port()
     with Probe(f"http://127.0.0.1:{port}/", 200) as probe:
         enough(probe)
@@ -331,7 +331,7 @@ def test_answers_that_name_no_release_are_counted_as_such(server: Server, identi
     assert (total.failed, total.unnamed) == (0, total.ok)
 
 
-def test_what_names_itself_where_nobody_is_to_is_not_looked_at(server: Server) -> None:
+def test_what_names_itself_where_nothing_is_to_is_not_looked_at(server: Server) -> None:
     server.body_colour = "green"
     with Probe(server.url, 200, identify="none") as probe:
         enough(probe)

@@ -190,13 +190,14 @@ def run(
     config: Mapping[str, str] | None = None,
     stack: str = "staging",
     monitor: Monitor | None = None,
+    program: Path = INFRA,
 ) -> World:
-    """Run this repository's own template, as the engine does, to its end against this world."""
+    """Run a program, by default this repository's own template, as the engine does, to its end against this world."""
     raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
 
     @pulumi.runtime.test
     def body() -> None:
-        runpy.run_path(str(INFRA), run_name="__main__")
+        runpy.run_path(str(program), run_name="__main__")
 
     pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor or Monitor(world))
     pulumi.runtime.set_all_config(raw)

@@ -221,7 +221,7 @@ def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_s
     seen = observed(image=FIRST)
     seen["image"]["tags"] = ["v1.2"]
     world = released(World(outputs=ARTIFACTS, observed=seen), imageDigest=FIRST)
-    told = ["the commit is unknown: nobody can say what is in it"]
+    told = ["the commit is unknown: what is in the image cannot be checked"]
     assert world.one(":Image").inputs["unchecked"] == world.one("TrafficSwitch").inputs["unchecked"] == told
 
 

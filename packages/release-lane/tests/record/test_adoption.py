@@ -144,7 +144,7 @@ def test_of_an_adopted_image_it_is_said_who_says_what() -> None:
         return "; ".join(unseen(of.pop("commit", ""), Adopted(image=str(IMAGE), **of)))
 
     assert "is what its own label says" in said(commit=SHA, commit_by="label", source="x")
-    assert "is what whoever adopted it says" in said(commit=SHA, commit_by="person", source="x")
+    assert "is what the person who adopted it says" in said(commit=SHA, commit_by="person", source="x")
     assert COMMIT_UNKNOWN in said(source="x")
     assert "(where its source is, is unknown)" in said(commit=SHA, commit_by="label")
     assert "(source: x)" in said(commit=SHA, commit_by="label", source="x")

@@ -58,7 +58,7 @@ def test_a_role_that_gates_could_not_assume_alike_is_refused(roles: Any, said: s
     assert "hunter2" not in told
 
 
-def test_the_old_name_of_roles_is_told_the_new_one() -> None:
+def test_the_old_name_of_roles_names_the_new_one() -> None:
     (told,) = problems({"aws:assumeRole": {"roleArn": ROLE}})
     assert "aws:assumeRoles" in told
 

@@ -153,7 +153,7 @@ def test_no_setting_can_be_a_secret_and_none_is_shown(path: str) -> None:
         assert CANARY not in told
 
 
-def test_a_secret_in_env_is_told_the_way() -> None:
+def test_a_secret_in_env_names_the_way() -> None:
     told = refusal(config("env", {"API_TOKEN": CANARY}), ("p:env",))
     assert "its ARN under `secrets`" in told
 

@@ -240,7 +240,7 @@ def test_what_is_missing_is_named() -> None:
     assert "account: is missing" in refused.value.what
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     told = problems(
         account="1",
         imageDigest="latest",
@@ -260,7 +260,7 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_problems_of_several_keys_together_are_told_with_the_others() -> None:
+def test_problems_of_several_keys_together_are_reported_with_the_others() -> None:
     told = problems(
         colour="blue",
         service={"cpu": 256, "memory": 4096},
@@ -357,7 +357,7 @@ def test_a_variable_comes_from_one_place() -> None:
 @pytest.mark.parametrize("name", sorted(RESERVED))
 @pytest.mark.parametrize("place", ["env", "secrets"])
 def test_the_programs_own_variables_cannot_be_given(place: str, name: str) -> None:
-    assert "is given by the program itself" in problem(**{place: {name: PARAMETER}})
+    assert "is set by the program itself" in problem(**{place: {name: PARAMETER}})
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "Ä"])

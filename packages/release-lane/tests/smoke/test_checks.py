@@ -83,7 +83,7 @@ def test_what_pytest_really_writes_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.pure
-def test_the_checks_are_told_what_must_answer() -> None:
+def test_the_checks_get_what_must_answer() -> None:
     plain = Expected(digest="sha256:aa", colour="green")
     assert plain.options() == ["--expect-digest", "sha256:aa", "--expect-colour", "green"]
     with_commit = Expected(digest="sha256:aa", colour="green", commit="c0ffee")
@@ -91,7 +91,7 @@ def test_the_checks_are_told_what_must_answer() -> None:
 
 
 @pytest.mark.pure
-def test_the_checks_are_told_of_a_release_that_may_answer_beside_it() -> None:
+def test_the_checks_get_a_second_release_that_may_answer() -> None:
     both = Expected(digest="sha256:aa", beside=Expected(digest="sha256:bb", colour="blue"))
     assert both.options() == [
         *("--expect-digest", "sha256:aa"),

@@ -106,7 +106,7 @@ def test_the_checks_run_in_the_repository_with_their_own_plugins_only() -> None:
     assert warm.ENVIRONMENT["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
 
 
-def test_one_that_nobody_used_ends_with_whoever_prepared_it() -> None:
+def test_one_that_was_not_used_ends_with_the_process_that_prepared_it() -> None:
     code = "from release_lane.smoke import warm\nimport os\nwarm.prepare()\n"
     code += "print(warm._waiting[0].pid, flush=True)\nos._exit(0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)

@@ -63,7 +63,7 @@ def reason(judgement: Judgement) -> str:
 # ---- time
 
 
-def test_nothing_against_it_for_the_whole_bake_is_calm() -> None:
+def test_no_failed_signal_during_the_bake_is_calm() -> None:
     assert judge(signals(300), BAKE) == Calm()
 
 
@@ -92,7 +92,7 @@ def test_no_step_takes_longer_than_is_said_beforehand(
 
 def test_no_healthy_target_is_a_breach_at_once() -> None:
     gone = {**WELL, GREEN: Health(wanted=2, healthy=0)}
-    assert reason(judge(signals(1, health=gone), BAKE)) == "green has no healthy target any more"
+    assert reason(judge(signals(1, health=gone), BAKE)) == "green has no healthy target"
 
 
 def test_a_target_too_few_is_waited_for_since_ecs_replaces_a_task_that_died() -> None:
@@ -103,7 +103,7 @@ def test_a_target_too_few_is_waited_for_since_ecs_replaces_a_task_that_died() ->
 
 def test_a_target_too_few_for_long_is_a_breach() -> None:
     short = {**WELL, GREEN: Health(wanted=2, healthy=1, short_for=31)}
-    assert reason(judge(signals(40, health=short), BAKE)) == "green has 1 of 2 targets healthy for 31 s now"
+    assert reason(judge(signals(40, health=short), BAKE)) == "green has had only 1 of 2 targets healthy for 31 s"
 
 
 def test_the_targets_of_the_colour_that_users_leave_do_not_count_against_the_new_release() -> None:
@@ -118,36 +118,36 @@ FIRING = Alarm(name="green-errors", firing=True, since=10.0, colour=GREEN, why="
 
 
 @pytest.mark.parametrize("colour", [GREEN, BLUE, None], ids=str)
-def test_an_alarm_that_begins_to_ring_is_a_breach_whoever_it_is_of(colour: Colour | None) -> None:
+def test_an_alarm_that_begins_to_fire_is_a_breach_of_either_colour_or_the_adopters(colour: Colour | None) -> None:
     told = reason(judge(signals(5, alarms=(replace(FIRING, colour=colour),)), BAKE))
     assert told == "the alarm green-errors is firing (7 % > 5 %)"
 
 
-def test_a_quiet_alarm_is_none() -> None:
+def test_an_alarm_that_is_ok_is_no_breach() -> None:
     assert judge(signals(alarms=(replace(FIRING, firing=False),)), BAKE) == Calm()
 
 
-def test_an_alarm_that_rang_before_counts_only_when_it_rings_again() -> None:
-    """As one of the receiving colour that an earlier, refused release left ringing."""
+def test_an_alarm_that_was_firing_before_counts_only_when_it_fires_again() -> None:
+    """As one of the receiving colour that an earlier, refused release left firing."""
     bake = replace(BAKE, before=frozenset({FIRING.episode}))
     assert judge(signals(alarms=(FIRING,)), bake) == Calm()
     assert judge(signals(alarms=(replace(FIRING, firing=False, since=20.0),)), bake) == Calm()
     assert isinstance(judge(signals(alarms=(replace(FIRING, since=30.0),)), bake), Breach)
 
 
-def test_an_alarm_that_is_not_there_is_looked_for_again_and_then_a_breach() -> None:
-    """Silence of an alarm that nobody can hear is no good news."""
+def test_an_alarm_that_is_not_found_is_looked_for_again_and_then_a_breach() -> None:
+    """An alarm that does not exist can never fire."""
     assert isinstance(judge(signals(5, unseen={"orders": 2}), BAKE), Waiting)
-    assert judge(signals(300, unseen={"orders": 1}), BAKE) == Waiting("the alarm orders not there; looking again")
+    assert judge(signals(300, unseen={"orders": 1}), BAKE) == Waiting("the alarm orders: not found; looking again")
     told = reason(judge(signals(5, unseen={"other": 1, "orders": 3}), BAKE))
-    assert told == "the alarm orders cannot be watched any more: deleted"
+    assert told == "the alarm orders can no longer be watched: deleted"
 
 
 EARLY = replace(BAKE, began=BEGAN, alarm_delay=180)
 
 
-def test_an_alarm_of_the_new_colour_counts_once_it_can_only_mean_the_users_time() -> None:
-    """It is as late as CloudWatch's datapoints: at first it speaks of tasks that were starting."""
+def test_an_alarm_of_the_new_colour_counts_after_the_warm_up_window() -> None:
+    """It is as late as CloudWatch's datapoints: at first it is about tasks that were starting."""
     waiting = judge(signals(10, alarms=(FIRING,)), replace(EARLY, seconds=0.1))
     assert isinstance(waiting, Waiting)
     assert waiting.why.startswith("the alarm green-errors is firing")
@@ -160,7 +160,7 @@ def test_alarms_of_others_count_at_once(colour: Colour | None) -> None:
     assert isinstance(judge(signals(10, alarms=(replace(FIRING, colour=colour),)), EARLY), Breach)
 
 
-def test_without_a_bake_no_alarm_of_the_new_colour_can_mean_the_users_time() -> None:
+def test_without_a_bake_alarms_of_the_new_colour_are_still_in_the_warm_up_window() -> None:
     assert judge(signals(0, alarms=(FIRING,)), replace(EARLY, seconds=0)) == Calm()
 
 
@@ -242,9 +242,9 @@ def test_more_errors_than_the_live_colour_has_in_the_same_time_are_a_breach() ->
         (minutes((30, 2)), minutes((900, 0))),
         (minutes((100, 50)), ()),
     ],
-    ids=["two points more", "both suffer", "too few on green", "too few on blue", "two errors", "blue serves nobody"],
+    ids=["two points more", "both suffer", "too few on green", "too few on blue", "two errors", "blue gets no traffic"],
 )
-def test_what_tells_nothing_about_the_new_release_is_no_breach(green: Any, blue: Any) -> None:
+def test_what_says_nothing_about_the_new_release_is_no_breach(green: Any, blue: Any) -> None:
     assert isinstance(compared(green, blue, after=61), Waiting)
 
 
@@ -283,7 +283,7 @@ def test_errors_that_trickle_in_are_still_seen_in_all_minutes_together() -> None
 def test_being_much_slower_than_the_live_colour_twice_in_a_row_is_a_breach() -> None:
     slow, quick = minutes((100, 0), (100, 0), p95=0.9), minutes((900, 0), (900, 0), p95=0.2)
     told = reason(compared(slow, quick, after=120))
-    assert told == "green takes 0.90 s (p95), blue 0.20 s in the same time"
+    assert told == "green answers in 0.90 s (p95), blue in 0.20 s at the same time"
     assert isinstance(compared(slow[:1], quick[:1], after=120), Waiting)
 
 
@@ -302,7 +302,7 @@ def test_being_slow_at_first_is_forgiven() -> None:
     assert isinstance(compared(cold, minutes(*[(900, 0)] * 3), after=200), Waiting)
 
 
-# ---- traffic of users
+# ---- user traffic
 
 
 def test_a_step_without_users_is_extended_once_and_then_a_breach() -> None:
@@ -310,13 +310,13 @@ def test_a_step_without_users_is_extended_once_and_then_a_breach() -> None:
     for seen in ((), minutes((10, 0), (9, 0))):
         traffic = {GREEN: seen, BLUE: minutes(*[(900, 0)] * 9)}
         waiting = judge(signals(300, traffic=traffic), BAKE)
-        assert waiting == Waiting("no traffic of users seen on green yet; extended, 180 s left")
+        assert waiting == Waiting("no user traffic on green yet; extended, 180 s left")
         assert isinstance(judge(signals(479, traffic=traffic), BAKE), Waiting)
         told = reason(judge(signals(480, traffic=traffic), BAKE))
-        assert f"no traffic: CloudWatch counts {sum(point.requests for point in seen):.0f} requests" in told
+        assert f"no traffic: CloudWatch counted {sum(point.requests for point in seen):.0f} user requests" in told
 
 
-def test_a_step_is_called_tried_only_when_its_traffic_could_have_told_a_breach() -> None:
+def test_a_step_is_judged_only_when_its_traffic_could_have_shown_a_breach() -> None:
     """Else a release that fails every request would go on, for want of requests to compare."""
     assert LIMITS.least_traffic >= LIMITS.least_requests
     few = {GREEN: minutes((19, 19)), BLUE: minutes((900, 0))}
@@ -332,7 +332,7 @@ def test_minutes_that_began_in_an_earlier_step_do_not_count_as_traffic_of_this_o
     assert isinstance(judge(signals(300, traffic=half), BAKE), Waiting)
 
 
-def test_a_short_bake_is_extended_until_its_first_whole_minute_must_have_been_reported() -> None:
+def test_a_short_bake_is_extended_until_its_first_complete_minute_must_have_been_reported() -> None:
     short = replace(BAKE, seconds=10)
     began = BEGAN + 1  # so the first whole minute begins 59 s later, ends after 119 and is known after 239
     seen = replace(signals(traffic={}), step_began=began)
@@ -363,7 +363,7 @@ def test_datapoints_are_read_in_the_order_of_time() -> None:
     assert complete(points[::-1], BEGAN + 120, 60) == points[:2]
 
 
-def test_progress_tells_targets_users_and_own_probes() -> None:
+def test_progress_shows_targets_users_and_own_probes() -> None:
     seen = signals(130, probes=(Tally(place="x", sent=40, failed=1), Tally(place="y", sent=10)))
     targets = "2 of 2 targets of green healthy"
     assert progress(seen, BAKE) == f"{targets}; users: 200 requests, 0 errors; own probes: 50, 1 failed"

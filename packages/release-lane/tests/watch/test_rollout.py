@@ -109,7 +109,7 @@ def test_a_retry_waits_for_a_deployment_of_its_own() -> None:
             "Task failed ELB health checks",
         ),
         (reading(deployments=(replace(NEW, state="FAILED", reason="circuit breaker"),), tasks=()), "circuit breaker"),
-        (reading(deployments=(replace(NEW, state="FAILED"),), tasks=()), "ECS calls the deployment failed"),
+        (reading(deployments=(replace(NEW, state="FAILED"),), tasks=()), "ECS says that the deployment failed"),
     ],
     ids=[
         "no service",
@@ -124,7 +124,7 @@ def test_a_retry_waits_for_a_deployment_of_its_own() -> None:
         "failed without a reason",
     ],
 )
-def test_a_terminal_failure_of_failure_ends_it_with_the_reason(seen: Reading, reason: str) -> None:
+def test_a_terminal_failure_ends_it_with_the_reason(seen: Reading, reason: str) -> None:
     outcome = judge(seen, WANTED)
     assert isinstance(outcome, Failed)
     assert reason in outcome.reason
@@ -138,7 +138,7 @@ def test_one_failed_task_fails_a_colour_whose_other_tasks_are_healthy() -> None:
 
 def test_the_failed_task_is_named_so_that_its_log_can_be_read() -> None:
     assert judge(reading((task(1), task(2, digest=OTHER))), WANTED) == Failed(
-        "a task runs sha256:cccccccccccc, which is not the image asked for", "task/2"
+        "a task runs sha256:cccccccccccc, which is not the requested image", "task/2"
     )
 
 
@@ -152,7 +152,7 @@ def test_the_failed_task_is_named_so_that_its_log_can_be_read() -> None:
     ],
     ids=str,
 )
-def test_what_befell_tasks_of_an_earlier_deployment_does_not_count(old: dict[str, Any]) -> None:
+def test_tasks_of_an_earlier_deployment_do_not_count(old: dict[str, Any]) -> None:
     assert judge(reading((task(1), task(2), task(8, deployment=OLD.id, **old))), WANTED) == Passed(NEW.id)
 
 
@@ -172,7 +172,7 @@ def test_it_waits_until_ecs_has_taken_up_the_task_definition_and_count() -> None
     stale = replace(NEW, task_definition="app:6")
     taken_up = "ECS has not taken up the new task definition yet"
     waits(judge(reading(deployments=(stale,)), WANTED), taken_up)
-    waits(judge(reading(wanted=1), WANTED), "the service's number of tasks is 1, not 2")
+    waits(judge(reading(wanted=1), WANTED), "the service's desired count is 1, not 2 yet")
 
 
 def test_a_failure_of_the_deployment_before_is_not_taken_for_this_one() -> None:
@@ -237,14 +237,14 @@ def test_only_the_wanted_number_passes(wanted: int, running: int) -> None:
         (
             "Target.ResponseCodeMismatch",
             "Health checks failed with these codes: [502]",
-            "nothing listens, service.port",
+            "nothing listens there: service.port",
         ),
         ("Target.ResponseCodeMismatch", "", "answered not 200 (service.healthPath)"),
         ("Target.FailedHealthChecks", "Health checks failed", "nothing listens on 3000 (service.port)"),
         ("Target.Timeout", "Request timed out", "was not answered in time (healthCheck.timeoutSeconds)"),
     ],
 )
-def test_what_the_load_balancer_found_is_told_in_words_of_the_settings(
+def test_a_failed_health_check_is_reported_with_the_settings_that_decide_it(
     reason: str, description: str, words: str
 ) -> None:
     target = Target(ip="10.0.0.1", state="unhealthy", reason=reason, description=description)
@@ -299,11 +299,11 @@ ENDED = task(2, status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=
         *("no capacity", "before it was steady", "both", "a sick target", "no deployment"),
     ],
 )
-def test_why_a_colour_is_not_as_wanted_is_told_in_ecs_own_words(seen: Reading, said: tuple[str, ...]) -> None:
+def test_why_a_colour_is_not_as_wanted_is_reported_in_ecs_own_words(seen: Reading, said: tuple[str, ...]) -> None:
     assert own_words(seen) == said
     assert with_own_words("late", seen) == ("late" + (f"; ECS says: {'; '.join(said)}" if said else ""))
 
 
-def test_of_many_reasons_the_newest_are_told() -> None:
+def test_of_many_reasons_the_newest_are_reported() -> None:
     many = tuple(f"(service p-blue) was unable to place a task ({number})" for number in range(9))
     assert own_words(reading((task(1),), (target(1),), events=many)) == many[:3]

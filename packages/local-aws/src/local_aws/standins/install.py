@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,12 +21,12 @@ exec "${{LOCAL_AWS_PYTHON:-$python}}" -m local_aws.standins.{name} "$@"
 """
 
 
-def install(pulumi_home: Path) -> None:
+def install(pulumi_home: Path, plugins: Mapping[str, str] = PLUGINS) -> None:
     """Install the stand-ins below `pulumi_home`/plugins, in the versions that the installed SDK packages ask for.
 
     Writes only what is missing or different, so it may be called every time.
     """
-    for name, package in PLUGINS.items():
+    for name, package in plugins.items():
         if find_spec(package) is None:
             continue
         directory = pulumi_home / "plugins" / f"resource-{name}-v{plugin_version(package)}"

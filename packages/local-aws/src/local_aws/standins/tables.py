@@ -14,7 +14,7 @@ from local_aws.standins.docker.image import Image
 from local_aws.standins.schema import Prop, Table
 from local_aws.standins.versions import plugin_version
 
-PAGE = Path(__file__).resolve().parents[5] / "docs/standins.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/standins.md"
 
 HEAD = (
     "# What the stand-ins for the provider plugins take",

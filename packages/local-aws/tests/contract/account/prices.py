@@ -1,4 +1,4 @@
-"""What a run may cost, and how long it may take. Estimates: nobody has run it yet.
+"""What a run may cost, and how long it may take. Estimates: it has not run yet.
 
 Prices of us-east-1 in US dollars, as of March 2026; other regions are some 10 to 30 percent dearer.
 """

@@ -57,7 +57,7 @@ def check_shell(environ: Mapping[str, str]) -> None:
 
 
 def check_endpoints(endpoints: Mapping[str, str]) -> None:
-    """Settings files may name endpoints, too: every client must speak to AWS itself."""
+    """Settings files may also name endpoints: every client must speak to AWS itself."""
     strange = {name: url for name, url in endpoints.items() if not AWS_HOST.search(urlsplit(url).hostname or "")}
     if strange:
         service, url = min(strange.items())

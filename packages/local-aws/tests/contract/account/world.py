@@ -61,7 +61,7 @@ class World(Protocol):
         ...
 
     def answer(self, question: str) -> str | None:
-        """What the person types; None where nobody can."""
+        """What the person types; None without a terminal."""
         ...
 
     def suite(self, where: Where, only: str, junit: Path) -> None:
@@ -100,7 +100,7 @@ class RealWorld:
         return Identity(found["Account"], found["Arn"], seconds_left())
 
     def docker(self) -> str:
-        """`docker version` asks the daemon, too."""
+        """`docker version` also asks the daemon."""
         try:
             done = subprocess.run(["docker", "version"], capture_output=True, text=True)
         except FileNotFoundError:

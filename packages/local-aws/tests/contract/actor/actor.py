@@ -1,7 +1,7 @@
-"""The container of the contract suite: it does what it is told, and counts what it was asked.
+"""The container of the contract suite: it follows instructions, and counts its requests.
 
 Environment: NAME; SAY, a line to print at the start; SHOW, names of variables to print; EXIT, a code to exit with at
-once; WRITE, to try to write a file; HEALTH, the status of health checks until told otherwise; DEAF, to ignore SIGTERM.
+once; WRITE, to try to write a file; HEALTH, the status of health checks until changed; DEAF, to ignore SIGTERM.
 
     /health/X                    a health check, whatever X is
     /become/X?status=S&times=N   the next N answers of /health/X are S, then 200 (N 0: from now on S)

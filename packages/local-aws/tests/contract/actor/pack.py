@@ -14,7 +14,7 @@ import threading
 import urllib.request
 from pathlib import Path
 
-import actor  # type: ignore[import-not-found,unused-ignore]  # beside it, in the image
+import actor  # type: ignore[import-not-found,unused-ignore]  # next to it, in the image
 
 HOME = "python"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,11 +42,16 @@ def test_installing_again_writes_nothing_and_repairs_what_is_damaged(tmp_path: P
     assert len(launchers(tmp_path)) == 2
 
 
+def test_without_an_sdk_package_there_is_no_stand_in_for_it(tmp_path: Path) -> None:
+    install(tmp_path, {"aws": "pulumi_aws", "nothing": "pulumi_nothing"})
+    assert [path.name for path in launchers(tmp_path).values()] == ["pulumi-resource-aws"]
+
+
 @pytest.mark.parametrize("name", ["aws", "docker"])
 def test_an_installed_plugin_starts_from_anywhere_and_serves(name: str, tmp_path: Path) -> None:
     install(tmp_path)
     (launcher,) = tmp_path.glob(f"plugins/resource-{name}-*/pulumi-resource-{name}")
-    environment = os.environ | {"LOCAL_AWS_PYTHON": sys.executable}
+    environment = {name: value for name, value in os.environ.items() if name != "LOCAL_AWS_PYTHON"}
     process = subprocess.Popen(
         [launcher, ""], cwd="/", env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     )

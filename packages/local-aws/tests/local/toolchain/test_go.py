@@ -1,4 +1,4 @@
-"""Building from modules: a module of our own, no network; and what a person is told when it cannot work."""
+"""Building from modules: a module of our own, no network; and what is reported when it cannot work."""
 
 from __future__ import annotations
 

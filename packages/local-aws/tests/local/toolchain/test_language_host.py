@@ -1,10 +1,11 @@
-"""The language host as the engine sees it: a process that serves on loopback, and ends with whoever started it."""
+"""The language host as the engine sees it: a process that serves on loopback, and ends with the engine."""
 
 from __future__ import annotations
 
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,7 +185,7 @@ def test_an_interpreter_without_a_virtual_environment_is_asked_for_its_version()
     assert host.version_of(os.path.realpath(sys.executable)) == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_a_virtualenv_that_is_none_is_told_to_the_engine(served: Served) -> None:
+def test_a_virtualenv_that_is_none_is_reported_to_the_engine(served: Served) -> None:
     request = language_pb2.GetRequiredPackagesRequest(info=served.info(virtualenv="absent"))
     with pytest.raises(grpc.RpcError) as caught:
         served.stub.GetRequiredPackages(request)
@@ -319,6 +320,43 @@ def test_hanging_up_on_a_plugin_ends_it(served: Served) -> None:
 
 
 # --- its start
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Callable[..., str]:
+    """The launcher in a folder of the cache: what it starts, in a project, with these variables."""
+    launcher = tmp_path / "cache/pulumi-language-python"
+    launcher.parent.mkdir()
+    shutil.copy(SCRIPT.with_name("launch_language_host.sh"), launcher)
+    (tmp_path / "project/inner").mkdir(parents=True)
+    for folder in ("project/.venv", "named"):
+        python = tmp_path / folder / "bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text('#!/bin/sh\necho "$0 $LOCAL_AWS_ENGINE_BIN $@"\n')
+        python.chmod(0o755)
+
+    def launch(**variables: str) -> str:
+        environment = {"PATH": os.environ["PATH"], **variables}
+        command = ["sh", str(launcher), "127.0.0.1:2"]
+        done = subprocess.run(command, cwd=tmp_path / "project/inner", env=environment, capture_output=True, text=True)
+        return (done.stdout + done.stderr).replace(f"{tmp_path}/", "")
+
+    return launch
+
+
+def test_it_is_started_with_the_interpreter_and_from_the_package_that_the_shell_names(
+    launched: Callable[..., str], tmp_path: Path
+) -> None:
+    shell = {"LOCAL_AWS_PYTHON": str(tmp_path / "named/bin/python"), "LOCAL_AWS_TOOLCHAIN": str(SCRIPT.parent)}
+    assert launched(**shell) == f"named/bin/python cache -I -S {SCRIPT} 127.0.0.1:2\n"
+
+
+def test_without_such_a_shell_the_nearest_virtual_environment_runs_the_copy_in_the_cache(
+    launched: Callable[..., str], tmp_path: Path
+) -> None:
+    assert launched() == "project/.venv/bin/python cache -I -S cache/language_host.py 127.0.0.1:2\n"
+    shutil.rmtree(tmp_path / "project/.venv")
+    assert "no .venv at or above" in launched()
 
 
 def test_it_does_not_load_the_whole_sdk(project: Path) -> None:

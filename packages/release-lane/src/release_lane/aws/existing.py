@@ -1,7 +1,7 @@
-"""What AWS has under the names that a killed update was about to create.
+"""Which of the resources that a killed update was about to create exist in AWS.
 
-Each look-up takes a resource's inputs, as the engine's state holds them, and says by which id the AWS provider knows
-what is there. Sources: the "Import" section of each resource's page in the documentation of pulumi-aws, and the AWS
+Each look-up takes a resource's inputs, as the engine's state holds them, and returns the id by which the AWS provider
+imports it. Sources: the "Import" section of each resource's page in the documentation of pulumi-aws, and the AWS
 API references of ECS, Elastic Load Balancing v2, IAM, CloudWatch Logs, EC2 and ECR.
 """
 
@@ -21,7 +21,7 @@ Ask = Callable[[str], Any]
 
 
 def existing(access: Access, type_: str, inputs: Inputs) -> Existing | None:
-    """What is there, None if nothing is. KeyError for a type that is not looked up (`LOOKED_UP`)."""
+    """The existing resource, or None. KeyError for a type that is not looked up (`LOOKED_UP`)."""
 
     def ask(service: str) -> Any:
         return client(access, service)
@@ -103,7 +103,7 @@ def _rule(ask: Ask, inputs: Inputs, *, egress: bool) -> Existing | None:
 
 
 def _let_in(protocol: str, low: Any, high: Any) -> tuple[str, int, int]:
-    """All protocols have no ports, which AWS calls -1."""
+    """A rule for all protocols has no ports; AWS writes -1."""
     ports = (-1, -1) if str(protocol) == "-1" else (int(low), int(high))
     return str(protocol), *ports
 
@@ -149,4 +149,4 @@ _LOOKS: dict[str, Callable[[Ask, Inputs], Existing | None]] = {
 }
 
 LOOKED_UP = frozenset(_LOOKS)
-"""Types whose creation AWS refuses a second time. Others it does again, or makes a second one of (see recovery)."""
+"""Types that AWS refuses to create a second time. Creating others again succeeds, or makes a second (see recovery)."""

@@ -1,4 +1,4 @@
-"""An environment as it is now: the production rule with its tags, and what each colour really runs."""
+"""An environment as it is now: the production rule with its tags, and what each colour runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTHING_WATCHED = Watched()
 
 
 def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
-    """Look now; `release.records.Observed.from_dict` reads the answer.
+    """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
     Keys: listenerArn, loadBalancer, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
     `digest` or None, alarms (those of `watched` that exist), missingAlarms.
@@ -52,7 +52,7 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
 
 
 def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) -> list[str]:
-    """What a colour consists of, and does not exist."""
+    """The parts of a colour that do not exist."""
     names = cloud.names
     there = {
         parts.group(names.target_groups[colour]): colour in balancer.target_groups,
@@ -63,9 +63,9 @@ def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) 
 
 
 def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scaling] | None) -> None:
-    """Who scales the services matters where users may be moved, and where the sizes of the colours differ.
+    """Scalable targets matter where users may be moved, and where the colours differ in size.
 
-    An update that has nothing to do does not ask.
+    An update with nothing to do does not ask for them.
     """
     if known is None and len({side["wanted"] for side in sides.values()}) > 1:
         known = scaling(cloud)
@@ -99,9 +99,9 @@ def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
 
 
 def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str) -> str:
-    """The digest that all running tasks have in common; `named` where they run one of its platform's manifests.
+    """The digest that all running tasks have in common; `named` if they run the manifest of one of its platforms.
 
-    `repository` is where their task definition takes the image from: the command knows no other.
+    `repository` is the one in their task definition: the command knows no other.
     """
     digests = {task.digest for task in reading.running}
     if not digests or digests == {named}:

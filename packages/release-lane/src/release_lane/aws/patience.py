@@ -1,9 +1,9 @@
-"""How long gates and command go on asking AWS, and what is said when it was in vain.
+"""How long gates and command retry calls to AWS, and the error when AWS never did what was asked.
 
-botocore says what is worth another try (throttling, 5xx, connections that break, time-outs) and how long to pause
-(exponential back-off with jitter). Ours is the clock: one call may take `Patience.seconds` in all, however many
-tries that is; a pause ends at once when the update is interrupted; and what failed for good is a `CloudError` that
-names the call, the tries and the time. Its `unclear` is true where a try may have taken effect all the same.
+botocore decides what is worth another try (throttling, 5xx, broken connections, time-outs) and how long to pause
+(exponential back-off with jitter). This module keeps the time: one call may take `Patience.seconds` in all, whatever
+the number of tries; an interrupt of the update ends a pause at once; a call that never succeeded raises a `CloudError`
+that names the call, the tries and the time. Its `unclear` is true if a try may have taken effect all the same.
 
 Sources: botocore's retry handlers (`botocore.retries.standard`) and its `needs-retry` event; the error codes
 ExpiredToken and RequestExpired of AWS's common errors.
@@ -24,14 +24,14 @@ from typing import Any
 from release_lane.errors import CloudError, Interrupted
 
 INTERRUPTED = threading.Event()
-"""Set when the update that this process serves is interrupted; no call is tried again then, but an insisting one."""
+"""Set when the update that this process serves is interrupted. From then on only insisting calls are retried."""
 
 SECONDS_VARIABLE = "RELEASE_LANE_AWS_PATIENCE"
 DEFAULT_SECONDS = 45.0
 LONGEST_PAUSE = 5
-"""Seconds between two tries at most: a cloud that is back is noticed soon."""
+"""Seconds between two tries at most, so that a cloud that answers again is noticed soon."""
 CONNECT_WITHIN, ANSWER_WITHIN = 3.0, 10.0
-"""Seconds that one try may take to find a connection, and then to be answered."""
+"""Seconds that one try may take to connect, and then to be answered."""
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 SURELY_NOT_DONE = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"})
@@ -43,7 +43,7 @@ _KEY = "release-lane"
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """Seconds that one call may take in all. `insists`: also after the update was interrupted."""
+    """Seconds that one call may take in all. `insists`: it is retried even after the update was interrupted."""
 
     seconds: float
     insists: bool = False
@@ -55,7 +55,7 @@ class Patience:
 
     @property
     def timeouts(self) -> tuple[float, float]:
-        """Seconds to connect and to be answered: several tries have to fit in."""
+        """Seconds to connect and to be answered, short enough for several tries."""
         return min(CONNECT_WITHIN, self.seconds / 4), min(ANSWER_WITHIN, self.seconds / 4)
 
 
@@ -63,13 +63,13 @@ _CURRENT: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 
 def current() -> Patience:
-    """What holds for calls of this thread now."""
+    """The patience of calls in this thread now."""
     return _CURRENT.get() or Patience.configured()
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Calls within that are not worth waiting for any longer."""
+    """Inside, no call is retried for longer than this."""
     now = current()
     with _holds(replace(now, seconds=min(now.seconds, seconds))):
         yield
@@ -77,7 +77,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def insisting() -> Iterator[None]:
-    """Calls within that must be made although the update was interrupted: weights are put back."""
+    """Inside, calls are retried although the update was interrupted: traffic is being rolled back."""
     with _holds(replace(current(), insists=True)):
         yield
 
@@ -102,10 +102,10 @@ class _Call:
 
 
 class Retries:
-    """Attached to a client, it decides after each failed try whether, and when, there is another one."""
+    """Attached to a client: decides after each failed try whether and when to try again."""
 
     def __init__(self, credentials: Any) -> None:
-        """`credentials` are botocore's; those that can be renewed are, once a call, when AWS calls them expired."""
+        """`credentials` are botocore's. If AWS says that they expired, they are renewed once a call, if they can be."""
         from botocore.retries import standard
 
         self._credentials = credentials
@@ -125,7 +125,7 @@ class Retries:
         params["context"][_KEY] = _Call(begun=time.monotonic(), patience=current())
 
     def _again(self, **event: Any) -> float | None:
-        """The event's answer: None to leave it at this try, or the seconds that are still to be slept (none)."""
+        """The event's answer: None to stop trying, or the seconds that botocore should still sleep (0: we have)."""
         call: _Call = event["request_dict"]["context"][_KEY]
         tried = self._adapter.create_retry_context(**event)
         if tried.get_error_code() in EXPIRED:
@@ -157,7 +157,7 @@ def _wait(pause: float, call: _Call, operation: Any) -> None:
 
 
 def _may_be_done(tried: Any) -> bool:
-    """Whether this try may have taken effect, as far as its failure tells."""
+    """May this try have taken effect, judging by its failure?"""
     if tried.caught_exception is not None:
         return type(tried.caught_exception).__name__ not in SURELY_NOT_DONE
     return tried.http_response is not None and tried.http_response.status_code >= 500

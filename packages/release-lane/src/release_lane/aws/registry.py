@@ -1,4 +1,4 @@
-"""The account's own registry, as tools other than the SDK speak to it. Source: ECR API, GetAuthorizationToken."""
+"""The account's own registry, for tools other than the SDK. Source: ECR API, GetAuthorizationToken."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from release_lane.record.names import Access
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """`name` is its host in image references, `host` where it answers (another one on the local cloud)."""
+    """`name` is its host in image references; `host` is where it answers, which differs on the local cloud."""
 
     name: str
     host: str
     tls: bool = True
     login: str = field(default="", repr=False)
-    """User and password in base64, good for some hours."""
+    """User and password in base64, valid for some hours."""
 
     def answers_for(self, host: str) -> bool:
-        """Is it meant by an image reference with this host?"""
+        """Is an image reference with this host one of this registry?"""
         return host in (self.name, self.host)
 
 
 def registry_of(access: Access) -> Registry:
-    """Ask for a login; AWS_ENDPOINT_URL says where another AWS answers."""
+    """Ask for a login. AWS_ENDPOINT_URL names another endpoint, such as the local cloud."""
     (data,) = client(access, "ecr").get_authorization_token()["authorizationData"]
     name = urlsplit(data["proxyEndpoint"]).netloc
     endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))

@@ -1,4 +1,4 @@
-"""Who keeps a service at how many tasks besides us: Application Auto Scaling.
+"""Application Auto Scaling: which services it scales, and between how many tasks.
 
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html
 """

@@ -1,4 +1,4 @@
-"""As whom AWS is spoken to: sessions in the stack's region and role, patient clients, the account they must be of.
+"""Sessions in the stack's region and role, clients that retry, and the check that they are of the stack's account.
 
 Sources: AWS API references of STS (AssumeRole, GetCallerIdentity).
 """
@@ -15,17 +15,17 @@ from release_lane.errors import Refused, UsageError
 from release_lane.record.names import Access
 
 AGENT = "release-lane"
-"""In the User-Agent of every call of gates and command: CloudTrail tells them from the AWS provider's."""
+"""In the User-Agent of every call of gates and command, so that CloudTrail shows them apart from the provider's."""
 
 IDENTITY_WITHIN = 10.0
-"""Seconds for AWS to say who we are. It is the first call: a cloud that does not answer is told soon."""
+"""Seconds for GetCallerIdentity. It is the first call, so a cloud that does not answer is reported soon."""
 
 _LOCK = threading.RLock()
 
 
 @cache
 def _session(access: Access) -> Any:
-    """A session in the region of the stack, with the stack's role; never whatever happens to lie around."""
+    """A session in the stack's region, with the stack's profile and role, whatever the shell's own settings are."""
     import boto3
     from botocore.session import get_session
 
@@ -33,7 +33,7 @@ def _session(access: Access) -> Any:
     if access.profile and access.profile not in base.available_profiles:
         raise UsageError(
             f"There is no AWS profile {access.profile} on this machine, but aws:profile of the stack file names it.",
-            next_step="make it (`aws configure --profile …`), or leave out aws:profile and set AWS_PROFILE.",
+            next_step="create it (`aws configure --profile …`), or remove aws:profile and set AWS_PROFILE.",
         )
     session = boto3.session.Session(
         botocore_session=base, region_name=access.region, profile_name=access.profile or None
@@ -56,13 +56,13 @@ def _session(access: Access) -> Any:
         }
 
     renewing = get_session()
-    # botocore offers no public way to give a session credentials that renew themselves.
+    # botocore has no public way to give a session credentials that renew themselves.
     renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
     return boto3.session.Session(botocore_session=renewing, region_name=access.region)
 
 
 def _patient(session: Any, service: str) -> Any:
-    """A client of this session that tries again as `release_lane.aws.patience` says."""
+    """A client of this session that retries as `release_lane.aws.patience` says."""
     from botocore.config import Config
 
     connect, answer = patience.current().timeouts
@@ -75,8 +75,8 @@ def _patient(session: Any, service: str) -> Any:
     )
     client = session.client(service, config=config)
     patience.Retries(session.get_credentials()).attach(client)
-    # Made here and now: botocore makes them at the first error, and where two threads meet theirs at once, twice. Then
-    # what one of them raises is not what it catches, and "not found" passes for a refusal.
+    # Create the exception classes now. botocore creates them at the first error; two threads with their first errors at
+    # once create them twice. Then a thread does not catch what it raises, and "not found" looks like a refusal.
     _ = client.exceptions
     return client
 
@@ -87,14 +87,14 @@ def _made(access: Access, service: str) -> Any:
 
 
 def client(access: Access, service: str) -> Any:
-    """A client of this AWS service, made once (making one is slow and not thread-safe)."""
+    """A client of this AWS service, created once (creating one is slow and not thread-safe)."""
     with _LOCK:
         return _made(access, service)
 
 
 @cache
 def check_account(access: Access) -> str:
-    """The account that AWS says these credentials belong to; `Refused` unless it is the stack's own."""
+    """The account of these credentials, by AWS; `Refused` unless it is the stack's own."""
     with patience.at_most(IDENTITY_WITHIN):
         account = str(client(access, "sts").get_caller_identity()["Account"])
     if account != access.account:
@@ -107,14 +107,13 @@ def check_account(access: Access) -> str:
 
 
 KEPT_FRESH = ("iam-role", "container-role")
-"""botocore's names of credentials that AWS itself exchanges, on a machine or in a container of its own."""
+"""botocore's names of credentials that AWS renews itself, on an instance or in a container."""
 
 
 def credentials_last(access: Access, seconds: float) -> None:
-    """Refuse credentials that expire within `seconds`: a switch must not lose its hands half way.
+    """Refuse credentials that expire within `seconds`: they must not expire in the middle of a switch.
 
-    Those of an assumed role are renewed by themselves, and so are those of AWS's own machines. Others are renewed
-    now, if they can be.
+    Those of an assumed role and of AWS's own machines renew themselves. Others are renewed now, if they can be.
     """
     credentials = _session(access).get_credentials()
     if access.role or getattr(credentials, "method", "") in KEPT_FRESH:
@@ -125,19 +124,19 @@ def credentials_last(access: Access, seconds: float) -> None:
         left = _left(credentials)
     if left is not None and left < seconds:
         raise Refused(
-            f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s. Users were not touched.",
+            f"The AWS credentials expire in {left:.0f} s; the switch may need {seconds:.0f} s.",
             next_step="get fresh credentials, then run the update again.",
         )
 
 
 def _left(credentials: Any) -> float | None:
-    """Seconds; None for credentials that do not say when they expire."""
+    """Seconds until they expire; None if that is not known."""
     expiry = getattr(credentials, "_expiry_time", None)
     return (expiry - datetime.datetime.now(expiry.tzinfo)).total_seconds() if expiry else None
 
 
 def _renew(credentials: Any) -> None:
-    """By botocore, as if they had expired; they stay as they were where that fails."""
+    """Let botocore renew them, as if they had expired; if that fails they stay as they were."""
     expiry = credentials._expiry_time
     credentials._expiry_time = datetime.datetime.now(expiry.tzinfo)
     try:
@@ -147,6 +146,6 @@ def _renew(credentials: Any) -> None:
 
 
 def forget() -> None:
-    """Sessions, clients and the account are looked up anew; for tests."""
+    """Forget sessions, clients and the account; for tests."""
     for remembered in (_session, _made, check_account):
         remembered.cache_clear()

@@ -1,4 +1,4 @@
-"""What CloudWatch says while users are moved: alarms, and the traffic of each colour's target group.
+"""What CloudWatch reports while users are moved: alarms, and the traffic of each colour's target group.
 
 Sources: AWS API references of CloudWatch (DescribeAlarms, GetMetricData), and "CloudWatch metrics for your Application
 Load Balancer". Datapoints come by the minute, late, and only for minutes with requests.
@@ -26,20 +26,20 @@ METRICS = {
     "errors": ("HTTPCode_Target_5XX_Count", "Sum"),
     "p95": ("TargetResponseTime", "p95"),
 }
-"""What is read of each colour: the metric's name and statistic."""
+"""Metric and statistic that are read of each colour."""
 
 READ, PASSING = ("Complete", "PartialData"), "InternalError"
-"""Status codes of a result: read (of partial data more comes on the next page), and worth another try."""
+"""Status codes of a result: read (partial data continues on the next page), and worth another try."""
 
 PAUSE = 1.0
-"""Seconds before it."""
+"""Seconds before another try."""
 
 Series = Mapping[float, float]
-"""Epoch second of a datapoint's beginning to its value."""
+"""Epoch second at which a datapoint begins, to its value."""
 
 
 def alarms(cloud: Cloud, watched: Watched) -> tuple[Alarm, ...]:
-    """Those of the watched alarms that exist, as they are now."""
+    """The watched alarms that exist, as they are now."""
     if not watched.names:
         return ()
     found = client(cloud.names.access, "cloudwatch").describe_alarms(
@@ -94,7 +94,7 @@ def traffic(
 
 
 def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> CloudError:
-    """A metric that says nothing because it could not be read is no good news."""
+    """A metric that could not be read must not pass for one without errors."""
     colour = result["Id"].partition("_")[0]
     metric = next(each["MetricStat"]["Metric"]["MetricName"] for each in queries if each["Id"] == result["Id"])
     return CloudError(
@@ -105,7 +105,7 @@ def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]])
 
 
 def _points(requests: Series, errors: Series, p95: Series) -> tuple[Datapoint, ...]:
-    """A minute without a request has no datapoint, one without an error none of errors."""
+    """A minute without requests has no datapoint; one without errors has no datapoint of errors."""
     return tuple(
         Datapoint(at=at, requests=requests.get(at, 0.0), errors=errors.get(at, 0.0), p95=p95.get(at))
         for at in sorted({*requests, *errors})
@@ -119,7 +119,7 @@ def _query(id: str, metric: tuple[str, str], dimensions: list[dict[str, str]], p
 
 
 def _dimensions(balancer: Balancer, colour: Colour) -> list[dict[str, str]]:
-    """As AWS writes them: the last parts of the ARNs."""
+    """CloudWatch names load balancer and target group by the last parts of their ARNs."""
     parts = balancer.listener.partition(":listener/")[2].split("/")
     return [
         {"Name": "TargetGroup", "Value": balancer.target_groups[colour].rpartition(":")[2]},

@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tools] = real_tools) -> int:
-    """Run one command line; the exit code. Every error ends here, as words."""
+    """Run one command line; the exit code. Every error ends here, as a message."""
     terminal = replace(terminal, json="--json" in argv)
     try:
         chosen = parse(argv, terminal)
@@ -47,7 +47,7 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
     except ReleaseError as error:
         return _failed(terminal, error, argv)
     except KeyboardInterrupt:
-        return _failed(terminal, Interrupted("Stopped.", next_step="`release status` shows where things stand."), argv)
+        return _failed(terminal, Interrupted("Stopped.", next_step="`release status` shows what is live."), argv)
     except Exception as bug:
         return _failed(terminal, _own_mistake(bug), argv)
 
@@ -55,8 +55,8 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
 def _own_mistake(bug: Exception) -> CloudError:
     error = CloudError(
         f"release itself failed: {type(bug).__name__}: {bug}",
-        why="this is a mistake in the command, not in what you asked for",
-        next_step="run it again with --debug and report the traceback; `release status` shows where things stand.",
+        why="this is a bug in the command, not a mistake of yours",
+        next_step="run it again with --debug and report the traceback; `release status` shows what is live.",
     )
     error.__cause__ = bug
     return error

@@ -1,4 +1,4 @@
-"""The command line: verbs, their options, and help that says what happens.
+"""The command line: verbs, their options, and help.
 
 argparse, although typer is nicer to write: a call costs 0.01 s with it and 0.2 s with typer 0.29.
 """
@@ -8,31 +8,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NoReturn, Protocol, cast
 
+from release_lane.command import verbs
 from release_lane.command.terminal import Terminal
-from release_lane.command.verbs import (
-    abort,
-    adopt,
-    build,
-    deploy,
-    heal,
-    init,
-    probe,
-    promote,
-    recover,
-    review,
-    rollback,
-    smoke,
-    status,
-    watch,
-)
 from release_lane.errors import UsageError
 
 
 class Verb(Protocol):
-    """What a module of a verb has. One with `NEEDS_PROJECT = False` gets the terminal in the place of all tools."""
+    """A module of release_lane.command.verbs. With `NEEDS_PROJECT = False` it gets the terminal, not all tools."""
 
+    ORDER: int
+    """Where help lists it: along the route of a release, lowest first."""
     NAME: str
     HELP: str
     DETAILS: str
@@ -45,22 +34,13 @@ class Verb(Protocol):
         """Do it, with `Tools`; the exit code."""
 
 
-VERBS: tuple[Verb, ...] = (
-    init,
-    build,
-    adopt,
-    deploy,
-    promote,
-    rollback,
-    review,
-    status,
-    smoke,
-    probe,
-    watch,
-    heal,
-    abort,
-    recover,
-)
+def every_verb() -> tuple[Verb, ...]:
+    """Every module of release_lane.command.verbs, in the order in which help lists them."""
+    found = [import_module(f"{verbs.__name__}.{each.name}") for each in iter_modules(verbs.__path__)]
+    return cast("tuple[Verb, ...]", tuple(sorted(found, key=lambda verb: (verb.ORDER, verb.NAME))))
+
+
+VERBS = every_verb()
 
 EPILOGUE = """\
 Exit codes: 0 done, 1 a check said no, 2 usage or settings, 3 the cloud or a tool failed,
@@ -80,18 +60,18 @@ class Chosen:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors of usage become a `UsageError`, so that they are told like every other."""
+    """Usage errors become a `UsageError`, so that they are shown like every other."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", next_step=f"see `{self.prog} --help`.")
 
 
 def parse(argv: Sequence[str], terminal: Terminal) -> Chosen | None:
-    """Read the command line; None where help was asked for and shown."""
+    """Read the command line; None after --help."""
     parser = _parser()
     if not argv:
         parser.print_help(terminal.err)
-        raise UsageError("Give a verb.", next_step="see the list above.")
+        raise UsageError("No verb was given.", next_step="choose one of the list above.")
     try:
         arguments = parser.parse_args(argv)
     except SystemExit:
@@ -102,7 +82,8 @@ def parse(argv: Sequence[str], terminal: Terminal) -> Chosen | None:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="release",
-        description="Carry a finished container image to its users, by its digest.",
+        description="Release a finished container image to users, by its digest: build it once, deploy it, promote it,"
+        " roll it back.",
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

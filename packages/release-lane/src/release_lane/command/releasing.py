@@ -1,4 +1,4 @@
-"""The story that deploy, promote, rollback and heal share: look, ask, update, heal what failed, report."""
+"""What deploy, promote, rollback and heal share: look, confirm, update, heal after a failure, report."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
-from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError, Users
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.operate.duration import parse_duration
-from release_lane.operate.notices import Event
 from release_lane.operate.review import Planned, planned_in
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
-
-MOVES = ("deploy", TRAFFIC_ONLY, "finish")
-"""Decisions after which users are where they were not, or were not recorded to be."""
+from release_lane.settings.notify import Event
 
 POLL = 2.0
 """Seconds between two looks at the lock while another update holds it."""
@@ -33,7 +30,7 @@ POLL = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One update that somebody asked for: `config` is given to the stack for this run only."""
+    """One requested update: `config` is given to the stack for this run only."""
 
     verb: str
     environment: str
@@ -58,34 +55,36 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
 
 def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     """Options of every verb that updates an environment."""
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask; else it asks where promotesFrom is set")
+    parser.add_argument(
+        "--yes", "-y", action="store_true", help="do not ask for a confirmation (asked where promotesFrom is set)"
+    )
     add_lock_wait(parser)
     parser.add_argument(
         "--on-alarm",
         choices=("proceed",),
-        help="proceed: move users although an alarm is firing; this release is the cure",
+        help="proceed: move the traffic although an alarm is firing; this release is the fix",
     )
     add_allow_replace(parser)
     if heals:
         parser.add_argument(
             "--no-heal",
             action="store_true",
-            help="after a failed release leave the idle colour as it is, to look at it (`release heal` mends it later);"
-            " after one that went well do not reduce it (idle.afterWatch)",
+            help="after a failed release leave the idle colour as it is, for inspection (`release heal` restores the"
+            " standby later); after a successful one do not reduce it (idle.afterWatch)",
         )
 
 
 def add_allow_older(parser: argparse.ArgumentParser) -> None:
-    """`--allow-older`, of every verb that brings a new image somewhere."""
+    """`--allow-older`, of every verb that releases a new image."""
     parser.add_argument(
         "--allow-older",
         action="store_true",
-        help="replace what is live although its commit contains the one that is released (refused otherwise)",
+        help="replace the live release although its commit contains the released one (refused otherwise)",
     )
 
 
 def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str, str]:
-    """`allowOlder` for this run: what is live now, so that nothing that comes meanwhile is replaced by it."""
+    """`allowOlder` for this run: the live digest, so that a release that comes in between is not replaced."""
     live = before.recorded.live.digest if before.recorded else None
     return {"allowOlder": live} if arguments.allow_older and live else {}
 
@@ -95,7 +94,7 @@ def add_allow_replace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-replace",
         action="store_true",
-        help="build everything anew where the stack file wants another network; users get nothing meanwhile",
+        help="rebuild everything where the stack file has another network; users get errors during the rebuild",
     )
 
 
@@ -111,7 +110,7 @@ def add_lock_wait(parser: argparse.ArgumentParser) -> None:
         type=parse_duration,
         default=0.0,
         metavar="DURATION",
-        help="how long to wait while another update holds the stack's lock, like 90s or 10m (default: refuse at once)",
+        help="how long to wait while another update holds the stack's lock, such as 90s or 10m (default: fail at once)",
     )
 
 
@@ -121,7 +120,7 @@ def digest_given(arguments: argparse.Namespace) -> Digest | None:
 
 
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
-    """Ask, update, report. Whatever the engine refused or failed with is raised, after healing the idle colour."""
+    """Confirm, update, report. A refusal or failure of the engine is raised, after healing the idle colour."""
     confirm(tools, change, before.recorded, yes=arguments.yes)
     config = {
         **change.config,
@@ -147,14 +146,14 @@ def carried_out(
     heals: bool,
     waited: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], str]:
-    """Update, and tell whoever wants to know; the report, as data and in words. Raises what it failed with."""
+    """Update and notify; the report, as data and in words. Raises what it failed with."""
     run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
     if run.signal is not None or run.exit_code != 0:
         error = failed(tools, change, run, heal=heals)
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
-    if change.verb == "rollback" and data["decision"] in MOVES:
+    if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
@@ -164,32 +163,29 @@ def carried_out(
 
 
 def confirm(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
-    """A production-like environment wants a yes: from a person, or given as --yes."""
-    if yes or not tools.project.route.guarded(change.environment):
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            f"{change.environment} wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
-            why="it promotes from another environment, so it is taken for a production-like one",
-            next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
-        )
-    if not tools.terminal.ask(f"{_intent(change, before)} Now {_standing(before)}. Go on?"):
-        raise Interrupted("Not confirmed. Nothing was changed.")
+    """A production-like environment needs a yes: from a person, or given as --yes."""
+    tools.terminal.confirm(
+        f"{_intent(change, before)} Now {_standing(before)}. Go on?",
+        yes=yes or not tools.project.route.guarded(change.environment),
+        what=change.environment,
+        why="it promotes from another environment, so it counts as production",
+        next_step=f"give --yes, if `release {change.verb} {change.environment}` is what you want.",
+    )
 
 
 def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
-    """After the lock was waited for: what was asked for was asked of what was live then, so say what is live now."""
+    """After waiting for the lock another release may be live than the one that was confirmed: confirm again."""
     now = tools.existing(change.environment).recorded
     if (now and (now.live_colour, now.live)) == (before and (before.live_colour, before.live)):
         return
-    tools.terminal.say(f"{change.environment} changed while this waited: now {_standing(now)}.")
+    tools.terminal.say(f"{change.environment} changed while this command waited: now {_standing(now)}.")
     confirm(tools, change, now, yes=yes)
 
 
 def _intent(change: Change, before: Recorded | None) -> str:
     digest = f" {short(change.digest)}" if change.digest else ""
     same = (
-        " It is the image that is live: only changed settings would be released."
+        " That image is already live: only changed settings are released."
         if (before and change.digest == before.live.digest)
         else ""
     )
@@ -198,7 +194,7 @@ def _intent(change: Change, before: Recorded | None) -> str:
 
 def _standing(recorded: Recorded | None) -> str:
     if recorded is None:
-        return "nobody is served there"
+        return "no users are served there"
     return f"users are on {recorded.live_colour}, {_named(recorded.live)}"
 
 
@@ -220,7 +216,7 @@ def update(
 ) -> Run:
     """Run the engine; while another update holds the lock, wait and try again. `Refused` after `wait` seconds.
 
-    `waited` is called each time that the lock was waited for, before the engine is started again.
+    `waited` is called after each wait for the lock, before the engine is started again.
     """
     end = tools.machine.now() + wait
     told: frozenset[tuple[str, int]] = frozenset()
@@ -236,7 +232,7 @@ def update(
 def _wait(
     tools: Tools, stack: str, holders: tuple[Holder, ...], end: float, told: frozenset[tuple[str, int]]
 ) -> frozenset[tuple[str, int]]:
-    """Until the lock is free, or may be (where the backend does not say); which processes the person was told about."""
+    """Until the lock is free, or may be (where the backend does not say); the processes that were reported so far."""
     while holders:
         gone = all(tools.machine.owner(holder).dead for holder in holders)
         left = end - tools.machine.now()
@@ -246,17 +242,17 @@ def _wait(
         if not processes <= told:
             tools.terminal.say(f"{stack} is being updated by {'; '.join(map(str, holders))}; waiting for it.")
             told |= processes
-        # Not always the same pause: two that wait would try at the same moments, and both fail.
+        # A random pause: two waiting commands would otherwise try at the same moments, and both fail.
         tools.machine.sleep(min(POLL * (0.75 + tools.machine.chance() / 2), left))
         try:
             holders = tools.backend.holders(stack) or ()
-        except CloudError:  # the engine will say it, if it stays so
+        except CloudError:  # the engine reports it, if it persists
             holders = ()
     return told
 
 
 def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:
-    """The error to end with; the idle colour is healed first, where a refused release was left there."""
+    """The error to end with; first the idle colour is healed, where a refused release was left there."""
     error = failure(run.log, run.stderr)
     if run.signal is not None:
         interrupted = _interrupted(change, run)
@@ -267,20 +263,22 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
     if change.digest is None or not run.log.touched:
         return error
     if error.users is Users.UNSURE:
-        error.add_note("The idle colour was not healed: first a person must look at the users' weights.")
+        error.add_note("The idle colour was not healed: a person must look at the weights first.")
     elif run.log.broke_off:
-        error.add_note(f"The idle colour was not healed: first `release recover {change.environment}`.")
+        error.add_note(f"The idle colour was not healed: run `release recover {change.environment}` first.")
     elif not heal:
-        error.add_note(f"The idle colour was left as it is (--no-heal); `release heal {change.environment}` mends it.")
+        error.add_note(
+            f"The idle colour was left as it is (--no-heal); `release heal {change.environment}` restores the standby."
+        )
     else:
         error.add_note(_healed(tools, change))
     return error
 
 
 def _healed(tools: Tools, change: Change) -> str:
-    """Heal the idle colour by one more update, without a digest; what came of it, in words.
+    """Heal the idle colour by one more update, without a digest; the result, in words.
 
-    Not while a switch is unfinished: such an update would finish it, with the very release that was refused just now.
+    Not while a switch is unfinished: such an update would finish it, with the release that was refused.
     """
     if against := _against_healing(tools, change.environment):
         return f"The idle colour of {change.environment} was not healed: {against}"
@@ -293,22 +291,22 @@ def _healed(tools: Tools, change: Change) -> str:
 
 
 def _why(tools: Tools, stack: str, run: Run) -> str:
-    """Why an update that followed by itself did not come about, in a few words."""
+    """Why an automatic update failed, in a few words."""
     if run.signal is not None:
         return "interrupted"
     if holders := lock_holders(run.stderr):
-        return f"by now {stack} is being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
+        return f"{stack} is now being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
     error = failure(run.log, run.stderr)
-    return error.what if error.told else " ".join(filter(None, (error.what, error.why)))
+    return error.what if error.shown else " ".join(filter(None, (error.what, error.why)))
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
-    """Why an update without a digest might do more than heal; "" if it does not."""
+    """Why an update without a digest could do more than heal; "" if it does not."""
     try:
         observed = tools.cloud.observed(tools.project.names(environment))
         state = tools.engine.state(environment)
-    except ReleaseError as error:  # it must not hide why the release failed
-        return f"where users are cannot be seen ({error.what}) Next: `release heal {environment}`."
+    except ReleaseError as error:  # must not hide why the release failed
+        return f"the weights cannot be read ({error.what}) Next: `release heal {environment}`."
     found = whereabouts.locate(state.recorded if state else None, observed)
     if not isinstance(found, whereabouts.Interrupted):
         return ""
@@ -317,20 +315,20 @@ def _against_healing(tools: Tools, environment: str) -> str:
 
 
 def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> str:
-    """Users are on the new release: the idle colour keeps what the stack file wants of the old one; in words, or "".
+    """After a release: reduce the idle colour to what the stack file asks for; the result in words, or "".
 
-    It is one more update, without a digest. The release is done, whatever becomes of this one.
+    It is one more update, without a digest. The release is done, even if this one fails.
     """
     tasks = tools.project.stacks[change.environment].idle_tasks
-    if tasks is None or not wanted or decision not in MOVES:
+    if tasks is None or not wanted or not DecisionKind(decision).moves_users:
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
-    tools.terminal.say(f"Leaving the idle colour of {change.environment} {keeps}: an update without a digest.")
+    tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")
     run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
     if run.exit_code == 0:
-        return f"The idle colour keeps {keeps}: going back may take a deployment, see `release status`."
+        return f"The idle colour keeps {keeps}: a rollback may be a deployment, see `release status`."
     why = _why(tools, change.environment, run)
-    return f"The idle colour could NOT be reduced ({why}). The next update does it."
+    return f"The idle colour could NOT be reduced ({why}). The next update does that."
 
 
 def _interrupted(change: Change, run: Run) -> Interrupted:
@@ -340,11 +338,11 @@ def _interrupted(change: Change, run: Run) -> Interrupted:
             f"{name} came after the update of {change.environment} was already done.",
             next_step=f"`release status {change.environment}` shows what is live.",
         )
-    touched = "the idle colour may hold half a release" if run.log.touched else "nothing was changed"
-    heal = f"; `release heal {change.environment}` mends the idle colour." if run.log.touched else "."
+    touched = "the idle colour may have an incomplete release" if run.log.touched else "nothing was changed"
+    heal = f"; `release heal {change.environment}` restores the standby." if run.log.touched else "."
     return Interrupted(
         f"The update of {change.environment} was stopped by {name}.",
-        why=f"{touched}; a switch that had begun was finished or undone by the engine, or is by the next update",
+        why=f"{touched}; the engine finished or undid a switch that had begun, or the next update does",
         next_step=f"`release status {change.environment}` shows what is live{heal}",
     )
 
@@ -353,9 +351,9 @@ def _interrupted(change: Change, run: Run) -> Interrupted:
 
 
 def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[dict[str, Any], str]:
-    """What an update that went well came to: as data, and in words.
+    """The report of a successful update: as data, and in words.
 
-    What it replaced is told by the update itself, which read it under the lock: `before` was read earlier.
+    The replaced release is taken from the update itself, which read it under the lock: `before` was read earlier.
     """
     after = _recorded_now(tools, change.environment)
     recorded = after.recorded if after else None
@@ -373,7 +371,7 @@ def _recorded_now(tools: Tools, environment: str) -> StackState | None:
         return tools.engine.state(environment)
     except CloudError as error:
         raise CloudError(
-            f"The update of {environment} went well, but what it recorded cannot be read.",
+            f"The update of {environment} succeeded, but its record cannot be read.",
             why=" ".join(filter(None, (error.what, error.why))),
             next_step=f"`release status {environment}`, once the backend answers.",
         ) from error
@@ -400,27 +398,29 @@ def _as_text(
     change: Change, planned: Planned, before: Recorded | None, after: Recorded | None, outputs: Mapping[str, Any]
 ) -> str:
     if after is None:
-        return f"{change.environment}: built; no release yet, users get 503."
+        return f"{change.environment}: built; no release yet, users get a 503."
     now = f"users are on {after.live_colour}, {_named(after.live)}"
     where = f" at {outputs['url']}" if outputs.get("url") else ""
     if before and before.live == after.live and before.live_colour is after.live_colour:
-        done = {"keep": "nothing to do", "heal": f"the idle colour {after.live_colour.other} is in order again"}
-        return f"{change.environment}: {done.get(planned.decision, 'recorded as it was')}; {now}{where}."
+        done = {"keep": "nothing to do", "heal": f"the standby on {after.live_colour.other} is restored"}
+        return f"{change.environment}: {done.get(planned.decision, 'the record is unchanged')}; {now}{where}."
     until = f" Until now: {_until_now(before, after)}." if before else " It is the first release here."
     return f"{change.environment}: {now}{where}.{until}"
 
 
 def _until_now(before: Recorded, after: Recorded) -> str:
-    """What was live; where that is the same image, with what was other about it."""
+    """What was live; where that is the same image, how its settings differed."""
     same = before.live.digest == after.live.digest
     settings = settings_apart(before.live.service, after.live.service) if same else ""
-    return f"{before.live_colour}, {_named(before.live)}" + (f" with other settings: {settings}" if settings else "")
+    return f"{before.live_colour}, {_named(before.live)}" + (
+        f" with different settings: {settings}" if settings else ""
+    )
 
 
 def refuse_same(digest: Digest, recorded: Recorded, environment: str) -> None:
-    """A rollback to what is live already has nothing to do; saying so beats a silent success."""
+    """A rollback to the live release would do nothing; an error is better than a silent success."""
     if digest == recorded.live.digest:
         raise Refused(
-            f"{short(digest)} is what is live in {environment} already.",
-            next_step="`release status` lists what was live before; give one of those with --to.",
+            f"{short(digest)} is already live in {environment}.",
+            next_step="`release status` lists earlier releases; give one of those with --to.",
         )

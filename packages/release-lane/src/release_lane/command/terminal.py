@@ -1,4 +1,4 @@
-"""What people and scripts see: data on stdout, everything else on stderr, colour never the only signal."""
+"""Output and input: data on stdout, everything else on stderr, colour never the only signal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from release_lane.errors import ReleaseError
+from release_lane.errors import Interrupted, ReleaseError, UsageError
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terminal:
-    """`interactive`: a person is there to be asked. `json`: data is written as JSON."""
+    """`interactive`: a person can answer questions. `json`: data is written as JSON."""
 
     out: TextIO
     err: TextIO
@@ -50,6 +50,25 @@ class Terminal:
         print(f"{question} [y/N] ", end="", file=self.err, flush=True)
         return self.source.readline().strip().lower() in ("y", "yes")
 
+    def confirm(
+        self, question: str, *, yes: bool, what: str = "This", why: str = "", next_step: str, instead: str = ""
+    ) -> None:
+        """Return only with a yes: given as --yes (`yes`), or by a person.
+
+        `what` needs it, for the reason `why`. `UsageError` where there is no terminal (`next_step`), `Interrupted`
+        after a no (`instead`: what to do then).
+        """
+        if yes:
+            return
+        if not self.interactive:
+            raise UsageError(
+                f"{what} needs a confirmation, and there is no terminal to ask on. Nothing was changed.",
+                why=why,
+                next_step=next_step,
+            )
+        if not self.ask(question):
+            raise Interrupted("Not confirmed. Nothing was changed.", next_step=instead)
+
     def choose(self, question: str, options: Sequence[str]) -> str:
         """One of the options, by its first letters; anything else is the last one."""
         print(f"{question} [{'/'.join(options)}] ", end="", file=self.err, flush=True)
@@ -57,11 +76,11 @@ class Terminal:
         return next((each for each in options if answer and each.startswith(answer)), options[-1])
 
     def fail(self, error: ReleaseError) -> None:
-        """One error: in words on stderr, in few where the engine told it above; with --json as JSON on stdout, too."""
+        """One error on stderr, in short where the engine has shown it above; with --json also as JSON on stdout."""
         notes: Sequence[str] = getattr(error, "__notes__", ())
         if self.json:
             print(json.dumps({**error.as_dict(), "notes": list(notes)}, indent=2), file=self.out, flush=True)
-        head, *rest = (error.in_short() if error.told else str(error)).splitlines()
+        head, *rest = (error.in_short() if error.shown else str(error)).splitlines()
         label = "Interrupted" if error.exit_code == 130 else "Refused" if error.exit_code == 4 else "Error"
         mark = f"{RED}{label}:{PLAIN} {BOLD}{head}{PLAIN}" if self.colour else f"{label}: {head}"
         self.say("\n".join([mark, *rest, *notes]))

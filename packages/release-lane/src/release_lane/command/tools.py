@@ -1,4 +1,4 @@
-"""The composition root: everything with an effect that the verbs use, the real ones or fakes."""
+"""The composition root: everything with an effect that the verbs use, real or fake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from release_lane.operate.shell import need_own_cloud
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What a verb is given besides its arguments."""
+    """What a verb gets next to its arguments."""
 
     terminal: Terminal
     project: Project
@@ -43,13 +43,13 @@ class Tools:
         """The stack's state; `UsageError` if there is no such stack."""
         if stack not in self.project.stacks:
             raise UsageError(
-                f"There is no file Pulumi.{stack}.yaml.", next_step="add it, or correct the name of the stack."
+                f"There is no file Pulumi.{stack}.yaml.", next_step="add the file, or correct the name of the stack."
             )
         state = self.engine.state(stack)
         if state is None:
             raise UsageError(
                 f"The stack {stack} does not exist in this backend. Nothing was changed.",
-                why=f"there is a file Pulumi.{stack}.yaml, but nobody has made the stack yet",
+                why=f"there is a file Pulumi.{stack}.yaml, but the stack was not created yet",
                 next_step=f"`pulumi stack init {stack}` (local cloud: `make up`), or check PULUMI_BACKEND_URL.",
             )
         return state

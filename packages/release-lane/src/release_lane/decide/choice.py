@@ -1,29 +1,31 @@
-"""The words of a decision: what may be asked for, and the closed union of what an update may do. Pure."""
+"""What an update may be asked for, and the closed union of what it may do. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from release_lane.decide.foundations import Site
 from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
 
 
 class OnDrift(StrEnum):
-    """What to do about live weights or live tasks that nobody recorded: take them as they are, or go back."""
+    """What to do about weights or live tasks that are not as recorded: record them as they are, or go back."""
 
     ADOPT = "adopt"
     RESTORE = "restore"
 
 
 class OnAlarm(StrEnum):
-    """What to do about an alarm that rings before users are moved, besides refusing."""
+    """What to do, other than refuse, about an alarm that is firing before users are moved."""
 
     PROCEED = "proceed"
 
@@ -32,13 +34,13 @@ class OnAlarm(StrEnum):
 class Requested:
     """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now.
 
-    `commit` is what the registry's tag says of the digest, or whoever adopted it (`adopted`); `in_registry` is False
-    when the registry does not have it. `promotes_from` names the environment that has to have proven it (None: the
-    first of the route). `idle_tasks` is what the idle colour keeps of the previous release (None: as many as serve
-    users). `relations` say how the commit stands to others, by these; `allow_older` is the digest live now, where an
+    `commit` is the digest's tag in the registry, or what was given when it was adopted (`adopted`); `in_registry` is
+    False when the registry does not have it. `promotes_from` names the environment whose gates it must have passed
+    (None: this is the first of the route). `idle_tasks` is how many tasks the idle colour keeps (None: as many as the
+    live one). `relations`: another commit to how this one stands to it; `allow_older` is the digest live now, where an
     older commit may replace it.
-    `site` is what the settings want the environment to stand on (None where that was not asked), and `allow_replace`
-    that it may be built anew there, because its users are elsewhere.
+    `site` is what the settings want the environment to stand on (None where that was not asked); `allow_replace` says
+    that it may be built anew, because it has no users.
     """
 
     service: Service
@@ -73,24 +75,27 @@ def order_matters(recorded: Recorded | None, digest: str | None) -> bool:
 class Prepare:
     """Nothing is live and nothing was asked for: build the environment; its production listener answers 503."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.PREPARE
     reason: str = "no release yet; the production listener answers 503"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keep:
-    """Nothing to do but to make sure that reality is what was recorded."""
+    """Change nothing; only check that reality is what was recorded."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.KEEP
     live: Colour
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heal:
-    """The idle colour should hold `release` (None: nothing) and does not; users are not touched.
+    """Restore the standby: the idle colour should run `release` (None: nothing) and does not. Users are not touched.
 
-    `scales_in`: it runs that release well, on more tasks than it should; no task is started.
+    `scales_in`: it runs that release, fully healthy, on more tasks than it should; no task is started.
     """
 
+    kind: ClassVar[DecisionKind] = DecisionKind.HEAL
     target: Colour
     release: Release | None
     tasks: int
@@ -103,11 +108,12 @@ class Heal:
 class Deploy:
     """Start `release` on the idle colour, pass the gates, switch.
 
-    `tasks` is how many are wanted there; `retry_of` names the ECS deployment of the same release that must not
+    `tasks` is how many are wanted there; `retry_of` names an earlier ECS deployment of the same release, which must not
     be mistaken for this one; `live` is None for the first release of an environment. `rebuilds`: everything is built
-    anew on other foundations, and users are served by nobody until then.
+    anew on other foundations, and users get 503 until then.
     """
 
+    kind: ClassVar[DecisionKind] = DecisionKind.DEPLOY
     target: Colour
     release: Release
     tasks: int
@@ -122,6 +128,7 @@ class Deploy:
 class TrafficOnly:
     """The target already runs `release` and is fully healthy: pass the gates and move weights; no task starts."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.TRAFFIC_ONLY
     target: Colour
     release: Release
     reason: str
@@ -130,8 +137,9 @@ class TrafficOnly:
 
 @dataclass(frozen=True, kw_only=True)
 class Finish:
-    """Users already are on `target`, by a switch whose record was lost: pass the gates again and record it."""
+    """Users already are on `target`, by a switch that was not recorded: pass the gates again and record it."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.FINISH
     target: Colour
     release: Release
     reason: str
@@ -139,33 +147,17 @@ class Finish:
 
 @dataclass(frozen=True, kw_only=True)
 class Refuse:
-    """Nothing is changed; `error` says what, why, and the ways out."""
+    """Nothing is changed; `error` says what, why, and what to do next."""
 
+    kind: ClassVar[DecisionKind] = DecisionKind.REFUSE
     error: ReleaseError
-
-
-TRAFFIC_ONLY = "traffic-only"
-"""The word for `TrafficOnly`; the other decisions are called by the name of their class."""
-
-EARLIER_WORDS = {"flip": TRAFFIC_ONLY}
-"""Words for decisions in states and inputs that an earlier version wrote."""
-
-
-def decision_word(written: str) -> str:
-    """Today's word for a decision that this version or an earlier one wrote."""
-    return EARLIER_WORDS.get(written, written)
 
 
 Decision = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish | Refuse
 
 
-def word_for(decision: Decision) -> str:
-    """The word for a decision in plans, in the switch's inputs and in messages."""
-    return TRAFFIC_ONLY if isinstance(decision, TrafficOnly) else type(decision).__name__.lower()
-
-
 def goes_back(decision: Decision, standing: Recorded | None) -> bool:
-    """Does it bring users to a release that was live before: a rollback, an undo, a restore?"""
+    """Does it bring users back to a release that was live before, by a rollback, an undo or a restore?"""
     match decision:
         case Deploy(release=release, rollback=rollback) | TrafficOnly(release=release, rollback=rollback):
             return rollback or (standing is not None and release.id == standing.live.id)
@@ -176,10 +168,10 @@ def goes_back(decision: Decision, standing: Recorded | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The decision, together with the record it starts from (after an interrupted switch was accounted for)."""
+    """The decision, and the record that it starts from (which already counts an interrupted switch as done or not)."""
 
     decision: Decision
     standing: Recorded | None
     notes: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
-    """What no gate will see of the release that users are moved to."""
+    """What no gate can check of the release that users are moved to."""

@@ -1,4 +1,4 @@
-"""What has to be so before users are moved, besides where they are: quiet alarms, and colours scaled alike. Pure."""
+"""Conditions on moving users: no alarm is firing, and both colours are scaled alike. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def check_conditions(
 ) -> tuple[str, ...]:
     """Notes for people; `Refused` where users must not be moved.
 
-    Going back is never refused here: alarms ring *because* what is live is bad.
+    Going back is never refused here: alarms fire *because* what is live is bad.
     """
     match decision:
         case Deploy(target=target) | TrafficOnly(target=target):
@@ -36,7 +36,7 @@ def _alarms(observed: Observed, *, lenient: bool) -> tuple[str, ...]:
 
 
 def _scaling(observed: Observed, target: Colour, tasks: int, *, lenient: bool) -> tuple[str, ...]:
-    """A live service that AWS scales is followed by one that AWS scales as far."""
+    """Where Application Auto Scaling scales the live service, it must scale the receiving one as far."""
     live, receiving = observed.sides[target.other].scaling, observed.sides[target].scaling
     if not (observed.weights or {}).get(target.other):
         return ()
@@ -47,4 +47,4 @@ def _scaling(observed: Observed, target: Colour, tasks: int, *, lenient: bool) -
         refusal = scaled_too_small(target, receiving.most, tasks)
     if refusal and not lenient:
         raise refusal
-    return (f"{refusal.what} Going back is not stopped by it.",) if refusal else ()
+    return (f"{refusal.what} That does not stop going back.",) if refusal else ()

@@ -1,6 +1,6 @@
-"""What tells two releases apart, in words. Pure.
+"""How two releases differ, in words. Pure.
 
-Of configuration the keys of the stack file are named; sizes with both values, variables and secrets without any.
+Configuration is named by its keys in the stack file: sizes with both values, variables and secrets without any.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from release_lane.record.placement import Release, Service
 
 
 def settings_apart(found: Service, meant: Service) -> str:
-    """The settings in which they differ: `env.LOG_LEVEL, service.cpu 512 (not 256)`; "" for none."""
-    here, there = _whole(found), _whole(meant)
+    """The settings in which two services differ: `env.LOG_LEVEL, service.cpu 512 (not 256)`; "" for none."""
+    here, there = _with_defaults(found), _with_defaults(meant)
     named: list[str] = []
     for key in sorted({*here, *there}):
         ours, theirs = here.get(key), there.get(key)
@@ -27,17 +27,17 @@ def settings_apart(found: Service, meant: Service) -> str:
     return ", ".join(named)
 
 
-def _whole(service: Service) -> Mapping[str, Any]:
-    """Its record, with the defaults that a record leaves out."""
+def _with_defaults(service: Service) -> Mapping[str, Any]:
+    """Its settings as recorded, with the defaults that the record leaves out."""
     return {**service.asked.as_dict(), **service.as_dict()}
 
 
-def told_from(found: Release, meant: Release) -> str:
-    """`found` in words that tell it from `meant`: its digest, and where that is the same, other settings."""
+def release_named(found: Release, meant: Release) -> str:
+    """`found` in words that distinguish it from `meant`: its digest; where that is the same, the other settings."""
     settings = settings_apart(found.service, meant.service) if found.digest == meant.digest else ""
     return short(found.digest) + (f" with other settings: {settings}" if settings else "")
 
 
 def image_named(digest: str) -> str:
-    """What a colour's tasks run, as `Side.digest` has it: one digest, or that they differ."""
+    """What a colour's tasks run, by `Side.digest`: one digest, or `several images`."""
     return short(digest) if digest.startswith("sha256:") else f"{digest} images"

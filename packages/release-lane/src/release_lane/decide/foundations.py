@@ -1,7 +1,7 @@
-"""What an environment stands on (network, load balancer, target groups), as its state has it, and as settings want it.
+"""What an environment stands on (network, load balancer, target groups): what its state has, and what settings want.
 
-None of it can be replaced under users: a load balancer, a target group and a service belong to one VPC for good, and
-have a name that is free again only when they are gone. So a change of it is refused while users are served. Pure.
+None of it can be replaced under users: a load balancer, a target group and a service stay in one VPC, and their names
+are free again only once they are deleted. So a change of it is refused while users are served. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NETWORK = "release-lane:infra:Network"
 BALANCER = "release-lane:infra:Balancer"
 COLOUR = "release-lane:infra:Colour"
 SLOTS = ("a", "b")
-"""The two subnets' logical names end like this, whichever zones they are in."""
+"""Endings of the two subnets' logical names, whatever zones they are in."""
 
 Door = tuple[int, str]
 """A port of the load balancer, and a range of addresses that may reach it."""
@@ -39,12 +39,12 @@ def service(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Foundations:
-    """What a state holds of one environment; everything is empty where it holds nothing.
+    """What a state holds of one environment; a field is empty where the state holds nothing.
 
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
     those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
     `parts`: target groups, listeners and services, by name. `held`: what network and load balancer consist of, by type
-    and logical name, without the rules of testers, which come and go.
+    and logical name, without the testers' ingress rules, which are added and removed while users are served.
     """
 
     region: str = ""
@@ -60,7 +60,7 @@ class Foundations:
 
     @property
     def torn(self) -> bool:
-        """Was the network replaced, and the load balancer or a target group not?"""
+        """Was the network replaced, but not the load balancer or a target group?"""
         built = {vpc for vpc in (self.balancer_vpc, *self.group_vpcs) if vpc}
         return bool(self.vpc and built - {self.vpc})
 
@@ -96,7 +96,7 @@ class Foundations:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What the settings want an environment to stand on; without `zones` those that it has, or any two."""
+    """What the settings want an environment to stand on. Without `zones`: those that it has, or any two."""
 
     region: str
     cidr: str
@@ -105,7 +105,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Moved:
-    """A setting by which the foundations would be replaced."""
+    """A setting whose change would replace the foundations."""
 
     setting: str
     now: str
@@ -116,7 +116,7 @@ class Moved:
 
 
 def moved(stands_on: Foundations, wanted: Site) -> tuple[Moved, ...]:
-    """The settings that want other foundations than there are."""
+    """The settings that differ from what the environment stands on."""
     zones = bool(wanted.zones and stands_on.zones) and set(wanted.zones) != set(stands_on.zones)
     pairs = (
         ("aws:region", stands_on.region, wanted.region),
@@ -129,7 +129,7 @@ def moved(stands_on: Foundations, wanted: Site) -> tuple[Moved, ...]:
 def zones_of(stands_on: Foundations, pinned: Sequence[str]) -> tuple[str, ...]:
     """The zones of the two subnets; empty where the account has to be asked.
 
-    What exists keeps its zones, whichever AWS would list first today; the same two in another order are no change.
+    Existing subnets keep their zones, whatever zones AWS lists first today; their order makes no difference.
     """
     if pinned and set(pinned) != set(stands_on.zones):
         return tuple(pinned)
@@ -140,7 +140,7 @@ Outputs = Mapping[str, Any]
 
 
 def _held_by(component: str, kind: str, resources: Mapping[str, Any]) -> dict[str, Outputs]:
-    """What a component holds of one type: logical name to outputs."""
+    """A component's resources of one type: logical name to outputs."""
     return {
         urn.rsplit("::", 1)[-1]: dict(resource.get("outputs") or {})
         for urn, resource in resources.items()
@@ -154,7 +154,7 @@ def identity(type_: str, name: str) -> str:
 
 
 def _held(urn: str, type_: str) -> str:
-    """Its identity, "" if nobody stands on it."""
+    """Its identity; "" for a resource that users do not stand on."""
     name = urn.rsplit("::", 1)[-1]
     rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and re.search(r"-test-\d+-", name)
     within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
@@ -166,6 +166,6 @@ def _only(found: Mapping[str, Outputs]) -> Outputs:
 
 
 def _door(outputs: Outputs) -> Door:
-    """As settings have to write it, which once could have host bits."""
+    """As today's settings write it; an earlier version accepted ranges with host bits."""
     cidr = str(outputs.get("cidrIpv4") or "")
     return int(outputs.get("fromPort") or 0), str(ipaddress.ip_network(cidr, strict=False)) if cidr else ""

@@ -1,4 +1,4 @@
-"""What the idle colour should hold: the previous release, on tasks enough for all users or as the stack wants. Pure."""
+"""What the idle colour should run: the previous release, on enough tasks for all users or as the stack wants. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from release_lane.record.records import Observed, Recorded, Side
 
 
 def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> Heal | None:
-    """What has to be done about the idle colour; None if it is fit.
+    """What restores the idle colour; None if it is as it should be.
 
-    `tasks` is what the stack wants kept there (None: as many as serve users, so that a rollback moves weights only).
-    While the live colour is not whole nothing is taken away.
+    `tasks` is how many the stack keeps there (None: as many as the live colour, so that a rollback moves only traffic).
+    While the live colour is not fully healthy, no task is stopped.
     """
     idle = standing.live_colour.other
     side, live, previous = observed.sides[idle], observed.sides[standing.live_colour], standing.previous
@@ -32,26 +32,26 @@ def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> H
 
 
 def _sized(side: Side, wanted: int, *, exact: bool) -> bool:
-    """A service that is scaled by AWS is as large as AWS finds right."""
+    """Has it enough tasks? Where Application Auto Scaling scales the service, it decides how many."""
     if side.scaling:
         return side.wanted >= side.scaling.least
     return side.wanted == wanted if exact else side.wanted >= wanted
 
 
 def _emptied(idle: Colour, previous: Release | None) -> str:
-    return f"{idle} should hold nothing" + (" after the watch (idle.afterWatch)" if previous else "")
+    return f"{idle} should run nothing" + (" after the watch (idle.afterWatch)" if previous else "")
 
 
 def _reason(idle: Colour, side: Side, previous: Release, wanted: int) -> str:
     if side.runs(previous):
-        return f"{idle} holds {short(side.digest)} on {side.wanted} tasks, but should on {wanted}"
-    meant = f"the previous release {short(previous.digest)}"
+        return f"{idle} runs {short(side.digest)} on {side.wanted} tasks; it should run on {wanted}"
+    previously = f"the previous release {short(previous.digest)}"
     if not side.digest:
-        return f"{idle} is not whole, but should hold {meant}"
+        return f"{idle} is not fully healthy; it should run {previously}"
     if side.digest != previous.digest:
-        return f"{idle} holds {image_named(side.digest)}, but should hold {meant}"
+        return f"{idle} runs {image_named(side.digest)}; it should run {previously}"
     if side.release is None:
-        return f"{idle} holds the image of {meant}, but by a task definition that this program did not write"
+        return f"{idle} runs the image of {previously}, but from a task definition that this program did not write"
     if settings := settings_apart(side.release.service, previous.service):
-        return f"{idle} holds the image of {meant}, but with other settings: {settings}"
-    return f"{idle} holds {meant} on {side.healthy} healthy of {side.wanted} wanted tasks"
+        return f"{idle} runs the image of {previously}, but with other settings: {settings}"
+    return f"{idle} runs {previously}, but only {side.healthy} of {side.wanted} wanted tasks are healthy"

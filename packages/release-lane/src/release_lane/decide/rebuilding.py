@@ -1,4 +1,4 @@
-"""When a change would replace what live users stand on, and what is done where that was allowed. Pure."""
+"""When a change would replace what live users stand on, and what an update does where that was allowed. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release_lane.record.records import Observed, Recorded
 
 
 def check_state(observed: Observed, stands_on: Foundations | None) -> None:
-    """A state that knows nothing of what serves is another stack's, or a lost one: building on it would break both."""
+    """Refuse a state that does not know what serves users: it is another stack's, or the right one was lost."""
     if stands_on and not stands_on.load_balancer and serving(observed):
         at = [colour for colour, weight in (observed.weights or {}).items() if weight]
         raise serves_unknown({colour: observed.sides[colour].digest for colour in at}, observed.load_balancer)
@@ -19,9 +19,9 @@ def check_state(observed: Observed, stands_on: Foundations | None) -> None:
 def rebuilds(
     recorded: Recorded | None, observed: Observed, requested: Requested, stands_on: Foundations | None
 ) -> bool:
-    """Is the environment to be built anew, on other foundations? Where nobody is served settings are free.
+    """Is the environment to be built anew, on other foundations?
 
-    Without allowReplace it is `Refused`.
+    `Refused` without allowReplace. Where there are no users, these settings may change freely.
     """
     if stands_on is None or requested.site is None:
         return False
@@ -44,14 +44,14 @@ def rebuilt(standing: Recorded, observed: Observed, decision: Decision) -> Decis
         release=release,
         tasks=max(release.service.desired_count, observed.sides[standing.live_colour].running),
         live=None,
-        reason="everything is built anew (allowReplace); until it is there users get nothing",
+        reason="everything is built anew (allowReplace); until that is done users get 503 or no answer",
         rollback=rollback,
         rebuilds=True,
     )
 
 
 def check_foundations(decision: Decision, observed: Observed, stands_on: Foundations | None) -> None:
-    """Where the network was replaced under users no colour can be written any more; moving weights still works."""
+    """Where the network was replaced under users, no colour can be deployed to; moving only traffic still works."""
     match decision:
         case Deploy(rebuilds=False) | Heal():
             if stands_on and stands_on.torn and serving(observed):
@@ -59,9 +59,9 @@ def check_foundations(decision: Decision, observed: Observed, stands_on: Foundat
 
 
 def check_parts(decision: Decision, observed: Observed, stands_on: Foundations | None) -> tuple[str, ...]:
-    """What the state has and the cloud has not: the engine would not make it anew, and whatever needs it would fail.
+    """What the state has, but was deleted in AWS: the engine would not create it again, and what needs it would fail.
 
-    Refused where this update needs it, else told. While everything is built anew nothing of it is needed.
+    Refused where this update needs it, else reported. An update that builds everything anew needs none of it.
     """
     known = stands_on.parts if stands_on else frozenset()
     lost = {colour: sorted({*observed.sides[colour].missing} & known) for colour in Colour}
@@ -70,9 +70,9 @@ def check_parts(decision: Decision, observed: Observed, stands_on: Foundations |
             raise lost_parts(lost[target])
         case Heal(target=target) if lost[target]:
             raise lost_parts(lost[target])
-    return tuple(f"{part} does not exist any more; {MAKE_ANEW}" for parts in lost.values() for part in parts)
+    return tuple(f"{part} no longer exists; {MAKE_ANEW}" for parts in lost.values() for part in parts)
 
 
 def serving(observed: Observed) -> bool:
-    """Do users get a release here?"""
+    """Does a colour get traffic here?"""
     return any((observed.weights or {}).values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from release_lane.decide.difference import image_named, told_from
+from release_lane.decide.difference import image_named, release_named
 from release_lane.record.digest import short
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Weights, whole
@@ -13,7 +13,7 @@ from release_lane.record.records import Observed, Recorded, Side
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted:
-    """A journalled switch that nobody recorded. `end` is the one of its ends where users are now, None if neither."""
+    """A switch in the journal that was not recorded. `end`: the one where all traffic is now, None if neither."""
 
     journal: Journal
     end: End | None
@@ -21,14 +21,14 @@ class Interrupted:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """Something that neither the record nor the journal explains. `at`: the one colour serving, if there is one."""
+    """What neither the record nor the journal explains. `at`: the colour with all traffic, if there is one."""
 
     what: str
     at: Colour | None
 
 
 def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrupted | Drift | None:
-    """Tell a settled stack from an interrupted switch, and both from drift; None: nobody was ever served."""
+    """The record where it is true, else an interrupted switch or drift; None before the first release."""
     weights, journal = observed.weights, observed.journal
     if weights is None:
         return Drift(what="the production rule is gone: users get 503", at=None) if recorded else None
@@ -45,27 +45,27 @@ def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrup
 
 
 def _something_else(side: Side, live: Release) -> str:
-    """What a colour runs in place of the live release ("" if nothing). Stopped or sick tasks are a failed check."""
+    """What a colour runs in place of the live release ("" if nothing). Stopped or unhealthy tasks are no drift."""
     if side.digest and side.digest != live.digest:
         return image_named(side.digest)
     if side.release and side.release.id != live.id:
-        return told_from(side.release, live)
+        return release_named(side.release, live)
     if side.task_definition and not side.release:
         return "a task definition that this program did not write"
     return ""
 
 
 def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None, observed: Observed) -> bool:
-    """Does this journal account for users being `at` (None: divided), given the record?
+    """Does this journal explain that all traffic is `at` (None: divided), given the record?
 
-    One of its ends is the recorded release, unless several switches in a row went unrecorded: then it is newer
-    than the record, and says more.
+    One of its ends is the recorded release, unless several switches in a row were not recorded: then the journal is
+    newer than the record, and counts.
     """
     ends = [end for end in (journal.source, journal.to) if end]
     if _returns(journal) and journal.phase is Phase.MOVING:
         return True
     if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
-        # Users are on the recorded colour, which runs something else: the end that it came to, or nobody knows what.
+        # Traffic is on the recorded colour, which runs another release: that of the switch's end, or an unknown one.
         return _came_to(journal, at, observed)
     match journal.phase:
         case Phase.MOVING:
@@ -77,13 +77,13 @@ def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None, ob
 
 
 def _came_to(journal: Journal, at: Colour, observed: Observed) -> bool:
-    """A switch that was not put back came to this colour, which still runs what it brought."""
+    """A switch that was not rolled back ended at this colour, which still runs the release it brought."""
     arrived = journal.phase is not Phase.RESTORED and journal.to.colour is at
     return arrived and journal.to.release_id == observed.sides[at].release_id
 
 
 def _returns(journal: Journal) -> bool:
-    """A switch back to what was recorded, from wherever users were."""
+    """Is it a switch back to the recorded release, from wherever traffic was?"""
     return journal.source is not None and journal.source.release_id == journal.to.release_id
 
 
@@ -93,17 +93,19 @@ def _is_live(end: End, recorded: Recorded) -> bool:
 
 def _end_at(journal: Journal, at: Colour | None, observed: Observed) -> End | None:
     if at and _returns(journal) and observed.sides[at].release_id != journal.to.release_id:
-        return None  # its journal does not say where users were
+        return None  # such a journal does not say where traffic came from
     return next((end for end in (journal.to, journal.source) if end and end.colour is at), None)
 
 
 def found_interrupted(found: Interrupted, observed: Observed) -> str:
+    """The note about it."""
     to = found.journal.to
     where = f"on {found.end.colour}" if found.end else f"served {percent(observed.weights or {})}"
     return f"found an interrupted switch to {to.colour} ({short(to.digest)}): users are {where}"
 
 
 def percent(weights: Weights) -> str:
+    """`blue 50%, green 50%`."""
     return ", ".join(f"{colour} {weights.get(colour, 0)}%" for colour in Colour)
 
 

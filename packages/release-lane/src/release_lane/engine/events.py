@@ -166,7 +166,7 @@ def _plain(text: str) -> str:
 
 
 def _errors(found: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Without the engine's own closing words, where somebody said more than that."""
+    """Without the engine's own closing words, where another message says more."""
     telling = tuple(message for message in found if not message.text.startswith(_BOILERPLATE))
     return telling or found
 

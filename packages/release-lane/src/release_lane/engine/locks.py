@@ -1,4 +1,4 @@
-"""Who holds a stack's lock, from where it was started, and what is said of it. Pure.
+"""Who holds a stack's lock, where that was started, and how it is reported. Pure.
 
 The engine's lock names user, host, process and time, nothing else. So `release` leaves a note in the backend while
 an update that it started runs; a lock that an update by bare `pulumi` holds has none, and its CI run is unknown.
@@ -125,7 +125,7 @@ SOMEBODY = Holder(user="somebody", host="an unknown host", pid=0, since="an unkn
 
 
 def lock_holders(stderr: str) -> tuple[Holder, ...]:
-    """Who holds the lock, if that is why the engine gave up; else nobody.
+    """Who holds the lock, if that is why the engine gave up; else none.
 
     The engine has no other way to say it than this text (pkg/backend/diy/lock.go, checkForLock).
     """
@@ -139,7 +139,7 @@ def lock_holders(stderr: str) -> tuple[Holder, ...]:
 
 
 def read_lock(text: str) -> Holder:
-    """Read the engine's own lock object (lock.go, lockContent); a damaged one is held by somebody."""
+    """Read the engine's own lock object (lock.go, lockContent); for a damaged one, by `SOMEBODY`."""
     try:
         raw = json.loads(text)
         return Holder(

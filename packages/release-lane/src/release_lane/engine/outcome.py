@@ -39,7 +39,7 @@ def _classified(message: Message) -> ReleaseError:
         )
     parts = read(message.text)
     error = parts.as_error(parts.kind or _kind_by_origin(message, parts))
-    error.told = True
+    error.shown = True
     return error
 
 

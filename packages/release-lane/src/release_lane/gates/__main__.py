@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
-from provider_kit import Provider, serve
+from provider_kit import Provider, Resource, serve
 
+from release_lane import gates
 from release_lane.aws.patience import INTERRUPTED
-from release_lane.gates.adopt import AdoptedImage, examine_image
-from release_lane.gates.image import Image
+from release_lane.gates.adopt import examine_image
 from release_lane.gates.observe import find_image, observe
-from release_lane.gates.rollout import Rollout
-from release_lane.gates.smoke import SmokeGate
-from release_lane.gates.switch import TrafficSwitch
 
 VERSION = "0.2.0"
 
@@ -42,13 +41,23 @@ def provider() -> Provider:
     return Provider(
         "release",
         VERSION,
-        [Image(), Rollout(), SmokeGate(), TrafficSwitch(), AdoptedImage()],
+        [*resources()],
         {
             "release:index:observe": observe,
             "release:index:findImage": find_image,
             "release:index:examineImage": examine_image,
         },
     )
+
+
+def resources() -> Iterator[Resource]:
+    """Every class of this package that has a token: a new gate is a new file."""
+    for found in pkgutil.iter_modules(gates.__path__):
+        if found.name == "__main__":
+            continue
+        module = importlib.import_module(f"{gates.__name__}.{found.name}")
+        own = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
+        yield from (each() for each in own if isinstance(each, type) and hasattr(each, "token"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from release_lane.aws.cloud import Cloud, Image
 from release_lane.aws.registry import Registry, registry_of
 from release_lane.aws.session import check_account
 from release_lane.errors import CloudError, ReleaseError
-from release_lane.gates.gate import told
+from release_lane.gates.gate import reported
 from release_lane.gates.skopeo import skopeo
 from release_lane.record.adoption import Adoption, Examined, Reference, adoption_of, parse_reference
 from release_lane.record.names import Access, Names
@@ -29,31 +29,31 @@ class Copier(Protocol):
         """The platform and the labels of the image that tasks would run."""
 
     def referring(self, reference: Reference, manifests: frozenset[str]) -> list[str]:
-        """Tags beside it that refer to one of its manifests."""
+        """Tags next to it that refer to one of its manifests."""
 
     def copy(self, reference: Reference, to: str, tag: str, *, other: str = "") -> None:
-        """Into the repository `to`; or what an `other` tag beside it stands for."""
+        """Into the repository `to`; or what an `other` tag next to it stands for."""
 
 
 def _copier(ctx: Context, access: Access) -> AbstractContextManager[Copier]:
     return skopeo(ctx, registry_of(access))
 
 
-def examine_image(ctx: Context, args: Props) -> Props:
+def examine_image(ctx: Context, args: Props, check: Callable[[Access], object] = check_account) -> Props:
     """`release:index:examineImage`: args of `Access.as_dict`; repository, image, commit, source. Changes nothing.
 
     Returns what `Adoption.from_dict` reads. Fails where the image cannot be adopted.
     """
 
     def look() -> Props:
-        cloud = _cloud(args)
+        cloud = _cloud(args, check)
         given = parse_reference(str(args["image"]))
         with _copier(ctx, cloud.names.access) as run:
             found = run.examine(_nearest(cloud, run.registry, given))
         words = {key: str(args.get(key) or "") for key in ("commit", "source")}
         return adoption_of(given, found, **words).as_dict()
 
-    return told(look)
+    return reported(look)
 
 
 class AdoptedImage(Resource):
@@ -64,6 +64,10 @@ class AdoptedImage(Resource):
 
     token = "release:index:AdoptedImage"
     computed = frozenset({"digest", "tags", "notes"})
+
+    def __init__(self, check: Callable[[Access], object] = check_account) -> None:
+        """`check` refuses credentials of another account."""
+        self.check_account = check
 
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         """Always a change: a digest is handed out only after the registry was asked now."""
@@ -84,7 +88,7 @@ class AdoptedImage(Resource):
         return self._adopted(ctx, inputs)
 
     def _adopted(self, ctx: Context, inputs: Props) -> Props:
-        return told(lambda: adopt(ctx, _cloud(inputs), Adoption.from_dict(inputs["adoption"])))
+        return reported(lambda: adopt(ctx, _cloud(inputs, self.check_account), Adoption.from_dict(inputs["adoption"])))
 
 
 def adopt(
@@ -110,9 +114,9 @@ def adopt(
     return {"digest": image.digest, "tags": list(image.tags), "notes": notes}
 
 
-def _cloud(args: Props) -> Cloud:
+def _cloud(args: Props, check: Callable[[Access], object]) -> Cloud:
     access = Access.from_dict(args)
-    check_account(access)
+    check(access)
     return Cloud(Names.of("", access=access, users_port=0, log_group="", repository=str(args["repository"])))
 
 
@@ -140,7 +144,7 @@ def _confirmed(cloud: Cloud, adoption: Adoption) -> Image:
 
 
 def _with_what_refers_to_it(ctx: Context, cloud: Cloud, run: Copier, given: Reference, image: Image) -> list[str]:
-    """Copy signatures and attestations that are tags beside it; what could not be copied, in words."""
+    """Copy signatures and attestations that are tags next to it; what could not be copied, in words."""
     if run.registry.answers_for(given.host) and given.repository == cloud.names.repository:
         return []
     try:

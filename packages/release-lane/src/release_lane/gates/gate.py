@@ -9,44 +9,51 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from provider_kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, State, UserError, readable
 
 from release_lane.aws.cloud import Cloud
-from release_lane.errors import CloudError, Interrupted, ReleaseError
+from release_lane.errors import CloudError, Interrupted, ReleaseError, Users, parse
 from release_lane.gates.passes import Pass
+from release_lane.record.inputs import GATE_OUTPUTS, is_active, pass_of_before
 from release_lane.record.names import Names
 
 Result = TypeVar("Result")
 
+CloudOf = Callable[[Names], Cloud]
+"""Opens the environment of these names."""
 
-def told(work: Callable[[], Result]) -> Result:
-    """Run it; a ReleaseError reaches the person as its message alone, and so does what AWS refused."""
+
+def reported(work: Callable[[], Result]) -> Result:
+    """Run it; a ReleaseError reaches the person as its message alone, and so does what AWS refused.
+
+    What does not say so itself left the users' traffic untouched: only a switch changes weights, and it always says.
+    """
     try:
         return work()
     except ReleaseError as error:
+        error.users = error.users or Users.UNTOUCHED
         raise UserError(str(error)) from error
     except Cancelled as error:
-        raise Cancelled(str(Interrupted(str(error)))) from error
+        interrupted = parse(str(error)) or Interrupted(str(error), users=Users.UNTOUCHED)
+        raise Cancelled(str(interrupted)) from error
     except Exception as error:
         refused = readable(error)
         if refused is None:
             raise
-        raise UserError(str(CloudError(refused))) from error
-
-
-def cloud_of(inputs: Props) -> Cloud:
-    """The environment that a gate's inputs name."""
-    return Cloud(Names.from_dict(inputs["environment"]))
+        raise UserError(str(CloudError(refused, users=Users.UNTOUCHED))) from error
 
 
 class Gate(Resource):
     """One gate. Subclasses say what they check; a `ReleaseError` from there fails the update."""
 
-    computed = frozenset({"passedFor", "detail"})
-    shown: ClassVar[tuple[str, ...]] = ("digest", "colour")
+    computed = frozenset(GATE_OUTPUTS)
+    shown: ClassVar[tuple[str, ...]]
     """Inputs whose change an approver should see in the diff."""
+
+    def __init__(self, cloud_of: CloudOf = Cloud) -> None:
+        self.cloud_of = cloud_of
 
     @abstractmethod
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
@@ -58,14 +65,14 @@ class Gate(Resource):
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         """Always a change while active, never otherwise."""
         del ctx, ignore
-        if not inputs.get("active"):
+        if not is_active(inputs):
             return []
         changed = [Change(key) for key in self.shown if old.inputs.get(key) != inputs.get(key)]
         return changed or [Change("active")]
 
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
         """While active the pass is not known before the update; otherwise it stays what it was."""
-        if inputs.get("active") or old is None:
+        if is_active(inputs) or old is None:
             return dict.fromkeys(self.computed, UNKNOWN) | inputs
         return super().preview(ctx, inputs, old)
 
@@ -79,16 +86,15 @@ class Gate(Resource):
         return self._run(ctx, inputs)
 
     def _run(self, ctx: Context, inputs: Props) -> Props:
-        if not inputs.get("active"):
-            return {"passedFor": {}, "detail": "not asked for in this update"}
-        seen, detail = told(lambda: self.passes(ctx, inputs))
-        passed = seen.after(pass_input(inputs))
+        if not is_active(inputs):
+            return _left({}, "not asked for in this update")
+        seen, detail = reported(lambda: self.passes(ctx, inputs))
+        passed = seen.after(pass_of_before(inputs))
         if seen.unchecked:
             detail = f"{detail}; not checked: {'; '.join(seen.unchecked)}"
         ctx.say(detail)
-        return {"passedFor": passed.as_dict(), "detail": detail}
+        return _left(passed.as_dict(), detail)
 
 
-def pass_input(inputs: Props) -> Any:
-    """The pass of the gate before this one."""
-    return inputs.get("passOfBefore")
+def _left(passed: Props, detail: str) -> Props:
+    return dict(zip(GATE_OUTPUTS, (passed, detail), strict=True))

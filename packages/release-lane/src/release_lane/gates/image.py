@@ -5,25 +5,23 @@ from __future__ import annotations
 from provider_kit import Context, Props
 
 from release_lane.errors import Refused
-from release_lane.gates.gate import Gate, cloud_of
+from release_lane.gates.gate import Gate
 from release_lane.gates.passes import RUN, Pass
 from release_lane.record.digest import short
+from release_lane.record.inputs import ImageInputs
 
 
 class Image(Gate):
-    """Passes a digest that the registry serves. Inputs `digest`, and `unchecked`: what nobody can see of it.
-
-    The output `detail` names the tags.
-    """
+    """Passes a digest that the registry serves (`ImageInputs`). The output `detail` names the tags."""
 
     token = "release:index:Image"
-    shown = ("digest",)
+    shown = ImageInputs.SHOWN
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Ask the registry."""
         del ctx
-        digest = str(inputs["digest"])
-        cloud = cloud_of(inputs)
+        given = ImageInputs.from_dict(inputs)
+        digest, cloud = given.digest, self.cloud_of(given.names)
         image = cloud.image(digest=digest)
         if image is None:
             raise Refused(
@@ -31,4 +29,4 @@ class Image(Gate):
                 next_step="`release build`, `release adopt`, or take a digest that `release status` knows.",
             )
         seen = f"{short(digest)} is in the registry as {', '.join(image.tags) or 'untagged'}"
-        return Pass(digest=digest, run=RUN, unchecked=tuple(inputs.get("unchecked") or ())), seen
+        return Pass(digest=digest, run=RUN, unchecked=given.unchecked), seen

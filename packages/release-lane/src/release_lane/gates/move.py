@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from provider_kit import Props
-
 from release_lane.decide.lineage import is_about_order
-from release_lane.decide.shift import Course
-from release_lane.gates.gate import pass_input
 from release_lane.gates.passes import Pass, demand, together
 from release_lane.record.alarms import Alarm, Watched
+from release_lane.record.course import Course
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.evidence import proof_of
+from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
@@ -23,7 +22,7 @@ from release_lane.watch.judge import Bake
 class Move:
     """One switch to be made: users go from `expected` weights to all on `live`, which runs `release`.
 
-    `course` says in which steps; `watched` are the alarms that have a say, and `proceeds` that one that rings before
+    `course` says in which steps; `watched` are the alarms that have a say, and `proceeds` that one that fires before
     does not stop it. `period` and `lateness` of datapoints in seconds; an alarm looks at `datapoints` of them.
     """
 
@@ -45,27 +44,23 @@ class Move:
     datapoints: int = 1
 
     @staticmethod
-    def of(inputs: Props) -> Move:
-        """Read the inputs; `Refused` without a pass of this run."""
-        release = Release.from_dict(inputs["release"])
-        live = Colour(inputs["live"])
-        expected = inputs.get("expected") or None
-        watch = inputs["watch"]
+    def of(given: SwitchInputs) -> Move:
+        """What the program asked for; `Refused` without a pass of this run."""
         return Move(
-            live=live,
-            release=release,
-            expected={Colour(c): int(w) for c, w in expected.items()} if expected else None,
-            standing=Recorded.from_outputs(inputs.get("standing") or {}),
-            passed=demand(pass_input(inputs), gate="The smoke gate", digest=release.digest, colour=live),
-            smoke_deadline=float(inputs["smokeDeadlineSeconds"]),
-            starts=inputs.get("decision") == "deploy",
-            foreseen=tuple(inputs.get("unchecked") or ()),
-            course=Course.from_dict(inputs["course"]),
-            watched=Watched.from_dict(watch["alarms"]),
-            proceeds=bool(watch["proceeds"]),
-            period=float(watch["periodSeconds"]),
-            lateness=float(watch["lateSeconds"]),
-            datapoints=int(watch["datapoints"]),
+            live=given.live,
+            release=given.release,
+            expected=given.expected,
+            standing=given.standing,
+            passed=demand(given.pass_of_before, gate="The smoke gate", digest=given.release.digest, colour=given.live),
+            smoke_deadline=given.smoke_deadline,
+            starts=_starts(given.decision),
+            foreseen=given.unchecked,
+            course=given.course,
+            watched=given.watch.alarms,
+            proceeds=given.watch.proceeds,
+            period=given.watch.period,
+            lateness=given.watch.late,
+            datapoints=given.watch.datapoints,
         )
 
     def journal(self, phase: Phase) -> Journal:
@@ -97,10 +92,10 @@ class Move:
         )
 
     def excuses(self, alarm: Alarm) -> bool:
-        """Does an alarm that rings when the switch begins say nothing about the release, unless it rings anew?
+        """Does an alarm that fires when the switch begins say nothing about the release, unless it fires anew?
 
-        One of the receiving colour says something once it can only mean the users' time (`Bake.alarm_delay`). Where
-        users are there already, the adopter's do, too: the switch that brought them began when those were quiet.
+        One of the receiving colour counts only after the warm-up window (`Bake.alarm_delay`). Where users are there
+        already, the adopter's count as well: they were OK when the switch began that brought the users.
         """
         if self.proceeds or self.course.goes_back:
             return True
@@ -133,7 +128,7 @@ class Move:
         """What answers for the new release."""
         return _answers(self.release, self.live)
 
-    def beside(self) -> Expected | None:
+    def next_to(self) -> Expected | None:
         """What answers for the release that users come from."""
         old = self.standing
         if old is None or old.live_colour is self.live:
@@ -143,13 +138,24 @@ class Move:
     @property
     def asked_alike(self) -> bool:
         """Can both releases be asked by one request, while they share the live URL?"""
-        beside = self.beside()
-        return beside is None or beside.asked == self.meant().asked
+        other = self.next_to()
+        return other is None or other.asked == self.meant().asked
 
     @property
     def tells_apart(self) -> bool:
         """Does an answer of the live URL say which of the two releases gave it?"""
         return self.asked_alike and self.release.service.asked.names
+
+
+def _starts(decision: DecisionKind) -> bool:
+    """Does this update start the release's tasks? Else they run already, started by an earlier one."""
+    match decision:
+        case DecisionKind.DEPLOY:
+            return True
+        case DecisionKind.TRAFFIC_ONLY | DecisionKind.FINISH:
+            return False
+        case DecisionKind.PREPARE | DecisionKind.KEEP | DecisionKind.HEAL | DecisionKind.REFUSE:
+            raise ValueError(f"{decision} moves no traffic")
 
 
 def _answers(release: Release, colour: Colour) -> Expected:

@@ -1,9 +1,9 @@
-"""Moving users: check, journal, move in steps, watch after each; the new record. Any breach puts the weights back.
+"""Moving users: check, journal, move in steps, watch after each; the new record. Any breach rolls back the traffic.
 
-Before anybody is moved, the smoke gate's pass of this very run is demanded, weights have to be what the decision was
-made from, the receiving colour still what passed, and the alarms quiet. Then the journal is written. After each step
-the live URL is checked and the release watched (`gates.watching`); at the end the truth is read again. Where users
-are put back to is in `release_lane.gates.undoing`.
+Before any traffic moves, the smoke gate's pass of this very run is demanded, weights have to be what the decision was
+made from, the receiving colour still what passed, and the alarms OK. Then the journal is written. After each step
+the live URL is checked and the release watched (`gates.watching`); at the end the truth is read again. Where the
+traffic is rolled back to is in `release_lane.gates.undoing`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from release_lane.aws.cloud import Balancer, Cloud
 from release_lane.aws.session import credentials_last
 from release_lane.decide.decision import advance
 from release_lane.decide.refusals import alarms_firing, unwatchable
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
-from release_lane.gates.probing import Place
-from release_lane.gates.reality import as_outputs, live_url, test_url, words
+from release_lane.gates.reality import live_url, test_url, words
 from release_lane.gates.rollout import manifests_of
-from release_lane.gates.undoing import UNTOUCHED, Timeline, put_back
+from release_lane.gates.timing import TIMING, Timing
+from release_lane.gates.undoing import Timeline, roll_back
 from release_lane.gates.watching import Senses, Stage, Watch
+from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release_lane.record.evidence import Proof, with_proof
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
@@ -41,47 +42,36 @@ from release_lane.watch.rollout import Failed, Outcome, Passed, Reading, Waiting
 
 Seen = TypeVar("Seen")
 
-CREDENTIALS_MARGIN = 300.0
-"""Seconds that credentials must outlive the longest switch."""
-
-SETTLES_WITHIN = 10.0
-"""Seconds for which AWS may still answer with weights from before a write; only then are wrong ones a breach."""
-
-LOOKS_AGAIN_FOR = 3.0
-"""Seconds for which a colour may look less than whole, in an answer that is too old, before it is a breach."""
-
-PAUSE = 0.3
-"""Seconds between two such looks."""
+SensesOf = Callable[[Cloud, Balancer, Watched, float], Senses]
 
 
-def perform(
-    ctx: Context, cloud: Cloud, move: Move, senses_of: Callable[[Cloud, Balancer, Watched, float], Senses] = Senses.of
-) -> Props:
-    """Check, journal, move, watch; the new record. Any breach after that puts the weights back."""
+def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses.of, timing: Timing = TIMING) -> Props:
+    """Check, journal, move, watch; the new record. Any breach after that rolls back the traffic."""
     warm.prepare()  # for the live URL
     before = _found(cloud)
     senses = senses_of(cloud, before, move.watched, move.period)
     _unmoved(before, move)
     _heed_before(ctx, cloud, before, move, senses)
-    _still_passed(ctx, cloud, before, move)
-    alarms = _heard(ctx, before, move, senses)
+    _still_passed(ctx, cloud, before, move, timing)
+    alarms = _heard(ctx, before, move, senses, timing)
     bake = move.bake(alarms, senses.clock.now())
-    credentials_last(cloud.names.access, CREDENTIALS_MARGIN + move.longest(bake))
+    credentials_last(cloud.names.access, timing.credentials_margin + move.longest(bake))
     if ctx.cancelled.is_set():
-        raise Cancelled("The switch was interrupted before it moved anybody.")
-    switch = Switching.of(ctx, cloud, move, before, senses, bake, RollCall([alarm.name for alarm in alarms]))
+        raise Cancelled("The switch was interrupted before it moved any traffic.")
+    roll = RollCall([alarm.name for alarm in alarms])
+    switch = Switching.of(ctx, cloud, move, before, senses, bake, roll, timing)
     if move.course.steps:
         _begin(cloud, before, move)
     try:
         report = switch.all_steps()
     except Exception as breach:
-        raise put_back(ctx, cloud, move, before, breach, switch.timeline) from breach
+        raise roll_back(ctx, cloud, move, before, breach, switch.timeline) from breach
     finally:
         switch.end()
     return _record(cloud, before, move, report)
 
 
-# ---- Before anybody is moved
+# ---- Before any traffic moves
 
 
 def _found(cloud: Cloud) -> Balancer:
@@ -90,6 +80,7 @@ def _found(cloud: Cloud) -> Balancer:
         raise CloudError(
             f"The production listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
             next_step="run the whole update, without --target; it creates the listener first.",
+            users=Users.UNTOUCHED,
         )
     return balancer
 
@@ -102,28 +93,29 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
             f"The users' weights were moved meanwhile: now {words(weights)}, "
             f"but {words(move.expected)} when this update began. Nothing was changed.",
             next_step="find out who moved them, then run the update again.",
+            users=Users.UNTOUCHED,
         )
 
 
 def _heed_before(ctx: Context, cloud: Cloud, before: Balancer, move: Move, senses: Senses) -> None:
-    """A wish to abort that is there already: heeded if the switch that it names did not end, else old and removed.
+    """An abort request that is there already: honoured if the switch that it names did not end, else old and removed.
 
-    It came while this update was at its gates, or the switch was killed before it saw it. Users are put back either
-    way; `Interrupted`.
+    It came while this update was at its gates, or the switch was killed before it saw it. The traffic is rolled back
+    either way; `Interrupted`.
     """
     rule = before.rule
-    wish = Abort.from_tags(rule.tags) if rule else None
+    request = Abort.from_tags(rule.tags) if rule else None
     if rule is None or ABORT not in rule.tags:
         return
-    if wish and wish.stands(Journal.from_tags(rule.tags), move.release.id):
-        breach = Interrupted(wish.words())
-        raise put_back(ctx, cloud, move, before, breach, Timeline(senses.clock.now, ctx.info))
-    with _untouched("The old wish to abort could not be removed"):
+    if request and request.stands(Journal.from_tags(rule.tags), move.release.id):
+        breach = Interrupted(request.words())
+        raise roll_back(ctx, cloud, move, before, breach, Timeline(senses.clock.now, ctx.info))
+    with _untouched("The old abort request could not be removed"):
         cloud.untag_rule(rule.arn, [ABORT])
 
 
-def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) -> None:
-    """The receiving colour is exactly what passed the gates: same deployment, whole and healthy."""
+def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move, timing: Timing) -> None:
+    """The receiving colour is exactly what passed the gates: same deployment, fully healthy."""
 
     def look() -> tuple[Outcome, Reading]:
         reading = cloud.read(move.live, balancer.target_groups.get(move.live))
@@ -131,11 +123,14 @@ def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move) ->
             return Waiting("no task is wanted there"), reading
         return judge(reading, _as_passed(cloud, reading, move)), reading
 
-    outcome, reading = _again(ctx, look, lambda found: not isinstance(found[0], Waiting), LOOKS_AGAIN_FOR)
+    outcome, reading = _again(
+        ctx, look, lambda found: not isinstance(found[0], Waiting), timing.looks_again_for, timing
+    )
     if outcome != Passed(move.passed.deployment):
         raise CheckFailed(
-            f"{move.live} is no longer what passed the gates: {_in_words(outcome, reading)}. Users were not touched.",
+            f"{move.live} is no longer what passed the gates: {_in_words(outcome, reading)}.",
             next_step="run the update again; it gates what it finds.",
+            users=Users.UNTOUCHED,
         )
 
 
@@ -149,11 +144,13 @@ def _in_words(outcome: Outcome, reading: Reading) -> str:
             return reason
 
 
-def _again(ctx: Context, look: Callable[[], Seen], enough: Callable[[Seen], bool], seconds: float) -> Seen:
+def _again(
+    ctx: Context, look: Callable[[], Seen], enough: Callable[[Seen], bool], seconds: float, timing: Timing
+) -> Seen:
     """Look until it is enough, at most for some seconds: an answer of AWS may be older than what was just done."""
     until = time.monotonic() + seconds
     while not enough(seen := look()) and time.monotonic() < until:
-        ctx.wait(PAUSE, "looking again")
+        ctx.wait(timing.between_looks, "looking again")
     return seen
 
 
@@ -165,15 +162,19 @@ def _as_passed(cloud: Cloud, reading: Reading, move: Move) -> Wanted:
     return Wanted(tasks=reading.wanted, task_definition=move.passed.taskDefinition, manifests=manifests)
 
 
-def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses) -> tuple[Alarm, ...]:
-    """The alarms, which have to be there and quiet; and CloudWatch must answer before anybody depends on it."""
+def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: Timing) -> tuple[Alarm, ...]:
+    """The alarms, which have to be there and OK; and CloudWatch must answer before the switch depends on it."""
     lenient = move.course.goes_back or move.proceeds
-    alarms = _again(ctx, senses.alarms, lambda found: lenient or not move.watched.unseen(found), LOOKS_AGAIN_FOR)
+
+    def enough(found: tuple[Alarm, ...]) -> bool:
+        return lenient or not move.watched.unseen(found)
+
+    alarms = _again(ctx, senses.alarms, enough, timing.looks_again_for, timing)
     if unseen := move.watched.unseen(alarms):
         refusal = unwatchable(unseen)
         if not lenient:
             raise refusal
-        ctx.warn(f"{refusal.what.replace(UNTOUCHED, '')} That does not stop this switch.")
+        ctx.warn(f"{refusal.what} That does not stop this switch.")
     if not move.watches and (silent := without_data(alarms)):
         ctx.info(no_sign(silent))
     weights = before.rule.weights if before.rule else {}
@@ -192,7 +193,7 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses) -> tuple[
 
 
 def _begin(cloud: Cloud, before: Balancer, move: Move) -> None:
-    """Journal first. It may say "moving" although the write failed: then the next update sees that nobody was moved."""
+    """Journal first. It may say "moving" although the write failed; the next update then sees unmoved weights."""
     if before.rule is None:
         return
     with _untouched("The journal could not be written"):
@@ -201,12 +202,12 @@ def _begin(cloud: Cloud, before: Balancer, move: Move) -> None:
 
 @contextlib.contextmanager
 def _untouched(what: str) -> Iterator[None]:
-    """A write before users are moved; if AWS does not take it, say so."""
+    """A write before any traffic moves; if AWS does not take it, say so."""
     try:
         yield
     except CloudError as error:
         raise CloudError(
-            f"{what}. Users were not touched. {error.what}", why=error.why, next_step=error.next_step
+            f"{what}. {error.what}", why=error.why, next_step=error.next_step, users=Users.UNTOUCHED
         ) from error
 
 
@@ -224,10 +225,18 @@ class Switching:
     senses: Senses
     watch: Watch
     timeline: Timeline
+    timing: Timing
 
     @staticmethod
     def of(
-        ctx: Context, cloud: Cloud, move: Move, before: Balancer, senses: Senses, bake: Bake, roll: RollCall
+        ctx: Context,
+        cloud: Cloud,
+        move: Move,
+        before: Balancer,
+        senses: Senses,
+        bake: Bake,
+        roll: RollCall,
+        timing: Timing,
     ) -> Switching:
         """Before its first step."""
         timeline = Timeline(senses.clock.now, ctx.info if move.watches else lambda _: None)
@@ -241,15 +250,15 @@ class Switching:
             roll=roll,
             note=timeline.noted,
         )
-        return Switching(ctx, cloud, move, before, senses, watch, timeline)
+        return Switching(ctx, cloud, move, before, senses, watch, timeline, timing)
 
     def all_steps(self) -> Report:
-        """Everybody is on the receiving colour, and it did well; what the last checks found."""
+        """All users are on the receiving colour, and it is healthy; what the last checks found."""
         stages = self.move.stages
         for number, share in enumerate(stages, start=1):
             report = self._step(number, share)
         balancer = self._settled(all_on(self.move.live))
-        _still_passed(self.ctx, self.cloud, self.before, self.move)
+        _still_passed(self.ctx, self.cloud, self.before, self.move, self.timing)
         assert balancer.rule is not None
         self.cloud.tag_rule(balancer.rule.arn, self.move.journal(Phase.MOVED).as_tags())
         return report
@@ -262,7 +271,7 @@ class Switching:
     def _step(self, number: int, share: int) -> Report:
         move, weights = self.move, shared(self.move.live, share)
         if number > 1:
-            _still_passed(self.ctx, self.cloud, self.before, move)
+            _still_passed(self.ctx, self.cloud, self.before, move, self.timing)
         if move.course.steps:
             self._set(weights, f"step {number} of {len(move.stages)}" if len(move.stages) > 1 else "all at once")
         report = self._checked(weights)
@@ -293,12 +302,15 @@ class Switching:
         if weights == all_on(move.live):
             return senses.checks(self.ctx, live, meant, deadline)
         if move.asked_alike:
-            senses.checks(self.ctx, live, replace(meant, beside=move.beside()), deadline)
+            senses.checks(self.ctx, live, replace(meant, beside=move.next_to()), deadline)
         return senses.checks(self.ctx, test_url(self.cloud, self.before, move.live), meant, deadline)
 
     def _settled(self, weights: Weights) -> Balancer:
-        """The weights became what was set, and nobody asked to abort."""
-        balancer = _again(self.ctx, self.cloud.balancer, lambda found: _has(found, weights), SETTLES_WITHIN)
+        """The weights became what was set, and there is no abort request."""
+        timing = self.timing
+        balancer = _again(
+            self.ctx, self.cloud.balancer, lambda found: _has(found, weights), timing.settles_within, timing
+        )
         self.watch.heed(balancer.rule)
         if not _has(balancer, weights):
             found = balancer.rule.weights if balancer.rule else None
@@ -308,14 +320,14 @@ class Switching:
     def _start_probes(self) -> None:
         if self.watch.prober or not self.move.course.bake:
             return
-        meant, beside, live = self.move.meant(), self.move.beside(), self.move.live
+        meant, other, live = self.move.meant(), self.move.next_to(), self.move.live
         users = Place(
-            name="the live URL", url=live_url(self.cloud, self.before), known=tuple(filter(None, (meant, beside)))
+            name="the live URL", url=live_url(self.cloud, self.before), known=tuple(filter(None, (meant, other)))
         )
         alone = Place(
             name=f"{live}'s test listener", url=test_url(self.cloud, self.before, live), known=(meant,), colour=live
         )
-        # Probes that nobody can attribute would be taken for users by whoever reads CloudWatch's counts of a colour.
+        # Probes that cannot be attributed would be taken for users in CloudWatch's counts of a colour.
         self.watch.prober = self.senses.probes([users, alone] if self.move.tells_apart else [alone])
 
 
@@ -333,5 +345,5 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
     )
-    evidence = [each.as_dict() for each in with_proof(recorded.evidence, proof)]
-    return {**as_outputs(recorded), "evidence": evidence, "url": live_url(cloud, balancer)}
+    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
+    return {**recorded.as_outputs(), "url": live_url(cloud, balancer)}

@@ -7,7 +7,7 @@ from provider_kit import Context, Props
 from release_lane.aws.cloud import Cloud
 from release_lane.aws.observe import observed
 from release_lane.aws.session import check_account
-from release_lane.gates.gate import told
+from release_lane.gates.gate import reported
 from release_lane.record.alarms import Watched
 from release_lane.record.names import Access, Names
 from release_lane.smoke import warm
@@ -25,7 +25,7 @@ def observe(ctx: Context, args: Props) -> Props:
         cloud = Cloud(Names.from_dict(args["environment"]))
         return observed(cloud, digest, Watched.from_dict(args.get("alarms") or {}))
 
-    seen = told(look)
+    seen = reported(look)
     if digest:
         warm.prepare()  # a digest that was asked for will most likely be smoked
     return seen
@@ -48,4 +48,4 @@ def find_image(ctx: Context, args: Props) -> Props:
             return {"digest": "", "tags": [], "repository": cloud.has_repository()}
         return {"digest": image.digest, "tags": sorted(image.tags), "repository": True}
 
-    return told(find)
+    return reported(find)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from release_lane.errors import Refused
+from release_lane.errors import Refused, Users
 from release_lane.record.digest import short
 
 RUN = uuid.uuid4().hex
@@ -35,6 +35,12 @@ class Pass:
     def as_dict(self) -> dict[str, Any]:
         """The `passedFor` output."""
         return {**asdict(self), "unchecked": list(self.unchecked)}
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Pass:
+        """Read what `as_dict` wrote, in this version or an earlier one."""
+        texts = {key: str(value.get(key) or "") for key in Pass.__dataclass_fields__ if key != "unchecked"}
+        return Pass(**texts, unchecked=_sentences(value))
 
     def after(self, before: Any) -> Pass:
         """This pass with what the gate before could not see, if that ran in this update."""
@@ -64,9 +70,9 @@ def demand(passed: Mapping[str, Any] | None, *, gate: str, digest: str, colour: 
         why = f"it passed {passed.get('colour')}, wanted is {colour}"
     if why or not passed:
         raise Refused(
-            f"{gate} did not pass {short(digest)} in this update. Users were not touched.",
+            f"{gate} did not pass {short(digest)} in this update.",
             why=why,
             next_step="run the whole update, without --target and --exclude.",
+            users=Users.UNTOUCHED,
         )
-    texts = {key: str(passed.get(key) or "") for key in Pass.__dataclass_fields__ if key != "unchecked"}
-    return Pass(**texts, unchecked=_sentences(passed))
+    return Pass.from_dict(passed)

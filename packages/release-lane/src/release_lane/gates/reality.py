@@ -1,4 +1,4 @@
-"""The record as outputs, and how reality differs from it."""
+"""How reality differs from the record."""
 
 from __future__ import annotations
 
@@ -7,38 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provider_kit import Context, Progress, Props
+from provider_kit import Context, Progress
 
 from release_lane.aws.cloud import Balancer, Cloud
-from release_lane.decide.difference import told_from
+from release_lane.decide.difference import release_named
+from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
 from release_lane.record.placement import Colour, whole
 from release_lane.record.records import Recorded
-from release_lane.watch.judge import LIMITS
 from release_lane.watch.rollout import Reading, own_words, scales_out, seldom
-
-
-def as_outputs(recorded: Recorded) -> Props:
-    """The record as outputs; `release.records.Recorded.from_outputs` reads them."""
-    previous = recorded.previous
-    return {
-        "liveColour": str(recorded.live_colour),
-        "imageDigest": recorded.live.digest,
-        "commit": recorded.live.commit,
-        "releaseId": recorded.live.id,
-        "liveRelease": recorded.live.as_dict(),
-        "previousDigest": previous.digest if previous else "",
-        "previousRelease": previous.as_dict() if previous else {},
-        "liveHistory": [past.as_dict() for past in recorded.history],
-        "evidence": [proof.as_dict() for proof in recorded.evidence],
-    }
-
-
-GROWS_FOR = LIMITS.grows_for
-"""Seconds for which a live colour that AWS scales out may have fewer tasks than it is to have."""
-
-PAUSE, LONGEST_PAUSE = 1.0, 5.0
-"""Seconds between two looks at it: at least, and at most (each is a dozen calls)."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +32,23 @@ class Deviation:
 
 
 def settled(
-    ctx: Context, cloud: Cloud, outputs: Mapping[str, Any], now: Callable[[], float] = time.monotonic
+    ctx: Context,
+    cloud: Cloud,
+    outputs: Mapping[str, Any],
+    now: Callable[[], float] = time.monotonic,
+    timing: Timing = TIMING,
 ) -> Deviation | None:
     """How reality differs; a live colour that AWS scales out is waited for, but for no other reason."""
-    until, told, again = now() + GROWS_FOR, False, Progress(ctx, now)
+    until, reported, again = now() + timing.grows_for, False, Progress(ctx, now)
     known, changed = "", now()
     while (found := deviation(cloud, outputs)) and found.grows and now() < until:
         if found.what != known:
             known, changed = found.what, now()
-        waits = f"{found.what}: AWS scales it out; that is waited for, at most {GROWS_FOR:.0f} s"
-        again.say(waits, found.what) if told else ctx.info(waits)
-        told = True
-        pause = min(seldom(now() - changed, PAUSE, LONGEST_PAUSE), max(PAUSE, until - now()))
+        waits = f"{found.what}: AWS scales it out; that is waited for, at most {timing.grows_for:.0f} s"
+        again.say(waits, found.what) if reported else ctx.info(waits)
+        reported = True
+        shortest = timing.at_least
+        pause = min(seldom(now() - changed, shortest, timing.at_most), max(shortest, until - now()))
         ctx.wait(pause, "waiting for the live colour to be scaled out")
     return found
 
@@ -90,7 +72,7 @@ def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
 
 
 def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
-    """What the live colour runs besides, or in place of, what is recorded; all of it is healthy."""
+    """What the live colour runs next to, or in place of, what is recorded; all of it is healthy."""
     if reading.in_rotation != {task.ip for task in reading.running}:
         return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
     digests = {task.digest for task in reading.running}
@@ -103,7 +85,7 @@ def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str |
         return f"{recorded.live_colour} runs a task definition that is not this program's"
     if release.id != recorded.live.id:
         what = f"release {release.id}, recorded is release {recorded.live.id}"
-        return f"{recorded.live_colour} runs {what}: {told_from(release, recorded.live)}"
+        return f"{recorded.live_colour} runs {what}: {release_named(release, recorded.live)}"
     return None
 
 

@@ -13,11 +13,12 @@ from provider_kit import Cancelled, Context, Progress, Props
 
 from release_lane.aws import patience
 from release_lane.aws.cloud import Cloud
-from release_lane.errors import CheckFailed, CloudError, Refused
-from release_lane.gates.gate import Gate, cloud_of, pass_input
+from release_lane.errors import CheckFailed, CloudError, Refused, Users
+from release_lane.gates.gate import Gate
 from release_lane.gates.passes import RUN, Pass, demand
 from release_lane.gates.reality import words
 from release_lane.record.digest import short
+from release_lane.record.inputs import RolloutInputs
 from release_lane.record.placement import Colour
 from release_lane.smoke import warm
 from release_lane.watch.rollout import (
@@ -38,32 +39,30 @@ REGISTRY_WITHIN = 5.0
 
 
 class Rollout(Gate):
-    """Inputs: digest, colour, taskDefinition (ARN), tasks, port, healthPath, starts, corrects, retryOf,
-    deadlineSeconds, passOfBefore and environment.
-
-    `starts` is true when this update starts tasks; then the image gate's pass is demanded.
-    """
+    """Passes a colour that runs what it should (`RolloutInputs`). Where tasks are started, the image gate's pass is
+    demanded."""
 
     token = "release:index:Rollout"
-    shown = ("digest", "colour", "tasks")
+    shown = RolloutInputs.SHOWN
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Wait for the rollout, or fail with the reason."""
         warm.prepare(2)  # for the smoke gate, which comes next, and for the live URL
-        digest, colour = str(inputs["digest"]), Colour(inputs["colour"])
-        if inputs["starts"]:
-            demand(pass_input(inputs), gate="The image gate", digest=digest)
-        cloud = cloud_of(inputs)
+        given = RolloutInputs.from_dict(inputs)
+        digest, colour = given.digest, given.colour
+        if given.starts:
+            demand(given.pass_of_before, gate="The image gate", digest=digest)
+        cloud = self.cloud_of(given.names)
         wanted = Wanted(
-            tasks=int(inputs["tasks"]),
-            task_definition=str(inputs["taskDefinition"]),
-            manifests=manifests_of(cloud, digest, starts=bool(inputs["starts"])),
-            retry_of=str(inputs.get("retryOf") or ""),
+            tasks=given.tasks,
+            task_definition=str(given.task_definition),
+            manifests=manifests_of(cloud, digest, starts=given.starts),
+            retry_of=given.retry_of,
         )
-        if inputs["corrects"]:
-            put_right(ctx, cloud, colour, wanted)
-        check = HealthCheck(port=int(inputs["port"]), path=str(inputs["healthPath"]))
-        deployment = wait_for(ctx, cloud, colour, wanted, float(inputs["deadlineSeconds"]), check)
+        if given.corrects:
+            correct(ctx, cloud, colour, wanted)
+        check = HealthCheck(port=given.port, path=given.health_path)
+        deployment = wait_for(ctx, cloud, colour, wanted, given.deadline, check)
         passed = Pass(
             digest=digest,
             run=RUN,
@@ -86,19 +85,20 @@ def manifests_of(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
     return image.manifests if image else frozenset({digest})
 
 
-def put_right(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
-    """Undo what hands did to the idle service: the provider sends only what differs from its own state."""
+def correct(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
+    """Undo manual changes of the idle service: the AWS provider sends only what differs from its own state."""
     seen = cloud.read(colour, None)
     if not seen.exists or (seen.wanted, seen.task_definition) == (wanted.tasks, wanted.task_definition):
         return
     rule = cloud.balancer().rule
     if rule and rule.weights.get(colour):
         raise Refused(
-            f"{colour} would be put right, but gets users by now: {words(rule.weights)}. Nothing was put right.",
-            why="somebody moved the weights since this update began, and a colour that serves is never changed",
+            f"{colour} would be corrected, but gets users by now: {words(rule.weights)}. Nothing was corrected.",
+            why="the weights were moved since this update began, and a colour that serves is never changed",
             next_step="find out who moved them, then run the update again.",
+            users=Users.UNTOUCHED,
         )
-    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); putting it right")
+    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); correcting it")
     cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
@@ -113,7 +113,7 @@ def wait_for(
 ) -> str:
     """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
     group = cloud.balancer().target_groups.get(colour)
-    told = Progress(ctx, now)
+    said = Progress(ctx, now)
     begun = changed = now()
     known: object = None
     sick = ""  # what the load balancer said last of a task: it forgets it as soon as ECS stops that one
@@ -122,7 +122,7 @@ def wait_for(
         spent = now() - begun
         if signs(reading) != known:
             known, changed = signs(reading), now()
-        sick = next((said for target in reading.unhealthy if (said := check.verdict(target))), sick)
+        sick = next((verdict for target in reading.unhealthy if (verdict := check.verdict(target))), sick)
         match judge(reading, wanted):
             case Passed(deployment):
                 return deployment
@@ -131,12 +131,12 @@ def wait_for(
             case Waiting(progress):
                 still = sick if reading.unhealthy else ""
                 seen = f"{progress}; {still}" if still else progress
-                told.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
+                said.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
-                    late = with_own_words(f"not whole after {deadline:.0f} s: {progress}", reading)
+                    late = with_own_words(f"not fully healthy after {deadline:.0f} s: {progress}", reading)
                     raise _refusal(cloud, colour, late, "", still)
         if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
-            raise Cancelled(f"The rollout gate was interrupted on {colour}. Users were not touched.")
+            raise Cancelled(f"The rollout gate was interrupted on {colour}.")
 
 
 LOGS_WITHIN = 3.0
@@ -156,8 +156,9 @@ def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) ->
     lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
     logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
     return CheckFailed(
-        f"The rollout gate refused {colour}: {sick or reason}. Users were not touched.{logs}",
+        f"The rollout gate refused {colour}: {sick or reason}.{logs}",
         why=reason if sick else "",
         next_step="fix the image or its configuration in the stack file, and release again; the idle colour is "
         "healed by the next update.",
+        users=Users.UNTOUCHED,
     )

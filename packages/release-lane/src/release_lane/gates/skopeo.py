@@ -49,13 +49,13 @@ class Skopeo:
         )
 
     def referring(self, reference: Reference, manifests: frozenset[str]) -> list[str]:
-        """Tags beside it that refer to one of its manifests."""
+        """Tags next to it that refer to one of its manifests."""
         tags = json.loads(self._asked(["list-tags"], reference, reference.name)).get("Tags") or ()
         about = {tag: match[1] for tag in map(str, tags) if (match := REFERS.fullmatch(tag))}
         return [tag for tag, digits in about.items() if f"sha256:{digits}" in manifests]
 
     def copy(self, reference: Reference, to: str, tag: str, *, other: str = "") -> None:
-        """All platforms of it, and all else that its index names; or what an `other` tag beside it stands for.
+        """All platforms of it, and all else that its index names; or what an `other` tag next to it stands for.
 
         `to` is a repository of our own registry.
         """

@@ -6,49 +6,41 @@ They are repeated until all pass or the deadline is over: a load balancer may ne
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from provider_kit import Cancelled, Context, Progress, Props
 
-from release_lane.errors import CheckFailed, CloudError
-from release_lane.gates.gate import Gate, cloud_of, pass_input
+from release_lane.errors import CheckFailed
+from release_lane.gates.gate import Gate
 from release_lane.gates.passes import Pass, demand
-from release_lane.record.asking import Asked
+from release_lane.gates.reality import test_url
 from release_lane.record.digest import short
-from release_lane.smoke import warm
-from release_lane.smoke.checks import Expected, Report, command, read_report, unexplained
-
-LEAST_LIMIT = 60.0
-"""Seconds that one run of the checks may take at least, however short the deadline: they may be many."""
+from release_lane.record.inputs import SmokeInputs
+from release_lane.smoke.checks import Expected, Report
+from release_lane.smoke.run import LEAST_LIMIT, run
 
 PAUSE = 0.3
 """Seconds between two attempts."""
 
 
 class SmokeGate(Gate):
-    """Inputs: digest, commit, colour, asked, deadlineSeconds, passOfBefore (Rollout's), environment."""
+    """Passes a colour that answers on its test listener as the release should (`SmokeInputs`)."""
 
     token = "release:index:SmokeGate"
+    shown = SmokeInputs.SHOWN
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Run the checks through the test listener until they pass."""
-        digest, colour = str(inputs["digest"]), str(inputs["colour"])
-        passed = demand(pass_input(inputs), gate="The rollout gate", digest=digest, colour=colour)
-        cloud = cloud_of(inputs)
-        port = next(port for side, port in cloud.names.test_ports.items() if side == colour)
-        url = f"http://{cloud.balancer().dns_name}:{port}"
-        asked = Asked.from_dict(inputs.get("asked") or {})
-        expected = Expected(digest=digest, colour=colour, commit=str(inputs.get("commit") or ""), asked=asked)
-        report = until_passed(ctx, url, expected, float(inputs["deadlineSeconds"]), _by_hand(url, expected))
+        given = SmokeInputs.from_dict(inputs)
+        digest, colour = given.digest, given.colour
+        passed = demand(given.pass_of_before, gate="The rollout gate", digest=digest, colour=colour)
+        cloud = self.cloud_of(given.names)
+        url = test_url(cloud, cloud.balancer(), colour)
+        expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked)
+        report = until_passed(ctx, url, expected, given.deadline, _by_hand(url, expected))
         passed = replace(passed, unchecked=report.unchecked)
         return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {url}"
 
@@ -57,7 +49,7 @@ FIX = "fix the image or its configuration in the stack file, and release again."
 
 
 def _by_hand(url: str, expected: Expected) -> str:
-    """What to do about a refusal: the idle colour answers only as long as nobody healed it."""
+    """What to do about a refusal: the idle colour answers only until it is healed."""
     return (
         f"see for yourself while {expected.colour} still holds it; `release` heals it at once, unless `--no-heal` is "
         f"given: pytest smoke --url {url} {shlex.join(expected.options())} (where the load balancer cannot be reached "
@@ -67,69 +59,34 @@ def _by_hand(url: str, expected: Expected) -> str:
 
 def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, next_step: str = FIX) -> Report:
     """Repeat the checks until all pass; CheckFailed after `deadline` seconds with what failed last."""
-    begun, told = time.monotonic(), Progress(ctx)
+    begun, progress = time.monotonic(), Progress(ctx)
     attempts = 0
     while True:
         attempts += 1
-        report = run_checks(ctx, url, expected, limit=max(LEAST_LIMIT, deadline))
+        report = run(url, expected, limit=max(LEAST_LIMIT, deadline), keep_going=partial(_wanted, ctx))
         if not report.failures:
             return report
         spent = time.monotonic() - begun
         if spent > deadline:
             raise _refusal(url, expected, report, attempts, spent, next_step)
-        told.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
+        progress.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
         _pause(ctx)
+
+
+def _wanted(ctx: Context) -> None:
+    if ctx.cancelled.is_set():
+        raise Cancelled("The smoke checks were interrupted.")
 
 
 def _pause(ctx: Context) -> None:
     if ctx.cancelled.wait(PAUSE):
-        raise Cancelled("The smoke gate was interrupted. Users were not touched.")
-
-
-def run_checks(ctx: Context, url: str, expected: Expected, limit: float) -> Report:
-    """One run of `pytest smoke`, of at most `limit` seconds; CloudError where pytest itself could not do it."""
-    with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
-        junit = Path(folder, "report.xml")
-        process = warm.start(command(sys.executable, url, expected, str(junit)))
-        output = _until_done(ctx, process, limit)
-        code = process.returncode
-        if not junit.exists() or code not in (0, 1) or unexplained(code, junit.read_text()):
-            raise CloudError(
-                f"The smoke checks could not be run (pytest exited with {process.returncode}).",
-                why="\n".join(output.splitlines()[-15:]),
-                next_step=f"try them by hand: pytest smoke --url {url}",
-            )
-        return read_report(junit.read_text(), expected.asked)
-
-
-def _until_done(ctx: Context, process: subprocess.Popen[str], limit: float) -> str:
-    until = time.monotonic() + limit
-    while True:
-        try:
-            return process.communicate(timeout=0.2)[0]
-        except subprocess.TimeoutExpired:
-            if ctx.cancelled.is_set():
-                _end(process)
-                raise Cancelled("The smoke checks were interrupted.") from None
-            if time.monotonic() > until:
-                _end(process)
-                raise CheckFailed(
-                    f"The smoke checks did not come to an end within {limit:.0f} s.",
-                    next_step="give every request in smoke/ a timeout.",
-                ) from None
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """The whole process group: checks may have started processes of their own."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        raise Cancelled("The smoke gate was interrupted.")
 
 
 def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float, next_step: str) -> CheckFailed:
     failed = "\n  ".join(report.failures[:10])
     return CheckFailed(
-        f"The smoke gate refused {short(expected.digest)} on {expected.colour}. Users were not touched.\n  {failed}",
+        f"The smoke gate refused {short(expected.digest)} on {expected.colour}.\n  {failed}",
         why=f"{len(report.failures)} of {report.checks} checks still failed after {attempts} attempts "
         f"in {spent:.0f} s at {url}",
         next_step=next_step,

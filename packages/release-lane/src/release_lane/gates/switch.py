@@ -12,31 +12,33 @@ from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
 
 from release_lane.aws.cloud import Cloud
 from release_lane.decide.decision import advance
-from release_lane.errors import CheckFailed, CloudError
-from release_lane.gates.gate import cloud_of, pass_input, told
+from release_lane.errors import CheckFailed, CloudError, Users
+from release_lane.gates.gate import CloudOf, reported
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
-from release_lane.gates.reality import Deviation, as_outputs, deviation, live_url, settled
-from release_lane.record.placement import Colour, Release
+from release_lane.gates.reality import Deviation, deviation, live_url, settled
+from release_lane.record.inputs import SwitchInputs, environment_of, is_active
 from release_lane.record.records import OUTPUTS, Recorded
-
-SHOWN = ("decision", "reason", "live", "weights", "release", "course")
-"""Inputs whose change an approver should see in the diff."""
 
 
 class TrafficSwitch(Resource):
-    """Inputs: active, decision, reason, live, weights, release, expected, standing, passOfBefore, environment, …"""
+    """Moves users (`SwitchInputs`); its outputs are the record (`Recorded.as_outputs`, and `url`)."""
 
     token = "release:index:TrafficSwitch"
     computed = frozenset(OUTPUTS)
 
+    def __init__(self, cloud_of: CloudOf = Cloud) -> None:
+        self.cloud_of = cloud_of
+
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         """While active always a change; otherwise reality decides: it must be what was recorded."""
         del ignore
-        if inputs.get("active"):
-            changed = [path for key in SHOWN for path in _changed(key, old.inputs.get(key), inputs.get(key))]
+        if is_active(inputs):
+            changed = [
+                path for key in SwitchInputs.SHOWN for path in _changed(key, old.inputs.get(key), inputs.get(key))
+            ]
             return [Change(path) for path in changed] or [Change("active")]
-        problem = told(lambda: deviation(cloud_of(inputs), old.outputs))
+        problem = reported(lambda: deviation(self.cloud_of(environment_of(inputs)), old.outputs))
         if problem is None:
             return []
         more = "; AWS scales it out, which an update waits for" if problem.grows else ""
@@ -46,29 +48,26 @@ class TrafficSwitch(Resource):
 
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
         """What will be recorded; evidence (it carries a time) only after the update."""
-        if not inputs.get("active"):
+        if not is_active(inputs):
             return super().preview(ctx, inputs, old)
-        if isinstance(pass_input(inputs), Mapping):
+        given = reported(lambda: SwitchInputs.from_dict(inputs))
+        if isinstance(given.pass_of_before, Mapping):
             # The gates' outputs are known in a preview only if they will not run in the update.
-            told(lambda: Move.of(inputs))
-        recorded = advance(
-            Recorded.from_outputs(inputs.get("standing") or {}),
-            Colour(inputs["live"]),
-            Release.from_dict(inputs["release"]),
-        )
+            reported(lambda: Move.of(given))
+        recorded = advance(given.standing, given.live, given.release)
         kept = {"url": old.outputs.get("url", UNKNOWN) if old else UNKNOWN}
-        return {**inputs, **kept, **as_outputs(recorded), "evidence": UNKNOWN}
+        return {**inputs, **kept, **recorded.as_outputs(), "evidence": UNKNOWN}
 
     def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
         """Move users for the first time (or take up a record that the state had lost)."""
-        return ctx.name, told(lambda: self._apply(ctx, inputs, {}))
+        return ctx.name, reported(lambda: self._apply(ctx, inputs, {}))
 
     def update(self, ctx: Context, old: State, inputs: Props) -> Props:
         """Move users, or (inactive) fail because reality is not what was recorded."""
-        return told(lambda: self._apply(ctx, inputs, old.outputs))
+        return reported(lambda: self._apply(ctx, inputs, old.outputs))
 
     def read(self, ctx: Context, id: str, props: Props, inputs: Props) -> tuple[Props, Props] | None:
-        """The record stays the record: drift is told by the next update, not swallowed by a refresh."""
+        """The record stays the record: the next update reports drift, a refresh does not swallow it."""
         del ctx, id
         return (props, inputs) if props else None
 
@@ -77,18 +76,19 @@ class TrafficSwitch(Resource):
         del ctx
 
         def remove() -> None:
-            cloud = cloud_of(state.inputs)
+            cloud = self.cloud_of(environment_of(state.inputs))
             rule = cloud.balancer().rule
             if rule:
                 cloud.delete_rule(rule.arn)
 
-        told(remove)
+        reported(remove)
 
     def _apply(self, ctx: Context, inputs: Props, old: Mapping[str, Any]) -> Props:
-        cloud = cloud_of(inputs)
-        if inputs.get("active"):
-            return perform(ctx, cloud, Move.of(inputs))
-        kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, inputs)
+        given = SwitchInputs.from_dict(inputs)
+        cloud = self.cloud_of(given.names)
+        if given.active:
+            return perform(ctx, cloud, Move.of(given))
+        kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, given.standing)
         problem = settled(ctx, cloud, kept)
         if problem:
             raise _not_as_recorded(problem)
@@ -96,11 +96,12 @@ class TrafficSwitch(Resource):
 
 
 def _not_as_recorded(problem: Deviation) -> CheckFailed:
-    """An update that moves nobody: so it can only say what is wrong, and what would help."""
+    """An update that moves no traffic can only say what is wrong, and what would help."""
     lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
     what = f"This update releases nothing, but what serves users is not what was recorded: {problem.what}{lasting}."
     if not problem.lacks:
-        return CheckFailed(what, next_step="run the update with onDrift=restore, or roll back.")
+        next_step = "run the update with onDrift=restore, or roll back."
+        return CheckFailed(what, next_step=next_step, users=Users.UNTOUCHED)
     first = "remove that cause" if problem.why else "look at the service's stopped tasks and events in ECS"
     return CheckFailed(
         what,
@@ -108,14 +109,14 @@ def _not_as_recorded(problem: Deviation) -> CheckFailed:
         next_step=f"{first}; ECS goes on trying, and once it succeeded so does the update. If that takes too long: run "
         "the update with onDrift=restore, which starts the recorded release on the other colour and moves users "
         "there, or go back (`release rollback`).",
+        users=Users.UNTOUCHED,
     )
 
 
-def _taken_up(cloud: Cloud, inputs: Props) -> Props:
-    standing = Recorded.from_outputs(inputs.get("standing") or {})
+def _taken_up(cloud: Cloud, standing: Recorded | None) -> Props:
     if standing is None:
         raise CloudError("There is no record of a release here, and none was asked for.")
-    return {**as_outputs(standing), "url": live_url(cloud, cloud.balancer())}
+    return {**standing.as_outputs(), "url": live_url(cloud, cloud.balancer())}
 
 
 def _changed(path: str, old: Any, new: Any) -> list[str]:

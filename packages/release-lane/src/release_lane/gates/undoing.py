@@ -1,6 +1,6 @@
-"""Putting users back after a breach, and telling what happened: reason, timeline of weights, the release's last words.
+"""Rolling back the traffic after a breach, and reporting it: reason, timeline of weights, the release's last log lines.
 
-Where they go is decided by `release.shift.way_back`. Every call insists: it is made although the update was
+Where users go is decided by `decide.shift.way_back`. Every call insists: it is made although the update was
 interrupted, and tried again for a while.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provider_kit import Cancelled, Context, readable
@@ -16,7 +17,7 @@ from provider_kit import Cancelled, Context, readable
 from release_lane.aws.cloud import Balancer, Cloud, Rule
 from release_lane.aws.patience import at_most, insisting
 from release_lane.decide.shift import AsFound, Back, Home, Nowhere, Stay, way_back
-from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError
+from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.gates.reality import words
 from release_lane.record.journal import ABORT, JOURNAL, Journal, Phase
 from release_lane.record.placement import Colour, Weights, all_on, whole
@@ -25,40 +26,37 @@ if TYPE_CHECKING:
     from release_lane.gates.move import Move
 
 HEALTH_WITHIN = 10.0
-"""Seconds for AWS to say who is healthy; after that users go where they are recorded to be without asking."""
+"""Seconds for AWS to say which targets are healthy; after that users go where the record says, without asking."""
 
 LINES, WIDTH = 10, 300
-"""Log lines of the release that are told, and how much of each."""
-
-UNTOUCHED = " Users were not touched."
-"""What a check says that does not know of the move."""
+"""Log lines of the release that are reported, and how much of each."""
 
 
 class Timeline:
     """When which weights were set, and why; and what else was noted."""
 
-    def __init__(self, now: Callable[[], float], tell: Callable[[str], None]) -> None:
-        """`tell` is for the person who watches."""
+    def __init__(self, now: Callable[[], float], report: Callable[[str], None]) -> None:
+        """`report` is for the person who watches."""
         self._now = now
-        self._tell = tell
+        self._report = report
         self.entries: list[tuple[float, Weights, str]] = []
         self.notes: list[tuple[float, str]] = []
 
     def moved(self, weights: Weights, why: str) -> None:
         """Weights are set now."""
         self.entries.append((self._now(), dict(weights), why))
-        self._tell(f"users: {words(weights)} ({why})")
+        self._report(f"users: {words(weights)} ({why})")
 
     def noted(self, what: str) -> None:
-        """Something else that whoever reads it should know."""
+        """Something else that a reader should know."""
         self.notes.append((self._now(), what))
-        self._tell(what)
+        self._report(what)
 
     def lines(self) -> list[str]:
         """For people, in UTC."""
         moves = [(at, f"{words(weights)}  {why}") for at, weights, why in self.entries]
-        told = sorted([*moves, *self.notes], key=lambda line: line[0])
-        return [f"{_clock(at)}  {what}" for at, what in told]
+        lines = sorted([*moves, *self.notes], key=lambda line: line[0])
+        return [f"{_clock(at)}  {what}" for at, what in lines]
 
     def exposed(self, colour: Colour) -> str:
         """Its share, and for how long: `10 % of the users for 42 s`, or `up to all of the users within 90 s`."""
@@ -74,32 +72,45 @@ def _clock(second: float) -> str:
     return datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%H:%M:%S")
 
 
-def put_back(
+def roll_back(
     ctx: Context, cloud: Cloud, move: Move, before: Balancer, breach: Exception, timeline: Timeline
 ) -> Exception:
-    """Put users back; what to tell then. If even that fails, it is said at the top of everything."""
+    """Roll back the traffic; the error to end with. If even that fails, it is said at the top of everything."""
     reason = reason_of(breach)
-    ctx.warn(f"putting the weights back: {reason}")
+    ctx.warn(f"rolling back the traffic: {reason}")
     exposed = timeline.exposed(move.live) if timeline.entries else ""
     try:
         with insisting():
             back = _restored(cloud, move, before, timeline)
     except Exception as second:
         return CloudError(
-            f"THE WEIGHTS COULD NOT BE PUT BACK after a failed switch to {move.live}: {second}",
+            f"THE TRAFFIC COULD NOT BE ROLLED BACK after a failed switch to {move.live}: {second}",
             why=f"the switch itself failed with: {reason}",
             next_step=f"look at the listener rule of {cloud.names.load_balancer} now; the next update finishes or "
             "undoes the switch.",
+            users=Users.UNSURE,
         )
     unwritten = _journalled(cloud, move, before, back, breach)
-    told = _told(back, move, before, exposed) + unwritten
-    return _undone(breach, told, [*_timeline(timeline, move), *_last_words(cloud, move, before, breach)])
+    report = Report(
+        where=_where(back, move, before, exposed) + unwritten,
+        users=_users(back, before, timeline),
+        more=[*_timeline(timeline, move), *_last_words(cloud, move, before, breach)],
+    )
+    return _undone(breach, report)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where users are now, in words and as a field, and further lines."""
+
+    where: str
+    users: Users
+    more: Sequence[str]
 
 
 def reason_of(breach: Exception) -> str:
     """What happened, in a line or some."""
-    what = breach.what if isinstance(breach, ReleaseError) else readable(breach) or str(breach)
-    return what.replace(UNTOUCHED, "")
+    return breach.what if isinstance(breach, ReleaseError) else readable(breach) or str(breach)
 
 
 # ---- Doing it
@@ -116,9 +127,9 @@ def _restored(cloud: Cloud, move: Move, before: Balancer, timeline: Timeline) ->
         return Nowhere()
     match back:
         case Home(colour) if move.course.steps or colour is not move.live:
-            _set(cloud, before, rule, all_on(colour), timeline, "put back")
+            _set(cloud, before, rule, all_on(colour), timeline, "rolled back")
         case AsFound(on=None) if move.course.steps:
-            _set(cloud, before, rule, rule.weights, timeline, "put back")
+            _set(cloud, before, rule, rule.weights, timeline, "rolled back")
         case AsFound(on=Colour() as colour) if move.course.steps:
             _set(cloud, before, rule, all_on(colour), timeline, f"{colour.other} has no healthy target")
         case Stay(colour):
@@ -127,9 +138,9 @@ def _restored(cloud: Cloud, move: Move, before: Balancer, timeline: Timeline) ->
 
 
 def _journalled(cloud: Cloud, move: Move, before: Balancer, back: Back, breach: Exception) -> str:
-    """Write the journal's end and take the wish to abort away. In words what AWS did not do of it, "" for nothing.
+    """Write the journal's end and remove the abort request. In words what AWS did not do of it, "" for nothing.
 
-    Users are back whatever becomes of it; the journal then says "moving", which explains where they are, too.
+    The traffic is rolled back in any case; a journal that still says "moving" explains as well where users are.
     """
     try:
         with insisting():
@@ -167,7 +178,7 @@ def _write_back(cloud: Cloud, rule: Rule) -> None:
 
 
 def _healthy(cloud: Cloud, before: Balancer, found: Weights | None) -> dict[Colour, int]:
-    """Healthy targets of each colour. If AWS does not say, whoever users came from is taken for well."""
+    """Healthy targets of each colour. If AWS does not say, the colour that users came from is taken for healthy."""
     try:
         with at_most(HEALTH_WITHIN):
             return {colour: health.healthy for colour, health in cloud.health(before.target_groups).items()}
@@ -175,32 +186,41 @@ def _healthy(cloud: Cloud, before: Balancer, found: Weights | None) -> dict[Colo
         return dict.fromkeys(Colour, 1) if found else dict.fromkeys(Colour, 0)
 
 
-# ---- Telling it
+# ---- Reporting it
 
 
-def _told(back: Back, move: Move, before: Balancer, exposed: str) -> str:
+def _users(back: Back, before: Balancer, timeline: Timeline) -> Users:
+    """The field: untouched only where this update set no other weights than it found, not even to roll back."""
+    found = before.rule.weights if before.rule else None
+    match back:
+        case Stay() | AsFound(on=Colour()):
+            return Users.UNSURE
+        case Home() | AsFound() | Nowhere():
+            moved = any(weights != found for _, weights, _ in timeline.entries)
+            return Users.RESTORED if moved else Users.UNTOUCHED
+
+
+def _where(back: Back, move: Move, before: Balancer, exposed: str) -> str:
     """Where users are now."""
     match back:
         case Stay(colour) | AsFound(on=Colour() as colour):
             return (
-                f"THE WEIGHTS COULD NOT BE PUT BACK: {colour.other} has no healthy target any more. "
+                f"THE TRAFFIC COULD NOT BE ROLLED BACK: {colour.other} has no healthy target any more. "
                 f"All users stay on {colour}, which has some"
             )
         case Home(colour) if move.course.steps and not exposed:
-            return f"Nobody was moved any further; all users are on {colour}"
+            return f"No more traffic was moved; all users are on {colour}"
         case AsFound() if move.course.steps and not exposed:
-            return (
-                f"Nobody was moved any further; users are served {words(before.rule.weights if before.rule else None)}"
-            )
+            return f"No more traffic was moved; users are served {words(before.rule.weights if before.rule else None)}"
         case Home(colour) if colour is move.live:
             return f"A check failed, but users stay on {colour}, where they are recorded to be"
         case Home(colour) if not move.course.steps:
-            return f"Users were on {move.live}, which is not recorded, and were put back on {colour}"
+            return f"Users were on {move.live}, which is not recorded; their traffic was rolled back to {colour}"
         case AsFound() if not move.course.steps:
             return f"Users were not moved by this update; they are on {move.live}"
         case Home(colour) if move.watches or whole(before.rule.weights if before.rule else {}) is not colour:
-            return f"{move.live} had {exposed}; they were put back on {colour}"
-    return f"Users were on {move.live} for a moment, and were put back to where they were before"
+            return f"{move.live} had {exposed}; their traffic was rolled back to {colour}"
+    return f"Users were on {move.live} for a moment; their traffic was rolled back to where it was before"
 
 
 def _timeline(timeline: Timeline, move: Move) -> list[str]:
@@ -209,7 +229,7 @@ def _timeline(timeline: Timeline, move: Move) -> list[str]:
 
 
 def _last_words(cloud: Cloud, move: Move, before: Balancer, breach: Exception) -> list[str]:
-    """The last log lines of one task of the release: of one that is not well, if there is one."""
+    """The last log lines of one task of the release: of one that is not healthy, if there is one."""
     if not isinstance(breach, CheckFailed):
         return []
     with contextlib.suppress(Exception):
@@ -221,18 +241,19 @@ def _last_words(cloud: Cloud, move: Move, before: Balancer, breach: Exception) -
     return []
 
 
-def _undone(breach: Exception, told: str, more: list[str]) -> Exception:
+def _undone(breach: Exception, report: Report) -> Exception:
     """The breach again, with where users are now."""
-    after = "".join(f"\n  {line}" for line in more)
+    where, users = report.where, report.users
+    after = "".join(f"\n  {line}" for line in report.more)
     match breach:
         case Cancelled():
-            return Cancelled(f"The switch was interrupted. {told}.{after}")
+            return Cancelled(str(Interrupted(f"The switch was interrupted. {where}.{after}", users=users)))
         case Interrupted():
-            return Interrupted(f"The switch was interrupted: {breach.what} {told}.{after}")
+            return Interrupted(f"The switch was interrupted: {breach.what} {where}.{after}", users=users)
         case CheckFailed() | CloudError() | Refused():
-            what = breach.what.replace(UNTOUCHED, "")
-            return type(breach)(f"{told}: {what}{after}", why=breach.why, next_step=breach.next_step)
+            what = f"{where}: {breach.what}{after}"
+            return type(breach)(what, why=breach.why, next_step=breach.next_step, users=users)
         case _ if refused := readable(breach):
-            return CloudError(f"{told}: {refused}{after}")
-    # A mistake in this program. It is told as one, but first where users are.
-    return RuntimeError(f"{told}: {type(breach).__name__}: {breach}{after}")
+            return CloudError(f"{where}: {refused}{after}", users=users)
+    # A mistake in this program keeps its traceback; the text names first where users are.
+    return RuntimeError(str(CloudError(f"{where}: {type(breach).__name__}: {breach}{after}", users=users)))

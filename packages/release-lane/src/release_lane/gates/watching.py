@@ -1,15 +1,16 @@
-"""Watching a release while its first users are on it, until the bake of a step is over or something speaks against it.
+"""Watches a release while its first users are on it, until the bake of a step is over or a signal fails.
 
-What speaks against it is said by `release.watch`; here is what it is fed with. A person may abort the switch by a tag
-on the production rule (`release.journal.Abort`), which is read in the same look.
+release_lane.watch judges; here the signals are read. A person may abort the switch by a tag on the production rule
+(`record.journal.Abort`), which is read in the same look.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Protocol
 
 from provider_kit import Context, Progress
@@ -17,54 +18,53 @@ from provider_kit import Context, Progress
 from release_lane.aws import signals
 from release_lane.aws.cloud import Balancer, Cloud, Rule
 from release_lane.errors import CheckFailed, Interrupted
-from release_lane.gates.probing import Place, Prober, Probing
 from release_lane.gates.smoke import until_passed
-from release_lane.record.alarms import Alarm, Watched, no_sign
+from release_lane.probe.sampling import Place, Prober, Probing
+from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.journal import Abort
 from release_lane.record.placement import Colour, Weights
 from release_lane.smoke.checks import Expected, Report
-from release_lane.watch.judge import Bake, Breach, Calm, Datapoint, Signals, Waiting, judge, of_users, progress
-from release_lane.watch.remembered import Lately, RollCall, Shortages
+from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, judge, progress
+from release_lane.watch.looking import Looking, Reading, Traffic
+from release_lane.watch.remembered import RollCall
 
 LOOK = 2.0
 """Seconds between two looks at targets, rule and alarms."""
 
 METRICS_EVERY = 10.0
-"""Seconds between two looks at CloudWatch's metrics, or a period if that is shorter: they change by the minute."""
+"""Seconds between two reads of CloudWatch's metrics, or a period if that is shorter: they change by the minute."""
 
 ODD_LOOKS = 3
-"""So many looks in a row have to find other weights than were set: one answer of AWS may be old."""
-
-Traffic = Mapping[Colour, tuple[Datapoint, ...]]
+"""Looks in a row that have to find other weights than were set: one answer of AWS may be stale."""
 
 _DIGITS = re.compile(r"\d+")
 
 
 class Clock(Protocol):
-    """Time, so that a test need not wait for it."""
+    """Time, which a test replaces."""
 
     def now(self) -> float:
         """Epoch seconds."""
 
     def wait(self, ctx: Context, seconds: float) -> None:
-        """Let them pass; `Cancelled` as soon as the update is interrupted."""
+        """Sleep; `Cancelled` as soon as the update is interrupted."""
 
 
 class RealClock:
     """The machine's."""
 
     def now(self) -> float:
-        """Epoch seconds: datapoints carry them, too."""
+        """Epoch seconds, as in datapoints."""
         return time.time()
 
     def wait(self, ctx: Context, seconds: float) -> None:
-        """Until the update is interrupted at most."""
+        """Sleep, or end with the update."""
         ctx.wait(seconds, "watching the switch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Senses:
-    """Everything that is not the environment itself: time, checks, probes, and what CloudWatch says."""
+    """Everything but the environment itself: time, checks, probes, and CloudWatch."""
 
     clock: Clock
     alarms: Callable[[], tuple[Alarm, ...]]
@@ -97,7 +97,7 @@ class Stage:
 
 @dataclass
 class Watch:
-    """Looks at one switch again and again, and remembers what a single look does not tell."""
+    """Watches one switch, step by step."""
 
     ctx: Context
     cloud: Cloud
@@ -107,78 +107,66 @@ class Watch:
     senses: Senses
     roll: RollCall
     note: Callable[[str], None]
-    """What belongs into the timeline."""
+    """Adds a line to the timeline."""
     prober: Prober | None = None
-    _shortages: Shortages = field(default_factory=Shortages)
-    _lately: Lately = field(default_factory=Lately)
     _odd: int = 0
-    _traffic: Traffic = field(default_factory=dict)
-    _read_at: float = float("-inf")
+
+    @cached_property
+    def _looking(self) -> Looking:
+        """What is remembered over all steps."""
+        return Looking(
+            bake=self.bake,
+            roll=self.roll,
+            clock=self.senses.clock.now,
+            note=self.note,
+            began=self.bake.began,
+            metrics_every=METRICS_EVERY,
+        )
 
     def until_calm(self, stage: Stage) -> None:
         """Until the bake of this step is over. `CheckFailed` at a breach, `Interrupted` at an abort, `Cancelled`."""
         if self.prober:
             self.prober.fresh()
-            self._lately = Lately()
+            self._looking.afresh()
         told = Progress(self.ctx, self.senses.clock.now)
-        while True:
-            seen = self._look(stage)
-            match judge(seen, self.bake):
-                case Calm():
-                    return
-                case Breach(reason):
-                    raise CheckFailed(reason)
-                case Waiting(why):
-                    share = stage.weights[self.bake.receiving]
-                    told.say(
-                        f"step {stage.number} of {stage.of}: {self.bake.receiving} {share} %, {why}; "
-                        f"{progress(seen, self.bake)}",
-                        meaning=_DIGITS.sub("", why),
-                    )
+
+        def go_on(waiting: Waiting, signals: Signals) -> None:
+            share = stage.weights[self.bake.receiving]
+            told.say(
+                f"step {stage.number} of {stage.of}: {self.bake.receiving} {share} %, {waiting.why}; "
+                f"{progress(signals, self.bake)}",
+                meaning=_DIGITS.sub("", waiting.why),
+            )
             self.senses.clock.wait(self.ctx, LOOK)
 
-    def heed(self, rule: Rule | None) -> None:
-        """`Interrupted` if somebody asks to abort this very switch."""
-        wish = Abort.from_tags(rule.tags) if rule else None
-        if wish and wish.release_id == self.release_id:
-            raise Interrupted(wish.words())
+        found, _ = self._looking.until_decided(stage.began, partial(self._read, stage), self._judged, go_on)
+        if isinstance(found, Breach):
+            raise CheckFailed(found.reason)
 
-    def _look(self, stage: Stage) -> Signals:
+    def _judged(self, reading: Reading, signals: Signals) -> Calm | Breach | Waiting:
+        del reading
+        return judge(signals, self.bake)
+
+    def heed(self, rule: Rule | None) -> None:
+        """`Interrupted` if there is a request to abort this switch."""
+        request = Abort.from_tags(rule.tags) if rule else None
+        if request and request.release_id == self.release_id:
+            raise Interrupted(request.words())
+
+    def _read(self, stage: Stage, now: float, traffic_due: bool) -> Reading:
         rule = self.cloud.rule(self.balancer.listener, self.balancer.target_groups)
         self.heed(rule)
         self._as_set(rule, stage)
-        health = self.cloud.health(self.balancer.target_groups)
-        now = self.senses.clock.now()
-        alarms = self.senses.alarms()
-        if silent := self.roll.newly_without_data(alarms):
-            self.note(no_sign(silent))
-        return Signals(
-            now=now,
-            step_began=stage.began,
-            health={colour: self._shortages.seen(colour, seen, now) for colour, seen in health.items()},
-            alarms=alarms,
-            unseen=self.roll.unseen(alarms),
-            probes=tuple(self._lately.seen(tally, now) for tally in self.prober.tallies()) if self.prober else (),
-            traffic=self._users(now),
+        return Reading(
+            health=self.cloud.health(self.balancer.target_groups),
+            alarms=self.senses.alarms(),
+            tallies=self.prober.tallies() if self.prober else (),
+            own={colour: self.prober.own(colour) for colour in Colour} if self.prober else {},
+            traffic=self.senses.traffic(self.bake.began, now) if traffic_due and self.bake.seconds else None,
         )
 
     def _as_set(self, rule: Rule | None, stage: Stage) -> None:
-        """Nobody else moves users meanwhile."""
+        """Nobody else moves users at the same time."""
         self._odd = 0 if rule and rule.weights == stage.weights else self._odd + 1
         if self._odd >= ODD_LOOKS:
-            raise CheckFailed("somebody else moved the users' weights, or deleted the rule, while this switch watched")
-
-    def _users(self, now: float) -> Traffic:
-        """What CloudWatch counts in whole periods of this switch, without our own probes; only if there is a bake.
-
-        In the period in which it began, the smoke gate's requests are counted, too.
-        """
-        if not self.bake.seconds:
-            return {}
-        if now - self._read_at >= min(METRICS_EVERY, self.bake.period):
-            self._traffic, self._read_at = self.senses.traffic(self.bake.began, now), now
-        own = {colour: self.prober.own(colour) if self.prober else {} for colour in Colour}
-        return {
-            colour: of_users((point for point in points if point.at >= self.bake.began), own[colour], self.bake.period)
-            for colour, points in self._traffic.items()
-        }
+            raise CheckFailed("somebody else changed the weights, or deleted the production rule, during this switch")

@@ -1,4 +1,4 @@
-"""A wish to abort a switch, from the side of whoever has it: is there a switch, and what became of it? Pure."""
+"""Aborting a switch, as the person sees it: is one under way, and what became of the abort request? Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from release_lane.record.placement import Colour, Weights, whole
 
 
 @dataclass(frozen=True, kw_only=True)
-class UsersRule:
-    """What the production rule says now: weights, the journal, and a wish to abort that is still there."""
+class ProductionRule:
+    """What the production rule says now: weights, the journal, and an abort request that is still there."""
 
     weights: Weights
     journal: Journal | None = None
@@ -26,10 +26,10 @@ class UsersRule:
         return self.journal if self.journal and self.journal.phase is Phase.MOVING else None
 
 
-def under_way(stack: str, rule: UsersRule | None, holders: Sequence[Holder] | None) -> Journal:
-    """The switch that can be aborted. `Refused` where there is none, saying what there is instead.
+def under_way(stack: str, rule: ProductionRule | None, holders: Sequence[Holder] | None) -> Journal:
+    """The switch that can be aborted. `Refused` where there is none; the error says what the state is instead.
 
-    `holders` are those of the lock that may be alive; None where the backend does not say.
+    `holders` of the lock are those that may still run; None where the backend does not report them.
     """
     running = holders is None or bool(holders)
     moving = rule.moving if rule else None
@@ -37,19 +37,20 @@ def under_way(stack: str, rule: UsersRule | None, holders: Sequence[Holder] | No
         return moving
     if moving:
         raise Refused(
-            f"There is no switch to abort in {stack}: one to {_named(moving.to)} was interrupted, no update runs.",
-            next_step=f"`release recover {stack} --undo` puts users back, `--finish` finishes it.",
+            f"There is no switch to abort in {stack}: the one to {_named(moving.to)} was interrupted, "
+            "and no update runs.",
+            next_step=f"`release recover {stack} --undo` rolls the traffic back; `--finish` finishes the switch.",
         )
     if holders:
         raise Refused(
-            f"There is no switch to abort in {stack}: {'; '.join(map(str, holders))} is at work, "
-            "but nobody was moved yet.",
-            next_step="stop that update by Ctrl-C where it runs; users stay where they are.",
+            f"There is no switch to abort in {stack}: {'; '.join(map(str, holders))} is running, "
+            "but it has not moved any traffic yet.",
+            next_step="stop that update with Ctrl-C where it runs; the traffic stays where it is.",
         )
-    where = _served(rule.weights) if rule else "nobody is served"
+    where = _served(rule.weights) if rule else "the environment serves no users"
     raise Refused(
-        f"There is no switch to abort in {stack}: {where}, and no update moves anybody.",
-        next_step=f"to go back to the release before: `release rollback {stack}`.",
+        f"There is no switch to abort in {stack}: {where}, and no update is running.",
+        next_step=f"to go back to the previous release: `release rollback {stack}`.",
     )
 
 
@@ -63,30 +64,30 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Back:
-    """Users are back on this colour; None: nobody is served, as before the first release."""
+    """The traffic is back on this colour; None: no users are served, as before the first release."""
 
     colour: Colour | None
 
 
 @dataclass(frozen=True)
 class TooLate:
-    """The switch was done before it saw the wish."""
+    """The switch ended before it saw the request."""
 
 
 @dataclass(frozen=True)
-class Unheard:
-    """The update ended, and users are not back."""
+class NotBack:
+    """The update ended, and the traffic is not back."""
 
     where: str
 
 
-Outcome = Waiting | Back | TooLate | Unheard
+Outcome = Waiting | Back | TooLate | NotBack
 
 
-def outcome(switch: Journal, rule: UsersRule | None, *, running: bool) -> Outcome:
-    """What became of a wish to abort this switch, by the rule now. `running`: an update still holds the lock.
+def outcome(switch: Journal, rule: ProductionRule | None, *, running: bool) -> Outcome:
+    """What became of the request to abort this switch, by the rule now. `running`: an update still holds the lock.
 
-    Its journal ends with "restored", or is the one from before it; the rule of a first release goes away.
+    Its journal ends with "restored", or is the one from before it; the rule of a first release is deleted.
     """
     if rule is None:
         return Back(None)
@@ -99,7 +100,7 @@ def outcome(switch: Journal, rule: UsersRule | None, *, running: bool) -> Outcom
         return Back(at)
     if running and not restored:
         return Waiting()
-    return Unheard(_served(rule.weights))
+    return NotBack(_served(rule.weights))
 
 
 def _served(weights: Weights) -> str:
@@ -113,7 +114,7 @@ def _named(end: End) -> str:
     return f"{end.colour} ({short(end.digest)})"
 
 
-def described(switch: Journal, rule: UsersRule) -> str:
+def described(switch: Journal, rule: ProductionRule) -> str:
     """The switch under way, in words."""
     source = f" from {_named(switch.source)}" if switch.source else ""
     return f"A switch{source} to {_named(switch.to)} is under way; {_served(rule.weights)}."

@@ -1,4 +1,4 @@
-"""How long: `90`, `90s`, `5m`, `1h30m` on the command line, and the same for people."""
+"""Durations: `90`, `90s`, `5m`, `1h30m` on the command line, and the same in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def parse_duration(text: str) -> float:
     """Seconds. A bare number is seconds; units are h, m and s, the largest first. `UsageError` for anything else."""
     found = _PARTS.fullmatch(text.strip().lower())
     if not text.strip() or found is None:
-        raise UsageError(f"{text!r} is not a duration.", next_step="give it like 90s, 5m or 1h30m.")
+        raise UsageError(f"{text!r} is not a duration.", next_step="write it like 90s, 5m or 1h30m.")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
 

@@ -1,7 +1,7 @@
-"""What a killed update left behind, what is done about it, and what is the next step. Pure.
+"""What a killed update left behind, what `release recover` does about it, and the next step. Pure.
 
-`Found` is what was looked up; `remedies(found)` says what `release recover` does about each thing. None of it
-touches the colour that serves: what would is a `Blocked`.
+`Found` is what was looked up; `remedies(found)` has an action for each finding. None touches the live colour: one
+that would is a `Blocked`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ REPEATABLE = (
     "aws:sns/topic:",
     "docker:",
 )
-"""Types (as prefixes) that can be created again as if nothing had been: checks, new revisions, calls that set."""
+"""Types (as prefixes) that can be created again without harm: checks, new revisions, calls that overwrite."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """Something of which the state does not know how it ended. `doing`: creating, updating, deleting, …"""
+    """An operation whose end the state does not record. `doing`: creating, updating, deleting, …"""
 
     urn: str
     type: str
@@ -54,7 +54,7 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """What AWS has under the name of an unfinished creation: the id by which it is managed. `leaving`: it drains."""
+    """The resource that AWS has under the name of an unfinished creation, by its id. `leaving`: it drains."""
 
     id: str
     leaving: bool = False
@@ -64,10 +64,10 @@ class Existing:
 class Found:
     """Everything that was looked up about one stack.
 
-    `locks` is None where the backend does not say who holds them. `existing` has an entry for each unfinished
-    creation that was looked for in AWS. `services` are the names of the colours' services; `strays` those colours
-    whose service exists although the state, which has the cluster, knows nothing of it. `observed` is None for
-    a stack that serves nobody. `idle_tasks`: how many the idle colour keeps, None for as many as serve users.
+    `locks` is None where the backend does not report holders. `existing` has an entry for each unfinished creation
+    that was looked up in AWS. `services` are the names of the colours' services; `strays` the colours whose service
+    exists although the state, which has the cluster, does not have it. `observed` is None for a stack without users.
+    `idle_tasks`: how many the idle colour keeps, None for as many as the live colour has.
     """
 
     stack: str
@@ -82,24 +82,26 @@ class Found:
 
     @property
     def switch(self) -> Interrupted | None:
-        """The switch that nobody recorded, if there is one."""
+        """The interrupted switch, if there is one."""
         found = locate(self.recorded, self.observed) if self.observed else None
         return found if isinstance(found, Interrupted) else None
 
     @property
     def drift(self) -> Drift | None:
-        """What neither record nor journal explains, if there is something."""
+        """The drift that neither record nor journal explains, if there is any."""
         found = locate(self.recorded, self.observed) if self.observed and self.observed.listener else None
         return found if isinstance(found, Drift) else None
 
     @property
     def sick(self) -> str:
-        """What is wrong with what serves users although nothing drifted, in words; "" for nothing."""
+        """What is wrong with the live colour although nothing drifted; "" for nothing."""
         recorded, observed = self.recorded, self.observed
         if not (recorded and observed):
             return ""
         if not observed.listener:
-            return f"the load balancer or its production listener does not exist; recorded is {recorded.live_colour}"
+            return (
+                f"the load balancer or its production listener does not exist; the record says {recorded.live_colour}"
+            )
         side = observed.sides[recorded.live_colour]
         if self.switch or self.drift or side.holds(recorded.live):
             return ""
@@ -107,7 +109,7 @@ class Found:
         return f"{recorded.live_colour} has {side.healthy} healthy of {wanted} wanted tasks"
 
     def serves(self, colour: Colour) -> bool:
-        """Does it get any users now, or is it what is recorded as live?"""
+        """Does it get any traffic now, or is it recorded as live?"""
         weights = (self.observed.weights if self.observed else None) or {}
         return weights.get(colour, 0) > 0 or bool(self.recorded and self.recorded.live_colour is colour)
 
@@ -117,14 +119,14 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Unlock:
-    """Remove the lock of a process that is dead."""
+    """Remove the lock of a dead process."""
 
     holders: tuple[Holder, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forget:
-    """Take an unfinished operation out of the state; nothing in AWS is touched. `reread`: what is there is read."""
+    """Drop an unfinished operation from the state; AWS is not touched. `reread`: refresh the resource afterwards."""
 
     operation: Operation
     why: str
@@ -133,7 +135,7 @@ class Forget:
 
 @dataclass(frozen=True, kw_only=True)
 class Adopt:
-    """Take what an unfinished creation made into the state, under the id that AWS knows it by."""
+    """Add the resource that an unfinished creation made to the state, under its id in AWS."""
 
     operation: Operation
     id: str
@@ -141,7 +143,7 @@ class Adopt:
 
 @dataclass(frozen=True, kw_only=True)
 class Remove:
-    """Delete the idle colour's service in AWS, of which the state knows nothing."""
+    """Delete the idle colour's service in AWS, which is not in the state."""
 
     colour: Colour
     service: str
@@ -149,7 +151,7 @@ class Remove:
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """Nothing is done about it, because it serves users."""
+    """Left alone, because it serves users."""
 
     what: str
     why: str
@@ -159,7 +161,7 @@ Remedy = Unlock | Forget | Adopt | Remove | Blocked
 
 
 def remedies(found: Found) -> tuple[Remedy, ...]:
-    """What to do about everything but the switch, in this order."""
+    """What to do about all findings but the switch, in this order."""
     holders = tuple(holder for holder, _ in found.locks or ())
     unlock = (Unlock(holders=holders),) if holders else ()
     return (*unlock, *(_remedy(found, each) for each in found.operations), *_strays(found))
@@ -168,16 +170,14 @@ def remedies(found: Found) -> tuple[Remedy, ...]:
 def _remedy(found: Found, operation: Operation) -> Remedy:
     if operation.doing != "creating":
         gate = operation.type.startswith(GATES)
-        why = "a gate runs again" if gate else "the next update looks at what is there"
+        why = "a gate runs again" if gate else "the next update reads what exists"
         return Forget(operation=operation, why=why, reread=not gate and operation.doing in ("updating", "deleting"))
     colour = _colour_of(found, operation)
     there = found.existing.get(operation.urn)
     if there and colour and found.serves(colour):
-        return Blocked(
-            what=str(operation), why=f"its service exists and its colour, {colour}, serves users: it is not touched"
-        )
+        return Blocked(what=str(operation), why=f"its service exists, and its colour, {colour}, serves users")
     if there and there.leaving:
-        return Forget(operation=operation, why="AWS is deleting it; the next update has to wait until it is gone")
+        return Forget(operation=operation, why="AWS is deleting it; run the next update when it is gone")
     if there:
         return Adopt(operation=operation, id=there.id)
     return Forget(operation=operation, why=_why_forgotten(found, operation))
@@ -188,7 +188,7 @@ def _why_forgotten(found: Found, operation: Operation) -> str:
         return "it does not exist in AWS"
     if operation.type.startswith(REPEATABLE):
         return "it can be created again"
-    return "AWS may have one that nobody uses; if the next update says that it exists already, delete that one"
+    return "AWS may have an unused one; if the next update says that it already exists, delete it"
 
 
 def _colour_of(found: Found, operation: Operation) -> Colour | None:
@@ -201,8 +201,8 @@ def _colour_of(found: Found, operation: Operation) -> Colour | None:
 def _strays(found: Found) -> tuple[Remedy, ...]:
     return tuple(
         Blocked(
-            what=f"service {found.services[colour]}, of which the state knows nothing",
-            why=f"its colour, {colour}, serves users: it is not touched",
+            what=f"service {found.services[colour]}, which is not in the state",
+            why=f"its colour, {colour}, serves users",
         )
         if found.serves(colour)
         else Remove(colour=colour, service=found.services[colour])
@@ -212,19 +212,19 @@ def _strays(found: Found) -> tuple[Remedy, ...]:
 
 
 def in_words(remedy: Remedy) -> str:
-    """What will be done, as a line."""
+    """The action, as a line."""
     match remedy:
         case Unlock():
             return "remove the lock"
         case Forget(operation=operation, why=why, reread=reread):
-            also = "; what is there is read into the state" if reread else ""
-            return f"forget that it was {operation}: {why}{also}"
+            also = "; then refresh it" if reread else ""
+            return f'drop the pending "{operation}" from the state: {why}{also}'
         case Adopt(operation=operation, id=id):
-            return f"take {operation.name} into the state: AWS has it as {id}"
+            return f"add {operation.name} to the state: AWS has it as {id}"
         case Remove(colour=colour, service=service):
-            return f"delete the service {service} in AWS: {colour} serves nobody, and the state knows nothing of it"
+            return f"delete the service {service} in AWS: {colour} is idle, and the state does not have it"
         case Blocked(what=what, why=why):
-            return f"NOTHING about {what}: {why}"
+            return f"LEAVE {what} ALONE: {why}"
 
 
 # ---- What was found, in words -------------------------------------------------------------------------------
@@ -232,8 +232,8 @@ def in_words(remedy: Remedy) -> str:
 LIVENESS = {
     Owner.RUNS: "that process still runs",
     Owner.GONE: "that process is gone",
-    Owner.REPLACED: "that process is gone; another program has its number now",
-    Owner.UNKNOWN: "whether that process still runs cannot be seen from here",
+    Owner.REPLACED: "that process is gone; another program has its process id now",
+    Owner.UNKNOWN: "this machine cannot see whether that process still runs",
 }
 
 
@@ -241,9 +241,11 @@ def findings(found: Found) -> tuple[tuple[str, str], ...]:
     """What was found: pairs of a heading and a sentence."""
     lines = [("lock", f"held by {holder}: {LIVENESS[owner]}") for holder, owner in found.locks or ()]
     if found.locks is None:
-        lines.append(("lock", "this backend does not say who holds it; if an update is refused: `pulumi cancel`"))
+        lines.append(("lock", "this backend does not report who holds it; if an update is refused: `pulumi cancel`"))
     lines += [("unfinished", _explained(found, operation)) for operation in found.operations]
-    lines += [("stray", f"service {found.services[colour]} exists, the state has none") for colour in found.strays]
+    lines += [
+        ("stray", f"service {found.services[colour]} exists in AWS, but not in the state") for colour in found.strays
+    ]
     if (switch := found.switch) and found.observed:
         lines.append(("switch", found_interrupted(switch, found.observed)))
     elif drift := found.drift:
@@ -269,12 +271,12 @@ def next_step(found: Found) -> str:
     """What a person does after this."""
     stack = found.stack
     if found.locks or found.operations or found.strays:
-        return f"`release recover {stack}` again, or docs/guides/recovery.md for what it does not touch."
+        return f"`release recover {stack}` again, or docs/guides/recovery.md for what it leaves alone."
     if found.switch:
         undo = f"; `release recover {stack} --undo` undoes it" if found.recorded else ""
         return f"`release recover {stack} --finish` (or the next update) finishes the switch{undo}."
     if found.drift:
-        return f"`release heal {stack} --on-drift restore` goes back to what was recorded, `--on-drift adopt` keeps it."
+        return f"`release heal {stack} --on-drift restore` goes back to the record; `--on-drift adopt` records what is."
     if found.observed is None:
         return "run the update again."
     if found.recorded is None:
@@ -284,11 +286,11 @@ def next_step(found: Found) -> str:
         return f"{error.next_step} ({error.why}.)"
     if found.sick:
         return (
-            f"`release heal {stack}` tells ECS's own reason; `release heal {stack} --on-drift restore` starts the "
-            "recorded release on the other colour and moves users there."
+            f"`release heal {stack}` reports ECS's own reason; `release heal {stack} --on-drift restore` starts the "
+            "recorded release on the other colour and moves the traffic there."
         )
     need = need_of_idle(found.recorded, found.observed, found.idle_tasks)
-    return f"`release heal {stack}`: {need.reason}." if need else "nothing; all is in order."
+    return f"`release heal {stack}`: {need.reason}." if need else "nothing; everything is in order."
 
 
 # ---- The state ----------------------------------------------------------------------------------------------
@@ -309,18 +311,18 @@ def operations_in(exported: Mapping[str, Any]) -> tuple[Operation, ...]:
 
 
 def has(exported: Mapping[str, Any], type_: str, name: str) -> bool:
-    """Does the state hold a resource of this type whose input `name` is that, or is one of it unfinished?"""
+    """Does the state have a resource of this type with this input `name`, finished or pending?"""
     deployment = exported.get("deployment") or {}
     pending = [each["resource"] for each in deployment.get("pending_operations") or ()]
     everything = [*(deployment.get("resources") or ()), *pending]
     return any(each.get("type") == type_ and (each.get("inputs") or {}).get("name") == name for each in everything)
 
 
-def mended(exported: Mapping[str, Any], remedies: Sequence[Remedy]) -> dict[str, Any]:
-    """The state with every operation that a remedy deals with taken out, and what is adopted put in.
+def fixed(exported: Mapping[str, Any], remedies: Sequence[Remedy]) -> dict[str, Any]:
+    """The state without the operations that the remedies deal with, and with the adopted resources.
 
-    An adopted resource goes to the end: all it depends on was there before its creation began. Its outputs are what
-    it was created with, until it is read anew.
+    An adopted resource goes to the end: everything it depends on existed before its creation began. Its outputs are
+    its inputs until it is refreshed.
     """
     deployment = dict(exported["deployment"])
     resources = list(deployment.get("resources") or ())
@@ -338,6 +340,6 @@ def mended(exported: Mapping[str, Any], remedies: Sequence[Remedy]) -> dict[str,
 
 
 def to_reread(remedies: Sequence[Remedy]) -> tuple[str, ...]:
-    """URNs of what is to be read anew into the state."""
+    """URNs of the resources to refresh."""
     adopted = [each.operation.urn for each in remedies if isinstance(each, Adopt)]
     return (*adopted, *(each.operation.urn for each in remedies if isinstance(each, Forget) and each.reread))

@@ -1,7 +1,7 @@
-"""What an approver reads before an update: the decision in words, what users get, the evidence, and what else changes.
+"""What an approver reads before an update: the decision, what users get, the evidence, and what else changes.
 
-Pure: from a preview's event log and the records to Markdown. Of properties only the paths are shown, never values,
-except those that are the release itself (digest, commit, colour, weights, sizes), so no secret can appear.
+Pure: from a preview's event log and the records to Markdown. Only the paths of properties are shown, no values,
+except those of the release itself (digest, commit, colour, weights, sizes), so no secret can appear.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.decide.choice import TRAFFIC_ONLY, decision_word
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.errors import ReleaseError
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
 from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.inputs import RolloutInputs, SwitchInputs
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
 
@@ -24,7 +25,7 @@ SWITCH, ROLLOUT = "release:index:TrafficSwitch", "release:index:Rollout"
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The commit that the program is of; `unknown` is git's reason why there is none."""
+    """The program's commit; `unknown` is git's reason why there is none."""
 
     commit: str = ""
     dirty: bool = False
@@ -33,9 +34,9 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is reviewed. `evidence` is that of `source`, the environment promoted from (None: first of a route).
+    """What is reviewed. `evidence` is from `source`, the environment promoted from (None: first of a route).
 
-    `ran_there` are the releases that `source` remembers, for the configuration that they ran with.
+    `ran_there` are the releases that `source` remembers, with the configuration they ran with.
     """
 
     environment: str
@@ -49,9 +50,9 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """What the preview's switch and rollout gate were given: the decision of the program."""
+    """The program's decision: the inputs of the preview's switch and rollout gate."""
 
-    decision: str
+    decision: DecisionKind
     reason: str = ""
     live: Colour | None = None
     release: Release | None = None
@@ -64,7 +65,7 @@ class Planned:
     standing: Recorded | None = None
     """The record that the program decided from, under the lock; None before the first release."""
     idle_tasks: int | None = None
-    """What the idle colour keeps afterwards; None: as many tasks as serve users."""
+    """Tasks that the idle colour keeps afterwards; None: as many as the live colour has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,8 @@ class Review:
 
     @property
     def changes_users(self) -> bool:
-        """Do users get something else than they have?"""
-        return self.planned.decision in ("deploy", TRAFFIC_ONLY, "finish")
+        """Does the traffic move, or what serves it change?"""
+        return self.planned.decision.moves_users
 
 
 def review(subject: Subject, log: EngineLog) -> Review:
@@ -96,33 +97,29 @@ def review(subject: Subject, log: EngineLog) -> Review:
 
 
 def planned_in(log: EngineLog) -> Planned:
-    """The decision, as the program handed it to its resources; `prepare` where there is no switch yet."""
+    """The decision, as the program gave it to its resources; `prepare` where there is no switch yet."""
     switch, rollout = log.step(SWITCH), log.step(ROLLOUT)
     if switch is None:
-        return Planned(decision="prepare", reason="there is no release here yet, and none was asked for")
-    given, gate = switch.inputs, rollout.inputs if rollout else {}
+        return Planned(decision=DecisionKind.PREPARE, reason="there is no release here yet, and none was requested")
+    given, gate = SwitchInputs.from_dict(switch.inputs), RolloutInputs.from_dict(rollout.inputs) if rollout else None
     return Planned(
-        decision=decision_word(str(given["decision"])),
-        reason=str(given.get("reason") or ""),
-        live=Colour(given["live"]),
-        release=Release.from_dict(given["release"]),
-        before=_weights(given.get("expected")),
-        after=_weights(given.get("weights")),
-        target=Colour(gate["colour"]) if gate.get("active") else None,
-        tasks=int(gate.get("tasks") or 0),
-        starts=bool(gate.get("starts")),
-        course=Course.from_dict(given["course"]) if given.get("course") else Course(),
-        standing=Recorded.from_outputs(given.get("standing") or {}),
-        idle_tasks=int(given["idleTasks"]) if given.get("idleTasks") is not None else None,
+        decision=given.decision,
+        reason=given.reason,
+        live=given.live,
+        release=given.release,
+        before=given.expected,
+        after=given.weights,
+        target=gate.colour if gate and gate.active else None,
+        tasks=gate.tasks if gate else 0,
+        starts=bool(gate and gate.starts),
+        course=given.course,
+        standing=given.standing,
+        idle_tasks=given.idle_tasks,
     )
 
 
-def _weights(value: Any) -> Weights | None:
-    return {Colour(colour): int(weight) for colour, weight in value.items()} if value else None
-
-
 def _expected(step: Step, planned: Planned) -> bool:
-    """Part of what the decision itself says: the gates, and the release on the colour that it goes to."""
+    """Part of the decision itself: the gates, and the release on the colour it goes to."""
     if not step.custom or step.type.startswith(("release:index:", "pulumi:providers:release")):
         return step.op in ("create", "update")
     on_target = planned.target is not None and step.name.endswith(f"-{planned.target}")
@@ -153,7 +150,7 @@ def markdown(review: Review) -> str:
 
 
 def refusal(subject: Subject, error: ReleaseError) -> str:
-    """A review of what was refused: nothing to approve, and why."""
+    """The review of a refused release: there is nothing to approve, and why."""
     kind = "refused" if error.exit_code == 4 else "not possible"
     lines = [f"# Review: {subject.environment}", "", f"**This release is {kind}.** {_flat(error.what)}", ""]
     lines += [f"- Why: {_flat(error.why)}"] if error.why else []
@@ -167,15 +164,15 @@ def _heading(review: Review) -> list[str]:
 
 
 def _moving(review: Review) -> list[str]:
-    """How users are moved, and what going back costs afterwards; nothing where both are as everywhere."""
+    """How the traffic moves, and what a rollback costs afterwards; nothing where both are the defaults."""
     planned = review.planned
     if not review.changes_users:
         return []
     stepped = planned.course.least or len(planned.course.steps) > 1
-    lines = [f"- Users move {planned.course.words()}."] if stepped else []
+    lines = [f"- The traffic moves {planned.course.words()}."] if stepped else []
     if planned.idle_tasks is not None and review.subject.recorded:
-        kept = f"keeps {_tasks(planned.idle_tasks)} of the release before it"
-        lines.append(f"- Afterwards the idle colour {kept}; going back then means a deployment if more are needed.")
+        kept = f"keeps {_tasks(planned.idle_tasks)} of the previous release"
+        lines.append(f"- Afterwards the idle colour {kept}; a rollback that needs more tasks is a deployment.")
     return ["", *lines] if lines else []
 
 
@@ -185,27 +182,29 @@ def _words(review: Review) -> str:
     name = f"`{short(release.digest)}`" if release else ""
     reason = f" ({planned.reason})" if planned.reason else ""
     match planned.decision:
-        case "prepare":
-            return f"Prepare: the environment is built without a release; users get 503{reason}."
-        case "keep":
+        case DecisionKind.PREPARE:
+            return f"Prepare: the environment is built without a release; users get a 503{reason}."
+        case DecisionKind.KEEP:
             return f"Keep: users stay on {planned.live}, which runs {name}{reason}."
-        case "heal":
-            return f"Heal: users stay on {planned.live}; only the idle colour is put in order{reason}."
-        case "deploy" if review.subject.recorded is None:
-            return f"Deploy the first release: {name} starts on {planned.live}, passes the gates, and gets all users."
-        case "deploy":
+        case DecisionKind.HEAL:
+            return f"Heal: users stay on {planned.live}; the standby on the idle colour is restored{reason}."
+        case DecisionKind.DEPLOY if review.subject.recorded is None:
+            return (
+                f"Deploy the first release: {name} starts on {planned.live}, passes the gates, then takes all traffic."
+            )
+        case DecisionKind.DEPLOY:
             return (
                 f"Deploy: {name} starts on {planned.live} ({_tasks(planned.tasks)}), passes the gates, "
-                f"then all users move there{reason}."
+                f"then takes all traffic{reason}."
             )
-        case "traffic-only":
+        case DecisionKind.TRAFFIC_ONLY:
             return (
                 f"Traffic only: {planned.live} already runs {name}; no task starts. "
-                f"After the gates all users move there{reason}."
+                f"After the gates it takes all traffic{reason}."
             )
-        case "finish":
+        case DecisionKind.FINISH:
             return (
-                f"Finish: users already are on {planned.live} with {name}; the gates run, then it is recorded{reason}."
+                f"Finish: users are already on {planned.live} with {name}; the gates run, then it is recorded{reason}."
             )
     return f"{planned.decision}{reason}"
 
@@ -245,30 +244,30 @@ def _evidence(review: Review) -> list[str]:
     elif subject.source:
         lines.append(f"- {subject.source} has **no proof** of this digest.")
     else:
-        lines.append("- None is needed: this is the first environment of its route.")
+        lines.append("- None is needed: this is the first environment of the route.")
     lines += [f"- **Cannot be checked here:** {_flat(each)}." for each in here if each not in there]
     if subject.recorded and subject.recorded.was_live(release.digest):
-        lines.append(f"- It was live in {subject.environment} before.")
+        lines.append(f"- It has been live in {subject.environment} before.")
     if subject.rollback and subject.recorded:
-        lines.append(f"- Asked for as a **rollback** from `{subject.recorded.live.digest}`.")
+        lines.append(f"- Requested as a **rollback** from `{subject.recorded.live.digest}`.")
     return lines
 
 
 def _unproven_configuration(subject: Subject, proof: Proof, release: Release) -> list[str]:
-    """The proof is of the image; how the configuration differs with which it was run there."""
+    """The proof is of the image; how the configuration differs from the one it ran with there."""
     here = subject.recorded.history if subject.recorded else ()
     if proof.release_id in ("", release.id) or any(past.id == release.id for past in here):
         return []
-    what = f"- **Configuration that {subject.source} did not run:** its proof is of the image"
+    what = f"- **{subject.source} did not run this configuration:** its proof is of the image"
     ran = next((each for each in reversed(subject.ran_there) if each.id == proof.release_id), None)
     if ran is None:
-        return [f"{what}; with which configuration it ran is not remembered there."]
+        return [f"{what}; {subject.source} no longer remembers which configuration it ran with."]
     differing = _settings(ran.service.as_dict(), release.service.as_dict())
-    return [f"{what}, which ran there with other values of:", *(f"  {line}" for line in differing)]
+    return [f"{what}, which ran there with different values of:", *(f"  {line}" for line in differing)]
 
 
 def _configuration(review: Review) -> list[str]:
-    """How the service's configuration changes with the release; of variables only the names."""
+    """How the service's configuration changes with the release; only the names of variables."""
     old = review.subject.recorded.live.service.as_dict() if review.subject.recorded else None
     release = review.planned.release
     if old is None or release is None:
@@ -295,14 +294,14 @@ def _verb(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _others(steps: tuple[Step, ...]) -> list[str]:
-    """Everything that changes besides the release; deletes and replaces loud and first."""
+    """Everything that changes besides the release; deletions and replacements first and in bold."""
     if not steps:
         return ["## What else changes", "", "Nothing."]
     loud = [step for step in steps if "delete" in step.op or step.op == "replace"]
     lines = ["## What else changes", ""]
     if loud:
         named = ", ".join(f"{step.op} `{step.name}`" for step in loud)
-        lines += [f"> **CAREFUL: {len(loud)} of these destroy something:** {named}", ""]
+        lines += [f"> **CAREFUL: {len(loud)} of these delete something:** {named}", ""]
     lines += ["| Operation | Type | Name | Properties |", "| --- | --- | --- | --- |"]
     return lines + [_row(step, step in loud) for step in sorted(steps, key=lambda s: (s not in loud, s.type, s.name))]
 
@@ -319,14 +318,14 @@ def _messages(title: str, messages: tuple[Message, ...]) -> list[str]:
 def _program(subject: Subject) -> list[str]:
     program = subject.program
     if program.unknown:
-        return [f"Previewed with a program **of no known commit**: {_flat(program.unknown)}"]
-    dirty = ", **with changes that are in no commit**" if program.dirty else ""
+        return [f"Previewed with a program whose **commit is unknown**: {_flat(program.unknown)}"]
+    dirty = ", **with uncommitted changes**" if program.dirty else ""
     return [f"Previewed with the program of commit `{program.commit}`{dirty}."] if program.commit else []
 
 
 def _share(weights: Weights | None) -> str:
     if weights is None:
-        return "nobody is served"
+        return "no users are served"
     return ", ".join(f"{colour} {weights.get(colour, 0)}%" for colour in Colour)
 
 

@@ -28,11 +28,11 @@ class Route:
         return self.sources[environment]
 
     def guarded(self, environment: str) -> bool:
-        """Production-like: it takes only what another environment proved."""
+        """It counts as production: it takes only digests that another environment proved."""
         return self.source_of(environment) is not None
 
     def check(self, environment: str) -> str:
-        """The name itself, if it is an environment; else a `UsageError` that lists those there are."""
+        """The name itself; `UsageError` with a list of the environments where it is none."""
         if environment in self.sources:
             return environment
         raise UsageError(
@@ -43,7 +43,7 @@ class Route:
 
 
 def route_of(promotes_from: Mapping[str, str | None]) -> Route:
-    """Order environments so that each comes after its source; equals keep the order of their names."""
+    """Order environments so that each comes after its source; otherwise by name."""
     for environment, source in promotes_from.items():
         if source is not None and source not in promotes_from:
             raise _unknown(environment, source, promotes_from)
@@ -67,7 +67,7 @@ def _sources(environment: str, promotes_from: Mapping[str, str | None]) -> list[
 def _unknown(environment: str, source: str, known: Mapping[str, str | None]) -> UsageError:
     others = ", ".join(sorted(name for name in known if name != environment)) or "no other environment"
     return UsageError(
-        f"{environment} promotes from {source!r}, which is no environment.",
+        f"{environment} promotes from {source!r}, which is not an environment.",
         why=f"there is {others}",
         next_step=f"correct promotesFrom in Pulumi.{environment}.yaml.",
     )
@@ -77,6 +77,6 @@ def _cycle(path: list[str]) -> UsageError:
     first = path.index(path[-1])
     return UsageError(
         f"The route goes in a circle: {' -> '.join(reversed(path[first:]))}.",
-        why="a digest must be proven somewhere first",
-        next_step="remove promotesFrom from the environment where a digest is to prove itself first.",
+        why="a digest must be proven in one environment first",
+        next_step="remove promotesFrom from the first environment of the route.",
     )

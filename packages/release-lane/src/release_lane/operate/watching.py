@@ -1,84 +1,54 @@
-"""Watching a release after its update: what is watched, and the verdict at each look. Pure.
+"""Watching a release after its update: what is watched, and the verdict of each look. Pure.
 
-The judgement is the one of the switch (`release.watch`): all that is new here is that users may stay away for a
-while, which is no fault of the release. Then nobody can tell: no data.
+The judgement is that of the switch (release_lane.watch). The one addition: there may be no users for a while, which
+is no failing signal. The verdict is then "no data".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from release_lane.decide.whereabouts import percent
-from release_lane.operate.aborting import UsersRule
-from release_lane.record.alarms import Alarm, Kind, Watched, alarms_named
-from release_lane.record.names import Names
+from release_lane.operate.aborting import ProductionRule
+from release_lane.record.alarms import Alarm, alarms_named
 from release_lane.record.placement import Colour, whole
 from release_lane.record.records import Recorded
-from release_lane.watch.judge import Bake, Breach, Calm, Datapoint, Health, Signals, Waiting, deleted, judge
+from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, deleted, judge
+from release_lane.watch.looking import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """The environment at one moment. `traffic` is empty where it was not read."""
+class Look(Reading):
+    """All signals at one moment, and where users are sent."""
 
-    rule: UsersRule | None
-    health: Mapping[Colour, Health]
-    alarms: tuple[Alarm, ...] = ()
-    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
+    rule: ProductionRule | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Alarming:
-    """The stack file's `alarms`: which have a say, and how coarse and how late what they look at is (seconds)."""
+def bake_of(
+    live: Colour,
+    alarms: Iterable[Alarm],
+    *,
+    seconds: float,
+    released: float,
+    period: float,
+    datapoints: int,
+    lateness: float,
+) -> Bake:
+    """What is watched for `seconds`. `released` is when the release was recorded as live (epoch seconds).
 
-    kinds: frozenset[Kind] = frozenset()
-    names: tuple[str, ...] = ()
-    period: float = 60.0
-    datapoints: int = 1
-    lateness: float = 120.0
+    An alarm looks at `datapoints` of `period` seconds, which may come `lateness` seconds late.
 
-    def watched(self, names: Names) -> Watched:
-        """By the names that they have in this environment."""
-        return Watched.of(names, self.kinds, self.names)
-
-    @staticmethod
-    def read(raw: Any) -> Alarming:
-        """Read the key's value as far as a watch needs it; the program judges it (release_lane/settings/model.py)."""
-        value = raw if isinstance(raw, Mapping) else {}
-        thresholds = {
-            Kind.ERRORS: "errorPercent", Kind.LATENCY: "latencySeconds", Kind.UNHEALTHY: "unhealthyTargets"
-        }  # fmt: skip
-        plain = Alarming()
-        return Alarming(
-            kinds=frozenset(kind for kind, key in thresholds.items() if value.get(key) is not None),
-            names=_names(value.get("names")),
-            period=float(value.get("periodSeconds", plain.period)),
-            datapoints=int(value.get("datapoints", plain.datapoints)),
-            lateness=float(value.get("lateSeconds", plain.lateness)),
-        )
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if value is not None and not isinstance(value, list):
-        raise ValueError("names is no list of names")
-    return tuple(map(str, value or ()))
-
-
-def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, seconds: float, released: float) -> Bake:
-    """What is watched for so many seconds. `released` is when the release was recorded as live (epoch seconds).
-
-    An alarm that rang before that already is about what was before; one that rings since then counts at once. One of
-    the live colour itself is excused only for `Bake.alarm_delay`: after that it can only mean the users' time.
+    An alarm that was already firing before that counts only after it has been OK once; one that has fired since counts
+    at once. An alarm of the live colour itself is ignored only for `Bake.alarm_delay`; after that it counts.
     """
     return Bake(
         receiving=live,
         seconds=seconds,
-        period=alarming.period,
-        lateness=alarming.lateness,
+        period=period,
+        lateness=lateness,
         began=released,
-        alarm_delay=alarming.datapoints * alarming.period + alarming.lateness,
+        alarm_delay=datapoints * period + lateness,
         before=frozenset(
             alarm.episode for alarm in alarms if alarm.firing and alarm.since < released and alarm.colour is not live
         ),
@@ -90,9 +60,9 @@ def bake_of(live: Colour, alarming: Alarming, alarms: Iterable[Alarm], *, second
 
 @dataclass(frozen=True)
 class NoData:
-    """The time is over and nothing speaks against the release, but too little was seen to call it tried.
+    """The time is over and no signal failed, but too little was seen to call the release proven.
 
-    Too few users were, or an alarm was not there.
+    There were too few users, or a watched alarm does not exist.
     """
 
     reason: str
@@ -100,7 +70,7 @@ class NoData:
 
 @dataclass(frozen=True)
 class Superseded:
-    """Users are no longer, or not only, on what is watched: somebody else is at work."""
+    """The traffic is no longer, or not only, on the watched release: somebody else moved it."""
 
     where: str
 
@@ -109,9 +79,9 @@ Verdict = Calm | Waiting | Breach | NoData | Superseded
 
 
 def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Verdict:
-    """One look. Only a breach of this very release, while it alone serves, is one to roll back from.
+    """One look. Only a breach of this release, while it alone serves, is a reason to roll back.
 
-    An alarm that somebody deleted is no fault of the release; but what it would have said nobody knows.
+    A deleted alarm is no failing signal, but it can never fire either: no data.
     """
     if elsewhere := _elsewhere(look.rule, recorded):
         return Superseded(elsewhere)
@@ -126,14 +96,14 @@ def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Ver
     return NoData(tried.reason) if isinstance(tried, Breach) else tried
 
 
-def _elsewhere(rule: UsersRule | None, recorded: Recorded) -> str:
-    """Where users are, "" if they all are on the recorded release, as far as the rule tells."""
+def _elsewhere(rule: ProductionRule | None, recorded: Recorded) -> str:
+    """Where the traffic is; "" if all of it is on the recorded release, as far as the rule says."""
     if rule is None:
-        return "the production rule is gone"
+        return "the production rule does not exist"
     if rule.moving:
         return "a switch is under way"
     if whole(rule.weights) is not recorded.live_colour:
-        return f"users are served {percent(rule.weights)}"
+        return f"the traffic is at {percent(rule.weights)}"
     journal = rule.journal
     ends = [end.release_id for end in (journal.source, journal.to) if end] if journal else []
-    return "" if not ends or recorded.live.id in ends else "another release was switched to meanwhile"
+    return "" if not ends or recorded.live.id in ends else "the traffic was switched to another release in the meantime"

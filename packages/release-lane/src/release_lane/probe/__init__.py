@@ -1,6 +1,6 @@
 """What do users get while something changes? An open-loop prober.
 
-`Probe` runs it beside other work; `python -m release_lane.probe URL` from a shell.
+`Probe` runs it during other work; `python -m release_lane.probe URL` from a shell.
 """
 
 from release_lane.probe.process import Probe

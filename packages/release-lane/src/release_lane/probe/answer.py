@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from release_lane.record.asking import Said
+
 _FIELDS = re.compile(
     rb"\r\n(content-length|transfer-encoding|connection|x-release-digest|x-release-colour):[ \t]*([^\r]*)",
     re.IGNORECASE,
@@ -88,26 +90,22 @@ def _chunks(rest: bytes) -> bytes | None:
 
 
 def _answer(status: int, fields: dict[bytes, bytes], body: bytes, keep_alive: bool) -> Answer:
-    digest = fields.get(b"x-release-digest", b"").decode("latin-1")
-    colour = fields.get(b"x-release-colour", b"").decode("latin-1")
-    said = _release_in(body)
-    mixed = any(
-        header and text and header != text
-        for header, text in ((digest, said.get("digest")), (colour, said.get("colour")))
-    )
-    told = {"header": digest and colour, "status": said.get("digest") and said.get("colour")}
+    inside = _status_in(body)
+    said = Said.of(inside, {name.decode(): value.decode("latin-1") for name, value in fields.items()})
+    digest, colour = (head or told for head, told in zip(said.header, said.status, strict=True))
+    where = {"header": said.header, "status": said.status}
     return Answer(
         status,
-        digest or str(said.get("digest", "")),
-        colour or str(said.get("colour", "")),
-        mixed,
+        digest,
+        colour,
+        said.mixed,
         keep_alive,
-        names=frozenset(where for where, both in told.items() if both),
-        well=said.get("status") == "ok",
+        names=frozenset(place for place, named in where.items() if all(named)),
+        well=inside.get("status") == "ok",
     )
 
 
-def _release_in(body: bytes) -> dict[str, object]:
+def _status_in(body: bytes) -> dict[str, object]:
     """What a status body says; {} when it is something else."""
     if b'"digest"' not in body and b'"status"' not in body:
         return {}

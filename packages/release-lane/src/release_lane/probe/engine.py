@@ -53,7 +53,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._open = 0
         self._behind = 0.0
-        self._unready, self._reached = "", False
+        self._unready = ""
         target = urlsplit(settings.url)
         self._tls = ssl.create_default_context() if target.scheme == "https" else None
         self._address = (target.hostname or "", target.port or (443 if self._tls else 80))
@@ -73,9 +73,7 @@ class Engine:
         steps = tuple(tally.counts() for tally in self.tallies)
         total = merged(self.tallies).counts()
         behind = round(self._behind * 1000, 1)
-        return Report(
-            self.settings.url, self.settings.rate, time.time(), behind, total, steps, self._unready, self._reached
-        )
+        return Report(self.settings.url, self.settings.rate, time.time(), behind, total, steps, self._unready)
 
     def stop(self) -> None:
         """Send no more; what is under way may still be answered."""
@@ -83,7 +81,7 @@ class Engine:
 
     async def run(self, seconds: float | None = None) -> None:
         """Probe until `stop`, at most for `seconds`; returns when nothing is under way any more."""
-        if self.settings.wait_ready or self.settings.wait_named:
+        if self.settings.wait_ready:
             await self._first_good_answer()
             self.tallies[-1].began = time.time()
         self.ready.set()
@@ -167,7 +165,7 @@ class Engine:
                     flight.connection.abort()
 
     async def _first_good_answer(self) -> None:
-        """Ask now and then until one answer is good (or names its release); none of this is counted."""
+        """Ask now and then until one answer is good; none of this is counted."""
         while not self._stopping.is_set():
             attempt = Tally("ready?", 0)
             self._open += 1
@@ -177,11 +175,10 @@ class Engine:
             while not flight.done:
                 self._expire()
                 await asyncio.sleep(TICK)
-            if attempt.ok or (self.settings.wait_named and attempt.releases):
+            if attempt.ok:
                 self._unready = ""
                 return
             self._unready = next(iter(attempt.reasons), "")
-            self._reached = self._reached or bool(attempt.statuses)
             await asyncio.sleep(READY_PAUSE)
 
     # --- what becomes of it; called by the connections
@@ -222,7 +219,7 @@ class Engine:
             self._idle.remove(connection)
 
     def _gone(self, pause: float = READY_PAUSE) -> None:
-        """A connection less. After a failure its user waits a moment: where nobody answers, it would only spin."""
+        """One connection less. After a failure its user waits a moment; without answers it would only spin."""
         self._open -= 1
         if self._asks_again:
             self.loop.call_later(pause, self._ask_again)
@@ -294,7 +291,7 @@ class Connection(asyncio.Protocol):
 
     def _look(self, *, ended: bool) -> None:
         """Is the answer whole now?"""
-        if self._flight is None:  # bytes nobody asked for, such as a 408 on an idle connection
+        if self._flight is None:  # unrequested bytes, such as a 408 on an idle connection
             return self.close()
         try:
             answer = parse(self._received, ended=ended)

@@ -1,4 +1,4 @@
-"""What the prober can be told on a command line, and its report in words; shared by `release probe` and `-m`."""
+"""The prober's options on a command line, and its report in words; shared by `release probe` and `-m`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """All but the URL."""
     add = parser.add_argument
     add("--rate", type=float, default=100.0, metavar="N", help="requests a second (default %(default)g)")
-    add("--users", type=int, default=0, metavar="N", help="instead of a rate: N ask again as soon as answered")
+    add(
+        "--users",
+        type=int,
+        default=0,
+        metavar="N",
+        help="instead of a rate: N users who ask again once answered",
+    )
     add("--for", type=parse_duration, dest="seconds", metavar="DURATION", help="how long (default: until Ctrl-C)")
     add("--wait-ready", action="store_true", help="count from the first good answer only")
-    add("--expect", type=int, action="append", default=[], metavar="STATUS", help="fine besides 2xx, e.g. 503")
-    add("--late-after", type=float, default=1.0, metavar="SECONDS", help="call an answer late (default 1)")
-    add("--timeout", type=float, default=5.0, metavar="SECONDS", help="call it failed (default 5)")
-    how = "how a good answer says which release it is: in its status body, in its headers, or not"
+    add(
+        "--expect",
+        type=int,
+        action="append",
+        default=[],
+        metavar="STATUS",
+        help="also good, next to 2xx, e.g. 503",
+    )
+    add("--late-after", type=float, default=1.0, metavar="SECONDS", help="an answer is late after this (default 1)")
+    add("--timeout", type=float, default=5.0, metavar="SECONDS", help="a request has failed after this (default 5)")
+    how = "how a good answer names its release: in its status body, in its headers, or not"
     add("--identify", choices=[str(each) for each in Identify], help=how)
-    add("--connections", type=int, default=1000, metavar="N", help="at once, at most (default 1000)")
+    add("--connections", type=int, default=1000, metavar="N", help="open at once, at most (default 1000)")
 
 
 def settings_from(arguments: argparse.Namespace, url: str) -> Settings:

@@ -17,10 +17,9 @@ class Settings:
     late_after: float = 1.0
     connections: int = 1000  # at once; a request that finds none free has failed
     per_connection: int = 100  # requests, then a new one: both ways of coming in are tried all the time
-    expect: tuple[int, ...] = ()  # status codes that are fine besides 2xx
+    expect: tuple[int, ...] = ()  # status codes that are good next to 2xx
     wait_ready: bool = False  # count from the first good answer only
-    wait_named: bool = False  # or from the first one that names its release, however it is
-    identify: str = ""  # how a good answer has to name its release (release.asking.Identify); "" asks for no name
+    identify: str = ""  # how a good answer has to name its release (record.asking.Identify); "" asks for no name
     well: bool = False  # a good answer's body has to say `status: ok`
 
     def __post_init__(self) -> None:

@@ -45,8 +45,8 @@ class Counts:
     """What became of the requests of one step, or of all. sent = ok + failed + in_flight.
 
     late: answered well, but after more than the threshold. mixed: headers and body of one answer name
-    different releases. A late or mixed one is in `ok`, too, when its status is. unnamed: answers that named no
-    release, so that a mixed one among them was not seen.
+    different releases. A late or mixed one also counts as `ok` when its status is. unnamed: answers that named no
+    release, so that mixed ones among them were not seen.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Counts:
 class Report:
     """All that was seen up to `at`. `behind_ms`: by how much the prober itself was late at worst.
 
-    `unready`: why nothing is counted yet ("" once it is), and whether anything was `reached` by then.
+    `unready`: why nothing is counted yet ("" once it is).
     """
 
     url: str
@@ -84,7 +84,6 @@ class Report:
     total: Counts
     steps: tuple[Counts, ...]
     unready: str = ""
-    reached: bool = False
 
     @property
     def flawless(self) -> bool:

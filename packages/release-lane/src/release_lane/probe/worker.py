@@ -4,7 +4,7 @@
     {"do": "await-ready", "timeout": s} → {"ready": true|false}
     {"do": "snapshot"} / {"do": "stop"} → a report; after stop the process ends
 
-End of file on stdin stops it, too, so it never outlives its parent.
+End of file on stdin also stops it, so it never outlives its parent.
 """
 
 from __future__ import annotations

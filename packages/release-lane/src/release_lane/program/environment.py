@@ -6,7 +6,7 @@ import itertools
 
 import pulumi
 
-from release_lane.decide.choice import order_matters, word_for
+from release_lane.decide.choice import order_matters
 from release_lane.decide.decision import Deploy, Finish, Refuse, Requested, TrafficOnly, Verdict, decide
 from release_lane.decide.foundations import SLOTS, Foundations, Site, zones_of
 from release_lane.decide.lineage import Order, Relation
@@ -140,7 +140,7 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     target = getattr(decision, "target", None)
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
-    pulumi.log.info(f"Decision: {word_for(decision)}. {what}{getattr(decision, 'reason', '')}")
+    pulumi.log.info(f"Decision: {decision.kind}. {what}{getattr(decision, 'reason', '')}")
     for sentence in verdict.unchecked:
         pulumi.log.warn(f"Not checked: {sentence}.")
     if isinstance(decision, Deploy | TrafficOnly | Finish):

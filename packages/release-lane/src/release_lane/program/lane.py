@@ -14,15 +14,17 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from release_lane.decide.foundations import identity
+from release_lane.decide.lineage import is_about_order
 from release_lane.decide.refusals import would_delete
 from release_lane.errors import Refused
 from release_lane.program.environment import read_environment
-from release_lane.program.gating import GateResource, image_gate, rollout_gate, smoke_gate
+from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
 from release_lane.program.hold import Hold, frozen
 from release_lane.program.outputs import switch_and_outputs, test_urls
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition
+from release_lane.record.inputs import ImageInputs, RolloutInputs, SmokeInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
 from release_lane.record.records import Recorded
@@ -105,7 +107,11 @@ class Lane:
             return ()
         if self.hold.settled and (dropped := sorted(self._environment.stands_on.held - self._registered)):
             raise would_delete(dropped)
-        self._image = image_gate(self.names, plan.release, active=plan.starts, unchecked=self._environment.unchecked)
+        # The order of commits is the switch's to say.
+        unseen = tuple(each for each in self._environment.unchecked if not is_about_order(each))
+        self._image = image_gate(
+            ImageInputs(active=plan.starts, names=self.names, digest=plan.release.digest, unchecked=unseen)
+        )
         return tuple(self._held(colour, plan, self._image) for colour in Colour)
 
     def _held(self, colour: Colour, plan: Plan, image: GateResource) -> Held:
@@ -155,19 +161,23 @@ class Lane:
             pulumi.export("testUrls", test_urls(self.names, address)) if plan is None else None
             return
         rollout = self._rollout(plan, sides[plan.target], self._image)
-        smoke = smoke_gate(
-            self.names,
-            plan.release,
-            plan.target,
-            active=plan.gated,
-            deadline=self.settings.smoke.deadline_seconds,
-            rollout=rollout,
+        checked = checks(
+            SmokeInputs(
+                active=plan.gated,
+                names=self.names,
+                digest=plan.release.digest,
+                colour=plan.target,
+                deadline=self.settings.smoke.deadline_seconds,
+                commit=plan.release.commit,
+                asked=plan.release.service.asked,
+            ),
+            after=rollout,
         )
         switch_and_outputs(
             self._environment,
             plan,
             self._standing,
-            smoke=smoke,
+            checked=checked,
             before=[*after, *(alarm for each in alarms.values() for alarm in each.values()), *sides.values()],
             address=address,
             hold=self.hold,
@@ -176,20 +186,25 @@ class Lane:
 
     def _rollout(self, plan: Plan, side: Side, image: GateResource) -> GateResource:
         assert plan.release is not None
-        return rollout_gate(
-            self.names,
-            plan.release,
-            plan.target,
-            side=side,
+        runs = self._environment.observed.sides[plan.target].task_definition
+        corrects = plan.starts or plan.empties or plan.scales_in
+        inputs = RolloutInputs(
+            active=plan.gated or corrects,
+            names=self.names,
+            digest=plan.release.digest,
+            colour=plan.target,
             tasks=plan.tasks,
-            starts=plan.starts,
-            corrects=plan.starts or plan.empties or plan.scales_in,
-            retry_of=plan.retry_of,
-            runs=self._environment.observed.sides[plan.target].task_definition,
-            active=plan.gated or plan.empties or plan.scales_in,
+            # What was just written there; or else what the colour was seen to run when this update decided.
+            task_definition=side.task_definition.arn if corrects else runs,
             deadline=self.settings.rollout.deadline_seconds,
-            image=image,
+            port=plan.release.service.port,
+            health_path=plan.release.service.health_path,
+            starts=plan.starts,
+            corrects=corrects,
+            retry_of=plan.retry_of,
+            pass_of_before=image.passedFor,
         )
+        return rollout_gate(inputs, after=side)
 
 
 def _hold(plan: Plan | None, standing: Recorded | None) -> Hold:

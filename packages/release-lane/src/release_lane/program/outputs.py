@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pulumi
 
@@ -12,6 +11,7 @@ from release_lane.program.gating import GateResource, traffic_switch
 from release_lane.program.hold import Hold
 from release_lane.program.plan import Environment, Plan
 from release_lane.record.alarms import Watched
+from release_lane.record.inputs import SwitchInputs, WatchInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, all_on
 from release_lane.record.records import Recorded
@@ -22,15 +22,15 @@ def switch_and_outputs(
     plan: Plan,
     standing: Recorded | None,
     *,
-    smoke: GateResource,
+    checked: GateResource,
     before: Sequence[pulumi.Resource],
     address: pulumi.Output[str],
     hold: Hold,
     alarms: Mapping[str, Colour],
 ) -> None:
-    """The switch comes after the smoke gate and everything in `before`; the outputs come after the switch."""
-    inputs = _inputs(environment, plan, standing, alarms)
-    switch = traffic_switch(environment.names, inputs, smoke, before, hold)
+    """The switch comes after the last check and everything in `before`; the outputs come after the switch."""
+    inputs = _inputs(environment, plan, standing, alarms, checked)
+    switch = traffic_switch(inputs, [checked, *before], hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     urls = test_urls(environment.names, address)
@@ -38,55 +38,46 @@ def switch_and_outputs(
 
 
 def _inputs(
-    environment: Environment, plan: Plan, standing: Recorded | None, alarms: Mapping[str, Colour]
-) -> dict[str, Any]:
-    live = plan.target if plan.moves else standing.live_colour if standing else plan.target
+    environment: Environment,
+    plan: Plan,
+    standing: Recorded | None,
+    alarms: Mapping[str, Colour],
+    checked: GateResource,
+) -> SwitchInputs:
     release = plan.release if plan.moves or standing is None else standing.live
     assert release is not None
-    weights = environment.observed.weights
-    return {
-        "active": plan.moves,
-        "decision": plan.name,
-        "reason": plan.reason,
-        "live": str(live),
-        "release": release.as_dict(),
-        "weights": {str(colour): weight for colour, weight in all_on(live).items()},
+    live = plan.target if plan.moves else standing.live_colour if standing else plan.target
+    return SwitchInputs(
+        active=plan.moves,
+        names=environment.names,
+        decision=plan.kind,
+        reason=plan.reason,
+        live=live,
+        release=release,
+        weights=all_on(live),
         # What is built anew has no rule yet.
-        "expected": {str(c): weight for c, weight in weights.items()} if weights and not plan.rebuilds else None,
-        "standing": record_input(standing),
-        "smokeDeadlineSeconds": environment.settings.smoke.deadline_seconds,
-        "course": plan.course.as_dict(),
-        "unchecked": list(environment.unchecked),
-        "watch": _watch(environment, alarms),
-        # For those who read a review: what going back costs afterwards.
-        "idleTasks": environment.settings.idle.tasks,
-    }
+        expected=None if plan.rebuilds else environment.observed.weights,
+        standing=standing,
+        smoke_deadline=environment.settings.smoke.deadline_seconds,
+        course=plan.course,
+        unchecked=environment.unchecked,
+        watch=_watch(environment, alarms),
+        idle_tasks=environment.settings.idle.tasks,
+        pass_of_before=checked.passedFor,
+    )
 
 
-def _watch(environment: Environment, more: Mapping[str, Colour]) -> dict[str, Any]:
+def _watch(environment: Environment, more: Mapping[str, Colour]) -> WatchInputs:
     """What the switch looks at while it moves users; `more` are the template's own alarms."""
     alarms = environment.settings.alarms
     watched = alarms.watched(environment.names)
-    return {
-        "alarms": Watched(own={**watched.own, **more}, theirs=watched.theirs).as_dict(),
-        "proceeds": environment.settings.on_alarm is OnAlarm.PROCEED,
-        "periodSeconds": alarms.period_seconds,
-        "lateSeconds": alarms.late_seconds,
-        "datapoints": alarms.datapoints,
-    }
-
-
-def record_input(standing: Recorded | None) -> dict[str, Any] | None:
-    """The record this update starts from, as `Recorded.from_outputs` reads it."""
-    if standing is None:
-        return None
-    return {
-        "liveColour": str(standing.live_colour),
-        "liveRelease": standing.live.as_dict(),
-        "previousRelease": standing.previous.as_dict() if standing.previous else None,
-        "liveHistory": [past.as_dict() for past in standing.history],
-        "evidence": [proof.as_dict() for proof in standing.evidence],
-    }
+    return WatchInputs(
+        alarms=Watched(own={**watched.own, **more}, theirs=watched.theirs),
+        proceeds=environment.settings.on_alarm is OnAlarm.PROCEED,
+        period=alarms.period_seconds,
+        late=alarms.late_seconds,
+        datapoints=alarms.datapoints,
+    )
 
 
 def test_urls(names: Names, address: pulumi.Output[str]) -> pulumi.Output[dict[str, str]]:

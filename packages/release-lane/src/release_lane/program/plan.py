@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from release_lane.decide.choice import TRAFFIC_ONLY
 from release_lane.decide.decision import Deploy, Finish, Heal, Keep, Prepare, TrafficOnly
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.shift import Course, Shift, course
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded
@@ -42,7 +42,7 @@ class Plan:
     moved or recorded there. `first`: nobody is served yet. `rebuilds`: what both colours stand on is built anew.
     """
 
-    name: str
+    kind: DecisionKind
     reason: str
     target: Colour
     release: Release | None
@@ -71,24 +71,31 @@ def plan_of(decision: Doable, standing: Recorded | None, observed: Observed, shi
 
 
 def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) -> Plan | None:
+    kind = decision.kind
     match decision:
         case Prepare():
             return None
         case Keep(live=live, reason=reason):
             release = standing.live if standing else None
-            return Plan(name="keep", reason=reason, target=live, release=release, tasks=observed.sides[live].wanted)
+            return Plan(kind=kind, reason=reason, target=live, release=release, tasks=observed.sides[live].wanted)
         case Heal(target=target, release=None, reason=reason):
             held = observed.sides[target].release or (standing.live if standing else None)
-            return Plan(name="heal", reason=reason, target=target, release=held, tasks=0, empties=True)
+            return Plan(kind=kind, reason=reason, target=target, release=held, tasks=0, empties=True)
         case Heal(target=target, release=release, tasks=tasks, reason=reason, scales_in=True):
-            return Plan(name="heal", reason=reason, target=target, release=release, tasks=tasks, scales_in=True)
+            return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, scales_in=True)
         case Heal(target=target, release=release, tasks=tasks, reason=reason, retry_of=retry):
             return Plan(
-                name="heal", reason=reason, target=target, release=release, tasks=tasks, starts=True, retry_of=retry
+                kind=kind,
+                reason=reason,
+                target=target,
+                release=release,
+                tasks=tasks,
+                starts=True,
+                retry_of=retry,
             )
         case Deploy(target=target, release=release, tasks=tasks, live=live, reason=reason, retry_of=retry):
             return Plan(
-                name="deploy",
+                kind=kind,
                 reason=reason,
                 target=target,
                 release=release,
@@ -101,7 +108,7 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
             )
         case TrafficOnly(target=target, release=release, reason=reason):
             tasks = observed.sides[target].wanted
-            return Plan(name=TRAFFIC_ONLY, reason=reason, target=target, release=release, tasks=tasks, moves=True)
+            return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, moves=True)
         case Finish(target=target, release=release, reason=reason):
             tasks = observed.sides[target].wanted
-            return Plan(name="finish", reason=reason, target=target, release=release, tasks=tasks, moves=True)
+            return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, moves=True)

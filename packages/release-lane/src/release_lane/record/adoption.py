@@ -1,4 +1,4 @@
-"""An image that was built elsewhere: how it is named, whether it can be adopted, and what nobody here can see. Pure."""
+"""An image that was built elsewhere: its name, whether it can be adopted, and what cannot be checked here. Pure."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Adopted:
     """Where an adopted image comes from.
 
     `image` is the reference that it was adopted by, `source` where its code is ("" if unknown). `commit_by` says who
-    named its commit: `label`, `person`, or "" where nobody did.
+    named its commit: `label`, `person`, or "" where it has none.
     """
 
     image: str
@@ -105,7 +105,7 @@ class Adopted:
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption:
-    """One adopted image, as the artifacts stack records it. `commit` is "" where nobody knows it."""
+    """One adopted image, as the artifacts stack records it. `commit` is "" where it is unknown."""
 
     digest: str
     commit: str
@@ -155,7 +155,7 @@ def adoption_of(reference: Reference, found: Examined, *, commit: str = "", sour
 
 
 def _public(address: str) -> str:
-    """An address on one line, without what somebody logs in with: it is kept and shown."""
+    """An address on one line, without credentials: it is kept and shown."""
     return re.sub(r"//[^/@\s]*@", "//", " ".join(address.split()))[:LONGEST_SOURCE]
 
 
@@ -167,14 +167,14 @@ def wrong_platform(image: str, found: str) -> ReleaseError:
     )
 
 
-COMMIT_UNKNOWN = "the commit is unknown: nobody can say what is in it"
+COMMIT_UNKNOWN = "the commit is unknown: what is in the image cannot be checked"
 
 
 def unseen(commit: str, adopted: Adopted | None) -> tuple[str, ...]:
     """What no gate can see of an image: what it was built from, unless it was built here."""
     sentences = [] if commit else [COMMIT_UNKNOWN]
     if adopted:
-        said = {"label": "its own label", "person": "whoever adopted it"}.get(adopted.commit_by)
+        said = {"label": "its own label", "person": "the person who adopted it"}.get(adopted.commit_by)
         word = f"; that it is commit {commit[:12]} is what {said} says" if commit and said else ""
         source = f"source: {adopted.source}" if adopted.source else "where its source is, is unknown"
         sentences.append(f"it was built elsewhere, and adopted from {adopted.image.split('@')[0]} ({source}){word}")

@@ -1,4 +1,4 @@
-"""How a service is asked whether it is well and which release answered, and what nobody sees where it does not say.
+"""How a service is asked for its health and its release, and what cannot be checked where it does not say.
 
 A service needs nothing of this: which image runs is known from ECS (`imageDigest` of every task), and which colour
 from the listener that was asked, whose target group holds that colour's tasks alone. Pure.
@@ -32,6 +32,28 @@ class Named:
     digest: str = ""
     colour: str = ""
     mixed: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an answer says of its release, (digest, colour): in its headers, and in its body ("" where nothing)."""
+
+    header: tuple[str, str]
+    status: tuple[str, str]
+
+    @staticmethod
+    def of(body: Mapping[str, object], headers: Mapping[str, str]) -> Said:
+        """`headers`: by names in any case."""
+        by_name = {name.lower(): value for name, value in headers.items()}
+        return Said(
+            header=(by_name.get("x-release-digest", ""), by_name.get("x-release-colour", "")),
+            status=(str(body.get("digest") or ""), str(body.get("colour") or "")),
+        )
+
+    @property
+    def mixed(self) -> bool:
+        """Headers and body name different releases."""
+        return any(head and body and head != body for head, body in zip(self.header, self.status, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +91,12 @@ class Asked:
 
     def named(self, body: Mapping[str, object], headers: Mapping[str, str]) -> Named:
         """The release that an answer names. `headers`: by names in any case."""
-        by_header = {name.lower(): value for name, value in headers.items()}
-        heads = [by_header.get(f"x-release-{part}", "") for part in ("digest", "colour")]
-        bodies = [str(body.get(part) or "") for part in ("digest", "colour")]
+        said = Said.of(body, headers)
         match self.identify:
             case Identify.STATUS:
-                mixed = any(head and head != said for head, said in zip(heads, bodies, strict=True))
-                digest, colour = bodies
-                return Named(digest, colour, mixed)
+                return Named(*said.status, said.mixed)
             case Identify.HEADER:
-                digest, colour = heads
-                return Named(digest, colour)
+                return Named(*said.header)
             case Identify.NONE:
                 return Named()
 

@@ -12,9 +12,13 @@ from typing import Any
 from release_lane.record.adoption import Adopted
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
+from release_lane.record.schema import schema_of
 
 LABEL = "release-lane.release"
 """Docker label that carries, as JSON, what of a release its container definition does not say."""
+
+SCHEMA = 1
+"""The layout of the label. The first carries no number, so that an upgrade starts no task anew."""
 
 OWN = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
 """Variables that the program itself gives to the container; no release has one of that name."""
@@ -65,6 +69,7 @@ def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Rele
     if not label or "@" not in image:
         return None
     written = json.loads(label)
+    schema_of(written, SCHEMA, f"The label {LABEL} of a task definition")
     service = written["service"]
     given = {each["name"]: each.get("value", "") for each in ours.get("environment") or () if each["name"] not in OWN}
     secrets = {each["name"]: each["valueFrom"] for each in ours.get("secrets") or ()}

@@ -22,7 +22,7 @@ def parse_digest(text: str) -> Digest:
 
 def _why(text: str) -> str:
     if "@" in text:
-        return f"it is a whole image reference; only the part after the @ is wanted: {text.rsplit('@', 1)[1]!r}"
+        return f"it is a full image reference; only the part after the @ is wanted: {text.rsplit('@', 1)[1]!r}"
     if text == "latest" or (text and ":" not in text and not re.fullmatch(r"[0-9a-fA-F]{64}", text)):
         return "it is a tag; a tag can be moved to another image, a digest cannot"
     if re.fullmatch(r"[0-9a-fA-F]{64}", text):

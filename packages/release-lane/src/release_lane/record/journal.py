@@ -1,10 +1,10 @@
 """The transition journal: tags on the production rule that say which switch was last begun and how far it came.
 
 Only `TrafficSwitch` writes these tags, before it moves a weight and after. They let the next run tell a switch
-that was killed from weights that somebody moved by hand. Tag values are limited by ELBv2 to 256 characters of
+that was killed from weights that were moved by hand. Tag values are limited by ELBv2 to 256 characters of
 letters, digits, spaces and `+ - = . _ : / @` (AWS: "Tag naming limits and requirements").
 
-One more tag beside them is written by others, and read by the switch: a person's wish to abort it (`Abort`).
+One more tag is written by others and read by the switch: a person's abort request (`Abort`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from release_lane.record.placement import Colour
+from release_lane.record.schema import schema_of
 
 PREFIX = "release-lane:"
+SCHEMA = 1
+"""The layout of the tags. The first carries no number; a later one is named in a tag of its own."""
 JOURNAL = (f"{PREFIX}from", f"{PREFIX}to", f"{PREFIX}phase")
 
 
@@ -42,7 +45,7 @@ class End:
 
     @staticmethod
     def parse(text: str) -> End | None:
-        """Read a tag value; None for `none` (nobody was served) or for what is not ours."""
+        """Read a tag value; None for `none` (no user was served) or for what is not ours."""
         parts = text.split("/")
         if len(parts) != 3 or parts[0] not in list(Colour):
             return None
@@ -67,12 +70,13 @@ class Journal:
 
     @staticmethod
     def tags_in(tags: Mapping[str, str]) -> dict[str, str]:
-        """Of a rule's tags those that are a journal, whole or damaged, just as they are."""
+        """Of a rule's tags those that are a journal, intact or damaged, just as they are."""
         return {key: tags[key] for key in JOURNAL if key in tags}
 
     @staticmethod
     def from_tags(tags: Mapping[str, str]) -> Journal | None:
         """Read the rule's tags; None where there is no journal, or a damaged one."""
+        schema_of(tags, SCHEMA, "The journal on the production rule", f"{PREFIX}schema")
         to = End.parse(tags.get(f"{PREFIX}to", ""))
         phase = tags.get(f"{PREFIX}phase", "")
         if to is None or phase not in list(Phase):
@@ -86,10 +90,10 @@ LONGEST_TAG = 256
 
 @dataclass(frozen=True)
 class Abort:
-    """Somebody (`by`, for people) asks the switch to the release `release_id` to put the users back.
+    """An abort request: the switch to the release `release_id` is to roll back the traffic. `by` is for people.
 
-    The switch reads it at each look, honours it only if it names its own release, and removes it when it has put
-    users back. It stands until the switch ended, also over a kill; the next switch removes one that is old.
+    The switch reads it at each look, honours it only if it names its own release, and removes it after it has rolled
+    back the traffic. It stands until the switch ended, even over a kill; the next switch removes an old one.
     """
 
     release_id: str
@@ -100,7 +104,7 @@ class Abort:
         return f"{self.by or 'Somebody'} asked to abort this switch."
 
     def stands(self, journal: Journal | None, release_id: str) -> bool:
-        """Is it for a switch to this release, which was begun and, by the journal, neither done nor put back?"""
+        """Is it for a switch to this release that was begun and, by the journal, neither done nor rolled back?"""
         begun = journal is not None and journal.phase is Phase.MOVING and journal.to.release_id == release_id
         return begun and self.release_id == release_id
 
@@ -110,6 +114,6 @@ class Abort:
 
     @staticmethod
     def from_tags(tags: Mapping[str, str]) -> Abort | None:
-        """Read the rule's tags; None where nobody asked for an abort."""
+        """Read the rule's tags; None where there is no abort request."""
         release_id, slash, by = tags.get(ABORT, "").partition("/")
         return Abort(release_id, by) if slash and release_id else None

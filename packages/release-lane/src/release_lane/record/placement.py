@@ -32,7 +32,7 @@ class Service:
 
     `cpu` in CPU units (1024 is one core), `memory` in MiB, `desired_count` in tasks,
     `secrets` maps a variable's name to the ARN (with version) of its value, never to the value.
-    `status_path` and `identify` say what its answers tell: they go back with a release that is gone back to.
+    `status_path` and `identify` say what its answers report; a rollback brings those of the release it goes back to.
     """
 
     cpu: int = 256
@@ -124,20 +124,20 @@ class Release:
 
 
 Weights = Mapping[Colour, int]
-"""Share of users per colour, 0 to 100; the two add up to 100, or are both 0 where nobody is served."""
+"""Share of users per colour, 0 to 100; the two add up to 100, or are both 0 where no user is served."""
 
 
 def shared(colour: Colour, percent: int) -> dict[Colour, int]:
-    """Weights that send so many percent to this colour, and the others to the other one."""
+    """Weights that send so many percent to this colour, and the rest to the other one."""
     return {colour: percent, colour.other: 100 - percent}
 
 
 def all_on(colour: Colour) -> dict[Colour, int]:
-    """Weights that send everybody to one colour."""
+    """Weights that send all users to one colour."""
     return shared(colour, 100)
 
 
 def whole(weights: Weights) -> Colour | None:
-    """The colour that gets everybody, or None while users are divided or nobody is served."""
+    """The colour that gets all users, or None while they are divided or none is served."""
     served = [colour for colour, weight in weights.items() if weight > 0]
     return served[0] if len(served) == 1 and weights[served[0]] == 100 else None

@@ -10,6 +10,13 @@ from release_lane.record.alarms import Alarm
 from release_lane.record.evidence import Proof
 from release_lane.record.journal import Journal
 from release_lane.record.placement import Colour, Release, Weights
+from release_lane.record.schema import schema_of
+
+SCHEMA = 1
+"""The layout of the record. A stack output is what other stacks read, so the first one carries no number."""
+
+SCHEMA_KEY = "recordSchema"
+"""Not `schema`: the engine keeps the switch's outputs together with its inputs, which have one of their own."""
 
 OUTPUTS = (
     "url",
@@ -40,11 +47,33 @@ class Recorded:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
 
+    def as_outputs(self) -> dict[str, Any]:
+        """The outputs of the switch and its stack, all but `url`; `from_outputs` is the inverse."""
+        return {
+            **self.as_dict(),
+            "imageDigest": self.live.digest,
+            "commit": self.live.commit,
+            "releaseId": self.live.id,
+            "previousDigest": self.previous.digest if self.previous else "",
+            "previousRelease": self.previous.as_dict() if self.previous else {},
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same without what is there twice: plain JSON value, which `from_outputs` reads as well."""
+        return {
+            "liveColour": str(self.live_colour),
+            "liveRelease": self.live.as_dict(),
+            "previousRelease": self.previous.as_dict() if self.previous else None,
+            "liveHistory": [past.as_dict() for past in self.history],
+            "evidence": [proof.as_dict() for proof in self.evidence],
+        }
+
     @staticmethod
     def from_outputs(outputs: Mapping[str, Any]) -> Recorded | None:
         """Read stack outputs; None before the first successful update of an environment."""
         if not outputs.get("liveColour"):
             return None
+        schema_of(outputs, SCHEMA, "The record of this environment", SCHEMA_KEY)
         live = Release.from_dict(outputs["liveRelease"])
         previous = outputs.get("previousRelease") or None
         return Recorded(
@@ -72,7 +101,7 @@ class Side:
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
     ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
     task definition that this program did not write. `deployment` is the service's primary deployment.
-    `scaling` is None where nobody scales the service (or where it did not matter and was not asked). `missing`: what
+    `scaling` is None where the service is not scaled (or where it did not matter and was not asked). `missing`: what
     it consists of and does not exist (target group, test listener, service), by name.
     """
 
@@ -99,7 +128,7 @@ class Side:
         return self.wanted == 0 and self.running == 0
 
     def holds(self, release: Release) -> bool:
-        """Runs this release, whole (at least as many tasks as it is configured for) and healthy."""
+        """Runs this release and is fully healthy, on at least as many tasks as it is configured for."""
         return self.runs(release) and self.wanted >= release.service.desired_count
 
     def runs(self, release: Release) -> bool:

@@ -24,7 +24,7 @@ AWS = "https://docs.aws.amazon.com"
 
 
 FILL_IN = ("", "FILL-IN")
-"""What stands under `account` in a stack file that nobody has adopted yet."""
+"""What stands under `account` in a stack file that no team has adopted yet."""
 
 
 def account(text: str) -> str:
@@ -271,7 +271,7 @@ def alarms_asked(own: int, others: int) -> str:
     if own + others <= ALARM_NAMES:
         return ""
     return (
-        f"{others} are too many: with the stack's own {own} they are {own + others}, and CloudWatch tells of "
+        f"{others} are too many: with the stack's own {own} they are {own + others}, and CloudWatch describes "
         f"{ALARM_NAMES} at a time. A composite alarm stands for many"
     )
 
@@ -305,7 +305,7 @@ def alarm_action(arn: str, region: str) -> str:
         return "should be an ARN of at most 1024 characters"
     topic = _TOPIC.fullmatch(arn)
     if topic and topic["region"] != region:
-        return f"is a topic in {topic['region']}, and an alarm in {region} tells only topics there"
+        return f"is a topic in {topic['region']}, and an alarm in {region} notifies only topics there"
     return ""
 
 

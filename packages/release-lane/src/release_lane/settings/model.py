@@ -20,7 +20,6 @@ from pydantic.alias_generators import to_camel
 from release_lane.decide.decision import OnAlarm, OnDrift
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError, UsageError
-from release_lane.operate.notices import Event, topic_problem, webhook_problem
 from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
 from release_lane.record.alarms import Kind, Watched
 from release_lane.record.app import App
@@ -30,6 +29,7 @@ from release_lane.record.digest import Digest, parse_digest
 from release_lane.record.names import Names, other_projects
 from release_lane.record.placement import Colour, Service
 from release_lane.settings import credentials, limits
+from release_lane.settings.notify import Event, topic_problem, webhook_problem
 
 FARGATE_MEMORY = {
     256: (512, 1024, 2048),
@@ -123,16 +123,16 @@ class RolloutSettings(_Section):
 
 
 class ShiftSettings(_Section):
-    """`shift`: in which steps users are moved (percent of the new release), and how long each is watched."""
+    """`shift`: the steps in which traffic moves (percent of the new release), and how long each is watched."""
 
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(100,), min_length=1, strict=False)
     bake_seconds: int = Field(default=0, ge=0, le=86400)
 
 
 class AlarmSettings(_Section):
-    """`alarms`: CloudWatch alarms of each colour (those with a threshold), and further ones that have a say.
+    """`alarms`: CloudWatch alarms of each colour (those with a threshold), and others that count as well.
 
-    `lateSeconds`: how late datapoints may come; what a bake without any waits longer.
+    `lateSeconds`: how late datapoints may arrive; a bake without traffic waits that much longer.
     """
 
     error_percent: float | None = Field(default=None, gt=0, le=100)
@@ -154,7 +154,7 @@ class AlarmSettings(_Section):
         return {kind: float(limit) for kind, limit in given.items() if limit is not None}
 
     def watched(self, names: Names) -> Watched:
-        """All alarms that have a say in a switch of this environment."""
+        """All alarms that count in a switch of this environment."""
         return Watched.of(names, self.thresholds(), self.names)
 
 
@@ -169,26 +169,30 @@ def _keep_or_tasks(value: Any) -> str | int:
 
 
 class IdleSettings(_Section):
-    """`idle`: how many tasks the idle colour keeps of the previous release after the watch."""
+    """`idle`: how many tasks of the previous release the idle colour keeps after the watch."""
 
     after_watch: Annotated[str | int, PlainValidator(_keep_or_tasks)] = KEEP
 
     @property
     def tasks(self) -> int | None:
-        """None: as many as serve users."""
+        """None: as many as the live colour has."""
         return self.after_watch if isinstance(self.after_watch, int) else None
 
 
 class NotifySettings(_Section):
-    """`notify`: whom the `release` command tells of what. An update by bare `pulumi` tells nobody."""
+    """`notify`: where the `release` command sends which events. A plain `pulumi up` sends none."""
 
     topic: Annotated[str, _sound(topic_problem)] = ""
     webhook: Annotated[str, _sound(webhook_problem)] = ""
     events: tuple[Annotated[Event, Field(strict=False)], ...] = Field(default=tuple(Event), strict=False)
 
+    def wants(self, event: Event) -> bool:
+        """Is there an address to send it to?"""
+        return event in self.events and bool(self.topic or self.webhook)
+
 
 Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
-"""Of the region itself, like us-east-1a; a load balancer takes no others beside them."""
+"""Of the region itself, like us-east-1a; a load balancer takes no other kind."""
 
 
 class NetworkSettings(_Strict):
@@ -203,7 +207,7 @@ class _Stack(_Strict):
 
 
 class EnvironmentSettings(_Stack):
-    """An environment: where users are served."""
+    """An environment: it serves users."""
 
     role: Literal["environment"] = "environment"
     image_digest: DigestText | None = None
@@ -233,7 +237,7 @@ class EnvironmentSettings(_Stack):
 
     @property
     def wanted_shift(self) -> Shift:
-        """How users are moved."""
+        """How the traffic moves."""
         return Shift(steps=self.shift.steps, bake=self.shift.bake_seconds)
 
     @property
@@ -305,11 +309,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     if "account: is missing" in problems and (others := other_projects(raw, project)):
         problems.append(f"(all): keys have to begin with {project}: (Pulumi.yaml), not with {', '.join(others)}:")
     if problems or settings is None:
-        raise UsageError(
-            f"The stack's settings are wrong ({file}, or given by -c); nothing was changed:\n"
-            + "\n".join(f"  {line}" for line in problems),
-            next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
-        )
+        raise _wrong(problems, f"({file}, or given by -c); nothing was changed", file)
     return settings
 
 
@@ -329,6 +329,40 @@ def _bad_argument(name: str) -> str:
 
 
 _HANDED = tuple(f"aws:{key}" for key in credentials.HANDED)
+
+
+def part(values: Mapping[str, Any], key: str, file: str) -> Any:
+    """One key of a stack, judged by itself: for the command, whose verbs need a few keys each.
+
+    `values` are the keys of this project as the stack file has them. `UsageError` names the file and what is wrong.
+    """
+    given = {key: _as_handed(values[key])} if values.get(key) is not None else {}
+    model, role = (EnvironmentSettings, "environment") if key in _FIELDS else (ArtifactsSettings, "artifacts")
+    try:
+        return getattr(model.model_validate({"account": "0" * 12, "role": role, **given}), (_FIELDS | _BUILT)[key])
+    except ValidationError as error:
+        problems = [_words(each, model) for each in error.errors()]
+        raise _wrong(problems, f"({file})", file) from error
+
+
+_FIELDS, _BUILT = (
+    {str(field.alias): name for name, field in model.model_fields.items()}
+    for model in (EnvironmentSettings, ArtifactsSettings)
+)
+
+
+def _as_handed(value: Any) -> Any:
+    """A value of YAML as the program gets it from the engine, which turns scalars into text."""
+    if isinstance(value, Mapping | list):
+        return value
+    return _plain(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _wrong(problems: Sequence[str], where: str, file: str) -> UsageError:
+    return UsageError(
+        f"The stack's settings are wrong {where}:\n" + "\n".join(f"  {line}" for line in problems),
+        next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
+    )
 
 
 def _encrypted(key: str, project: str) -> str:
@@ -352,7 +386,7 @@ def _validated(model: type[Model], values: dict[str, Any], problems: list[str]) 
 
 
 def _without(model: type[Model], values: dict[str, Any], bad: set[str]) -> Model | None:
-    """What is right by itself, so that what only several keys together get wrong is told at the same time."""
+    """The keys that are right by themselves, so that problems of several keys are reported at the same time."""
     rest = {key: value for key, value in values.items() if key not in bad}
     try:
         return model.model_validate({"account": "0" * 12, **rest})
@@ -371,7 +405,7 @@ def _plain(value: str) -> Any:
 
 
 NEVER_SHOWN = frozenset({"env", "secrets", "notify", "app"})
-"""Sections in which somebody may have put a secret. Of what stands there no message repeats anything but names."""
+"""Sections that may hold a secret by mistake. No message repeats their values, only names."""
 
 SHOWN = (["notify", "events"], ["app", "folder"], ["app", "dockerfile"])
 """Keys of these sections that hold none."""
@@ -390,6 +424,8 @@ def _words(problem: Any, model: type[BaseModel]) -> str:
             return f"{path}: should be one of {problem['ctx']['expected']}{_shown(problem)}"
         case "value_error":
             return f"{path}: {problem['ctx']['error']}"
+        case "model_type":
+            return f"{path}: should be a mapping of settings{_shown(problem)}"
     message = problem["msg"].replace("tuple", "list").replace("Tuple", "List")
     return f"{path}: {message}{_shown(problem)}"
 
@@ -409,7 +445,7 @@ def _shown(problem: Any) -> str:
 
 
 def _meant(path: Sequence[Any], model: type[BaseModel]) -> str:
-    """The key beside it that is nearly the same, as a question; "" if none is."""
+    """The known key that is nearly the same, as a question; "" if none is."""
     import difflib  # here, since only a mistake needs it
 
     known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
@@ -423,7 +459,7 @@ def _meant(path: Sequence[Any], model: type[BaseModel]) -> str:
 
 
 def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]:
-    """What only several keys together can get wrong."""
+    """Problems of several keys together."""
     problems = []
     memory = FARGATE_MEMORY[settings.service.cpu]
     if settings.service.memory not in memory:
@@ -463,14 +499,14 @@ LOCAL_ACCOUNT = "000000000000"
 
 
 def _other_stacks(settings: EnvironmentSettings, stack: str) -> list[str]:
-    """An environment needs others for proof and image; circles of several are seen by the command (release.route)."""
+    """An environment needs other stacks for proof and image; the command finds circles (operate/route.py)."""
     problems = []
     if settings.promotes_from == stack:
-        problems.append("promotesFrom: is this stack itself; leave it out where digests are to prove themselves first")
+        problems.append("promotesFrom: is this stack itself; leave it out in the first environment of the route")
     elif settings.promotes_from == settings.artifacts:
-        problems.append("promotesFrom: is the stack of `artifacts`, which proves nothing; leave it out in the first")
+        problems.append("promotesFrom: is the stack of `artifacts`, which proves nothing; leave it out")
     if settings.artifacts == stack:
-        problems.append("artifacts: is this stack itself; it should be the one with role: artifacts")
+        problems.append("artifacts: is this stack itself; it should be the stack with role: artifacts")
     return problems
 
 
@@ -498,12 +534,12 @@ def _moving(settings: EnvironmentSettings, region: str) -> list[str]:
 
 
 RESERVED = OWN
-"""Variables that the program itself gives to the container."""
+"""Variables that the program itself sets in the container."""
 
 
 def _bad_name(name: str) -> list[str]:
     if name in RESERVED:
-        return [f"env.{name}: is given by the program itself"]
+        return [f"env.{name}: is set by the program itself"]
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         return [f"env.{_name(name)}: is not a name of an environment variable"]
     return []

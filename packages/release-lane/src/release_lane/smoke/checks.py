@@ -11,9 +11,9 @@ from release_lane.record.asking import Asked
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What the answers must name: digest, colour, commit; "" leaves it open. `asked`: how they are asked for it.
+    """What answers must name: digest, colour, commit; "" leaves one open. `asked`: how the service is asked.
 
-    `beside` is another release that may answer instead, each answer wholly from one of them: in the middle of a
+    The last field is a second release that may answer instead, each answer from one of the two alone: during a
     stepped switch.
     """
 

@@ -1,7 +1,7 @@
-"""A Python that has loaded pytest, and waits for its arguments: loading takes longer than most smoke checks.
+"""A Python process that has loaded pytest and waits for its arguments: loading takes longer than most smoke checks.
 
-`prepare` begins one while something else is waited for; `start` uses it. A process that nobody used ends by itself,
-because its standard input ends with this process.
+`prepare` starts one while something else is waited for; `start` uses it. An unused process ends by itself, because
+its standard input ends with this process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from release_lane.smoke.checks import ENVIRONMENT
 
@@ -31,29 +32,31 @@ _waiting: list[subprocess.Popen[str]] = []
 
 
 def prepare(count: int = 1) -> None:
-    """Have so many ready for the next calls of `start`; nothing to do if there are."""
+    """Have `count` processes ready for the next calls of `start`."""
     with _lock:
         _waiting[:] = [process for process in _waiting if process.poll() is None]
         while len(_waiting) < count:
             _waiting.append(_spawn([sys.executable, "-c", _WAITER], subprocess.PIPE))
 
 
-def start(command: Sequence[str]) -> subprocess.Popen[str]:
-    """Run `command`, which is `python -m pytest …` with this Python, in a group of its own.
+def start(
+    command: Sequence[str], root: Path | None = None, environ: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Run `command`, which is `python -m pytest …` with this Python, in a process group of its own.
 
-    `smoke/` is looked for in the working directory.
-
-    What it prints comes on `stdout`.
+    `smoke/` is looked for in `root`. What it prints comes on `stdout`. A prepared process has this process's own
+    working directory and environment, so with `root` or `environ` a new one is started.
     """
-    process = _taken() if list(command[:3]) == [sys.executable, "-m", "pytest"] else None
+    fits = root is None and environ is None and list(command[:3]) == [sys.executable, "-m", "pytest"]
+    process = _taken() if fits else None
     if process is not None:
         try:
             _tell(process, command[3:])
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended in the meantime
             process.wait()
         else:
             return process
-    return _spawn(command, subprocess.DEVNULL)
+    return _spawn(command, subprocess.DEVNULL, root, environ)
 
 
 def _taken() -> subprocess.Popen[str] | None:
@@ -68,10 +71,13 @@ def _tell(process: subprocess.Popen[str], arguments: Sequence[str]) -> None:
     process.stdin = None  # else `communicate` would want to close it again
 
 
-def _spawn(command: Sequence[str], stdin: int) -> subprocess.Popen[str]:
+def _spawn(
+    command: Sequence[str], stdin: int, root: Path | None = None, environ: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
-        env={**os.environ, **ENVIRONMENT},
+        cwd=root,
+        env={**(os.environ if environ is None else environ), **ENVIRONMENT},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

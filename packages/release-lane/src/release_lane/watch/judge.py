@@ -1,4 +1,4 @@
-"""Does a release do well while its first users are on it? A pure judgement over one reading of all signals.
+"""Does a release do well while it gets its first traffic? A judgement over one reading of all signals. Pure.
 
 Sources: AWS, "CloudWatch metrics for your Application Load Balancer" (metrics by target group, reported every 60 s
 while requests flow: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
@@ -16,33 +16,34 @@ from release_lane.record.placement import Colour
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """From where on a signal is a breach. docs/guides/stepped.md tells them to people."""
+    """The thresholds above which a signal is a breach. They are documented in docs/guides/stepped.md."""
 
     short_for: float = 30.0
-    """Seconds for which fewer targets than wanted may be healthy (ECS replaces a task that died)."""
+    """Seconds for which fewer targets than wanted may be healthy, while ECS replaces a task that died."""
     grows_for: float = 180.0
-    """The same where none was lost, and more are wanted than were: AWS scales the service out."""
+    """The same while AWS scales the service out: no target was lost, and more are wanted than before."""
     probes_in_a_row: int = 3
     probes_share: float = 0.05
-    """Share of failed probes of one place, once there were `probes_least`."""
+    """Share of probes of one URL that may fail, once `probes_least` were sent."""
     probes_least: int = 40
     probes_lately: float = 60.0
-    """Seconds back for which that share is taken by itself, too: good ones from long ago must not dilute it."""
+    """The share is also taken over the last so many seconds: good probes from long ago must not dilute it."""
     least_requests: int = 20
-    """Fewer requests than this on either colour are not compared."""
+    """With fewer requests than this on either colour they are not compared."""
     least_errors: int = 3
     lately: int = 5
-    """So many of the last minutes are compared by themselves, too."""
+    """The last so many minutes are also compared by themselves."""
     error_points: float = 2.0
     """Percentage points by which the share of 5xx may be higher than the live colour's."""
     latency_factor: float = 1.5
     latency_extra: float = 0.1
-    """p95 may be `latency_factor` times the live colour's and this many seconds more, but not twice in a row."""
+    """p95 may be `latency_factor` times the live colour's plus this many seconds; `latency_in_a_row` minutes above that
+    are a breach."""
     latency_in_a_row: int = 2
     looks_unseen: int = 3
-    """In so many looks in a row an alarm is not there before it counts as deleted: one answer of AWS may be old."""
+    """An alarm counts as deleted after it was not found so many looks in a row: one answer of AWS may be stale."""
     least_traffic: int = 20
-    """Requests of users that one step needs to count as tried: as many as can be compared."""
+    """User requests that a step needs before it can be judged: as many as can be compared."""
 
 
 LIMITS = Limits()
@@ -50,9 +51,9 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Targets of one colour: how many are wanted and healthy, and for how many seconds there were too few.
+    """Targets of one colour: how many are wanted, how many are healthy, and for how many seconds there were too few.
 
-    `had`: how many were wanted when it last had all of them (0 if it never had).
+    `had`: how many were wanted when all of them were last healthy (0 if they never were).
     """
 
     wanted: int
@@ -62,13 +63,13 @@ class Health:
 
     @property
     def grows(self) -> bool:
-        """It still has all it had, and is to have more."""
+        """It lost no target, and more are wanted than before."""
         return 0 < self.had <= self.healthy < self.wanted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """The switch's own probes of one place in this step; `last` says how the last failed one failed.
+    """The switch's own probes of one URL in this step; `last` says how the last failed one failed.
 
     `lately`: how many of them were sent and failed in the last `Limits.probes_lately` seconds.
     """
@@ -93,10 +94,10 @@ class Datapoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Signals:
-    """One reading. `now` and `step_began` in epoch seconds; `traffic` of the whole switch so far, users' only.
+    """One reading. `now` and `step_began` in epoch seconds; `traffic` of the switch so far, without our own probes.
 
-    A step begins to be watched when its weights are set and the smoke checks have passed. `unseen`: watched alarms
-    that were not there, and in how many looks in a row.
+    The watching of a step begins when its weights are set and the smoke checks have passed. `unseen`: watched alarms
+    that were not found, and in how many looks in a row.
     """
 
     now: float
@@ -112,12 +113,12 @@ class Signals:
 class Bake:
     """What is watched, and for how long: `seconds` after each step.
 
-    `period` is the length of a datapoint and `lateness` how late it may come, in seconds. `before` are the alarms
-    that rang already when the switch began and are excused until they ring anew. `asks_traffic`: a step without users
-    does not count as tried.
+    `period` is the length of a datapoint and `lateness` how late it may come, in seconds. `before`: alarms that were
+    firing when the switch began; each is excused until it was OK and fires again. `asks_traffic`: a step without user
+    traffic is a breach.
 
-    `alarm_delay` is for how long after `began` (epoch seconds) an alarm of the receiving colour may still speak of the
-    time before it had users, when its tasks were starting.
+    `alarm_delay` is the warm-up window: for so many seconds after `began` (epoch seconds) an alarm of the receiving
+    colour may be about the time before it had traffic, when its tasks were starting.
     """
 
     receiving: Colour
@@ -131,20 +132,20 @@ class Bake:
     limits: Limits = LIMITS
 
     def ends(self, step_began: float) -> float:
-        """When the bake of a step ends, if there was traffic."""
+        """When the bake of a step ends, if it had traffic."""
         return step_began + self.seconds
 
     def ends_at_last(self, step_began: float) -> float:
-        """When it ends without traffic: after one period and the lateness more.
+        """When it ends without traffic: one period and the lateness later.
 
-        Not before the datapoint of the first whole period of this step must have come, however short the bake is.
+        However short the bake is, not before the datapoint of this step's first complete period must have come.
         """
         due = math.ceil(step_began / self.period) * self.period + self.period + self.lateness
         return max(self.ends(step_began) + self.period + self.lateness, due)
 
     @property
     def longest(self) -> float:
-        """Seconds that one step may take at most, if it ends well."""
+        """Seconds that a step without a breach may take at most."""
         if not self.seconds:
             return 0.0
         return max(max(self.seconds, self.period) + self.period + self.lateness, self.alarm_delay)
@@ -152,19 +153,19 @@ class Bake:
 
 @dataclass(frozen=True)
 class Calm:
-    """The bake is over and nothing speaks against the release."""
+    """The bake is over, and no signal failed."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing speaks against it, but it is too early; `why` is a few words for people."""
+    """No signal failed so far, but it is too early to judge; `why` is a few words for people."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Breach:
-    """Something speaks against it."""
+    """A signal failed; `reason` says which, in words."""
 
     reason: str
 
@@ -173,8 +174,8 @@ Judgement = Calm | Waiting | Breach
 
 
 def judge(signals: Signals, bake: Bake) -> Judgement:
-    """One look. A breach counts at once, everything else when the bake is over."""
-    breaches = (_unhealthy, _alarmed, _deaf, _probed_badly, _more_errors, _slower)
+    """Judge one look. A breach counts at once; everything else counts when the bake is over."""
+    breaches = (_unhealthy, _alarmed, _alarms_deleted, _probes_failed, _more_errors, _slower)
     reason = next((reason for look in breaches if (reason := look(signals, bake))), "")
     if reason:
         return Breach(reason)
@@ -182,53 +183,55 @@ def judge(signals: Signals, bake: Bake) -> Judgement:
     if left > 0:
         return Waiting(f"{left:.0f} s left")
     if signals.unseen:
-        return Waiting(f"{alarms_named(signals.unseen)} not there; looking again")
+        return Waiting(f"{alarms_named(signals.unseen)}: not found; looking again")
     here = signals.health[bake.receiving]
     if here.healthy < here.wanted:
         return Waiting(f"{here.healthy} of {here.wanted} targets healthy")
-    if bake.seconds and (doubtful := [alarm for alarm in _newly(signals, bake) if _doubtful(alarm, signals, bake)]):
-        return Waiting(f"{doubtful[0].words()}; it counts if it still does when it can only mean the users' time")
+    if bake.seconds and (early := [alarm for alarm in _newly(signals, bake) if _warms_up(alarm, signals, bake)]):
+        return Waiting(f"{early[0].words()}; ignored until the warm-up window ends, after that it is a failure")
     if bake.seconds and bake.asks_traffic:
         return _tried(signals, bake)
     return Calm()
 
 
-# ---- What speaks against a release
+# ---- Signals that can fail
 
 
 def _unhealthy(signals: Signals, bake: Bake) -> str:
     here = signals.health[bake.receiving]
     if here.healthy == 0:
-        return f"{bake.receiving} has no healthy target any more"
+        return f"{bake.receiving} has no healthy target"
     if here.short_for > (bake.limits.grows_for if here.grows else bake.limits.short_for):
-        return f"{bake.receiving} has {here.healthy} of {here.wanted} targets healthy for {here.short_for:.0f} s now"
+        return (
+            f"{bake.receiving} has had only {here.healthy} of {here.wanted} targets healthy for {here.short_for:.0f} s"
+        )
     return ""
 
 
 def _alarmed(signals: Signals, bake: Bake) -> str:
-    return "; ".join(alarm.words() for alarm in _newly(signals, bake) if not _doubtful(alarm, signals, bake))
+    return "; ".join(alarm.words() for alarm in _newly(signals, bake) if not _warms_up(alarm, signals, bake))
 
 
 def deleted(signals: Signals, bake: Bake) -> tuple[str, ...]:
-    """Alarms that are surely not there any more: their silence is no good news."""
+    """Alarms that no longer exist. That is a failure: an alarm that does not exist can never fire."""
     return tuple(name for name, looks in signals.unseen.items() if looks >= bake.limits.looks_unseen)
 
 
-def _deaf(signals: Signals, bake: Bake) -> str:
+def _alarms_deleted(signals: Signals, bake: Bake) -> str:
     gone = deleted(signals, bake)
-    return f"{alarms_named(gone)} cannot be watched any more: deleted" if gone else ""
+    return f"{alarms_named(gone)} can no longer be watched: deleted" if gone else ""
 
 
 def _newly(signals: Signals, bake: Bake) -> tuple[Alarm, ...]:
     return newly_firing(signals.alarms, bake.before)
 
 
-def _doubtful(alarm: Alarm, signals: Signals, bake: Bake) -> bool:
-    """It may be about the time before users came: alarms are as late as the datapoints that they look at."""
+def _warms_up(alarm: Alarm, signals: Signals, bake: Bake) -> bool:
+    """May it be about the time before there was traffic? Alarms are as late as the datapoints that they look at."""
     return alarm.colour is bake.receiving and signals.now < bake.began + bake.alarm_delay
 
 
-def _probed_badly(signals: Signals, bake: Bake) -> str:
+def _probes_failed(signals: Signals, bake: Bake) -> str:
     limits = bake.limits
     for tally in signals.probes:
         if tally.in_a_row >= limits.probes_in_a_row or _many(tally.sent, tally.failed, limits):
@@ -245,7 +248,7 @@ def _many(sent: int, failed: int, limits: Limits) -> bool:
 
 
 def _more_errors(signals: Signals, bake: Bake) -> str:
-    """Over the minutes in which both colours served, all so far and the last ones: the share of 5xx, compared."""
+    """The share of 5xx compared, over the minutes in which both colours had traffic: all so far, and the last ones."""
     pairs = _same_minutes(signals, bake)
     return _more_errors_in(pairs, bake) or _more_errors_in(pairs[-bake.limits.lately :], bake)
 
@@ -264,7 +267,7 @@ def _more_errors_in(pairs: Sequence[tuple[Datapoint, Datapoint]], bake: Bake) ->
 
 
 def _slower(signals: Signals, bake: Bake) -> str:
-    """The last minutes in which both colours served enough: p95, compared one by one."""
+    """p95 compared minute by minute, over the last minutes in which both colours had enough traffic."""
     limits = bake.limits
     pairs = [
         (here.p95, there.p95)
@@ -276,14 +279,14 @@ def _slower(signals: Signals, bake: Bake) -> str:
     if len(last) < limits.latency_in_a_row or not all(slow):
         return ""
     new, old = last[-1]
-    return f"{bake.receiving} takes {new:.2f} s (p95), {bake.receiving.other} {old:.2f} s in the same time"
+    return f"{bake.receiving} answers in {new:.2f} s (p95), {bake.receiving.other} in {old:.2f} s at the same time"
 
 
 # ---- Traffic
 
 
 def complete(points: Sequence[Datapoint], now: float, period: float) -> tuple[Datapoint, ...]:
-    """Those whose period is over, oldest first."""
+    """The datapoints whose period is over, oldest first."""
     return tuple(sorted((point for point in points if point.at + period <= now), key=lambda point: point.at))
 
 
@@ -300,7 +303,7 @@ def _without(point: Datapoint, own: Mapping[int, tuple[int, int]], period: float
 
 
 def _tried(signals: Signals, bake: Bake) -> Judgement:
-    """Users were served by the receiving colour in this step, in whole periods; else it is waited for, once."""
+    """Did the receiving colour get user traffic in complete periods of this step? Else the bake is extended, once."""
     points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
     seen = _sum(point for point in points if point.at >= signals.step_began)
     needed = bake.limits.least_traffic
@@ -308,15 +311,15 @@ def _tried(signals: Signals, bake: Bake) -> Judgement:
         return Calm()
     left = bake.ends_at_last(signals.step_began) - signals.now
     if left > 0:
-        return Waiting(f"no traffic of users seen on {bake.receiving} yet; extended, {left:.0f} s left")
+        return Waiting(f"no user traffic on {bake.receiving} yet; extended, {left:.0f} s left")
     return Breach(
-        f"no traffic: CloudWatch counts {seen.requests:.0f} requests of users to {bake.receiving} in whole periods "
-        f"meanwhile, at least {needed} are needed to call it tried"
+        f"no traffic: CloudWatch counted {seen.requests:.0f} user requests to {bake.receiving} in the complete periods "
+        f"of this step; at least {needed} are needed to judge it"
     )
 
 
 def _same_minutes(signals: Signals, bake: Bake) -> list[tuple[Datapoint, Datapoint]]:
-    """Pairs of complete datapoints of the receiving and of the other colour, of the same period."""
+    """Complete datapoints of the same period, in pairs: the receiving colour's and the other's."""
     points = {
         colour: {each.at: each for each in complete(signals.traffic.get(colour, ()), signals.now, bake.period)}
         for colour in Colour
@@ -340,7 +343,7 @@ def _percent(point: Datapoint) -> float:
 
 
 def progress(signals: Signals, bake: Bake) -> str:
-    """What was seen so far, in one line: targets, users' requests by CloudWatch, own probes."""
+    """What was seen so far, in one line: targets, user requests by CloudWatch, own probes."""
     here = signals.health[bake.receiving]
     parts = [f"{here.healthy} of {here.wanted} targets of {bake.receiving} healthy"]
     points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)

@@ -1,7 +1,7 @@
-"""Does a colour run exactly what was asked for? A pure verdict over what ECS and the load balancer say.
+"""Does a colour run exactly what was asked for? A verdict over what ECS and the load balancer say. Pure.
 
 Sources: AWS ECS API reference (Task.stopCode, Container.imageDigest, Deployment.rolloutState) and ELBv2
-(TargetHealth.State). What the application says of itself is no proof here.
+(TargetHealth.State). What the application says of itself does not count here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One target of a target group: healthy, initial, unhealthy, draining or unused; why, as a code and in words."""
+    """One target of a target group. `state`: healthy, initial, unhealthy, draining, unused; `reason` is AWS's code."""
 
     ip: str
     state: str
@@ -76,7 +76,7 @@ class Reading:
 
     @property
     def in_rotation(self) -> frozenset[str]:
-        """Addresses that may get requests. One that drained is `unused` on AWS before it is listed no more."""
+        """Addresses that may get requests. On AWS a target that drained is listed as `unused` for a while."""
         return frozenset(target.ip for target in self.targets if target.state not in ("draining", "unused"))
 
     @property
@@ -86,26 +86,26 @@ class Reading:
         return tuple(target for target in self.targets if target.state == "unhealthy" and target.ip in ours)
 
     def state_of(self, task: Task) -> str:
-        """The load balancer's word on a task."""
+        """The state of a task's target."""
         return next((target.state for target in self.targets if target.ip == task.ip), "unregistered")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """What the load balancer asks each task: GET `path` on `port`."""
+    """The load balancer's health check of each task: GET `path` on `port`."""
 
     port: int
     path: str
 
     def verdict(self, target: Target) -> str:
-        """Why a target is unhealthy, in words of the settings that decide it; "" if the load balancer does not say.
+        """Why a target is unhealthy, naming the settings that decide it; "" if the load balancer does not say.
 
-        Source: AWS, "Health checks for Application Load Balancer target groups", health check reason codes. Another
-        answer than 200 is named in the description; a refused connection is a failed health check.
+        Source: AWS, "Health checks for Application Load Balancer target groups", health check reason codes. The
+        description names an answer other than 200; a refused connection is a failed health check.
         """
         codes = target.description.rpartition("[")[2].partition("]")[0] if "these codes" in target.description else ""
         if codes or target.reason == "Target.ResponseCodeMismatch":
-            or_port = "; 502 may also mean that nothing listens, service.port" if "502" in codes else ""
+            or_port = "; 502 can also mean that nothing listens there: service.port" if "502" in codes else ""
             return f"GET {self.path} on port {self.port} answered {codes or 'not 200'} (service.healthPath{or_port})"
         if target.reason == "Target.Timeout":
             late = "was not answered in time (healthCheck.timeoutSeconds), or the port cannot be reached (service.port)"
@@ -119,7 +119,7 @@ class HealthCheck:
 class Wanted:
     """`tasks` running `task_definition` from an image whose manifest is one of `manifests`.
 
-    `retry_of` is the deployment that tried the same release before: what it became says nothing about this try.
+    `retry_of` is an earlier deployment of the same release: its outcome says nothing about this one.
     """
 
     tasks: int
@@ -130,7 +130,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Passed:
-    """Everything wanted runs and is healthy, and nothing else does. `deployment` is the ECS deployment."""
+    """All wanted tasks run and are healthy, and no others run. `deployment` is the ECS deployment."""
 
     deployment: str
 
@@ -144,9 +144,9 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failed:
-    """A terminal failure that it will not succeed; `task` is the ARN whose log lines help ("" if none).
+    """A terminal failure: it will not succeed. `task` is the ARN of the task whose log lines help ("" if none).
 
-    `unhealthy`: it is the load balancer that found it so.
+    `unhealthy`: the load balancer's health checks failed.
     """
 
     reason: str
@@ -158,14 +158,14 @@ Outcome = Passed | Waiting | Failed
 
 
 def judge(reading: Reading, wanted: Wanted) -> Outcome:
-    """One look: passed, failed for sure, or worth waiting for."""
+    """Judge one look: passed, a terminal failure, or worth waiting for."""
     primary = reading.primary
     if not reading.exists or primary is None:
         return Failed("the service does not exist")
     if primary.task_definition != wanted.task_definition:
         return Waiting("ECS has not taken up the new task definition yet")
     if reading.wanted != wanted.tasks:
-        return Waiting(f"the service's number of tasks is {reading.wanted}, not {wanted.tasks}")
+        return Waiting(f"the service's desired count is {reading.wanted}, not {wanted.tasks} yet")
     if wanted.retry_of and primary.id == wanted.retry_of:
         return Waiting("ECS has not begun the new deployment yet")
     if _complete(reading, primary, wanted):
@@ -177,11 +177,11 @@ SOONEST, LATEST, LATEST_BEFORE_IT_RUNS = 0.2, 1.0, 5.0
 """Seconds between two looks: at least, at most, and at most while no task runs yet."""
 
 SHARE = 0.2
-"""A look comes later than what it finds by this share of the time for which nothing had changed, at most."""
+"""A change is seen late by at most this share of the time for which nothing had changed before."""
 
 
 def signs(reading: Reading) -> frozenset[tuple[bool, str, str]]:
-    """What ECS and the load balancer say of the tasks, but not of how many: once that changes, more may follow soon."""
+    """What ECS and the load balancer say of the tasks, without counts. Once it changes, more may change soon."""
     primary = reading.primary
     ours = primary.id if primary else ""
     return frozenset((task.deployment == ours, task.status, reading.state_of(task)) for task in reading.tasks)
@@ -204,7 +204,7 @@ def seldom(unchanged: float, soonest: float, latest: float) -> float:
 
 
 def scales_out(reading: Reading) -> bool:
-    """Does all that runs do well, and only tasks that ECS still starts are missing? Only if none was lost recently."""
+    """Are all running tasks well, and only those missing that ECS still starts? Not if one was lost recently."""
     ours, states = reading.running, [reading.state_of(task) for task in reading.running]
     return (
         len(reading.deployments) == 1
@@ -221,7 +221,7 @@ ENDING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 
 
 def _lost(task: Task) -> bool:
-    """It ended, and not because ECS scaled in or rolled out."""
+    """Did it end for another reason than scaling in or a rollout?"""
     return task.status in ENDING and (task.stop_code != "ServiceSchedulerInitiated" or _failed_health(task))
 
 
@@ -233,16 +233,16 @@ ROUTINE = (
     "has begun draining",
     "deployment completed",
 )
-"""Words of service events that say what ECS did, and not what is wrong ("Amazon ECS service event messages")."""
+"""Words of service events that report what ECS did, not what is wrong ("Amazon ECS service event messages")."""
 
 STEADY = "has reached a steady state"
-"""What a service says once all is well: whatever it said before that is over."""
+"""The event of a service that is well again: earlier events no longer matter."""
 
 MOST_WORDS = 3
 
 
 def own_words(reading: Reading) -> tuple[str, ...]:
-    """ECS's own reasons why a colour is not as wanted: its latest events, why tasks stopped, what targets answered."""
+    """ECS's own reasons why a colour is not as wanted: latest events, why tasks stopped, what targets answered."""
     fresh = list(itertools.takewhile(lambda event: STEADY not in event, reading.events))
     primary = reading.primary.id if reading.primary else ""
     lost = [task for task in reading.tasks if task.deployment == primary and _lost(task)]
@@ -256,13 +256,13 @@ def own_words(reading: Reading) -> tuple[str, ...]:
 
 
 def with_own_words(what: str, reading: Reading) -> str:
-    """The sentence, and ECS's own reasons where it gives some."""
+    """The sentence, with ECS's own reasons if there are any."""
     said = own_words(reading)
     return f"{what}; ECS says: {'; '.join(said)}" if said else what
 
 
 def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
-    """All tasks of the primary deployment, on the digest, healthy; no task or target of anything else."""
+    """All tasks of the primary deployment run the digest and are healthy; no other task or target is left."""
     running = reading.running
     ours = {task.ip for task in running}
     return (
@@ -274,16 +274,16 @@ def _complete(reading: Reading, primary: Deployment, wanted: Wanted) -> bool:
 
 
 def _terminal_failure(reading: Reading, primary: Deployment, wanted: Wanted) -> Failed | None:
-    """An unhealthy target alone is none: it may be starting. ECS stops its task once the grace period is over."""
+    """An unhealthy target alone is not one: its task may be starting. ECS stops it after the grace period."""
     tasks = [task for task in reading.tasks if task.deployment == primary.id]
     for task in tasks:
         if task.status == "RUNNING" and task.digest not in wanted.manifests:
             ran = short(task.digest) if task.digest else "no image digest at all"
-            return Failed(f"a task runs {ran}, which is not the image asked for", task.arn)
+            return Failed(f"a task runs {ran}, which is not the requested image", task.arn)
         if task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or _failed_health(task):
             return Failed(task.stopped_reason or task.stop_code, task.arn, _failed_health(task))
     if primary.state == "FAILED":
-        return Failed(primary.reason or "ECS calls the deployment failed")
+        return Failed(primary.reason or "ECS says that the deployment failed")
     return None
 
 

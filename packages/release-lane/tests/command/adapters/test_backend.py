@@ -32,7 +32,7 @@ def test_a_folder_without_locks_is_not_locked(tmp_path: Path) -> None:
     assert backend(tmp_path).holders("staging") == ()
 
 
-def test_every_lock_of_the_stack_is_told_and_none_of_others(tmp_path: Path) -> None:
+def test_every_lock_of_the_stack_is_reported_and_none_of_others(tmp_path: Path) -> None:
     lock(tmp_path)
     lock(tmp_path, name="b", pid=43)
     lock(tmp_path, stack="production", pid=44)
@@ -83,7 +83,7 @@ def test_notes_lie_outside_of_the_engines_own_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".release-lane"]
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".release-lane").write_text("in the way")
     with pytest.raises(CloudError, match="could not be left"):
         backend(tmp_path).leave("staging", NOTE)

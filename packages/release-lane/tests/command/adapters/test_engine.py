@@ -216,7 +216,7 @@ def test_a_stack_that_does_not_exist_has_no_state(world: World) -> None:
     assert world.engine().state("staging") is None
 
 
-def test_a_backend_that_refuses_is_told_in_its_own_words(world: World) -> None:
+def test_a_backend_that_refuses_is_reported_in_its_own_words(world: World) -> None:
     with pytest.raises(CloudError, match="cannot be read") as caught:
         world.engine().state("broken")
     assert caught.value.why == "no access to the bucket"
@@ -233,7 +233,7 @@ def test_an_update_leaves_a_note_of_its_engine_for_as_long_as_it_runs(world: Wor
     assert world.backend.notes == {}
 
 
-def test_the_note_stays_beside_a_lock_that_a_killed_engine_left(world: World) -> None:
+def test_the_note_stays_next_to_a_lock_that_a_killed_engine_left(world: World) -> None:
     """Else the lock would be said to be of something that `release` did not start."""
 
     class Locked(FakeBackend):
@@ -263,7 +263,7 @@ def test_a_note_that_cannot_be_left_stops_no_update(world: World) -> None:
     world.backend = Away()
     assert world.engine().update("staging", {}, "why").exit_code == 0
     world.display.seek(0)
-    assert "Others will not see who runs this update (no access)" in world.display.read()
+    assert "Others cannot see who runs this update (no access)" in world.display.read()
 
 
 def asked(world: World) -> tuple[list[str], str]:
@@ -282,7 +282,7 @@ def test_a_lock_that_is_gone_meanwhile_is_removed_enough(world: World) -> None:
     world.engine().unlock("staging")
 
 
-def test_a_lock_that_cannot_be_removed_is_told_in_the_engines_words(world: World) -> None:
+def test_a_lock_that_cannot_be_removed_is_reported_in_the_engines_words(world: World) -> None:
     world.answers(code=255)
     (world.bin / "words").write_text("error: access denied")
     with pytest.raises(CloudError, match="could not be removed") as caught:
@@ -295,7 +295,7 @@ def test_an_edited_state_goes_to_the_engine_on_its_stdin(world: World) -> None:
     assert asked(world) == (["stack", "import", "--stack", "staging", "--non-interactive"], '{"version": 3}')
 
 
-def test_a_state_that_the_engine_refuses_is_told(world: World) -> None:
+def test_a_state_that_the_engine_refuses_is_reported(world: World) -> None:
     world.answers(code=255)
     (world.bin / "words").write_text("error: snapshot integrity")
     with pytest.raises(CloudError, match="could not be written"):
@@ -319,7 +319,7 @@ def test_the_backend_is_the_one_that_is_set_or_the_one_that_the_engine_names(wor
 # ---- Is everything there? -----------------------------------------------------------------------------------
 
 
-def test_without_an_engine_the_way_to_get_one_is_told(world: World) -> None:
+def test_without_an_engine_the_way_to_get_one_is_reported(world: World) -> None:
     (world.bin / "pulumi").unlink()
     engine = world.engine(PATH=str(world.bin))
     with pytest.raises(CloudError, match="not on the PATH"):
@@ -334,7 +334,7 @@ def nobody_there() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
+def test_an_endpoint_that_nothing_listens_on_is_reported(world: World) -> None:
     with nobody_there() as endpoint, pytest.raises(CloudError, match=r"The cloud's endpoint .* does not answer"):
         world.engine(AWS_ENDPOINT_URL=endpoint).ready()
 
@@ -342,7 +342,7 @@ def test_an_endpoint_that_nobody_listens_on_is_told(world: World) -> None:
 def test_a_state_that_went_with_its_local_cloud_is_not_blamed_on_the_backend(world: World) -> None:
     with nobody_there() as endpoint, pytest.raises(CloudError) as caught:
         world.engine(AWS_ENDPOINT_URL=endpoint, LOCAL_AWS_HOME="/a").state("broken")
-    assert caught.value.what.startswith(f"The local cloud does not run: its endpoint {endpoint} does not answer.")
+    assert caught.value.what.startswith(f"The local cloud is not running: its endpoint {endpoint} does not answer.")
     assert (caught.value.why, "`make up`" in caught.value.next_step) == ("no access to the bucket", True)
 
 

@@ -55,7 +55,7 @@ def test_of_another_host_nothing_is_known(process: subprocess.Popen[bytes]) -> N
     assert MACHINE.owner(holder(process.pid, host="elsewhere")) is Owner.UNKNOWN
 
 
-def test_a_lock_without_a_process_id_is_of_nobody_who_is_known() -> None:
+def test_a_lock_without_a_process_id_is_of_no_known_process() -> None:
     assert MACHINE.owner(holder(0)) is Owner.UNKNOWN
 
 
@@ -73,6 +73,6 @@ def test_a_note_names_host_process_and_where_it_came_from() -> None:
     assert datetime.fromisoformat(note.at).tzinfo
 
 
-def test_whoever_runs_it_is_named_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_person_who_runs_it_is_named_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ann")
     assert MACHINE.user() == f"ann@{socket.gethostname()}"

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from release_lane.command.adapters import notify
 from release_lane.command.adapters.notify import RealNotifier
-from release_lane.operate.notices import Event, Notice, Notify
+from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
+from release_lane.settings.model import NotifySettings
+from release_lane.settings.notify import Event
 
 pytestmark = pytest.mark.cli
 
@@ -61,7 +63,7 @@ def hook(request: pytest.FixtureRequest) -> Iterator[Hook]:
 
 
 def send(url: str) -> tuple[str, ...]:
-    return RealNotifier().send(Notify(webhook=url), ACCESS, NOTICE)
+    return RealNotifier().send(NotifySettings(webhook=url), ACCESS, NOTICE)
 
 
 def test_a_webhook_gets_json_that_says_it_all(hook: Hook) -> None:
@@ -87,7 +89,7 @@ def test_a_webhook_that_stays_away_is_given_up_after_two_tries(hook: Hook, said:
 
 
 @pytest.mark.parametrize("hook", [(404,), (302,)], indirect=True)
-def test_a_no_is_a_no_and_nobody_is_sent_elsewhere(hook: Hook) -> None:
+def test_a_no_is_a_no_and_is_not_sent_elsewhere(hook: Hook) -> None:
     (problem,) = send(hook.url)
     assert "127.0.0.1 answered" in problem
     assert len(hook.got) == 1
@@ -106,11 +108,11 @@ def test_a_webhook_that_never_answers_does_not_hold_up_a_release(hook: Hook, mon
     assert "did not answer" in problem
 
 
-def test_an_address_where_nobody_listens_is_told() -> None:
+def test_an_address_where_nothing_listens_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         (problem,) = send(f"https://127.0.0.1:{taken.getsockname()[1]}/T0KEN")
-    assert problem == "the webhook could not be told: 127.0.0.1 did not answer"
+    assert problem == "the webhook did not get it: 127.0.0.1 did not answer"
 
 
 def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +120,8 @@ def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.Monkey
         raise RuntimeError(f"{url} {message}")
 
     monkeypatch.setattr(notify, "_post", broken)
-    assert send("https://h.example/T0KEN") == ("the webhook could not be told: RuntimeError",)
+    assert send("https://h.example/T0KEN") == ("the webhook did not get it: RuntimeError",)
 
 
-def test_without_anybody_to_tell_nothing_is_sent() -> None:
-    assert RealNotifier().send(Notify(), ACCESS, NOTICE) == ()
+def test_without_an_address_nothing_is_sent() -> None:
+    assert RealNotifier().send(NotifySettings(), ACCESS, NOTICE) == ()

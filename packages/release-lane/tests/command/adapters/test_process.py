@@ -201,7 +201,7 @@ def test_a_child_is_started_without_forking_this_process() -> None:
     assert done.stdout == ""
 
 
-def test_a_terminals_ctrl_c_does_not_reach_the_child_besides(pair: Callable[..., Pair]) -> None:
+def test_a_terminals_ctrl_c_does_not_reach_the_child_a_second_time(pair: Callable[..., Pair]) -> None:
     both = pair("stop")
     os.killpg(both.parent.pid, signal.SIGINT)
     both.parent.communicate(timeout=PATIENCE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
+import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,12 @@ from release_lane.command.adapters.git import RealGit
 from release_lane.command.adapters.project import find_root, read_project
 from release_lane.command.adapters.smoke import PytestSmoke
 from release_lane.disk.git import environment
-from release_lane.errors import CloudError, UsageError
+from release_lane.errors import CloudError, Interrupted, UsageError
+from release_lane.record.alarms import Kind
 from release_lane.record.app import App
 from release_lane.record.names import Access
 from release_lane.record.placement import Colour
+from release_lane.settings.notify import Event
 from release_lane.smoke.checks import Expected, read_report
 
 pytestmark = pytest.mark.cli
@@ -37,6 +41,24 @@ def test_this_projects_own_files_are_read() -> None:
     assert project.route.source_of("production") == "staging"
     assert project.builds == "artifacts"
     assert project.artifacts_of("production") == "artifacts"
+
+
+@pytest.mark.parametrize("named", ["elsewhere", "{root}/elsewhere"])
+def test_stack_files_are_taken_from_the_folder_that_the_environment_names(tmp_path: Path, named: str) -> None:
+    files(tmp_path, one="config: {}\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/Pulumi.two.yaml").write_text("config: {}\n")
+    environ = {"RELEASE_LANE_STACKS": named.format(root=tmp_path)}
+    assert [stack.path for stack in read_project(tmp_path, environ).stacks.values()] == [
+        tmp_path / "elsewhere/Pulumi.two.yaml"
+    ]
+    assert list(read_project(tmp_path, {"RELEASE_LANE_STACKS": ""}).stacks) == ["one"]
+
+
+def test_a_named_folder_without_stack_files_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"no stack file in {tmp_path}/gone") as refused:
+        read_project(files(tmp_path, one="config: {}\n"), {"RELEASE_LANE_STACKS": "gone"})
+    assert "unset RELEASE_LANE_STACKS" in refused.value.next_step
 
 
 def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:
@@ -65,9 +87,9 @@ def test_a_stack_file_says_where_in_aws_its_resources_are_and_as_whom(tmp_path: 
 @pytest.mark.parametrize("key", ["lane:promotesFrom", "lane:notify", "aws:region", "aws:assumeRoles"])
 @pytest.mark.parametrize("shape", ["{secure: CIPHER}", "{webhook: {secure: CIPHER}}", "[{roleArn: {secure: CIPHER}}]"])
 def test_an_encrypted_setting_is_refused_and_not_shown(tmp_path: Path, key: str, shape: str) -> None:
-    files(tmp_path, one=f"config:\n  {key}: {shape}\n")
+    stack = read_project(files(tmp_path, one=f"config:\n  {key}: {shape}\n")).stacks["one"]
     with pytest.raises(UsageError) as refused:
-        read_project(tmp_path)
+        _ = (stack.promotes_from, stack.notify, stack.access)
     assert f"{key} in Pulumi.one.yaml is encrypted" in refused.value.what
     assert "CIPHER" not in str(refused.value)
 
@@ -116,11 +138,41 @@ def test_a_key_may_stand_again_elsewhere_in_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("alarms", ["periodSeconds: sixty", "names: slow", "datapoints: [1]"])
-def test_alarms_that_cannot_be_read_are_a_mistake_in_the_file_and_not_in_the_command(
+def test_alarms_that_cannot_be_read_are_a_mistake_in_the_file_and_hinder_only_what_needs_them(
     tmp_path: Path, alarms: str
 ) -> None:
-    with pytest.raises(UsageError, match=r"alarms of Pulumi\.staging\.yaml cannot be read"):
-        read_project(files(tmp_path, staging=f"config:\n  lane:alarms:\n    {alarms}\n"))
+    project = read_project(files(tmp_path, staging=f"config:\n  lane:alarms:\n    {alarms}\n"))
+    assert project.route.environments == ("staging",)
+    with pytest.raises(UsageError, match=r"settings are wrong \(Pulumi\.staging\.yaml.*\n  alarms\."):
+        _ = project.stacks["staging"].alarms
+
+
+def test_the_stacks_alarms_are_read_by_the_programs_own_model(tmp_path: Path) -> None:
+    text = "{errorPercent: 5, latencySeconds: 1.5, names: [orders-low], periodSeconds: 10, lateSeconds: 0}"
+    project = read_project(files(tmp_path, staging=f"config:\n  lane:alarms: {text}\n", bare="{}\n"))
+    alarms, names = project.stacks["staging"].alarms, project.names("staging")
+    assert alarms.thresholds().keys() == {Kind.ERRORS, Kind.LATENCY}
+    assert (alarms.period_seconds, alarms.late_seconds, alarms.datapoints) == (10, 0, 1)
+    assert "orders-low" in alarms.watched(names).names
+    assert len(alarms.watched(names).names) == 5
+    assert project.stacks["bare"].alarms.watched(names).names == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "tasks"),
+    [("{afterWatch: 1}", 1), ("{afterWatch: keep}", None), ("{afterWatch: -1}", None), ("7", None)],
+)
+def test_a_wrong_idle_setting_counts_as_the_default_so_that_recovery_goes_on(
+    tmp_path: Path, written: str, tasks: int | None
+) -> None:
+    project = read_project(files(tmp_path, staging=f"config:\n  lane:idle: {written}\n"))
+    assert project.stacks["staging"].idle_tasks == tasks
+
+
+def test_scalars_are_read_as_the_engine_hands_them_to_the_program(tmp_path: Path) -> None:
+    text = 'config:\n  lane:account: 123456789012\n  lane:artifacts: 7\n  lane:notify: \'{"events": ["breach"]}\'\n'
+    stack = read_project(files(tmp_path, staging=text)).stacks["staging"]
+    assert (stack.access.account, stack.artifacts, stack.notify.events) == ("123456789012", "7", (Event.BREACH,))
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
@@ -192,6 +244,7 @@ def test_the_checks_run_in_a_process_of_their_own(tmp_path: Path) -> None:
     report = smoke.run("http://x", Expected(digest="d"))
     assert report.checks == 2
     assert report.failures == ("test_wrong: AssertionError: wrong release",)
+    assert "1 failed, 1 passed" in (tmp_path / "display").read_text()
 
 
 def test_checks_that_cannot_be_run_are_an_error_and_no_result(tmp_path: Path) -> None:
@@ -199,9 +252,17 @@ def test_checks_that_cannot_be_run_are_an_error_and_no_result(tmp_path: Path) ->
         smoke_in(tmp_path, "import nothing_of_the_kind\n").run("http://x", Expected())
 
 
-def test_the_display_must_be_a_real_file(tmp_path: Path) -> None:
-    smoke = PytestSmoke(root=tmp_path, display=io.StringIO(), environ=os.environ)
-    with pytest.raises(io.UnsupportedOperation):
+def test_an_interrupt_ends_the_checks_and_says_that_they_change_nothing(tmp_path: Path) -> None:
+    """SIGTERM and SIGHUP arrive as KeyboardInterrupt (release_lane.command)."""
+    smoke = smoke_in(tmp_path, "import time\ndef test_it():\n    open('begun', 'w').close(); time.sleep(600)\n")
+
+    def once_begun() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.02)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=once_begun).start()
+    with pytest.raises(Interrupted, match="They change nothing"):
         smoke.run("http://x", Expected())
 
 

@@ -1,1 +1,1 @@
-"""Effects of the command: the engine, git, the smoke checks, the stack files. A Protocol each, a fake beside it."""
+"""Effects of the command: the engine, git, the smoke checks, the stack files. Each has a Protocol and a fake."""

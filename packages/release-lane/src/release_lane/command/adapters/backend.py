@@ -1,4 +1,4 @@
-"""The engine's backend, as far as the command reads it itself: locks, and the notes that it leaves beside updates.
+"""The parts of the engine's backend that the command reads: locks, and the notes that it leaves during updates.
 
 The engine has no command that lists locks, so their objects are read: a folder or an S3 bucket (pkg/backend/diy,
 backend.go and lock.go). Other backends keep theirs to themselves. Notes lie outside of the engine's own folder.
@@ -98,7 +98,7 @@ class Bucket:
 
     @staticmethod
     def read_url(url: SplitResult) -> Bucket:
-        """The parameters that the engine reads, too (gocloud.dev, s3blob and aws)."""
+        """With the parameters that the engine reads (gocloud.dev, s3blob and aws)."""
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         endpoint = query.get("endpoint")
         plain = query.get("disableSSL", query.get("disable_https", "false")).lower() in ("true", "1", "t")
@@ -175,7 +175,7 @@ class RealBackend:
         objects = self._objects
         if objects is None:
             return None
-        with _told(f"The locks of {stack} cannot be read"):
+        with _failing_as_cloud_error(f"The locks of {stack} cannot be read"):
             folder = f".pulumi/locks/organization/{self.project}/{stack}"
             texts = [objects.read(f"{folder}/{name}") for name in objects.names(folder) if name.endswith(".json")]
         found = tuple(read_lock(text) for text in texts if text is not None)
@@ -187,7 +187,7 @@ class RealBackend:
         if objects is None:
             return holders
         try:
-            with _told("Notes cannot be read"):
+            with _failing_as_cloud_error("Notes cannot be read"):
                 return tuple(_with_note(each, self._note(objects, stack, each)) for each in holders)
         except CloudError:
             return holders
@@ -195,13 +195,13 @@ class RealBackend:
     def leave(self, stack: str, note: Note) -> None:
         """One object for each engine."""
         if self._objects:
-            with _told(f"The note of who updates {stack} could not be left"):
+            with _failing_as_cloud_error(f"The note of who updates {stack} could not be left"):
                 self._objects.write(self._name(stack, note.host, note.pid), note.text())
 
     def withdraw(self, stack: str, note: Note) -> None:
         """The same object."""
         if self._objects:
-            with _told(f"The note of who updates {stack} could not be removed"):
+            with _failing_as_cloud_error(f"The note of who updates {stack} could not be removed"):
                 self._objects.delete(self._name(stack, note.host, note.pid))
 
     def _note(self, objects: Objects, stack: str, holder: Holder) -> Note | None:
@@ -229,7 +229,7 @@ def _explains(note: Note, holder: Holder) -> bool:
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Any:
+def _failing_as_cloud_error(what: str) -> Any:
     """Errors of files and of S3 as a `CloudError`."""
     try:
         yield

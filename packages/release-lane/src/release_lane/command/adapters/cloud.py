@@ -1,4 +1,4 @@
-"""AWS behind a Protocol, as far as the command looks and writes there itself: outside of an update."""
+"""AWS behind a Protocol: what the command itself reads and writes there, outside of an update."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from release_lane.errors import CloudError, Refused
-from release_lane.operate.aborting import UsersRule
+from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.recovery import SERVICE, Existing
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
@@ -33,25 +33,25 @@ class Cloud(Protocol):
     def delete_service(self, names: Names, colour: Colour) -> None:
         """Begin to delete the service of a colour; `Refused` if the colour gets any users at this moment."""
 
-    def users_rule(self, names: Names) -> UsersRule | None:
-        """Where users are sent now, and what is written there; None if there is no rule."""
+    def production_rule(self, names: Names) -> ProductionRule | None:
+        """The production rule: weights, journal, abort request; None if it does not exist."""
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
-        """Leave the wish to abort the switch on the production rule."""
+        """Leave the abort request on the production rule."""
 
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
         """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
 
 
 class RealCloud:
-    """AWS itself, through `release_lane.aws` (which loads boto3, so it is imported only when it is needed)."""
+    """AWS, through `release_lane.aws` (which loads boto3, so it is imported only when needed)."""
 
     def observed(self, names: Names) -> Observed:
         """Weights, journal, and both colours."""
         from release_lane.aws.cloud import Cloud as Door
         from release_lane.aws.observe import observed
 
-        with _told():
+        with _failing_as_cloud_error():
             return Observed.from_dict(observed(Door(names)))
 
     def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
@@ -61,7 +61,7 @@ class RealCloud:
 
         if type_ not in LOOKED_UP:
             raise KeyError(type_)
-        with _told():
+        with _failing_as_cloud_error():
             check_account(names.access)
             return existing(names.access, type_, inputs)
 
@@ -69,32 +69,32 @@ class RealCloud:
         """With force: its tasks are stopped, and drained before that."""
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             door = Door(names)
             rule = door.balancer().rule
             if rule and rule.weights.get(colour, 0) > 0:
                 raise Refused(
-                    f"{colour} gets {rule.weights[colour]}% of the users of {names.cluster}; its service stays.",
-                    next_step="run `release recover` again; it looks anew.",
+                    f"{colour} gets {rule.weights[colour]}% of the traffic of {names.cluster}; its service stays.",
+                    next_step="run `release recover` again.",
                 )
             door.ecs.delete_service(cluster=names.cluster, service=names.services[colour], force=True)
 
-    def users_rule(self, names: Names) -> UsersRule | None:
-        """Weights and tags."""
+    def production_rule(self, names: Names) -> ProductionRule | None:
+        """By its weights and tags."""
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
-            return _users_rule(Door(names).balancer().rule)
+        with _failing_as_cloud_error():
+            return _production_rule(Door(names).balancer().rule)
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """One tag; the switch removes it."""
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             door = Door(names)
             rule = door.balancer().rule
             if rule is None:
-                raise Refused(f"{names.cluster} has no production rule: nobody is being moved.")
+                raise Refused(f"{names.cluster} has no production rule: no traffic is being moved.")
             door.tag_rule(rule.arn, abort.as_tags())
 
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
@@ -102,27 +102,27 @@ class RealCloud:
         from release_lane.aws import signals
         from release_lane.aws.cloud import Cloud as Door
 
-        with _told():
+        with _failing_as_cloud_error():
             door = Door(names)
             balancer = door.balancer()
             return Look(
-                rule=_users_rule(balancer.rule),
+                rule=_production_rule(balancer.rule),
                 health=door.health(balancer.target_groups),
                 alarms=signals.alarms(door, alarms),
                 traffic=signals.traffic(door, balancer, since=traffic[0], until=traffic[1], period=period)
                 if traffic
-                else {},
+                else None,
             )
 
 
-def _users_rule(rule: Rule | None) -> UsersRule | None:
+def _production_rule(rule: Rule | None) -> ProductionRule | None:
     if rule is None:
         return None
-    return UsersRule(weights=rule.weights, journal=Journal.from_tags(rule.tags), abort=Abort.from_tags(rule.tags))
+    return ProductionRule(weights=rule.weights, journal=Journal.from_tags(rule.tags), abort=Abort.from_tags(rule.tags))
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _failing_as_cloud_error() -> Iterator[None]:
     """AWS's own refusals as a `CloudError` (what could not be reached is one already)."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -130,7 +130,7 @@ def _told() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise CloudError(
-            "AWS refused what was asked of it.", why=str(error), next_step="check the credentials and the role."
+            "AWS refused a request.", why=str(error), next_step="check the credentials and the role."
         ) from error
 
 
@@ -169,10 +169,10 @@ class FakeCloud:
         self.deleted.append(names.services[colour])
         self.there.pop((SERVICE, names.services[colour]), None)
 
-    def users_rule(self, names: Names) -> UsersRule | None:
+    def production_rule(self, names: Names) -> ProductionRule | None:
         """As the environment says; `each` happens first."""
         seen = self.observed(names)
-        return UsersRule(weights=seen.weights, journal=seen.journal) if seen.weights is not None else None
+        return ProductionRule(weights=seen.weights, journal=seen.journal) if seen.weights is not None else None
 
     def ask_abort(self, names: Names, abort: Abort) -> None:
         """Remembered; then what the switch makes of it."""

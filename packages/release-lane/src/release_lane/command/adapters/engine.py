@@ -60,13 +60,13 @@ class Engine(Protocol):
         """Update the stack with this configuration, given for this run only."""
 
     def unlock(self, stack: str) -> None:
-        """Remove every lock of the stack, whoever holds it. Raises `CloudError` if that fails."""
+        """Remove all locks of the stack. Raises `CloudError` if that fails."""
 
     def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
         """Replace the stack's state by an edited export. Operations that a killed update left are dropped."""
 
     def refresh(self, stack: str, urns: Sequence[str]) -> Run:
-        """Read these resources anew into the state."""
+        """Refresh these resources."""
 
 
 def backend_url(environ: Mapping[str, str], root: Path) -> str:
@@ -114,7 +114,7 @@ class PulumiEngine:
     colour: bool = False
 
     def ready(self) -> None:
-        """Look for the command and for the endpoint, if one is set; and away with what killed runs left here."""
+        """Check the command and the endpoint, if one is set; delete what killed runs left here."""
         sweep()
         command_of(self.environ)
         self._need_endpoint()
@@ -123,7 +123,7 @@ class PulumiEngine:
         endpoint = self.environ.get("AWS_ENDPOINT_URL", "")
         if endpoint and not _answers(endpoint):
             known = f"The cloud's endpoint {endpoint}"
-            local = f"The local cloud does not run: its endpoint {endpoint}"
+            local = f"The local cloud is not running: its endpoint {endpoint}"
             raise CloudError(
                 f"{local if self.environ.get('LOCAL_AWS_HOME') else known} does not answer. Nothing was changed.",
                 why=why,
@@ -137,7 +137,7 @@ class PulumiEngine:
             return None
         if done.returncode != 0:
             why = done.stderr.strip().removeprefix("error: ") or f"the engine ended with {done.returncode}"
-            self._need_endpoint(why)  # where the cloud is away, so may be the states that it keeps
+            self._need_endpoint(why)  # a local cloud that is down keeps the states as well
             raise CloudError(
                 f"The state of stack {stack} cannot be read.",
                 why=why,
@@ -150,7 +150,7 @@ class PulumiEngine:
         return self._run(["preview", *_unprotected(config)], stack, config)
 
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
-        """`pulumi up` without its own preview: what it decides, it decides once, under the lock."""
+        """`pulumi up` without its own preview: the program decides once, under the lock."""
         with self._announced(stack, message) as started:
             arguments = ["up", "--yes", "--skip-preview", "--message", message]
             return self._run([*arguments, *_unprotected(config)], stack, config, started)
@@ -188,7 +188,7 @@ class PulumiEngine:
     def _announced(self, stack: str, doing: str) -> Iterator[Callable[[int], None]]:
         """What to call with the engine's process id: it leaves the note, which is removed in the end.
 
-        Next to a lock that stays it stays, too: it says whose lock that was. `release recover` removes both.
+        It stays if the lock stays: it says whose lock that was. `release recover` removes both.
         """
         left: list[Note] = []
 
@@ -199,7 +199,7 @@ class PulumiEngine:
                 left.append(note)
             except CloudError as error:
                 print(
-                    f"{error.what} Others will not see who runs this update ({error.why}).",
+                    f"{error.what} Others cannot see who runs this update ({error.why}).",
                     file=self.display,
                     flush=True,
                 )
@@ -215,7 +215,7 @@ class PulumiEngine:
                         self.backend.withdraw(stack, note)
 
     def _holds(self, stack: str, note: Note) -> bool:
-        """Is the lock of the engine that the note is of still there? An engine that was killed leaves it."""
+        """Is the lock of the note's engine still there? A killed engine leaves it."""
         holders = self.backend.holders(stack) or ()
         return any((holder.host, holder.pid) == (note.host, note.pid) for holder in holders)
 

@@ -1,4 +1,4 @@
-"""The checkout that is built from, and the one the program is in."""
+"""Git: the checkout to build from, and the program's own."""
 
 from __future__ import annotations
 

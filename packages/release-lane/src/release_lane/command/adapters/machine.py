@@ -16,8 +16,8 @@ from typing import Protocol
 from release_lane.engine.locks import Holder, Note, Origin, Owner
 
 STARTED_LATER = 2.0
-"""Seconds after a lock was taken from which on a process that starts cannot be the one that took it. The kernel
-tells start times in whole seconds since boot."""
+"""A process that started this many seconds after a lock was taken did not take it. The kernel reports start times in
+whole seconds since boot."""
 
 
 class Machine(Protocol):
@@ -30,13 +30,13 @@ class Machine(Protocol):
         """Epoch seconds, as AWS counts them."""
 
     def epoch(self, text: str) -> float | None:
-        """A time in ISO 8601 as epoch seconds; None for what is none."""
+        """A time in ISO 8601 as epoch seconds; None for any other text."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
     def chance(self) -> float:
-        """From 0 to 1: two commands that wait for the same thing must not try at the same moments for ever."""
+        """From 0 to 1: two commands that wait for the same lock must not always try at the same moments."""
 
     def owner(self, holder: Holder) -> Owner:
         """Does the process that took a lock still run?"""
@@ -49,7 +49,7 @@ class Machine(Protocol):
 
 
 class RealMachine:
-    """This one."""
+    """The real one."""
 
     def now(self) -> float:
         """The monotonic clock."""
@@ -72,7 +72,7 @@ class RealMachine:
         return random.random()
 
     def owner(self, holder: Holder) -> Owner:
-        """Only a process of this very host, and of no other container of it, can be looked for."""
+        """Only processes of this host and this container can be seen."""
         if holder.host != socket.gethostname() or holder.pid <= 0:
             return Owner.UNKNOWN
         if holder.note and holder.note.place != _place():
@@ -105,7 +105,7 @@ class RealMachine:
 
 
 def _runs(pid: int) -> bool:
-    """Is there such a process, and not only its remains that nobody has collected?"""
+    """Is there such a process, and is it no zombie?"""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

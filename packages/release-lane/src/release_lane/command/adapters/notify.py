@@ -1,4 +1,4 @@
-"""Messages to an SNS topic and to a webhook. Whether they arrive never decides about a release."""
+"""Notifications to an SNS topic and to a webhook. A release never depends on their delivery."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from release_lane.operate.notices import SECRET, Notice, Notify
+from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
+from release_lane.settings.model import NotifySettings
+from release_lane.settings.notify import SECRET
 
 PATIENCE = 6.0
 """Seconds that AWS has for one call, with a second try in them."""
@@ -23,16 +25,16 @@ TRIES = 2
 
 
 class Notifier(Protocol):
-    """Tells people."""
+    """Sends notifications."""
 
-    def send(self, to: Notify, access: Access, notice: Notice) -> tuple[str, ...]:
-        """Send it to everybody; what could not be sent, in words. Never raises."""
+    def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
+        """Send to topic and webhook; what could not be sent, in words. Never raises."""
 
 
 class RealNotifier:
     """Publishes to SNS, posts JSON to the webhook; one retry each."""
 
-    def send(self, to: Notify, access: Access, notice: Notice) -> tuple[str, ...]:
+    def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
         """One after the other."""
         message = json.dumps(notice.as_dict(datetime.now(UTC).isoformat(timespec="seconds")))
         ways: list[tuple[str, str, Callable[[], None]]] = [
@@ -47,14 +49,14 @@ def _tried(name: str, way: Callable[[], None]) -> str:
     try:
         way()
     except Unsent as error:
-        return f"the {name} could not be told: {error}"
+        return f"the {name} did not get it: {error}"
     except Exception as error:
-        return f"the {name} could not be told: {type(error).__name__}"
+        return f"the {name} did not get it: {type(error).__name__}"
     return ""
 
 
 class Unsent(Exception):
-    """It did not arrive, in words that may be shown."""
+    """Why it did not arrive, in words that may be shown."""
 
 
 def _publish(access: Access, topic: str, notice: Notice, message: str) -> None:
@@ -138,7 +140,7 @@ class FakeNotifier:
     sent: list[Notice] = field(default_factory=list)
     problems: tuple[str, ...] = ()
 
-    def send(self, to: Notify, access: Access, notice: Notice) -> tuple[str, ...]:
+    def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
         """As given."""
         del to, access
         self.sent.append(notice)

@@ -1,48 +1,31 @@
-"""The prober behind a Protocol: counts what users of one URL get, for a while or beside something else."""
+"""The probers behind a Protocol: the open loop of `release probe`, and the probes of `release watch`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from release_lane.probe.process import Probe
+from release_lane.probe.sampling import Counts, Place, Probing, Unheard
 from release_lane.probe.settings import Settings
-from release_lane.probe.tally import Counts, Report
+from release_lane.probe.tally import Report
 from release_lane.probe.tally import Tally as Sums
-from release_lane.record.asking import Asked
+from release_lane.record.placement import Colour
 from release_lane.watch.judge import Tally
 
-RATE = 5.0
-"""Probes a second while a release is watched, as while it is switched to."""
-ANSWER_WITHIN = 3.0
-"""Seconds for one of them."""
 
+class WatchProbes(Protocol):
+    """Probes that are sent while a release is watched (`probe.sampling.Probing`)."""
 
-@dataclass(frozen=True)
-class Unheard:
-    """Why nothing was counted; `reached`: something answered, but never as the release that is probed."""
-
-    why: str
-    reached: bool
-
-
-class Beside(Protocol):
-    """Probes that are sent beside something else."""
-
-    def tally(self) -> Tally:
-        """What came of them so far.
-
-        Nothing is counted before the first answer that names its release (or is good, where none does): the service
-        may be out of reach.
-        """
+    def tallies(self) -> tuple[Tally, ...]:
+        """The results so far. Nothing is counted while the service may be out of reach of this machine."""
 
     def unheard(self) -> Unheard | None:
         """Why nothing is counted yet; None once it is."""
 
-    def own(self) -> Mapping[int, tuple[int, int]]:
-        """Epoch second to (probes sent, answered with 5xx): CloudWatch counts them among the users' requests."""
+    def own(self, colour: Colour) -> Counts:
+        """Epoch second to (probes that this colour answered, with 5xx): CloudWatch counts them as users' requests."""
 
 
 class Prober(Protocol):
@@ -52,13 +35,13 @@ class Prober(Protocol):
         """Ask for so many seconds, or until this process is interrupted."""
 
     @contextmanager
-    def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:
-        """Probe `asked.path` while the block lasts; an answer that names another image than `digest` has failed."""
+    def during(self, place: Place) -> Iterator[WatchProbes]:
+        """Probe `place` while the block lasts."""
         raise NotImplementedError
 
 
 class OpenLoop:
-    """The real one: in this process, or in one of its own beside it."""
+    """The real one."""
 
     def probe(self, settings: Settings, seconds: float | None) -> Report:
         """Ctrl-C and SIGTERM end it early; the report is there all the same."""
@@ -67,59 +50,13 @@ class OpenLoop:
         return probe_for(settings, seconds)
 
     @contextmanager
-    def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:
-        """In a process that ends with this one."""
-        url = url.rstrip("/") + asked.path
-        how = {"identify": str(asked.identify), "well": bool(asked.status_path)}
-        with Probe(url, RATE, timeout=ANSWER_WITHIN, wait_named=True, **how) as probe:
-            yield Counting(probe, url, digest)
-
-
-@dataclass
-class Counting:
-    """Turns the prober's sums into what the judgement of a watch takes."""
-
-    probe: Probe
-    url: str
-    digest: str
-    _last: Tally | None = None
-
-    def tally(self) -> Tally:
-        """Since the beginning; failures in a row as far as two looks tell."""
-        self._last = tally_of(self.url, self.probe.snapshot().total, self.digest, self._last)
-        return self._last
-
-    def unheard(self) -> Unheard | None:
-        """By what came of the first attempts."""
-        report = self.probe.snapshot()
-        return Unheard(report.unready, report.reached) if report.unready else None
-
-    def own(self) -> Mapping[int, tuple[int, int]]:
-        """Evenly: probes leave on schedule. Which of them failed when is not known."""
-        total = self.probe.snapshot().total
-        if not total.sent:
-            return {}
-        first = int(total.began)
-        return {first + second: (round(RATE), 0) for second in range(int(total.sent / RATE) + 1)}
-
-
-def tally_of(place: str, counts: Counts, digest: str, before: Tally | None) -> Tally:
-    """Sums as a tally. Mixed answers and those of another image have failed, too."""
-    other = sum(seen.count for seen in counts.releases if seen.digest != digest)
-    failed = counts.failed + counts.mixed + other
-    sent, last = counts.sent - counts.in_flight, before or Tally(place=place)
-    newly, now = failed - last.failed, sent - last.sent
-    in_a_row = 0 if newly < now else last.in_a_row + newly
-    return Tally(place=place, sent=sent, failed=failed, in_a_row=in_a_row, last=_how(counts, digest, other))
-
-
-def _how(counts: Counts, digest: str, other: int) -> str:
-    if counts.failures:
-        return counts.failures[-1].reason
-    if counts.mixed:
-        return "headers and body of one answer name different releases"
-    stranger = next((seen.digest for seen in counts.releases if seen.digest != digest), "")
-    return f"it was answered by {stranger[:19] or 'something that does not say which release it is'}" if other else ""
+    def during(self, place: Place) -> Iterator[WatchProbes]:
+        """In a thread that ends with the block."""
+        probing = Probing([place], waits=True)
+        try:
+            yield probing
+        finally:
+            probing.stop()
 
 
 @dataclass
@@ -127,15 +64,15 @@ class FakeProber:
     """Everything was answered well, but for `failed` of the first second; remembers what it was asked.
 
     `unready`: nothing was answered, and nothing counted.
-    `tallies` are what probes beside something else come to, look by look; the last one stays.
+    `sums` are what the probes of a watch come to, look by look; the last one stays.
     """
 
     failed: int = 0
     unnamed: int = 0
     unready: str = ""
     asked: list[tuple[Settings, float | None]] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)
-    watched: list[tuple[str, str, Asked]] = field(default_factory=list)
+    sums: list[Tally] = field(default_factory=list)
+    watched: list[Place] = field(default_factory=list)
     silence: Unheard | None = None
 
     def probe(self, settings: Settings, seconds: float | None) -> Report:
@@ -153,21 +90,22 @@ class FakeProber:
         )  # fmt: skip
 
     @contextmanager
-    def beside(self, url: str, digest: str, asked: Asked) -> Iterator[Beside]:
+    def during(self, place: Place) -> Iterator[WatchProbes]:
         """As given."""
-        self.watched.append((url, digest, asked))
+        self.watched.append(place)
         yield self
 
     def unheard(self) -> Unheard | None:
         """As given."""
         return self.silence
 
-    def tally(self) -> Tally:
+    def tallies(self) -> tuple[Tally, ...]:
         """The next one."""
-        if len(self.tallies) > 1:
-            return self.tallies.pop(0)
-        return self.tallies[0] if self.tallies else Tally(place="the live URL")
+        if len(self.sums) > 1:
+            return (self.sums.pop(0),)
+        return (self.sums[0] if self.sums else Tally(place="the live URL"),)
 
-    def own(self) -> Mapping[int, tuple[int, int]]:
-        """None are told."""
+    def own(self, colour: Colour) -> Counts:
+        """None are known."""
+        del colour
         return {}

@@ -1,7 +1,7 @@
-"""One child process that is never left behind: signals reach it once, it is waited for, and it never notices that
-whoever read its output has left.
+"""One child process that is never left behind: signals reach it once, it is waited for, and it does not depend on a
+reader of its output.
 
-The child gets a process group of its own, so a terminal's Ctrl-C does not reach it besides: the engine takes a
+The child gets a process group of its own, so a terminal's Ctrl-C does not reach it a second time: the engine takes a
 second signal as "stop at once", which loses the record of what it was doing.
 """
 
@@ -71,10 +71,10 @@ def run_child(
 
 
 class _Relay:
-    """Shows what a child says for as long as somebody reads it.
+    """Shows what a child writes for as long as there is a reader.
 
-    The child writes to files without a name, and not to the display: so it never waits for a reader who does not read,
-    and never dies of one who has left, not even of us. No thread: Linux sends the signal of `_ENDING_WITH_US` once for
+    The child writes to files without a name, not to the display: so it never waits for a slow reader, and never dies of
+    a reader that has left, not even of this process. No thread: Linux sends the signal of `_ENDING_WITH_US` once for
     each thread of a parent that dies, and the engine takes the second as "stop at once".
     """
 
@@ -84,7 +84,7 @@ class _Relay:
         self._lost = self._hurried = False
 
     def say(self, text: str) -> None:
-        """Show a line of our own; from signal handlers, too."""
+        """Show a line of our own; signal handlers may call it."""
         self._waiting += f"{text}\n".encode()
 
     def hurry(self) -> None:
@@ -154,7 +154,7 @@ def _ending_with_us() -> list[str]:
 
 
 class _Forwarding:
-    """Hands the first signal on to the child; tells about the others.
+    """Forwards the first signal to the child; reports the others.
 
     CI systems send several (GitHub: SIGINT, after 7.5 s SIGTERM, after 2.5 s more SIGKILL). The engine gets one.
     """
@@ -165,7 +165,7 @@ class _Forwarding:
         self.got: signal.Signals | None = None
 
     def to(self, child: subprocess.Popen[bytes]) -> None:
-        """From now on there is a child; a signal that came before it reaches it now."""
+        """From now on there is a child; a signal that came earlier reaches it now."""
         self._child = child
         if self.got is not None:
             self._hand_on(self.got)
@@ -176,11 +176,11 @@ class _Forwarding:
         if self._child is not None and self._child.returncode is not None:
             self._relay.hurry()
         elif self.got is not None:
-            self._relay.say("Still stopping: the engine finishes the step it is in.")
+            self._relay.say("Still stopping: the engine finishes its current step.")
         else:
             self.got = signal.Signals(number)
             self._hand_on(self.got)
-            self._relay.say(f"{self.got.name}: stopping the engine; it finishes the step it is in.")
+            self._relay.say(f"{self.got.name}: stopping the engine; it finishes its current step.")
 
     def _hand_on(self, got: signal.Signals) -> None:
         """A closed terminal is an interrupt: the engine would die of SIGHUP at once, and leave its lock."""

@@ -7,43 +7,105 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
-from release_lane.operate.watching import Alarming
 from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.credentials import HANDED, access_of
+from release_lane.settings.model import AlarmSettings, AppSettings, IdleSettings, NotifySettings, part
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackFile:
-    """One Pulumi.<name>.yaml. `artifacts` is the stack that holds the registry.
+    """One Pulumi.<name>.yaml. `config` are its settings by full keys, `own` this project's without the prefix.
 
-    `idle_tasks`: how many tasks the idle colour keeps (`idle.afterWatch`), None for as many as serve users.
-    `notify` is as it stands there; `release.notices` reads it. `other_projects`: whose settings stand there instead.
+    A key is judged when a verb needs it, so one wrong key does not keep the others from their work: `UsageError`
+    names file and key. The program judges all keys at each update.
     """
 
     name: str
     path: Path
-    role: str = "environment"
-    promotes_from: str | None = None
-    artifacts: str = "artifacts"
-    app: App = field(default_factory=App)
-    idle_tasks: int | None = None
-    notify: Any = None
-    other_projects: tuple[str, ...] = ()
-    alarming: Alarming = field(default_factory=Alarming)
-    access: Access = field(default_factory=lambda: Access(region="", account=""))
+    project: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def own(self) -> Mapping[str, Any]:
+        """This project's keys without the prefix."""
+        prefix = f"{self.project}:"
+        return {key.removeprefix(prefix): value for key, value in self.config.items() if key.startswith(prefix)}
+
+    @property
+    def builds(self) -> bool:
+        """Is it the stack that holds the registry?"""
+        return self.own.get("role") == "artifacts"
+
+    @property
+    def promotes_from(self) -> str | None:
+        """The environment before this one on the route."""
+        return cast("str | None", self._part("promotesFrom"))
+
+    @property
+    def artifacts(self) -> str:
+        """The stack whose image this environment takes."""
+        return str(self._part("artifacts"))
+
+    @property
+    def idle_tasks(self) -> int | None:
+        """How many tasks the idle colour keeps (`idle.afterWatch`), None for as many as serve users.
+
+        A wrong value counts as the default: the next update refuses it, and a recovery must not fail because of it.
+        """
+        try:
+            return cast("IdleSettings", self._part("idle")).tasks
+        except UsageError:
+            return IdleSettings().tasks
+
+    @property
+    def notify(self) -> NotifySettings:
+        """Which events are sent, and where to."""
+        return cast("NotifySettings", self._part("notify"))
+
+    @property
+    def alarms(self) -> AlarmSettings:
+        """Which alarms have a say."""
+        return cast("AlarmSettings", self._part("alarms"))
+
+    @property
+    def app(self) -> App:
+        """What is built of a commit, in the artifacts stack."""
+        return cast("AppSettings", self._part("app")).what()
+
+    @property
+    def access(self) -> Access:
+        """Where in AWS its resources are, and as whom AWS is reached."""
+        for key in HANDED:
+            self._not_encrypted(f"aws:{key}")
+        self._not_encrypted(f"{self.project}:account")
+        return access_of(self.config, str(self.own.get("account") or ""))
+
+    def _part(self, key: str) -> Any:
+        self._not_encrypted(f"{self.project}:{key}")
+        return part(self.own, key, self.path.name)
+
+    def _not_encrypted(self, key: str) -> None:
+        """The command cannot decrypt what it reads, and neither are settings secrets."""
+        if _encrypted(self.config.get(key)):
+            raise UsageError(
+                f"{key} in {self.path.name} is encrypted, but no setting can be.",
+                why="settings are read by the command, and are stored in the state in clear",
+                next_step="write the value unencrypted, or (notify.webhook) give the ARN of the secret that holds it.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Pulumi.yaml's name and folder, and all stack files."""
+    """Pulumi.yaml's name and folder, and all its stack files."""
 
     name: str
     root: Path
@@ -52,7 +114,7 @@ class Project:
     @property
     def route(self) -> Route:
         """The order of environments; `UsageError` for circles and unknown names."""
-        environments = (stack for stack in self.stacks.values() if stack.role == "environment")
+        environments = (stack for stack in self.stacks.values() if not stack.builds)
         return route_of({stack.name: stack.promotes_from for stack in environments})
 
     def artifacts_of(self, environment: str) -> str:
@@ -66,7 +128,7 @@ class Project:
     @property
     def builds(self) -> str:
         """The one stack that builds the image; `UsageError` if there is none or more than one."""
-        found = [stack.name for stack in self.stacks.values() if stack.role == "artifacts"]
+        found = [stack.name for stack in self.stacks.values() if stack.builds]
         if len(found) == 1:
             return found[0]
         raise UsageError(
@@ -77,7 +139,7 @@ class Project:
 
     def _renamed(self) -> str:
         """Keys of a project by another name, as they stand there after Pulumi.yaml's name was changed."""
-        others = sorted({name for stack in self.stacks.values() for name in stack.other_projects})
+        others = sorted({name for stack in self.stacks.values() for name in other_projects(stack.config, self.name)})
         if not others:
             return ""
         return f". Keys begin with {self.name}: (the name in Pulumi.yaml), but these with {', '.join(others)}:"
@@ -117,50 +179,9 @@ def _stack_files(root: Path, elsewhere: str) -> list[Path]:
     )
 
 
-def _alarming(path: Path, raw: Any) -> Alarming:
-    try:
-        return Alarming.read(raw)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"The key alarms of {path.name} cannot be read.",
-            why=str(error),
-            next_step="correct it; docs/stack-settings.example.yaml has all of its settings.",
-        ) from error
-
-
 def _stack(path: Path, project: str) -> StackFile:
-    config = settings_in(path)
-    _no_secrets(path, config, project)
-    own = {key.split(":", 1)[-1]: value for key, value in config.items() if key.startswith(f"{project}:")}
-    return StackFile(
-        name=path.name.removeprefix("Pulumi.").removesuffix(".yaml"),
-        path=path,
-        role=str(own.get("role") or "environment"),
-        promotes_from=str(own["promotesFrom"]) if own.get("promotesFrom") else None,
-        artifacts=str(own.get("artifacts") or "artifacts"),
-        app=_app(own.get("app")),
-        idle_tasks=_idle_tasks(own.get("idle")),
-        notify=own.get("notify"),
-        other_projects=other_projects(config, project),
-        alarming=_alarming(path, own.get("alarms")),
-        access=access_of(config, str(own.get("account") or "")),
-    )
-
-
-READ = frozenset({"role", "promotesFrom", "artifacts", "app", "idle", "notify", "alarms", "account"})
-"""This project's keys that the command reads itself."""
-
-
-def _no_secrets(path: Path, config: Mapping[str, Any], project: str) -> None:
-    """What the command reads itself is no secret: it could not decrypt it. The program judges all keys."""
-    read = {f"{project}:{key}" for key in READ} | {f"aws:{key}" for key in HANDED}
-    for key in sorted(read & config.keys()):
-        if _encrypted(config[key]):
-            raise UsageError(
-                f"{key} in {path.name} is encrypted, but no setting can be.",
-                why="settings are read by the command, and stand in the state",
-                next_step="write it plainly, or (notify.webhook) give the ARN of the secret that holds it.",
-            )
+    name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    return StackFile(name=name, path=path, project=project, config=settings_in(path))
 
 
 def _encrypted(value: Any) -> bool:
@@ -168,20 +189,6 @@ def _encrypted(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "secure" in value or any(map(_encrypted, value.values()))
     return isinstance(value, list) and any(map(_encrypted, value))
-
-
-def _app(app: Any) -> App:
-    """What is right of it; the program refuses the rest."""
-    given = app if isinstance(app, Mapping) else {}
-    plain = App()
-    return App(
-        folder=str(given.get("folder") or plain.folder), dockerfile=str(given.get("dockerfile") or plain.dockerfile)
-    )
-
-
-def _idle_tasks(idle: Any) -> int | None:
-    tasks = idle.get("afterWatch") if isinstance(idle, Mapping) else None
-    return tasks if isinstance(tasks, int) else None
 
 
 def settings_in(path: Path) -> dict[str, Any]:
@@ -211,7 +218,7 @@ class _OnceEach(yaml.SafeLoader):
     the file's name."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As ever, once each key was seen to be there once."""
+        """As in the base class, after checking that no key stands there twice."""
         lines: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
             name, line = (key.tag, str(key.value)), key.start_mark.line + 1

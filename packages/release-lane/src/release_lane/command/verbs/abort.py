@@ -1,4 +1,4 @@
-"""`release abort`: ask the switch that is under way to put users back."""
+"""`release abort`: request that the switch under way rolls its traffic back."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import argparse
 from release_lane.command.releasing import add_environment
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder
-from release_lane.errors import CloudError, Interrupted, Refused, UsageError
-from release_lane.operate.aborting import Back, TooLate, Unheard, Waiting, described, outcome, under_way
+from release_lane.errors import CloudError, Refused
+from release_lane.operate.aborting import Back, NotBack, TooLate, Waiting, described, outcome, under_way
 from release_lane.record.journal import Abort, Journal
 from release_lane.record.names import Names
 
+ORDER = 120
 NAME = "abort"
-HELP = "Ask the switch that is under way to put users back; its update then fails."
+HELP = "Abort the switch that is under way: its traffic is rolled back and its update fails."
 DETAILS = """\
-It leaves a wish where the switch looks (a tag on the production rule), waits until the weights are
-back, and reports. From any machine, also where the update runs elsewhere. Before users are
-moved there is nothing to abort: stop the update by Ctrl-C where it runs. After the switch it
-is too late: `release rollback`.
+It leaves an abort request where the switch looks for one (a tag on the production rule), waits
+until the weights are back, and reports. It works from any machine. Before any traffic has moved
+there is nothing to abort: stop the update with Ctrl-C where it runs. After the switch it is too
+late: use `release rollback`.
 
   release abort production
   release abort production --yes
@@ -26,7 +27,7 @@ is too late: `release rollback`.
 
 POLL = 1.0
 ANSWERED_WITHIN = 600.0
-"""Seconds within which a switch should have put users back; it looks every few seconds."""
+"""Seconds within which a switch should have rolled the traffic back; it looks every few seconds."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,72 +37,62 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
-    """Find the switch, ask, leave the wish, wait, report."""
+    """Find the switch, confirm, leave the request, wait, report."""
     environment = tools.project.route.check(arguments.environment)
     tools.engine.ready()
     names = tools.project.names(environment)
-    rule = tools.cloud.users_rule(names)
+    rule = tools.cloud.production_rule(names)
     switch = under_way(environment, rule, _holders(tools, environment))
     assert rule is not None
-    _confirm(tools, environment, described(switch, rule), yes=arguments.yes)
+    tools.terminal.say(described(switch, rule))
+    tools.terminal.confirm(
+        "Roll the traffic back?", yes=arguments.yes, next_step=f"`release abort {environment} --yes`."
+    )
     by = tools.origin.who or tools.machine.user()
     tools.cloud.ask_abort(names, Abort(switch.to.release_id, f"{by} {tools.origin.run}".strip()))
-    tools.terminal.say("Asked the switch to put users back; waiting for it.")
+    tools.terminal.say("Requested the abort; waiting for the switch to roll the traffic back.")
     return _report(tools, environment, switch, _awaited(tools, environment, names, switch))
 
 
 def _holders(tools: Tools, environment: str) -> tuple[Holder, ...] | None:
-    """Of the lock, without those that are dead for sure."""
+    """Holders of the lock, without those that are known to be dead."""
     holders = tools.backend.holders(environment)
     return None if holders is None else tuple(each for each in holders if not tools.machine.owner(each).dead)
 
 
-def _confirm(tools: Tools, environment: str, what: str, *, yes: bool) -> None:
-    tools.terminal.say(what)
-    if yes:
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            "This wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
-            next_step=f"`release abort {environment} --yes`.",
-        )
-    if not tools.terminal.ask("Put the users back?"):
-        raise Interrupted("Not confirmed. Nothing was changed.")
-
-
-def _awaited(tools: Tools, environment: str, names: Names, switch: Journal) -> Back | TooLate | Unheard:
+def _awaited(tools: Tools, environment: str, names: Names, switch: Journal) -> Back | TooLate | NotBack:
     end = tools.machine.now() + ANSWERED_WITHIN
     while True:
-        # The lock first: were it freed between the two looks, the rule would still be the one of the end.
+        # Read the lock first: if it is freed between the two reads, the rule is still the final one.
         holders = _holders(tools, environment)
-        seen = outcome(switch, tools.cloud.users_rule(names), running=holders is None or bool(holders))
+        seen = outcome(switch, tools.cloud.production_rule(names), running=holders is None or bool(holders))
         if not isinstance(seen, Waiting):
             return seen
         if tools.machine.now() > end:
             raise CloudError(
                 f"The switch of {environment} did not answer within {ANSWERED_WITHIN:.0f} s.",
-                why="it is busy, or dead without anybody here seeing it; the wish stays on the production rule",
-                next_step=f"look at that update; if it is dead for sure: `release recover {environment}`.",
+                why="it is busy, or died unnoticed; the abort request stays on the production rule",
+                next_step=f"look at that update; if it is dead: `release recover {environment}`.",
             )
         tools.machine.sleep(POLL)
 
 
-def _report(tools: Tools, environment: str, switch: Journal, seen: Back | TooLate | Unheard) -> int:
+def _report(tools: Tools, environment: str, switch: Journal, seen: Back | TooLate | NotBack) -> int:
     match seen:
         case Back(colour):
-            where = f"users are back on {colour}" if colour else "nobody is served, as before"
+            where = f"users are back on {colour}" if colour else "no users are served, as before"
             data = {"environment": environment, "liveColour": str(colour) if colour else None, "aborted": True}
             tools.terminal.emit(data, f"{environment}: the switch to {switch.to.colour} was aborted; {where}.")
             return 0
         case TooLate():
             raise Refused(
-                f"Too late: the switch of {environment} was done before it saw the wish. Users are on "
+                f"Too late: the switch of {environment} ended before it saw the request. Users are on "
                 f"{switch.to.colour}.",
                 next_step=f"`release rollback {environment}`.",
             )
-        case Unheard(where):
+        case NotBack(where):
             raise CloudError(
-                f"The update of {environment} ended, but users are not back: {where}.",
-                why="it was killed, or could not put them back; its own words say more",
+                f"The update of {environment} ended, but the traffic is not back: {where}.",
+                why="it was killed, or could not roll it back; its own output says more",
                 next_step=f"`release recover {environment}`.",
             )

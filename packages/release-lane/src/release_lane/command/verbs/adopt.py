@@ -14,13 +14,15 @@ from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted, UsageError
 from release_lane.record.adoption import Adoption, adoption_in, parse_reference, unseen
 
+ORDER = 20
 NAME = "adopt"
-HELP = "Take an image that your own CI built into the registry; its digest goes to stdout."
+HELP = "Copy an image that your own CI built into the registry; print its digest."
 DETAILS = """\
-In place of `release build`. The image keeps its digest, with all platforms, labels, signatures
-and attestations; what the registry has already is only referenced. Its commit and the address
-of its source are read from its labels (org.opencontainers.image.revision and .source), or given
-here. What is unknown is named by the gates, the evidence, `release status` and `release review`.
+Use it instead of `release build`. The image keeps its digest, with all platforms, labels,
+signatures and attestations; an image that is already in the registry is only referenced. Its
+commit and the address of its source come from its labels (org.opencontainers.image.revision and
+.source) or from the options. Gates, evidence, `release status` and `release review` name what
+is unknown.
 
   digest=$(release adopt ghcr.io/acme/shop@sha256:…)
   release adopt ghcr.io/acme/shop@sha256:… --commit "$(git rev-parse HEAD)"
@@ -30,12 +32,15 @@ here. What is unknown is named by the gates, the evidence, `release status` and 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument(
-        "image", metavar="IMAGE@sha256:…", help="the image by its digest, as the build that pushed it said"
+        "image", metavar="IMAGE@sha256:…", help="the image by its digest, as printed by the build that pushed it"
     )
     parser.add_argument(
-        "--commit", metavar="SHA", default="", help="the commit it was built from, in full (default: its label)"
+        "--commit",
+        metavar="SHA",
+        default="",
+        help="the full name of the commit that it was built from (default: its label)",
     )
-    parser.add_argument("--source", metavar="URL", default="", help="where its source is (default: its label)")
+    parser.add_argument("--source", metavar="URL", default="", help="the address of its source (default: its label)")
     add_lock_wait(parser)
 
 
@@ -50,16 +55,18 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     config = {key: value for key, value in given.items() if value}
     done = update(tools, stack, config, f"release adopt {reference}", wait=arguments.lock_wait)
     if done.signal is not None:
-        raise Interrupted(f"It was stopped by {done.signal.name}.", next_step="`release adopt` again does the rest.")
+        raise Interrupted(
+            f"It was stopped by {done.signal.name}.", next_step="run `release adopt` again; it does the rest."
+        )
     if done.exit_code != 0:
         raise failure(done.log, done.stderr)
     outputs = tools.existing(stack).outputs
     adoption = adoption_in(outputs.get("adopted") or (), reference.digest)
     if adoption is None or outputs.get("imageDigest") != reference.digest:
         raise CloudError(
-            f"The update ended well, but the stack {stack} does not name {reference.digest}.",
+            f"The update succeeded, but the stack {stack} does not name {reference.digest}.",
             why=f"its output imageDigest is {outputs.get('imageDigest') or '(none)'}",
-            next_step="adopt it again; if it stays so, look at the stack's outputs.",
+            next_step="adopt it again; if the error persists, look at the stack's outputs.",
         )
     _report(tools, adoption, outputs, done.log.warnings)
     return 0
@@ -70,7 +77,7 @@ def _commit(text: str) -> str:
         raise UsageError(
             f"--commit: {text!r} is not the full name of a commit.",
             why="it is compared with the image's label, with git, and with what the service says",
-            next_step="give all of it: `git rev-parse HEAD`.",
+            next_step="give the full name: `git rev-parse HEAD`.",
         )
     return text
 

@@ -10,13 +10,14 @@ from release_lane.command.tools import Tools
 from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted
 
+ORDER = 10
 NAME = "build"
-HELP = "Build and push the image of the commit that is checked out; its digest goes to stdout."
+HELP = "Build and push the image of the checked-out commit; print its digest."
 DETAILS = """\
-What is built is the service's folder (app.folder of the artifacts stack, app/ by default) as the
-commit has it, whatever else is in the working directory; changes in that folder that are in no
-commit are refused. A commit whose image is in the registry is not built again: the registry's
-digest is the answer.
+It builds the service's folder (app.folder of the artifacts stack, app/ by default) of the commit,
+not of the working directory: other files do not matter, and uncommitted changes in that folder
+are refused. A commit whose image is already in the registry is not built again; the answer is
+the registry's digest.
 
   release build
   digest=$(release build --source ../service)
@@ -39,15 +40,17 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.terminal.say(f"Building commit {commit} of {source}.")
     done = update(tools, stack, {"source": str(source)}, f"release build {commit}", wait=arguments.lock_wait)
     if done.signal is not None:
-        raise Interrupted(f"The build was stopped by {done.signal.name}.", next_step="`release build` does the rest.")
+        raise Interrupted(
+            f"The build was stopped by {done.signal.name}.", next_step="run `release build` again; it does the rest."
+        )
     if done.exit_code != 0:
         raise failure(done.log, done.stderr)
     outputs = tools.existing(stack).outputs
     if outputs.get("commit") != commit or not outputs.get("imageDigest"):
         raise CloudError(
-            f"The build ended well, but the stack {stack} has no digest of commit {commit}.",
+            f"The build succeeded, but the stack {stack} has no digest of commit {commit}.",
             why=f"its outputs name commit {outputs.get('commit') or '(none)'}",
-            next_step="build again; if it stays so, look at the stack's outputs.",
+            next_step="build again; if the error persists, look at the stack's outputs.",
         )
     keys = ("imageDigest", "commit", "otherCommits", "imageUri", "repositoryUrl")
     tools.terminal.emit({key: outputs.get(key) for key in keys}, str(outputs["imageDigest"]))

@@ -18,11 +18,12 @@ from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.record.digest import Digest, parse_digest
 
+ORDER = 30
 NAME = "deploy"
-HELP = "Bring a digest to an environment: start it beside what is live, pass the gates, move users."
+HELP = "Release a digest to an environment: start it on the idle colour, pass the gates, move the traffic."
 DETAILS = """\
-Without --digest it takes what was built or adopted last. If a gate says no, users were not
-touched, and the idle colour gets the previous release back at once.
+Without --digest it takes the digest that was built or adopted last. If a gate refuses the
+release, users were not touched, and the idle colour gets the previous release back at once.
 
   release deploy staging
   release deploy staging --digest sha256:…
@@ -32,7 +33,7 @@ touched, and the idle colour gets the previous release back at once.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what was built or adopted last")
+    add_digest(parser, "the one that was built or adopted last")
     add_options(parser)
     add_allow_older(parser)
 

@@ -1,4 +1,4 @@
-"""`release heal`: put an environment in order without releasing anything."""
+"""`release heal`: restore the standby, and what an interrupted switch left behind."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import argparse
 from release_lane.command.releasing import Change, add_environment, add_options, carry_out
 from release_lane.command.tools import Tools
 
+ORDER = 110
 NAME = "heal"
-HELP = "Put an environment in order without releasing anything new."
+HELP = "Restore an environment without releasing anything new."
 DETAILS = """\
-One update without a digest: the idle colour gets the previous release back, an interrupted
-switch is finished or undone. Weights or live tasks that somebody changed by hand are refused,
-unless --on-drift says what to do about them.
+It runs one update without a digest: the idle colour gets the previous release back as a standby,
+and an interrupted switch is finished or undone. Weights or live tasks that were changed by hand
+are refused, unless --on-drift says what to do about them.
 
   release heal production
   release heal production --on-drift restore
@@ -25,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-drift",
         choices=("adopt", "restore"),
-        help="adopt: record what is; restore: go back to what was recorded",
+        help="adopt: record what is there; restore: go back to the record",
     )
     add_options(parser, heals=False)
 

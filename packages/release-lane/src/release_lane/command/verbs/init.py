@@ -27,6 +27,7 @@ from release_lane.operate.template import (
 from release_lane.record.app import App
 from release_lane.record.asking import HEALTH_PATH, Identify
 
+ORDER = 5
 NAME = "init"
 NEEDS_PROJECT = False
 HELP = "Write the files with which a service is released, or show what a newer version would change in them."

@@ -1,4 +1,4 @@
-"""`release probe`: what users get right now, counted."""
+"""`release probe`: count what users get right now."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from release_lane.probe.options import add_options, settings_from, text, uncheck
 from release_lane.probe.settings import Settings
 from release_lane.record.asking import Identify
 
+ORDER = 90
 NAME = "probe"
-HELP = "Send requests at a steady rate and count what comes back: failed, late, mixed answers."
+HELP = "Send requests at a steady rate and count failed, late and mixed answers."
 DETAILS = """\
-An open loop: requests leave on schedule, however slow the answers are. Mixed is an answer whose
-headers and body name different releases. An environment's answers have to name their release as
-its smoke.identify says, else they failed; what they do not say is named as not checked. It ends
-after --for, or with Ctrl-C; the report comes either way. Exit code 1 if a request failed or an
-answer was mixed.
+It is an open loop: requests are sent on schedule, however slow the answers are. An answer is
+mixed if its headers and its body name different releases. Answers of an environment must name
+their release as its smoke.identify says, or they have failed; the report names what they do not
+say. The probe ends after --for or with Ctrl-C, and reports in both cases. Exit code 1 if a
+request failed or an answer was mixed.
 
   release probe staging --rate 200 --for 1m
   release probe http://127.0.0.1:8080/api/v1/status --rate 50
@@ -27,18 +28,20 @@ answer was mixed.
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
-    parser.add_argument("target", metavar="URL|ENVIRONMENT", help="a whole URL, or an environment's name")
+    parser.add_argument("target", metavar="URL|ENVIRONMENT", help="a full URL, or the name of an environment")
     parser.add_argument(
-        "--path", metavar="PATH", help="what is asked for at an environment (default: its service.statusPath or else"
-        " its service.healthPath)",
+        "--path", metavar="PATH", help="what to ask for at an environment (default: its service.statusPath, or else its"
+        " service.healthPath)",
     )  # fmt: skip
     add_options(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
-    """Probe, report; 1 if users would have noticed something."""
+    """Probe and report; 1 if users would have noticed a fault."""
     if arguments.seconds == 0:
-        raise UsageError("--for 0 would ask nothing.", next_step="give it like 30s or 5m; without it Ctrl-C ends it.")
+        raise UsageError(
+            "--for 0 would send no request.", next_step="write it like 30s or 5m; without --for, Ctrl-C ends it."
+        )
     settings, known = _asked(tools, arguments)
     how = f"with {settings.users} users at once" if settings.users else f"at {settings.rate:g} requests a second"
     tools.terminal.say(f"Probing {settings.url} {how}.")
@@ -49,11 +52,11 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 
 def _asked(tools: Tools, arguments: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]:
-    """What is asked for, and what an environment's service is known not to say."""
+    """What to ask for, and what the answers of an environment's service are known not to say."""
     target = str(arguments.target)
     if "://" in target:
         if arguments.path is not None:
-            raise UsageError("--path goes with an environment.", next_step=f"write it into the URL {target}.")
+            raise UsageError("--path needs an environment.", next_step=f"write it into the URL {target}.")
         return _settings(arguments, target), ()
     environment = tools.project.route.check(target)
     tools.engine.ready()

@@ -1,4 +1,4 @@
-"""`release promote`: what the environment before proved."""
+"""`release promote`: release what the environment before has proven."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.record.digest import Digest
 
+ORDER = 40
 NAME = "promote"
-HELP = "Bring to an environment what the one before it has live."
+HELP = "Release to an environment the digest that is live in the environment before it."
 DETAILS = """\
-Which one is before is said by promotesFrom in the stack file. The environment takes only a
-digest that was proven there; it asks for a confirmation unless --yes is given.
+`promotesFrom` in the stack file names the environment before. The environment takes only a
+digest that was proven there. It asks for a confirmation unless --yes is given.
 
   release promote production
   release promote production --digest sha256:… --yes
@@ -32,7 +33,7 @@ digest that was proven there; it asks for a confirmation unless --yes is given.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what the environment before has live")
+    add_digest(parser, "the one that is live in the environment before")
     add_options(parser)
     add_allow_older(parser)
 
@@ -43,7 +44,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     source = tools.project.route.source_of(environment)
     if source is None:
         raise UsageError(
-            f"{environment} promotes from nowhere: it is the first of its route.",
+            f"{environment} promotes from no other environment: it is the first of the route.",
             next_step=f"`release deploy {environment}`.",
         )
     given = digest_given(arguments)

@@ -1,4 +1,4 @@
-"""`release recover`: what a killed update left behind, explained and cleared."""
+"""`release recover`: report and clear what a killed update left behind."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, UsageError
-from release_lane.operate.notices import Event
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.operate.recovery import (
     CLUSTER,
     SERVICE,
@@ -27,9 +26,9 @@ from release_lane.operate.recovery import (
     Remove,
     Unlock,
     findings,
+    fixed,
     has,
     in_words,
-    mended,
     next_step,
     nothing_left,
     operations_in,
@@ -37,49 +36,51 @@ from release_lane.operate.recovery import (
     to_reread,
 )
 from release_lane.record.placement import Colour
+from release_lane.settings.notify import Event
 
+ORDER = 130
 NAME = "recover"
-HELP = "After a kill or a crash: explain what was left behind, and clear it."
+HELP = "After a kill or a crash: report what was left behind, and clear it."
 DETAILS = """\
-It looks for a lock whose owner is dead, operations of which nobody knows how they ended, a service
-that was half created, and a switch that was interrupted. It shows what it found and what it will
-do, asks, does it, looks again, and says what is next. The colour that serves is never touched.
+It looks for a lock whose owner is dead, operations whose end is not recorded, a half-created
+service, and an interrupted switch. It shows what it found and what it will do, asks, does it,
+looks again, and says what to do next. It never touches the live colour.
 
-An interrupted switch is only explained, unless --finish or --undo says what to do about it: then
-the ordinary update follows, with all its gates. (So does the next update, by itself.)
+It only reports an interrupted switch, unless --finish or --undo is given: then the ordinary
+update follows, with all its gates. (The next update does that as well.)
 
   release recover production
   release recover production --yes --lock-owner-is-dead --undo
 """
 
 DRAINED_WITHIN = 600.0
-"""Seconds within which the tasks of a service that is deleted should have drained and stopped."""
+"""Seconds within which the tasks of a deleted service should have drained and stopped."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("environment", metavar="STACK", help="the stack's name, such as staging (or artifacts)")
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask before doing what is shown")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask for a confirmation")
     parser.add_argument(
         "--lock-owner-is-dead",
         action="store_true",
-        help="you made sure that the process which holds the lock does not run any more (it is on another machine)",
+        help="you made sure that the process which holds the lock has ended (it runs on another machine)",
     )
     switch = parser.add_mutually_exclusive_group()
     switch.add_argument("--finish", action="store_true", help="finish an interrupted switch, through the gates")
-    switch.add_argument("--undo", action="store_true", help="undo an interrupted switch: back to what is recorded")
+    switch.add_argument("--undo", action="store_true", help="undo an interrupted switch: go back to the record")
     add_lock_wait(parser)
 
 
 @dataclass
 class Recovery:
-    """What was found at first, and what was done about it, in words."""
+    """The first findings, and what was done about them, in words."""
 
     before: Found
     done: list[str] = field(default_factory=list)
 
     def in_words(self, stack: str) -> str:
-        """One sentence without its end. An update's own report begins with the stack's name; here that was said."""
+        """One sentence without its end, and without the stack's name, with which an update's own report begins."""
         return "; ".join(each.removeprefix(f"{stack}: ").removesuffix(".") for each in self.done)
 
 
@@ -119,11 +120,11 @@ def _stack(tools: Tools, name: str) -> str:
 
 
 def look(tools: Tools, stack: str) -> Found:
-    """Everything there is to know, read now. Changes nothing, takes no lock."""
+    """Read everything now. Changes nothing, takes no lock."""
     state = tools.existing(stack)
     holders = tools.backend.holders(stack)
     operations = operations_in(state.exported)
-    is_environment = tools.project.stacks[stack].role == "environment"
+    is_environment = not tools.project.stacks[stack].builds
     names = tools.project.names(stack)
     observed = tools.cloud.observed(names) if is_environment else None
     exists = {colour for colour in Colour if observed and observed.sides[colour].exists}
@@ -141,7 +142,7 @@ def look(tools: Tools, stack: str) -> Found:
 
 
 def _existing(tools: Tools, stack: str, operations: Sequence[Operation]) -> dict[str, Existing | None]:
-    """What AWS has of everything that was being created."""
+    """What AWS has of each resource that was being created."""
     found: dict[str, Existing | None] = {}
     for each in operations:
         if each.doing == "creating":
@@ -153,7 +154,7 @@ def _existing(tools: Tools, stack: str, operations: Sequence[Operation]) -> dict
 
 
 def _stray(state: StackState, cluster: str, service: str) -> bool:
-    """A service that this state should know of, since it owns the cluster, and does not."""
+    """A service that is missing in this state, although the state has its cluster."""
     return has(state.exported, CLUSTER, cluster) and not has(state.exported, SERVICE, service)
 
 
@@ -170,27 +171,27 @@ def _show(tools: Tools, found: Found) -> None:
 
 
 def _owners_are_dead(tools: Tools, found: Found, *, sure: bool) -> None:
-    """`Refused` unless every process that holds the lock is dead: seen to be, or by a person's word."""
+    """`Refused` unless every process that holds the lock is dead: seen from here, or confirmed by a person."""
     locks = found.locks or ()
     alive = [holder for holder, owner in locks if owner is Owner.RUNS]
     if alive:
         raise Refused(
             f"{found.stack} is being updated by {_all(alive)}. Nothing was changed.",
             why="that process still runs, so there is nothing to recover from",
-            next_step=f"wait for it, or stop it by Ctrl-C where it runs; `release abort {found.stack}` puts users back "
-            "while a switch is under way.",
+            next_step=f"wait for it, or stop it by Ctrl-C where it runs; `release abort {found.stack}` rolls the "
+            "traffic back while a switch is under way.",
         )
     unknown = [holder for holder, owner in locks if not owner.dead]
     if not unknown or sure:
         return
     if tools.terminal.interactive and tools.terminal.ask(
-        f"Did you make sure that this update does not run any more: {_all(unknown)}?"
+        f"Did you make sure that this update no longer runs: {_all(unknown)}?"
     ):
         return
     raise Refused(
         f"{found.stack} is locked by {_all(unknown)}. Nothing was changed.",
-        why="from this machine it cannot be seen whether that process still runs, and two updates must never run",
-        next_step="look at that machine or CI run; if it is dead for sure, give --lock-owner-is-dead.",
+        why="this machine cannot see whether that process still runs, and two updates must never run at once",
+        next_step="look at that machine or CI run; if the process has ended, pass --lock-owner-is-dead.",
     )
 
 
@@ -202,33 +203,25 @@ def _confirm(tools: Tools, todo: Sequence[Remedy], *, yes: bool) -> None:
     tools.terminal.say("Will do:")
     for each in todo:
         tools.terminal.say(f"  {in_words(each)}")
-    if yes:
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            "This wants a confirmation, and there is no terminal to ask on. Nothing was changed.",
-            next_step="give --yes, if that is what you want.",
-        )
-    if not tools.terminal.ask("Go on?"):
-        raise Interrupted("Not confirmed. Nothing was changed.")
+    tools.terminal.confirm("Go on?", yes=yes, next_step="give --yes, if that is what you want.")
 
 
 # ---- Doing --------------------------------------------------------------------------------------------------
 
 
 def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery) -> None:
-    """Lock first: the engine writes no state while there is one. What serves users stops everything after that."""
+    """The lock first: the engine writes no state while there is one. Then a `Blocked` stops everything else."""
     for each in todo:
         if isinstance(each, Unlock):
             _unlock(tools, stack, each)
             recovery.done.append(in_words(each))
     if blocked := [each for each in todo if isinstance(each, Blocked)]:
         raise Refused(
-            "; ".join(f"{each.what}: {each.why}" for each in blocked) + ".",
-            next_step='put back a state that knows it; see "The state does not know the service that serves" in '
+            "; ".join(f"{each.what} was left alone: {each.why}" for each in blocked) + ".",
+            next_step='import a state that has it; see "The state does not know the service that serves" in '
             "docs/guides/recovery.md.",
         )
-    _mend(tools, stack, [each for each in todo if isinstance(each, Forget | Adopt)], recovery)
+    _fix(tools, stack, [each for each in todo if isinstance(each, Forget | Adopt)], recovery)
     for each in todo:
         if isinstance(each, Remove):
             _remove(tools, stack, each)
@@ -236,11 +229,11 @@ def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery)
 
 
 def _unlock(tools: Tools, stack: str, remedy: Unlock) -> None:
-    """By the engine's `cancel`, which removes every lock: so they must still be those that were looked at."""
+    """By the engine's `cancel`, which removes every lock: they must still be the ones that were shown."""
     if set(tools.backend.holders(stack) or ()) != set(remedy.holders):
         raise Refused(
-            f"The lock of {stack} is no longer the one that was looked at. Nothing was changed.",
-            next_step=f"`release recover {stack}` looks anew.",
+            f"The lock of {stack} is no longer the one that was shown. Nothing was changed.",
+            next_step=f"run `release recover {stack}` again.",
         )
     tools.engine.unlock(stack)
     for holder in remedy.holders:
@@ -248,11 +241,11 @@ def _unlock(tools: Tools, stack: str, remedy: Unlock) -> None:
             tools.backend.withdraw(stack, holder.note)
 
 
-def _mend(tools: Tools, stack: str, todo: Sequence[Forget | Adopt], recovery: Recovery) -> None:
-    """One edit of the state for all of it, then what has to be read anew is."""
+def _fix(tools: Tools, stack: str, todo: Sequence[Forget | Adopt], recovery: Recovery) -> None:
+    """Edit the state once for all of them, then refresh."""
     if not todo:
         return
-    tools.engine.put_state(stack, mended(tools.existing(stack).exported, todo))
+    tools.engine.put_state(stack, fixed(tools.existing(stack).exported, todo))
     recovery.done += map(in_words, todo)
     known = {each["urn"] for each in tools.existing(stack).exported["deployment"].get("resources") or ()}
     urns = [urn for urn in to_reread(todo) if urn in known]
@@ -272,7 +265,7 @@ def _remove(tools: Tools, stack: str, remedy: Remove) -> None:
             raise CloudError(
                 f"The service {remedy.service} is still being deleted.",
                 why="its tasks drain first, then they stop",
-                next_step=f"`release recover {stack}` again, when it is gone.",
+                next_step=f"run `release recover {stack}` again when it is gone.",
             )
         tools.machine.sleep(1.0)
 
@@ -283,13 +276,13 @@ def _remove(tools: Tools, stack: str, remedy: Remove) -> None:
 def _switch(
     tools: Tools, stack: str, found: Found, arguments: argparse.Namespace, recovery: Recovery
 ) -> dict[str, Any] | None:
-    """Finish or undo it, if that is asked for; the update's own report."""
-    wish = _wish(tools, found, arguments)
-    if not wish:
+    """Finish or undo the switch, if requested; the update's own report."""
+    choice = _choice(tools, found, arguments)
+    if not choice:
         return None
     before = tools.existing(stack)
-    config = {"onDrift": "restore"} if wish == "undo" else {}
-    change = Change(verb=f"recover --{wish}", environment=stack, config=config)
+    config = {"onDrift": "restore"} if choice == "undo" else {}
+    change = Change(verb=f"recover --{choice}", environment=stack, config=config)
     done = update(tools, stack, config, change.message, wait=arguments.lock_wait)
     if done.signal is not None or done.exit_code != 0:
         error = failed(tools, change, done, heal=False)
@@ -300,22 +293,22 @@ def _switch(
     return data
 
 
-def _wish(tools: Tools, found: Found, arguments: argparse.Namespace) -> str:
-    """What is to become of the switch: finish, undo, or "" to leave it."""
-    wish = "finish" if arguments.finish else "undo" if arguments.undo else ""
+def _choice(tools: Tools, found: Found, arguments: argparse.Namespace) -> str:
+    """What to do about the switch: finish, undo, or "" to leave it."""
+    choice = "finish" if arguments.finish else "undo" if arguments.undo else ""
     if found.switch is None:
-        if wish:
-            tools.terminal.say(f"There is no interrupted switch in {found.stack} to {wish}.")
+        if choice:
+            tools.terminal.say(f"There is no interrupted switch in {found.stack} to {choice}.")
         return ""
-    if wish == "undo" and found.recorded is None:
+    if choice == "undo" and found.recorded is None:
         raise UsageError(
-            "This switch cannot be undone: nothing was ever recorded as live here.",
+            "This switch cannot be undone: no release was ever recorded as live here.",
             next_step=f"`release recover {found.stack} --finish`.",
         )
-    if wish or not tools.terminal.interactive or arguments.yes:
-        return wish
+    if choice or not tools.terminal.interactive or arguments.yes:
+        return choice
     options = ["finish", "undo", "leave"] if found.recorded else ["finish", "leave"]
-    chosen = tools.terminal.choose("What about the interrupted switch?", options)
+    chosen = tools.terminal.choose("Finish or undo the interrupted switch?", options)
     return "" if chosen == "leave" else chosen
 
 
@@ -334,5 +327,5 @@ def _report(tools: Tools, recovery: Recovery, after: Found, updated: dict[str, A
         "next": next_step(after),
     }
     nothing = "there was nothing to recover" if nothing_left(after) else "nothing was changed"
-    told = f"{stack}, done: {recovery.in_words(stack)}" if recovery.done else f"{stack}: {nothing}"
-    tools.terminal.emit(data, f"{told}.\nNext: {next_step(after)}")
+    summary = f"{stack}, done: {recovery.in_words(stack)}" if recovery.done else f"{stack}: {nothing}"
+    tools.terminal.emit(data, f"{summary}.\nNext: {next_step(after)}")

@@ -1,4 +1,4 @@
-"""`release review`: what an approver reads."""
+"""`release review`: what an approver reads before a release."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from release_lane.operate.review import Program, Subject, markdown, refusal, rev
 from release_lane.record.digest import Digest
 from release_lane.record.records import Recorded
 
+ORDER = 60
 NAME = "review"
-HELP = "Preview a release and write what an approver has to know, as Markdown."
+HELP = "Preview a release and write, as Markdown, what an approver needs to know."
 DETAILS = """\
-The decision in words, old and new side by side, the evidence, and everything else that would
-change, deletions loud. Only paths of properties are shown, never their values. What the
-program would refuse is shown as refused, with exit code 4. Nothing is changed.
+It has the decision, old and new side by side, the evidence, and everything else that would
+change, deletions first and in bold. It shows only the paths of properties, never their values. A
+release that the program refuses is shown as refused, with exit code 4. It changes nothing.
 
   release review production
   release review production --digest sha256:… >> "$GITHUB_STEP_SUMMARY"
@@ -40,15 +41,15 @@ program would refuse is shown as refused, with exit code 4. Nothing is changed.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    add_digest(parser, "what the environment before has live, or what was built or adopted last")
+    add_digest(parser, "the one that is live in the environment before, or that was built or adopted last")
     parser.add_argument(
         "--rollback",
         action="store_true",
-        help="review what `release rollback` would do (without --digest: back to the previous release)",
+        help="review `release rollback` instead (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
     add_allow_replace(parser)
-    parser.add_argument("--out", metavar="FILE", help="write it to a file instead of stdout")
+    parser.add_argument("--out", metavar="FILE", help="write to this file instead of stdout")
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -56,7 +57,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     environment = tools.project.route.check(arguments.environment)
     given = digest_given(arguments)
     if arguments.out:
-        _write_file(Path(arguments.out), "")  # an old review must not pass for this one, whatever becomes of it
+        _write_file(Path(arguments.out), "")  # an old review must not be taken for this one if this fails
     tools.engine.ready()
     before = tools.existing(environment)
     subject = _subject(tools, environment, before, rollback=arguments.rollback)
@@ -112,7 +113,7 @@ def _record(tools: Tools, source: str | None) -> Recorded | None:
 def _config(
     tools: Tools, environment: str, before: StackState, given: Digest | None, *, rollback: bool
 ) -> dict[str, str]:
-    """What the reviewed update would be given: by `release rollback`, or else by `deploy` and `promote`."""
+    """The configuration that `release rollback`, or else `deploy` and `promote`, gives the update."""
     if not rollback:
         return {"imageDigest": given or _default(tools, environment)}
     digest, leaves = goal(given, before.recorded, environment)
@@ -127,7 +128,7 @@ def _write(
     digest: str,
     error: ReleaseError | None,
 ) -> None:
-    """To the file that was asked for, else to stdout (with --json an error is told by the edge alone)."""
+    """To the file, else to stdout (with --json the edge alone writes an error)."""
     if arguments.out:
         _write_file(Path(arguments.out), text)
         tools.terminal.say(f"The review is in {arguments.out}.")
@@ -142,5 +143,5 @@ def _write_file(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"The review cannot be written to {path}: {error.strerror}.", next_step="give another file with --out."
+            f"The review cannot be written to {path}: {error.strerror}.", next_step="name another file with --out."
         ) from error

@@ -1,4 +1,4 @@
-"""`release rollback`: back to what was live before."""
+"""`release rollback`: back to an earlier release."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from release_lane.errors import Refused
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.records import Recorded
 
+ORDER = 50
 NAME = "rollback"
-HELP = "Go back to a digest that was live there before; by default the previous one."
+HELP = "Go back to a digest that was live in the environment before; by default the previous one."
 DETAILS = """\
-While the idle colour still holds the previous release, only weights move: no build, no new
-task. Else it is deployed again, through the same gates. `release status` says which.
+While the idle colour still runs the previous release, only the traffic moves: no build, no new
+task. Otherwise the release is deployed again, through the same gates. `release status` shows
+which of the two it would be.
 
   release rollback production
   release rollback production --to sha256:… --yes
@@ -32,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
-    """Update the environment with the old digest, and say that this is meant."""
+    """Update the environment with the old digest, marked as a rollback."""
     environment = tools.project.route.check(arguments.environment)
     given = parse_digest(arguments.to) if arguments.to is not None else None
     tools.engine.ready()
@@ -42,10 +44,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 
 def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
-    """What a rollback goes to, and the record that it leaves; `Refused` where there is no such way back."""
+    """The digest that a rollback goes to, and the record it starts from; `Refused` where there is none."""
     if recorded is None:
         raise Refused(
-            f"Nothing is live in {environment}, so there is nothing to go back from.",
+            f"Nothing is live in {environment}, so there is nothing to roll back.",
             next_step=f"`release deploy {environment}`, or `release promote {environment}`, first.",
         )
     return (_known(given, recorded, environment) if given else previous_of(recorded, environment)), recorded
@@ -54,7 +56,7 @@ def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> t
 def back_to(
     tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float
 ) -> tuple[dict[str, Any], str]:
-    """Go back without asking; the report, as data and in words."""
+    """Roll back without asking; the report, as data and in words."""
     return carried_out(tools, _change(environment, digest, recorded), before, wait=wait, heals=True)
 
 
@@ -64,19 +66,19 @@ def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:
 
 
 def previous_of(recorded: Recorded, environment: str) -> Digest:
-    """What a rollback goes to; `Refused` where there is nothing, or only other configuration."""
+    """The digest that a rollback goes to; `Refused` where there is none, or only the configuration differs."""
     previous = recorded.previous
     if previous is None:
         raise Refused(
-            f"{environment} has had one release only: there is no previous one to go back to.",
-            next_step="release a mended digest instead.",
+            f"{environment} has had only one release: there is no previous one to go back to.",
+            next_step="release a fixed digest instead.",
         )
     if previous.digest == recorded.live.digest:
         raise Refused(
             f"The previous release of {environment} has the same image ({short(previous.digest)}).",
             why=f"only its configuration differs ({settings_apart(previous.service, recorded.live.service)}), "
-            "and that comes from the stack file",
-            next_step=f"put the configuration back in Pulumi.{environment}.yaml, then "
+            "and the configuration comes from the stack file",
+            next_step=f"restore the old configuration in Pulumi.{environment}.yaml, then "
             f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
         )
     return previous.digest
@@ -87,9 +89,9 @@ def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:
     if recorded.was_live(digest) is None:
         past = ", ".join(dict.fromkeys(short(each.digest) for each in recorded.history)) or "none"
         raise Refused(
-            f"{short(digest)} was never live in {environment}, so going there is no rollback.",
-            why=f"live were: {past}",
-            next_step=f"if that is what you want: `release deploy {environment} --digest …`, or `release promote` "
+            f"{short(digest)} was never live in {environment}, so it is not a rollback.",
+            why=f"releases that were live: {past}",
+            next_step=f"to release it: `release deploy {environment} --digest …`, or `release promote` "
             "where another environment has to prove it first.",
         )
     return digest

@@ -1,4 +1,4 @@
-"""`release smoke`: the smoke checks against what users get."""
+"""`release smoke`: run the smoke checks against the URL of users."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from release_lane.record.asking import Asked, Identify
 from release_lane.record.digest import short
 from release_lane.smoke.checks import Expected
 
+ORDER = 80
 NAME = "smoke"
 HELP = "Run the smoke checks against an environment's own URL, or against any other."
 DETAILS = """\
-Against an environment the answers must name the digest, colour and commit that are recorded
-as live there, as far as its service says them (smoke.identify). The checks are those of smoke/;
-they change nothing. What they could not see is named.
+Against an environment, answers must name the digest, colour and commit that are recorded as live
+there, as far as its service says them (smoke.identify). The checks are those in smoke/; they
+change nothing. The report names what they could not see.
 
   release smoke production
   release smoke --url http://127.0.0.1:8080
@@ -23,17 +24,19 @@ they change nothing. What they could not see is named.
 """
 
 HOW = {"healthPath": "--health-path", "statusPath": "--status-path", "identify": "--identify"}
-"""Settings of a release, and how they are given for --url."""
+"""Settings of a release, and the options that give them for --url."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="the stack's name, such as staging")
-    parser.add_argument("--url", help="check this base URL instead, whatever release answers there")
-    add = parser.add_argument_group("how the service at --url is asked (an environment's release says it)").add_argument
-    add("--health-path", metavar="PATH", help="answers 200 when it is fit for traffic")
-    add("--status-path", metavar="PATH", help="says whether it is well; empty for none")
-    add("--identify", choices=[str(each) for each in Identify], help="how it says who it is")
+    parser.add_argument("--url", help="check this base URL instead; any release may answer")
+    add = parser.add_argument_group(
+        "how to ask the service at --url (an environment's release has these settings)"
+    ).add_argument
+    add("--health-path", metavar="PATH", help="answers 200 when the service can take traffic")
+    add("--status-path", metavar="PATH", help="reports the service's status; empty for none")
+    add("--identify", choices=[str(each) for each in Identify], help="how answers name their release")
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -42,8 +45,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise UsageError("Give either an environment or --url.", next_step="see `release smoke --help`.")
     if arguments.environment and (given := _how(arguments)):
         raise UsageError(
-            f"{', '.join(HOW[key] for key in given)} goes with --url.",
-            why="an environment is asked as its live release says",
+            f"{', '.join(HOW[key] for key in given)} needs --url.",
+            why="the live release of an environment has these settings",
             next_step="leave it out, or give --url.",
         )
     url, expected = (arguments.url, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
@@ -51,10 +54,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     if report.failures:
         raise CheckFailed(
             f"{len(report.failures)} of {report.checks} smoke checks failed at {url}: " + "; ".join(report.failures),
-            next_step="see the checks' own words above.",
+            next_step="see the output of the checks above.",
         )
     if report.checks == 0:
-        raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one: smoke/README.md.")
+        raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/README.md.")
     name = f" for {short(expected.digest)} on {expected.colour}" if expected.digest else ""
     tools.terminal.emit(
         {
@@ -75,7 +78,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 
 def _how(arguments: argparse.Namespace) -> dict[str, str]:
-    """What was said of how to ask, as a release's configuration."""
+    """The options, as a release's configuration."""
     said = {key: getattr(arguments, option.removeprefix("--").replace("-", "_")) for key, option in HOW.items()}
     return {key: value for key, value in said.items() if value is not None}
 
@@ -89,7 +92,7 @@ def _at(arguments: argparse.Namespace) -> Expected:
 
 
 def _of(tools: Tools, name: str) -> tuple[str, Expected]:
-    """An environment's URL, and what must answer there."""
+    """An environment's URL, and the release that must answer."""
     environment = tools.project.route.check(name)
     tools.engine.ready()
     state = tools.existing(environment)

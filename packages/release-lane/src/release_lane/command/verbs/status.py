@@ -1,4 +1,4 @@
-"""`release status`: what is live where, and what going back would cost."""
+"""`release status`: what is live where, and what a rollback would be."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from release_lane.record.digest import short
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.records import Recorded
 
+ORDER = 70
 NAME = "status"
-HELP = "Show what is live in each environment, since when, and what a rollback would cost."
+HELP = "Show what is live in each environment, since when, and what a rollback would be."
 DETAILS = """\
-All of it is what the last updates recorded; the cloud itself is not asked.
+It shows what the last updates recorded; it does not ask AWS.
 
-  SINCE     when what is live passed the gates there last (UTC)
+  SINCE     when the live release last passed the gates there (UTC)
   PREVIOUS  the image that was live before; a rollback goes back to it
-  ROLLBACK  what that means: traffic-only while the idle colour was last given that release (weights
-            move, no task starts), deploy where it has to be started again, settings where only
-            configuration differs (that is in the stack file), none where nothing was live before
-  PROVEN    how many digests passed all gates there (the last 50 are remembered; --json lists
-            them as evidence). A new release of the next environment must be one of these
+  ROLLBACK  traffic-only  the idle colour has that release, so only the traffic moves
+            deploy        that release has to be started again
+            settings      same image, other configuration: change the stack file
+            none          nothing was live before
+  PROVEN    how many digests passed all gates there (--json lists the last 50 as evidence).
+            A new release of the next environment must be one of these
 
-What no gate could check of what is live is named.
+It names what no gate could check of the live release.
 
   release status
   release status production --json
@@ -36,7 +38,7 @@ What no gate could check of what is live is named.
 
 
 class Rollback(StrEnum):
-    """What going back to the previous release means."""
+    """What a rollback to the previous release would be."""
 
     NONE = "none"
     TRAFFIC_ONLY = "traffic-only"
@@ -64,12 +66,12 @@ class Row:
 
     @property
     def since(self) -> str:
-        """When what is live passed the gates here last (UTC)."""
+        """When the live release last passed the gates here (UTC)."""
         return self._proof.at if self._proof else ""
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        """What no gate could see of what is live."""
+        """What no gate could check of the live release."""
         return self._proof.unchecked if self._proof else ()
 
     @property
@@ -88,11 +90,11 @@ class Row:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
-    parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="only this one, in full")
+    parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="only this environment, in full")
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
-    """Read all stacks side by side, then show them."""
+    """Read all stacks at once, then show them."""
     route = tools.project.route
     wanted = (route.check(arguments.environment),) if arguments.environment else route.environments
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -110,9 +112,12 @@ def _table(rows: list[Row]) -> str:
     headings = ("ENVIRONMENT", "LIVE", "DIGEST", "COMMIT", "SINCE", "PREVIOUS", "ROLLBACK", "PROVEN")
     lines = table(headings, [_cells(row) for row in rows])
     broken = [row for row in rows if row.state and row.state.pending]
-    notes = [f"{row.environment}: an update was killed half way ({_operations(row)} unfinished)." for row in broken]
+    notes = [
+        f"{row.environment}: an update was killed ({_operations(row)} unfinished); `release recover {row.environment}`."
+        for row in broken
+    ]
     notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
-    basis = "ROLLBACK is by what the last updates recorded; the cloud itself was not asked."
+    basis = "ROLLBACK is what the last updates recorded; AWS was not asked."
     return "\n".join([lines, "", *notes, basis])
 
 
@@ -142,7 +147,7 @@ def _full(row: Row) -> str:
     source = f"source {adopted.source or 'unknown'}" if adopted else ""
     facts = [
         ("environment", row.environment),
-        ("promotes from", row.source or "nowhere; it is the first of its route"),
+        ("promotes from", row.source or "no other environment; it is the first of the route"),
         ("url", str(state.outputs.get("url") or "")),
         ("live", f"{recorded.live_colour}, {recorded.live.digest}"),
         ("commit", recorded.live.commit or "unknown"),
@@ -150,8 +155,8 @@ def _full(row: Row) -> str:
         ("release", recorded.live.id),
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
-        ("rollback", f"{row.rollback} (by what the last update recorded; the cloud itself was not asked)"),
-        ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof of it")),
+        ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked)"),
+        ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),
@@ -166,7 +171,7 @@ def _operations(row: Row) -> str:
 
 
 def _data(row: Row) -> dict[str, Any]:
-    """For --json, by the names of the stack's outputs; all of a release's facts are null where there is none."""
+    """For --json, with the names of the stack's outputs; null where there is no release."""
     recorded, state = row.recorded, row.state
     live = recorded.live if recorded else None
     previous = recorded.previous if recorded else None

@@ -1,41 +1,46 @@
-"""`release watch`: keep an eye on a release after its update, and roll back on a breach."""
+"""`release watch`: watch a release after its update, and roll back on a breach."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from release_lane.command.adapters.prober import Beside, Unheard
+from release_lane.command.adapters.prober import WatchProbes
 from release_lane.command.releasing import add_environment, add_lock_wait
 from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.rollback import back_to, previous_of
 from release_lane.engine.state import StackState
-from release_lane.errors import Interrupted, ReleaseError, UsageError
+from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration, spoken
-from release_lane.operate.notices import Event
-from release_lane.operate.watching import Alarming, Look, NoData, Superseded, bake_of, verdict
-from release_lane.record.alarms import alarms_named, no_sign
+from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
+from release_lane.probe.sampling import Place, Unheard
+from release_lane.record.alarms import Watched, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.evidence import proof_of
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import Recorded
-from release_lane.watch.judge import Bake, Breach, Calm, Datapoint, Signals, Waiting, deleted, of_users, progress
-from release_lane.watch.remembered import Lately, RollCall, Shortages
+from release_lane.settings.notify import Event
+from release_lane.smoke.checks import Expected
+from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, deleted, progress
+from release_lane.watch.looking import Looking
+from release_lane.watch.remembered import RollCall
 
+ORDER = 100
 NAME = "watch"
-HELP = "Watch what is live for a while, by the same signals as a switch; roll back on a breach."
+HELP = "Watch the live release for a while, by the signals of a switch; roll back on a breach."
 DETAILS = """\
-Healthy targets, CloudWatch alarms (`alarms` of the stack file), the traffic of users, and probes
-of its own: three failures in a row count, or more than 5 % in the last 60 s. Errors and latency
-of users count by the alarms, each over its own last periods. The verdict is calm (exit code 0),
-breach (1, rolled back unless --no-rollback), no data (3: nothing speaks against the release, but
-too few users were seen to call it tried, an alarm does not exist, or the live URL answered, but
-never as that release), or superseded (4: somebody
-else moved users meanwhile; nothing is rolled back).
+The signals are healthy targets, CloudWatch alarms (`alarms` in the stack file), the traffic of
+users, and probes of its own: three failures in a row count, or more than 5 % in the last 60 s.
+Errors and latency of users count through the alarms. The verdict is one of
+
+  calm        0  all signals were good
+  breach      1  a signal failed; rolled back, unless --no-rollback
+  no data     3  no signal failed, but there were too few users, an alarm does not exist,
+                 or no answer of the live URL came from this release
+  superseded  4  somebody else moved the traffic; nothing is rolled back
 
   release watch production --for 30m --yes
   release watch staging --for 5m --no-rollback
@@ -56,35 +61,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument(
         "--for", type=parse_duration, dest="seconds", metavar="DURATION", required=True,
-        help="how long, like 30m; longer by some minutes while too few users are seen",
+        help="how long, such as 30m; some minutes longer while there are too few users",
     )  # fmt: skip
-    parser.add_argument("--no-rollback", action="store_true", help="only tell; do not roll back on a breach")
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask whether a breach may be rolled back")
+    parser.add_argument("--no-rollback", action="store_true", help="only report; do not roll back on a breach")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask whether to roll back on a breach")
     add_lock_wait(parser)
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Watch:
-    """One watch: what is fixed, and what is remembered from look to look."""
+    """One watch: what is watched, since when (epoch seconds)."""
 
     tools: Tools
     environment: str
     recorded: Recorded
     names: Names
-    alarming: Alarming
+    watched: Watched
     bake: Bake
     began: float
-    traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
-    read_at: float = float("-inf")
-    told_at: float = float("-inf")
-    shortages: Shortages = field(default_factory=Shortages)
-    lately: Lately = field(default_factory=Lately)
-    roll: RollCall = field(default_factory=RollCall)
-    gone: tuple[str, ...] = ()
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
-    """Watch to the end or to a breach; then what follows from the verdict."""
+    """Watch to the end or to a breach; then act on the verdict."""
     environment = tools.project.route.check(arguments.environment)
     tools.engine.ready()
     before = tools.existing(environment)
@@ -93,16 +91,17 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
     _confirm(tools, environment, recorded, arguments)
     watch = _begun(tools, environment, recorded, arguments.seconds)
-    url, asked = str(before.outputs["url"]), recorded.live.service.asked
+    url, asked = str(before.outputs["url"]).rstrip("/"), recorded.live.service.asked
     tools.terminal.say(
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
-        f"for {spoken(arguments.seconds)}: targets, {len(watch.alarming.watched(watch.names).names)} alarms, "
+        f"for {spoken(arguments.seconds)}: targets, {len(watch.watched.names)} alarms, "
         f"users' traffic, probes of {url}{asked.path}. "
-        f"Up to {spoken(_extended(watch))} longer while too few users are seen."
+        f"Up to {spoken(_extended(watch))} longer while there are too few users."
     )
     for sentence in asked.unchecked:
         tools.terminal.say(f"Not checked: {sentence}.")
-    with tools.prober.beside(url, recorded.live.digest, asked) as probes:
+    known = (Expected(digest=recorded.live.digest, asked=asked),)
+    with tools.prober.during(Place(name=url + asked.path, url=url, known=known, colour=recorded.live_colour)) as probes:
         found, signals = _until_decided(watch, probes)
         unheard = probes.unheard()
     if isinstance(found, Calm) and unheard and unheard.reached:
@@ -113,104 +112,105 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 
 def _still_there(watch: Watch) -> Calm | Superseded:
-    """Where answers do not say which release they are, ECS does: what runs is what was watched."""
+    """Where answers name no release, ECS does: check that the watched release runs."""
     colour, live = watch.recorded.live_colour, watch.recorded.live
     found = watch.tools.cloud.observed(watch.names).sides[colour].release_id
-    return Calm() if found == live.id else Superseded(f"{colour} runs {found or 'something'} in place of {live.id}")
+    return (
+        Calm()
+        if found == live.id
+        else Superseded(f"{colour} runs {found or 'an unknown release'} instead of {live.id}")
+    )
 
 
 def _unprobed(signals: Signals, unheard: Unheard | None) -> tuple[str, ...]:
-    """Own probes that were no signal."""
+    """Own probes without a result, in words."""
     if any(tally.sent for tally in signals.probes):
         return ()
     why = f": {unheard.why}" if unheard else ""
-    return (f"the live URL gave no good answer on this machine, so its probes were no signal{why}",)
+    return (f"no probe of the live URL from this machine got a good answer, so probes were no signal{why}",)
 
 
 def _extended(watch: Watch) -> float:
-    """Seconds by which it is longer where no users are seen: their first whole period has to come."""
+    """Seconds by which the watch is longer without users: their first whole period has to be reported."""
     return watch.bake.ends_at_last(watch.began) - watch.bake.ends(watch.began)
 
 
 def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argparse.Namespace) -> None:
-    """That a breach may be rolled back is asked now: later there may be nobody."""
+    """Confirm now that a breach may be rolled back: the person may have left by then."""
     if arguments.no_rollback:
         return
     previous_of(recorded, environment)
-    if arguments.yes or not tools.project.route.guarded(environment):
-        return
-    if not tools.terminal.interactive:
-        raise UsageError(
-            f"On a breach {environment} is rolled back; that wants a confirmation, and there is no terminal to ask on.",
-            next_step="give --yes to allow it, or --no-rollback to be told only.",
-        )
-    if not tools.terminal.ask(f"On a breach {environment} is rolled back without another question. Go on?"):
-        raise Interrupted("Not confirmed. Nothing was changed.", next_step="--no-rollback only tells.")
+    tools.terminal.confirm(
+        f"On a breach {environment} is rolled back without another question. Go on?",
+        yes=arguments.yes or not tools.project.route.guarded(environment),
+        what=f"Rolling {environment} back on a breach",
+        next_step="give --yes to allow it, or --no-rollback to only report.",
+        instead="--no-rollback only reports.",
+    )
 
 
 def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -> Watch:
-    """The first look says which alarms rang before the release, and are not its fault."""
+    """The first look finds the alarms that were firing before the release; these do not count against it."""
     stack, names = tools.project.stacks[environment], tools.project.names(environment)
     now = tools.machine.clock()
     proof = proof_of(recorded.live.digest, recorded.evidence)
     released = (tools.machine.epoch(proof.at) if proof else None) or now
-    alarms = tools.cloud.look(names, stack.alarming.watched(names), stack.alarming.period, None).alarms
-    bake = bake_of(recorded.live_colour, stack.alarming, alarms, seconds=seconds, released=released)
+    settings = stack.alarms
+    watched = settings.watched(names)
+    alarms = tools.cloud.look(names, watched, settings.period_seconds, None).alarms
+    bake = bake_of(
+        recorded.live_colour,
+        alarms,
+        seconds=seconds,
+        released=released,
+        period=settings.period_seconds,
+        datapoints=settings.datapoints,
+        lateness=settings.late_seconds,
+    )
     for alarm in alarms:
         if alarm.episode in bake.before:
             tools.terminal.say(f"{alarm.words()} since before this release; it counts only if it fires again.")
     return Watch(
-        tools=tools, environment=environment, recorded=recorded, names=names, alarming=stack.alarming, bake=bake,
-        began=now, roll=RollCall(stack.alarming.watched(names).names),
-    )  # fmt: skip
+        tools=tools, environment=environment, recorded=recorded, names=names, watched=watched, bake=bake, began=now
+    )
 
 
 # ---- Looking ------------------------------------------------------------------------------------------------
 
 
-def _until_decided(watch: Watch, probes: Beside) -> tuple[Calm | Breach | NoData | Superseded, Signals]:
-    while True:
-        look, signals = _look(watch, probes)
-        found = verdict(look, signals, watch.bake, watch.recorded)
-        if not isinstance(found, Waiting):
-            return found, signals
-        if signals.now - watch.told_at >= TELL_EVERY:
-            watch.told_at = signals.now
-            watch.tools.terminal.say(f"{watch.environment}: {found.why}; {progress(signals, watch.bake)}")
-        watch.tools.machine.sleep(LOOK)
-
-
-def _look(watch: Watch, probes: Beside) -> tuple[Look, Signals]:
-    tools, alarming = watch.tools, watch.alarming
-    now = tools.machine.clock()
-    wanted = (watch.began, now) if now - watch.read_at >= min(METRICS_EVERY, alarming.period) else None
-    look = tools.cloud.look(watch.names, alarming.watched(watch.names), alarming.period, wanted)
-    if wanted:
-        watch.traffic, watch.read_at = look.traffic, now
-    own = probes.own()
-    tally = probes.tally()
-    seen = Signals(
-        now=now,
-        step_began=watch.began,
-        health={colour: watch.shortages.seen(colour, seen, now) for colour, seen in look.health.items()},
-        alarms=look.alarms,
-        unseen=watch.roll.unseen(look.alarms),
-        probes=(watch.lately.seen(tally, now),),
-        traffic={colour: of_users(points, own, alarming.period) for colour, points in watch.traffic.items()},
+def _until_decided(watch: Watch, probes: WatchProbes) -> tuple[Calm | Breach | NoData | Superseded, Signals]:
+    machine, say = watch.tools.machine, watch.tools.terminal.say
+    looking = Looking(
+        bake=watch.bake,
+        roll=RollCall(watch.watched.names),
+        clock=machine.clock,
+        note=lambda text: say(f"{watch.environment}: {text}."),
+        began=watch.began,
+        metrics_every=METRICS_EVERY,
     )
-    _tell_alarms(watch, seen)
-    return look, seen
+    said_at, gone = float("-inf"), tuple[str, ...]()
 
+    def read(now: float, traffic_due: bool) -> Look:
+        wanted = (watch.began, now) if traffic_due else None
+        look = watch.tools.cloud.look(watch.names, watch.watched, watch.bake.period, wanted)
+        own = {colour: probes.own(colour) for colour in Colour}
+        return replace(look, own=own, tallies=probes.tallies())
 
-def _tell_alarms(watch: Watch, seen: Signals) -> None:
-    """Those that say nothing, when they fall silent: that is not to be taken for calm."""
-    before, watch.gone = watch.gone, deleted(seen, watch.bake)
-    if new := [name for name in watch.gone if name not in before]:
-        watch.tools.terminal.say(
-            f"{alarms_named(new).replace('the alarm', 'THE ALARM')} CANNOT BE WATCHED: deleted, or never made."
-        )
-    if silent := watch.roll.newly_without_data(seen.alarms):
-        watch.tools.terminal.say(f"{watch.environment}: {no_sign(silent)}.")
+    def decide(look: Look, signals: Signals) -> Verdict:
+        nonlocal gone
+        before, gone = gone, deleted(signals, watch.bake)
+        if new := [name for name in gone if name not in before]:
+            say(f"{alarms_named(new).replace('the alarm', 'THE ALARM')} CANNOT BE WATCHED: deleted, or never made.")
+        return verdict(look, signals, watch.bake, watch.recorded)
+
+    def go_on(waiting: Waiting, signals: Signals) -> None:
+        nonlocal said_at
+        if signals.now - said_at >= TELL_EVERY:
+            said_at = signals.now
+            say(f"{watch.environment}: {waiting.why}; {progress(signals, watch.bake)}")
+        machine.sleep(LOOK)
+
+    return looking.until_decided(watch.began, read, decide, go_on)
 
 
 # ---- Concluding ---------------------------------------------------------------------------------------------
@@ -245,7 +245,9 @@ def _conclude(
         if not arguments.no_rollback:
             text = f"{text}\n{_rolled_back(tools, watch, data, arguments)}"
     if isinstance(found, NoData):
-        text = f"{text}\nNext: watch again when that can be seen; `release smoke {watch.environment}` asks meanwhile."
+        text = (
+            f"{text}\nNext: watch again when there is data; `release smoke {watch.environment}` checks the service now."
+        )
     tools.terminal.emit(data, text)
     return EXIT_CODES[name]
 
@@ -263,7 +265,7 @@ def _named(found: Calm | Breach | NoData | Superseded) -> tuple[str, str]:
 
 
 def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: argparse.Namespace) -> str:
-    """Through the pipeline, as `release rollback` does it; in words what came of it."""
+    """Through the pipeline, like `release rollback`; the result in words."""
     tools.terminal.say(f"Rolling back {watch.environment}.")
     try:
         done, text = _roll_back(tools, watch, arguments)

@@ -1,7 +1,8 @@
-"""The switch's own probes: a few requests a second, one after another, to the places where a new release answers.
+"""Probes while a release is watched, by the switch and by `release watch`: a few requests a second, one at a time.
 
-They are the fast signal while a step is watched: CloudWatch speaks by the minute, and late. Each answer has to come
-wholly from one of the known releases and to say that it is well.
+They are the fast signal: CloudWatch reports by the minute, and late. Each answer has to come from one of the known
+releases alone and to say that it is well. The open loop (`probe.engine`) counts what many users get; it does not
+attribute single answers.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from release_lane.record.asking import Asked
+from release_lane.record.asking import Asked, Named
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Tally
@@ -24,7 +25,7 @@ ANSWER_WITHIN = 3.0
 """Seconds for one answer: to connect, and for each part of it."""
 
 LATE = 2
-"""So many times that long at most for all of it: one that comes in small parts need never end."""
+"""All parts of an answer may take this many times as long: one that comes in small parts need never end."""
 
 Counts = Mapping[int, tuple[int, int]]
 """Epoch second to (requests sent, answered with 5xx)."""
@@ -50,47 +51,72 @@ class Place:
 
 @dataclass(frozen=True)
 class Answer:
-    """One probe: what was wrong ("" for nothing), HTTP status (0: none), and the colour that answered, if known."""
+    """One probe: what was wrong ("" for nothing), HTTP status (0: none), and the colour that answered, if known.
+
+    `names`: it says which release it is of.
+    """
 
     problem: str
     status: int
     colour: Colour | None
+    names: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """Why nothing was counted; `reached`: something answered, but never as the release that is probed."""
+
+    why: str
+    reached: bool
 
 
 class Prober(Protocol):
-    """What the watch asks of probes."""
+    """What a watch needs of probes."""
 
     def fresh(self) -> None:
-        """Count anew: another step began."""
+        """Start the count again: another step began."""
 
     def tallies(self) -> tuple[Tally, ...]:
         """What came of the probes of this step, a tally for each place."""
 
     def own(self, colour: Colour) -> Counts:
-        """All probes so far that this colour answered: CloudWatch counts them among the users' requests."""
+        """All probes so far that this colour answered: CloudWatch counts them as users' requests."""
 
     def stop(self) -> None:
         """No more probes."""
 
 
 class Probing:
-    """Probes from a thread of its own until it is stopped."""
+    """Probes from a thread of its own until it is stopped.
 
-    def __init__(self, places: Sequence[Place], ask: Callable[[Place], Answer] | None = None) -> None:
+    `waits`: nothing is counted before the first answer that is good or names its release, since this machine may not
+    reach the service at all. `within`: seconds for one answer.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        ask: Callable[[Place, float], Answer] | None = None,
+        *,
+        waits: bool = False,
+        within: float = ANSWER_WITHIN,
+    ) -> None:
         """Begins at once."""
         self._places = list(places)
         self._ask = ask or asked
+        self._within = within
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._tallies = {place.name: Tally(place=place.name) for place in places}
         self._own: dict[Colour, dict[int, tuple[int, int]]] = {colour: {} for colour in Colour}
+        self._unheard = Unheard("", reached=False) if waits else None
         self._open: tuple[str, float] | None = None
         """The place whose answer is awaited, and since when (monotonic seconds)."""
         self._thread = threading.Thread(target=self._run, name="probes", daemon=True)
         self._thread.start()
 
     def fresh(self) -> None:
-        """Count anew."""
+        """Start the count again."""
         with self._lock:
             self._tallies = {name: Tally(place=name) for name in self._tallies}
 
@@ -102,21 +128,26 @@ class Probing:
     def _with_open(self, tally: Tally) -> Tally:
         place, since = self._open or ("", 0.0)
         waited = time.monotonic() - since
-        if place != tally.place or waited <= LATE * ANSWER_WITHIN:
+        if self._unheard or place != tally.place or waited <= LATE * self._within:
             return tally
-        missed = int(waited / ANSWER_WITHIN)
+        missed = int(waited / self._within)
         return replace(
             tally,
             sent=tally.sent + missed,
             failed=tally.failed + missed,
             in_a_row=tally.in_a_row + missed,
-            last=_no_answer(),
+            last=_no_answer(self._within),
         )
 
     def own(self, colour: Colour) -> Counts:
         """Since the beginning."""
         with self._lock:
             return dict(self._own[colour])
+
+    def unheard(self) -> Unheard | None:
+        """Why nothing is counted yet; None once something is, and before the first result."""
+        with self._lock:
+            return self._unheard if self._unheard and self._unheard.why else None
 
     def stop(self) -> None:
         """Ends the thread; an answer that is awaited is not waited for."""
@@ -136,17 +167,22 @@ class Probing:
         with self._lock:
             self._open = place.name, begun
         try:
-            answer = self._ask(place)
+            answer = self._ask(place, self._within)
         except Exception as error:
             answer = Answer(f"{type(error).__name__}: {error}", 0, None)
-        if not answer.problem and time.monotonic() - begun > LATE * ANSWER_WITHIN:
-            return replace(answer, problem=_no_answer())
+        if not answer.problem and time.monotonic() - begun > LATE * self._within:
+            return replace(answer, problem=_no_answer(self._within))
         return answer
 
     def _count(self, place: Place, second: int, answer: Answer) -> None:
         with self._lock:
             self._open = None
-            self._tallies[place.name] = counted(self._tallies[place.name], answer.problem)
+            if self._unheard and answer.problem and not answer.names:
+                reached = self._unheard.reached or answer.status > 0
+                self._unheard = Unheard(answer.problem, reached)
+            else:
+                self._unheard = None
+                self._tallies[place.name] = counted(self._tallies[place.name], answer.problem)
             colour = place.colour or answer.colour
             if colour and answer.status:
                 sent, failed = self._own[colour].get(second, (0, 0))
@@ -160,23 +196,23 @@ def counted(tally: Tally, problem: str) -> Tally:
     return replace(tally, sent=tally.sent + 1, failed=tally.failed + 1, in_a_row=tally.in_a_row + 1, last=problem)
 
 
-def asked(place: Place) -> Answer:
+def asked(place: Place, within: float = ANSWER_WITHIN) -> Answer:
     """Ask a place who is there, on a new connection, as another user would."""
     import requests
 
     try:
         answer = requests.get(
-            place.url + place.asked.path, timeout=ANSWER_WITHIN, allow_redirects=False, headers={"Connection": "close"}
+            place.url + place.asked.path, timeout=within, allow_redirects=False, headers={"Connection": "close"}
         )
     except requests.Timeout:
-        return Answer(_no_answer(), 0, None)
+        return Answer(_no_answer(within), 0, None)
     except requests.RequestException as error:
         return Answer(f"no answer: {error}", 0, None)
     return judged(answer.status_code, _body(answer), answer.headers, place)
 
 
-def _no_answer() -> str:
-    return f"no answer within {ANSWER_WITHIN:g} s"
+def _no_answer(within: float) -> str:
+    return f"no answer within {within:g} s"
 
 
 def _body(answer: object) -> Mapping[str, object]:
@@ -192,12 +228,15 @@ def judged(status: int, body: Mapping[str, object], headers: Mapping[str, str], 
     named = place.asked.named(body, headers)
     said = named.colour or str(headers.get("X-Release-Colour") or "")
     colour = Colour(said) if said in list(Colour) else None
+    return Answer(_problem(status, body, named, place), status, colour, names=bool(named.digest or named.colour))
+
+
+def _problem(status: int, body: Mapping[str, object], named: Named, place: Place) -> str:
     if problem := place.asked.problem(status, body):
-        return Answer(problem, status, colour)
+        return problem
     if named.mixed:
-        return Answer("headers and body of one answer name different releases", status, colour)
-    known = [(each.digest, each.colour) for each in place.known]
-    if place.asked.names and (named.digest, named.colour) not in known:
-        who = f"{named.colour or '?'} {named.digest or '?'}"
-        return Answer(f"answered by {who}, which is not known here", status, colour)
-    return Answer("", status, colour)
+        return "headers and body of one answer name different releases"
+    known = any(each.digest == named.digest and each.colour in ("", named.colour) for each in place.known)
+    if place.asked.names and not known:
+        return f"answered by {named.colour or '?'} {named.digest or '?'}, which is not known here"
+    return ""

@@ -1,4 +1,4 @@
-"""The switch's own probes: what they count, and what they call a failure."""
+"""Probes while a release is watched: what they count, and what they call a failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.gates.probing import Answer, Place, Probing, asked, counted, judged
+from release_lane.probe.sampling import Answer, Place, Probing, asked, counted, judged
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service, all_on
@@ -89,7 +89,7 @@ def test_a_service_that_names_itself_in_headers_is_known_by_them_alone() -> None
 
 
 @pytest.mark.pure
-def test_a_service_that_names_nobody_is_asked_only_whether_it_is_well() -> None:
+def test_a_service_that_names_no_release_is_asked_only_whether_it_is_well() -> None:
     nameless = asks(status_path="", identify=Identify.NONE)
     assert judged(200, {}, {}, nameless) == Answer("", 200, None)
     assert judged(503, {}, {}, nameless).problem == "HTTP 503"
@@ -112,7 +112,8 @@ def test_places_are_asked_in_turn_and_counted_by_who_answered() -> None:
     enough = threading.Event()
     turns: list[str] = []
 
-    def ask(place: Place) -> Answer:
+    def ask(place: Place, within: float) -> Answer:
+        del within
         turns.append(place.name)
         if len(turns) >= 5:
             enough.set()
@@ -139,7 +140,7 @@ def test_places_are_asked_in_turn_and_counted_by_who_answered() -> None:
 @pytest.mark.provider
 def test_a_probe_that_was_never_answered_is_not_taken_off_what_cloudwatch_counts() -> None:
     enough = threading.Event()
-    probing = Probing([ALONE], lambda _: enough.set() or Answer("no answer", 0, None))  # type: ignore[func-returns-value]
+    probing = Probing([ALONE], lambda *_: enough.set() or Answer("no answer", 0, None))  # type: ignore[func-returns-value]
     try:
         assert enough.wait(PATIENCE)
     finally:
@@ -159,11 +160,14 @@ def in_a_row(probing: Probing, least: int) -> Tally:
 
 
 @pytest.mark.provider
-def test_an_answer_that_never_ends_is_a_failure_and_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_never_ends_is_a_failure_and_not_silence() -> None:
     """One byte now and then keeps a request alive for ever: its time-out is for each of them."""
-    monkeypatch.setattr("release_lane.gates.probing.ANSWER_WITHIN", 0.02)
     ends = threading.Event()
-    probing = Probing([ALONE], lambda _: Answer("", 200, GREEN) if ends.wait(PATIENCE) else Answer("", 0, None))
+
+    def ask(*_: object) -> Answer:
+        return Answer("", 200, GREEN) if ends.wait(PATIENCE) else Answer("", 0, None)
+
+    probing = Probing([ALONE], ask, within=0.02)
     try:
         tally = in_a_row(probing, 3)
         assert tally.failed == tally.sent == tally.in_a_row >= 3
@@ -178,7 +182,7 @@ def test_an_answer_that_never_ends_is_a_failure_and_not_silence(monkeypatch: pyt
 
 @pytest.mark.provider
 def test_a_probe_that_cannot_be_sent_is_a_failure_and_ends_nothing() -> None:
-    def broken(_: Place) -> Answer:
+    def broken(*_: object) -> Answer:
         raise RuntimeError("no more sockets")
 
     probing = Probing([ALONE], broken)
@@ -204,8 +208,7 @@ def test_a_real_answer_is_read_and_a_closed_door_is_a_problem() -> None:
 
 
 @pytest.mark.provider
-def test_a_place_that_takes_too_long_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("release_lane.gates.probing.ANSWER_WITHIN", 0.05)
+def test_a_place_that_takes_too_long_is_a_problem() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         there = Place(name="x", url=f"http://127.0.0.1:{silent.getsockname()[1]}", known=(NEW,))
-        assert asked(there) == Answer("no answer within 0.05 s", 0, None)
+        assert asked(there, 0.05) == Answer("no answer within 0.05 s", 0, None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from provider_kit import Context
 from release_lane.errors import Refused
-from release_lane.gates.rollout import put_right
+from release_lane.gates.rollout import correct
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service, Weights, all_on
 from release_lane.watch.rollout import Wanted
@@ -34,22 +34,22 @@ def cloud(weights: Weights | None, tasks: int = 2) -> FakeCloud:
 
 
 @pytest.mark.parametrize("weights", [all_on(BLUE), None], ids=["idle", "nobody is served"])
-def test_an_idle_service_that_hands_changed_is_put_right(weights: Weights | None) -> None:
+def test_an_idle_service_that_hands_changed_is_correct(weights: Weights | None) -> None:
     at = cloud(weights)
-    put_right(context(), at, GREEN, WANTED)  # type: ignore[arg-type]
+    correct(context(), at, GREEN, WANTED)  # type: ignore[arg-type]
     assert at.writes == [f"green 3 of app:{B.id}"]
 
 
 def test_one_that_is_right_is_left_alone() -> None:
     at = cloud(all_on(GREEN), tasks=3)
-    put_right(context(), at, GREEN, WANTED)  # type: ignore[arg-type]
+    correct(context(), at, GREEN, WANTED)  # type: ignore[arg-type]
     assert at.writes == []
 
 
 @pytest.mark.parametrize("weights", [all_on(GREEN), {BLUE: 99, GREEN: 1}], ids=["all users", "one percent"])
 def test_one_that_got_users_since_the_decision_is_refused_and_not_touched(weights: Weights) -> None:
     at = cloud(weights)
-    with pytest.raises(Refused, match="green would be put right, but gets users by now") as refused:
-        put_right(context(), at, GREEN, WANTED)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="green would be corrected, but gets users by now") as refused:
+        correct(context(), at, GREEN, WANTED)  # type: ignore[arg-type]
     assert at.writes == []
     assert "run the update again" in refused.value.next_step

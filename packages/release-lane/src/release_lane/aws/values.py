@@ -1,0 +1,71 @@
+"""What AWS answers, as values of the lane: weights, conditions, deployments, tasks, targets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from release_lane.record.placement import Colour
+from release_lane.watch.rollout import Deployment, Target, Task
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import TaskTypeDef
+
+
+def shares(rule: Any, groups: Mapping[Colour, str]) -> dict[Colour, int]:
+    """The weights of a rule in percent; 0 for a colour whose target group does not exist."""
+    forward = rule["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
+    raw = {part["TargetGroupArn"]: part.get("Weight", 1) for part in forward}
+    return {colour: percent(raw.get(groups.get(colour, ""), 0), sum(raw.values())) for colour in Colour}
+
+
+def in_words(found: Iterable[Mapping[str, Any]]) -> str:
+    """In words: `host-header a.example and path-pattern /a or /b`. Newer kinds of conditions keep values elsewhere."""
+    parts = [(str(each.get("Field")), each.get("Values")) for each in found]
+    return " and ".join(f"{field} {' or '.join(map(str, values or ('of its own',)))}" for field, values in parts)
+
+
+def percent(weight: int, total: int) -> int:
+    """A share in percent; 0 and 100 only if it is exactly none or all of the traffic."""
+    if weight in (0, total):
+        return 100 if weight else 0
+    return min(99, max(1, round(100 * weight / total)))
+
+
+def as_deployment(value: Any) -> Deployment:
+    """One of a service's deployments."""
+    return Deployment(
+        id=value["id"],
+        primary=value["status"] == "PRIMARY",
+        task_definition=value["taskDefinition"],
+        state=value.get("rolloutState", ""),
+        reason=value.get("rolloutStateReason", ""),
+    )
+
+
+def as_task(value: TaskTypeDef, container: str) -> Task:
+    """A task, with why it stopped in all the words that AWS has for it."""
+    main = next((each for each in value.get("containers", []) if each.get("name") == container), None) or {}
+    interfaces = main.get("networkInterfaces") or []
+    code = main.get("exitCode")
+    reasons = [value.get("stoppedReason", ""), main.get("reason", ""), f"exit code {code}" if code is not None else ""]
+    return Task(
+        arn=value["taskArn"],
+        deployment=value.get("startedBy", ""),
+        status=value.get("lastStatus", ""),
+        digest=main.get("imageDigest", ""),
+        ip=interfaces[0].get("privateIpv4Address", "") if interfaces else "",
+        stop_code=value.get("stopCode", ""),
+        stopped_reason="; ".join(dict.fromkeys(filter(None, reasons))),
+    )
+
+
+def as_target(value: Any) -> Target:
+    """One target of a target group."""
+    health = value["TargetHealth"]
+    return Target(
+        ip=value["Target"]["Id"],
+        state=health.get("State", ""),
+        reason=health.get("Reason", ""),
+        description=health.get("Description", ""),
+    )

@@ -1,0 +1,60 @@
+"""How one switch moves users: in which steps, watched for how long, and back to where. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from release_lane.record.placement import Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """What one switch does: the weights of the receiving colour still to be set, and the seconds after each.
+
+    No step is left where users already are on the receiving colour; a `bake` is then of the last one, which was
+    begun by an update that did not end. `home` is the colour that holds the recorded release, to which users are put
+    back (None: to where they were found). `goes_back`: to a release that was live before; alarms do not stop that.
+    """
+
+    steps: tuple[int, ...] = (100,)
+    bake: float = 0.0
+    home: Colour | None = None
+    goes_back: bool = False
+
+    @property
+    def least(self) -> float:
+        """Seconds that the bakes take at least."""
+        return self.bake * max(1, len(self.steps))
+
+    def words(self) -> str:
+        """What the switch will do, in one line."""
+        bake = f", {self.bake:.0f} s of watching" if self.bake else ""
+        if not self.steps:
+            return f"users are there already{bake}"
+        if len(self.steps) == 1:
+            return f"all at once{bake}"
+        shares = ", ".join(f"{step} %" for step in self.steps)
+        after = f", {self.bake:.0f} s of watching after each ({self.least:.0f} s at least)" if self.bake else ""
+        return f"in {len(self.steps)} steps: {shares}{after}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON value, as the switch gets it; the inverse is `from_dict`."""
+        return {
+            "steps": list(self.steps),
+            "bakeSeconds": self.bake,
+            "atLeastSeconds": self.least,
+            "home": str(self.home) if self.home else "",
+            "goesBack": self.goes_back,
+        }
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Course:
+        """Read what `as_dict` wrote."""
+        return Course(
+            steps=tuple(int(step) for step in value["steps"]),
+            bake=float(value["bakeSeconds"]),
+            home=Colour(value["home"]) if value.get("home") else None,
+            goes_back=bool(value.get("goesBack")),
+        )

@@ -1,0 +1,101 @@
+"""The loop that watches a release: read, judge, wait, until something is decided. Shared by switch and `release watch`.
+
+Reading, waiting and reporting are the caller's; here is what is remembered from one reading to the next. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from release_lane.record.alarms import Alarm, no_sign
+from release_lane.record.placement import Colour
+from release_lane.watch.judge import Bake, Datapoint, Health, Signals, Tally, Waiting, of_users
+from release_lane.watch.remembered import Lately, RollCall, Shortages
+
+Traffic = Mapping[Colour, tuple[Datapoint, ...]]
+Probes = Mapping[int, tuple[int, int]]
+"""Epoch second to (probes sent, answered with 5xx): CloudWatch counts them among the users' requests."""
+
+Raw = TypeVar("Raw", bound="Reading")
+Decided = TypeVar("Decided")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """All signals at one moment, as AWS and the probes report them. `traffic` is None where it was not read.
+
+    `tallies` of the probes since the step began, `own` all probes that each colour answered.
+    """
+
+    health: Mapping[Colour, Health]
+    alarms: tuple[Alarm, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    own: Mapping[Colour, Probes] = field(default_factory=dict)
+    traffic: Traffic | None = None
+
+
+@dataclass(kw_only=True)
+class Looking:
+    """One watch. Metrics are read every `metrics_every` seconds, or every period if that is shorter: they are slow.
+
+    `began` (epoch seconds): traffic counts from there. `note` gets what happened to the alarms themselves.
+    """
+
+    bake: Bake
+    roll: RollCall
+    clock: Callable[[], float]
+    note: Callable[[str], None]
+    began: float
+    metrics_every: float
+    _shortages: Shortages = field(default_factory=Shortages)
+    _lately: Lately = field(default_factory=Lately)
+    _traffic: Traffic = field(default_factory=dict)
+    _read_at: float = float("-inf")
+
+    def until_decided(
+        self,
+        step_began: float,
+        read: Callable[[float, bool], Raw],
+        decide: Callable[[Raw, Signals], Decided | Waiting],
+        go_on: Callable[[Waiting, Signals], None],
+    ) -> tuple[Decided, Signals]:
+        """Look until `decide` no longer waits; what it decided, and by which signals. Errors of the callers end it.
+
+        `read` gets the time (epoch seconds), and whether traffic is due. `go_on` reports progress, and lets time pass.
+        """
+        while True:
+            now = self.clock()
+            if due := now - self._read_at >= min(self.metrics_every, self.bake.period):
+                self._read_at = now
+            reading = read(now, due)
+            signals = self._signals(reading, now, step_began)
+            found = decide(reading, signals)
+            if not isinstance(found, Waiting):
+                return found, signals
+            go_on(found, signals)
+
+    def afresh(self) -> None:
+        """Another step begins, and with it another count of probes."""
+        self._lately = Lately()
+
+    def _signals(self, reading: Reading, now: float, step_began: float) -> Signals:
+        if reading.traffic is not None:
+            self._traffic = reading.traffic
+        if silent := self.roll.newly_without_data(reading.alarms):
+            self.note(no_sign(silent))
+        return Signals(
+            now=now,
+            step_began=step_began,
+            health={colour: self._shortages.seen(colour, seen, now) for colour, seen in reading.health.items()},
+            alarms=reading.alarms,
+            unseen=self.roll.unseen(reading.alarms),
+            probes=tuple(self._lately.seen(tally, now) for tally in reading.tallies),
+            traffic={colour: self._of_users(colour, points, reading) for colour, points in self._traffic.items()},
+        )
+
+    def _of_users(self, colour: Colour, points: Iterable[Datapoint], reading: Reading) -> tuple[Datapoint, ...]:
+        """What CloudWatch counts in whole periods of this watch, without our own probes."""
+        since = (point for point in points if point.at >= self.began)
+        return of_users(since, reading.own.get(colour, {}), self.bake.period)

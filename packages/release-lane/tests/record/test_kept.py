@@ -1,0 +1,531 @@
+"""What earlier versions left behind is read as what it meant then.
+
+`fixtures/<version>` holds parts of a state, the containers of both task definitions and the tags of the production
+rule, as that version really wrote them (`fixtures/capture.py`). What they mean is spelled out here, by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from provider_kit import Context, Resource, State
+from release_lane.engine.state import Held, StackState
+from release_lane.errors import Refused
+from release_lane.gates.image import Image
+from release_lane.gates.passes import Pass
+from release_lane.gates.rollout import Rollout
+from release_lane.gates.smoke import SmokeGate
+from release_lane.gates.switch import TrafficSwitch
+from release_lane.record.alarms import Watched
+from release_lane.record.asking import Asked, Identify
+from release_lane.record.container import LABEL, container_definition, release_in
+from release_lane.record.course import Course
+from release_lane.record.decisions import DecisionKind
+from release_lane.record.digest import Digest
+from release_lane.record.evidence import NOT_RECORDED, Proof
+from release_lane.record.inputs import SCHEMA, ImageInputs, RolloutInputs, SmokeInputs, SwitchInputs, WatchInputs
+from release_lane.record.journal import End, Journal, Phase
+from release_lane.record.names import Access, Names
+from release_lane.record.placement import Colour, Release, Service, all_on
+from release_lane.record.records import OUTPUTS, Recorded
+from tests.gates.fake_cloud import FakeCloud, holding
+
+pytestmark = pytest.mark.pure
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+BLUE, GREEN = Colour.BLUE, Colour.GREEN
+SERVICE = Service(
+    cpu=256,
+    memory=512,
+    desired_count=2,
+    port=8080,
+    health_path="/health",
+    status_path="/api/v1/status",
+    identify=Identify.STATUS,
+    env={"LOG_LEVEL": "info", "EMPTY": "", "GREETING": "a=b, 'c'"},
+    secrets={},
+)
+BETTER_COMMIT = "6265747465720000000000000000000000000000"
+ORDER_UNKNOWN = (
+    "the order of commits is not known: not a git repository (or any of the parent directories): .git; a history of "
+    "another repository has to be fetched into this checkout: `git fetch REPOSITORY`"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """What two releases of one environment left: `good` on blue, then `better` on green."""
+
+    name: str
+    mark: str
+    good: Release
+    better: Release
+    ids: tuple[str, str]
+    at: tuple[str, str]
+    smoke: str
+    run: str
+    deployment: str
+    reason: str
+    unchecked: tuple[str, ...]
+    """What the switch was given, and its proof says."""
+    seen: tuple[str, ...]
+    """What the image gate was given, and its pass says."""
+    first_unchecked: tuple[str, ...]
+    """What the proof of the first release says."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def prefix(self) -> str:
+        return f"release-lane-kept-{self.mark}"
+
+    def read(self, name: str) -> Any:
+        return json.loads((FIXTURES / self.name / f"{name}.json").read_text())
+
+    @property
+    def state(self) -> StackState:
+        kept = self.read("state")
+        return StackState.of(kept["stack"], "release-lane", kept)
+
+    def gate(self, kind: str) -> State:
+        """As the engine hands it to the provider."""
+        resources = self.read("state")["deployment"]["resources"]
+        found = next(each for each in resources if each["type"] == f"release:index:{kind}")
+        return State(id=found["id"], inputs=found["inputs"], outputs=found["outputs"])
+
+    @property
+    def names(self) -> Names:
+        return Names(
+            access=Access(region="us-east-1", account="000000000000"),
+            cluster=self.prefix,
+            load_balancer=self.prefix,
+            services={BLUE: f"{self.prefix}-blue", GREEN: f"{self.prefix}-green"},
+            target_groups={BLUE: f"{self.prefix}-blue", GREEN: f"{self.prefix}-green"},
+            test_ports={BLUE: 9001, GREEN: 9002},
+            users_port=80,
+            container="app",
+            log_group=f"/release-lane/kept-{self.mark}",
+            repository=f"lane-{self.mark}/app",
+        )
+
+    @property
+    def proofs(self) -> tuple[Proof, Proof]:
+        unchecked = (self.first_unchecked, self.unchecked)
+        first, second = (
+            Proof(
+                digest=release.digest, commit=release.commit, release_id=id_, at=at, smoke=self.smoke, unchecked=missed
+            )
+            for release, id_, at, missed in zip((self.good, self.better), self.ids, self.at, unchecked, strict=True)
+        )
+        return first, second
+
+    @property
+    def first(self) -> Recorded:
+        return Recorded(live_colour=BLUE, live=self.good, history=(self.good,), evidence=self.proofs[:1])
+
+    @property
+    def record(self) -> Recorded:
+        return Recorded(
+            live_colour=GREEN,
+            live=self.better,
+            previous=self.good,
+            history=(self.good, self.better),
+            evidence=self.proofs,
+        )
+
+    @property
+    def task_definition(self) -> str:
+        return f"arn:aws:ecs:us-east-1:000000000000:task-definition/{self.prefix}-green:2"
+
+    @property
+    def of_image(self) -> Pass:
+        return Pass(digest=self.better.digest, run=self.run, unchecked=self.seen)
+
+    @property
+    def of_rollout(self) -> Pass:
+        return replace(self.of_image, colour="green", taskDefinition=self.task_definition, deployment=self.deployment)
+
+    @property
+    def switch(self) -> SwitchInputs:
+        alarms = {f"{self.prefix}-blue-errors": BLUE, f"{self.prefix}-green-errors": GREEN}
+        return SwitchInputs(
+            active=True,
+            names=self.names,
+            decision=DecisionKind.DEPLOY,
+            reason=self.reason,
+            live=GREEN,
+            release=self.better,
+            weights=all_on(GREEN),
+            expected=all_on(BLUE),
+            standing=self.first,
+            smoke_deadline=10.0,
+            course=Course(steps=(100,), bake=0.0, home=BLUE, goes_back=False),
+            unchecked=self.unchecked if self.name != "234bf85" else (),
+            watch=WatchInputs(
+                alarms=Watched(own=alarms), proceeds=False, period=WATCH_PERIOD, late=WATCH_LATE, datapoints=1
+            ),
+            idle_tasks=None,
+            pass_of_before=self.gate("SmokeGate").outputs["passedFor"],
+        )
+
+
+WATCH_PERIOD, WATCH_LATE = 60.0, 120.0
+
+
+def release(digest: str, commit: str) -> Release:
+    return Release(digest=Digest(f"sha256:{digest}"), commit=commit, service=SERVICE)
+
+
+VERSIONS = [
+    Version(
+        name="234bf85",
+        mark="d35d",
+        good=release(
+            "62d77fbc75694df1e3fda0574076389ee077f30414ef78ba88123a15eff1b393",
+            "a0ad51d33840dbc85ae703ad613b5e8aa73cb6e4",
+        ),
+        better=release("8d41ad9914279c0699acf055a8b97f3a412a9ebca9868e34f65ae2a93d14cace", BETTER_COMMIT),
+        ids=("9ba478f2f2f7", "afa66c107ae4"),
+        at=("2026-11-28T23:43:10+00:00", "2026-11-28T23:43:18+00:00"),
+        smoke="11 checks passed",
+        run="ae87b59e35f543f49c88d5959d9edd17",
+        deployment="ecs-svc/8939529059364478023",
+        reason="a new image",
+        unchecked=(NOT_RECORDED,),
+        seen=(),
+        first_unchecked=(NOT_RECORDED,),
+    ),
+    Version(
+        name="48585d5",
+        mark="05f1",
+        good=release(
+            "d49ee1a05f3a71c3447836ed1f94ae75f4902b559c205d8702bb0d6661f03b5f",
+            "616b39e27e019fa5d5d0ea47f5191e6e99c4a6af",
+        ),
+        better=release("a9870d2de18fc6738cdd4e537bc6060bf30f18b7c7c948844542eb9c0ae26bcf", BETTER_COMMIT),
+        ids=("9307446883ab", "136146ccf3e5"),
+        at=("2026-11-28T23:43:47+00:00", "2026-11-28T23:43:58+00:00"),
+        smoke="13 checks passed",
+        run="ddf1617798d04b409abbf04e37505fc7",
+        deployment="ecs-svc/9012864989402364867",
+        reason="a new image; the order of commits is not known",
+        unchecked=(ORDER_UNKNOWN,),
+        seen=(ORDER_UNKNOWN,),
+        first_unchecked=(),
+    ),
+]
+"""What each version wrote. A new layout gets a folder and an entry of its own; no other is changed."""
+
+each_version = pytest.mark.parametrize("version", VERSIONS, ids=str)
+
+
+def test_each_kept_version_is_spelled_out_here() -> None:
+    assert {path.name for path in FIXTURES.iterdir() if path.is_dir() and path.name != "__pycache__"} == {
+        version.name for version in VERSIONS
+    }
+
+
+# ---- the record
+
+
+@each_version
+def test_the_record_of_a_stack_is_read(version: Version) -> None:
+    assert version.state.recorded == version.record
+    assert Recorded.from_outputs(version.gate("TrafficSwitch").outputs) == version.record
+
+
+@each_version
+def test_a_release_keeps_its_id(version: Version) -> None:
+    """It is written down in the record, the journal and the container: another one would be another release."""
+    assert (version.good.id, version.better.id) == version.ids
+
+
+@each_version
+def test_the_record_is_written_as_it_was(version: Version) -> None:
+    """Another stack, or a script, finds each output under its name and with its meaning."""
+    outputs = version.state.outputs
+    written = {**version.record.as_outputs(), "url": outputs["url"]}
+    assert set(written) == set(OUTPUTS) == set(outputs) - {"testUrls"}
+    assert {key: written[key] for key in OUTPUTS if key != "evidence"} == {
+        key: outputs[key] for key in OUTPUTS if key != "evidence"
+    }
+
+
+@each_version
+def test_what_each_colour_was_given_is_read(version: Version) -> None:
+    assert version.state.held == {
+        BLUE: Held(release=version.good, tasks=2),
+        GREEN: Held(release=version.better, tasks=2),
+    }
+
+
+# ---- the label of a task definition
+
+
+@each_version
+def test_a_running_container_says_which_release_it_is(version: Version) -> None:
+    containers = version.read("containers")
+    assert {colour: release_in(containers[colour], "app") for colour in Colour} == {
+        BLUE: version.good,
+        GREEN: version.better,
+    }
+
+
+@each_version
+def test_an_upgrade_writes_the_same_container(version: Version) -> None:
+    """Another one would start all tasks anew. The label of the first version repeated all variables; what it holds is
+    not written again until the next release."""
+    for colour, held in ((BLUE, version.good), (GREEN, version.better)):
+        (kept,) = version.read("containers")[colour]
+        written = container_definition(
+            held,
+            colour,
+            repository=f"000000000000.dkr.ecr.us-east-1.amazonaws.com/lane-{version.mark}/app",
+            container="app",
+            log_group=f"/release-lane/kept-{version.mark}",
+            region="us-east-1",
+        )
+        if version.name != "234bf85":
+            assert written["dockerLabels"][LABEL] == kept["dockerLabels"][LABEL]
+        assert {key: kept[key] for key in ("image", "environment", "secrets", "logConfiguration")} == {
+            key: written[key] for key in ("image", "environment", "secrets", "logConfiguration")
+        }
+
+
+# ---- the journal
+
+
+@each_version
+def test_the_journal_is_read_and_written_as_it_was(version: Version) -> None:
+    tags = version.read("tags")
+    blue, green = version.ids
+    journal = Journal(
+        source=End(BLUE, version.good.digest, blue), to=End(GREEN, version.better.digest, green), phase=Phase.MOVED
+    )
+    assert Journal.from_tags(tags) == journal
+    assert journal.as_tags() == tags
+
+
+# ---- inputs and outputs of the gates
+
+
+@each_version
+def test_the_image_gates_inputs_are_read(version: Version) -> None:
+    assert ImageInputs.from_dict(version.gate("Image").inputs) == ImageInputs(
+        active=True, names=version.names, digest=version.better.digest, unchecked=version.seen
+    )
+
+
+@each_version
+def test_the_rollout_gates_inputs_are_read(version: Version) -> None:
+    assert RolloutInputs.from_dict(version.gate("Rollout").inputs) == RolloutInputs(
+        active=True,
+        names=version.names,
+        digest=version.better.digest,
+        colour=GREEN,
+        tasks=2,
+        task_definition=version.task_definition,
+        deadline=300.0,
+        port=8080,
+        health_path="/health",
+        starts=True,
+        corrects=True,
+        retry_of="",
+        pass_of_before=version.gate("Image").outputs["passedFor"],
+    )
+
+
+@each_version
+def test_the_smoke_gates_inputs_are_read(version: Version) -> None:
+    assert SmokeInputs.from_dict(version.gate("SmokeGate").inputs) == SmokeInputs(
+        active=True,
+        names=version.names,
+        digest=version.better.digest,
+        colour=GREEN,
+        deadline=10.0,
+        commit=BETTER_COMMIT,
+        asked=Asked(health_path="/health", status_path="/api/v1/status", identify=Identify.STATUS),
+        pass_of_before=version.gate("Rollout").outputs["passedFor"],
+    )
+
+
+@each_version
+def test_the_switchs_inputs_are_read(version: Version) -> None:
+    assert SwitchInputs.from_dict(version.gate("TrafficSwitch").inputs) == version.switch
+
+
+def test_the_word_for_a_traffic_only_switch_was_another_one() -> None:
+    inputs = {**VERSIONS[0].gate("TrafficSwitch").inputs, "decision": "flip"}
+    assert SwitchInputs.from_dict(inputs) == replace(VERSIONS[0].switch, decision=DecisionKind.TRAFFIC_ONLY)
+
+
+@each_version
+def test_the_passes_are_read(version: Version) -> None:
+    assert Pass.from_dict(version.gate("Image").outputs["passedFor"]) == version.of_image
+    assert Pass.from_dict(version.gate("Rollout").outputs["passedFor"]) == version.of_rollout
+    assert Pass.from_dict(version.gate("SmokeGate").outputs["passedFor"]) == version.of_rollout
+
+
+# ---- what the gates do with what an earlier version left
+
+
+def context() -> Context:
+    return Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None, name="gate")
+
+
+def cloud(version: Version) -> FakeCloud:
+    """The environment as that version left it."""
+    return FakeCloud(
+        names=version.names,
+        sides={BLUE: holding(version.good, "ecs-svc/1"), GREEN: holding(version.better, "ecs-svc/2", colour_number=2)},
+        releases={BLUE: version.good, GREEN: version.better},
+        weights=all_on(GREEN),
+    )
+
+
+def kept_by_this_version(version: Version) -> dict[str, Mapping[str, Any]]:
+    """What this version gives its gates in an update that moves nobody."""
+    names, digest, live = version.names, version.better.digest, GREEN
+    image = ImageInputs(active=False, names=names, digest=digest)
+    rollout = RolloutInputs(
+        active=False, names=names, digest=digest, colour=live, tasks=2, task_definition="arn:runs", deadline=300
+    )
+    smoke = SmokeInputs(active=False, names=names, digest=digest, colour=live, deadline=10)
+    switch = replace(version.switch, active=False, decision=DecisionKind.KEEP, standing=version.record)
+    return {
+        "Image": image.as_dict(),
+        "Rollout": rollout.as_dict(),
+        "SmokeGate": smoke.as_dict(),
+        "TrafficSwitch": switch.as_dict(),
+    }
+
+
+@each_version
+def test_an_update_with_nothing_to_do_changes_no_gate_of_an_earlier_version(version: Version) -> None:
+    at = cloud(version)
+    gates: dict[str, Resource] = {
+        "Image": Image(lambda _: at),  # type: ignore[arg-type,return-value]
+        "Rollout": Rollout(lambda _: at),  # type: ignore[arg-type,return-value]
+        "SmokeGate": SmokeGate(lambda _: at),  # type: ignore[arg-type,return-value]
+        "TrafficSwitch": TrafficSwitch(lambda _: at),  # type: ignore[arg-type,return-value]
+    }
+    now = kept_by_this_version(version)
+    changes = {kind: gate.diff(context(), version.gate(kind), dict(now[kind]), []) for kind, gate in gates.items()}
+    assert changes == {kind: [] for kind in gates}
+    assert at.writes == []
+
+
+@each_version
+def test_the_record_is_read_from_among_the_inputs_that_the_engine_keeps_with_it(version: Version) -> None:
+    """They have a schema of their own."""
+    outputs = {**version.switch.as_dict(), **version.record.as_outputs(), "url": "http://x"}
+    old = State(id="traffic-switch", inputs=version.switch.as_dict(), outputs=outputs)
+    at = cloud(version)
+    switch = TrafficSwitch(lambda _: at)  # type: ignore[arg-type,return-value]
+    assert switch.diff(context(), old, dict(kept_by_this_version(version)["TrafficSwitch"]), []) == []
+    assert Recorded.from_outputs(outputs) == version.record
+
+
+@each_version
+def test_a_refresh_keeps_what_an_earlier_version_recorded(version: Version) -> None:
+    old = version.gate("TrafficSwitch")
+    found = TrafficSwitch().read(context(), old.id, dict(old.outputs), dict(old.inputs))
+    assert found == (old.outputs, old.inputs)
+
+
+@each_version
+def test_a_switch_of_an_earlier_version_is_deleted_where_it_was(version: Version) -> None:
+    at, asked = cloud(version), list[Names]()
+
+    def cloud_of(names: Names) -> FakeCloud:
+        asked.append(names)
+        return at
+
+    TrafficSwitch(cloud_of).delete(context(), version.gate("TrafficSwitch"))  # type: ignore[arg-type]
+    assert asked == [version.names]
+    assert at.writes == ["delete"]
+
+
+# ---- this version, and later ones
+
+WRITTEN: list[tuple[Any, Any]] = [
+    (ImageInputs, ImageInputs(active=True, names=VERSIONS[0].names, digest="sha256:1", unchecked=("a", "b"))),
+    (
+        RolloutInputs,
+        RolloutInputs(
+            active=True,
+            names=VERSIONS[0].names,
+            digest="sha256:1",
+            colour=BLUE,
+            tasks=3,
+            task_definition="arn:x",
+            deadline=1.5,
+            port=3000,
+            health_path="/healthz",
+            starts=True,
+            corrects=True,
+            retry_of="ecs-svc/1",
+            pass_of_before={"run": "x"},
+        ),
+    ),
+    (
+        SmokeInputs,
+        SmokeInputs(
+            active=True,
+            names=VERSIONS[0].names,
+            digest="sha256:1",
+            colour=BLUE,
+            deadline=1.5,
+            commit="c",
+            asked=Asked(health_path="/healthz", status_path="", identify=Identify.NONE),
+            pass_of_before={"run": "x"},
+        ),
+    ),
+    (
+        SwitchInputs,
+        replace(
+            VERSIONS[0].switch,
+            decision=DecisionKind.TRAFFIC_ONLY,
+            course=Course(steps=(10, 100), bake=30.0, home=GREEN, goes_back=True),
+            watch=WatchInputs(alarms=Watched(theirs=("a",)), proceeds=True, period=1.0, late=2.0, datapoints=3),
+            unchecked=("a",),
+            idle_tasks=0,
+            expected=None,
+        ),
+    ),
+]
+"""With no value that is a default, so that none can be forgotten."""
+
+
+@pytest.mark.parametrize(("kind", "written"), WRITTEN, ids=[kind.__name__ for kind, _ in WRITTEN])
+def test_what_this_version_hands_to_a_gate_is_what_the_gate_reads(kind: Any, written: Any) -> None:
+    value = json.loads(json.dumps(written.as_dict()))
+    assert value["schema"] == SCHEMA
+    assert kind.from_dict(value) == written
+
+
+@pytest.mark.parametrize(("kind", "written"), WRITTEN, ids=[kind.__name__ for kind, _ in WRITTEN])
+def test_what_a_later_version_wrote_is_refused_and_not_guessed_at(kind: Any, written: Any) -> None:
+    with pytest.raises(Refused, match="was written by a later version of the lane"):
+        kind.from_dict({**written.as_dict(), "schema": SCHEMA + 1})
+
+
+def test_a_record_a_label_and_a_journal_of_a_later_version_are_refused() -> None:
+    version = VERSIONS[-1]
+    label = json.dumps({"commit": "", "service": SERVICE.as_dict(), "schema": 2})
+    container = {"name": "app", "image": "x@sha256:1", "dockerLabels": {LABEL: label}}
+    readers = (
+        lambda: Recorded.from_outputs({**version.state.outputs, "recordSchema": 2}),
+        lambda: release_in([container], "app"),
+        lambda: Journal.from_tags({**version.read("tags"), "release-lane:schema": "2"}),
+    )
+    for reader in readers:
+        with pytest.raises(Refused, match="was written by a later version of the lane"):
+            reader()
