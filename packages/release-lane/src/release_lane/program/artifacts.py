@@ -76,7 +76,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     image: pulumi.Output[Found] = pulumi.Output.from_input(found)
     if not found.digest:
         image = _built(repository, commit).apply(confirmed)
-    digest = image.apply(lambda known: _told(known, commit.sha).digest)
+    digest = image.apply(lambda known: _warned(known, commit.sha).digest)
     # The folder is named from the program's, so that it means the same in another checkout.
     _export(repository, digest, commit.sha, os.path.relpath(commit.folder, program_folder()))
     pulumi.export("adopted", recorded.get("adopted") or [])
@@ -185,12 +185,12 @@ def _confirmed(reference: str, found: Found) -> Found:
     )
 
 
-def _told(found: Found, commit: str) -> Found:
+def _warned(found: Found, commit: str) -> Found:
     others = found.others(commit)
     if others:
         pulumi.warn(
             f"Commit {commit} has the same image as {' and '.join(others)}: {found.digest}. "
-            "Nothing that reaches the image differs between them, so which of them runs cannot be told from the digest."
+            "Nothing that reaches the image differs between them, so the digest does not say which of them runs."
         )
     return found
 
