@@ -200,7 +200,7 @@ def test_a_control_plane_that_hangs_in_the_switch_serves_users_and_is_waited_for
     assert (counts.failed, counts.mixed) == (0, 0), counts
 
 
-def test_credentials_that_expire_after_users_were_moved_are_told_first_and_the_next_update_finishes(
+def test_credentials_that_expire_after_users_were_moved_are_reported_first_and_the_next_update_finishes(
     engine: SmallEngine, scene: Scene, users: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, idle = sides(engine)

@@ -147,7 +147,7 @@ def test_unknown_words_are_passed_on() -> None:
     assert (error.what, error.why) == ("Docker gives no sensible answer.", "something new")
 
 
-def test_a_user_who_cannot_start_docker_is_told_that_only_root_can() -> None:
+def test_a_user_who_cannot_start_docker_learns_that_only_root_can() -> None:
     assert "only root can start it" in unreachable(AWAY, user="ann", root=False, in_group=True).why
 
 
@@ -168,7 +168,7 @@ def test_a_user_who_cannot_start_docker_is_told_that_only_root_can() -> None:
         ("something nobody has seen before", "read /the/log"),
     ],
 )
-def test_what_dockerd_complains_of_leads_to_what_mends_it(complaint: str, do: str) -> None:
+def test_what_dockerd_complains_of_leads_to_the_fix(complaint: str, do: str) -> None:
     assert do in next_step_for(complaint, "/the/log")
 
 

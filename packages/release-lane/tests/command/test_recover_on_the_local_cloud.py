@@ -208,7 +208,7 @@ def test_a_service_that_serves_is_never_touched(lane: Checkout) -> None:
     assert lane.release("smoke", "staging").code == 0
 
 
-def test_the_second_of_two_waits_and_is_told_of_which_run_the_first_is(lane: Checkout) -> None:
+def test_the_second_of_two_waits_and_learns_of_which_run_the_first_is(lane: Checkout) -> None:
     ci = {
         "GITHUB_SERVER_URL": "https://ci.example", "GITHUB_REPOSITORY": "team/service", "GITHUB_RUN_ID": "7",
         "GITHUB_ACTOR": "ann",

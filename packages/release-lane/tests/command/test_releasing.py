@@ -247,7 +247,7 @@ def test_the_first_environment_of_a_route_is_not_asked_for() -> None:
     assert stage(STAGED).run("deploy", "staging") == 0
 
 
-def test_a_cure_is_released_although_an_alarm_is_firing() -> None:
+def test_a_fix_is_released_although_an_alarm_is_firing() -> None:
     on = stage(PROMOTED)
     assert on.run("promote", "production", "--yes", "--on-alarm", "proceed") == 0
     assert configs(on.engine) == [{"imageDigest": B.digest, "onAlarm": "proceed"}]

@@ -500,7 +500,7 @@ def test_a_lost_object(source: Path, tmp_path: Path) -> None:
     assert f"{blob} missing" in error.why
 
 
-def test_a_blob_that_a_partial_clone_left_where_nobody_answers(source: Path, tmp_path: Path) -> None:
+def test_a_blob_that_a_partial_clone_left_where_no_server_answers(source: Path, tmp_path: Path) -> None:
     git(source, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"file://{source}", "part")
     git(tmp_path / "part", "reset", "--quiet")

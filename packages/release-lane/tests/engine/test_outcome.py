@@ -54,7 +54,7 @@ def test_only_what_the_engine_showed_word_for_word_was_shown() -> None:
     assert not failure(log(), "error: no such plugin").shown
 
 
-def test_a_bug_of_the_program_is_told_in_its_last_line() -> None:
+def test_a_bug_of_the_program_is_reported_in_its_last_line() -> None:
     text = "Program failed with an unhandled exception:\nTraceback (most recent call last):\n  …\nNameError: name 'x'"
     assert failure(log(said(text)), "").what == "The program itself failed: NameError: name 'x'"
 
@@ -66,7 +66,7 @@ def test_log_lines_stay_with_what_happened() -> None:
     assert told.next_step == "mend it."
 
 
-def test_a_gates_no_is_told_before_other_failures_of_the_same_run() -> None:
+def test_a_gates_no_is_reported_before_other_failures_of_the_same_run() -> None:
     told = failure(log(said("no subnets left", about=CHILD), said("It lies.", about=GATE), said("update failed")), "")
     assert told.what == "It lies."
     assert "besides: no subnets left" in told.why

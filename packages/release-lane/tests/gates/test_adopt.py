@@ -104,7 +104,7 @@ def test_what_is_there_under_another_tag_gets_one_that_keeps_it_from_our_own_cop
     assert copier.copies == [f"{OURS} as adopted-aaaaaaaaaaaa"]
 
 
-def test_a_commit_whose_tag_another_image_has_is_named_and_the_image_kept_beside_it() -> None:
+def test_a_commit_whose_tag_another_image_has_is_named_and_the_image_kept_next_to_it() -> None:
     registry = FakeRegistry(tags={SHA: OTHER})
     done = adopted(registry, FakeCopier(registry))
     assert done["tags"] == ["adopted-aaaaaaaaaaaa"]

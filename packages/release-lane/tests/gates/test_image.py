@@ -38,7 +38,7 @@ def passed(tags: tuple[str, ...] | None, unchecked: list[str]) -> dict[str, Any]
     return out
 
 
-def test_what_nobody_can_see_of_an_image_goes_on_with_its_pass() -> None:
+def test_what_no_gate_can_see_of_an_image_goes_on_with_its_pass() -> None:
     out = passed(("v1.2",), [COMMIT_UNKNOWN])
     assert out["passedFor"]["unchecked"] == [COMMIT_UNKNOWN]
     assert out["detail"] == f"{DIGEST[:19]} is in the registry as v1.2; not checked: {COMMIT_UNKNOWN}"

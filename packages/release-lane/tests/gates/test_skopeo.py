@@ -98,7 +98,7 @@ def test_what_refers_to_an_image_is_found_by_its_tag(stand: Stand) -> None:
         ("pinging container registry ghcr.io: dial tcp: no such host", CloudError, "no such host"),
     ],
 )
-def test_a_failure_is_told_in_our_words_with_skopeos_own(
+def test_a_failure_is_reported_in_our_words_with_skopeos_own(
     stand: Stand, words: str, kind: type[ReleaseError], says: str
 ) -> None:
     stand.does(f'echo \'time="x" level=fatal msg="{words}"\' >&2\nexit 1')

@@ -212,7 +212,7 @@ def test_a_colour_that_is_not_what_passed_the_gates_stops_it(cloud: Make, green:
     ],
     ids=["redeployed", "sick", "no service", "scaled to none"],
 )
-def test_what_became_of_it_is_told_in_words(cloud: Make, green: Any, words: str) -> None:
+def test_what_became_of_it_is_reported_in_words(cloud: Make, green: Any, words: str) -> None:
     """And not as a value of this program."""
     at = cloud()
     at.sides[GREEN] = green
@@ -225,7 +225,7 @@ def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_an_interrupt_before_the_move_moves_nobody(cloud: Make) -> None:
+def test_an_interrupt_before_the_move_moves_no_traffic(cloud: Make) -> None:
     ctx = context()
     ctx.cancelled.set()
     refused_untouched(cloud(), MOVE, Cancelled, "before it moved any traffic", ctx)
@@ -305,7 +305,7 @@ def test_without_the_smoke_gates_pass_of_this_run_there_is_no_move(passed: Any, 
 
 
 @pytest.mark.provider
-def test_a_live_url_that_answers_with_another_release_puts_the_weights_back(cloud: Make) -> None:
+def test_a_live_url_that_answers_with_another_release_rolls_the_weights_back(cloud: Make) -> None:
     at = cloud(releases={BLUE: A, GREEN: C})
     said: list[str] = []
     with pytest.raises(CheckFailed) as failed:
@@ -405,7 +405,7 @@ def _next(stale: Iterator[Any], truth: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.provider
-def test_a_journal_that_cannot_be_written_moves_nobody(cloud: Make) -> None:
+def test_a_journal_that_cannot_be_written_moves_no_traffic(cloud: Make) -> None:
     at = cloud()
 
     def fails(what: str) -> None:
@@ -419,7 +419,7 @@ def test_a_journal_that_cannot_be_written_moves_nobody(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_what_aws_did_not_do_after_the_move_is_told_with_where_users_are(cloud: Make) -> None:
+def test_what_aws_did_not_do_after_the_move_is_reported_with_where_users_are(cloud: Make) -> None:
     at = cloud()
 
     def fails(what: str) -> None:
@@ -434,7 +434,7 @@ def test_what_aws_did_not_do_after_the_move_is_told_with_where_users_are(cloud: 
 
 
 @pytest.mark.provider
-def test_an_interrupt_that_ends_the_waiting_for_aws_puts_users_back(cloud: Make) -> None:
+def test_an_interrupt_that_ends_the_waiting_for_aws_rolls_the_traffic_back(cloud: Make) -> None:
     at = cloud()
 
     def interrupted(what: str) -> None:
@@ -448,7 +448,7 @@ def test_an_interrupt_that_ends_the_waiting_for_aws_puts_users_back(cloud: Make)
 
 
 @pytest.mark.provider
-def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
+def test_weights_that_cannot_be_rolled_back_are_reported_first(cloud: Make) -> None:
     at = cloud(releases={BLUE: A, GREEN: C})
 
     def fails(what: str) -> None:
@@ -466,7 +466,7 @@ def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_not_be_written(cloud: Make) -> None:
+def test_users_that_are_back_are_not_reported_otherwise_because_the_journal_could_not_be_written(cloud: Make) -> None:
     at = cloud(releases={BLUE: A, GREEN: C})
 
     def fails(what: str) -> None:
@@ -537,7 +537,7 @@ def nothing_released(at: FakeCloud) -> str:
 
 
 @pytest.mark.pure
-def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_what_helps() -> None:
+def test_a_live_task_that_cannot_be_replaced_is_reported_with_ecs_own_reason_and_what_helps() -> None:
     pull = "CannotPullContainerError: sha256:aaaa not found"
     gone = Task(
         arn="task/9", deployment="ecs-svc/1", status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=pull
@@ -673,7 +673,7 @@ SCHEDULER = replace(LOST, stop_code="ServiceSchedulerInitiated")
         *("the new one is sick", "a target of none", "nothing runs", "failed", "a rollout", "too many"),
     ],
 )
-def test_what_is_not_well_is_told_at_once(reading: Reading) -> None:
+def test_what_is_not_well_is_reported_at_once(reading: Reading) -> None:
     at = live()
     growing(at, reading, holding(A, "ecs-svc/1"))
     found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]
@@ -697,7 +697,7 @@ def test_tasks_that_ended_rightly_are_none_that_were_lost(gone: Task) -> None:
 
 
 @pytest.mark.pure
-def test_one_that_fails_while_it_is_waited_for_is_told() -> None:
+def test_one_that_fails_while_it_is_waited_for_is_reported() -> None:
     at = live()
     growing(at, GROWING, STARTING, replace(GROWING, tasks=(*GROWING.tasks, LOST)))
     found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def test_first_release_goes_to_blue_while_green_stays_empty() -> None:
     assert (switch["live"], switch["decision"], switch["active"]) == ("blue", "deploy", True)
 
 
-def test_no_release_and_none_asked_for_builds_an_environment_that_serves_nobody() -> None:
+def test_no_release_and_none_asked_for_builds_an_environment_that_has_no_users() -> None:
     world = run(World(outputs=ARTIFACTS, observed=observed()))
     assert not world.of_type("service:Service")
     assert not world.of_type("TrafficSwitch")
@@ -108,7 +108,7 @@ def test_a_damaged_idle_colour_is_healed_without_moving_users() -> None:
     assert world.one("TrafficSwitch").inputs["active"] is False
 
 
-def test_a_second_try_of_the_same_release_is_told_the_deployment_that_failed() -> None:
+def test_a_second_try_of_the_same_release_learns_the_deployment_that_failed() -> None:
     seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.BLUE, image=SECOND)
     seen["colours"]["green"] |= {"healthy": 0, "deployment": "ecs-svc/9", "deploymentState": "FAILED"}
     outputs = {**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}
@@ -289,7 +289,7 @@ def going_live(**over: object) -> World:
     return World(outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}, observed=seen)
 
 
-def test_the_switch_is_told_in_which_steps_to_move_users_and_what_to_watch() -> None:
+def test_the_switch_gets_its_steps_and_what_to_watch() -> None:
     alarms = {"errorPercent": 5, "names": ["orders"], "lateSeconds": 90}
     world = run(
         going_live(),
@@ -340,7 +340,7 @@ def test_the_same_alarms_are_asked_about_that_the_switch_watches() -> None:
         ({"missingAlarms": ["ordrs"]}, "There is no CloudWatch alarm ordrs"),
     ],
 )
-def test_alarms_are_told_before_anything_is_registered(over: dict[str, object], said: str) -> None:
+def test_alarms_are_reported_before_anything_is_registered(over: dict[str, object], said: str) -> None:
     world = going_live(**over)
     with pytest.raises(Refused, match=said):
         run(world, {"release-lane:imageDigest": SECOND})

@@ -45,7 +45,7 @@ def test_an_error_of_the_lane_ends_the_program_without_a_traceback() -> None:
     assert str(ended.value) == str(Refused("No.", why="because", next_step="do this."))
 
 
-def test_wrong_settings_are_told_before_anything_is_asked_or_registered() -> None:
+def test_wrong_settings_are_reported_before_anything_is_asked_or_registered() -> None:
     called: list[Lane] = []
     with pytest.raises(pulumi.RunError, match="is not a known key"):
         program(called.append, **{"release-lane:cpu": "256"})

@@ -183,7 +183,7 @@ def test_an_interrupt_while_cleaning_up_says_that_things_are_left(
 # ---- reported
 
 
-def test_what_does_not_hold_is_told_with_its_reason_and_kept(
+def test_what_does_not_hold_is_reported_with_its_reason_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = FakeWorld(report=junit(**{TEST: "failure"}))

@@ -100,7 +100,7 @@ def only_in(folder: Path) -> Callable[[str], str | None]:
     return lambda command: str(folder / command) if (folder / command).exists() else None
 
 
-def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
+def test_what_is_optional_is_installed_by_root_and_not_asked_of_a_user(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
@@ -112,7 +112,7 @@ def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
     assert bootstrap.packages_to_install() == []
 
 
-def test_a_user_is_told_the_one_command_that_brings_all(
+def test_a_user_learns_the_one_command_that_brings_all(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))

@@ -181,7 +181,7 @@ def test_two_callers_at_once_lose_nothing(fixture: Fixture) -> None:
     assert len(fixture.service.health(fixture.used)) == 80
 
 
-def test_subscribers_are_told_until_they_have_enough() -> None:
+def test_subscribers_are_notified_until_they_have_enough() -> None:
     groups, told = TargetGroups(), []
 
     def broken() -> None:
