@@ -267,7 +267,7 @@ def test_a_service_that_names_itself_in_headers_is_known_by_them(foreign: Servic
 def test_answers_that_name_no_release_are_a_failure_where_a_name_was_promised(
     service: Service, smoke: Callable[..., Run], options: tuple[str, ...]
 ) -> None:
-    """Also where nobody says which release is expected."""
+    """Also where no option says which release is expected."""
     service.headers = {}
     service.status = {"status": "ok"}
     run = smoke(*options)

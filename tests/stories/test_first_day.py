@@ -1,4 +1,4 @@
-"""Stories that must end well from the first day, told on the local cloud with real containers."""
+"""Stories that must end well from the first day, run on the local cloud with real containers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A service that has never heard of this project: its own port and health path, no status, plain text on every path.
 
-Nothing of the repository is changed for it but the stack file and smoke/test_service.py. First its answers name nobody
-(`identify: none`); the last release of the story names itself in its headers.
+Nothing of the repository is changed for it but the stack file and smoke/test_service.py. First its answers name
+no release (`identify: none`); the last release of the story names itself in its headers.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_an_error_that_only_users_meet_rolls_the_traffic_back_at_the_first_step(
     assert healed.ok, healed.text
     users.stop()
     harmed, after = step(users, "released"), step(users, "afterwards")
-    assert 0 < harmed.failed < 0.15 * harmed.sent, "a tenth of the users met it for some seconds, and nobody else"
+    assert 0 < harmed.failed < 0.15 * harmed.sent, "a tenth of the users met it for some seconds, and no other user"
     assert set(harmed.reasons) == {"status 500"}, harmed.reasons
     assert after.failed == 0, after.reasons
 

@@ -1,4 +1,4 @@
-"""One at a time, and the second one is told who and since when."""
+"""One at a time, and the second one learns who and since when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a Docker that is missing, unreachable or unusual: what, why, and the command that mends it."""
+"""What is said of a Docker that is missing, unreachable or unusual: what, why, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_user_who_cannot_start_docker_learns_that_only_root_can() -> None:
         ("chmod /var/lib/docker: read-only file system", "a file system that can be written"),
         ("pid file found, ensure docker is not running or delete /var/run/docker.pid", "pgrep -a dockerd"),
         ("chmod /var/run/docker: operation not permitted", "docker run --privileged"),
-        ("something nobody has seen before", "read /the/log"),
+        ("something never seen before", "read /the/log"),
     ],
 )
 def test_what_dockerd_complains_of_leads_to_the_fix(complaint: str, do: str) -> None:

@@ -143,11 +143,11 @@ def test_a_user_outside_the_group_learns_how_to_come_in(
     machine: Machine, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("LOGNAME", "nobody-here")
+    monkeypatch.setenv("LOGNAME", "guest-here")
     machine.docker_that_says("Got permission denied while trying to connect to the Docker daemon socket")
     found = finding(places, "docker")
     assert not found.ok
-    assert "sudo usermod -aG docker nobody-here" in found.next_step
+    assert "sudo usermod -aG docker guest-here" in found.next_step
 
 
 def test_a_docker_that_is_not_running_is_started_by_root_and_by_root_only(

@@ -432,7 +432,7 @@ def test_a_heal_that_the_engine_refuses_says_why() -> None:
 
 
 def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> None:
-    """Its lock is there, and where users are nobody has looked at."""
+    """Its lock is there, and where users are was not checked."""
     killed = Run(exit_code=-9, log=log(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
     on = stage(killed)
     assert on.run("promote", "production", "--yes") == 3

@@ -1,4 +1,4 @@
-"""The Image gate: the registry has the digest, and what nobody can see of it is said there."""
+"""The Image gate: the registry has the digest, and what no gate can see of it is said there."""
 
 from __future__ import annotations
 

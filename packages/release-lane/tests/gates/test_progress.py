@@ -1,4 +1,4 @@
-"""What is looked at again and again is told when it changes, and now and then: each line stays in a CI log."""
+"""What is looked at again and again is reported when it changes, and now and then: each line stays in a CI log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""skopeo as a child process: what it is told, how its failures are told, and that an interrupt ends it."""
+"""skopeo as a child process: its arguments, how its failures are reported, and that an interrupt ends it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Stand:
 
     def does(self, script: str) -> None:
         program = self.folder / "skopeo"
-        record = f'printf "%s\\n" "$@" > {self.folder}/told'
+        record = f'printf "%s\\n" "$@" > {self.folder}/arguments'
         keep = f'for each; do case $each in *authfile=*) cat "${{each#*=}}" > {self.folder}/logins;; esac; done'
         program.write_text(f"#!/bin/sh\n{record}\n{keep}\n{script}\n")
         program.chmod(0o755)
 
     @property
     def told(self) -> list[str]:
-        return (self.folder / "told").read_text().splitlines()
+        return (self.folder / "arguments").read_text().splitlines()
 
 
 @pytest.fixture

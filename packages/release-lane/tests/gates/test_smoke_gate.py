@@ -68,7 +68,7 @@ def test_an_unknown_commit_is_a_check_that_was_left_out(cloud: FakeCloud) -> Non
 
 
 def test_a_refusal_says_how_to_look_and_until_when(cloud: FakeCloud) -> None:
-    """`release` heals the idle colour at once, and then nobody answers there."""
+    """`release` heals the idle colour at once, and then no task answers there."""
     with pytest.raises(UserError) as refused:
         run(cloud, A)
     text = str(refused.value)

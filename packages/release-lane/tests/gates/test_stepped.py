@@ -775,7 +775,7 @@ def test_users_of_a_service_that_names_no_release_are_moved_step_by_step(stage: 
     assert stage.senses.prober is not None
     (place,) = stage.senses.prober.places
     assert (place.name, place.colour, place.asked.path) == ("green's test listener", GREEN, "/healthz")
-    assert urls(stage) == ["", ":9002", "", ":9002", ""], "the live URL is checked, whoever answers"
+    assert urls(stage) == ["", ":9002", "", ":9002", ""], "the live URL is checked, no matter which release answers"
     unchecked = recorded.evidence[-1].unchecked
     assert unchecked[:2] == new.service.asked.unchecked
     assert unchecked[2:] == ("the switch did not probe the live URL: its answers do not say which release gave them",)

@@ -380,8 +380,8 @@ def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make
             raise KeyError("green")
 
     at.before_write = fails
-    told = "^Users were on green for a moment; their traffic was rolled back to where it was before: KeyError: 'green'"
-    with pytest.raises(RuntimeError, match=told) as failed:
+    shown = "^Users were on green for a moment; their traffic was rolled back to where it was before: KeyError: 'green'"
+    with pytest.raises(RuntimeError, match=shown) as failed:
         moved(at)
     assert isinstance(failed.value.__cause__, KeyError), "its traceback is kept"
 
@@ -487,7 +487,7 @@ def test_users_that_are_back_are_not_reported_otherwise_because_the_journal_coul
 
 @pytest.mark.pure
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "shown"),
     [
         ({}, None),
         ({"weights": all_on(GREEN)}, "users are served blue 0%, green 100%, recorded is blue"),
@@ -513,7 +513,7 @@ def test_users_that_are_back_are_not_reported_otherwise_because_the_journal_coul
         *("another configuration", "another task definition", "idle does not matter"),
     ],
 )
-def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str | None) -> None:
+def test_reality_is_compared_with_the_record(change: dict[str, Any], shown: str | None) -> None:
     sides = {
         BLUE: change.pop("blue", holding(A, "ecs-svc/1")),
         GREEN: change.pop("green", holding(B, "ecs-svc/2", colour_number=2)),
@@ -521,7 +521,7 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str |
     over = {"weights": all_on(BLUE), **change}
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: D}, **over)
     found = deviation(at, RECORD.as_outputs())  # type: ignore[arg-type]
-    assert found is None if told is None else found is not None and found.what.startswith(told) and not found.grows
+    assert found is None if shown is None else found is not None and found.what.startswith(shown) and not found.grows
 
 
 def switch(at: FakeCloud) -> TrafficSwitch:
@@ -529,7 +529,7 @@ def switch(at: FakeCloud) -> TrafficSwitch:
 
 
 def nothing_released(at: FakeCloud) -> str:
-    """What an update says that moves nobody."""
+    """What an update says that moves no traffic."""
     old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**RECORD.as_outputs(), "url": "http://x"})
     with pytest.raises(UserError) as failed:
         switch(at).update(context(), old, inputs(active=False))
@@ -545,21 +545,21 @@ def test_a_live_task_that_cannot_be_replaced_is_reported_with_ecs_own_reason_and
     blue = holding(A, "ecs-svc/1", tasks=1)
     at = live()
     at.sides[BLUE] = replace(blue, wanted=2, tasks=(*blue.tasks, gone))
-    told = nothing_released(at)
-    assert "Nothing was asked for" not in told
-    assert "blue has 1 healthy of 2 wanted tasks" in told
-    assert f"Why: ECS says: a task stopped: {pull}\n" in told
-    assert "Next: remove that cause; ECS goes on trying" in told
-    assert "onDrift=restore" in told
+    shown = nothing_released(at)
+    assert "Nothing was asked for" not in shown
+    assert "blue has 1 healthy of 2 wanted tasks" in shown
+    assert f"Why: ECS says: a task stopped: {pull}\n" in shown
+    assert "Next: remove that cause; ECS goes on trying" in shown
+    assert "onDrift=restore" in shown
 
 
 @pytest.mark.pure
 def test_a_live_colour_for_which_ecs_gives_no_reason_sends_to_where_there_may_be_one() -> None:
     at = live()
     at.sides[BLUE] = holding(A, "ecs-svc/1", tasks=0)
-    told = nothing_released(at)
-    assert "Why: ECS gives no reason\n" in told
-    assert "stopped tasks and events in ECS" in told
+    shown = nothing_released(at)
+    assert "Why: ECS gives no reason\n" in shown
+    assert "stopped tasks and events in ECS" in shown
 
 
 @pytest.mark.pure

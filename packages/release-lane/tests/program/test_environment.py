@@ -142,7 +142,7 @@ def released(world: World, **config: str) -> World:
 def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Git is asked in the folder that the artifacts stack built from, too: another repository beside this one."""
+    """Git is asked in the folder that the artifacts stack also built from: another repository next to this one."""
     for folder in ("lane/infra", "service/app"):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "lane" / "infra")
@@ -265,7 +265,7 @@ def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> No
 
 
 def test_secrets_of_releases_that_are_too_many_together_are_refused_before_anything_is_registered() -> None:
-    """Those of the live release stay readable beside the new one's; each for itself would fit."""
+    """Those of the live release stay readable next to the new one's; each for itself would fit."""
 
     def secrets(mark: str) -> dict[str, str]:
         return {f"{mark}{n}": f"arn:aws:ssm:us-east-1:000000000000:parameter/{mark}{n:0>50}" for n in range(80)}

@@ -158,16 +158,16 @@ def test_only_what_a_program_imports_at_once_of_the_large_sdk_is_compiled(bootst
     assert "pulumi_aws/sagemaker" not in chosen
 
 
-@pytest.mark.parametrize(("authorities", "told"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
+@pytest.mark.parametrize(("authorities", "shown"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
 def test_the_installer_trusts_whom_the_machine_trusts(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], told: dict[str, str]
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], shown: dict[str, str]
 ) -> None:
     class Context:
         def get_ca_certs(self) -> list[str]:
             return authorities
 
     monkeypatch.setattr(bootstrap.ssl, "create_default_context", Context)
-    assert bootstrap.authorities() == told
+    assert bootstrap.authorities() == shown
 
 
 def test_a_file_is_looked_for_by_its_whole_path(bootstrap: ModuleType, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("haproxy", path="/usr/sbin:/usr/bin"), reason="HAProxy is not installed"),
 ]
 
-# beside those of test_traffic.py, and different for each run
+# next to those of test_traffic.py, and different for each run
 PORT = 10_000 + os.getpid() % 1_000 * 10
 TARGET_PORT = PORT + 9
 DELAY = 0.5  # seconds; load balancers report every second here

@@ -255,7 +255,7 @@ def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_notified(
 
 
 def test_a_target_that_hangs_times_out(cloud: Cloud, two: Any, stack: ExitStack) -> None:
-    """It accepts no connection: its queue is full, and nobody takes from it."""
+    """It accepts no connection: its queue is full, and no process takes from it."""
     hanging = stack.enter_context(socket.socket())
     hanging.bind(("127.0.21.5", TARGET_PORT))
     hanging.listen(0)
@@ -396,7 +396,7 @@ def test_fixed_responses_carry_any_text(cloud: Cloud) -> None:
 
 
 def test_more_targets_than_slots(cloud: Cloud, two: Any) -> None:
-    """65 in one group need more slots than there are, and a reload that nobody notices."""
+    """65 in one group need more slots than there are, and an unnoticed reload."""
     targets = [{"Id": f"127.0.22.{host}", "Port": 1} for host in range(1, 66)]
     cloud.client.register_targets(TargetGroupArn=two.blue, Targets=targets)
     assert len(cloud.health(two.blue)) == 66

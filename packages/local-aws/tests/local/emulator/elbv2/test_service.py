@@ -21,7 +21,7 @@ pytestmark = pytest.mark.provider  # writes a state file
 
 
 class FakeEdge:
-    """Carries whatever it is given, unless told to refuse; every target that it carries is healthy."""
+    """Carries whatever it is given, unless it has to refuse; every target that it carries is healthy."""
 
     def __init__(self) -> None:
         self.carried: list[State] = []
