@@ -47,7 +47,7 @@ class Options:
 
 
 class Monitor(engine_mocks.MockMonitor):
-    """Remembers options, which mocks do not get."""
+    """Remembers options, of which mocks hear nothing."""
 
     mocks: World
 
@@ -64,7 +64,7 @@ class Monitor(engine_mocks.MockMonitor):
 
 @dataclass
 class World(engine_mocks.Mocks):
-    """The answers that the program gets, and what it registered."""
+    """What the program gets as answers, and what it registered."""
 
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     observed: Mapping[str, Any] = field(default_factory=dict)
