@@ -45,16 +45,19 @@ ALLOWED = {
 """File -> passages in which a replaced word has to stand: what an earlier version wrote, and is still read."""
 
 PAPERS = ("*.md", "docs/**/*.md", "docs/*.yaml", "smoke/*.md", "packages/*/README.md", "packages/*/docs/**/*.md")
-CODE = ("packages/*/src/**/*.py", "infra/**/*.py", "app/**/*.py", "smoke/**/*.py", "tools/**/*.py")
+CODE = ("packages/**/*.py", "infra/**/*.py", "app/**/*.py", "smoke/**/*.py", "tools/**/*.py", "tests/**/*.py")
 
 NOT_YET: tuple[str, ...] = ()
 """Folders and files whose words are still to be changed. The goal: none."""
+
+OURSELVES = str(Path(__file__).relative_to(ROOT))
+"""This file names the words."""
 
 
 def files(*patterns: str) -> list[str]:
     found = {str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)}
     assert found, f"nothing found by {patterns}: this test would check nothing"
-    return sorted(name for name in found if not name.startswith(NOT_YET))
+    return sorted(name for name in found if not name.startswith((*NOT_YET, OURSELVES)))
 
 
 def spoken(source: str) -> Iterator[tuple[int, str]]:

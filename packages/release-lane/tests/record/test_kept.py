@@ -421,7 +421,7 @@ def cloud(version: Version) -> FakeCloud:
 
 
 def kept_by_this_version(version: Version) -> dict[str, Mapping[str, Any]]:
-    """What this version gives its gates in an update that moves nobody."""
+    """What this version gives its gates in an update that moves no traffic."""
     names, digest, live = version.names, version.better.digest, GREEN
     image = ImageInputs(active=False, names=names, digest=digest)
     rollout = RolloutInputs(
