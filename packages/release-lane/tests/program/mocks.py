@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -192,7 +193,14 @@ def run(
     monitor: Monitor | None = None,
     program: Path = INFRA,
 ) -> World:
-    """Run a program, by default this repository's own template, as the engine does, to its end against this world."""
+    """Run a program, by default this repository's own template, as the engine does, to its end against this world.
+
+    In a context of its own: the SDK keeps the stack that is the parent of all resources there.
+    """
+    return contextvars.copy_context().run(_run, world, config, stack, monitor, program)
+
+
+def _run(world: World, config: Mapping[str, str] | None, stack: str, monitor: Monitor | None, program: Path) -> World:
     raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
 
     @pulumi.runtime.test

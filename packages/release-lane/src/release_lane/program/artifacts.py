@@ -19,7 +19,6 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from release_lane.decide.lineage import is_commit
 from release_lane.disk.export import export
 from release_lane.disk.git import Commit, to_build
 from release_lane.disk.scratch import scratch
@@ -27,6 +26,7 @@ from release_lane.errors import CloudError, ReleaseError
 from release_lane.program.place import program_folder
 from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from release_lane.record.adoption import Adoption, unseen, with_adoption
+from release_lane.record.commit import is_commit
 from release_lane.settings import limits
 from release_lane.settings.model import ArtifactsSettings
 

@@ -14,9 +14,9 @@ from typing import Any
 import pulumi
 
 from release_lane.decide.foundations import Foundations
-from release_lane.decide.lineage import is_commit
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
+from release_lane.record.commit import is_commit
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
 from release_lane.settings.credentials import access_of
