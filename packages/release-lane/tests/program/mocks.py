@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -200,6 +201,8 @@ def run(
     def body() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
+    loop = asyncio.new_event_loop()  # a run before may have taken the current one away
+    asyncio.set_event_loop(loop)
     settings.reset_options()  # the SDK keeps the stack of the run before as the parent of all resources
     pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor or Monitor(world))
     pulumi.runtime.set_all_config(raw)
@@ -207,4 +210,6 @@ def run(
         body()
     except pulumi.RunError as error:
         raise error.__cause__ or error from None
+    finally:
+        loop.close()
     return world
