@@ -62,7 +62,7 @@ class ColourSide(Side):
             task_definition=self.task_definition.arn,
             desired_count=held.tasks,
             launch_type="FARGATE",
-            # The idle colour serves nobody, but it will: with less, ECS might stop all tasks of a live service at once
+            # The idle colour may get traffic. With less, ECS might stop all tasks of a live service at once
             # when it moves them off a retired platform version.
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,

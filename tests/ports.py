@@ -1,4 +1,4 @@
-"""Ports for servers that are told a number, because they are processes of their own."""
+"""Ports for servers that take a number, because they are processes of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _claims: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """One that nobody listens on, and that no other test of this machine gets until this process ends.
+    """One that no process listens on, and that no other test of this machine gets until this process ends.
 
     A port that was free a moment ago may be somebody's connection, or another test's, by the time a server opens it.
     """

@@ -153,6 +153,25 @@ def test_packages_import_only_along_the_arrows(package: str, allowed: tuple[str,
     assert not wrong
 
 
+FLOORS = ("record", "decide engine watch", "operate")
+"""The pure rooms, from the ground up: each uses those below it, and not those next to it."""
+
+
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_a_pure_room_stands_on_those_below_it(floor: int) -> None:
+    below = [f"release_lane.{room}" for row in FLOORS[:floor] for room in row.split()]
+    for room in FLOORS[floor].split():
+        allowed = (
+            f"release_lane.{room}",
+            "release_lane.errors",
+            "release_lane.settings",
+            "release_lane.proxies",
+            *below,
+        )
+        used = {relative(path): name for path in sources(f"release_lane.{room}") for name in ours(path)}
+        assert not {path: name for path, name in used.items() if not within(name, *allowed)}
+
+
 def test_nothing_imports_the_command_but_itself() -> None:
     outside = [path for path in sources(*OURS) if not within(relative(path), "release_lane.command")]
     assert not {relative(path): name for path in outside for name in ours(path) if within(name, "release_lane.command")}

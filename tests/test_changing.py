@@ -147,7 +147,7 @@ def python(folder: Path, *words: str, home: Path | None = None, **environment: s
 
 @contextmanager
 def own_modules() -> Iterator[None]:
-    """The program's modules lie beside it and have plain names: another copy of it has others of the same names."""
+    """The program's modules lie next to it and have plain names: another copy of it has others of the same names."""
     plain = {path.stem for path in (ROOT / "infra").glob("*.py")} - {"__main__"}
     kept = {name: sys.modules.pop(name) for name in plain if name in sys.modules}
     try:

@@ -24,7 +24,11 @@ pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mar
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = (ROOT / "requirements.lock", ROOT / "packages/local-aws/src/local_aws/toolchain/uv.txt")
-OURS = ("PULUMI_", "AWS_", "LOCAL_", "RELEASE_LANE_", "GIT_")
+OURS = (
+    *("PULUMI_", "AWS_", "RELEASE_LANE_", "GIT_", "LOCAL_RUNTIME"),
+    *(f"LOCAL_AWS_{name}" for name in ("HOME", "PYTHON", "TOOLCHAIN", "BUILD_ARGS")),
+)
+"""Beginnings of variables that a team's shell does not have: those of this repository's own local cloud."""
 ME = {
     "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -37,7 +37,7 @@ WORDS = {
     r"\b(?:whoever|whomever|nobody)\b": "the actor: the update, an operator, no user",
     r", (?:too|also)[,.;:)]": "also, as well: without commas",
 }
-"""Pattern -> what to write instead. In lower case, so an acronym or a name in capitals is none of them."""
+"""Pattern -> what to write instead. In lower case, and at the beginning of a sentence; a word in capitals is none."""
 
 ALLOWED = {
     "CHANGELOG.md": (r"`flip`",),
@@ -45,23 +45,19 @@ ALLOWED = {
 """File -> passages in which a replaced word has to stand: what an earlier version wrote, and is still read."""
 
 PAPERS = ("*.md", "docs/**/*.md", "docs/*.yaml", "smoke/*.md", "packages/*/README.md", "packages/*/docs/**/*.md")
-CODE = ("packages/*/src/**/*.py", "infra/**/*.py", "app/**/*.py", "smoke/**/*.py", "tools/**/*.py")
+CODE = ("packages/**/*.py", "infra/**/*.py", "app/**/*.py", "smoke/**/*.py", "tools/**/*.py", "tests/**/*.py")
 
-NOT_YET = (
-    "docs/guides/bring-your-own-service.md",
-    "docs/guides/by-hand.md",
-    "docs/guides/command.md",
-    "infra/",
-    "packages/",
-    "tools/",
-)
+NOT_YET: tuple[str, ...] = ()
 """Folders and files whose words are still to be changed. The goal: none."""
+
+OURSELVES = str(Path(__file__).relative_to(ROOT))
+"""This file names the words."""
 
 
 def files(*patterns: str) -> list[str]:
     found = {str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)}
     assert found, f"nothing found by {patterns}: this test would check nothing"
-    return sorted(name for name in found if not name.startswith(NOT_YET))
+    return sorted(name for name in found if not name.startswith((*NOT_YET, OURSELVES)))
 
 
 def spoken(source: str) -> Iterator[tuple[int, str]]:
@@ -80,6 +76,7 @@ def found_in(lines: Iterator[tuple[int, str]], allowed: tuple[str, ...] = ()) ->
     for number, line in lines:
         for passage in allowed:
             line = re.sub(passage, "", line)
+        line = re.sub(r"\b[A-Z](?=[a-z])", lambda first: first[0].lower(), line)
         found += [
             f"{number}: {match[0]!r}: write {instead}"
             for pattern, instead in WORDS.items()
@@ -117,7 +114,7 @@ def test_messages_comments_and_names_use_the_words_of_the_glossary(name: str) ->
         ("an abort that is heeded", "honour"),
         ("a deleted alarm is no good news", "say what"),
         ("what speaks against it", "failing signal"),
-        ("a colour that serves nobody", "the actor"),
+        ("Nobody is served", "the actor"),
         ("in previews, too.", "as well"),
     ],
 )
@@ -139,7 +136,7 @@ def test_every_row_has_an_example_above() -> None:
         "besides, it asks",
         "two rings; alarms are elsewhere",
         "too many, too soon",
-        "THE WEIGHTS COULD NOT BE PUT BACK",
+        "THE TRAFFIC COULD NOT BE ROLLED BACK",
         "recommended, commended, a quiet option",
     ],
 )

@@ -80,7 +80,7 @@ def test_a_stream_has_the_checksum_of_its_whole() -> None:
     assert whole == (3, hashlib.sha256(b"abc").hexdigest())
 
 
-def test_an_unknown_algorithm_is_told_which_there_are(client: TestClient) -> None:
+def test_an_unknown_algorithm_is_answered_with_those_there_are(client: TestClient) -> None:
     answer = client.post("/api/v1/checksums?algorithm=rot13", content=b"abc")
     assert answer.status_code == 400
     assert answer.json()["detail"] == "algorithm 'rot13': should be one of sha256, sha3-256, sha512"

@@ -25,7 +25,7 @@ from tools.lane import Lane
 
 @pytest.fixture(scope="session", autouse=True)
 def no_second_telling() -> Iterator[None]:
-    """A refused update leaves futures in Pulumi's runtime that nobody reads; their traces would bury the test's own."""
+    """A refused update leaves futures in Pulumi's runtime that stay unread; their traces would bury the test's own."""
     asyncio_log = logging.getLogger("asyncio")
     before = asyncio_log.level
     asyncio_log.setLevel(logging.CRITICAL)

@@ -1,6 +1,6 @@
 """Short lives of an environment in which, together, the gates make every call they have: run with and without faults.
 
-A story changes its environment by one `pulumi up` (or destroy) through the fault proxy. It can be told again and
+A story changes its environment by one `pulumi up` (or destroy) through the fault proxy. It can be repeated again and
 again: traffic-only switches go back and forth, and what a failed one left is what the next one begins with.
 """
 

@@ -24,7 +24,7 @@ from tests.kit.serving import served
 from tests.faults.proxy import ALWAYS, Fault
 from tests.faults.small_engine import SmallEngine
 from tests.faults.stories import Scene
-from tests.stories.cloud import client, eventually, rule, running_digests, tasks, told, weights
+from tests.stories.cloud import client, described, eventually, rule, running_digests, tasks, weights
 from tools.lane import PROJECT, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(600)]
@@ -92,9 +92,9 @@ def kill(stack: Stack, colour: str, number: int) -> None:
 def both_whole(stack: Stack) -> None:
     """Wait until no trouble of before is left."""
     try:
-        eventually("both colours are whole", lambda: all(whole(stack, str(colour)) for colour in Colour))
+        eventually("both colours are fully healthy", lambda: all(whole(stack, str(colour)) for colour in Colour))
     except AssertionError as late:
-        raise AssertionError(f"{late}\n{told(stack)}") from None
+        raise AssertionError(f"{late}\n{described(stack)}") from None
 
 
 def whole(stack: Stack, colour: str) -> bool:
@@ -200,7 +200,7 @@ def test_a_control_plane_that_hangs_in_the_switch_serves_users_and_is_waited_for
     assert (counts.failed, counts.mixed) == (0, 0), counts
 
 
-def test_credentials_that_expire_after_users_were_moved_are_told_first_and_the_next_update_finishes(
+def test_credentials_that_expire_after_users_were_moved_are_reported_first_and_the_next_update_finishes(
     engine: SmallEngine, scene: Scene, users: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, idle = sides(engine)

@@ -44,7 +44,7 @@ def client(service: str, answered: Callable[[AWSRequest], Answer]) -> Any:
 
 
 @pytest.mark.parametrize(("service", "method", "given", "name"), CALLS, ids=[call[3] for call in CALLS])
-def test_what_botocore_sends_is_told_by_its_name_and_what_it_gets_is_an_error_to_it(
+def test_what_botocore_sends_is_reported_by_its_name_and_what_it_gets_is_an_error_to_it(
     service: str, method: str, given: dict[str, Any], name: str
 ) -> None:
     seen: list[Call] = []

@@ -1,6 +1,6 @@
 """Every environment's first release against mocks: in seconds, without engine and cloud.
 
-Its own stack file is read, so a wrong key in one is found here, too. Add what you expect of your own resources.
+Its own stack file is read, so a wrong key in one is found here as well. Add what you expect of your own resources.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a deployment registers, resource by resource: an environment that is live keeps all of it through an upgrade.
 
-`registered.json` has each resource as the engine is told of it. More may be registered; none of these may be renamed,
+`registered.json` has each resource as the engine gets it. More may be registered; none of these may be renamed,
 moved below another parent, or given other inputs or options without a thought for the states that are there. To write
 it anew: `UPDATE=1 pytest tests/infra/test_registered.py`.
 """
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Listening(Monitor):
-    """Keeps what the engine is told."""
+    """Keeps what the engine gets."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -173,7 +173,7 @@ def test_without_expectations_only_these_comparisons_are_left_out(smoke: Callabl
         ("commit", "facade", "c0ffee"),
     ],
 )
-def test_another_release_is_told_from_the_one_that_was_meant(
+def test_another_release_is_distinguished_from_the_one_that_was_meant(
     service: Service, smoke: Callable[..., Run], url: str, name: str, wrong: str | None, right: str
 ) -> None:
     service.status[name] = wrong
@@ -264,10 +264,10 @@ def test_a_service_that_names_itself_in_headers_is_known_by_them(foreign: Servic
 
 
 @pytest.mark.parametrize("options", [(), ("--status-path", "/api/v1/status", "--identify", "header")])
-def test_answers_that_name_nobody_are_a_failure_where_a_name_was_promised(
+def test_answers_that_name_no_release_are_a_failure_where_a_name_was_promised(
     service: Service, smoke: Callable[..., Run], options: tuple[str, ...]
 ) -> None:
-    """Also where nobody says which release is expected."""
+    """Also where no option says which release is expected."""
     service.headers = {}
     service.status = {"status": "ok"}
     run = smoke(*options)
@@ -359,7 +359,7 @@ def test_an_answer_that_does_not_come_is_a_failure_with_the_budget_named(
     assert f"GET {url}/health: no answer within 0.5 s" in run.red["test_health_answers"]
 
 
-def test_nobody_there_is_a_failure_that_names_the_address(smoke: Callable[..., Run]) -> None:
+def test_an_unreachable_service_is_a_failure_that_names_the_address(smoke: Callable[..., Run]) -> None:
     run = smoke("--url", "http://127.0.0.1:9")
     assert run.exit_code == 1
     assert "GET http://127.0.0.1:9/health: no answer" in run.red["test_health_answers"]

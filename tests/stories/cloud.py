@@ -53,7 +53,7 @@ def deployment_state(stack: Stack, colour: str) -> str:
     return next(str(each["rolloutState"]) for each in found["deployments"] if each["status"] == "PRIMARY")
 
 
-def told(stack: Stack) -> str:
+def described(stack: Stack) -> str:
     """What ECS reports of both colours, for a test that fails."""
     name = f"{PROJECT}-{stack.name}"
     lines = []

@@ -64,7 +64,7 @@ def test_the_shell_of_another_checkout_is_refused(empty: Stack) -> None:
     assert untouched(empty)
 
 
-def test_all_wrong_keys_are_told_at_once(empty: Stack) -> None:
+def test_all_wrong_keys_are_reported_at_once(empty: Stack) -> None:
     wrong = empty.lane.environment(
         "bad", like="staging", service={"cpu": 3, "port": "http"}, colour="blue", env={"PORT": "1"}
     )
@@ -75,7 +75,7 @@ def test_all_wrong_keys_are_told_at_once(empty: Stack) -> None:
     empty.lane.environment("bad", like="staging")
 
 
-def test_a_cloud_that_does_not_answer_is_told(empty: Stack) -> None:
+def test_a_cloud_that_does_not_answer_is_reported(empty: Stack) -> None:
     lane = Lane(empty.lane.folder, {**empty.lane.variables, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     refused = Stack(lane, empty.name, empty.settings).up()
     assert not refused.ok

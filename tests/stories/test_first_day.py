@@ -1,4 +1,4 @@
-"""Stories that must end well from the first day, told on the local cloud with real containers."""
+"""Stories that must end well from the first day, run on the local cloud with real containers."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_refused_release_is_never_exposed_and_the_next_update_heals(
     assert liar not in {release.digest for release in report.total.releases}
 
 
-def test_the_next_update_without_a_wish_heals_the_idle_colour(staging: Stack, liar: str) -> None:
+def test_the_next_update_without_a_digest_heals_the_idle_colour(staging: Stack, liar: str) -> None:
     live, idle = staging.outputs["imageDigest"], staging.outputs["previousDigest"]
     assert not staging.up(imageDigest=liar).ok
     healed = staging.up()
@@ -122,7 +122,7 @@ def test_a_change_of_this_programs_own_code_leaves_the_live_tasks_alone(staging:
     assert tasks(staging, live) == before[live], "the change went out with the release, on the other colour"
 
 
-def test_the_switch_alone_moves_nobody(staging: Stack, best: str) -> None:
+def test_the_switch_alone_moves_no_traffic(staging: Stack, best: str) -> None:
     live = staging.outputs["imageDigest"]
     urn = re.search(r"urn:\S+TrafficSwitch::traffic-switch", staging.command("stack", "export").text)
     assert urn
@@ -132,7 +132,7 @@ def test_the_switch_alone_moves_nobody(staging: Stack, best: str) -> None:
     assert staging.served()["digest"] == live == staging.outputs["imageDigest"]
 
 
-def test_an_old_digest_is_no_wish_but_a_rollback_that_must_be_said(staging: Stack, best: str) -> None:
+def test_an_old_digest_is_no_release_but_a_rollback_that_must_be_requested(staging: Stack, best: str) -> None:
     previous = staging.outputs["imageDigest"]
     assert staging.up(imageDigest=best).ok
     idle_tasks = tasks(staging, {"blue": "green", "green": "blue"}[staging.outputs["liveColour"]])

@@ -1,7 +1,7 @@
 """A service that has never heard of this project: its own port and health path, no status, plain text on every path.
 
-Nothing of the repository is changed for it but the stack file and smoke/test_service.py. First its answers name nobody
-(`identify: none`); the last release of the story names itself in its headers.
+Nothing of the repository is changed for it but the stack file and smoke/test_service.py. First its answers name
+no release (`identify: none`); the last release of the story names itself in its headers.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def test_it_is_released_unchanged_and_what_was_not_seen_is_named(stack: Stack) -
     assert set(NAMELESS.unchecked) <= set(unchecked(stack))
 
 
-def test_its_users_are_moved_in_steps_and_back_although_answers_name_nobody(
+def test_its_users_are_moved_in_steps_and_back_although_answers_name_no_release(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
     live, idle, second = stack.outputs["imageDigest"], idle_of(stack), image(lane, good, "foreign-2")
@@ -146,7 +146,7 @@ def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
     ],
     ids=["port", "path"],
 )
-def test_a_wrong_setting_is_told_as_one(
+def test_a_wrong_setting_is_reported_as_one(
     stack: Stack, lane: Lane, good: str, service: dict[str, Any], reason: str
 ) -> None:
     idle = idle_of(stack)

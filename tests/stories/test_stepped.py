@@ -99,7 +99,7 @@ def test_going_back_takes_no_steps(stack: Stack, good: str, better: str, users: 
 # ---- a breach
 
 
-def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
+def test_an_error_that_only_users_meet_rolls_the_traffic_back_at_the_first_step(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
     """Its smoke checks and the switch's own probes pass: only CloudWatch counts what users get."""
@@ -128,7 +128,7 @@ def test_an_error_that_only_users_meet_puts_them_back_at_the_first_step(
     assert healed.ok, healed.text
     users.stop()
     harmed, after = step(users, "released"), step(users, "afterwards")
-    assert 0 < harmed.failed < 0.15 * harmed.sent, "a tenth of the users met it for some seconds, and nobody else"
+    assert 0 < harmed.failed < 0.15 * harmed.sent, "a tenth of the users met it for some seconds, and no other user"
     assert set(harmed.reasons) == {"status 500"}, harmed.reasons
     assert after.failed == 0, after.reasons
 
@@ -200,7 +200,7 @@ def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -
     assert users.stop().total.failed == 0
 
 
-def test_ctrl_c_while_it_is_watched_puts_users_back(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
+def test_ctrl_c_while_it_is_watched_rolls_the_traffic_back(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
     live, third = stack.outputs["imageDigest"], lane.derive("third", good)
     with at_half(stack, third) as running:
         running.process.send_signal(signal.SIGINT)
@@ -238,7 +238,7 @@ def fire(stack: Stack, name: str) -> None:
 
 
 @pytest.mark.long
-def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go_back(
+def test_no_traffic_moves_while_an_alarm_is_firing_unless_that_is_said_or_they_go_back(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
     name = f"orders-{lane.mark}"
@@ -260,7 +260,7 @@ def test_nobody_is_moved_while_an_alarm_is_firing_unless_that_is_said_or_they_go
 
 
 @pytest.mark.long
-def test_an_alarm_that_does_not_exist_is_told(stack: Stack, lane: Lane, good: str) -> None:
+def test_an_alarm_that_does_not_exist_is_reported(stack: Stack, lane: Lane, good: str) -> None:
     lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
     refused = lost.up(imageDigest=lane.derive("fourth", good))
     assert not refused.ok

@@ -63,7 +63,7 @@ def test_it_passes_the_smoke_checks(running: tuple[subprocess.Popen[bytes], str]
 
 @pytest.mark.provider
 @pytest.mark.timeout(PATIENCE)
-def test_an_answer_that_is_under_way_when_it_is_told_to_stop_comes_whole(
+def test_an_answer_that_is_under_way_when_it_is_asked_to_stop_comes_whole(
     running: tuple[subprocess.Popen[bytes], str],
 ) -> None:
     process, url = running
@@ -93,7 +93,7 @@ def test_an_answer_that_is_under_way_when_it_is_told_to_stop_comes_whole(
         (200, "sha256:aa\nsha256:bb", "more than one release in one answer"),
     ],
 )
-def test_only_a_whole_answer_of_one_release_is_whole(status: int, text: str, problem: str) -> None:
+def test_only_a_complete_answer_of_one_release_counts(status: int, text: str, problem: str) -> None:
     answer = requests.Response()
     answer.status_code = status
     answer._content = text.encode()
@@ -102,7 +102,7 @@ def test_only_a_whole_answer_of_one_release_is_whole(status: int, text: str, pro
 
 
 @pytest.mark.pure
-def test_a_request_that_comes_in_pieces_is_answered_once_it_is_whole() -> None:
+def test_a_request_that_comes_in_pieces_is_answered_once_it_is_complete() -> None:
     sent: list[bytes] = []
 
     class Transport(asyncio.Transport):

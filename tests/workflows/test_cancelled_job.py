@@ -97,7 +97,7 @@ def test_github_reaches_the_engine_once_and_waits_for_it(environ: dict[str, str]
         shell.send_signal(signal.SIGINT)
         until(lambda: reached(tmp_path), "the engine was asked to stop")
         shell.send_signal(signal.SIGTERM)
-        until(lambda: "Still stopping" in (tmp_path / "stderr").read_text(), "the second signal was told about")
+        until(lambda: "Still stopping" in (tmp_path / "stderr").read_text(), "the second signal was reported")
         (tmp_path / "finish").touch()
         assert shell.wait(PATIENCE) == 130
     assert (reached(tmp_path), (tmp_path / "ended").exists()) == ("SIGINT", True)

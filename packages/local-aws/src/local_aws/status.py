@@ -67,11 +67,11 @@ def status(places: Places) -> Status:
         urls=tuple(emulator_process.load_balancers(places)) if started else (),
         others=tuple(Other(one.slot, one.runtime, one.up) for one in slots.others_of(places)),
         kept=places.emulator.exists(),
-        stack_files=_stack_files(places) if started else "",
+        stack_files=stack_files_of(places) if started else "",
     )
 
 
-def _stack_files(places: Places) -> str:
+def stack_files_of(places: Places) -> str:
     try:
         changed = outdated(read_project(places.root), places.stacks)
     except LocalError as error:

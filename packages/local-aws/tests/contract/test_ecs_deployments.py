@@ -295,7 +295,7 @@ def test_a_service_needs_a_target_group_with_a_load_balancer(elb: Balancing, ecs
     used_by=("release_lane/program/lane.py", JUDGE),
 )
 def test_a_service_without_tasks_has_a_deployment(ecs: Serving) -> None:
-    service = ecs.service("nobody", ecs.define(), tasks=0)
+    service = ecs.service("empty", ecs.define(), tasks=0)
     now = service.now()
     assert (now["status"], now["desiredCount"], now["runningCount"]) == ("ACTIVE", 0, 0)
     assert service.primary()["taskDefinition"] == now["taskDefinition"]

@@ -26,7 +26,7 @@ class Colours:
     def __init__(self, elb: Balancing, actors: tuple[Actor, Actor]) -> None:
         self.elb = elb
         self.blue, self.green = elb.group("blue"), elb.group("green")
-        self.users: Listener = elb.listener(fixed(503, "nobody"))
+        self.users: Listener = elb.listener(fixed(503, "no release"))
         self.rule = elb.rule(self.users, forward((self.blue, 100), (self.green, 0)))
         for group, actor in zip((self.blue, self.green), actors, strict=True):
             elb.register(group, actor)

@@ -1,6 +1,6 @@
 """A socket between the emulator and Docker that can be cut, so that Docker can go away for one cloud alone.
 
-A dockerd that was restarted does not know what happened before: whoever asks for old events gets none.
+A dockerd that was restarted does not know what happened before: a request for old events gets none.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Between:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """Docker is gone: nobody can connect, and whoever was connected hears the end."""
+        """Docker is gone: no client can connect, and connected ones see the end."""
         assert self._listener is not None
         self.path.unlink()
         self._listener.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""One at a time, and the second one is told who and since when."""
+"""One at a time, and the second one learns who and since when."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def take(lock: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_second_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+def test_the_second_is_refused_and_learns_who_holds_it(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(lock)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

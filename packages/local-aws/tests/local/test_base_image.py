@@ -157,7 +157,7 @@ def test_pips_environment_wins_over_its_files() -> None:
 
 
 @pytest.mark.pure
-def test_only_the_made_base_is_told_where_its_certificates_are() -> None:
+def test_only_the_made_base_gets_where_its_certificates_are() -> None:
     assert arguments(RECIPE.reference, {}, {})["PIP_CERT"] == CA_BUNDLE
     assert "PIP_CERT" not in arguments(OFFICIAL, {}, {})
 
@@ -232,7 +232,7 @@ def test_mmdebstraps_last_words_are_shown_and_no_certificates_stay(
 
 
 @pytest.mark.pure
-def test_a_user_who_may_not_make_file_systems_is_told_the_package_that_lets_him() -> None:
+def test_a_user_who_may_not_make_file_systems_learns_the_package_that_lets_him() -> None:
     error = not_made(25, ["E: unable to pick chroot mode automatically (use --mode for manual selection)"])
     assert "sudo apt-get install uidmap" in error.next_step
     unknown = ["W: GPG error: http://deb.debian.org/debian bookworm InRelease: … NO_PUBKEY 6ED0E7B82643E131"]

@@ -1,4 +1,4 @@
-"""What is said of a Docker that is missing, unreachable or unusual: what, why, and the command that mends it."""
+"""What is said of a Docker that is missing, unreachable or unusual: what, why, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_unknown_words_are_passed_on() -> None:
     assert (error.what, error.why) == ("Docker gives no sensible answer.", "something new")
 
 
-def test_a_user_who_cannot_start_docker_is_told_that_only_root_can() -> None:
+def test_a_user_who_cannot_start_docker_learns_that_only_root_can() -> None:
     assert "only root can start it" in unreachable(AWAY, user="ann", root=False, in_group=True).why
 
 
@@ -165,10 +165,10 @@ def test_a_user_who_cannot_start_docker_is_told_that_only_root_can() -> None:
         ("chmod /var/lib/docker: read-only file system", "a file system that can be written"),
         ("pid file found, ensure docker is not running or delete /var/run/docker.pid", "pgrep -a dockerd"),
         ("chmod /var/run/docker: operation not permitted", "docker run --privileged"),
-        ("something nobody has seen before", "read /the/log"),
+        ("something never seen before", "read /the/log"),
     ],
 )
-def test_what_dockerd_complains_of_leads_to_what_mends_it(complaint: str, do: str) -> None:
+def test_what_dockerd_complains_of_leads_to_the_fix(complaint: str, do: str) -> None:
     assert do in next_step_for(complaint, "/the/log")
 
 

@@ -72,7 +72,7 @@ def test_it_stays_while_any_container_runs_in_it(
     assert "2 containers that are not ours" in capsys.readouterr().out
 
 
-def test_a_user_who_is_not_root_is_told_who_can_stop_it(
+def test_a_user_who_is_not_root_learns_who_can_stop_it(
     places: Places, daemon: processes.Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

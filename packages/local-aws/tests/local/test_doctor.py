@@ -139,15 +139,15 @@ def test_a_missing_skopeo_is_a_hint_and_no_refusal(
     assert found.next_step.endswith("skopeo")
 
 
-def test_a_user_outside_the_group_is_told_how_to_come_in(
+def test_a_user_outside_the_group_learns_how_to_come_in(
     machine: Machine, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("LOGNAME", "nobody-here")
+    monkeypatch.setenv("LOGNAME", "guest-here")
     machine.docker_that_says("Got permission denied while trying to connect to the Docker daemon socket")
     found = finding(places, "docker")
     assert not found.ok
-    assert "sudo usermod -aG docker nobody-here" in found.next_step
+    assert "sudo usermod -aG docker guest-here" in found.next_step
 
 
 def test_a_docker_that_is_not_running_is_started_by_root_and_by_root_only(
@@ -185,7 +185,9 @@ def test_an_old_docker_stops_the_start(machine: Machine, places: Places) -> None
         dockerd.ensure(places, lambda _: None)
 
 
-def test_no_second_dockerd_is_started_beside_one_that_only_refuses_the_client(machine: Machine, places: Places) -> None:
+def test_no_second_dockerd_is_started_next_to_one_that_only_refuses_the_client(
+    machine: Machine, places: Places
+) -> None:
     machine.docker_that_says("client version 1.52 is too new. Maximum supported API version is 1.41")
     with pytest.raises(LocalError, match="do not fit together"):
         dockerd.ensure(places, lambda _: None)

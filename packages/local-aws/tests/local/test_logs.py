@@ -30,7 +30,7 @@ ALL = [EMULATOR, DOCKERD, BLUE, GREEN]
         ("lane-1-app", [BLUE]),
         ("staging-green", [GREEN]),
         ("staging", [BLUE, GREEN]),
-        ("nobody", []),
+        ("absent", []),
     ],
 )
 def test_a_name_or_a_part_of_it_chooses(name: str | None, meant: list[Source]) -> None:
@@ -44,8 +44,8 @@ def test_a_whole_name_means_only_that_one() -> None:
 
 @pytest.mark.pure
 def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
-    error = unknown(ALL, "nobody")
-    assert error.what == "There is no log nobody."
+    error = unknown(ALL, "absent")
+    assert error.what == "There is no log absent."
     assert "emulator, dockerd, lane-1-app (service:staging-blue)" in error.next_step
     assert unknown([], None).next_step == "local-aws up"
 

@@ -126,7 +126,7 @@ class Filled:
 
 
 def quietly(url: str) -> str:
-    """Who answers; "" where nobody can be reached."""
+    """Who answers; "" where none can be reached."""
     try:
         return ask(url)
     except requests.RequestException:
@@ -275,7 +275,7 @@ def test_a_service_that_was_changed_while_docker_was_away_gets_there(filled: Fil
 
 
 def test_nothing_of_it_is_left_when_it_is_taken_down(filled: Filled) -> None:
-    """Last: containers that died or came back late are this cloud's, too."""
+    """Last: containers that died or came back late also belong to this cloud."""
     cloud.down(filled.places, print)
     assert filled.containers() == []
     assert emulator_process.everything(filled.places) == []

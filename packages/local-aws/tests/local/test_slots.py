@@ -43,7 +43,7 @@ def test_a_port_that_is_taken_in_every_slot_is_reported_with_its_holder() -> Non
 
 
 @pytest.mark.pure
-def test_a_user_who_may_not_open_port_80_is_told_so_at_once() -> None:
+def test_a_user_who_may_not_open_port_80_is_warned_at_once() -> None:
     looked: list[int] = []
 
     def problem(slot: int) -> LocalError:

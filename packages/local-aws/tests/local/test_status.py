@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from local_aws.dockercli import Container
-from local_aws.status import Other, Status, describe
+from local_aws.places import Places
+from local_aws.project import read_project, write_overlays
+from local_aws.status import Other, Status, describe, stack_files_of
 
 pytestmark = pytest.mark.pure
 
@@ -53,6 +56,18 @@ def test_stack_files_that_changed_since_up_are_named() -> None:
     changed = replace(UP, stack_files="changed since they were copied: staging; next: local-aws up")
     assert "  stack files changed since they were copied: staging; next: local-aws up" in describe(changed)
     assert not any("stack files" in line for line in describe(UP))
+
+
+@pytest.mark.provider
+def test_stack_files_are_compared_with_those_of_the_project(tmp_path: Path) -> None:
+    places = Places(root=tmp_path, runtime=tmp_path / ".local", cache=tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    assert stack_files_of(places) == "changed since they were copied: dev; next: local-aws up"
+    write_overlays(read_project(tmp_path), places.stacks)
+    assert stack_files_of(places) == ""
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: [")
+    assert "Pulumi.dev.yaml cannot be read" in stack_files_of(places)
 
 
 def test_when_it_is_down_the_next_step_is_said() -> None:

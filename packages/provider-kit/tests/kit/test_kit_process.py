@@ -75,7 +75,7 @@ def test_it_ends_with_its_parent_even_one_that_is_killed() -> None:
         assert _readable(ended, seconds=PATIENCE), "the provider outlived its parent"
 
 
-def test_work_under_way_is_told_and_may_end_before_the_process_does() -> None:
+def test_work_under_way_learns_it_and_may_end_before_the_process_does() -> None:
     with fake_engine() as (engine, address), running([*PROVIDER, address]) as process, ThreadPoolExecutor() as pool:
         client = Client.to(port_of(process))
         client.configure()

@@ -1,7 +1,7 @@
 """Which addresses never go through a proxy: this machine's own, and the local cloud's. Pure.
 
 What runs here speaks to itself over loopback: engine, program and provider by gRPC (whose Python library asks a proxy
-for 127.0.0.1, too), the gates to the local cloud. `.venv` calls this at the start of each of its Pythons (direct.pth),
+even for 127.0.0.1), the gates to the local cloud. `.venv` calls this at the start of each of its Pythons (direct.pth),
 so it holds for a bare `pulumi up`; the command does, so it holds for all that it starts.
 """
 

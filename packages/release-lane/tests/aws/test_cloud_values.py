@@ -129,7 +129,7 @@ class OneService(Cloud):
     """A colour without tasks whose service has something to say."""
 
     def __init__(self) -> None:
-        """Asks nobody."""
+        """Asks no service."""
 
     def _service(self, colour: Colour) -> Any:
         del colour

@@ -83,7 +83,7 @@ class OneEnvironment(Cloud):
 
 @pytest.mark.parametrize("repository", ["", "lane/app"], ids=["the command", "the gates"])
 def test_tasks_on_a_platforms_manifest_run_the_image_that_their_task_definition_names(repository: str) -> None:
-    """The command knows no repository. Without one a colour of an image of several platforms would never be whole."""
+    """The command knows no repository. Without one a colour of an image of several platforms could not get healthy."""
     cloud = OneEnvironment(repository, running(PLATFORM))
     sides = observed(cloud)["colours"]
     assert {side["digest"] for side in sides.values()} == {INDEX}

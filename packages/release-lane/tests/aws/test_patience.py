@@ -97,7 +97,7 @@ def test_a_rule_that_was_created_by_hand_is_not_taken_for_ours(at: Set) -> None:
         at.cloud.create_rule(LISTENER, GROUPS, all_on(Colour.BLUE), TAGS)
 
 
-# ---- what was done although nobody said so
+# ---- what was done although no answer said so
 
 
 @pytest.mark.parametrize("fault", sorted(TAKES_EFFECT - {Fault.STALE}, key=str))

@@ -64,7 +64,7 @@ def test_credentials_that_do_not_last_even_when_renewed_are_refused(
 
 
 def test_credentials_that_can_be_renewed_are_before_they_are_refused(given: Callable[..., Expiring]) -> None:
-    """Nobody could get fresher ones by hand: the file with the token is all there is."""
+    """Fresher ones cannot be had by hand: the file with the token is all there is."""
     given("assume-role-with-web-identity", renewed=60)
     session.credentials_last(ACCESS, 3000)
 
@@ -109,6 +109,6 @@ def test_a_profile_of_the_stack_file_wins_over_the_shells_own_credentials(
     session.forget()
     for access, key in ((ACCESS, "OF-SHELL"), (replace(ACCESS, profile="deploy"), "OF-PROFILE")):
         assert session._session(access).get_credentials().access_key == key
-    with pytest.raises(UsageError, match="There is no AWS profile nobody on this machine"):
-        session._session(replace(ACCESS, profile="nobody"))
+    with pytest.raises(UsageError, match="There is no AWS profile absent on this machine"):
+        session._session(replace(ACCESS, profile="absent"))
     session.forget()

@@ -75,7 +75,7 @@ def test_a_release_that_does_well_is_watched_in_calm(lane: Checkout, users: Prob
     assert users.stop().total.failed == 0
 
 
-def test_an_aborted_switch_puts_every_user_back(lane: Checkout, users: Probe) -> None:
+def test_an_aborted_switch_rolls_all_traffic_back(lane: Checkout, users: Probe) -> None:
     given(lane, STEPS)
     lane.change("app/service.py", '"""', '"""Second edition. ')
     Story.second = lane.release("build").ok().out.strip()

@@ -1,4 +1,4 @@
-"""`release abort`: finds the switch, asks, leaves the wish, waits, and says what became of it."""
+"""`release abort`: finds the switch, asks, leaves the request, waits, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOVED = seen(GREEN, Phase.MOVED)
 
 
 def stage(now: Observed = MOVING, then: Observed = RESTORED, *, after: int = 3, **over: Any) -> Stage:
-    """Production with a switch under way; so many looks after the wish the rule says `then`."""
+    """Production with a switch under way; so many looks after the request the rule says `then`."""
     name = "release-lane-production"
 
     def heard(cloud: FakeCloud) -> None:

@@ -189,7 +189,7 @@ def test_an_older_commit_that_comes_last_is_refused_and_taken_where_it_is_meant(
 
 
 def test_an_image_that_was_pushed_into_our_own_repository_is_only_referenced(shop: Shop, lane: Checkout) -> None:
-    """By plain docker, under a tag that is no commit, and without a label: nobody can say what is in it."""
+    """By plain docker, under a tag that is no commit, and without a label: its content is unknown."""
     image = shop.push("v7", {REVISION: "", "edition": "7"}, repository=f"{lane.project}/app")
     digest = digest_of(image)
     adopted = shop.adopt(image)

@@ -1,4 +1,4 @@
-"""Usage, help, and what happens to an error that nobody foresaw."""
+"""Usage, help, and what happens to an unforeseen error."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_a_service_whose_creation_was_never_answered_is_taken_into_the_state(lan
     with Mute(lane.variables["AWS_ENDPOINT_URL"], "CreateService") as door:
         lane.variables["AWS_ENDPOINT_URL"], real = door.url, lane.variables["AWS_ENDPOINT_URL"]
         with lane.started("deploy", "staging", "--digest", Story.first) as running:
-            until(door.done.is_set, "AWS was told to create a service")
+            until(door.done.is_set, "AWS was asked to create a service")
             the_machine_dies(running.pid)
             running.communicate()
         lane.variables["AWS_ENDPOINT_URL"] = real
@@ -208,7 +208,7 @@ def test_a_service_that_serves_is_never_touched(lane: Checkout) -> None:
     assert lane.release("smoke", "staging").code == 0
 
 
-def test_the_second_of_two_waits_and_is_told_of_which_run_the_first_is(lane: Checkout) -> None:
+def test_the_second_of_two_waits_and_learns_of_which_run_the_first_is(lane: Checkout) -> None:
     ci = {
         "GITHUB_SERVER_URL": "https://ci.example", "GITHUB_REPOSITORY": "team/service", "GITHUB_RUN_ID": "7",
         "GITHUB_ACTOR": "ann",
@@ -255,7 +255,7 @@ def test_a_rollback_is_sent_to_a_topic_and_to_a_webhook_that_is_a_secret(lane: C
             done = lane.release("rollback", "staging").ok()
         finally:
             settings.write_text(before)
-    assert "Not everybody was told" not in done.err
+    assert "was not delivered" not in done.err
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     told = json.loads(json.loads(message["Body"])["Message"])
     live = lane.status("staging")["digest"]

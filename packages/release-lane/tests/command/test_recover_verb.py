@@ -28,7 +28,7 @@ IDLE = "release-lane-staging-green"
 
 
 def exported(*pending: tuple[str, str, str], services: tuple[str, ...] = ("blue", "green")) -> dict[str, Any]:
-    """Staging's state: B live on blue, A before; and operations (type, name, doing) of which nobody knows."""
+    """Staging's state: B live on blue, A before; and operations (type, name, doing) of unknown outcome."""
     there = [{"urn": urn(CLUSTER, "release-lane-staging", "staging"), "type": CLUSTER,
               "inputs": {"name": "release-lane-staging"}}]  # fmt: skip
     there += [
@@ -238,14 +238,14 @@ def test_a_half_created_idle_service_is_taken_into_the_state_and_read_anew() -> 
 
 
 def test_a_service_that_was_never_created_is_forgotten() -> None:
-    on = stage(exported((SERVICE, IDLE, "creating"), services=("blue",)), cloud=FakeCloud(environments=nobody_idle()))
+    on = stage(exported((SERVICE, IDLE, "creating"), services=("blue",)), cloud=FakeCloud(environments=no_users_idle()))
     assert on.run("recover", "staging", "--yes") == 0
     ((_, written),) = on.engine.written
     assert written["deployment"]["resources"][-1]["urn"].endswith("-blue")
     assert on.engine.refreshed == []
 
 
-def nobody_idle() -> dict[str, Observed]:
+def no_users_idle() -> dict[str, Observed]:
     found = at()["release-lane-staging"]
     return {"release-lane-staging": replace(found, sides={**found.sides, GREEN: situations.side(None, exists=False)})}
 
@@ -333,16 +333,16 @@ def test_an_interrupted_switch_is_explained_and_left_to_a_person() -> None:
     assert "found an interrupted switch to green" in on.err
     assert "users are on green" in on.err
     assert on.engine.calls == []
-    assert "[finish" not in on.err, "there is nobody to ask"
+    assert "[finish" not in on.err, "there is no terminal to ask at"
     assert "nothing was changed" in on.out
     assert "--finish" in on.out
     assert "--undo" in on.out
 
 
-@pytest.mark.parametrize(("wish", "config"), [("--finish", {}), ("--undo", {"onDrift": "restore"})])
-def test_it_is_finished_or_undone_by_an_ordinary_update(wish: str, config: dict[str, str]) -> None:
+@pytest.mark.parametrize(("chosen", "config"), [("--finish", {}), ("--undo", {"onDrift": "restore"})])
+def test_it_is_finished_or_undone_by_an_ordinary_update(chosen: str, config: dict[str, str]) -> None:
     on = stage(None, FINISHED, cloud=interrupted())
-    assert on.run("recover", "staging", wish, "--json") == 0
+    assert on.run("recover", "staging", chosen, "--json") == 0
     assert on.engine.calls == [("update", "staging", config)]
     assert on.data["update"]["decision"] == "finish"
 

@@ -247,7 +247,7 @@ def test_the_first_environment_of_a_route_is_not_asked_for() -> None:
     assert stage(STAGED).run("deploy", "staging") == 0
 
 
-def test_a_cure_is_released_although_an_alarm_is_firing() -> None:
+def test_a_fix_is_released_although_an_alarm_is_firing() -> None:
     on = stage(PROMOTED)
     assert on.run("promote", "production", "--yes", "--on-alarm", "proceed") == 0
     assert configs(on.engine) == [{"imageDigest": B.digest, "onAlarm": "proceed"}]
@@ -432,7 +432,7 @@ def test_a_heal_that_the_engine_refuses_says_why() -> None:
 
 
 def test_after_an_engine_that_was_killed_nothing_is_healed_but_recovered() -> None:
-    """Its lock is there, and where users are nobody has looked at."""
+    """Its lock is there, and where users are was not checked."""
     killed = Run(exit_code=-9, log=log(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
     on = stage(killed)
     assert on.run("promote", "production", "--yes") == 3

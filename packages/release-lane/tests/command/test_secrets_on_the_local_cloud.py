@@ -92,7 +92,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         checkout.variables |= {"TMPDIR": str(folder / "tmp"), "AWS_SECRET_ACCESS_KEY": OF_SHELL}
         place = Place(checkout, f"arn:aws:ssm:us-east-1:000000000000:parameter{name}")
         place.set(secrets={"TOKEN": place.parameter}, notify={"webhook": f"http://127.0.0.1:9/{OF_WEBHOOK}"})
-        checkout.commit("A secret by reference, and a webhook that nobody answers")
+        checkout.commit("A secret by reference, and a webhook that does not answer")
         yield place
         checkout.aws("ssm").delete_parameter(Name=name)
 

@@ -1,4 +1,4 @@
-"""Which ends of which verbs are told to people, and that telling them never decides about a release."""
+"""Which ends of which verbs are reported to people, and that this never decides about a release."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_rollback_that_somebody_else_had_done_already_is_not_sent_again() -> N
 def test_traffic_that_was_rolled_back_are_reported_as_a_breach() -> None:
     switch = urn("release:index:TrafficSwitch", "traffic-switch")
     text = (
-        "Users were on green for a moment, and were put back to where they were before: smoke failed\nKind: CheckFailed"
+        "Users were on green for a moment, and were back where they were before: smoke failed\nKind: CheckFailed"
         "\nUsers: restored"
     )
     on = stage(failed(said(text, about=switch)), HEALED)
@@ -96,10 +96,10 @@ def test_only_requested_events_are_sent() -> None:
 
 
 def test_a_message_that_could_not_be_sent_is_said_and_changes_nothing() -> None:
-    on = stage(BACK, notifier=FakeNotifier(problems=("the topic could not be told: AuthorizationError",)))
+    on = stage(BACK, notifier=FakeNotifier(problems=("the topic could not be reached: AuthorizationError",)))
     assert on.run("rollback", "staging", "--json") == 0
     assert on.data["decision"] == "traffic-only"
-    assert "A notification (rollback) was not delivered: the topic could not be told: AuthorizationError." in on.err
+    assert "A notification (rollback) was not delivered: the topic could not be reached: AuthorizationError." in on.err
 
 
 def test_a_notify_that_is_wrong_is_said_and_changes_nothing() -> None:

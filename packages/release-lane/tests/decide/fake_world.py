@@ -1,7 +1,7 @@
 """A small world in which decisions are performed: two colours, weights, a journal, a record, a registry, proofs.
 
 It performs a decision step by step as program and gates do (program/lane.py, gates/rollout.py, gates/moving.py),
-can be killed between any two steps, and asserts at each step what must hold there. Hands may change things, too.
+can be killed between any two steps, and asserts at each step what must hold there. Things may also be changed by hand.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Step(Enum):
     WEIGHTS = auto()  # of the first step, or of all
     LATER_WEIGHTS = auto()  # of any step but the first
     CONFIRMING = auto()  # phase moved is written, nothing recorded
-    PUTTING_BACK = auto()  # weights are back after a breach, the journal is not
+    ROLLING_BACK = auto()  # weights are back after a breach, the journal is not
 
 
 class Outcome(Enum):
@@ -185,7 +185,7 @@ class FakeWorld:
             self.by_hand = self.unrecorded = False
         else:
             assert self.outputs == outputs, "a failed update changed an output"
-            assert self.weights == before or run.put_back, "a failed update changed what users see"
+            assert self.weights == before or run.rolled_back, "a failed update changed what users see"
         if outcome is Outcome.REFUSED:
             assert self.snapshot() == everything, "a refused update changed something"
         return outcome
@@ -266,8 +266,8 @@ class Run:
     request: Requested
     kill: Step | None
     breach: Breach | None
-    put_back: bool = False
-    """After a breach users are where they are recorded to be, or nobody can be put back."""
+    rolled_back: bool = False
+    """After a breach users are where they are recorded to be, or the traffic cannot roll back."""
 
     def perform(self) -> Outcome:
         """Decide, then do it."""
@@ -367,10 +367,10 @@ class Run:
                 sides[decision.target.other].healthy = 0
             case Breach.LATER_AND_THE_NEW_COLOUR_DIES:
                 sides[decision.target].healthy = 0
-        self._put_back(decision, standing, home, before)
+        self._roll_back(decision, standing, home, before)
         raise GateFailed
 
-    def _put_back(self, decision: Moving, standing: Recorded | None, home: Colour | None, before: Any) -> None:
+    def _roll_back(self, decision: Moving, standing: Recorded | None, home: Colour | None, before: Any) -> None:
         world, target = self.world, decision.target
         weights, tags, unrecorded = before
         held = world.sides[home].release if home else None
@@ -381,19 +381,19 @@ class Run:
             assert healthy[back.colour], "users were put on a colour without a healthy target"
         match back:
             case Home(colour):
-                self.put_back = True
+                self.rolled_back = True
                 world.weights = all_on(colour)
                 world._note_served()
-                self._after(Step.PUTTING_BACK)
+                self._after(Step.ROLLING_BACK)
                 self._tag(target, decision.release, standing, Phase.RESTORED)
                 world.unrecorded = standing != world.record
             case AsFound(on=on):
                 assert on is None or healthy[on], "users were put on a colour without a healthy target"
                 world.weights = all_on(on) if on else weights
-                self._after(Step.PUTTING_BACK)
+                self._after(Step.ROLLING_BACK)
                 world.tags, world.unrecorded = tags, unrecorded
             case Stay(colour):
-                self.put_back = True
+                self.rolled_back = True
                 world.weights = all_on(colour)
             case Nowhere():
                 world.weights, world.tags, world.unrecorded = None, {}, unrecorded
@@ -409,7 +409,7 @@ class Run:
         return replace(after, evidence=with_proof(after.evidence, proof))
 
     def _record_is_true(self) -> None:
-        """As the switch's look at reality in an update that moves nobody."""
+        """As the switch's look at reality in an update that moves no traffic."""
         if not self.world.live_is_well():
             raise GateFailed
 
@@ -423,12 +423,12 @@ class Run:
         if undo or (finishing and release.id in world.begun):
             return
         if standing and release.digest != standing.live.digest and standing.was_live(release.digest):
-            assert request.rollback_from == standing.live.digest, "a rollback that nobody asked for"
-            assert request.digest == release.digest, "a rollback to what nobody asked for"
+            assert request.rollback_from == standing.live.digest, "a rollback that was not requested"
+            assert request.digest == release.digest, "a rollback to a digest that was not requested"
             return
         if standing and release.digest == request.digest != standing.live.digest:
             older = request.relation_to(standing.live.commit).order is Order.OLDER
-            assert not older or request.allow_older == standing.live.digest, "an older commit that nobody asked for"
+            assert not older or request.allow_older == standing.live.digest, "an older commit that was not requested"
         same_image = standing is not None and release.digest == standing.live.digest
         assert same_image or not world.guarded or proof_of(release.digest, world.proven), "served without proof"
 

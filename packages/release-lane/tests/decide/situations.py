@@ -42,7 +42,7 @@ def recorded(
 
 
 def side(of: Release | None, **over: Any) -> Side:
-    """A colour that holds a release, whole and healthy; None: an empty service."""
+    """A colour that holds a release, fully healthy; None: an empty service."""
     if of is None:
         return Side(exists=True)
     tasks = of.service.desired_count

@@ -74,7 +74,7 @@ def test_other_alarms_stop_nothing(alarms: Any) -> None:
     assert isinstance(decided(observed(A, B, GREEN, alarms=alarms)).decision, Deploy)
 
 
-def test_a_person_may_say_that_the_release_is_the_cure() -> None:
+def test_a_person_may_say_that_the_release_is_the_fix() -> None:
     verdict = decided(observed(A, B, GREEN, alarms=(firing(GREEN),)), replace(NEW, on_alarm=OnAlarm.PROCEED))
     assert isinstance(verdict.decision, Deploy)
     assert verdict.notes == (

@@ -505,7 +505,7 @@ DRIFTS = {
     "weights moved to the idle colour": observed(A, B, BLUE),
     "weights divided": observed(A, B, DIVIDED),
     "a little weight moved": observed(A, B, {BLUE: 1, GREEN: 99}),
-    "nobody served": observed(A, B, NOBODY),
+    "no users": observed(A, B, NOBODY),
     "rule deleted": observed(A, B, None),
     "live runs another image": observed(A, C, GREEN),
     "live runs two images": observed(A, side(B, digest="several"), GREEN),
@@ -530,7 +530,7 @@ def test_unexplained_drift_is_refused_saying_the_two_ways_out(cloud: Observed, r
         ("weights moved to the idle colour", TrafficOnly),
         ("weights divided", TrafficOnly),
         ("a little weight moved", TrafficOnly),
-        ("nobody served", TrafficOnly),
+        ("no users", TrafficOnly),
         ("rule deleted", TrafficOnly),
     ],
 )
@@ -558,7 +558,7 @@ def test_restoring_moves_traffic_only_where_the_idle_colour_holds_the_recorded_r
 @pytest.mark.parametrize(
     ("green", "users"),
     [(side(B, **STOPPED), BLUE), (side(C), BLUE), (side(None), BLUE), (side(B, **SCALED_TO_ZERO), NOBODY)],
-    ids=["stopped", "holds something else", "empty", "nobody served"],
+    ids=["stopped", "holds something else", "empty", "no users"],
 )
 def test_restoring_weights_deploys_where_the_recorded_colour_lost_its_tasks(green: Any, users: Any) -> None:
     back = decision(RECORD, observed(A, green, users), ask(on_drift=OnDrift.RESTORE))
@@ -749,7 +749,7 @@ def test_the_way_out_of_a_changed_colour_is_there_also_where_only_configuration_
         (journal((BLUE, A), (GREEN, B), Phase.MOVED), DIVIDED),
         (journal((BLUE, A), (GREEN, B), Phase.RESTORED), DIVIDED),
     ],
-    ids=["put back and divided", "finished and moved back", "finished and divided", "restored and divided"],
+    ids=["rolled back and divided", "finished and moved back", "finished and divided", "restored and divided"],
 )
 def test_a_switch_that_ended_does_not_explain_moved_weights(written: Any, users: Any) -> None:
     blue = C if written is TO_C[Phase.RESTORED] else A
@@ -759,7 +759,7 @@ def test_a_switch_that_ended_does_not_explain_moved_weights(written: Any, users:
 @pytest.mark.parametrize("phase", [Phase.MOVING, Phase.MOVED])
 @pytest.mark.parametrize("record", [RECORD, None], ids=["later", "first"])
 def test_a_finish_that_failed_is_finished_by_the_next_update(record: Recorded | None, phase: Phase) -> None:
-    """It moved nobody, and left the journal as it was."""
+    """It moved no traffic, and left the journal as it was."""
     written = TO_C[phase] if record else journal(None, (BLUE, C), phase)
     finished = decision(record, observed(C, B, BLUE, written), ask())
     assert isinstance(finished, Finish)
@@ -919,7 +919,7 @@ def test_a_second_switch_that_was_killed_between_two_steps_counts_the_first_as_d
 
 @pytest.mark.parametrize("green", [D, side(D, **SICK)], ids=["well", "sick"])
 def test_it_is_undone_by_asking_for_the_release_that_users_came_from(green: Any) -> None:
-    """Although nobody recorded that; the recorded one runs nowhere any more."""
+    """Although that was not recorded; the recorded one runs nowhere any more."""
     found = verdict(RECORD, observed(C, green, {BLUE: 90, GREEN: 10}, TWICE[Phase.MOVING]), ask(C))
     assert isinstance(found.decision, TrafficOnly)
     assert (found.decision.target, found.decision.release) == (BLUE, C)

@@ -44,7 +44,7 @@ RELATIONS = {
 
 colours = st.sampled_from(Colour)
 digests = st.sampled_from([None, *GOOD, *GOOD, *GOOD, DEAD, FAULTY, UNKNOWN])
-switching = [Step.JOURNAL, Step.WEIGHTS, Step.LATER_WEIGHTS, Step.CONFIRMING, Step.PUTTING_BACK]
+switching = [Step.JOURNAL, Step.WEIGHTS, Step.LATER_WEIGHTS, Step.CONFIRMING, Step.ROLLING_BACK]
 kills = st.none() | st.sampled_from(switching) | st.sampled_from(Step)
 rollbacks = st.sampled_from(["live", "served", None, GOOD[0]])
 now_and_then = st.sampled_from([False, False, False, True])
@@ -52,7 +52,7 @@ breaches = st.sampled_from([None, None, None, None, *Breach])
 
 
 class Releasing(RuleBasedStateMachine):
-    """Updates that succeed, fail or are killed; nobody touches anything by hand."""
+    """Updates that succeed, fail or are killed; nothing is changed by hand."""
 
     hands = False
 
@@ -200,7 +200,7 @@ class Releasing(RuleBasedStateMachine):
         serving = world.serving()
         if len(serving) > 1:
             journal = Journal.from_tags(world.tags)
-            assert world.unrecorded, "users are divided, and nobody was killed while they were moved"
+            assert world.unrecorded, "users are divided, and no switch was killed while they were moved"
             assert journal, "users are divided, and no journal says why"
             assert journal.phase is Phase.MOVING, "users are divided, and the journal does not say why"
         for colour in serving:
@@ -269,7 +269,7 @@ class Releasing(RuleBasedStateMachine):
             return
         verdict = self.world.verdict(self._ask(on_alarm=OnAlarm.PROCEED))
         if isinstance(verdict.decision, Refuse):
-            # A new release that broke while users were divided: no wish to finish it is fulfilled.
+            # A new release that broke while users were divided: no request to finish it is fulfilled.
             assert isinstance(verdict.decision.error, CheckFailed), verdict.decision
             assert len(self.world.serving()) == 2
         assert not any(note.startswith("drift") for note in verdict.notes)

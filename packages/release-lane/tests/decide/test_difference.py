@@ -1,4 +1,4 @@
-"""Releases of one image are told apart by their settings, and no variable's value is ever told."""
+"""Releases of one image are told apart by their settings, and no variable's value is ever shown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECRET = "hunter2"
 
 
 @pytest.mark.parametrize(
-    ("found", "meant", "told"),
+    ("found", "meant", "shown"),
     [
         (Service(), Service(), ""),
         (Service(env={"LOG_LEVEL": SECRET}), Service(), "env.LOG_LEVEL"),
@@ -51,13 +51,13 @@ SECRET = "hunter2"
     ids=["the same", "added", "removed", "one of two", "a secret", "sizes", "defaults that no record repeats"],
 )
 def test_settings_are_named_as_in_the_stack_file_and_values_of_variables_never(
-    found: Service, meant: Service, told: str
+    found: Service, meant: Service, shown: str
 ) -> None:
-    assert settings_apart(found, meant) == told
+    assert settings_apart(found, meant) == shown
 
 
 def test_every_setting_of_a_service_can_be_named() -> None:
-    """One that is added later is told, too."""
+    """One that is added later is also named."""
     for key, value in Service().as_dict().items():
         other = {"X": "y"} if isinstance(value, dict) else type(value)(f"{value}1")
         assert key in settings_apart(Service.from_dict({**Service().as_dict(), key: other}), Service())

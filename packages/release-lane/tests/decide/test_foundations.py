@@ -94,7 +94,7 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
             "type": "aws:ecs/service:Service",
             "outputs": {"name": "x-blue"},
         },
-        # An adopter's own network beside it is none of ours.
+        # A team's own network next to it is none of ours.
         "urn:pulumi:staging::release-lane::aws:ec2/vpc:Vpc::database": {
             "type": "aws:ec2/vpc:Vpc",
             "outputs": {"arn": "arn:aws:ec2:::vpc/vpc-9", "cidrBlock": "10.99.0.0/16"},

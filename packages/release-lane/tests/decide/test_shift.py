@@ -1,4 +1,4 @@
-"""In which steps users are moved, and where they are put back to."""
+"""In which steps users are moved, and where the traffic rolls back to."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_an_undo_of_a_stepped_switch_is_quick() -> None:
         (observed(C, B, {BLUE: 0, GREEN: 0}), RECORD),
         (observed(A, None, BLUE), None),
     ],
-    ids=["first release", "nobody is served", "in place of what nobody recorded"],
+    ids=["first release", "no users", "in place of an unrecorded one"],
 )
 def test_where_there_are_no_users_to_protect_traffic_moves_at_once(cloud: Observed, standing: Recorded | None) -> None:
     deploy = Deploy(target=BLUE if standing else GREEN, release=C, tasks=2, live=None, reason="")
@@ -152,7 +152,7 @@ def test_a_course_survives_being_an_input(planned: Course) -> None:
     assert Course.from_dict(json.loads(json.dumps(planned.as_dict()))) == planned
 
 
-# ---- putting users back
+# ---- rolling the traffic back
 
 
 def back(found: Any, home: Colour | None, blue: int, green: int) -> Any:
@@ -204,9 +204,9 @@ def test_a_failed_undo_to_a_colour_that_died_goes_back_to_the_one_that_lives() -
 
 
 def test_divided_traffic_is_not_rolled_back_to_a_colour_that_died() -> None:
-    """Half of them would meet nobody, although the other colour could serve all."""
+    """Half of them would meet no task, although the other colour could serve all."""
     assert back(DIVIDED, BLUE, 0, 2) == AsFound(on=GREEN)
     assert back(DIVIDED, None, 0, 2) == AsFound(on=GREEN)
     assert back(DIVIDED, None, 2, 2) == AsFound()
     assert back(DIVIDED, None, 0, 0) == AsFound()
-    assert back(all_on(BLUE), None, 0, 2) == AsFound(), "nobody was on green, and nobody knows what it runs"
+    assert back(all_on(BLUE), None, 0, 2) == AsFound(), "no user was on green, and what it runs is unknown"

@@ -309,7 +309,7 @@ def test_a_submodule_that_lacks_the_recorded_commit_is_refused_in_gits_words(
     with_submodule: Path, tmp_path: Path
 ) -> None:
     git(with_submodule, "update-index", "--cacheinfo", f"160000,{'1' * 40},app/lib")
-    git(with_submodule, "commit", "--quiet", "--message", "a commit that nobody has")
+    git(with_submodule, "commit", "--quiet", "--message", "a commit that no clone has")
     error = refusal(with_submodule, tmp_path / "out")
     assert "not here at its recorded commit 111111111111" in error.what
     assert "1" * 40 in error.why
@@ -500,7 +500,7 @@ def test_a_lost_object(source: Path, tmp_path: Path) -> None:
     assert f"{blob} missing" in error.why
 
 
-def test_a_blob_that_a_partial_clone_left_where_nobody_answers(source: Path, tmp_path: Path) -> None:
+def test_a_blob_that_a_partial_clone_left_where_no_server_answers(source: Path, tmp_path: Path) -> None:
     git(source, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"file://{source}", "part")
     git(tmp_path / "part", "reset", "--quiet")

@@ -57,7 +57,7 @@ def test_a_damaged_lock_is_held_by_somebody(text: str) -> None:
     assert read_lock(text) == SOMEBODY
 
 
-def test_people_are_not_told_fractions_of_seconds() -> None:
+def test_people_do_not_read_fractions_of_seconds() -> None:
     assert "since 2026-01-02T03:04:05+01:00, " in str(ANN)
 
 
@@ -91,7 +91,7 @@ def test_a_later_versions_note_is_read_as_far_as_it_is_known() -> None:
         (ANN, "CI run unknown (not started by `release`)"),
     ],
 )
-def test_where_an_update_was_started_is_told_as_far_as_it_is_known(holder: Holder, words: str) -> None:
+def test_where_an_update_was_started_is_reported_as_far_as_it_is_known(holder: Holder, words: str) -> None:
     assert str(holder).endswith(words)
 
 

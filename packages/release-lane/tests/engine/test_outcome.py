@@ -1,4 +1,4 @@
-"""How a run of the engine ended, told from its event log; and reading that log."""
+"""How a run of the engine ended, read from its event log; and reading that log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHILD = urn("release-lane:infra:Colour$aws:ecs/service:Service", "green")
 @pytest.mark.parametrize(
     ("text", "about", "kind"),
     [
-        ("The smoke gate refused green.\nNext: mend it.", GATE, CheckFailed),
+        ("The smoke gate refused green.\nNext: fix it.", GATE, CheckFailed),
         ("sha256:… was not proven.\nWhy: x\nNext: y", "", Refused),
         ("sha256:… was not proven.\nWhy: x\nNext: y", STACK, Refused),
         ("The stack's settings are wrong:\n  service.cpu: bad\nNext: y\nKind: UsageError", "", UsageError),
@@ -54,19 +54,19 @@ def test_only_what_the_engine_showed_word_for_word_was_shown() -> None:
     assert not failure(log(), "error: no such plugin").shown
 
 
-def test_a_bug_of_the_program_is_told_in_its_last_line() -> None:
+def test_a_bug_of_the_program_is_reported_in_its_last_line() -> None:
     text = "Program failed with an unhandled exception:\nTraceback (most recent call last):\n  …\nNameError: name 'x'"
     assert failure(log(said(text)), "").what == "The program itself failed: NameError: name 'x'"
 
 
 def test_log_lines_stay_with_what_happened() -> None:
-    text = "The rollout gate refused green: it exited.\n  last log lines:\n    no database: here\nNext: mend it."
+    text = "The rollout gate refused green: it exited.\n  last log lines:\n    no database: here\nNext: fix it."
     told = failure(log(said(text, about=GATE)), "")
     assert told.what.endswith("no database: here")
-    assert told.next_step == "mend it."
+    assert told.next_step == "fix it."
 
 
-def test_a_gates_no_is_told_before_other_failures_of_the_same_run() -> None:
+def test_a_gates_no_is_reported_before_other_failures_of_the_same_run() -> None:
     told = failure(log(said("no subnets left", about=CHILD), said("It lies.", about=GATE), said("update failed")), "")
     assert told.what == "It lies."
     assert "besides: no subnets left" in told.why
@@ -81,7 +81,7 @@ def test_without_any_message_the_engines_own_words_are_all_there_is() -> None:
 
 def test_what_happened_to_users_is_a_field_and_never_read_out_of_a_sentence() -> None:
     """The first text is of an earlier version, which had no such field."""
-    sentence = "THE WEIGHTS COULD NOT BE PUT BACK after a failed switch. Users were not touched. They were put back."
+    sentence = "THE WEIGHTS COULD NOT BE PUT BACK after a failed switch. Users were not touched. They were rolled back."
     assert failure(log(said(f"{sentence}\nKind: CloudError", about=GATE)), "").users is None
     assert failure(log(said(f"{sentence}\nKind: CloudError\nUsers: unsure", about=GATE)), "").users is Users.UNSURE
     assert failure(log(said(f"{sentence}\nKind: CloudError\nUsers: somewhere", about=GATE)), "").users is None

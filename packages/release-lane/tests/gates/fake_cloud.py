@@ -141,7 +141,7 @@ def site(cloud: Callable[[], FakeCloud]) -> Iterator[int]:
             weights = here.weights or {}
             colour = max(weights, key=lambda each: weights[each], default=None)
             if colour is None or not weights[colour]:
-                self._send(503, {"error": "nobody serves"}, {})
+                self._send(503, {"error": "no release"}, {})
                 return
             release = here.releases[colour]
             identity = {"digest": release.digest, "colour": str(colour)}

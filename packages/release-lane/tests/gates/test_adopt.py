@@ -45,10 +45,10 @@ class FakeRegistry:
 
 @dataclass
 class FakeCopier:
-    """Copies into the fake registry, unless it is `broken`; `beside` are the other tags of the foreign repository."""
+    """Copies into the fake registry, unless it is `broken`; `more` are the other tags of the foreign repository."""
 
     into: FakeRegistry
-    beside: dict[str, str] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)
     broken: bool = False
     silent: bool = False
     copies: list[str] = field(default_factory=list)
@@ -67,13 +67,13 @@ class FakeCopier:
         assert reference.name == THEIRS
         if self.silent:
             raise CloudError("skopeo could not read it.", why="denied")
-        return [tag for tag in self.beside if f"sha256:{tag[7:71]}" in manifests]
+        return [tag for tag in self.more if f"sha256:{tag[7:71]}" in manifests]
 
     def copy(self, reference: Reference, to: str, tag: str, *, other: str = "") -> None:
         assert to == "lane/app"
         self.copies.append(f"{reference.name}:{other}" if other else f"{reference.name} as {tag}")
         if not self.broken:
-            self.into.tags[tag] = self.beside[other] if other else reference.digest
+            self.into.tags[tag] = self.more[other] if other else reference.digest
 
 
 def adopted(registry: FakeRegistry, copier: FakeCopier, commit: str = SHA, name: str = THEIRS) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_what_is_there_under_another_tag_gets_one_that_keeps_it_from_our_own_cop
     assert copier.copies == [f"{OURS} as adopted-aaaaaaaaaaaa"]
 
 
-def test_a_commit_whose_tag_another_image_has_is_named_and_the_image_kept_beside_it() -> None:
+def test_a_commit_whose_tag_another_image_has_is_named_and_the_image_kept_next_to_it() -> None:
     registry = FakeRegistry(tags={SHA: OTHER})
     done = adopted(registry, FakeCopier(registry))
     assert done["tags"] == ["adopted-aaaaaaaaaaaa"]
@@ -114,7 +114,7 @@ def test_a_commit_whose_tag_another_image_has_is_named_and_the_image_kept_beside
 
 def test_signatures_come_along_and_those_of_other_images_do_not() -> None:
     registry, mine = FakeRegistry(), f"sha256-{'a' * 64}.sig"
-    copier = FakeCopier(registry, beside={mine: OTHER, f"sha256-{'b' * 64}.sig": OTHER})
+    copier = FakeCopier(registry, more={mine: OTHER, f"sha256-{'b' * 64}.sig": OTHER})
     adopted(registry, copier)
     assert registry.tags == {SHA: DIGEST, mine: OTHER}
     adopted(registry, copier)

@@ -33,7 +33,7 @@ def cloud(weights: Weights | None, tasks: int = 2) -> FakeCloud:
     return FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: B}, weights=weights)
 
 
-@pytest.mark.parametrize("weights", [all_on(BLUE), None], ids=["idle", "nobody is served"])
+@pytest.mark.parametrize("weights", [all_on(BLUE), None], ids=["idle", "no users"])
 def test_an_idle_service_that_hands_changed_is_correct(weights: Weights | None) -> None:
     at = cloud(weights)
     correct(context(), at, GREEN, WANTED)  # type: ignore[arg-type]

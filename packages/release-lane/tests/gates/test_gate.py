@@ -24,7 +24,7 @@ def raising(error: Exception) -> str:
     return str(caught.value)
 
 
-def test_a_refusal_is_told_with_its_kind() -> None:
+def test_a_refusal_is_reported_with_its_kind() -> None:
     assert raising(Refused("No.", next_step="ask")) == "No.\nNext: ask\nKind: Refused\nUsers: untouched"
 
 
@@ -34,7 +34,7 @@ def test_what_aws_refuses_is_a_cloud_error() -> None:
     assert raising(NoCredentialsError()).endswith("\nKind: CloudError\nUsers: untouched")
 
 
-def test_an_interrupt_is_told_as_one() -> None:
+def test_an_interrupt_is_reported_as_one() -> None:
     """Else the command would take it for a check that said no."""
     text = "The switch was interrupted.\nKind: Interrupted\nUsers: untouched"
     assert raising(Cancelled("The switch was interrupted.")) == text
@@ -60,7 +60,7 @@ class Look(Gate):
         return Pass(digest="sha256:1", run=RUN, unchecked=("the commit is unknown",)), "it is there"
 
 
-def test_a_gate_names_what_it_could_not_see_beside_what_it_saw() -> None:
+def test_a_gate_names_what_it_could_not_see_next_to_what_it_saw() -> None:
     said: list[str] = []
 
     def log(text: str, urn: str, *, severity: str, ephemeral: bool) -> None:

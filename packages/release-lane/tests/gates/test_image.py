@@ -1,4 +1,4 @@
-"""The Image gate: the registry has the digest, and what nobody can see of it is said there."""
+"""The Image gate: the registry has the digest, and what no gate can see of it is said there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def passed(tags: tuple[str, ...] | None, unchecked: list[str]) -> dict[str, Any]
     return out
 
 
-def test_what_nobody_can_see_of_an_image_goes_on_with_its_pass() -> None:
+def test_what_no_gate_can_see_of_an_image_goes_on_with_its_pass() -> None:
     out = passed(("v1.2",), [COMMIT_UNKNOWN])
     assert out["passedFor"]["unchecked"] == [COMMIT_UNKNOWN]
     assert out["detail"] == f"{DIGEST[:19]} is in the registry as v1.2; not checked: {COMMIT_UNKNOWN}"

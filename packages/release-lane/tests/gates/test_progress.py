@@ -1,4 +1,4 @@
-"""What is looked at again and again is told when it changes, and now and then: each line stays in a CI log."""
+"""What is looked at again and again is reported when it changes, and now and then: each line stays in a CI log."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ def test_what_the_load_balancer_said_before_it_forgot_the_task_is_the_reason() -
     )
 
 
-def test_a_container_that_ended_by_itself_is_not_told_as_a_wrong_port() -> None:
+def test_a_container_that_ended_by_itself_is_not_reported_as_a_wrong_port() -> None:
     error, _ = refused(REFUSED, stopped("Essential container in task exited", "EssentialContainerExited"))
     assert "refused green: Essential container in task exited" in error.what
     assert "service.port" not in error.what
 
 
-def test_tasks_that_never_get_well_are_told_with_the_load_balancers_reason() -> None:
+def test_tasks_that_never_get_well_are_reported_with_the_load_balancers_reason() -> None:
     error, _ = refused(REFUSED, deadline=-1)
     assert "nothing listens on 3001" in error.what
     assert error.why.startswith("not fully healthy after ")

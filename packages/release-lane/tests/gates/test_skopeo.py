@@ -1,4 +1,4 @@
-"""skopeo as a child process: what it is told, how its failures are told, and that an interrupt ends it."""
+"""skopeo as a child process: its arguments, how its failures are reported, and that an interrupt ends it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Stand:
 
     def does(self, script: str) -> None:
         program = self.folder / "skopeo"
-        record = f'printf "%s\\n" "$@" > {self.folder}/told'
+        record = f'printf "%s\\n" "$@" > {self.folder}/arguments'
         keep = f'for each; do case $each in *authfile=*) cat "${{each#*=}}" > {self.folder}/logins;; esac; done'
         program.write_text(f"#!/bin/sh\n{record}\n{keep}\n{script}\n")
         program.chmod(0o755)
 
     @property
     def told(self) -> list[str]:
-        return (self.folder / "told").read_text().splitlines()
+        return (self.folder / "arguments").read_text().splitlines()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_what_refers_to_an_image_is_found_by_its_tag(stand: Stand) -> None:
         ("pinging container registry ghcr.io: dial tcp: no such host", CloudError, "no such host"),
     ],
 )
-def test_a_failure_is_told_in_our_words_with_skopeos_own(
+def test_a_failure_is_reported_in_our_words_with_skopeos_own(
     stand: Stand, words: str, kind: type[ReleaseError], says: str
 ) -> None:
     stand.does(f'echo \'time="x" level=fatal msg="{words}"\' >&2\nexit 1')

@@ -62,13 +62,13 @@ def test_what_answers_do_not_say_is_named_next_to_the_number_of_checks(cloud: Fa
     assert out["detail"].endswith(f"; not checked: {'; '.join(foreign.unchecked)}")
 
 
-def test_a_commit_that_nobody_knows_is_a_check_that_was_left_out(cloud: FakeCloud) -> None:
+def test_an_unknown_commit_is_a_check_that_was_left_out(cloud: FakeCloud) -> None:
     (sentence,) = run(cloud, replace(B, commit=""))["passedFor"]["unchecked"][1:]
     assert sentence.endswith("[commit]: no --expect-commit given")
 
 
 def test_a_refusal_says_how_to_look_and_until_when(cloud: FakeCloud) -> None:
-    """`release` heals the idle colour at once, and then nobody answers there."""
+    """`release` heals the idle colour at once, and then no task answers there."""
     with pytest.raises(UserError) as refused:
         run(cloud, A)
     text = str(refused.value)

@@ -253,7 +253,7 @@ def test_datapoints_that_come_late_make_the_bake_longer_but_no_breach(stage: Sta
 
 
 @pytest.mark.parametrize("name", ["blue-errors", "orders"])
-def test_an_alarm_that_rings_before_stops_it(stage: Stage, name: str) -> None:
+def test_an_alarm_that_was_firing_before_stops_it(stage: Stage, name: str) -> None:
     stage.senses.firing = {name: 1.0}
     assert f"the alarm {name} is firing" in stage.fails(Refused).what
     assert stage.cloud.writes == []
@@ -299,7 +299,7 @@ def test_an_alarm_of_the_new_colour_that_clears_in_time_is_none(stage: Stage) ->
     assert stage.cloud.weights == all_on(GREEN)
 
 
-def test_a_cloudwatch_that_does_not_answer_is_told_before_anybody_depends_on_it(stage: Stage) -> None:
+def test_a_cloudwatch_that_does_not_answer_is_reported_before_anybody_depends_on_it(stage: Stage) -> None:
     def denied(*_: float) -> Any:
         raise CloudError("AWS refused GetMetricData.")
 
@@ -316,7 +316,7 @@ def test_credentials_have_to_last_for_all_checks_and_the_longest_bakes() -> None
 
 
 @pytest.mark.parametrize("phase", [None, Phase.MOVED, Phase.RESTORED], ids=str)
-def test_a_wish_to_abort_a_switch_that_ended_is_removed_first(stage: Stage, phase: Phase | None) -> None:
+def test_an_abort_request_for_a_switch_that_ended_is_removed_first(stage: Stage, phase: Phase | None) -> None:
     journal = replace(TO_B, phase=phase).as_tags() if phase else {}
     stage.cloud.tags = journal | Abort(B.id, "ann").as_tags()
     stage.perform()
@@ -335,7 +335,7 @@ def test_an_alarm_that_is_not_there_when_the_switch_begins_is_refused(stage: Sta
 
 
 @pytest.mark.parametrize("course", [Course(home=BLUE, goes_back=True), None], ids=["going back", "onAlarm=proceed"])
-def test_where_alarms_do_not_stop_it_one_that_is_not_there_is_told(stage: Stage, course: Course | None) -> None:
+def test_where_alarms_do_not_stop_it_one_that_is_not_there_is_reported(stage: Stage, course: Course | None) -> None:
     stage.senses.deleted = {"orders"}
     stage.perform(replace(MOVE, course=course) if course else replace(MOVE, proceeds=True))
     assert stage.cloud.weights == all_on(GREEN)
@@ -345,7 +345,7 @@ def test_where_alarms_do_not_stop_it_one_that_is_not_there_is_told(stage: Stage,
 
 
 @pytest.mark.parametrize("name", ["orders", "green-errors", "blue-errors"])
-def test_an_alarm_that_is_deleted_in_the_middle_puts_users_back(stage: Stage, name: str) -> None:
+def test_an_alarm_that_is_deleted_in_the_middle_rolls_the_traffic_back(stage: Stage, name: str) -> None:
     stage.after(130, lambda: stage.senses.deleted.add(name))
     assert f"the alarm {name} can no longer be watched: deleted" in stage.fails(CheckFailed).what
     assert stage.cloud.weights == all_on(BLUE)
@@ -358,7 +358,7 @@ def test_an_alarm_that_one_answer_of_aws_does_not_have_is_not_deleted(stage: Sta
     assert stage.cloud.weights == all_on(GREEN)
 
 
-def test_an_alarm_without_data_is_told_in_the_timeline_and_is_no_breach(stage: Stage) -> None:
+def test_an_alarm_without_data_is_reported_in_the_timeline_and_is_no_breach(stage: Stage) -> None:
     stage.senses.no_data = {"green-errors"}
     stage.after(50, lambda: stage.senses.no_data.clear())
     stage.after(130, lambda: stage.senses.no_data.update({"green-errors", "orders"}))
@@ -375,7 +375,7 @@ def test_alarms_without_data_all_the_time_do_not_stop_a_switch(stage: Stage) -> 
     assert stage.cloud.weights == all_on(GREEN)
 
 
-def test_where_nothing_is_watched_an_alarm_without_data_is_told_too(stage: Stage) -> None:
+def test_where_nothing_is_watched_an_alarm_without_data_is_also_reported(stage: Stage) -> None:
     stage.senses.no_data = {"orders"}
     stage.perform(replace(MOVE, course=Course(home=BLUE)))
     assert "no data for the alarm orders: no sign of health" in stage.lasting
@@ -428,7 +428,7 @@ BREACHES = [
 
 
 @pytest.mark.parametrize(("breach", "reason"), BREACHES, ids=[breach.__name__ for breach, _ in BREACHES])
-def test_a_breach_puts_all_users_back_and_says_why(stage: Stage, breach: Any, reason: str) -> None:
+def test_a_breach_rolls_all_traffic_back_and_says_why(stage: Stage, breach: Any, reason: str) -> None:
     stage.after(130, lambda: breach(stage))
     failed = stage.fails(CheckFailed)
     assert reason in failed.what
@@ -462,7 +462,7 @@ def test_the_failure_tells_the_timeline_and_the_last_words_of_the_release(stage:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_checks_that_fail_at_any_step_put_users_back(stage: Stage, number: int) -> None:
+def test_checks_that_fail_at_any_step_roll_the_traffic_back(stage: Stage, number: int) -> None:
     def fails(run: int) -> None:
         if run == number:
             refused(run)
@@ -529,13 +529,13 @@ def test_a_person_may_abort_it(stage: Stage) -> None:
     assert ABORT not in stage.cloud.tags
 
 
-def test_a_wish_to_abort_is_heeded_where_nothing_is_watched(stage: Stage) -> None:
+def test_an_abort_request_is_honoured_where_nothing_is_watched(stage: Stage) -> None:
     stage.senses.on_check = lambda _: stage.cloud.tags.update(Abort(B.id, "ann").as_tags())
     stage.fails(Interrupted, replace(MOVE, course=Course(home=BLUE)))
     assert stage.cloud.weights == all_on(BLUE)
 
 
-def test_a_wish_to_abort_another_release_is_none(stage: Stage) -> None:
+def test_an_abort_request_for_another_release_is_none(stage: Stage) -> None:
     stage.after(10, lambda: stage.cloud.tags.update(Abort("0123456789ab", "ann").as_tags()))
     stage.perform()
     assert stage.cloud.weights == all_on(GREEN)
@@ -559,7 +559,7 @@ def test_traffic_is_not_rolled_back_to_a_colour_that_died(stage: Stage) -> None:
     assert stage.journal == TO_B, "the next update finishes or undoes it"
 
 
-def test_users_are_put_back_although_aws_does_not_say_who_is_healthy(stage: Stage) -> None:
+def test_traffic_rolls_back_although_aws_does_not_say_who_is_healthy(stage: Stage) -> None:
     def broken(_: Any) -> Any:
         raise CloudError("AWS does not answer.")
 
@@ -597,7 +597,7 @@ def test_an_abort_request_that_came_while_a_resumed_switch_was_at_its_gates_is_h
     assert (stage.senses.checked, stage.seconds) == ([], 0)
 
 
-def test_a_wish_to_abort_a_resumed_switch_is_heeded_although_an_alarm_is_firing(stage: Stage) -> None:
+def test_an_abort_request_for_a_resumed_switch_is_honoured_although_an_alarm_is_firing(stage: Stage) -> None:
     divided(stage)
     stage.cloud.tags |= REQUESTED
     stage.senses.firing = {"orders": 1.0}
@@ -644,14 +644,14 @@ def test_a_finish_makes_up_for_the_bake_and_writes_only_the_end_of_the_journal(s
     assert stage.seconds >= 120
 
 
-def test_a_wish_to_abort_a_finish_is_heeded_at_once(stage: Stage) -> None:
+def test_an_abort_request_for_a_finish_is_honoured_at_once(stage: Stage) -> None:
     all_there(stage)
     stage.cloud.tags |= REQUESTED
     assert "ann asked to abort" in stage.fails(Interrupted, FINISH).what
     assert stage.cloud.writes == ["weights blue 100 green 0", "restored", "untag abort"]
 
 
-def test_a_wish_that_came_too_late_for_a_switch_does_not_undo_its_record(stage: Stage) -> None:
+def test_an_abort_request_that_came_too_late_for_a_switch_does_not_undo_its_record(stage: Stage) -> None:
     """The journal says that it was done; only the record is missing."""
     stage.cloud.weights, stage.cloud.tags = all_on(GREEN), replace(TO_B, phase=Phase.MOVED).as_tags() | REQUESTED
     stage.perform(replace(FINISH, course=Course(steps=(), home=BLUE)))
@@ -766,7 +766,7 @@ def urls(stage: Stage) -> list[str]:
     return [url.removeprefix("http://127.0.0.1") for url, _ in stage.senses.checked]
 
 
-def test_users_of_a_service_that_names_nobody_are_moved_step_by_step(stage: Stage) -> None:
+def test_users_of_a_service_that_names_no_release_are_moved_step_by_step(stage: Stage) -> None:
     """Its probes ask the new colour alone, whose target group says which one it is: CloudWatch counts are exact."""
     old, new = (replace(each, service=Service(**FOREIGN, identify=Identify.NONE)) for each in (A, B))
     recorded = stage.perform(answering(stage, old, new))
@@ -775,13 +775,13 @@ def test_users_of_a_service_that_names_nobody_are_moved_step_by_step(stage: Stag
     assert stage.senses.prober is not None
     (place,) = stage.senses.prober.places
     assert (place.name, place.colour, place.asked.path) == ("green's test listener", GREEN, "/healthz")
-    assert urls(stage) == ["", ":9002", "", ":9002", ""], "the live URL is checked, whoever answers"
+    assert urls(stage) == ["", ":9002", "", ":9002", ""], "the live URL is checked, no matter which release answers"
     unchecked = recorded.evidence[-1].unchecked
     assert unchecked[:2] == new.service.asked.unchecked
     assert unchecked[2:] == ("the switch did not probe the live URL: its answers do not say which release gave them",)
 
 
-def test_a_probe_that_fails_is_a_breach_although_nobody_is_named(stage: Stage) -> None:
+def test_a_probe_that_fails_is_a_breach_although_no_release_is_named(stage: Stage) -> None:
     old, new = (replace(each, service=Service(**FOREIGN, identify=Identify.NONE)) for each in (A, B))
     stage.senses.failing["green's test listener"] = "HTTP 503"
     assert "probes of green's test listener failed" in stage.fails(CheckFailed, answering(stage, old, new)).what

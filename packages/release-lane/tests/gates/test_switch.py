@@ -212,7 +212,7 @@ def test_a_colour_that_is_not_what_passed_the_gates_stops_it(cloud: Make, green:
     ],
     ids=["redeployed", "sick", "no service", "scaled to none"],
 )
-def test_what_became_of_it_is_told_in_words(cloud: Make, green: Any, words: str) -> None:
+def test_what_became_of_it_is_reported_in_words(cloud: Make, green: Any, words: str) -> None:
     """And not as a value of this program."""
     at = cloud()
     at.sides[GREEN] = green
@@ -225,7 +225,7 @@ def test_without_a_users_listener_it_says_so(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_an_interrupt_before_the_move_moves_nobody(cloud: Make) -> None:
+def test_an_interrupt_before_the_move_moves_no_traffic(cloud: Make) -> None:
     ctx = context()
     ctx.cancelled.set()
     refused_untouched(cloud(), MOVE, Cancelled, "before it moved any traffic", ctx)
@@ -305,7 +305,7 @@ def test_without_the_smoke_gates_pass_of_this_run_there_is_no_move(passed: Any, 
 
 
 @pytest.mark.provider
-def test_a_live_url_that_answers_with_another_release_puts_the_weights_back(cloud: Make) -> None:
+def test_a_live_url_that_answers_with_another_release_rolls_the_weights_back(cloud: Make) -> None:
     at = cloud(releases={BLUE: A, GREEN: C})
     said: list[str] = []
     with pytest.raises(CheckFailed) as failed:
@@ -380,8 +380,8 @@ def test_a_mistake_of_ours_in_the_switch_tells_first_where_users_are(cloud: Make
             raise KeyError("green")
 
     at.before_write = fails
-    told = "^Users were on green for a moment; their traffic was rolled back to where it was before: KeyError: 'green'"
-    with pytest.raises(RuntimeError, match=told) as failed:
+    shown = "^Users were on green for a moment; their traffic was rolled back to where it was before: KeyError: 'green'"
+    with pytest.raises(RuntimeError, match=shown) as failed:
         moved(at)
     assert isinstance(failed.value.__cause__, KeyError), "its traceback is kept"
 
@@ -405,7 +405,7 @@ def _next(stale: Iterator[Any], truth: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.provider
-def test_a_journal_that_cannot_be_written_moves_nobody(cloud: Make) -> None:
+def test_a_journal_that_cannot_be_written_moves_no_traffic(cloud: Make) -> None:
     at = cloud()
 
     def fails(what: str) -> None:
@@ -419,7 +419,7 @@ def test_a_journal_that_cannot_be_written_moves_nobody(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_what_aws_did_not_do_after_the_move_is_told_with_where_users_are(cloud: Make) -> None:
+def test_what_aws_did_not_do_after_the_move_is_reported_with_where_users_are(cloud: Make) -> None:
     at = cloud()
 
     def fails(what: str) -> None:
@@ -434,7 +434,7 @@ def test_what_aws_did_not_do_after_the_move_is_told_with_where_users_are(cloud: 
 
 
 @pytest.mark.provider
-def test_an_interrupt_that_ends_the_waiting_for_aws_puts_users_back(cloud: Make) -> None:
+def test_an_interrupt_that_ends_the_waiting_for_aws_rolls_the_traffic_back(cloud: Make) -> None:
     at = cloud()
 
     def interrupted(what: str) -> None:
@@ -448,7 +448,7 @@ def test_an_interrupt_that_ends_the_waiting_for_aws_puts_users_back(cloud: Make)
 
 
 @pytest.mark.provider
-def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
+def test_weights_that_cannot_be_rolled_back_are_reported_first(cloud: Make) -> None:
     at = cloud(releases={BLUE: A, GREEN: C})
 
     def fails(what: str) -> None:
@@ -466,7 +466,7 @@ def test_weights_that_cannot_be_put_back_are_told_loudest(cloud: Make) -> None:
 
 
 @pytest.mark.provider
-def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_not_be_written(cloud: Make) -> None:
+def test_users_that_are_back_are_not_reported_otherwise_because_the_journal_could_not_be_written(cloud: Make) -> None:
     at = cloud(releases={BLUE: A, GREEN: C})
 
     def fails(what: str) -> None:
@@ -487,7 +487,7 @@ def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_no
 
 @pytest.mark.pure
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "shown"),
     [
         ({}, None),
         ({"weights": all_on(GREEN)}, "users are served blue 0%, green 100%, recorded is blue"),
@@ -513,7 +513,7 @@ def test_users_that_are_back_are_not_told_otherwise_because_the_journal_could_no
         *("another configuration", "another task definition", "idle does not matter"),
     ],
 )
-def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str | None) -> None:
+def test_reality_is_compared_with_the_record(change: dict[str, Any], shown: str | None) -> None:
     sides = {
         BLUE: change.pop("blue", holding(A, "ecs-svc/1")),
         GREEN: change.pop("green", holding(B, "ecs-svc/2", colour_number=2)),
@@ -521,7 +521,7 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], told: str |
     over = {"weights": all_on(BLUE), **change}
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: D}, **over)
     found = deviation(at, RECORD.as_outputs())  # type: ignore[arg-type]
-    assert found is None if told is None else found is not None and found.what.startswith(told) and not found.grows
+    assert found is None if shown is None else found is not None and found.what.startswith(shown) and not found.grows
 
 
 def switch(at: FakeCloud) -> TrafficSwitch:
@@ -529,7 +529,7 @@ def switch(at: FakeCloud) -> TrafficSwitch:
 
 
 def nothing_released(at: FakeCloud) -> str:
-    """What an update says that moves nobody."""
+    """What an update says that moves no traffic."""
     old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**RECORD.as_outputs(), "url": "http://x"})
     with pytest.raises(UserError) as failed:
         switch(at).update(context(), old, inputs(active=False))
@@ -537,7 +537,7 @@ def nothing_released(at: FakeCloud) -> str:
 
 
 @pytest.mark.pure
-def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_what_helps() -> None:
+def test_a_live_task_that_cannot_be_replaced_is_reported_with_ecs_own_reason_and_what_helps() -> None:
     pull = "CannotPullContainerError: sha256:aaaa not found"
     gone = Task(
         arn="task/9", deployment="ecs-svc/1", status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=pull
@@ -545,21 +545,21 @@ def test_a_live_task_that_cannot_be_replaced_is_told_with_ecs_own_reason_and_wha
     blue = holding(A, "ecs-svc/1", tasks=1)
     at = live()
     at.sides[BLUE] = replace(blue, wanted=2, tasks=(*blue.tasks, gone))
-    told = nothing_released(at)
-    assert "Nothing was asked for" not in told
-    assert "blue has 1 healthy of 2 wanted tasks" in told
-    assert f"Why: ECS says: a task stopped: {pull}\n" in told
-    assert "Next: remove that cause; ECS goes on trying" in told
-    assert "onDrift=restore" in told
+    shown = nothing_released(at)
+    assert "Nothing was asked for" not in shown
+    assert "blue has 1 healthy of 2 wanted tasks" in shown
+    assert f"Why: ECS says: a task stopped: {pull}\n" in shown
+    assert "Next: remove that cause; ECS goes on trying" in shown
+    assert "onDrift=restore" in shown
 
 
 @pytest.mark.pure
 def test_a_live_colour_for_which_ecs_gives_no_reason_sends_to_where_there_may_be_one() -> None:
     at = live()
     at.sides[BLUE] = holding(A, "ecs-svc/1", tasks=0)
-    told = nothing_released(at)
-    assert "Why: ECS gives no reason\n" in told
-    assert "stopped tasks and events in ECS" in told
+    shown = nothing_released(at)
+    assert "Why: ECS gives no reason\n" in shown
+    assert "stopped tasks and events in ECS" in shown
 
 
 @pytest.mark.pure
@@ -673,7 +673,7 @@ SCHEDULER = replace(LOST, stop_code="ServiceSchedulerInitiated")
         *("the new one is sick", "a target of none", "nothing runs", "failed", "a rollout", "too many"),
     ],
 )
-def test_what_is_not_well_is_told_at_once(reading: Reading) -> None:
+def test_what_is_not_well_is_reported_at_once(reading: Reading) -> None:
     at = live()
     growing(at, reading, holding(A, "ecs-svc/1"))
     found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]
@@ -697,7 +697,7 @@ def test_tasks_that_ended_rightly_are_none_that_were_lost(gone: Task) -> None:
 
 
 @pytest.mark.pure
-def test_one_that_fails_while_it_is_waited_for_is_told() -> None:
+def test_one_that_fails_while_it_is_waited_for_is_reported() -> None:
     at = live()
     growing(at, GROWING, STARTING, replace(GROWING, tasks=(*GROWING.tasks, LOST)))
     found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Is there a switch to abort, and what became of the wish?"""
+"""Is there a switch to abort, and what became of the request?"""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ OLDER = journal((GREEN, C), (BLUE, A), Phase.MOVED)
         (rule(all_on(GREEN), Phase.RESTORED), True, NotBack("users are on green")),
     ],
     ids=[
-        "asked", "weights back but not confirmed", "wish taken", "restored", "restored and done",
+        "asked", "weights back but not confirmed", "request taken", "restored", "restored and done",
         "back as found", "back as found, not done yet", "first release: the rule is gone", "done", "done and unlocked",
         "died on the new side", "died divided", "restored elsewhere",
     ],

@@ -1,4 +1,4 @@
-"""Who wants to be told of what, and what a message says: names and first sentences, never a secret."""
+"""Who gets a message of what, and what a message says: names and first sentences, never a secret."""
 
 from __future__ import annotations
 

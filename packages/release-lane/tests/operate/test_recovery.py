@@ -80,7 +80,7 @@ def test_of_nothing_nothing_is_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "told"),
+    ("live", "shown"),
     [
         (side(B, **SICK), "blue has 1 healthy of 2 wanted tasks"),
         (side(B, **STOPPED), "blue has 0 healthy of 2 wanted tasks"),
@@ -88,9 +88,9 @@ def test_of_nothing_nothing_is_done() -> None:
     ],
     ids=["sick", "stopped", "to zero"],
 )
-def test_a_live_colour_that_lacks_tasks_is_not_in_order(live: Side, told: str) -> None:
+def test_a_live_colour_that_lacks_tasks_is_not_in_order(live: Side, shown: str) -> None:
     found = replace(SERVED, observed=observed(live, A, BLUE))
-    assert findings(found) == (("live", told),)
+    assert findings(found) == (("live", shown),)
     assert "release heal staging --on-drift restore" in next_step(found)
 
 

@@ -1,4 +1,4 @@
-"""Reviews, word for word: `reviews/<name>.md` beside this file. UPDATE_REVIEWS=1 writes them anew; read the diff."""
+"""Reviews, word for word: `reviews/<name>.md` next to this file. UPDATE_REVIEWS=1 writes them anew; read the diff."""
 
 from __future__ import annotations
 

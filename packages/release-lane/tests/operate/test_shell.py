@@ -1,4 +1,4 @@
-"""A shell that was told of another checkout's local cloud releases nothing into it."""
+"""A shell that read the environment of another checkout's local cloud releases nothing into it."""
 
 from __future__ import annotations
 

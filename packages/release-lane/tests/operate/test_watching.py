@@ -43,7 +43,7 @@ def test_to_the_end_without_a_breach_is_calm() -> None:
     assert seen(600) == Calm()
 
 
-def test_what_speaks_against_it_counts_at_once() -> None:
+def test_a_failing_signal_counts_at_once() -> None:
     found = seen(5, health={**WELL, GREEN: Health(wanted=2, healthy=0)})
     assert found == Breach("green has no healthy target")
 

@@ -1,4 +1,4 @@
-"""A tiny server in a thread that answers, fails, hangs or hangs up as it is told to at the moment."""
+"""A tiny server in a thread that answers, fails, hangs or hangs up as it is set to at the moment."""
 
 from __future__ import annotations
 

@@ -84,11 +84,11 @@ def test_failures_belong_to_the_step_in_which_they_were_caused(server: Server, m
         enough(probe)
         change(probe, server, "broken", mode=mode)
         enough(probe)
-        change(probe, server, "mended", mode=200)
+        change(probe, server, "fixed", mode=200)
         enough(probe)
         report = probe.stop()
     assert report.step("start").flawless
-    assert report.step("mended").flawless, report.step("mended").reasons
+    assert report.step("fixed").flawless, report.step("fixed").reasons
     broken = report.step("broken")
     assert (broken.ok, broken.failed) == (0, broken.sent)
     assert all(found.startswith(reason) for found in broken.reasons)
@@ -137,10 +137,10 @@ def test_users_of_a_service_that_hangs_up_come_back(server: Server) -> None:
         enough(probe)
         change(probe, server, "broken", mode="reset")
         until(lambda: latest(probe).failed >= 6)
-        change(probe, server, "mended", mode=200)
+        change(probe, server, "fixed", mode=200)
         enough(probe)
         report = probe.stop()
-    assert report.step("mended").flawless, report.step("mended").reasons
+    assert report.step("fixed").flawless, report.step("fixed").reasons
     assert report.total.reasons.keys() <= {"reset", "reset (on a connection used before)"}
 
 
@@ -264,7 +264,7 @@ def test_it_does_not_outlive_a_killed_parent(server: Server) -> None:
 
 
 def alive(pid: int) -> bool:
-    """A zombie is not: it only waits to be reaped by whoever inherits it."""
+    """A zombie is not: it only waits to be reaped by its new parent."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks as engine_mocks
+from pulumi.runtime import settings
 from release_lane.record.placement import Colour, Release, Service
 
 INFRA = Path(__file__).resolve().parents[4] / "infra"
@@ -47,7 +49,7 @@ class Options:
 
 
 class Monitor(engine_mocks.MockMonitor):
-    """Remembers options, of which mocks are not told."""
+    """Remembers options, of which mocks hear nothing."""
 
     mocks: World
 
@@ -64,7 +66,7 @@ class Monitor(engine_mocks.MockMonitor):
 
 @dataclass
 class World(engine_mocks.Mocks):
-    """What the program is told, and what it registered."""
+    """What the program gets as answers, and what it registered."""
 
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     observed: Mapping[str, Any] = field(default_factory=dict)
@@ -199,10 +201,15 @@ def run(
     def body() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
+    loop = asyncio.new_event_loop()  # a run before may have taken the current one away
+    asyncio.set_event_loop(loop)
+    settings.reset_options()  # the SDK keeps the stack of the run before as the parent of all resources
     pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor or Monitor(world))
     pulumi.runtime.set_all_config(raw)
     try:
         body()
     except pulumi.RunError as error:
         raise error.__cause__ or error from None
+    finally:
+        loop.close()
     return world

@@ -180,7 +180,7 @@ def test_what_cannot_be_built_is_refused_before_anything_is_registered(source: P
     [(REGISTRY, 1), ("", 0), ("registry.test/another/name", 0)],
     ids=["deleted", "the first build", "a new name"],
 )
-def test_a_repository_that_was_deleted_is_told_with_the_way_to_make_it_anew(
+def test_a_repository_that_was_deleted_is_reported_with_the_way_to_make_it_anew(
     recorded: str, warned: int, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []

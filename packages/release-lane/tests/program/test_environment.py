@@ -7,11 +7,13 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
+import pulumi
 import pytest
 from release_lane.decide.lineage import Order, Relation
-from release_lane.errors import CloudError, Refused, ReleaseError
+from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
-from release_lane.program.recall import as_told
+from release_lane.program.recall import as_reported
 from release_lane.record.placement import Colour
 from tests.program.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
 
@@ -31,7 +33,7 @@ def test_first_release_goes_to_blue_while_green_stays_empty() -> None:
     assert (switch["live"], switch["decision"], switch["active"]) == ("blue", "deploy", True)
 
 
-def test_no_release_and_none_asked_for_builds_an_environment_that_serves_nobody() -> None:
+def test_no_release_and_none_asked_for_builds_an_environment_without_users() -> None:
     world = run(World(outputs=ARTIFACTS, observed=observed()))
     assert not world.of_type("service:Service")
     assert not world.of_type("TrafficSwitch")
@@ -108,7 +110,7 @@ def test_a_damaged_idle_colour_is_healed_without_moving_users() -> None:
     assert world.one("TrafficSwitch").inputs["active"] is False
 
 
-def test_a_second_try_of_the_same_release_is_told_the_deployment_that_failed() -> None:
+def test_a_second_try_of_the_same_release_names_the_deployment_that_failed() -> None:
     seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.BLUE, image=SECOND)
     seen["colours"]["green"] |= {"healthy": 0, "deployment": "ecs-svc/9", "deploymentState": "FAILED"}
     outputs = {**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}
@@ -142,7 +144,7 @@ def released(world: World, **config: str) -> World:
 def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Git is asked in the folder that the artifacts stack built from, too: another repository beside this one."""
+    """Git is asked in the folder that the artifacts stack built from as well: another repository next to this one."""
     for folder in ("lane/infra", "service/app"):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "lane" / "infra")
@@ -232,10 +234,51 @@ def test_what_cannot_be_seen_of_an_image_is_given_to_the_image_gate_and_to_the_s
 )
 def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
     text = f"{wrapping}Foreign credentials.\nWhy: theirs\nNext: log in.\nKind: Refused"
-    refused = as_told("release:index:observe", RuntimeError(text))
+    refused = as_reported("release:index:observe", RuntimeError(text))
     assert type(refused) is Refused
     assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
-    assert type(as_told("release:index:observe", RuntimeError("it crashed"))) is CloudError
+    assert type(as_reported("release:index:observe", RuntimeError("it crashed"))) is CloudError
+
+
+class Failed(grpc.RpcError):
+    """The engine's answer to a question that failed."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self.args[0])
+
+
+class Failing(World):
+    """An engine that fails one of the questions."""
+
+    asked_in_vain: tuple[str, str] = ("", "")
+    words: str = ""
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> object:
+        token, part = self.asked_in_vain
+        if args.token == token and part in str(args.args):
+            raise Failed(self.words)
+        return super().call(args)
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "error", "said"),
+    [
+        (("release:index:observe", ""), "No.\nWhy: theirs\nNext: log in.\nKind: Refused", Refused, "No."),
+        (("pulumi:pulumi:readStackOutputs", "/dev"), "unknown stack 'dev'", UsageError, "There is no stack dev"),
+        (("pulumi:pulumi:readStackOutputs", "/artifacts"), "unknown stack", UsageError, "There is no stack artifacts"),
+    ],
+)
+def test_a_question_that_fails_ends_the_program_with_its_own_error(
+    question: tuple[str, str], words: str, error: type[ReleaseError], said: str
+) -> None:
+    world = Failing(outputs=ARTIFACTS, observed=observed(image=FIRST))
+    world.asked_in_vain, world.words = question, words
+    with pytest.raises(error, match=said):
+        run(world, {"release-lane:imageDigest": FIRST, "release-lane:promotesFrom": "dev"})
+    assert not world.registered
 
 
 def test_another_account_than_the_stacks_is_refused() -> None:
@@ -265,7 +308,7 @@ def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> No
 
 
 def test_secrets_of_releases_that_are_too_many_together_are_refused_before_anything_is_registered() -> None:
-    """Those of the live release stay readable beside the new one's; each for itself would fit."""
+    """Those of the live release stay readable next to the new one's; each for itself would fit."""
 
     def secrets(mark: str) -> dict[str, str]:
         return {f"{mark}{n}": f"arn:aws:ssm:us-east-1:000000000000:parameter/{mark}{n:0>50}" for n in range(80)}
@@ -289,7 +332,7 @@ def going_live(**over: object) -> World:
     return World(outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}, observed=seen)
 
 
-def test_the_switch_is_told_in_which_steps_to_move_users_and_what_to_watch() -> None:
+def test_the_switch_is_given_the_steps_in_which_to_move_users_and_what_to_watch() -> None:
     alarms = {"errorPercent": 5, "names": ["orders"], "lateSeconds": 90}
     world = run(
         going_live(),
@@ -340,7 +383,7 @@ def test_the_same_alarms_are_asked_about_that_the_switch_watches() -> None:
         ({"missingAlarms": ["ordrs"]}, "There is no CloudWatch alarm ordrs"),
     ],
 )
-def test_alarms_are_told_before_anything_is_registered(over: dict[str, object], said: str) -> None:
+def test_alarms_are_reported_before_anything_is_registered(over: dict[str, object], said: str) -> None:
     world = going_live(**over)
     with pytest.raises(Refused, match=said):
         run(world, {"release-lane:imageDigest": SECOND})

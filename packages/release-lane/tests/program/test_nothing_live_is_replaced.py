@@ -44,7 +44,7 @@ Path_ = tuple[str, ...]
 
 
 def of_one_release_or_less(each: Registered) -> bool:
-    """What comes and goes with releases, alarms, or ranges of testers: nobody stands on it."""
+    """What comes and goes with releases, alarms, or ranges of testers: no user stands on it."""
     kind = each.type.rsplit(":", 1)[-1]
     return (
         kind in {"TaskDefinition", "MetricAlarm", "Image", "Rollout", "SmokeGate"}

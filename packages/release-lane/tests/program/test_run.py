@@ -45,7 +45,7 @@ def test_an_error_of_the_lane_ends_the_program_without_a_traceback() -> None:
     assert str(ended.value) == str(Refused("No.", why="because", next_step="do this."))
 
 
-def test_wrong_settings_are_told_before_anything_is_asked_or_registered() -> None:
+def test_wrong_settings_are_reported_before_anything_is_asked_or_registered() -> None:
     called: list[Lane] = []
     with pytest.raises(pulumi.RunError, match="is not a known key"):
         program(called.append, **{"release-lane:cpu": "256"})
@@ -58,9 +58,8 @@ def test_a_template_that_forgets_the_release_is_an_error() -> None:
 
 
 def test_the_local_cloud_of_another_checkout_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("RELEASE_LANE_LOCAL", "1")
-    monkeypatch.setenv("RELEASE_LANE_HOME", str(tmp_path))
-    with pytest.raises(pulumi.RunError) as ended:
+    monkeypatch.setenv("LOCAL_AWS_HOME", str(tmp_path))
+    with pytest.raises(pulumi.RunError, match=f"local cloud of {tmp_path}") as ended:
         program(nothing)
     assert isinstance(ended.value.__cause__, UsageError)
 

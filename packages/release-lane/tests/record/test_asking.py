@@ -1,4 +1,4 @@
-"""How a service is asked, and what nobody sees where it does not say."""
+"""How a service is asked, and what stays unseen where it does not say."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_no_tags_are_no_journal() -> None:
 
 
 @given(st.from_regex(r"[0-9a-f]{12}", fullmatch=True), st.text())
-def test_a_wish_to_abort_is_one_tag_that_elbv2_accepts_and_names_its_release(release_id: str, by: str) -> None:
+def test_an_abort_request_is_one_tag_that_elbv2_accepts_and_names_its_release(release_id: str, by: str) -> None:
     ((key, value),) = Abort(release_id, by).as_tags().items()
     assert ALLOWED.fullmatch(key)
     assert ALLOWED.fullmatch(value)
@@ -103,7 +103,7 @@ def test_who_asked_for_an_abort_is_kept_for_people() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0123456789ab", "/ann"])
-def test_a_damaged_wish_to_abort_is_none(value: str) -> None:
+def test_a_damaged_abort_request_is_none(value: str) -> None:
     assert Abort.from_tags({ABORT: value}) is None
     assert Abort.from_tags({}) is None
 

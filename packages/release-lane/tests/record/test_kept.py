@@ -1,7 +1,8 @@
 """What earlier versions left behind is read as what it meant then.
 
 `fixtures/<version>` holds parts of a state, the containers of both task definitions and the tags of the production
-rule, as that version really wrote them (`fixtures/capture.py`). What they mean is spelled out here, by hand.
+rule. Those of the two commits are as these versions left them on the local cloud (`fixtures/capture.py`); those of
+0.2.0 are what its writers write. What they mean is spelled out here, by hand.
 """
 
 from __future__ import annotations
@@ -220,6 +221,24 @@ VERSIONS = [
         seen=(ORDER_UNKNOWN,),
         first_unchecked=(),
     ),
+    Version(
+        name="0.2.0",
+        mark="0200",
+        good=release(
+            "3e48c8c7d94702b6bba088ea7b3982c296a29a26ecb24099c5103e23d6e6f68b",
+            "45b3c0db5bbf402e7bcb50f1e9947249f5f30c96",
+        ),
+        better=release("e2c2d42a01c5709374c38fb9682802a9df65deb9917ffb77b5252131771b74c5", BETTER_COMMIT),
+        ids=("b0d2d7471846", "a228c21fac48"),
+        at=("2026-11-29T00:10:00+00:00", "2026-11-29T00:10:10+00:00"),
+        smoke="13 checks passed",
+        run="0f2c6c0ab7a94d1f9a3f6a1a7f6f2d11",
+        deployment="ecs-svc/9012864989402364868",
+        reason="a new image; the order of commits is not known",
+        unchecked=(ORDER_UNKNOWN,),
+        seen=(),
+        first_unchecked=(),
+    ),
 ]
 """What each version wrote. A new layout gets a folder and an entry of its own; no other is changed."""
 
@@ -373,6 +392,17 @@ def test_the_passes_are_read(version: Version) -> None:
     assert Pass.from_dict(version.gate("SmokeGate").outputs["passedFor"]) == version.of_rollout
 
 
+def test_this_version_writes_its_own_layout_until_it_gets_another_number() -> None:
+    """A change of what is written is noticed here: then keep it as a new version's, and leave the old ones."""
+    version = VERSIONS[-1]
+    kinds = {"Image": ImageInputs, "Rollout": RolloutInputs, "SmokeGate": SmokeInputs, "TrafficSwitch": SwitchInputs}
+    for kind, inputs in kinds.items():
+        kept = version.gate(kind).inputs
+        assert inputs.from_dict(kept).as_dict() == kept
+    outputs = version.state.outputs
+    assert {**version.record.as_outputs(), "url": outputs["url"], "testUrls": outputs["testUrls"]} == outputs
+
+
 # ---- what the gates do with what an earlier version left
 
 
@@ -391,7 +421,7 @@ def cloud(version: Version) -> FakeCloud:
 
 
 def kept_by_this_version(version: Version) -> dict[str, Mapping[str, Any]]:
-    """What this version gives its gates in an update that moves nobody."""
+    """What this version gives its gates in an update that moves no traffic."""
     names, digest, live = version.names, version.better.digest, GREEN
     image = ImageInputs(active=False, names=names, digest=digest)
     rollout = RolloutInputs(

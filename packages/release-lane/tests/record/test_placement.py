@@ -91,6 +91,6 @@ def test_one_colour_serves_only_if_it_gets_everybody(blue: int, green: int, serv
 
 
 @pytest.mark.parametrize("colour", Colour)
-def test_all_on_one_colour_is_whole(colour: Colour) -> None:
+def test_all_on_one_colour_is_undivided(colour: Colour) -> None:
     assert all_on(colour) == {colour: 100, colour.other: 0}
     assert whole(all_on(colour)) is colour

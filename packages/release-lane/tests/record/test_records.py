@@ -125,7 +125,7 @@ def test_without_a_listener_it_says_so(listener: Any) -> None:
 # ---- a colour that holds a release
 
 
-def test_a_whole_and_healthy_colour_holds_its_release() -> None:
+def test_a_fully_healthy_colour_holds_its_release() -> None:
     assert HOLDING.holds(A)
     assert not HOLDING.empty
 

@@ -33,7 +33,7 @@ def refused(code: str, call: Any, **arguments: Any) -> str:
 
 
 def unchecked(aws: Aws) -> Aws:
-    """botocore knows some limits, too, and would never ask."""
+    """botocore also knows some limits, and would never ask."""
     return dataclasses.replace(aws, checks=False)
 
 

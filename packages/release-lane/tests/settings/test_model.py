@@ -1,4 +1,4 @@
-"""A stack's settings: parsed once, and every problem told at once, with its path."""
+"""A stack's settings: parsed once, and every problem reported at once, with its path."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "shown"),
     [
         ({"shift": {"steps": ["10", 100]}}, "shift.steps.0: Input should be a valid integer, not '10'"),
         ({"shift": {"steps": [True, 100]}}, "shift.steps.0: Input should be a valid integer, not True"),
@@ -166,18 +166,18 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
     ],
     ids=str,
 )
-def test_steps_alarms_and_idle_tasks_have_their_bounds(values: dict[str, Any], told: str) -> None:
-    assert problem(**values) == told
+def test_steps_alarms_and_idle_tasks_have_their_bounds(values: dict[str, Any], shown: str) -> None:
+    assert problem(**values) == shown
 
 
 def test_metrics_by_less_than_a_minute_are_for_the_local_cloud_alone() -> None:
     assert environment(alarms={"periodSeconds": 5}).alarms.period_seconds == 5
-    told = problem(account="123456789012", alarms={"periodSeconds": 5})
-    assert told == "alarms.periodSeconds: on AWS a load balancer's metrics come by the minute; not less than 60"
+    shown = problem(account="123456789012", alarms={"periodSeconds": 5})
+    assert shown == "alarms.periodSeconds: on AWS a load balancer's metrics come by the minute; not less than 60"
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "shown"),
     [
         ({"imagedigest": DIGEST}, "imagedigest: is not a known key; did you mean `imageDigest`?"),
         ({"health-check": {}}, "health-check: is not a known key; did you mean `healthCheck`?"),
@@ -190,8 +190,8 @@ def test_metrics_by_less_than_a_minute_are_for_the_local_cloud_alone() -> None:
         ({"network": {"subnets": []}}, "network.subnets: is not a known key"),
     ],
 )
-def test_unknown_keys_are_refused_with_their_path(values: dict[str, Any], told: str) -> None:
-    assert problem(**values) == told
+def test_unknown_keys_are_refused_with_their_path(values: dict[str, Any], shown: str) -> None:
+    assert problem(**values) == shown
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    told = problems(
+    shown = problems(
         account="1",
         imageDigest="latest",
         colour="blue",
@@ -249,7 +249,7 @@ def test_all_problems_are_reported_at_once() -> None:
         env={"A": 1},
         onDrift="ignore",
     )
-    assert sorted(line.split(": ")[0] for line in told) == [
+    assert sorted(line.split(": ")[0] for line in shown) == [
         "account",
         "colour",
         "env.A",
@@ -261,7 +261,7 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 def test_problems_of_several_keys_together_are_reported_with_the_others() -> None:
-    told = problems(
+    shown = problems(
         colour="blue",
         service={"cpu": 256, "memory": 4096},
         healthCheck={"intervalSeconds": 5, "timeoutSeconds": 5},
@@ -269,7 +269,7 @@ def test_problems_of_several_keys_together_are_reported_with_the_others() -> Non
         env={"PORT": "1", "A": "1"},
         secrets={"A": PARAMETER},
     )
-    assert sorted(line.split(": ")[0] for line in told) == [
+    assert sorted(line.split(": ")[0] for line in shown) == [
         "colour",
         "env.PORT",
         "healthCheck.timeoutSeconds",
@@ -293,9 +293,9 @@ def test_problems_of_several_keys_together_are_reported_with_the_others() -> Non
 )
 def test_only_a_digest_names_an_image(key: str, text: str, why: str) -> None:
     given = {"imageDigest": DIGEST, key: text}
-    told = problem(**given)
-    assert told.startswith(f"{key}: ")
-    assert why in told
+    shown = problem(**given)
+    assert shown.startswith(f"{key}: ")
+    assert why in shown
 
 
 # ---- keys that only together are wrong
@@ -322,9 +322,9 @@ def test_every_size_that_fargate_has_is_accepted(cpu: int) -> None:
     ],
 )
 def test_a_size_that_fargate_does_not_have_is_refused_with_those_it_has(cpu: int, memory: int) -> None:
-    told = problem(service={"cpu": cpu, "memory": memory})
+    shown = problem(service={"cpu": cpu, "memory": memory})
     allowed = ", ".join(map(str, FARGATE_MEMORY[cpu]))
-    assert told == f"service.memory: with cpu {cpu} Fargate takes one of {allowed}"
+    assert shown == f"service.memory: with cpu {cpu} Fargate takes one of {allowed}"
 
 
 def test_the_sizes_are_fargates() -> None:
@@ -342,8 +342,8 @@ def test_the_sizes_are_fargates() -> None:
 
 
 def test_a_health_check_must_answer_within_its_interval() -> None:
-    told = problem(healthCheck={"intervalSeconds": 10, "timeoutSeconds": 10})
-    assert told == "healthCheck.timeoutSeconds: must be less than healthCheck.intervalSeconds"
+    shown = problem(healthCheck={"intervalSeconds": 10, "timeoutSeconds": 10})
+    assert shown == "healthCheck.timeoutSeconds: must be less than healthCheck.intervalSeconds"
 
 
 def test_a_rollback_must_say_where_to() -> None:

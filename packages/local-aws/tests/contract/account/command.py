@@ -71,7 +71,7 @@ def say(text: str) -> None:
 def checked(wish: argparse.Namespace, environ: Mapping[str, str], world: World) -> Where:
     """Where to go, if everything is as it must be."""
     region = wish.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
-    refusing.check_wish(wish.account, region)
+    refusing.check_target(wish.account, region)
     if wish.rehearse_at:
         return rehearsal(wish, region, environ)
     refusing.check_shell(environ)

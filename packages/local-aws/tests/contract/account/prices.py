@@ -67,7 +67,7 @@ class Estimate:
             f"Time: about {self.minutes:.0f} minutes. Cost: about {self.dollars:.2f} US dollars ({AS_OF}):",
             *(f"  {cost:.3f}  {price.what} ({price.source})" for price, cost in self.parts),
             f"  {THE_REST:.3f}  registry, logs, secrets, bucket",
-            "Both are estimates from documented prices; nobody has measured them.",
+            "Both are estimates from documented prices; they were not measured.",
         ]
 
 

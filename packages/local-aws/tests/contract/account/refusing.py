@@ -26,7 +26,7 @@ class Identity:
     seconds_left: float | None = None
 
 
-def check_wish(account: str, region: str) -> None:
+def check_target(account: str, region: str) -> None:
     """The account is said in so many words, never taken from credentials that happen to lie around."""
     if not account:
         raise UsageError(
@@ -85,18 +85,18 @@ def check_identity(identity: Identity, account: str, minutes: float) -> None:
         )
 
 
-def check_visitors(wished: str, address: str) -> str:
+def check_visitors(asked: str, address: str) -> str:
     """The addresses that may reach the load balancer: those that were given, or this machine alone."""
-    if not wished and not address:
+    if not asked and not address:
         raise CloudError(
             "It cannot be known from which address this machine reaches AWS.",
             why="the load balancer is to be open to that address alone",
             next_step=f"{AGAIN} OPTIONS='--visitors 203.0.113.7/32'.",
         )
     try:
-        return str(ipaddress.IPv4Network(wished or f"{address}/32"))
+        return str(ipaddress.IPv4Network(asked or f"{address}/32"))
     except ValueError:
-        raise UsageError(f"{wished!r} is no range of addresses, such as 203.0.113.7/32.") from None
+        raise UsageError(f"{asked!r} is no range of addresses, such as 203.0.113.7/32.") from None
 
 
 def check_docker(why_not: str) -> None:
@@ -111,7 +111,7 @@ def check_answer(answer: str | None, account: str) -> None:
     """Only the account's own number is a yes."""
     if answer is None:
         raise Refused(
-            "Nobody is there to say yes: this is no terminal. Nothing was made.",
+            "There is no terminal to say yes at. Nothing was made.",
             next_step="run it in a terminal, or with OPTIONS=--yes.",
         )
     if answer.strip() != account:

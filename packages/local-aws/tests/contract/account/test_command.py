@@ -39,7 +39,7 @@ def test_a_reader_that_leaves_stops_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("world", "given", "code", "told"),
+    ("world", "given", "code", "shown"),
     [
         (FakeWorld(), {"account": ""}, 2, "not said which account"),
         (FakeWorld(), {"account": "1234"}, 2, "12 digits"),
@@ -64,12 +64,12 @@ def test_what_is_not_right_is_refused_before_anything_is_made(
     world: FakeWorld,
     given: dict[str, str],
     code: int,
-    told: str,
+    shown: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(world, tmp_path, **given) == code
-    assert told in capsys.readouterr().err
+    assert shown in capsys.readouterr().err
     assert world.made == []
 
 
@@ -87,7 +87,7 @@ def test_a_rehearsal_is_for_the_local_cloud_alone(at: str, account: str, tmp_pat
     assert world.made == []
 
 
-# ---- told and asked
+# ---- said and asked
 
 
 def test_it_tells_what_it_makes_costs_and_takes_before_it_asks(
@@ -95,7 +95,7 @@ def test_it_tells_what_it_makes_costs_and_takes_before_it_asks(
 ) -> None:
     world = FakeWorld(typed="no")
     run(world, tmp_path)
-    told = capsys.readouterr().err
+    shown = capsys.readouterr().err
     for part in (
         ACCOUNT,
         "eu-central-1",
@@ -105,7 +105,7 @@ def test_it_tells_what_it_makes_costs_and_takes_before_it_asks(
         "203.0.113.7/32 can reach",
         "--remove",
     ):
-        assert part in told
+        assert part in shown
     assert world.asked == [f"Type the account's number to begin ({ACCOUNT}): "]
 
 
@@ -137,9 +137,9 @@ def test_fewer_contracts_can_be_asked_for(tmp_path: Path, capsys: pytest.Capture
     world = FakeWorld(report=junit(**{each.test: "missing" for each in all_contracts() if each.test != TEST}))
     assert run(world, tmp_path, "--only", TEST) == 0
     assert world.made[0].endswith(TEST)
-    told = capsys.readouterr().err
-    assert "1 contracts will be tried" in told
-    assert "1 of 1 contracts hold" in told
+    shown = capsys.readouterr().err
+    assert "1 contracts will be tried" in shown
+    assert "1 of 1 contracts hold" in shown
 
 
 # ---- cleaned up, whatever happens
@@ -166,10 +166,10 @@ def test_what_cannot_be_removed_is_named_with_the_command_that_tries_again(
 ) -> None:
     world = FakeWorld(report=junit(), stuck=[Left("VPC", "vpc-1", MARK)])
     assert run(world, tmp_path, "--yes") == 3
-    told = capsys.readouterr().err
-    assert "VPC vpc-1" in told
+    shown = capsys.readouterr().err
+    assert "VPC vpc-1" in shown
     mark = world.made[1].removeprefix("remove ")
-    assert f"make aws-check ACCOUNT={ACCOUNT} REGION=eu-central-1 OPTIONS='--remove {mark}'" in told
+    assert f"make aws-check ACCOUNT={ACCOUNT} REGION=eu-central-1 OPTIONS='--remove {mark}'" in shown
 
 
 def test_an_interrupt_while_cleaning_up_says_that_things_are_left(
@@ -183,14 +183,14 @@ def test_an_interrupt_while_cleaning_up_says_that_things_are_left(
 # ---- reported
 
 
-def test_what_does_not_hold_is_told_with_its_reason_and_kept(
+def test_what_does_not_hold_is_reported_with_its_reason_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = FakeWorld(report=junit(**{TEST: "failure"}))
     assert run(world, tmp_path, "--yes") == 1
-    told, every = capsys.readouterr().err, list(all_contracts())
-    assert f"{len(every) - 1} of {len(every)} contracts hold in account {ACCOUNT}, eu-central-1" in told
-    assert f"{TEST}: it was not so" in told
+    shown, every = capsys.readouterr().err, list(all_contracts())
+    assert f"{len(every) - 1} of {len(every)} contracts hold in account {ACCOUNT}, eu-central-1" in shown
+    assert f"{TEST}: it was not so" in shown
     (file,) = tmp_path.iterdir()
     report = json.loads(file.read_text())
     assert (report["account"], report["region"], len(report["contracts"])) == (ACCOUNT, "eu-central-1", len(every))

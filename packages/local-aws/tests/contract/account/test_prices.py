@@ -38,7 +38,7 @@ def test_every_price_names_the_page_that_it_is_from() -> None:
     }
     text = "\n".join(Estimate(60).lines())
     assert "https://aws.amazon.com/fargate/pricing/" in text
-    assert "nobody has measured" in text
+    assert "they were not measured" in text
 
 
 def test_the_whole_suite_is_a_matter_of_hours_and_cents() -> None:

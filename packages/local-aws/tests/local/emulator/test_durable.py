@@ -54,7 +54,7 @@ def test_a_change_waits_until_a_state_that_has_it_is_stored() -> None:
     asyncio.run(story())
 
 
-def test_a_disk_that_is_full_keeps_nobody_waiting() -> None:
+def test_a_disk_that_is_full_keeps_no_caller_waiting() -> None:
     async def story() -> None:
         disk = Disk()
         disk.broken = True
@@ -68,7 +68,7 @@ def test_a_disk_that_is_full_keeps_nobody_waiting() -> None:
     asyncio.run(story())
 
 
-def test_who_gave_up_waiting_disturbs_nobody() -> None:
+def test_who_gave_up_waiting_disturbs_no_other() -> None:
     async def story() -> None:
         disk = Disk()
         saver = Saver(disk.save)

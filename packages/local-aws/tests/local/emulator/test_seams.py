@@ -1,4 +1,4 @@
-"""Where the emulator reaches into ministack: all of it is named, checked, and a difference is told loudly."""
+"""Where the emulator reaches into ministack: all of it is named, checked, and a difference is reported."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_seam_has_a_fingerprint_and_every_correction_a_file() -> None:
     assert [each.file for each in seams.CORRECTIONS if not (SOURCES / each.file).exists()] == []
 
 
-# ---- a difference is told
+# ---- a difference is shown
 
 
 def describe(data: Any) -> Any:
@@ -87,18 +87,18 @@ def test_what_is_as_it_was_passes() -> None:
 
 @pytest.mark.pure
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "shown"),
     [
         ({"services.ecr:_describe_images": describe_otherwise, "services.ecr:_images": {}}, "_describe_images: was"),
         ({"services.ecr:_describe_images": describe, "services.ecr:_images": []}, "_images: was dict, is list"),
         ({"services.ecr:_describe_images": None, "services.ecr:_images": {}}, "_describe_images: was"),
     ],
 )
-def test_another_source_or_type_is_refused_with_the_behaviours_in_doubt(now: dict[str, Any], told: str) -> None:
-    with pytest.raises(seams.Moved, match=told) as refused:
+def test_another_source_or_type_is_refused_with_the_behaviours_in_doubt(now: dict[str, Any], shown: str) -> None:
+    with pytest.raises(seams.Moved, match=shown) as refused:
         seams.check(now.__getitem__, KNOWN)
     text = str(refused.value)
-    assert ("DescribeImages of an image that is not there" in text) == ("_describe_images" in told)
+    assert ("DescribeImages of an image that is not there" in text) == ("_describe_images" in shown)
     assert "python -m local_aws.emulator.seams" in text
 
 

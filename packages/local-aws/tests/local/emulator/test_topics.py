@@ -173,7 +173,7 @@ def test_a_delivery_that_failed_is_tried_again_unless_the_endpoint_says_never(
     assert told("never") == 1
 
 
-def test_a_queue_gets_what_its_topic_is_told(emulator: Emulator) -> None:
+def test_a_queue_gets_what_its_topic_gets(emulator: Emulator) -> None:
     sns, sqs = emulator.client("sns"), emulator.client("sqs")
     topic = sns.create_topic(Name="queued")["TopicArn"]
     queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]

@@ -1,4 +1,4 @@
-"""A `docker` command for tests: a script that writes down how it was called and answers as it is told."""
+"""A `docker` command for tests: a script that writes down how it was called and answers as instructed."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_every_other_endpoint_is_refused_before_any_call(endpoint: str, aws: Fak
     assert aws.calls == []
 
 
-def test_a_cloud_that_is_not_up_is_told_at_once(aws: FakeAws) -> None:
+def test_a_cloud_that_is_not_up_is_reported_at_once(aws: FakeAws) -> None:
     with served(provider(Door(LOOPBACK, aws.client, answers=lambda _: False))) as client:
         with pytest.raises(Refusal, match=r"nothing answers at http://127\.0\.0\.1:4566: start the local cloud"):
             client.configure()
@@ -174,7 +174,7 @@ def test_a_resource_lives_in_its_own_region(client: Client, aws: FakeAws) -> Non
         aws.calls.clear()
 
 
-def test_what_aws_refuses_is_told_in_its_words(client: Client, aws: FakeAws) -> None:
+def test_what_aws_refuses_is_reported_in_its_words(client: Client, aws: FakeAws) -> None:
     aws.script["ecs.create_service"] = refusal(
         "CreateService", "InvalidParameterException", "Creation of service was not idempotent."
     )

@@ -246,14 +246,14 @@ def test_a_push_that_fails_says_why(error: str, says: str, context: Path, tools:
     assert rest == [error]
 
 
-def test_docker_that_does_not_run_is_told(context: Path, tools: Path) -> None:
+def test_docker_that_does_not_run_is_reported(context: Path, tools: Path) -> None:
     docker = FakeDocker.make(tools, version={"err": "Cannot connect to the Docker daemon at x.", "code": 1})
     with standin(docker.environment) as client:
         with pytest.raises(Refusal, match=r"Docker is not running: Cannot connect .* Start it"):
             client.create(inputs(client, context), urn=URN)
 
 
-def test_a_docker_command_that_is_not_there_is_told(context: Path, tools: Path) -> None:
+def test_a_docker_command_that_is_not_there_is_reported(context: Path, tools: Path) -> None:
     with standin({"PATH": str(tools), "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}) as client:
         with pytest.raises(Refusal, match="the docker command is not installed"):
             client.create(inputs(client, context), urn=URN)
@@ -276,7 +276,7 @@ def test_progress_is_shown_and_an_interruption_ends_the_build(context: Path, too
     ("build", "property_"),
     [({"context": "nowhere"}, "build.context"), ({"dockerfile": "nowhere"}, "build.dockerfile")],
 )
-def test_files_that_are_not_there_are_told_before_anything_changes(
+def test_files_that_are_not_there_are_reported_before_anything_changes(
     build: dict[str, str], property_: str, context: Path, tools: Path
 ) -> None:
     with standin(FakeDocker.make(tools).environment) as client:

@@ -39,7 +39,7 @@ def changes(inputs: Props, outputs: Props, asked: Props) -> list[str]:
         ({"name": "a"}, {"zone": "z1"}, {"name": "a", "zone": "z2"}, ["zone"]),
         ({"check": {"path": "/", "timeout": 5}}, {}, {"check": {"path": "/"}}, []),
         ({}, {"check": {"path": "/", "timeout": 5}}, {"check": {"path": "/"}}, []),
-        # what a refresh found beside the inputs is taken away
+        # what a refresh found in addition to the inputs is removed
         ({"name": "a"}, {"tags": {"by": "hand"}}, {"name": "a"}, ["tags"]),
         ({"name": "a"}, {"tags": {}, "spread": "NONE", "keep": True}, {"name": "a"}, []),
         ({"name": "a"}, {"spread": "ALL"}, {"name": "a"}, ["spread"]),

@@ -121,7 +121,7 @@ def test_waiting_for_a_steady_state_is_refused() -> None:
         ("a", "a"),
     ],
 )
-def test_drift_of_the_task_definition_is_told_in_the_spelling_that_was_given(given: str, live: str) -> None:
+def test_drift_of_the_task_definition_is_reported_in_the_spelling_that_was_given(given: str, live: str) -> None:
     moved = service("ACTIVE") | {"taskDefinition": "arn:aws:ecs:r:0:task-definition/a:2"}
     resource, _ = standin(Service, ecs__describe_services={"services": [moved]})
     inputs = checked(resource, EXAMPLE | {"taskDefinition": given})

@@ -164,7 +164,7 @@ def test_a_port_replaces_a_target_group_and_a_health_path_does_not() -> None:
     assert {change.path: change.replace for change in changes} == {"port": True, "healthCheck.path": False}
 
 
-def test_a_failed_create_of_something_named_is_told_before_anything_is_made() -> None:
+def test_a_failed_create_of_something_named_is_reported_before_anything_is_made() -> None:
     there = {"TargetGroups": [{"TargetGroupName": "a"}]}
     resource, aws = standin(TargetGroup, elbv2__describe_target_groups=there)
     with pytest.raises(UserError, match="there is a target group a already"):

@@ -100,7 +100,7 @@ def only_in(folder: Path) -> Callable[[str], str | None]:
     return lambda command: str(folder / command) if (folder / command).exists() else None
 
 
-def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
+def test_what_is_optional_is_installed_by_root_and_not_asked_of_a_user(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
@@ -112,7 +112,7 @@ def test_what_is_only_wished_for_is_installed_by_root_and_asked_of_nobody(
     assert bootstrap.packages_to_install() == []
 
 
-def test_a_user_is_told_the_one_command_that_brings_all(
+def test_a_user_learns_the_one_command_that_brings_all(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
@@ -158,16 +158,16 @@ def test_only_what_a_program_imports_at_once_of_the_large_sdk_is_compiled(bootst
     assert "pulumi_aws/sagemaker" not in chosen
 
 
-@pytest.mark.parametrize(("authorities", "told"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
+@pytest.mark.parametrize(("authorities", "shown"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
 def test_the_installer_trusts_whom_the_machine_trusts(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], told: dict[str, str]
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], shown: dict[str, str]
 ) -> None:
     class Context:
         def get_ca_certs(self) -> list[str]:
             return authorities
 
     monkeypatch.setattr(bootstrap.ssl, "create_default_context", Context)
-    assert bootstrap.authorities() == told
+    assert bootstrap.authorities() == shown
 
 
 def test_a_file_is_looked_for_by_its_whole_path(bootstrap: ModuleType, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from release_lane.record.commit import is_commit
 
 
 class Order(StrEnum):
@@ -26,11 +27,6 @@ class Relation:
 
 
 NOT_ASKED = Relation(order=Order.UNKNOWN, why="git was not asked")
-
-
-def is_commit(text: str) -> bool:
-    """Is it the full name of a commit (SHA-1 or SHA-256, lower case)?"""
-    return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) is not None
 
 
 def known_without_git(commit: str, other: str) -> Relation | None:

@@ -1,7 +1,7 @@
 """The one door to git.
 
-Each child gets an environment in which nothing that was inherited leads git elsewhere, and what git says when it does
-not answer is told, never taken for an answer. Questions are put to the objects of a commit. Only `changed` looks at
+Each child gets an environment in which nothing that was inherited leads git elsewhere, and if git does not answer,
+its words are shown, never taken for an answer. Questions go to the objects of a commit. Only `changed` looks at
 files that are checked out, so only that depends on a user's configuration, and nothing that is built depends on it.
 """
 

@@ -1,7 +1,7 @@
-"""Temporary folders that nobody has to clean up by hand, not even after SIGKILL.
+"""Temporary folders that need no clean-up by hand, not even after SIGKILL.
 
-Each is locked for as long as whoever uses it lives, and the kernel frees the lock of the dead, also across containers
-that share /tmp, where a process id would mean somebody else. Whoever makes a folder removes those of the dead first.
+Each is locked for as long as its user lives, and the kernel frees the lock of the dead, also across containers
+that share /tmp, where a process id would mean another process. Creating a folder first deletes those of dead processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PREFIX = "release-lane-scratch-"
 
 @dataclass(frozen=True)
 class Scratch:
-    """`lock` is an open file: whoever inherits it keeps the folder."""
+    """`lock` is an open file: a process that inherits it keeps the folder."""
 
     folder: Path
     lock: int
@@ -51,7 +51,7 @@ def _made() -> Scratch:
 
 
 def sweep() -> None:
-    """Remove what the dead left: only own folders, and none whose lock is held or, on this disk, cannot be told."""
+    """Remove folders of dead processes: only own ones, and none whose lock is held or, on this disk, unknown."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
             found = folder.lstat()

@@ -51,7 +51,7 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
     before = _found(cloud)
     senses = senses_of(cloud, before, move.watched, move.period)
     _unmoved(before, move)
-    _heed_before(ctx, cloud, before, move, senses)
+    _honour_abort(ctx, cloud, before, move, senses)
     _still_passed(ctx, cloud, before, move, timing)
     alarms = _heard(ctx, before, move, senses, timing)
     bake = move.bake(alarms, senses.clock.now())
@@ -97,7 +97,7 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
         )
 
 
-def _heed_before(ctx: Context, cloud: Cloud, before: Balancer, move: Move, senses: Senses) -> None:
+def _honour_abort(ctx: Context, cloud: Cloud, before: Balancer, move: Move, senses: Senses) -> None:
     """An abort request that is there already: honoured if the switch that it names did not end, else old and removed.
 
     It came while this update was at its gates, or the switch was killed before it saw it. The traffic is rolled back
@@ -295,7 +295,7 @@ class Switching:
         self.cloud.set_weights(before.rule.arn, before.target_groups, weights)
 
     def _checked(self, weights: Weights) -> Report:
-        """The live URL answers as it should; while two releases share it, the new one is asked by itself, too."""
+        """The live URL answers as it should; while two releases share it, the new one is also asked by itself."""
         move, senses = self.move, self.senses
         meant, deadline = move.meant(), move.smoke_deadline
         live = live_url(self.cloud, self.before)

@@ -166,7 +166,7 @@ class Watch:
         )
 
     def _as_set(self, rule: Rule | None, stage: Stage) -> None:
-        """Nobody else moves users at the same time."""
+        """No other writer changes the weights at the same time."""
         self._odd = 0 if rule and rule.weights == stage.weights else self._odd + 1
         if self._odd >= ODD_LOOKS:
             raise CheckFailed("somebody else changed the weights, or deleted the production rule, during this switch")

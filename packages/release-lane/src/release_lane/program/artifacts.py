@@ -19,7 +19,6 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
-from release_lane.decide.lineage import is_commit
 from release_lane.disk.export import export
 from release_lane.disk.git import Commit, to_build
 from release_lane.disk.scratch import scratch
@@ -27,6 +26,7 @@ from release_lane.errors import CloudError, ReleaseError
 from release_lane.program.place import program_folder
 from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from release_lane.record.adoption import Adoption, unseen, with_adoption
+from release_lane.record.commit import is_commit
 from release_lane.settings import limits
 from release_lane.settings.model import ArtifactsSettings
 
@@ -76,7 +76,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     image: pulumi.Output[Found] = pulumi.Output.from_input(found)
     if not found.digest:
         image = _built(repository, commit).apply(confirmed)
-    digest = image.apply(lambda known: _told(known, commit.sha).digest)
+    digest = image.apply(lambda known: _warned(known, commit.sha).digest)
     # The folder is named from the program's, so that it means the same in another checkout.
     _export(repository, digest, commit.sha, os.path.relpath(commit.folder, program_folder()))
     pulumi.export("adopted", recorded.get("adopted") or [])
@@ -185,12 +185,12 @@ def _confirmed(reference: str, found: Found) -> Found:
     )
 
 
-def _told(found: Found, commit: str) -> Found:
+def _warned(found: Found, commit: str) -> Found:
     others = found.others(commit)
     if others:
         pulumi.warn(
             f"Commit {commit} has the same image as {' and '.join(others)}: {found.digest}. "
-            "Nothing that reaches the image differs between them, so which of them runs cannot be told from the digest."
+            "Nothing that reaches the image differs between them, so the digest does not say which of them runs."
         )
     return found
 

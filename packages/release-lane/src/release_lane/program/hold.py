@@ -31,7 +31,7 @@ class Hold:
         return pulumi.ResourceOptions(protect=self.settled)
 
     def follow(self, *properties: str) -> pulumi.ResourceOptions:
-        """Replaced when one of these properties changes, while nobody is served: it cannot move to another VPC.
+        """Replaced when one of these properties changes, while no users are served: it cannot move to another VPC.
 
         The old one goes first, since both have one name.
         """

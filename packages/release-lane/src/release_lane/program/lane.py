@@ -59,7 +59,7 @@ class Lane:
     # ---- What both colours stand on
 
     def writes(self, colour: Colour) -> bool:
-        """May this update change what the colour holds? While nobody is served, yes."""
+        """May this update change what the colour holds? While no users are served, yes."""
         plan = self._plan
         return plan is None or plan.first or (plan.starts and colour is plan.target)
 
@@ -208,7 +208,7 @@ class Lane:
 
 
 def _hold(plan: Plan | None, standing: Recorded | None) -> Hold:
-    """What users stand on, or will after this update, is held; while nobody is served settings are free."""
+    """What users stand on, or will after this update, is held; while there are no users settings are free."""
     served = plan is not None and plan.release is not None
     settled = bool(plan and served and not plan.first)
     return Hold(shared=settled or (served and standing is None), settled=settled)

@@ -39,7 +39,7 @@ class Plan:
 
     `target` is the colour that the gates look at and `release` what it holds or shall hold; `starts` says that
     tasks are started there, `empties` that they are taken away, `scales_in` that some are, `moves` that users are
-    moved or recorded there. `first`: nobody is served yet. `rebuilds`: what both colours stand on is built anew.
+    moved or recorded there. `first`: no users are served yet. `rebuilds`: what both colours stand on is built anew.
     """
 
     kind: DecisionKind

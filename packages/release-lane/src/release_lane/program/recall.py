@@ -14,9 +14,9 @@ from typing import Any
 import pulumi
 
 from release_lane.decide.foundations import Foundations
-from release_lane.decide.lineage import is_commit
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
+from release_lane.record.commit import is_commit
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
 from release_lane.settings.credentials import access_of
@@ -144,7 +144,7 @@ def call(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return dict(pulumi.runtime.invoke(token, dict(args)).value or {})
     except Exception as error:
-        raise as_told(token, error) from error
+        raise as_reported(token, error) from error
 
 
 def _own_outputs_after(*others: Awaitable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -171,10 +171,10 @@ async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return dict(await pulumi.runtime.invoke_async(token, dict(args)) or {})
     except Exception as error:
-        raise as_told(token, error) from error
+        raise as_reported(token, error) from error
 
 
-def as_told(token: str, error: Exception) -> ReleaseError:
+def as_reported(token: str, error: Exception) -> ReleaseError:
     """The error that the provider's function failed with, kind and all, without the engine's wrapping around it."""
     text = str(error)
     if "unknown stack" in text:

@@ -1,4 +1,4 @@
-"""The beginning and the end of every program: its settings are read, its stack is built, its errors are told."""
+"""The beginning and the end of every program: its settings are read, its stack is built, its errors are reported."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.decide.lineage import is_commit
 from release_lane.errors import Refused, ReleaseError, UsageError
+from release_lane.record.commit import is_commit
 from release_lane.record.digest import Digest, parse_digest, short
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"

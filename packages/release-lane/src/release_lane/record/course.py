@@ -11,11 +11,11 @@ from release_lane.record.placement import Colour
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """What one switch does: the weights of the receiving colour still to be set, and the seconds after each.
+    """What one switch does: the weights of the receiving colour still to be set; seconds of watching after each.
 
-    No step is left where users already are on the receiving colour; a `bake` is then of the last one, which was
-    begun by an update that did not end. `home` is the colour that holds the recorded release, to which users are put
-    back (None: to where they were found). `goes_back`: to a release that was live before; alarms do not stop that.
+    No step is left where all traffic already is on the receiving colour; `bake` is then that of the last step, which an
+    update began that did not end. `home` is the colour of the recorded release, to which traffic is rolled back (None:
+    to the weights found). `goes_back`: to a release that was live before; alarms do not stop that.
     """
 
     steps: tuple[int, ...] = (100,)
@@ -25,7 +25,7 @@ class Course:
 
     @property
     def least(self) -> float:
-        """Seconds that the bakes take at least."""
+        """Seconds that all bakes take at least."""
         return self.bake * max(1, len(self.steps))
 
     def words(self) -> str:

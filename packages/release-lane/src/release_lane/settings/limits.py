@@ -24,7 +24,7 @@ AWS = "https://docs.aws.amazon.com"
 
 
 FILL_IN = ("", "FILL-IN")
-"""What stands under `account` in a stack file that no team has adopted yet."""
+"""The placeholder under `account` in a stack file that is not adopted yet."""
 
 
 def account(text: str) -> str:

@@ -222,7 +222,7 @@ def test_a_backend_that_refuses_is_reported_in_its_own_words(world: World) -> No
     assert caught.value.why == "no access to the bucket"
 
 
-# ---- Notes, locks, and states that are put back -------------------------------------------------------------
+# ---- Notes, locks, and states that are restored -------------------------------------------------------------
 
 
 def test_an_update_leaves_a_note_of_its_engine_for_as_long_as_it_runs(world: World) -> None:
@@ -327,20 +327,20 @@ def test_without_an_engine_the_way_to_get_one_is_reported(world: World) -> None:
 
 
 @contextmanager
-def nobody_there() -> Iterator[str]:
-    """An endpoint that nobody listens on, nor will meanwhile."""
+def none_there() -> Iterator[str]:
+    """An endpoint that no process listens on, nor will meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def test_an_endpoint_that_nothing_listens_on_is_reported(world: World) -> None:
-    with nobody_there() as endpoint, pytest.raises(CloudError, match=r"The cloud's endpoint .* does not answer"):
+    with none_there() as endpoint, pytest.raises(CloudError, match=r"The cloud's endpoint .* does not answer"):
         world.engine(AWS_ENDPOINT_URL=endpoint).ready()
 
 
 def test_a_state_that_went_with_its_local_cloud_is_not_blamed_on_the_backend(world: World) -> None:
-    with nobody_there() as endpoint, pytest.raises(CloudError) as caught:
+    with none_there() as endpoint, pytest.raises(CloudError) as caught:
         world.engine(AWS_ENDPOINT_URL=endpoint, LOCAL_AWS_HOME="/a").state("broken")
     assert caught.value.what.startswith(f"The local cloud is not running: its endpoint {endpoint} does not answer.")
     assert (caught.value.why, "`make up`" in caught.value.next_step) == ("no access to the bucket", True)

@@ -23,7 +23,7 @@ CHILD = """
 import os, pathlib, signal, sys, time
 notes = pathlib.Path(sys.argv[1])
 def note(text):
-    print(text, flush=True); print(text, file=sys.stderr, flush=True)  # it dies of nobody who no longer reads that
+    print(text, flush=True); print(text, file=sys.stderr, flush=True)  # a reader that is gone does not end it
     with notes.open("a") as file: file.write(text + "\\n")
 got = []
 def on(number, frame):
@@ -40,7 +40,7 @@ import os, sys, pathlib, signal
 from release_lane.command.adapters.process import run_child
 if os.environ.get("NOHUP"): signal.signal(signal.SIGHUP, signal.SIG_IGN)
 on = os.environ.get("DISPLAY_ON")
-display = os.fdopen(os.open(on, os.O_RDWR), "w") if on else sys.stderr  # for reading, too: so it becomes our terminal
+display = os.fdopen(os.open(on, os.O_RDWR), "w") if on else sys.stderr  # also for reading: so it becomes our terminal
 command = [sys.executable, "-c", sys.argv[1], *sys.argv[2:]]
 ended = run_child(command, cwd=pathlib.Path("/"), env=os.environ, display=display)
 print(ended.code, ended.signal.name if ended.signal else None)
@@ -172,7 +172,7 @@ def test_a_full_disk_does_not_end_the_child(pair: Callable[..., Pair]) -> None:
 
 def test_a_reader_that_does_not_read_is_not_waited_for_and_misses_nothing(pair: Callable[..., Pair]) -> None:
     both = pair("", TALKER)
-    until(lambda: both.noted("finished"), "the child ended although nobody reads what it says")
+    until(lambda: both.noted("finished"), "the child ended although its output is not read")
     out, err = both.parent.communicate(timeout=PATIENCE)
     assert out.strip() == "7 None"
     assert sorted(err.splitlines()) == sorted(f"line {number}" for number in range(20000))

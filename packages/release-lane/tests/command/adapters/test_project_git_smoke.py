@@ -95,7 +95,7 @@ def test_an_encrypted_setting_is_refused_and_not_shown(tmp_path: Path, key: str,
 
 
 def test_what_only_the_program_reads_does_not_keep_the_command_from_its_work(tmp_path: Path) -> None:
-    """Else nobody could look at, abort or recover a stack whose file has one wrong line."""
+    """Otherwise status, abort and recover would not work for a stack whose file has one wrong line."""
     files(tmp_path, one="config:\n  lane:env:\n    TOKEN: {secure: CIPHER}\n  other:key: {secure: CIPHER}\n")
     assert read_project(tmp_path).route.environments == ("one",)
 

@@ -16,7 +16,7 @@ The clock
   simply datapoints of high resolution, which AWS has for custom metrics only. A client that asks for a period of 10
   gets them. With the period of 60 it gets what AWS gives: a datapoint in one of six periods, and an alarm of 10 seconds
   that lapses into INSUFFICIENT_DATA.
-- `python -m local metrics` does the same while the emulator runs.
+- `local-aws metrics` does the same while the emulator runs.
 - Alarms are evaluated once in a period of this clock.
 
 Differences from AWS, besides those that the modules name

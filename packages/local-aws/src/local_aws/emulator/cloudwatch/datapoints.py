@@ -20,7 +20,7 @@ FINE_KEPT, COARSE_KEPT = 3 * 3600, 24 * 3600  # seconds
 
 @dataclass
 class Datapoint:
-    """`resolution`: seconds that it covers. Nobody can read it before `visible_from`."""
+    """`resolution`: seconds that it covers. It cannot be read before `visible_from`."""
 
     resolution: int
     summary: Summary

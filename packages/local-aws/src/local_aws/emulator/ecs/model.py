@@ -203,7 +203,7 @@ class Task:
 
     @property
     def wanted(self) -> bool:
-        """Nobody has asked it to stop, and it has not ended by itself."""
+        """It was not asked to stop, and has not ended by itself."""
         return self.desired_status == "RUNNING"
 
     @property

@@ -1,6 +1,6 @@
 """What a service needs next: its tasks and their targets' health in, steps out. No clock, no Docker.
 
-`plan` returns the steps of the first rule that has any. Whoever applies them asks again, until only `Wait` or
+`plan` returns the steps of the first rule that has any. The caller applies them and asks again, until only `Wait` or
 nothing is left; so every rule sees a service on which the rules before it are satisfied.
 """
 

@@ -46,7 +46,7 @@ class _Endpoint(BaseHTTPRequestHandler):
 
 
 class FakeOutside:
-    """Time stands still, load balancers carry nothing, and topics take everything, unless told otherwise."""
+    """Time stands still, load balancers carry nothing, and topics take everything, unless a test says otherwise."""
 
     def __init__(self) -> None:
         self.now = float(START)

@@ -83,7 +83,7 @@ def test_a_quicker_clock_gives_short_periods_early(quick: Running) -> None:
     assert quick.values("RequestCount", period=10) == {0: 100.0}
 
 
-def test_the_clock_is_told_and_set_over_the_api(cw: Running) -> None:
+def test_the_clock_is_read_and_set_over_the_api(cw: Running) -> None:
     endpoint = cw.client.meta.endpoint_url
     assert clock(endpoint) == MetricsClock(60, 90.0)
     with quick_clock(endpoint, 10) as now:
@@ -102,7 +102,7 @@ def test_a_clock_that_makes_no_sense_is_refused(cw: Running) -> None:
         set_clock(cw.client.meta.endpoint_url, 10, -1)
 
 
-def test_the_clock_is_told_and_set_by_the_command(cw: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_clock_is_read_and_set_by_the_command(cw: Running, capsys: pytest.CaptureFixture[str]) -> None:
     port = int(cw.client.meta.endpoint_url.rpartition(":")[2])
     here = Places(root=cw.folder, runtime=cw.folder, cache=cw.folder, slot=port - FIRST_PORT)
     command = lambda *given: _run(_parser().parse_args(["metrics", *given]), here)  # noqa: E731
@@ -209,7 +209,7 @@ def test_statistics_come_together_with_their_unit(cw: Running) -> None:
     assert found["Datapoints"][0]["ExtendedStatistics"] == {"p95": 0.25}
 
 
-def test_what_is_asked_beside_the_limits_is_refused(cw: Running) -> None:
+def test_what_is_asked_next_to_the_limits_is_refused(cw: Running) -> None:
     cw.outside.now += 100_000
     asked = {"Namespace": "N", "MetricName": "M", **window(cw)}
     call = cw.client.get_metric_statistics

@@ -19,7 +19,7 @@ def said(watching: Alarm, data: str) -> str:
     return reason(watching, verdict)
 
 
-def test_one_datapoint_is_told_with_its_time() -> None:
+def test_one_datapoint_is_reported_with_its_time() -> None:
     assert said(alarm(), "0 0 X") == (
         "Threshold Crossed: 1 datapoint [5.0 (21/11/26 11:02:00)] was greater than the threshold (0.0)."
     )
@@ -28,7 +28,7 @@ def test_one_datapoint_is_told_with_its_time() -> None:
     )
 
 
-def test_m_out_of_n_are_told_newest_first_with_what_a_transition_takes() -> None:
+def test_m_out_of_n_are_reported_newest_first_with_what_a_transition_takes() -> None:
     assert said(alarm(periods=3, needed=2), "0 0 X 0 X") == (
         "Threshold Crossed: 2 out of the last 3 datapoints [5.0 (21/11/26 11:04:00), 5.0 (21/11/26 11:02:00)] were "
         "greater than the threshold (0.0) (minimum 2 datapoints for OK -> ALARM transition)."
@@ -40,7 +40,7 @@ def test_m_out_of_n_are_told_newest_first_with_what_a_transition_takes() -> None
     assert said(alarm(periods=3, needed=3), "X X 0 X X").endswith("(minimum 1 datapoint for ALARM -> OK transition).")
 
 
-def test_missing_data_is_told_with_how_it_was_treated() -> None:
+def test_missing_data_is_reported_with_how_it_was_treated() -> None:
     assert said(alarm(missing="notBreaching"), "- - -") == (
         "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as "
         "[NonBreaching]."

@@ -39,7 +39,7 @@ def test_datapoints_come_back_and_are_no_loss_if_they_cannot(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"version": 2, "state": {}}', '{"version": 1, "state": {"alarms": {"a": {}}}}']
 )
-def test_alarms_that_cannot_be_read_are_told_and_not_overwritten(tmp_path: Path, text: str) -> None:
+def test_alarms_that_cannot_be_read_are_reported_and_not_overwritten(tmp_path: Path, text: str) -> None:
     (tmp_path / "cloudwatch.json").write_text(text)
     with pytest.raises(Unreadable, match=r"cloudwatch\.json"):
         Store(tmp_path).load()

@@ -150,12 +150,12 @@ def percent(minimum: int, maximum: int) -> DeploymentRules:
         ("a lost task is replaced", healthy(1), service(DONE), [Start(NEW, 1)]),
         ("scaled in: the newest goes", healthy(3), service(DONE), [Stop("task/3", SCALING)]),
         (
-            "scaled in: what serves nobody yet goes before the newest",
+            "scaled in: those without traffic go before the newest",
             healthy(1).add(status=TaskStatus.PENDING).add(health="healthy"),
             service(DONE),
             [Stop("task/2", SCALING)],
         ),
-        ("minimum 100: new ones are started beside the old", healthy(2, OLD), service(*ROLLING), [Start(NEW, 2)]),
+        ("minimum 100: new ones are started next to the old", healthy(2, OLD), service(*ROLLING), [Start(NEW, 2)]),
         (
             "minimum 100: nothing stops before a new one is healthy",
             healthy(2, OLD).add(health="initial").add(status=TaskStatus.PENDING),
@@ -187,7 +187,7 @@ def percent(minimum: int, maximum: int) -> DeploymentRules:
             [Stop("task/4", SCALING), Stop("task/3", SCALING)],
         ),
         (
-            "maximum 150: half may be started beside the old",
+            "maximum 150: half may be started next to the old",
             healthy(4, OLD),
             service(*ROLLING, desired=4, rules=percent(100, 150)),
             [Start(NEW, 2)],

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("haproxy", path="/usr/sbin:/usr/bin"), reason="HAProxy is not installed"),
 ]
 
-# beside those of test_traffic.py, and different for each run
+# next to those of test_traffic.py, and different for each run
 PORT = 10_000 + os.getpid() % 1_000 * 10
 TARGET_PORT = PORT + 9
 DELAY = 0.5  # seconds; load balancers report every second here
@@ -174,7 +174,7 @@ def test_nothing_can_be_read_before_it_is_late_enough(lb: Metered) -> None:
         seen |= there.keys()
 
 
-def test_an_alarm_on_real_errors_rings_and_is_quiet_again(lb: Metered) -> None:
+def test_an_alarm_on_real_errors_fires_and_is_ok_again(lb: Metered) -> None:
     lb.cloud.metrics.put_metric_alarm(
         AlarmName="errors",
         Namespace="AWS/ApplicationELB",

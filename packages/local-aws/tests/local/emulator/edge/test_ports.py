@@ -48,7 +48,7 @@ def test_somebody_who_listens_on_all_addresses_is_found() -> None:
     assert found.pid == os.getpid()
 
 
-def test_nobody_holds_a_port_that_none_runs_on(listening: tuple[str, int]) -> None:
+def test_no_process_holds_a_port_that_none_runs_on(listening: tuple[str, int]) -> None:
     assert holder("127.0.13.3", listening[1]) is None
 
 

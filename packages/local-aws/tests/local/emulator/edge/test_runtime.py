@@ -81,7 +81,7 @@ def test_a_process_that_goes_is_lost(runtime: Runtime) -> None:
         runtime.ask("die")
 
 
-def test_nobody_there_is_lost(tmp_path: Path) -> None:
+def test_a_vanished_process_is_lost(tmp_path: Path) -> None:
     with pytest.raises(Lost):
         Runtime(str(tmp_path / "none"))
 
@@ -96,5 +96,5 @@ def test_nobody_there_is_lost(tmp_path: Path) -> None:
         ("Unknown command: 'sett'", False),
     ],
 )
-def test_comments_on_success_are_told_from_errors(answer: str, good: bool) -> None:
+def test_comments_on_success_are_distinguished_from_errors(answer: str, good: bool) -> None:
     assert succeeded(answer) is good

@@ -136,7 +136,7 @@ def test_all_weights_zero_is_unavailable(two: Any) -> None:
     assert two.client.get() == (503, "<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>")
 
 
-def test_no_request_fails_through_twenty_flips(cloud: Cloud, two: Any, stack: ExitStack) -> None:
+def test_no_request_fails_through_twenty_switches(cloud: Cloud, two: Any, stack: ExitStack) -> None:
     """At least 20,000 requests over connections that stay open."""
     for host, name in ((11, "blue"), (12, "green")):
         stack.callback(Running("serve", f"127.0.21.{host}", TARGET_PORT, name).stop)
@@ -169,7 +169,7 @@ def until_served(count: int) -> None:
     eventually(lambda: served() >= count)
 
 
-def test_a_flip_right_after_a_reload_holds_in_the_old_process_too(cloud: Cloud, two: Any) -> None:
+def test_a_switch_right_after_a_reload_holds_in_the_old_process_too(cloud: Cloud, two: Any) -> None:
     """A client that stays on a connection of the old process must not be sent by old weights."""
     assert two.client.name() == "blue"
     cloud.listener(two.arn, PORT + 1)
@@ -230,7 +230,7 @@ def test_a_new_target_gets_nothing_before_it_has_passed_a_check(cloud: Cloud, tw
     assert "sick" not in {line.split(" ")[0] for line in sick.asked if not line.startswith("/health")}
 
 
-def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_told(
+def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_notified(
     cloud: Cloud, two: Any, stack: ExitStack
 ) -> None:
     other = target(stack, 4, "other")
@@ -255,7 +255,7 @@ def test_an_unhealthy_target_leaves_and_comes_back_and_subscribers_are_told(
 
 
 def test_a_target_that_hangs_times_out(cloud: Cloud, two: Any, stack: ExitStack) -> None:
-    """It accepts no connection: its queue is full, and nobody takes from it."""
+    """It accepts no connection: its queue is full, and no process takes from it."""
     hanging = stack.enter_context(socket.socket())
     hanging.bind(("127.0.21.5", TARGET_PORT))
     hanging.listen(0)
@@ -396,7 +396,7 @@ def test_fixed_responses_carry_any_text(cloud: Cloud) -> None:
 
 
 def test_more_targets_than_slots(cloud: Cloud, two: Any) -> None:
-    """65 in one group need more slots than there are, and a reload that nobody notices."""
+    """65 in one group need more slots than there are, and an unnoticed reload."""
     targets = [{"Id": f"127.0.22.{host}", "Port": 1} for host in range(1, 66)]
     cloud.client.register_targets(TargetGroupArn=two.blue, Targets=targets)
     assert len(cloud.health(two.blue)) == 66
@@ -472,7 +472,7 @@ def test_a_listener_can_be_made_again_at_once(cloud: Cloud) -> None:
         cloud.client.delete_listener(ListenerArn=listener)
 
 
-def test_old_processes_go_when_nobody_uses_them(cloud: Cloud, tmp_path: Path) -> None:
+def test_old_processes_go_when_they_are_unused(cloud: Cloud, tmp_path: Path) -> None:
     arn, address = cloud.load_balancer()
     cloud.listener(arn, PORT, fixed(200, "x"))
     client = Client(address)

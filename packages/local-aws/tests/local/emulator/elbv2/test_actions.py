@@ -327,7 +327,7 @@ def test_without_a_load_balancer_there_is_nothing_to_drain(account: Account) -> 
     assert account.state.targets[group] == ()
 
 
-def test_health_is_told_in_awss_words(account: Account) -> None:
+def test_health_is_reported_in_awss_words(account: Account) -> None:
     group = account.target_group()
     why = TargetHealth("unhealthy", "Target.Timeout", "Request timed out")
     account.healths = {("10.0.0.1", 8080): TargetHealth("healthy"), ("10.0.0.2", 8080): why}

@@ -81,7 +81,7 @@ def wire(tmp_path: Path) -> Wire:
     return Wire(tmp_path)
 
 
-def test_a_whole_life_is_told_in_awss_shapes(wire: Wire) -> None:
+def test_a_whole_life_is_reported_in_awss_shapes(wire: Wire) -> None:
     balancer = wire("CreateLoadBalancer", Name="lb", Subnets=["subnet-a", "subnet-b"], SecurityGroups=["sg-1"])
     arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
     common = {"Protocol": "HTTP", "Port": 8080, "VpcId": "vpc-1", "TargetType": "ip"}
@@ -133,7 +133,7 @@ def test_every_action_is_one_of_awss(operation: str) -> None:
     assert operation in MODEL.operation_names
 
 
-def test_an_error_is_told_as_aws_tells_it(wire: Wire) -> None:
+def test_an_error_is_reported_as_aws_does(wire: Wire) -> None:
     status, content = wire.send("DeleteListener", ListenerArn="arn:<none>")
     parsed = create_parser("query").parse(
         {"body": content, "headers": {}, "status_code": status}, Shape("none", {"type": "structure"})

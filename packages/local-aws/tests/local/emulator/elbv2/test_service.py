@@ -21,7 +21,7 @@ pytestmark = pytest.mark.provider  # writes a state file
 
 
 class FakeEdge:
-    """Carries whatever it is given, unless told to refuse; every target that it carries is healthy."""
+    """Carries whatever it is given, unless it has to refuse; every target that it carries is healthy."""
 
     def __init__(self) -> None:
         self.carried: list[State] = []
@@ -181,7 +181,7 @@ def test_two_callers_at_once_lose_nothing(fixture: Fixture) -> None:
     assert len(fixture.service.health(fixture.used)) == 80
 
 
-def test_subscribers_are_told_until_they_have_enough() -> None:
+def test_subscribers_are_notified_until_they_have_enough() -> None:
     groups, told = TargetGroups(), []
 
     def broken() -> None:

@@ -1,4 +1,4 @@
-"""A proxy before the emulator that can keep one answer to itself: AWS has done it, and nobody hears of it."""
+"""A proxy before the emulator that can keep one answer to itself: AWS has done it, and no client hears of it."""
 
 from __future__ import annotations
 

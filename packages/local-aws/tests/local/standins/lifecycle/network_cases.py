@@ -97,7 +97,7 @@ def rule_case(way: str) -> Case:
 
 
 def group_rule_case(way: str) -> Case:
-    """A rule about another group, for all protocols: AWS answers -1 for the ports that nobody gave."""
+    """A rule about another group, for all protocols: AWS answers -1 for the ports that were not given."""
     plain = rule_case(way)
     return Case(
         token=plain.token,

@@ -1,4 +1,4 @@
-"""Clients of the emulator that note each call, and can be told to fail one."""
+"""Clients of the emulator that note each call, and can be made to fail one."""
 
 from __future__ import annotations
 

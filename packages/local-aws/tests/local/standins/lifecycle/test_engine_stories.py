@@ -213,7 +213,7 @@ def test_a_killed_create_of_a_named_service_fails_the_next_update_until_it_is_im
 
 
 def test_the_engines_import_of_pending_creates_forgets_them(project: Project, killed: str) -> None:
-    """`refresh --import-pending-creates` takes the mark away and imports nothing. If this fails, mend recovery.md."""
+    """`refresh --import-pending-creates` removes the mark and imports nothing. If this fails, correct recovery.md."""
     (urn,) = project.pending()
     pair = ("--import-pending-creates", urn, "--import-pending-creates", f"world/{killed}")
     assert project.run("refresh", "--yes", *pair).code == 0

@@ -42,7 +42,7 @@ class World:
         return f"lifecycle-{self.number():04}"
 
     def cidr(self) -> str:
-        """A network inside of the VPC that nobody has yet."""
+        """A network inside of the VPC that is not taken yet."""
         number = self.number() % (250 * 16)
         return f"10.0.{number // 16}.{number % 16 * 16}/28"
 

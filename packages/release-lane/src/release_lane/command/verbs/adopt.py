@@ -8,11 +8,11 @@ from typing import Any
 
 from release_lane.command.releasing import add_lock_wait, update
 from release_lane.command.tools import Tools
-from release_lane.decide.lineage import is_commit
 from release_lane.engine.events import Message
 from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted, UsageError
 from release_lane.record.adoption import Adoption, adoption_in, parse_reference, unseen
+from release_lane.record.commit import is_commit
 
 ORDER = 20
 NAME = "adopt"

@@ -155,6 +155,6 @@ def set_address_type(state: State, params: Params, _: Call) -> tuple[State, Shap
 
 
 def describe_capacity(state: State, params: Params, _: Call) -> tuple[State, Shape]:
-    """Nobody reserves capacity here; the official plugin asks all the same."""
+    """No capacity is reserved here; the official plugin asks all the same."""
     find(state, params)
     return state, {"DecreaseRequestsRemaining": 2, "CapacityReservationState": []}
