@@ -79,7 +79,9 @@ def test_a_service_whose_creation_was_never_answered_is_taken_into_the_state(lan
     recovered = lane.release("recover", "staging", "--yes", "--json").ok().data
     assert {"lock", "unfinished"} <= set(kinds(recovered["found"]))
     assert any(
-        each.startswith("add ") and service["serviceArn"] in each for each in recovered["done"] for service in existing.values()
+        each.startswith("add ") and service["serviceArn"] in each
+        for each in recovered["done"]
+        for service in existing.values()
     )
     assert recovered["left"] == []
     assert recovered["next"].startswith("release again")
