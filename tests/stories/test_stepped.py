@@ -187,9 +187,9 @@ def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -
     with at_half(stack, third) as running:
         found = journal(stack)
         assert found is not None
-        wish = Abort(found.to.release_id, "ann").as_tags()
+        request = Abort(found.to.release_id, "ann").as_tags()
         client(lane, "elbv2").add_tags(
-            ResourceArns=[rule(stack)["RuleArn"]], Tags=[{"Key": key, "Value": value} for key, value in wish.items()]
+            ResourceArns=[rule(stack)["RuleArn"]], Tags=[{"Key": key, "Value": value} for key, value in request.items()]
         )
         ended = running.wait(PATIENCE)
     assert not ended.ok
