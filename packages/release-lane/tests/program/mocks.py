@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextvars
+import asyncio
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks as engine_mocks
+from pulumi.runtime import settings
 from release_lane.record.placement import Colour, Release, Service
 
 INFRA = Path(__file__).resolve().parents[4] / "infra"
@@ -193,24 +194,22 @@ def run(
     monitor: Monitor | None = None,
     program: Path = INFRA,
 ) -> World:
-    """Run a program, by default this repository's own template, as the engine does, to its end against this world.
-
-    In a context of its own: the SDK keeps the stack that is the parent of all resources there.
-    """
-    return contextvars.copy_context().run(_run, world, config, stack, monitor, program)
-
-
-def _run(world: World, config: Mapping[str, str] | None, stack: str, monitor: Monitor | None, program: Path) -> World:
+    """Run a program, by default this repository's own template, as the engine does, to its end against this world."""
     raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
 
     @pulumi.runtime.test
     def body() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
+    loop = asyncio.new_event_loop()  # a run before may have taken the current one away
+    asyncio.set_event_loop(loop)
+    settings.reset_options()  # the SDK keeps the stack of the run before as the parent of all resources
     pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor or Monitor(world))
     pulumi.runtime.set_all_config(raw)
     try:
         body()
     except pulumi.RunError as error:
         raise error.__cause__ or error from None
+    finally:
+        loop.close()
     return world
