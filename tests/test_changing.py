@@ -274,11 +274,11 @@ def test_a_setting_of_the_service_reaches_the_colour_that_is_written(tmp_path: P
     title = "a new setting of the service"
     change(copied(tmp_path, "infra", "Pulumi.production.yaml"), title, stack="production")
     assert settings_of(tmp_path, "production")
-    given = yaml.safe_load((tmp_path / "Pulumi.production.yaml").read_text())["config"]["team:ephemeralStorageGiB"]
-    world = deployed(tmp_path / "infra", **{"team:ephemeralStorageGiB": given})
-    sizes = {each.name: each.inputs["ephemeralStorage"] for each in world.of_type("taskDefinition:TaskDefinition")}
-    assert sizes["release-lane-staging-green"] == {"sizeInGib": 40}
-    assert world.options["aws:ecs/taskDefinition:TaskDefinition", "release-lane-staging-blue"].ignored == ("*",)
+    given = yaml.safe_load((tmp_path / "Pulumi.production.yaml").read_text())["config"]["team:maximumPercent"]
+    world = deployed(tmp_path / "infra", **{"team:maximumPercent": given})
+    services = {each.name: each.inputs for each in world.of_type("ecs/service:Service")}
+    assert services["release-lane-staging-green"]["deploymentMaximumPercent"] == 150
+    assert world.options["aws:ecs/service:Service", "release-lane-staging-blue"].ignored == ("*",)
 
 
 GATE = """
