@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from release_lane.command.adapters.git import RealGit
@@ -264,6 +266,14 @@ def test_an_interrupt_ends_the_checks_and_says_that_they_change_nothing(tmp_path
     threading.Thread(target=once_begun).start()
     with pytest.raises(Interrupted, match="They change nothing"):
         smoke.run("http://x", Expected())
+
+
+def test_checks_may_take_as_long_as_they_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a gate has a deadline; a person ends them with Ctrl-C."""
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr("release_lane.smoke.run.time", SimpleNamespace(monotonic=lambda: next(hours)))
+    smoke = smoke_in(tmp_path, "import time\ndef test_it(): time.sleep(0.5)\n")
+    assert smoke.run("http://x", Expected()).failures == ()
 
 
 def test_checks_that_end_badly_although_none_failed_have_not_passed(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class PytestSmoke:
     environ: Mapping[str, str]
 
     def run(self, url: str, expected: Expected) -> Report:
-        """One run, until its limit or an interrupt."""
+        """One run, until it ends or is interrupted."""
         try:
             return run(url, expected, root=self.root, environ=self.environ, show=self._show)
         except KeyboardInterrupt:
