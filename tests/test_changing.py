@@ -259,12 +259,24 @@ def test_a_wording_of_the_review_is_one_line_and_one_golden_file(tmp_path: Path)
     assert differ == [Path(file).name for file in changes()[title].along]
 
 
+VERB = """
+from tests.command.words import A, Stage, states
+
+stage = Stage()
+stage.engine.states = states()
+assert stage.run("live", "production") == 0, stage.err
+assert stage.out.strip() == A.digest, stage.out
+assert stage.run("live", "nowhere") == 2, stage.err
+"""
+
+
 @pytest.mark.cli
-def test_a_verb_is_a_file_that_the_command_finds(tmp_path: Path) -> None:
+def test_a_verb_is_a_file_that_the_command_finds_and_runs(tmp_path: Path) -> None:
     (touched,) = change(copied(tmp_path, LIBRARY), "a new verb", verb="live")
     said = python(tmp_path, "-m", "release_lane.command", "--help")
     assert "Print the digest that an environment serves." in said
     assert "release live production" in python(tmp_path, "-m", "release_lane.command", touched.stem, "--help")
+    python(tmp_path, "-c", VERB)
     ruled = [sys.executable, "-m", "ruff", "check", "--quiet", "--config", str(ROOT / "pyproject.toml"), str(touched)]
     assert subprocess.run(ruled, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE).stdout == ""
 
