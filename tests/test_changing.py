@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from local_aws import project as local_cloud
 from release_lane.command.adapters.project import read_project
 from release_lane.record.placement import Colour
 from release_lane.settings.model import EnvironmentSettings, parse
@@ -336,6 +337,8 @@ def test_an_environment_is_a_stack_file(tmp_path: Path) -> None:
     assert route.environments == ("staging", "production", "qa")
     assert route.source_of("qa") == "staging"
     assert settings_of(tmp_path, "qa").network.cidr == "10.40.0.0/16"
+    carried = local_cloud.read_project(copied(tmp_path, "pyproject.toml")).stacks
+    assert set(carried) == {"artifacts", *route.environments}
 
 
 @pytest.mark.program
