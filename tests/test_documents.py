@@ -29,7 +29,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TEST = re.compile(r"`(?P<file>[\w/]+\.py)?(?:::(?P<test>\w+))?`")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
-NAMED_FILE = re.compile(rf"(?:{FOLDERS})/[\w./-]*[\w/]")
+NAMED_FILE = re.compile(rf"(?:{FOLDERS})/[\w./-]*[\w/]|\.(?:ci|git(?:hub|lab))[\w./-]*|Jenkinsfile|Makefile")
 
 
 def pages() -> list[Path]:
