@@ -16,7 +16,7 @@ from release_lane.smoke import warm
 def observe(ctx: Context, args: Props) -> Props:
     """`release:index:observe`: args `environment`, `digest` or "", and `alarms` (`Watched.as_dict`).
 
-    Returns what `release_lane.aws.observe.observed` does; `release.records.Observed.from_dict` reads it.
+    Returns what `release_lane.aws.observe.observed` does; `Observed.from_dict` (record.records) reads it.
     """
     del ctx
     digest = str(args.get("digest") or "")

@@ -1,6 +1,6 @@
 """The rollout gate: the wanted number of tasks runs exactly this digest and is healthy.
 
-It looks again and again until `release.rollout.judge` says passed or failed; a terminal failure ends it at
+It looks again and again until `release_lane.watch.rollout.judge` says passed or failed; a terminal failure ends it at
 once, with the stop reason and the last log lines. `deadlineSeconds` bounds the rest.
 """
 

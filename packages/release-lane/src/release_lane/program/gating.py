@@ -1,4 +1,4 @@
-"""The gates as Pulumi resources of the `release` provider (see `gates/`), in the order in which they run."""
+"""The gates as Pulumi resources of the `release` provider (`release_lane.gates`), in the order in which they run."""
 
 from __future__ import annotations
 
