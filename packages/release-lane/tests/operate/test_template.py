@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from release_lane.disk import template
-from release_lane.operate.template import Answers, answers_in, merged_ignores, problems, render
+from release_lane.operate.template import JOBS, Answers, answers_in, merged_ignores, problems, render
 from release_lane.record.app import App
 from release_lane.record.asking import Identify
 from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
@@ -84,6 +84,16 @@ def test_every_link_leads_to_a_file_of_the_team() -> None:
     assert "(docs/guides/bring-your-own-service.md of release-lane)" in FILES["smoke/README.md"]
 
 
+def test_a_page_that_the_team_does_not_get_is_said_to_be_of_release_lane() -> None:
+    for name, text in FILES.items():
+        pages = re.findall(r"docs/[\w/.-]+\.(?:md|yaml)(?! of release-lane)", text)
+        assert not {page for page in pages if page not in FILES}, name
+
+
+def test_the_workflow_has_a_job_for_each_environment_besides_its_own() -> None:
+    assert {*yaml.safe_load(FILES[".github/workflows/release.yml"])["jobs"]} == {*JOBS, *SHOP.environments}
+
+
 def test_names_of_environments_may_be_exchanged() -> None:
     files = render(template.read(), replace(SHOP, environments=("production", "staging")))
     assert "release-lane" not in yaml.safe_load(files["Pulumi.yaml"])["name"]
@@ -125,6 +135,9 @@ def test_what_files_do_not_say_has_its_default() -> None:
         ("--environments", {"environments": ("test", "test")}),
         ("--environments", {"environments": ("artifacts", "live")}),
         ("--environments", {"environments": ("a b", "live")}),
+        ("--environments", {"environments": ("review", "live")}),
+        ("--environments", {"environments": ("test", "build")}),
+        ("--environments", {"environments": ("1st", "live")}),
         ("--account", {"accounts": {"test": "1234"}}),
         ("--account", {"accounts": {"tset": "111111111111"}}),
         ("--port", {"port": 0}),

@@ -19,6 +19,12 @@ TEMPLATE_PROJECT = "release-lane"
 TEMPLATE_ENVIRONMENTS = ("staging", "production")
 ARTIFACTS = "artifacts"
 
+JOBS = ("build", "review")
+"""Jobs of the release workflow. Each environment is one more, so none may be called like these."""
+
+JOB = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+"""A job's name on GitHub (workflow syntax, jobs.<job_id>)."""
+
 THE_TEAMS = re.compile(r"Pulumi\..+\.yaml|smoke/test_service\.py")
 """Files that a team fills in from the first day on: `--diff` leaves them out."""
 
@@ -32,6 +38,9 @@ ONLY_HERE = re.compile(r"^[^\n]*>>> only in this repository.*?<<<[^\n]*\n", re.M
 
 GUIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(docs/[^)#]+)[^)]*\)")
 """A link to a page that a team does not get: it names the page instead."""
+
+PAGE = re.compile(r"(?<![\w/])docs/(?:adr|guides)/[\w-]+\.md(?! of release-lane)")
+"""The plain name of such a page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +70,7 @@ def problems(answers: Answers) -> list[str]:
         "--project": [limits.prefix(f"{answers.project}-{name}") for name in answers.environments]
         + [limits.repository(f"{answers.project}/app")],
         "--region": [limits.region(answers.region)],
-        "--environments": [limits.stack_name(name) for name in answers.environments]
+        "--environments": [limits.stack_name(name) or _as_a_job(name) for name in answers.environments]
         + ["should be two different names, none of them artifacts" if len({ARTIFACTS, first, second}) < 3 else ""],
         "--account": [limits.account(account) for account in answers.accounts.values()]
         + [f"{name} is none of {', '.join(answers.stacks)}" for name in answers.accounts if name not in answers.stacks],
@@ -77,6 +86,15 @@ def problems(answers: Answers) -> list[str]:
         "--dockerfile": [limits.path_below(answers.app.dockerfile)],
     }
     return [f"{flag}: {each}" for flag, found in checked.items() for each in dict.fromkeys(found) if each]
+
+
+def _as_a_job(name: str) -> str:
+    """What is wrong with the environment's name as that of a job in the release workflow."""
+    if name in JOBS:
+        return f"{name} is a job of the release workflow, so no environment can be called so"
+    if JOB.fullmatch(name):
+        return ""
+    return f"{name} should be letters, digits, - and _, first a letter: a job of the release workflow is called so"
 
 
 def render(template: Mapping[str, str], answers: Answers) -> dict[str, str]:
@@ -103,7 +121,7 @@ def _renamed(text: str, answers: Answers) -> str:
 
 def _text(name: str, text: str, answers: Answers) -> str:
     stack = name.removeprefix("Pulumi.").removesuffix(".yaml")
-    text = GUIDE.sub(r"\1 (\2 of release-lane)", ONLY_HERE.sub("", text))
+    text = PAGE.sub(r"\g<0> of release-lane", GUIDE.sub(r"\1 (\2 of release-lane)", ONLY_HERE.sub("", text)))
     if stack in (ARTIFACTS, *TEMPLATE_ENVIRONMENTS):
         text = _stack_file(text, stack, answers)
     if RENAMED_IN.fullmatch(name):
