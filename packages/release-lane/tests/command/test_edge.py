@@ -40,11 +40,28 @@ def test_an_unknown_verb_is_a_usage_error_in_one_sentence() -> None:
 def test_the_shell_of_another_checkouts_local_cloud_is_a_usage_error() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "release_lane.command", "status"], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, "LOCAL_AWS_HOME": "/another/checkout"},
+        env={
+            **os.environ, "LOCAL_AWS_HOME": "/another/checkout",
+            "RELEASE_LANE_STACKS": "/another/checkout/.local/stacks",
+        },
     )  # fmt: skip
     assert ended.returncode == 2
     assert "This shell uses the local cloud of /another/checkout" in ended.stderr
     assert f"`. {ROOT}/.local/env`" in ended.stderr
+
+
+def test_a_change_of_a_stack_file_that_the_local_cloud_does_not_have_yet_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: lane\n")
+    for file in ("stacks/Pulumi.staging.yaml", "Pulumi.staging.yaml"):
+        (tmp_path / file).write_text("config: {}\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LOCAL_AWS_"))}
+    ended = subprocess.run(
+        [sys.executable, "-m", "release_lane.command", "probe", "nowhere", "--for", "1s"], cwd=tmp_path,
+        env={**kept, "RELEASE_LANE_STACKS": "stacks"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "Not in use yet: what was changed in Pulumi.staging.yaml" in ended.stderr
 
 
 @pytest.mark.parametrize("verb", [verb.NAME for verb in VERBS])

@@ -14,7 +14,7 @@ from release_lane.command.adapters.git import Git, RealGit
 from release_lane.command.adapters.machine import Machine, RealMachine
 from release_lane.command.adapters.notify import Notifier, RealNotifier
 from release_lane.command.adapters.prober import OpenLoop, Prober
-from release_lane.command.adapters.project import Project, find_root, read_project
+from release_lane.command.adapters.project import STACKS, Project, changed_since, find_root, read_project
 from release_lane.command.adapters.smoke import PytestSmoke, Smoke
 from release_lane.command.terminal import Terminal
 from release_lane.engine.locks import Origin
@@ -57,8 +57,14 @@ class Tools:
 
 def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> Tools:
     """The project around the working directory, and the engine of the PATH."""
-    project = read_project(find_root(Path.cwd()), environ)
-    need_own_cloud(environ, str(project.root.resolve()))
+    root = find_root(Path.cwd())
+    need_own_cloud(environ, str(root.resolve()))
+    project = read_project(root, environ)
+    if changed := changed_since(root, environ):
+        terminal.say(
+            f"Not in use yet: what was changed in {', '.join(changed)}; the copies in {STACKS} are older. "
+            "On the local cloud `local-aws up` renews them."
+        )
     machine, origin = RealMachine(), Origin.read(environ)
     backend = RealBackend(url=lambda: backend_url(environ, project.root), project=project.name, root=project.root)
     engine = PulumiEngine(

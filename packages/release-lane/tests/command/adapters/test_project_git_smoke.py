@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from release_lane.command.adapters.git import RealGit
-from release_lane.command.adapters.project import find_root, read_project
+from release_lane.command.adapters.project import changed_since, find_root, read_project
 from release_lane.command.adapters.smoke import PytestSmoke
 from release_lane.disk.git import environment
 from release_lane.errors import CloudError, Interrupted, UsageError
@@ -61,6 +62,17 @@ def test_a_named_folder_without_stack_files_is_refused_with_the_way_out(tmp_path
     with pytest.raises(UsageError, match=f"no stack file in {tmp_path}/gone") as refused:
         read_project(files(tmp_path, one="config: {}\n"), {"RELEASE_LANE_STACKS": "gone"})
     assert "unset RELEASE_LANE_STACKS" in refused.value.next_step
+
+
+def test_a_stack_file_that_was_changed_after_its_copy_was_made_is_named(tmp_path: Path) -> None:
+    files(tmp_path, one="config: {}\n", two="config: {}\n")
+    shutil.copytree(tmp_path, tmp_path / "copies", ignore=shutil.ignore_patterns("Pulumi.yaml", "copies"))
+    environ = {"RELEASE_LANE_STACKS": "copies"}
+    assert changed_since(tmp_path, environ) == ()
+    (tmp_path / "Pulumi.two.yaml").write_text("config: {a: b}\n")
+    (tmp_path / "Pulumi.three.yaml").write_text("config: {}\n")
+    assert changed_since(tmp_path, environ) == ("Pulumi.three.yaml", "Pulumi.two.yaml")
+    assert changed_since(tmp_path, {}) == ()
 
 
 def test_only_this_projects_own_keys_count(tmp_path: Path) -> None:

@@ -167,6 +167,19 @@ def read_project(root: Path, environ: Mapping[str, str] | None = None) -> Projec
     return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
 
 
+def changed_since(root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Stack files next to Pulumi.yaml that are newer than their copies in the folder that STACKS names.
+
+    What was changed in them is not in use yet. A stack may have no copy; a file that was added since counts.
+    """
+    if not (elsewhere := environ.get(STACKS, "")):
+        return ()
+    made = {path.name: path.stat().st_mtime_ns for path in (root / elsewhere).glob("Pulumi.*.yaml")}
+    last = max(made.values(), default=0)
+    own = {path.name: path.stat().st_mtime_ns for path in sorted(root.glob("Pulumi.*.yaml"))}
+    return tuple(name for name, at in own.items() if at > made.get(name, last)) if made else ()
+
+
 def _stack_files(root: Path, elsewhere: str) -> list[Path]:
     """Those next to Pulumi.yaml, unless another folder is named."""
     files = sorted((root / elsewhere).glob("Pulumi.*.yaml"))
