@@ -126,6 +126,14 @@ def test_without_alarms_nothing_is_asked(aws: FakeAws) -> None:
     assert aws.asked == []
 
 
+def test_alarms_of_the_template_beyond_a_hundred_are_asked_for_in_another_call(aws: FakeAws) -> None:
+    """The settings count only those that they know of."""
+    own = {f"own-{number:03}": BLUE for number in range(104)}
+    signals.alarms(CLOUD, Watched(own=own))
+    assert [len(asked["AlarmNames"]) for asked in aws.asked] == [100, 4]
+    assert {name for asked in aws.asked for name in asked["AlarmNames"]} == {*own}
+
+
 # ---- traffic
 
 

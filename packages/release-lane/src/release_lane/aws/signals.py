@@ -31,6 +31,9 @@ METRICS = {
 READ, PASSING = ("Complete", "PartialData"), "InternalError"
 """Status codes of a result: read (partial data continues on the next page), and worth another try."""
 
+AT_ONCE = 100
+"""Names in one call of DescribeAlarms."""
+
 PAUSE = 1.0
 """Seconds before another try."""
 
@@ -39,14 +42,20 @@ Series = Mapping[float, float]
 
 
 def alarms(cloud: Cloud, watched: Watched) -> tuple[Alarm, ...]:
-    """The watched alarms that exist, as they are now."""
-    if not watched.names:
-        return ()
+    """The watched alarms that exist, as they are now.
+
+    Those of the stack file are read in one call (settings/limits.py); a template may have any number.
+    """
+    names = list(watched.names)
+    calls = [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
+    return tuple(_alarm(each, watched) for asked in calls for each in _described(cloud, asked))
+
+
+def _described(cloud: Cloud, names: Sequence[str]) -> list[Any]:
     found = client(cloud.names.access, "cloudwatch").describe_alarms(
-        AlarmNames=list(watched.names), AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=100
+        AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=AT_ONCE
     )
-    described = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
-    return tuple(_alarm(each, watched) for each in described)
+    return [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
 
 
 def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
