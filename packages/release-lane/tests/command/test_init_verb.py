@@ -201,3 +201,12 @@ def test_a_team_gets_the_versions_that_this_repository_is_tried_with() -> None:
 def test_every_pattern_of_the_template_finds_a_file() -> None:
     for pattern in template.FROM_ROOT:
         assert [*ROOT.glob(pattern)], pattern
+
+
+def test_a_stack_file_that_only_this_checkout_has_is_not_part_of_the_template(tmp_path: Path) -> None:
+    for stack in ("artifacts", "staging", "production", "mine"):
+        (tmp_path / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
+    found = template.sources(tmp_path, tmp_path)
+    assert {name for name in found if name.startswith("Pulumi.")} == {
+        "Pulumi.artifacts.yaml", "Pulumi.staging.yaml", "Pulumi.production.yaml"
+    }  # fmt: skip

@@ -11,7 +11,9 @@ from pathlib import Path
 
 FROM_ROOT = (
     "Pulumi.yaml",
-    "Pulumi.*.yaml",
+    "Pulumi.artifacts.yaml",
+    "Pulumi.staging.yaml",
+    "Pulumi.production.yaml",
     "infra/*.py",
     "smoke/conftest.py",
     "smoke/test_release.py",
@@ -21,7 +23,7 @@ FROM_ROOT = (
     ".github/actions/prepare/action.yml",
     "docs/stack-settings.example.yaml",
 )
-"""Files of the repository's root, by pattern."""
+"""Files of the repository's root, by pattern. Not every stack file: a checkout may have more, of its own."""
 
 OWN = {
     "pyproject.toml": "pyproject.toml",
