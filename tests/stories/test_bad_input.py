@@ -29,7 +29,7 @@ def untouched(stack: Stack) -> bool:
     return not [each for each in resources if not each["type"].startswith("pulumi:")]
 
 
-@pytest.mark.parametrize("verb", ["up", "preview"])
+@pytest.mark.parametrize("verb", ["up", pytest.param("preview", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("config", "said"),
     [

@@ -160,6 +160,7 @@ def test_weights_moved_by_hand_are_noticed_when_there_is_nothing_else_to_do(stag
     assert weights(staging) == {live: 100, other: 0}
 
 
+@pytest.mark.long
 def test_the_same_digest_succeeds_on_a_second_try(lane: Lane, staging: Stack, good: str, network: str) -> None:
     """A container that failed once, for a reason outside it: what it needs at its start was away."""
     from tests.stories.upstream import Upstream

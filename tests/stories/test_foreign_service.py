@@ -126,6 +126,7 @@ def test_its_users_are_moved_in_steps_and_back_although_answers_name_no_release(
     assert report.total.unnamed == report.total.ok
 
 
+@pytest.mark.long
 def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
     stack: Stack, lane: Lane, good: str
 ) -> None:

@@ -102,8 +102,8 @@ GATES = {
 
 
 SIGNALS = {"ctrl-c": signal.SIGINT, "kill-9": signal.SIGKILL}
-IN_EVERY_RUN = {"kill-9-rollout", "ctrl-c-switch"}
-"""Next to the machine that dies in the switch: tasks half started, and users moved. The others are long."""
+IN_EVERY_RUN = {"ctrl-c-switch"}
+"""Next to the machine that dies in the switch. The others are long."""
 CASES = [
     pytest.param(how, gate, id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.long)
     for gate in GATES

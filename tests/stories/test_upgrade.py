@@ -19,8 +19,8 @@ from tests.stories.cloud import idle_of, tasks
 from tools.lane import PROJECT, ROOT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
-BEFORE = "234bf85"
-"""The version that states are upgraded from."""
+BEFORE = ("48585d5", pytest.param("234bf85", marks=pytest.mark.long))
+"""Versions that states are upgraded from."""
 SETTINGS: dict[str, Any] = {
     "smoke": {"deadlineSeconds": 10},
     "env": {"LOG_LEVEL": "info", "EMPTY": "", "GREETING": "a=b, 'c'"},
@@ -29,14 +29,16 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The version before: program, gates and checks."""
+@pytest.fixture(scope="module", params=BEFORE)
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version before, in a folder of its name: program, gates and checks."""
+    version = str(request.param)
     parts = ("infra", "release", "gates", "smoke", "Pulumi.yaml")
-    packed = subprocess.run(["git", "-C", str(ROOT), "archive", BEFORE, *parts], capture_output=True)
+    packed = subprocess.run(["git", "-C", str(ROOT), "archive", version, *parts], capture_output=True)
     if packed.returncode:
-        pytest.skip(f"the history of this checkout does not have {BEFORE}: {packed.stderr.decode().strip()}")
-    folder = tmp_path_factory.mktemp("before")
+        pytest.skip(f"the history of this checkout does not have {version}: {packed.stderr.decode().strip()}")
+    folder = tmp_path_factory.mktemp("before") / version
+    folder.mkdir()
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
     (folder / ".venv").symlink_to(ROOT / ".venv")
@@ -62,7 +64,7 @@ def shared(stack: Stack) -> dict[str, list[str]]:
 def test_an_environment_of_the_version_before_is_taken_over(
     lane: Lane, program: Path, good: str, better: str, best: str
 ) -> None:
-    stack = lane.environment("upgrade", like="staging", **SETTINGS)
+    stack = lane.environment(f"upgrade-{program.name}", like="staging", **SETTINGS)
     before = by(program, stack)
     for digest in (good, better):
         released = before.up(imageDigest=digest)
@@ -96,7 +98,7 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
     lane: Lane, program: Path, good: str, better: str
 ) -> None:
     """Without an update in between: rules are renamed, resources protected and users moved in one run."""
-    stack = lane.environment("upgraded", like="staging", **SETTINGS)
+    stack = lane.environment(f"upgraded-{program.name}", like="staging", **SETTINGS)
     first = by(program, stack).up(imageDigest=good)
     assert first.ok, first.text
     made = shared(stack)
@@ -118,7 +120,12 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
 @pytest.mark.long
 def test_artifacts_of_the_version_before_are_taken_over(lane: Lane, program: Path, source: Any) -> None:
     """The image that its state has is forgotten, never deleted; what the registry has is not built again."""
-    stack = lane.stack("artifacts-before", "artifacts", source=str(source.folder), repository=f"lane-{lane.mark}/old")
+    stack = lane.stack(
+        f"artifacts-{program.name}",
+        "artifacts",
+        source=str(source.folder),
+        repository=f"lane-{lane.mark}/{program.name}",
+    )
     built = by(program, stack).up()
     assert built.ok, built.text
     digest = stack.outputs["imageDigest"]
@@ -127,6 +134,6 @@ def test_artifacts_of_the_version_before_are_taken_over(lane: Lane, program: Pat
         assert again.ok, again.text
         assert stack.outputs["imageDigest"] == digest
     ecr = lane.aws("ecr")
-    found = ecr.describe_images(repositoryName=f"lane-{lane.mark}/old", imageIds=[{"imageDigest": digest}])
+    found = ecr.describe_images(repositoryName=f"lane-{lane.mark}/{program.name}", imageIds=[{"imageDigest": digest}])
     assert found["imageDetails"]
-    ecr.delete_repository(repositoryName=f"lane-{lane.mark}/old", force=True)
+    ecr.delete_repository(repositoryName=f"lane-{lane.mark}/{program.name}", force=True)
