@@ -453,12 +453,13 @@ def test_weights_that_cannot_be_rolled_back_are_reported_first(cloud: Make) -> N
 
     def fails(what: str) -> None:
         if what.startswith("weights blue 100"):
-            raise ConnectionError("the network is gone")
+            raise CloudError("AWS did not answer.", why="the network is gone", next_step="try again")
 
     at.before_write = fails
     with pytest.raises(CloudError) as failed:
         moved(at)
     assert failed.value.what.startswith("THE TRAFFIC COULD NOT BE ROLLED BACK")
+    assert failed.value.what.endswith("AWS did not answer. (the network is gone)"), "in one line"
     assert failed.value.users is Users.UNSURE
     assert "The smoke gate refused" in failed.value.why
     # the journal still says moving, so that the next update finishes or undoes it

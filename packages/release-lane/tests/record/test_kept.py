@@ -547,6 +547,11 @@ def test_what_a_later_version_wrote_is_refused_and_not_guessed_at(kind: Any, wri
         kind.from_dict({**written.as_dict(), "schema": SCHEMA + 1})
 
 
+def test_a_layout_that_is_no_number_is_refused() -> None:
+    with pytest.raises(Refused, match="its release-lane:schema is 'x', which is no number"):
+        Journal.from_tags({**VERSIONS[-1].read("tags"), "release-lane:schema": "x"})
+
+
 def test_a_record_a_label_and_a_journal_of_a_later_version_are_refused() -> None:
     version = VERSIONS[-1]
     label = json.dumps({"commit": "", "service": SERVICE.as_dict(), "schema": 2})

@@ -84,7 +84,7 @@ def roll_back(
             back = _restored(cloud, move, before, timeline)
     except Exception as second:
         return CloudError(
-            f"THE TRAFFIC COULD NOT BE ROLLED BACK after a failed switch to {move.live}: {second}",
+            f"THE TRAFFIC COULD NOT BE ROLLED BACK after a failed switch to {move.live}: {_in_a_line(second)}",
             why=f"the switch itself failed with: {reason}",
             next_step=f"look at the listener rule of {cloud.names.load_balancer} now; the next update finishes or "
             "undoes the switch.",
@@ -106,6 +106,12 @@ class Report:
     where: str
     users: Users
     more: Sequence[str]
+
+
+def _in_a_line(error: Exception) -> str:
+    """What happened and why, without the lines that say of which kind an error is: those are the outer one's."""
+    why = error.why if isinstance(error, ReleaseError) else ""
+    return f"{reason_of(error)}{f' ({why})' if why else ''}"
 
 
 def reason_of(breach: Exception) -> str:
