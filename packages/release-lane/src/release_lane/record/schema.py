@@ -13,14 +13,15 @@ FIRST = 1
 
 def schema_of(value: Mapping[str, Any], newest: int, what: str, key: str = "schema") -> int:
     """The layout of a written value; `Refused` for one that only a later version of the lane can read."""
-    written = str(value.get(key) or FIRST)
-    if not written.isdecimal():
+    written = value.get(key) or FIRST
+    try:
+        schema = int(written)
+    except ValueError:
         raise Refused(
             f"{what} cannot be read: its {key} is {written!r}, which is no number.",
             why="somebody else changed it",
             next_step="correct it to the number that it had, or remove it where there was none.",
-        )
-    schema = int(written)
+        ) from None
     if schema > newest:
         raise Refused(
             f"{what} was written by a later version of the lane (schema {schema}); this one reads up to {newest}.",
