@@ -39,3 +39,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it puts in the background (`&`) with SIGINT ignored, and children inherit that: every test
     # that interrupts something would hang.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # `nohup` does the same with SIGHUP.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

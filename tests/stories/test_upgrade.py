@@ -64,7 +64,7 @@ def shared(stack: Stack) -> dict[str, list[str]]:
 def test_an_environment_of_the_version_before_is_taken_over(
     lane: Lane, program: Path, good: str, better: str, best: str
 ) -> None:
-    stack = lane.environment(f"upgrade-{program.name}", like="staging", **SETTINGS)
+    stack = lane.environment(f"up-{program.name[:4]}", like="staging", **SETTINGS)
     before = by(program, stack)
     for digest in (good, better):
         released = before.up(imageDigest=digest)
@@ -98,7 +98,7 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
     lane: Lane, program: Path, good: str, better: str
 ) -> None:
     """Without an update in between: rules are renamed, resources protected and users moved in one run."""
-    stack = lane.environment(f"upgraded-{program.name}", like="staging", **SETTINGS)
+    stack = lane.environment(f"at-{program.name[:4]}", like="staging", **SETTINGS)
     first = by(program, stack).up(imageDigest=good)
     assert first.ok, first.text
     made = shared(stack)
