@@ -83,6 +83,8 @@ def engine(scene: Scene) -> Iterator[SmallEngine]:
         for name, value in scene.stack.lane.variables.items():
             if name.startswith("AWS_"):
                 patched.setenv(name, value)
+        # The program does not run in its folder: the gates share its process, and look for smoke/ in this one.
+        patched.delenv("LOCAL_AWS_HOME", raising=False)
         patched.setenv("AWS_ENDPOINT_URL", scene.proxy.url)
         patched.setenv(patience.SECONDS_VARIABLE, "8")
         yield SmallEngine(scene.stack, client)

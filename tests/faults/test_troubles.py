@@ -39,6 +39,8 @@ def engine(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallEngin
     for name, value in scene.stack.lane.variables.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
+    # The program does not run in its folder: the gates share its process, and look for smoke/ in this one.
+    monkeypatch.delenv("LOCAL_AWS_HOME", raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", scene.proxy.url)
     monkeypatch.setenv(patience.SECONDS_VARIABLE, "40")
     session.forget()

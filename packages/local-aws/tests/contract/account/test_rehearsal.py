@@ -158,5 +158,5 @@ def test_what_a_killed_run_left_is_listed_and_removed(
 
 def test_without_yes_nothing_is_made(aws: Aws, tmp_path: Path, same_as_before: Callable[[], None]) -> None:
     code, said = done(aws, tmp_path)
-    assert (code, "this is no terminal" in said) == (4, True), said
+    assert (code, "There is no terminal to say yes at" in said) == (4, True), said
     same_as_before()

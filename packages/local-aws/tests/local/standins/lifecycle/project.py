@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ def environment(engine: Path, home: Path, state: Path, endpoint: str) -> dict[st
     return kept | {
         "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), str(engine), os.environ["PATH"]]),
         "LOCAL_AWS_HOME": str(ROOT),
+        "LOCAL_AWS_PYTHON": sys.executable,
         "PULUMI_HOME": str(home),
         "PULUMI_BACKEND_URL": f"file://{state}?{ONE_FILE}",
         "PULUMI_CONFIG_PASSPHRASE": "tests",
