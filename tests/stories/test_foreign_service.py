@@ -21,7 +21,7 @@ from release_lane.record.placement import Colour
 from tests.stories.cloud import idle_of, running_digests, tasks, weights
 from tools.lane import ROOT, Lane, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 
 SERVER = """
 import http.server, os
@@ -126,7 +126,6 @@ def test_its_users_are_moved_in_steps_and_back_although_answers_name_no_release(
     assert report.total.unnamed == report.total.ok
 
 
-@pytest.mark.long
 def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
     stack: Stack, lane: Lane, good: str
 ) -> None:
@@ -138,7 +137,6 @@ def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
     assert stack.up().ok
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("service", "reason"),
     [
@@ -161,7 +159,6 @@ def test_a_wrong_setting_is_reported_as_one(
     assert tasks(stack, idle)
 
 
-@pytest.mark.long
 def test_a_release_that_begins_to_name_itself_is_asked_for_it_and_one_that_stops_is_refused(
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:

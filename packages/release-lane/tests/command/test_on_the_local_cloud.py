@@ -111,7 +111,6 @@ def test_a_gates_no_ends_with_1_and_the_idle_colour_is_healed(lane: Checkout) ->
     assert (status["digest"], status["rollback"]["costs"]) == (Story.second, "traffic-only")
 
 
-@pytest.mark.long
 def test_without_healing_a_rollback_costs_a_deploy_until_heal(lane: Checkout) -> None:
     assert lane.release("deploy", "staging", "--digest", Story.broken, "--no-heal").code == 1
     assert lane.status("staging")["rollback"]["costs"] == "deploy"
@@ -157,7 +156,7 @@ def test_the_second_of_two_is_refused_with_who_holds_the_lock(lane: Checkout) ->
         assert running.returncode == 1
 
 
-@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.long), "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_an_interrupted_release_leaves_no_engine_and_users_where_they_are(lane: Checkout, name: str) -> None:
     with lane.started("deploy", "staging", "--digest", Story.broken) as running:
         assert running.stderr
