@@ -9,11 +9,12 @@ from provider_kit import Cancelled, Context
 from release_lane.aws.cloud import Balancer
 from release_lane.gates.timing import Timing
 from release_lane.gates.watching import Senses
-from release_lane.probe.sampling import Counts, Place
+from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, Report
 from release_lane.watch.judge import Datapoint, Tally
+from release_lane.watch.looking import Probes
 from tests.gates.fake_cloud import FakeCloud
 
 AT_ONCE = Timing(settles_within=0.0, looks_again_for=0.0)
@@ -70,7 +71,7 @@ class FakeProber:
         failed = 3 if problem else 0
         return Tally(place=place.name, sent=sent + failed, failed=failed, in_a_row=failed, last=problem)
 
-    def own(self, colour: Colour) -> Counts:
+    def own(self, colour: Colour) -> Probes:
         del colour
         return {}
 

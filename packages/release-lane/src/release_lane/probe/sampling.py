@@ -17,6 +17,7 @@ from release_lane.record.asking import Asked, Named
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Tally
+from release_lane.watch.looking import Probes
 
 RATE = 5.0
 """Requests a second in all, round the places."""
@@ -26,9 +27,6 @@ ANSWER_WITHIN = 3.0
 
 LATE = 2
 """All parts of an answer may take this many times as long: one that comes in small parts need never end."""
-
-Counts = Mapping[int, tuple[int, int]]
-"""Epoch second to (requests sent, answered with 5xx)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +77,7 @@ class Prober(Protocol):
     def tallies(self) -> tuple[Tally, ...]:
         """What came of the probes of this step, a tally for each place."""
 
-    def own(self, colour: Colour) -> Counts:
+    def own(self, colour: Colour) -> Probes:
         """All probes so far that this colour answered: CloudWatch counts them as users' requests."""
 
     def stop(self) -> None:
@@ -139,7 +137,7 @@ class Probing:
             last=_no_answer(self._within),
         )
 
-    def own(self, colour: Colour) -> Counts:
+    def own(self, colour: Colour) -> Probes:
         """Since the beginning."""
         with self._lock:
             return dict(self._own[colour])

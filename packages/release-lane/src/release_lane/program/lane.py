@@ -157,8 +157,10 @@ class Lane:
         """
         self.released = True
         plan = self._plan
-        if plan is None or plan.release is None or self._image is None:
-            pulumi.export("testUrls", test_urls(self.names, address)) if plan is None else None
+        if plan is None:
+            pulumi.export("testUrls", test_urls(self.names, address))
+            return
+        if plan.release is None or self._image is None:
             return
         rollout = self._rollout(plan, sides[plan.target], self._image)
         checked = checks(

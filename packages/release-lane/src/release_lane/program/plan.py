@@ -106,9 +106,9 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
                 rebuilds=decision.rebuilds,
                 retry_of=retry,
             )
-        case TrafficOnly(target=target, release=release, reason=reason):
-            tasks = observed.sides[target].wanted
-            return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, moves=True)
-        case Finish(target=target, release=release, reason=reason):
+        case (
+            TrafficOnly(target=target, release=release, reason=reason)
+            | Finish(target=target, release=release, reason=reason)
+        ):
             tasks = observed.sides[target].wanted
             return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, moves=True)

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from release_lane.probe.sampling import Counts, Place, Probing, Unheard
+from release_lane.probe.sampling import Place, Probing, Unheard
 from release_lane.probe.settings import Settings
 from release_lane.probe.tally import Report
 from release_lane.probe.tally import Tally as Sums
 from release_lane.record.placement import Colour
 from release_lane.watch.judge import Tally
+from release_lane.watch.looking import Probes
 
 
 class WatchProbes(Protocol):
@@ -24,7 +25,7 @@ class WatchProbes(Protocol):
     def unheard(self) -> Unheard | None:
         """Why nothing is counted yet; None once it is."""
 
-    def own(self, colour: Colour) -> Counts:
+    def own(self, colour: Colour) -> Probes:
         """Epoch second to (probes that this colour answered, with 5xx): CloudWatch counts them as users' requests."""
 
 
@@ -105,7 +106,7 @@ class FakeProber:
             return (self.sums.pop(0),)
         return (self.sums[0] if self.sums else Tally(place="the live URL"),)
 
-    def own(self, colour: Colour) -> Counts:
+    def own(self, colour: Colour) -> Probes:
         """None are known."""
         del colour
         return {}

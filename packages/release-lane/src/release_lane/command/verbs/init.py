@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from release_lane.command.adapters.project import read_project
 from release_lane.command.terminal import Terminal
 from release_lane.disk import template
 from release_lane.errors import CloudError, UsageError
@@ -269,22 +268,10 @@ def _answers_in(folder: Path) -> Answers:
             f"There is no Pulumi.yaml in {folder}, so there is nothing to compare.",
             next_step="name the project's folder, or write the files first: `release init`.",
         )
-    project = str(_yaml(folder / "Pulumi.yaml").get("name") or "")
-    stacks = {
-        path.name.removeprefix("Pulumi.").removesuffix(".yaml"): _yaml(path).get("config") or {}
-        for path in sorted(folder.glob("Pulumi.*.yaml"))
-    }
+    project = read_project(folder)
     try:
-        return answers_in(project, stacks)
+        return answers_in(project.name, {name: stack.config for name, stack in project.stacks.items()})
     except (AttributeError, TypeError, ValueError) as error:
         raise UsageError(
             f"The stack files in {folder} cannot be read.", why=str(error), next_step="correct them."
         ) from error
-
-
-def _yaml(path: Path) -> Mapping[str, Any]:
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
-    return found if isinstance(found, Mapping) else {}
