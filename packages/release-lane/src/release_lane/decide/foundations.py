@@ -12,11 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_lane.record.names import HTTPS_PORT
+
 NETWORK = "release-lane:infra:Network"
 BALANCER = "release-lane:infra:Balancer"
 COLOUR = "release-lane:infra:Colour"
 SLOTS = ("a", "b")
 """Endings of the two subnets' logical names, whatever zones they are in."""
+
+HTTPS = "-https"
+"""Ending of the logical names of what HTTPS adds: the production listener, and the rule that lets users reach it."""
 
 Door = tuple[int, str]
 """A port of the load balancer, and a range of addresses that may reach it."""
@@ -44,7 +49,8 @@ class Foundations:
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
     those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
     `parts`: target groups, listeners and services, by name. `held`: what network and load balancer consist of, by type
-    and logical name, without the testers' ingress rules, which are added and removed while users are served.
+    and logical name, without the testers' ingress rules, which are added and removed while users are served. `secure`:
+    there is a listener of HTTPS. `kept`: AWS refuses to delete the load balancer.
     """
 
     region: str = ""
@@ -57,6 +63,12 @@ class Foundations:
     doors: Mapping[Door, str] = field(default_factory=dict)
     parts: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    secure: bool = False
+    kept: bool = False
+
+    def needed(self, *, secured: bool) -> frozenset[str]:
+        """Of what is held, what users stand on. `secured`: they come by HTTPS."""
+        return frozenset(each for each in self.held if secured or not each.endswith(HTTPS))
 
     @property
     def torn(self) -> bool:
@@ -80,6 +92,8 @@ class Foundations:
             zones=tuple(str(outputs.get("availabilityZone") or "") for _, outputs in subnets),
             vpc=str(main.get("arn") or "").rsplit("/", 1)[-1],
             load_balancer=str(balancer.get("arn") or ""),
+            kept=bool(balancer.get("enableDeletionProtection")),
+            secure=any(int(outputs.get("port") or 0) == HTTPS_PORT for outputs in listeners),
             balancer_vpc=str(balancer.get("vpcId") or ""),
             group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},
@@ -96,11 +110,13 @@ class Foundations:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What the settings want an environment to stand on. Without `zones`: those that it has, or any two."""
+    """What the settings want an environment to stand on. Without `zones`: those that it has, or any two. `secure`: users
+    come by HTTPS."""
 
     region: str
     cidr: str
     zones: tuple[str, ...] = ()
+    secure: bool = False
 
 
 @dataclass(frozen=True)

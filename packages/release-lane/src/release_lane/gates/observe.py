@@ -14,7 +14,8 @@ from release_lane.smoke import warm
 
 
 def observe(ctx: Context, args: Props) -> Props:
-    """`release:index:observe`: args `environment`, `digest` or "", and `alarms` (`Watched.as_dict`).
+    """`release:index:observe`: args `environment`, `digest` or "", `alarms` (`Watched.as_dict`), and the ARN of a
+    `certificate` or "".
 
     Returns what `release_lane.aws.observe.observed` does; `Observed.from_dict` (record.records) reads it.
     """
@@ -23,7 +24,8 @@ def observe(ctx: Context, args: Props) -> Props:
 
     def look() -> Props:
         cloud = Cloud(Names.from_dict(args["environment"]))
-        return observed(cloud, digest, Watched.from_dict(args.get("alarms") or {}))
+        watched, certificate = Watched.from_dict(args.get("alarms") or {}), str(args.get("certificate") or "")
+        return observed(cloud, digest, watched, certificate)
 
     seen = reported(look)
     if digest:

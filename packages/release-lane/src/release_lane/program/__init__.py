@@ -7,6 +7,7 @@ from release_lane.program.run import run
 from release_lane.program.side import Held, Side
 from release_lane.record.alarms import Kind as AlarmKind
 from release_lane.record.alarms import alarm_name
+from release_lane.record.names import HTTP_PORT, HTTPS_PORT
 from release_lane.record.placement import Colour
 from release_lane.watch.judge import LIMITS
 
@@ -15,6 +16,8 @@ LEAST_REQUESTS = LIMITS.least_requests
 
 __all__ = [
     "BALANCER",
+    "HTTPS_PORT",
+    "HTTP_PORT",
     "LEAST_REQUESTS",
     "NETWORK",
     "AlarmKind",

@@ -51,13 +51,14 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
         pulumi.get_stack(),
         access=access(settings.account),
         repository=repository.split("/", 1)[1],
+        domain=settings.https.domain,
     )
 
 
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched)
+    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
@@ -73,7 +74,12 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         promotes_from=settings.promotes_from,
         relations=relations,
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
-        site=Site(region=names.access.region, cidr=settings.network.cidr, zones=settings.network.zones),
+        site=Site(
+            region=names.access.region,
+            cidr=settings.network.cidr,
+            zones=settings.network.zones,
+            secure=bool(names.domain),
+        ),
         allow_replace=settings.allow_replace,
     )
     proven = seen.source.evidence if seen.source else ()

@@ -24,6 +24,7 @@ from release_lane.program.outputs import switch_and_outputs, test_urls
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition
+from release_lane.record.endpoint import LOAD_BALANCER
 from release_lane.record.inputs import ImageInputs, RolloutInputs, SmokeInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
@@ -54,7 +55,7 @@ class Lane:
         self.settings, self.names, self.zones = environment.settings, environment.names, environment.zones
         self.released = False
         _need_room_for_secrets(self._services())
-        self.hold, self._registered = _hold(self._plan, standing), _roll()
+        self.hold, self._registered = _hold(self._plan, standing, environment.observed.secured), _roll()
 
     # ---- What both colours stand on
 
@@ -105,7 +106,8 @@ class Lane:
         plan = self._plan
         if plan is None or plan.release is None:
             return ()
-        if self.hold.settled and (dropped := sorted(self._environment.stands_on.held - self._registered)):
+        needed = self._environment.stands_on.needed(secured=self.hold.secured)
+        if self.hold.settled and (dropped := sorted(needed - self._registered)):
             raise would_delete(dropped)
         # The order of commits is the switch's to say.
         unseen = tuple(each for each in self._environment.unchecked if not is_about_order(each))
@@ -159,6 +161,7 @@ class Lane:
         plan = self._plan
         if plan is None:
             pulumi.export("testUrls", test_urls(self.names, address))
+            pulumi.export(LOAD_BALANCER, address)
             return
         if plan.release is None or self._image is None:
             return
@@ -209,11 +212,11 @@ class Lane:
         return rollout_gate(inputs, after=side)
 
 
-def _hold(plan: Plan | None, standing: Recorded | None) -> Hold:
+def _hold(plan: Plan | None, standing: Recorded | None, secured: bool) -> Hold:
     """What users stand on, or will after this update, is held; while there are no users settings are free."""
     served = plan is not None and plan.release is not None
     settled = bool(plan and served and not plan.first)
-    return Hold(shared=settled or (served and standing is None), settled=settled)
+    return Hold(shared=settled or (served and standing is None), settled=settled, secured=secured)
 
 
 def _roll() -> set[str]:

@@ -81,14 +81,14 @@ class Seen:
     stands_on: Foundations
 
 
-def see(names: Names, digest: str, source: str | None, watched: Watched) -> Seen:
+def see(names: Names, digest: str, source: str | None, watched: Watched, certificate: str) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
-    alarms that have a say.
+    alarms that have a say; `certificate` is the ARN that the settings name ("" for none).
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's.
     """
-    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}
+    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict(), "certificate": certificate}
     own, found, identity, resources, proven = _own_outputs_after(
         called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),

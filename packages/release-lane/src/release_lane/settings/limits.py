@@ -203,6 +203,74 @@ def prefix(text: str) -> str:
     return ""
 
 
+# ---- the door
+
+
+DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
+
+
+def domain(text: str) -> str:
+    """One name, in lower case as DNS compares it; no wildcard, since users come by one name (RFC 1035, 2.3.1).
+
+    ACM takes 253 characters for a certificate's name (AWS/acm/latest/APIReference/API_RequestCertificate.html).
+    """
+    if DOMAIN.fullmatch(text):
+        return ""
+    if text in FILL_IN:
+        return (
+            "is still to be filled in: the name that users come by, like shop.example.com; for plain HTTP write "
+            "insecure: true in place of https"
+        )
+    return "should be the name that users come by, in lower case, like shop.example.com (no https://, no wildcard)"
+
+
+_CERTIFICATE = re.compile(rf"{_PARTITION}:acm:(?P<region>[a-z0-9-]+):[0-9]{{12}}:certificate/[A-Za-z0-9-]+")
+
+
+def certificate(arn: str) -> str:
+    """A certificate in ACM (AWS/acm/latest/APIReference/API_DescribeCertificate.html); "" means that one is asked for."""
+    if not arn or _CERTIFICATE.fullmatch(arn):
+        return ""
+    return "should be the ARN of a certificate in ACM, arn:aws:acm:REGION:ACCOUNT:certificate/ID"
+
+
+def certificate_region(arn: str, region: str) -> str:
+    """A load balancer takes certificates of its own region (AWS/acm/latest/userguide/acm-regions.html)."""
+    found = _CERTIFICATE.fullmatch(arn)
+    if not found or found["region"] == region:
+        return ""
+    return f"is in {found['region']}, and a load balancer in {region} takes only certificates of its own region"
+
+
+def hosted_zone(text: str) -> str:
+    """The ID of a hosted zone of Route 53, at most 32 characters (Route53/latest/APIReference/API_GetHostedZone.html);
+    "" means that there is none."""
+    if not text or re.fullmatch(r"Z[A-Z0-9]{1,31}", text):
+        return ""
+    return "should be the ID of a hosted zone in Route 53, like Z0123456789ABCDEFGHIJ"
+
+
+MOST_HSTS = 63_072_000
+"""Two years: the longest that browsers' preload lists ask for (https://hstspreload.org)."""
+
+BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def bucket(name: str) -> str:
+    """A bucket's name (AmazonS3/latest/userguide/bucketnamingrules.html)."""
+    if BUCKET.fullmatch(name):
+        return ""
+    return "should be the name of a bucket: 3 to 63 lower-case letters, digits, hyphens and single full stops"
+
+
+def log_prefix(text: str) -> str:
+    """A prefix without a slash at its ends, and without AWSLogs, which AWS adds itself
+    (AWS/elasticloadbalancing/latest/application/enable-access-logging.html)."""
+    if not text or (text.isprintable() and text[0] != "/" and text[-1] != "/" and "AWSLogs" not in text):
+        return ""
+    return "should neither begin nor end with a slash, nor contain AWSLogs, which AWS adds by itself"
+
+
 # ---- the network
 
 

@@ -191,6 +191,26 @@ class NotifySettings(_Section):
         return event in self.events and bool(self.topic or self.webhook)
 
 
+class HttpsSettings(_Section):
+    """`https`: the name that users come by ("": they come by plain HTTP), and its certificate: one of ACM's that exists
+    (`certificateArn`), or one that is requested and validated by a record in `hostedZone`.
+
+    `hstsSeconds`: for how long browsers remember to come by HTTPS only; 0 for no such header.
+    """
+
+    domain: Annotated[str, _sound(limits.domain)] = ""
+    certificate_arn: Annotated[str, _sound(limits.certificate)] = ""
+    hosted_zone: Annotated[str, _sound(limits.hosted_zone)] = ""
+    hsts_seconds: int = Field(default=0, ge=0, le=limits.MOST_HSTS)
+
+
+class AccessLogSettings(_Section):
+    """`accessLogs`: the S3 bucket to which the load balancer writes a line for each request; "" for none."""
+
+    bucket: Annotated[str, _sound(limits.bucket)] = ""
+    prefix: Annotated[str, _sound(limits.log_prefix)] = ""
+
+
 Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
 """Of the region itself, like us-east-1a; a load balancer takes no other kind."""
 
@@ -228,8 +248,17 @@ class EnvironmentSettings(_Stack):
     alarms: AlarmSettings = AlarmSettings()
     idle: IdleSettings = IdleSettings()
     notify: NotifySettings = NotifySettings()
+    https: HttpsSettings = HttpsSettings()
+    insecure: bool = False
+    access_logs: AccessLogSettings = AccessLogSettings()
+    deletion_protection: bool | None = None
     network: NetworkSettings = NetworkSettings()
     test_access: list[Annotated[str, _sound(limits.address_range)]] = []
+
+    @property
+    def keeps_balancer(self) -> bool:
+        """Is AWS told not to delete the load balancer? By default where digests are promoted to."""
+        return self.promotes_from is not None if self.deletion_protection is None else self.deletion_protection
 
     def release_service(self) -> Service:
         """The part of a release that is configuration."""
@@ -302,6 +331,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
         settings = _validated(EnvironmentSettings, values, problems)
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings, stack, region)
+        problems += _door(settings, region, asked="https" in own)
         problems += _elsewhere(settings.network.zones, region)
     elif isinstance(settings, ArtifactsSettings):
         problems += _of_artifacts(settings, project)
@@ -482,6 +512,28 @@ def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]
         problems.append(f"secrets.{name}: is in env as well; a variable comes from one place")
     for name in sorted({*settings.env, *settings.secrets}):
         problems += _bad_name(name)
+    return problems
+
+
+def _door(settings: EnvironmentSettings, region: str, *, asked: bool) -> list[str]:
+    """How users come in has to be said, and plain HTTP by name. `asked`: there is `https`, right or wrong by itself."""
+    https, problems = settings.https, []
+    if not asked:
+        missing = "https: is missing: the name that users come by (domain); for plain HTTP write insecure: true"
+        return [] if settings.insecure else [missing]
+    if settings.insecure:
+        problems.append("insecure: there is https as well; leave one of them out")
+    if "https" not in settings.model_fields_set:
+        return problems
+    if not https.domain:
+        problems.append("https.domain: is missing: the name that users come by")
+    if not https.certificate_arn and not https.hosted_zone:
+        way = "the Route 53 zone in which a certificate of the domain is validated; or give certificateArn"
+        problems.append(f"https.hostedZone: is missing: {way}")
+    elif https.certificate_arn and https.hosted_zone:
+        problems.append("https.hostedZone: is for a certificate that is requested, but certificateArn names one")
+    if problem := limits.certificate_region(https.certificate_arn, region):
+        problems.append(f"https.certificateArn: {problem}")
     return problems
 
 
