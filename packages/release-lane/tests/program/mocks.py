@@ -109,7 +109,8 @@ class World(engine_mocks.Mocks):
         """Remember a resource; its outputs are its inputs."""
         self.registered.append(Registered(args.typ, args.name, args.inputs))
         made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
-        return f"{args.name}-id", {**args.inputs, **made}
+        proof = {"resourceRecordName": "_1.test", "resourceRecordType": "CNAME", "resourceRecordValue": "_2.test"}
+        return f"{args.name}-id", {**args.inputs, **made, "domainValidationOptions": [proof], "fqdn": "_1.test"}
 
     def of_type(self, suffix: str) -> list[Registered]:
         """Registered resources whose type ends like this."""
@@ -195,7 +196,9 @@ def run(
     program: Path = INFRA,
 ) -> World:
     """Run a program, by default this repository's own template, as the engine does, to its end against this world."""
-    raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
+    given = config or {}
+    door = {} if "release-lane:https" in given else {"release-lane:insecure": "true"}
+    raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **door, **given}
 
     @pulumi.runtime.test
     def body() -> None:

@@ -24,9 +24,9 @@ def observed(
 ) -> dict[str, Any]:
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
-    `digest` or None, alarms (those of `watched` that exist), missingAlarms, certificateProblem: why the `certificate`
-    (an ARN) is not fit for the name that users come by.
+    Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags}
+    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, certificateProblem: why the
+    `certificate` (an ARN) is not fit for the name that users come by.
     """
     access, domain = cloud.names.access, cloud.names.domain
     fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None

@@ -110,8 +110,10 @@ class Foundations:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What the settings want an environment to stand on. Without `zones`: those that it has, or any two. `secure`: users
-    come by HTTPS."""
+    """What the settings want an environment to stand on. Without `zones`: those that it has, or any two.
+
+    `secure`: users come by HTTPS.
+    """
 
     region: str
     cidr: str

@@ -42,7 +42,7 @@ def rebuilds(
     half_built = stands_on.torn and stands_on.balancer_vpc != stands_on.vpc
     anew = serving(observed) and requested.allow_replace and bool(changes or half_built)
     if anew and stands_on.kept:
-        raise kept_balancer(stands_on.load_balancer.split("/")[-2])
+        raise kept_balancer(observed.load_balancer)
     return anew
 
 

@@ -114,10 +114,10 @@ def unfit_certificate(problem: str) -> Refused:
     )
 
 
-def kept_balancer(name: str) -> Refused:
-    """AWS would not delete the load balancer, so nothing else of the environment may go first."""
+def kept_balancer(load_balancer: str) -> Refused:
+    """AWS would not delete the load balancer (its name or DNS name), so nothing else may go before."""
     return Refused(
-        f"The load balancer {name} is protected from deletion. Nothing was deleted, and users are served as before.",
+        f"The load balancer {load_balancer} is protected from deletion. Nothing was deleted.",
         why="deletionProtection, which is on where promotesFrom is set; AWS refuses to delete a load balancer with it",
         next_step="set deletionProtection: false in the stack file and run an update (`release heal`, `pulumi up`); "
         "then do this again.",

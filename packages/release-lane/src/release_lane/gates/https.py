@@ -60,9 +60,7 @@ def _serving(given: SwitchInputs, weights: Weights) -> Expected:
     if standing is None or whole(weights) is not standing.live_colour:
         return Expected(asked=(standing.live if standing else given.release).service.asked)
     live = standing.live
-    return Expected(
-        digest=live.digest, colour=standing.live_colour, commit=live.commit, asked=live.service.asked
-    )
+    return Expected(digest=live.digest, colour=standing.live_colour, commit=live.commit, asked=live.service.asked)
 
 
 def _not_opened(endpoint: Endpoint, error: ReleaseError) -> CheckFailed:

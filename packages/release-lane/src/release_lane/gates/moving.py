@@ -31,7 +31,7 @@ from release_lane.gates.undoing import Timeline, roll_back
 from release_lane.gates.watching import Senses, Stage, Watch
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
-from release_lane.record.endpoint import production, of_colour
+from release_lane.record.endpoint import of_colour, production
 from release_lane.record.evidence import Proof, with_proof
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
 from release_lane.record.placement import Weights, all_on, shared

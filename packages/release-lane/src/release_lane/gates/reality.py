@@ -9,7 +9,7 @@ from typing import Any
 
 from provider_kit import Context, Progress
 
-from release_lane.aws.cloud import Balancer, Cloud
+from release_lane.aws.cloud import Cloud
 from release_lane.decide.difference import release_named
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
@@ -22,8 +22,8 @@ from release_lane.watch.rollout import Reading, own_words, scales_out, seldom
 class Deviation:
     """How reality differs from the record, in words. `grows`: only in that AWS scales the live colour out.
 
-    `why`: ECS's own reasons for too few healthy tasks, "" where it gives none. `lacks`: there are too few. `plain`: users
-    still come by plain HTTP, and the switch has to open HTTPS.
+    `why`: ECS's own reasons for too few healthy tasks, "" where it gives none. `lacks`: there are too few. `plain`:
+    users still come by plain HTTP, and the switch has to open HTTPS.
     """
 
     what: str

@@ -52,14 +52,12 @@ def _by_hand(endpoint: Endpoint, expected: Expected) -> str:
     """What to do about a refusal: the idle colour answers only until it is healed."""
     return (
         f"see for yourself while {expected.colour} still holds it; `release` heals it at once, unless `--no-heal` is "
-        f"given: pytest smoke {shlex.join([*endpoint.options(), *expected.options()])} (where the load balancer cannot be reached "
-        "from here, run the update inside its network)."
+        f"given: pytest smoke {shlex.join([*endpoint.options(), *expected.options()])} (where the load balancer "
+        "cannot be reached from here, run the update inside its network)."
     )
 
 
-def until_passed(
-    ctx: Context, endpoint: Endpoint, expected: Expected, deadline: float, next_step: str = FIX
-) -> Report:
+def until_passed(ctx: Context, endpoint: Endpoint, expected: Expected, deadline: float, next_step: str = FIX) -> Report:
     """Repeat the checks until all pass; CheckFailed after `deadline` seconds with what failed last."""
     begun, progress = time.monotonic(), Progress(ctx)
     attempts = 0

@@ -23,20 +23,18 @@ class ConnectTo(HTTPAdapter):
         self._host = host
         super().__init__()
 
-    def get_connection_with_tls_context(
-        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Any:
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         """A connection to `host` that verifies the certificate for the URL's own."""
         where, tls = self.build_connection_pool_key_attributes(request, verify, cert)
         name, where["host"] = where["host"], self._host
         # Whether a proxy is in between is up to the host that is connected to.
-        connected = f"{where['scheme']}://{self._host}"
-        proxy = select_proxy(connected, get_environ_proxies(connected))
+        proxy = select_proxy(f"https://{self._host}", proxies and get_environ_proxies(f"https://{self._host}"))
         manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
         return manager.connection_from_host(**where, pool_kwargs={**tls, "server_hostname": name})
 
     def add_headers(self, request: Any, **kwargs: Any) -> None:
         """The Host header is the URL's; the library would write the host that it connects to."""
+        del kwargs
         request.headers["Host"] = urlsplit(request.url).netloc
 
 

@@ -9,7 +9,6 @@ from release_lane.probe.settings import Settings
 from release_lane.probe.tally import Counts, Report
 from release_lane.record.asking import Identify
 
-
 CONNECT_TO = "connect to this host in place of the URL's; certificate and Host header stay those of the URL"
 
 

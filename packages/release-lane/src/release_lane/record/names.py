@@ -74,9 +74,7 @@ class Names:
     domain: str = ""
 
     @staticmethod
-    def of(
-        prefix: str, *, access: Access, users_port: int, log_group: str, repository: str, domain: str = ""
-    ) -> Names:
+    def of(prefix: str, *, access: Access, users_port: int, log_group: str, repository: str, domain: str = "") -> Names:
         """Names of the environment whose resources begin with `prefix` (`<project>-<stack>`)."""
         return Names(
             access=access,

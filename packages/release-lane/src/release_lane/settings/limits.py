@@ -228,7 +228,7 @@ _CERTIFICATE = re.compile(rf"{_PARTITION}:acm:(?P<region>[a-z0-9-]+):[0-9]{{12}}
 
 
 def certificate(arn: str) -> str:
-    """A certificate in ACM (AWS/acm/latest/APIReference/API_DescribeCertificate.html); "" means that one is asked for."""
+    """A certificate in ACM (AWS/acm/latest/APIReference/API_DescribeCertificate.html); "" for one to be requested."""
     if not arn or _CERTIFICATE.fullmatch(arn):
         return ""
     return "should be the ARN of a certificate in ACM, arn:aws:acm:REGION:ACCOUNT:certificate/ID"
@@ -247,6 +247,8 @@ def hosted_zone(text: str) -> str:
     "" means that there is none."""
     if not text or re.fullmatch(r"Z[A-Z0-9]{1,31}", text):
         return ""
+    if text in FILL_IN:
+        return "is still to be filled in: the ID of the domain's zone in Route 53; or give certificateArn in its place"
     return "should be the ID of a hosted zone in Route 53, like Z0123456789ABCDEFGHIJ"
 
 

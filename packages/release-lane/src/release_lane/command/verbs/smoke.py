@@ -54,8 +54,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         )
     if arguments.connect_to and not arguments.url:
         raise UsageError("--connect-to needs --url.", next_step="leave it out: an environment's own is known.")
-    given = Endpoint(str(arguments.url), arguments.connect_to or "")
-    url, expected = (given, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
+    at = Endpoint(str(arguments.url), arguments.connect_to or "")
+    url, expected = (at, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
     report = tools.smoke.run(url, expected)
     if report.failures:
         raise CheckFailed(
