@@ -175,4 +175,6 @@ def test_patterns_match_as_a_whole_and_only_wildcards_are_special() -> None:
 
 
 def test_places_of_a_redirect_are_filled_in_and_percent_signs_stay() -> None:
-    assert template("#{protocol}://#{host}/100%") == '"http://%[req.hdr(Host),host_only]/100%%"'
+    filled_in = "://%[req.hdr(Host),host_only]/100%%"
+    assert template("#{protocol}://#{host}/100%", "HTTP") == f'"http{filled_in}"'
+    assert template("#{protocol}://#{host}/100%", "HTTPS") == f'"https{filled_in}"'
