@@ -28,7 +28,7 @@ def trusting(bundle: Path) -> dict[str, str]:
 
 
 def write_bundle(authority: Path, bundle: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """What this machine trusts, then the authority. Of a local cloud's bundle in `environ` its authority is left out."""
+    """What this machine trusts, and the authority. Another local cloud's, in a bundle of `environ`, is left out."""
     trusted = "".join(_without_ours(path.read_text()) for path in _trusted(environ))
     draft = bundle.with_suffix(".new")
     draft.write_text(f"{trusted.rstrip()}\n\n{MARK}, by `local-aws up`\n{authority.read_text()}")
