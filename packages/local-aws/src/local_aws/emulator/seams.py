@@ -74,6 +74,10 @@ SEAMS: Mapping[str, str] = {
     "services.iam:_put_role_policy": "30236733ad37",
     "services.iam:_roles": "AccountScopedDict",
     "services.iam:handle_request": "97093e1a35f9",
+    "services.route53:_default_records": "35d19460f3fe",
+    "services.route53:_lock": "lock",
+    "services.route53:_records": "AccountScopedDict",
+    "services.route53:_zones": "AccountScopedDict",
     "services.sns:_create_topic": "54ac305cd220",
     "services.sns:_deliver_to_http": "6a61d4bda532",
     "services.sns:_fanout": "984cdd91d64a",
@@ -94,7 +98,7 @@ SCOPE = ("core.responses:get_account_id", "core.responses:get_region")
 
 CORRECTIONS: tuple[Correction, ...] = (
     Correction(
-        "our own ECS, load balancing and CloudWatch answer in place of ministack's",
+        "our own ECS, load balancing, CloudWatch and ACM answer in place of ministack's",
         "local_aws/emulator/__main__.py",
         ("app:SERVICE_HANDLERS", "app:main", "app:_HypercornConfig"),
     ),
@@ -112,6 +116,21 @@ CORRECTIONS: tuple[Correction, ...] = (
         "a load balancer's subnets are those of EC2",
         "local_aws/emulator/elbv2/network.py",
         IN_PROCESS,
+    ),
+    Correction(
+        "access logs of a load balancer go to a bucket of S3 that permits it",
+        "local_aws/emulator/elbv2/neighbours.py",
+        IN_PROCESS,
+    ),
+    Correction(
+        "a certificate is issued once its validation records are in Route 53",
+        "local_aws/emulator/acm/records.py",
+        (
+            "core.responses:request_scope",
+            "services.route53:_lock",
+            "services.route53:_records",
+            "services.route53:_zones",
+        ),
     ),
     Correction(
         "ECS knows the account and region of a request",
@@ -211,6 +230,17 @@ CORRECTIONS: tuple[Correction, ...] = (
         "the inline policies of a role have 10,240 characters together",
         "local_aws/emulator/iam.py",
         ("app:SERVICE_HANDLERS", "services.iam:handle_request", "services.iam:_put_role_policy", "services.iam:_roles"),
+    ),
+    Correction(
+        "a public hosted zone is there from the start",
+        "local_aws/emulator/route53.py",
+        (
+            "core.responses:request_scope",
+            "services.route53:_default_records",
+            "services.route53:_lock",
+            "services.route53:_records",
+            "services.route53:_zones",
+        ),
     ),
     Correction(
         "a repository's name is one that AWS takes",
