@@ -94,7 +94,7 @@ class Balancer(pulumi.ComponentResource):
         logs = self._lane.settings.access_logs
         if not logs.bucket:
             return None
-        return lb.LoadBalancerAccessLogsArgs(bucket=logs.bucket, prefix=logs.prefix or None, enabled=True)
+        return lb.LoadBalancerAccessLogsArgs(bucket=logs.bucket, prefix=logs.prefix or None, enabled=logs.enabled)
 
     def _https_arguments(self) -> dict[str, Any]:
         """Of a listener that speaks TLS."""
@@ -110,8 +110,9 @@ class Balancer(pulumi.ComponentResource):
             return self._listen("users", HTTP_PORT, unavailable, self._tls, self._listener)
         # What may still forward on port 80 is the switch's rule, until it has opened HTTPS to users.
         self._listen("users", HTTP_PORT, _to_https(), {"protocol": "HTTP"}, self._listener)
-        hsts = f"max-age={https.hsts_seconds}" if https.hsts_seconds else None
-        remembered = {**self._tls, "routing_http_response_strict_transport_security_header_value": hsts}
+        # Always given: AWS keeps what it was told before, and with 0 browsers forget.
+        hsts = {"routing_http_response_strict_transport_security_header_value": f"max-age={https.hsts_seconds}"}
+        remembered = {**self._tls, **hsts}
         return self._listen("https", HTTPS_PORT, unavailable, remembered, self._https)
 
     def _test_listener(self, colour: Colour) -> lb.Listener:

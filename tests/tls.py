@@ -1,23 +1,22 @@
-"""An authority of a test's own, and certificates by it: good, expired, or for another name. Made by openssl."""
+"""An authority of a test's own, and certificates by it: good, expired, or for another name."""
 
 from __future__ import annotations
 
 import ssl
-import subprocess
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+from local_aws.emulator.acm.authority import CERTIFICATE, Authority
+from local_aws.emulator.acm.model import Material
 
-
-def openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Authority:
+class Own:
     """`bundle`: its own certificate, which a client has to trust."""
 
     folder: Path
@@ -26,30 +25,25 @@ class Authority:
 
     @property
     def bundle(self) -> Path:
-        return self.folder / "ca.pem"
+        return self.folder / CERTIFICATE
 
-    def made(self, name: str, days: int = 1) -> tuple[Path, Path]:
-        """Certificate and key of this name; expired where `days` is below 0."""
-        at = self.folder / f"{name}{days}"
-        pem, key, request = (at.with_suffix(f"{at.suffix}.{end}") for end in ("pem", "key", "csr"))
-        if not pem.exists():
-            names = ("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
-            openssl("req", *EC, "-keyout", key, "-out", request, *names)
-            by = ("-CA", self.bundle, "-CAkey", self.folder / "ca.key", "-CAcreateserial")
-            openssl("x509", "-req", "-in", request, *by, "-days", str(days), "-copy_extensions", "copy", "-out", pem)
-        return pem, key
+    def issued(self, name: str, lasts: float = DAY) -> Material:
+        """A certificate of this name that lasts so many seconds from now; below 0 it has expired."""
+        now = time.time()
+        return Authority.ensure(self.folder, now).issue([name], "EC_prime256v1", now - 2 * DAY, now + lasts)
 
-    def serving(self, name: str, days: int = 1) -> ssl.SSLContext:
+    def serving(self, name: str, lasts: float = DAY) -> ssl.SSLContext:
         """For a server that shows such a certificate."""
+        made, file = self.issued(name, lasts), self.folder / "shown.pem"
+        file.write_text(made.certificate + made.chain + made.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.made(name, days))
+        context.load_cert_chain(file)
         return context
 
 
 @cache
-def authority() -> Authority:
+def authority() -> Own:
     """One for all tests of this process."""
     folder = TemporaryDirectory(prefix="authority-")
-    made = Authority(Path(folder.name), folder)
-    openssl("req", "-x509", *EC, "-keyout", made.folder / "ca.key", "-out", made.bundle, "-days", "2", "-subj", "/CN=A")
-    return made
+    Authority.ensure(Path(folder.name), time.time())
+    return Own(Path(folder.name), folder)

@@ -22,7 +22,7 @@ import pytest
 
 from tests.patience import PATIENCE
 from tests.ports import free_port
-from tests.tls import authority
+from tests.tls import DAY, authority
 
 pytestmark = pytest.mark.provider
 
@@ -426,8 +426,10 @@ def test_the_sample_service_passes() -> None:
 # ---- HTTPS: asked by the public name, at the load balancer that is meant
 
 
-def over_tls(service: Service, tmp_path: Path, name: str = "shop.test", days: int = 1, trusted: bool = True) -> Run:
-    with serving(service, authority().serving(name, days)) as port:
+def over_tls(
+    service: Service, tmp_path: Path, name: str = "shop.test", lasts: float = DAY, trusted: bool = True
+) -> Run:
+    with serving(service, authority().serving(name, lasts)) as port:
         bundle = {"REQUESTS_CA_BUNDLE": str(authority().bundle)} if trusted else {}
         run = checks(f"https://shop.test:{port}", tmp_path, **bundle)
         return run("--connect-to", "127.0.0.1", *EXPECTED)
@@ -443,7 +445,7 @@ def test_a_name_that_dns_does_not_know_is_checked_at_the_load_balancer(service: 
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"days": -1}, "certificate has expired"),
+        ({"lasts": -1.0}, "certificate has expired"),
         ({"name": "other.test"}, "certificate is not valid for 'shop.test'"),
         ({"trusted": False}, "unable to get local issuer certificate"),
     ],

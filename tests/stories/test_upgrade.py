@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.stories.cloud import idle_of, tasks
 from tools.lane import PROJECT, ROOT, Lane, Stack
@@ -45,10 +46,19 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return folder
 
 
+SINCE = ("insecure", "deletionProtection")
+"""Keys of this version's stack files that an earlier one did not have."""
+
+
 def by(program: Path, stack: Stack) -> Stack:
-    """The same stack, updated by another program."""
+    """The same stack, updated by another program, from a stack file of its time."""
     home = {"PYTHONPATH": str(program), "LOCAL_AWS_HOME": str(program)}
-    return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, stack.settings, program)
+    content = yaml.safe_load(stack.settings.read_text())
+    for key in SINCE:
+        content["config"].pop(f"{PROJECT}:{key}", None)
+    settings = stack.settings.with_name(f"before.{stack.settings.name}")
+    settings.write_text(yaml.safe_dump(content))
+    return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, settings, program)
 
 
 def shared(stack: Stack) -> dict[str, list[str]]:

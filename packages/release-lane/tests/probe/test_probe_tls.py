@@ -18,7 +18,7 @@ from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected
 
 from tests.patience import PATIENCE
-from tests.tls import authority
+from tests.tls import DAY, authority
 
 pytestmark = pytest.mark.provider
 DIGEST = "sha256:" + "a" * 64
@@ -58,7 +58,10 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority().bundle))
 
 
-UNFIT = [("shop.test", -1, "certificate has expired"), ("other.test", 1, "certificate is not valid for 'shop.test'")]
+UNFIT = [
+    ("shop.test", -1.0, "certificate has expired"),
+    ("other.test", DAY, "certificate is not valid for 'shop.test'"),
+]
 
 
 def test_a_sample_is_taken_at_the_load_balancer_by_the_public_name() -> None:
@@ -67,9 +70,9 @@ def test_a_sample_is_taken_at_the_load_balancer_by_the_public_name() -> None:
     assert Well.hosts == {"shop.test"}
 
 
-@pytest.mark.parametrize(("name", "days", "said"), UNFIT, ids=["expired", "another name"])
-def test_a_sample_whose_certificate_a_browser_would_refuse_says_so(name: str, days: int, said: str) -> None:
-    with balancer(authority().serving(name, days)) as endpoint:
+@pytest.mark.parametrize(("name", "lasts", "said"), UNFIT, ids=["expired", "another name"])
+def test_a_sample_whose_certificate_a_browser_would_refuse_says_so(name: str, lasts: float, said: str) -> None:
+    with balancer(authority().serving(name, lasts)) as endpoint:
         problem = asked(Place(name="x", endpoint=endpoint, known=KNOWN)).problem
     assert problem.startswith("its certificate is not valid: ")
     assert said in problem
@@ -87,12 +90,12 @@ def test_the_prober_counts_at_the_load_balancer_by_the_public_name() -> None:
     assert Well.hosts == {"shop.test"}
 
 
-@pytest.mark.parametrize(("name", "days", "said"), UNFIT, ids=["expired", "another name"])
+@pytest.mark.parametrize(("name", "lasts", "said"), UNFIT, ids=["expired", "another name"])
 def test_the_prober_fails_each_request_whose_certificate_a_browser_would_refuse(
-    name: str, days: int, said: str
+    name: str, lasts: float, said: str
 ) -> None:
     with (
-        balancer(authority().serving(name, days)) as endpoint,
+        balancer(authority().serving(name, lasts)) as endpoint,
         Probe(endpoint.url + "/", 20, connect_to=endpoint.connect_to, timeout=PATIENCE) as probe,
     ):
         while not (reasons := probe.snapshot().total.reasons):

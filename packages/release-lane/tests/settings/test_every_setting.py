@@ -82,6 +82,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "insecure": ENUM,
     "accessLogs.bucket": ["My_logs", "ab", "a..b"],
     "accessLogs.prefix": ["/a", "a/", "AWSLogs"],
+    "accessLogs.enabled": ENUM,
     "deletionProtection": ENUM,
     "network.cidr": ["999.300.0.0/16", "10.0.0.0/8", "127.0.0.0/16", "fd00::/16"],
     "network.zones": [["us-east-1a"], ["us-east-1a"] * 2, ["eu-west-1a", "eu-west-1b"]],

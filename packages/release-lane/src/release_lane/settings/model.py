@@ -195,7 +195,7 @@ class HttpsSettings(_Section):
     """`https`: the name that users come by ("": they come by plain HTTP), and its certificate: one of ACM's that exists
     (`certificateArn`), or one that is requested and validated by a record in `hostedZone`.
 
-    `hstsSeconds`: for how long browsers remember to come by HTTPS only; 0 for no such header.
+    `hstsSeconds`: for how long browsers remember to come by HTTPS only; with 0 they forget.
     """
 
     domain: Annotated[str, _sound(limits.domain)] = ""
@@ -205,10 +205,14 @@ class HttpsSettings(_Section):
 
 
 class AccessLogSettings(_Section):
-    """`accessLogs`: the S3 bucket to which the load balancer writes a line for each request; "" for none."""
+    """`accessLogs`: the S3 bucket to which the load balancer writes a line for each request; "" for none.
+
+    `enabled` false ends them: a section that is left out changes nothing of a load balancer.
+    """
 
     bucket: Annotated[str, _sound(limits.bucket)] = ""
     prefix: Annotated[str, _sound(limits.log_prefix)] = ""
+    enabled: bool = True
 
 
 Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
@@ -501,6 +505,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]
         problems.append("smoke.identify: status needs a service.statusPath; without one give header or none")
     problems += _moving(settings, region)
     problems += _other_stacks(settings, stack)
+    if "access_logs" in settings.model_fields_set and not settings.access_logs.bucket:
+        problems.append("accessLogs.bucket: is missing")
     if problem := limits.test_access(settings.test_access, settings.network.cidr):
         problems.append(f"testAccess: {problem}")
     service = settings.release_service()
