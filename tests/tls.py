@@ -35,7 +35,7 @@ class Own:
     def serving(self, name: str, lasts: float = DAY) -> ssl.SSLContext:
         """For a server that shows such a certificate."""
         made, file = self.issued(name, lasts), self.folder / "shown.pem"
-        file.write_text(made.certificate + made.chain + made.key)
+        file.write_text(made.certificate + made.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context

@@ -213,3 +213,15 @@ def test_a_stack_file_that_only_this_checkout_has_is_not_part_of_the_template(tm
     assert {name for name in found if name.startswith("Pulumi.")} == {
         "Pulumi.artifacts.yaml", "Pulumi.staging.yaml", "Pulumi.production.yaml"
     }  # fmt: skip
+
+
+# ---- settings
+
+
+def test_all_settings_are_printed_with_the_keys_of_this_project(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, key in ((shop, "shop:https"), (shop.parent, "release-lane:https")):
+        monkeypatch.chdir(folder)
+        on = Stage()
+        assert on.run("settings") == 0
+        assert f"  {key}:\n    domain: shop.example.com" in on.out
+    assert "shop:imageDigest" not in on.out

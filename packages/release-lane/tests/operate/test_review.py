@@ -122,6 +122,23 @@ def test_everything_that_an_approver_must_not_miss() -> None:
     check("everything", text)
 
 
+def test_what_https_means_for_users_is_said() -> None:
+    more = [
+        pre("create", "aws:acm/certificate:Certificate", "release-lane-production"),
+        pre("create", "aws:lb/listener:Listener", "release-lane-production-https"),
+        pre("update", "aws:lb/listener:Listener", "release-lane-production-users", paths=["defaultActions"]),
+        pre("update", "aws:lb/listener:Listener", "release-lane-production-test-blue", paths=["protocol"]),
+    ]
+    events = [*plan("keep", BLUE, A, target=None, domain="shop.example.com"), *more]
+    check("https", markdown(review(PRODUCTION, log(*events))))
+
+
+def test_a_certificate_that_changes_under_users_is_said() -> None:
+    path = pre("update", "aws:lb/listener:Listener", "release-lane-production-https", paths=["certificateArn"])
+    text = markdown(review(PRODUCTION, log(*plan("keep", BLUE, A, target=None, domain="shop.example.com"), path)))
+    assert "- The listener of https://shop.example.com changes in place: certificateArn." in text
+
+
 def test_a_refusal() -> None:
     error = Refused(
         f"{B.digest} was not proven by staging.", why="no evidence", next_step="deploy it to staging first."

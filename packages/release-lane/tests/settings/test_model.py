@@ -55,7 +55,7 @@ def problems(**values: Any) -> list[str]:
         parse(raw(**values), "p", "staging")
     first, *lines = refused.value.what.splitlines()
     assert first == "The stack's settings are wrong (Pulumi.staging.yaml, or given by -c); nothing was changed:"
-    assert refused.value.next_step == "correct Pulumi.staging.yaml (all keys: docs/stack-settings.example.yaml)."
+    assert refused.value.next_step == "correct Pulumi.staging.yaml (all keys: `release settings`)."
     return [line.strip() for line in lines]
 
 

@@ -395,7 +395,7 @@ def _as_handed(value: Any) -> Any:
 def _wrong(problems: Sequence[str], where: str, file: str) -> UsageError:
     return UsageError(
         f"The stack's settings are wrong {where}:\n" + "\n".join(f"  {line}" for line in problems),
-        next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
+        next_step=f"correct {file} (all keys: `release settings`).",
     )
 
 
