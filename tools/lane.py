@@ -146,7 +146,7 @@ class Lane:
     def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
         content = yaml.safe_load(overlay(read_project(ROOT), like))
         # A lane is removed again at its end.
-        given = {"deletionProtection": False, **config}
+        given = config if like == "artifacts" else {"deletionProtection": False, **config}
         content["config"] |= {f"{PROJECT}:{key}": value for key, value in given.items()}
         content["config"] = {key: value for key, value in content["config"].items() if value is not None}
         path = self.folder / f"Pulumi.{name}.yaml"
