@@ -38,7 +38,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: to look through it for garbage again and again is a quarter of the time."""
+    """What was imported and collected stays: looking through it for garbage takes a quarter of all tests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
