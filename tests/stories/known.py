@@ -8,6 +8,7 @@ that costs a few calls and no update. An environment that cannot be brought back
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -120,9 +121,10 @@ def bring(look: Callable[[], Seen], do: Callable[[Step], Result], wanted: Wanted
     """Look, do the next step, look again. NotReached, with what failed last, after a second thing that went wrong."""
     cleared, said = False, ""
     for _ in range(STEPS):
-        step = next_step(look(), wanted)
+        step = next_step(seen := look(), wanted)
         if step is None:
             return
+        print(f"{step}: here is {seen}, {wanted} is where the story begins")
         if step == Clear() and cleared:
             break
         result = do(step)
@@ -132,7 +134,7 @@ def bring(look: Callable[[], Seen], do: Callable[[Step], Result], wanted: Wanted
         cleared = cleared or step == Clear()
         if not result.ok:
             break
-    raise NotReached(f"{wanted} was not reached, here is {look()}. {said}")
+    raise NotReached(f"{wanted} was not reached, here is {seen}. {said}")
 
 
 class Known:
@@ -227,7 +229,17 @@ def _traffic_elsewhere(stack: Stack, live: Colour) -> str:
 
 
 def _not_running(stack: Stack, colour: Colour, release: Release) -> str:
-    """Why a colour is not fully healthy with this release; "" if it is."""
+    """Why a colour is not fully healthy with this release; "" if it is, or comes to it by itself."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        why, comes = _lacks(stack, colour, release)
+        if not why or not comes or time.monotonic() > end:
+            return why
+        time.sleep(0.1)
+
+
+def _lacks(stack: Stack, colour: Colour, release: Release) -> tuple[str, bool]:
+    """What a colour lacks that should run this release, and whether ECS is about to see to it."""
     name, tasks = f"{PROJECT}-{stack.name}", release.service.desired_count
     ecs, elb = client(stack.lane, "ecs"), client(stack.lane, "elbv2")
     try:
@@ -236,11 +248,15 @@ def _not_running(stack: Stack, colour: Colour, release: Release) -> str:
         (group,) = elb.describe_target_groups(Names=[f"{name}-{colour}"])["TargetGroups"]
         targets = elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
     except (botocore.exceptions.ClientError, ValueError) as error:
-        return f"{colour}: {error}"
+        return f"{colour}: {error}", False
     given = {each["name"]: each["value"] for one in definition["containerDefinitions"] for each in one["environment"]}
     (rollout,) = [each for each in service["deployments"] if each["status"] == "PRIMARY"]
     healthy = [each for each in targets if each["TargetHealth"]["State"] == "healthy"]
-    is_so = (given.get("RELEASE_ID"), rollout["rolloutState"], service["desiredCount"], rollout["runningCount"])
-    if (*is_so, len(healthy)) == (release.id, "COMPLETED", tasks, tasks, tasks):
-        return ""
-    return f"{colour} should run {release.id} with {tasks} tasks, and has {is_so}, {len(healthy)} healthy"
+    asked, state = (given.get("RELEASE_ID"), service["desiredCount"]), rollout["rolloutState"]
+    found = (state, rollout["runningCount"], len(healthy))
+    if asked == (release.id, tasks) and found == ("COMPLETED", tasks, tasks):
+        return "", False
+    said = (
+        f"{colour} should run {release.id} with {tasks} tasks; asked for is {asked}; rollout, tasks, healthy: {found}"
+    )
+    return said, asked == (release.id, tasks) and state != "FAILED"
