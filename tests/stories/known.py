@@ -124,7 +124,7 @@ def bring(look: Callable[[], Seen], do: Callable[[Step], Result], wanted: Wanted
         step = next_step(seen := look(), wanted)
         if step is None:
             return
-        print(f"{step}: here is {seen}, {wanted} is where the story begins")
+        print(f"to where the story begins: {step}, for here is {seen}")
         if step == Clear() and cleared:
             break
         result = do(step)
