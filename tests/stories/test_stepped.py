@@ -152,7 +152,9 @@ def at_half(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, while half of the users are on the new release."""
     idle = idle_of(stack)
     with stack.started("up", imageDigest=digest) as running:
-        eventually("half of the users are moved", lambda: weights(stack).get(idle) == 50, every=0.05)
+        ended = running.process.poll
+        eventually("half of the users are moved", lambda: ended() or weights(stack).get(idle) == 50, every=0.05)
+        assert ended() is None, running.text
         yield running
 
 
