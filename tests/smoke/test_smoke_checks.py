@@ -4,14 +4,12 @@ import hashlib
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +20,6 @@ import pytest
 
 from tests.patience import PATIENCE
 from tests.ports import free_port
-from tests.tls import DAY, authority
 
 pytestmark = pytest.mark.provider
 
@@ -55,7 +52,6 @@ class Service:
     status_path: str | None = "/api/v1/status"
     every_third: dict[str, Any] = field(default_factory=dict)  # what each third status says differently
     asked: int = 0
-    hosts: set[str] = field(default_factory=set)  # Host headers that came
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, str]:
         match method, path:
@@ -79,7 +75,6 @@ class Handler(BaseHTTPRequestHandler):
     service: Service
 
     def do_GET(self) -> None:
-        self.service.hosts.add(self.headers["Host"])
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, text = self.service.answer(self.command, url.path, parse_qs(url.query), body)
@@ -100,23 +95,14 @@ def service() -> Service:
     return Service()
 
 
-@contextmanager
-def serving(service: Service, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of a server on loopback."""
+@pytest.fixture
+def url(service: Service) -> Iterator[str]:
     handler = type("HandlerOfOne", (Handler,), {"service": service})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_port
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture
-def url(service: Service) -> Iterator[str]:
-    with serving(service) as port:
-        yield f"http://127.0.0.1:{port}"
 
 
 @dataclass(frozen=True)
@@ -128,15 +114,35 @@ class Run:
     url: str
 
 
+RUNS = """
+import contextlib, io, json, sys
+import pytest
+answers = sys.stdout
+for line in sys.stdin:
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(said):
+        code = pytest.main(json.loads(line))
+    print(json.dumps([int(code), said.getvalue()]), file=answers, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[subprocess.Popen[str]]:
+    """A process that runs pytest for each line of arguments: to start one takes longer than to run the checks."""
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-c", RUNS]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
 @pytest.fixture
-def smoke(url: str, tmp_path: Path) -> Callable[..., Run]:
-    """Run the checks just as the gate does."""
-    return checks(url, tmp_path)
+def smoke(url: str, runner: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Run]:
+    """Run the checks with the gate's options; at the end of this file they run in a process of their own."""
 
-
-def checks(url: str, tmp_path: Path, **environ: str) -> Callable[..., Run]:
     def run(*arguments: str) -> Run:
         report = tmp_path / "smoke.xml"
+        report.unlink(missing_ok=True)
         own = (
             "-c",
             "/dev/null",
@@ -148,25 +154,26 @@ def checks(url: str, tmp_path: Path, **environ: str) -> Callable[..., Run]:
             "no:cacheprovider",
             f"--junitxml={report}",
         )
-        command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", url, *arguments]
-        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        return read(done, report, url)
+        assert runner.stdin
+        assert runner.stdout
+        print(json.dumps(["smoke", *own, "--url", url, *arguments]), file=runner.stdin, flush=True)
+        code, said = json.loads(runner.stdout.readline())
+        return read(code, said, report, url)
 
     return run
 
 
-def read(done: subprocess.CompletedProcess[str], report: Path, url: str) -> Run:
-    assert report.exists(), done.stdout + done.stderr
+def read(code: int, said: str, report: Path, url: str) -> Run:
+    assert report.exists(), said
     cases = list(ElementTree.parse(report).iter("testcase"))
-    assert cases, done.stdout
+    assert cases, said
     red = {
         str(case.get("name")): str(problem.text)
         for case in cases
         for problem in (*case.iter("failure"), *case.iter("error"))
     }
     skipped = frozenset(str(case.get("name")) for case in cases if case.find("skipped") is not None)
-    return Run(done.returncode, red, skipped, done.stdout, url)
+    return Run(code, red, skipped, said, url)
 
 
 def test_the_right_release_passes(smoke: Callable[..., Run]) -> None:
@@ -421,41 +428,3 @@ def test_the_sample_service_passes() -> None:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         app.terminate()
     assert done.returncode == 0, done.stdout
-
-
-# ---- HTTPS: asked by the public name, at the load balancer that is meant
-
-
-def over_tls(
-    service: Service, tmp_path: Path, name: str = "shop.test", lasts: float = DAY, trusted: bool = True
-) -> Run:
-    with serving(service, authority().serving(name, lasts)) as port:
-        bundle = {"REQUESTS_CA_BUNDLE": str(authority().bundle)} if trusted else {}
-        run = checks(f"https://shop.test:{port}", tmp_path, **bundle)
-        return run("--connect-to", "127.0.0.1", *EXPECTED)
-
-
-def test_a_name_that_dns_does_not_know_is_checked_at_the_load_balancer(service: Service, tmp_path: Path) -> None:
-    run = over_tls(service, tmp_path)
-    assert (run.exit_code, run.red) == (0, {}), run.output
-    (host,) = service.hosts
-    assert host.startswith("shop.test:"), "users' Host header, not the load balancer's"
-
-
-@pytest.mark.parametrize(
-    ("how", "said"),
-    [
-        ({"lasts": -1.0}, "certificate has expired"),
-        ({"name": "other.test"}, "certificate is not valid for 'shop.test'"),
-        ({"trusted": False}, "unable to get local issuer certificate"),
-    ],
-    ids=["expired", "another name", "not trusted"],
-)
-def test_a_certificate_that_a_browser_would_refuse_fails_the_checks_in_clear_words(
-    service: Service, tmp_path: Path, how: dict[str, Any], said: str
-) -> None:
-    run = over_tls(service, tmp_path, **how)
-    assert run.exit_code == 1
-    assert "the certificate is not valid: " in run.red["test_health_answers"]
-    assert said in run.red["test_health_answers"]
-    assert not service.hosts, "no request was sent"
