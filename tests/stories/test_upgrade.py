@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.stories.cloud import idle_of, tasks
-from tools.lane import ROOT, Lane, Stack
+from tools.lane import PROJECT, ROOT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 BEFORE = ("48585d5", pytest.param("234bf85", marks=pytest.mark.long))

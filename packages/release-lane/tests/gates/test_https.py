@@ -120,6 +120,12 @@ def test_an_update_that_was_killed_in_between_is_taken_up_and_checked_again() ->
     assert OPENING not in at.rules[443].tags
 
 
+def test_an_update_that_was_killed_at_its_last_step_leaves_only_a_tag_to_remove() -> None:
+    at, checks = FakeDoor({443: opening()}), Checks()
+    opened(at, checks)
+    assert (at.writes, checks.asked) == (["untag 443"], [])
+
+
 @pytest.mark.parametrize("rules", [{}, {443: replace(opening(), tags=TAGS)}], ids=["no release yet", "opened"])
 def test_nothing_is_asked_or_written_where_no_one_comes_by_plain_http(rules: dict[int, Rule]) -> None:
     at, checks = FakeDoor(rules), Checks()

@@ -42,7 +42,8 @@ def observed(
     for colour in Colour:
         sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
     return {
-        "listenerArn": balancer.listener,
+        # Before HTTPS is opened, the production rule is on the listener of port 80.
+        "listenerArn": balancer.listener or (balancer.plain.arn if balancer.plain else ""),
         "loadBalancer": balancer.dns_name,
         "secured": bool(cloud.names.domain) and balancer.secured,
         "rule": {

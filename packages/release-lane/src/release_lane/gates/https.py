@@ -27,7 +27,11 @@ Check = Callable[[Context, Endpoint, Expected, float], Report]
 def open_https(ctx: Context, cloud: Cloud, given: SwitchInputs, check: Check = until_passed) -> None:
     """Nothing where users come by HTTPS already, or by plain HTTP as the settings want it."""
     found = cloud.balancer()
-    if found.plain is None or found.rule is None or not found.listener:
+    if found.rule is None or not found.listener:
+        return
+    if found.plain is None:
+        if OPENING in found.rule.tags:
+            cloud.untag_rule(found.rule.arn, [OPENING])
         return
     endpoint = production(cloud.names, found.dns_name)
     ctx.info(f"opening {endpoint}; port {HTTP_PORT} goes on serving users until it answers")
