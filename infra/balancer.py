@@ -110,7 +110,7 @@ class Balancer(pulumi.ComponentResource):
             return self._listen("users", HTTP_PORT, unavailable, self._tls, self._listener)
         # What may still forward on port 80 is the switch's rule, until it has opened HTTPS to users.
         self._listen("users", HTTP_PORT, _to_https(), {"protocol": "HTTP"}, self._listener)
-        # Always given: AWS keeps what it was told before, and with 0 browsers forget.
+        # Always given: AWS keeps a header that is left out, and with 0 browsers forget.
         hsts = {"routing_http_response_strict_transport_security_header_value": f"max-age={https.hsts_seconds}"}
         remembered = {**self._tls, **hsts}
         return self._listen("https", HTTPS_PORT, unavailable, remembered, self._https)

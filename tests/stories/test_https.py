@@ -89,7 +89,7 @@ def test_users_of_https_lose_no_request_in_a_release_and_a_rollback(
     assert again.ok, again.text
 
 
-def test_port_80_redirects_for_good_and_browsers_are_told_to_remember(secure: Stack) -> None:
+def test_port_80_redirects_for_good_and_browsers_remember_it(secure: Stack) -> None:
     there = answer(secure, "/api/v1/status?a=b", port=80)
     assert (there.status_code, there.headers["Location"]) == (301, f"https://{DOMAIN}:443/api/v1/status?a=b")
     assert answer(secure, "/health").headers["Strict-Transport-Security"] == "max-age=300"
@@ -117,7 +117,7 @@ def test_https_is_opened_to_users_of_plain_http_who_lose_no_request(plain: Stack
     refused(
         plain.lane.stack(plain.name, "staging", smoke=QUICK).up(),
         "This would take HTTPS from live users",
-        "put https back",
+        "restore https",
     )
 
 
@@ -138,7 +138,7 @@ def test_a_certificate_that_a_browser_would_refuse_changes_nothing(
     assert by_https(secure.lane, secure.name).served()["digest"] == serving["imageDigest"]
 
 
-def test_users_stay_on_plain_http_where_nobody_trusts_the_certificate(lane: Lane, good: str) -> None:
+def test_users_stay_on_plain_http_where_the_certificate_is_not_trusted(lane: Lane, good: str) -> None:
     """ACM has it and calls it issued, but no browser knows its authority."""
     stack = lane.environment("astray", like="staging", smoke={"deadlineSeconds": 1})
     assert stack.up(imageDigest=good).ok

@@ -98,9 +98,9 @@ def would_unsecure() -> Refused:
     """Plain HTTP for users who come by HTTPS."""
     return Refused(
         "This would take HTTPS from live users: they come by port 443, and insecure: true would close it.",
-        why="links to https:// would get no answer, and a browser that was told to come by HTTPS only (hstsSeconds) "
+        why="links to https:// would get no answer, and a browser that remembers to come by HTTPS only (hstsSeconds) "
         "does not come by plain HTTP",
-        next_step="put https back into the stack file. To serve plain HTTP, make a new environment next to this one.",
+        next_step="restore https in the stack file. To serve plain HTTP, make a new environment next to this one.",
     )
 
 

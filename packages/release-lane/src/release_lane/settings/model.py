@@ -261,7 +261,7 @@ class EnvironmentSettings(_Stack):
 
     @property
     def keeps_balancer(self) -> bool:
-        """Is AWS told not to delete the load balancer? By default where digests are promoted to."""
+        """Does AWS have to refuse to delete the load balancer? By default where digests are promoted to."""
         return self.promotes_from is not None if self.deletion_protection is None else self.deletion_protection
 
     def release_service(self) -> Service:
