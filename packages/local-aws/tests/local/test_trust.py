@@ -27,7 +27,7 @@ def test_the_bundle_is_the_systems_roots_and_the_authority(tmp_path: Path) -> No
     assert [one.get("organizationName") for one in subjects].count("local-aws") == 1
 
 
-def test_roots_that_somebody_named_count_instead_of_the_systems(tmp_path: Path) -> None:
+def test_roots_that_the_environment_names_count_instead_of_the_systems(tmp_path: Path) -> None:
     named, bundle = tmp_path / "company.pem", tmp_path / "bundle.pem"
     named.write_text("# the proxy's\n")
     write_bundle(authority(tmp_path), bundle, dict.fromkeys(GIVEN, str(named)))
@@ -55,7 +55,7 @@ def test_a_bundle_that_is_gone_is_no_obstacle(tmp_path: Path) -> None:
     assert bundle.read_text().count("BEGIN CERTIFICATE") > 20
 
 
-def test_every_client_is_told_of_the_same_bundle() -> None:
-    told = trusting(Path("/x/bundle.pem"))
-    assert told.keys() == {"LOCAL_AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
-    assert set(told.values()) == {"/x/bundle.pem"}
+def test_all_clients_get_the_same_bundle() -> None:
+    named = trusting(Path("/x/bundle.pem"))
+    assert named.keys() == {"LOCAL_AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    assert set(named.values()) == {"/x/bundle.pem"}

@@ -70,7 +70,7 @@ def test_a_wildcard_shares_the_record_of_its_parent_and_other_accounts_have_othe
     assert len({record_of(account, name) for account in (ACCOUNT, "1") for name in ("a.test", "b.test")}) == 4
 
 
-def test_a_request_that_nobody_validates_times_out(account: Account) -> None:
+def test_a_request_without_its_record_times_out(account: Account) -> None:
     arn = account.request("shop.test")
     account.now += VALIDATED_WITHIN + 1
     validate(account, "shop.test")

@@ -43,7 +43,7 @@ def requested(one: Service) -> str:
 
 
 def imported(one: Service, arn: str = "") -> str:
-    """What an earlier request was issued is somebody's certificate, too."""
+    """A certificate that was issued here serves as one from elsewhere."""
     found = one.material(requested(one)) or one.material(issued(one))
     assert found
     given = {"Certificate": found.certificate, "CertificateChain": found.chain, "PrivateKey": found.key}
