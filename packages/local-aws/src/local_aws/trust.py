@@ -1,8 +1,8 @@
-"""Whom clients of a local cloud trust: everybody whom this machine trusts, and the local cloud's own authority.
+"""The certificate authorities that clients of a local cloud trust: those of this machine, and the local cloud's own.
 
-Load balancers serve with certificates of that authority. A bundle with its certificate and all the others is announced
-in the variables that clients read anyway, so none of them needs to know of a local cloud: OpenSSL, Python and Go, curl
-(SSL_CERT_FILE, CURL_CA_BUNDLE), requests (REQUESTS_CA_BUNDLE); and in one of our own.
+Load balancers serve with certificates of the local cloud's authority. One bundle holds it and all the others. It is
+announced in the variables that clients read anyway, so that no client needs an option for the local cloud:
+SSL_CERT_FILE (OpenSSL, Python, Go), CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE; and in a variable of our own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def trusting(bundle: Path) -> dict[str, str]:
 
 
 def write_bundle(authority: Path, bundle: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """What this machine trusts, and the authority. Another local cloud's, in a bundle of `environ`, is left out."""
+    """The roots of this machine, then the authority. Another local cloud's, in a bundle of `environ`, is left out."""
     trusted = "".join(_without_ours(path.read_text()) for path in _trusted(environ))
     draft = bundle.with_suffix(".new")
     draft.write_text(f"{trusted.rstrip()}\n\n{MARK}, by `local-aws up`\n{authority.read_text()}")
@@ -36,7 +36,7 @@ def write_bundle(authority: Path, bundle: Path, environ: Mapping[str, str] = os.
 
 
 def _trusted(environ: Mapping[str, str]) -> Sequence[Path]:
-    """Files that somebody named, as behind a proxy that reads along; otherwise the system's, or the one of requests."""
+    """The files that `environ` names, as behind an intercepting proxy; without any, the system's, or requests' own."""
     named = [Path(environ[name]) for name in GIVEN if environ.get(name)]
     if found := [path for path in dict.fromkeys(named) if path.is_file()]:
         return found

@@ -155,7 +155,14 @@ def _call(service: str, operation: str, argument: str, **more: Any) -> Callable[
     return delete
 
 
-# ---- IAM, S3, SQS
+# ---- ACM, IAM, S3, SQS
+
+
+def _certificates(aws: Aws) -> Iterable[tuple[str, str]]:
+    """Of every kind of key: without being asked for others, ACM lists RSA ones alone."""
+    keys = {"keyTypes": ["RSA_2048", "EC_prime256v1"]}
+    for each in pages(aws, "acm", "list_certificates", "CertificateSummaryList", Includes=keys):
+        yield each["CertificateArn"], each["DomainName"]
 
 
 def _delete_role(aws: Aws, name: str) -> None:
@@ -235,6 +242,7 @@ KINDS = (
         _named("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn", "TargetGroupName"),
         _call("elbv2", "delete_target_group", "TargetGroupArn"),
     ),
+    Kind("certificate", _certificates, _call("acm", "delete_certificate", "CertificateArn")),
     Kind(
         "repository",
         _named("ecr", "describe_repositories", "repositories", "repositoryName", "repositoryName"),

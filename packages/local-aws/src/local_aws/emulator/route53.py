@@ -1,7 +1,7 @@
 """ministack's Route 53, with a public hosted zone that is there from the start, so that a stack file can name it.
 
-Its name is reserved for tests (RFC 6761) and is nobody's on the internet. Nothing here answers to DNS: records are what
-ACM looks at, and what a program finds in its account.
+Its name is reserved for tests (RFC 6761) and exists nowhere on the internet. No resolver serves it: ACM looks at its
+records, and programs find it in their account.
 """
 
 from __future__ import annotations

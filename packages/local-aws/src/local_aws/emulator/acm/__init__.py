@@ -7,7 +7,7 @@
                └──────> load balancers: who uses one, and who must hear that it was imported anew
 
 How it behaves, and where AWS differs
-- A request is issued when somebody looks and its records exist (AWS: some minutes later); its records are there at once
+- A request is issued at the first look after its records exist (AWS: some minutes later); its records are named at once
   (AWS: after some seconds). Validation by e-mail, private authorities and exported keys are not carried.
 - The local cloud's own authority issues. Its certificate is in LOCAL_AWS_CA_BUNDLE (local_aws/trust.py).
 - Nothing is renewed: a certificate is good for 198 days. Certificates with over 10 names are refused (AWS: a quota).

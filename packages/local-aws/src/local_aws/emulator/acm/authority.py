@@ -1,7 +1,7 @@
 """The local cloud's own certificate authority, and what can be known of a certificate. PEM in, PEM out.
 
-Its key stays in the runtime folder, readable by its owner alone. Who trusts its certificate trusts this folder, so only
-processes that use this local cloud do: see `local_aws/trust.py`.
+Its key stays in the runtime folder, readable by its owner alone. Only clients of this local cloud trust it, see
+`local_aws/trust.py`.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def _algorithm(key: object) -> str:
 
 
 def check(material: Material, now: float) -> Facts:
-    """What ACM looks at before it takes somebody's certificate. Raises ServiceError ValidationException.
+    """What ACM checks before it imports a certificate. Raises ServiceError ValidationException.
 
     https://docs.aws.amazon.com/acm/latest/userguide/import-certificate-prerequisites.html
     """

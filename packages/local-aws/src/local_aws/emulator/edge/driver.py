@@ -164,6 +164,8 @@ class Driver:
         used = {arn for one in state.listeners.values() for arn in one.certificates}
         found = {arn: Certificate(arn, text) for arn in used if (text := self._pem(arn))}
         self._certificates |= found
+        if gone := sorted(used - self._certificates.keys()):
+            raise Refused(f"A listener serves with a certificate that ACM does not know: {gone[0]}")
         return {arn: self._certificates[arn] for arn in used}
 
     def _seats(self, table: Table) -> dict[str, list[Seat]]:

@@ -190,7 +190,7 @@ def _frontend(state: State, listener: Listener, files: Mapping[str, str]) -> Ite
     yield f"  http-request set-header X-Forwarded-Port {listener.port}"
     yield f"  http-request set-header X-Amzn-Trace-Id {TRACE} unless {{ req.hdr(X-Amzn-Trace-Id) -m found }}"
     if listener.protocol == HTTPS:
-        yield from _told_of_tls(balancer)
+        yield from _tls_headers(balancer)
     for rule in rules:
         yield from _choose(rule)
     for rule in rules:
@@ -236,8 +236,8 @@ def _version(protocol: str) -> str:
     return {TLS_1_0: "TLSv1.0"}.get(protocol, protocol)
 
 
-def _told_of_tls(balancer: LoadBalancer) -> Iterable[str]:
-    """What targets learn of the client's connection, where that is switched on."""
+def _tls_headers(balancer: LoadBalancer) -> Iterable[str]:
+    """What targets learn of the client's connection, if the attribute is on."""
     if _attribute(balancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled") == "true":
         yield "  http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]"
         yield "  http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]"

@@ -22,7 +22,7 @@ from local_aws.emulator.elbv2.traffic import Traffic
 _running: Service | None = None
 
 
-def start(environ: Mapping[str, str] = os.environ, beside: Neighbours | None = None) -> None:
+def start(environ: Mapping[str, str] = os.environ, asked: Neighbours | None = None) -> None:
     """Go on from the state under LOCAL_EMULATOR_STATE, with the load balancer's files in LOCAL_EDGE_DIR.
 
     Load balancers get addresses LOCAL_BALANCERS.1 (127.0.10) and following.
@@ -45,7 +45,7 @@ def start(environ: Mapping[str, str] = os.environ, beside: Neighbours | None = N
         pem=neighbours.pem,
     )
     block = environ.get("LOCAL_BALANCERS", "127.0.10")
-    service = Service(Store(state / "elbv2.json"), edge, beside or neighbours.NEIGHBOURS, scale, block)
+    service = Service(Store(state / "elbv2.json"), edge, asked or neighbours.NEIGHBOURS, scale, block)
     service.start()
     _running = service
     if certificates := acm.running():

@@ -20,7 +20,7 @@ ACCOUNTS: Mapping[str, str] = {"us-east-1": "127311923021"}
 
 
 def fitness(arn: str, scope: Scope) -> Fitness:
-    """ACM's word on a certificate for a listener."""
+    """Whether ACM has it, and whether a listener can serve with it now."""
     service = acm.running()
     found = service.find(arn, scope.account, scope.region) if service else None
     if found is None:

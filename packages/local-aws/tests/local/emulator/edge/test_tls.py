@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from local_aws.emulator.acm.authority import CERTIFICATE
+from local_aws.emulator.elbv2.service import Refused
 from tests.local.emulator.edge.cloud import Cloud, Target, eventually, fixed, running, weighted
 from tests.local.emulator.edge.load import Running
 
@@ -178,6 +179,15 @@ def test_the_next_emulator_serves_with_the_same_certificate(tmp_path: Path) -> N
         cloud.start()
         assert shop.names() == [SHOP]
         assert (cloud.authority / CERTIFICATE).read_text() == authority
+
+
+def test_an_emulator_that_lost_a_listeners_certificate_says_so(tmp_path: Path) -> None:
+    with running(tmp_path) as cloud:
+        shop = Shop(cloud)
+        cloud.stop()
+        (tmp_path / "emulator/acm.json").unlink()
+        with pytest.raises(Refused, match=f"does not know: {shop.certificate}"):
+            cloud.start()
 
 
 # ---------------------------------------------------------------- policies
