@@ -111,6 +111,7 @@ ELSEWHERE = {
     ("artifacts",): "registry",
     ("idle", "afterWatch"): 1,
     ("network", "zones"): ["us-east-1a", "us-east-1c"],
+    ("accessLogs", "enabled"): False,
     ("https", "domain"): "www.example.com",
     ("https", "hostedZone"): "Z9",
     ("https", "certificateArn"): "arn:aws:acm:us-east-1:000000000000:certificate/1",
