@@ -22,7 +22,7 @@ def doors(lane: Lane) -> Iterator[Door]:
     """Which ports are open, and to whom. A listener that is added below needs one here."""
     yield Door("users", lane.names.users_port, "0.0.0.0/0")
     for port in lane.names.test_ports.values():
-        for cidr in dict.fromkeys([lane.settings.network.cidr, *lane.settings.test_access]):
+        for cidr in dict.fromkeys([lane.cidr, *lane.settings.test_access]):
             # Named by the range, so that the list of ranges may lose or gain any.
             yield Door(f"test-{port}-{cidr.replace('/', '-')}", port, cidr, passing=True)
 
@@ -43,7 +43,7 @@ class Balancer(pulumi.ComponentResource):
             self._name,
             name=lane.names.load_balancer,
             load_balancer_type="application",
-            subnets=network.subnet_ids,
+            subnets=network.public_subnets,
             security_groups=[network.balancer_group.id],
             opts=merged(self._child, lane.hold.follow("subnets")),
         )
