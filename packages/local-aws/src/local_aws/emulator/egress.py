@@ -146,7 +146,7 @@ def _create_nat_gateway(params: Params, ec2: Any) -> Tree:
         "Failure": why,
         "CreateTime": ec2._now_ts(),
         "NetworkInterfaceId": f"eni-{uuid.uuid4().hex[:17]}",
-        "PrivateIp": ec2._random_ip(subnet["CidrBlock"].rsplit(".", 1)[0] + "."),
+        "PrivateIp": params.text("PrivateIpAddress") or ec2._random_ip(subnet["CidrBlock"].rsplit(".", 1)[0] + "."),
         "Tags": [],
     }
     ec2._nat_gateways[id] = record

@@ -223,6 +223,11 @@ CORRECTIONS: tuple[Correction, ...] = (
         ),
     ),
     Correction(
+        "a route table has one route to a range; what egress.py answers is written as EC2 does",
+        "local_aws/emulator/ec2.py",
+        ("services.ec2:_create_route", "services.ec2:_route_tables", "services.ec2:_xml"),
+    ),
+    Correction(
         "addresses, NAT gateways and VPC endpoints are described whole, and what is in use is not deleted",
         "local_aws/emulator/egress.py",
         (
