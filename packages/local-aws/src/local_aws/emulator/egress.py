@@ -105,9 +105,10 @@ def _describe_addresses(params: Params, ec2: Any) -> Tree:
     for id in wanted:
         if id not in ec2._addresses:
             raise ServiceError("InvalidAllocationID.NotFound", f"The allocation ID '{id}' does not exist")
-    ids = wanted or filters.get("allocation-id") or (*ec2._addresses,)
-    found = [each for each in ec2._addresses.values() if each["AllocationId"] in ids]
-    return {"addressesSet": [_address(each, ec2) for each in found]}
+    found = [each for each in ec2._addresses.values() if not wanted or each["AllocationId"] in wanted]
+    keys = {"allocation-id": "AllocationId", "public-ip": "PublicIp", "domain": "Domain"}
+    matching = [each for each in found if _matches(each, each["AllocationId"], filters, keys, ec2)]
+    return {"addressesSet": [_address(each, ec2) for each in matching]}
 
 
 def _address(one: Mapping[str, Any], ec2: Any) -> Tree:
