@@ -1,6 +1,6 @@
 """The private subnets of an environment, where its tasks are, and what leads out of them (`network.egress`).
 
-Each way out has subnets of its own, so that a colour changes from one to another with a release, through the gates, and
+Each egress has subnets of its own, so that a colour changes from one to another with a release, through the gates, and
 never under its users. docs/adr/0018 says why, and the settings page what each costs.
 """
 
@@ -31,19 +31,19 @@ class Tasks:
     after: list[pulumi.Resource]
 
 
-class Way(pulumi.ComponentResource):
+class PrivateSubnets(pulumi.ComponentResource):
     """A private subnet and a route table in each zone. Layers of images are in S3, which is reached at no charge."""
 
     tasks: Tasks
 
-    def __init__(self, lane: Lane, way: Egress, network: Network) -> None:
-        super().__init__(way.component, f"{lane.names.cluster}-{way}")
-        self.name, self.lane, self.network = f"{lane.names.cluster}-{way}", lane, network
-        self.child = merged(pulumi.ResourceOptions(parent=self), lane.hold_egress(way))
+    def __init__(self, lane: Lane, egress: Egress, network: Network) -> None:
+        super().__init__(egress.component, f"{lane.names.cluster}-{egress}")
+        self.name, self.lane, self.network = f"{lane.names.cluster}-{egress}", lane, network
+        self.child = merged(pulumi.ResourceOptions(parent=self), lane.hold_egress(egress))
         self.subnets: list[pulumi.Output[str]] = []
         self.tables: list[ec2.RouteTable] = []
         # A /20 each, behind the public sixteenth of the VPC.
-        first = 1 + len(SLOTS) * [*Egress].index(way)
+        first = 1 + len(SLOTS) * [*Egress].index(egress)
         for number, (slot, zone) in enumerate(zip(SLOTS, lane.zones, strict=False)):
             self._subnet(f"{self.name}-{slot}", f"{lane.cidr.rsplit('.', 2)[0]}.{16 * (first + number)}.0/20", zone)
         self.s3 = self.endpoint("s3", type="Gateway", route_table_ids=[table.id for table in self.tables])
@@ -54,7 +54,7 @@ class Way(pulumi.ComponentResource):
         return []
 
     def endpoint(self, service: str, type: str, **given: object) -> ec2.VpcEndpoint:
-        """The way to one service of AWS; one that only some releases need comes and goes with them."""
+        """A VPC endpoint for one service of AWS; one that only some releases need comes and goes with them."""
         lane, name = self.lane, f"{self.name}-{service}"
         return ec2.VpcEndpoint(
             name,
@@ -63,27 +63,25 @@ class Way(pulumi.ComponentResource):
             vpc_endpoint_type=type,
             tags={"Name": name},
             opts=pulumi.ResourceOptions(parent=self) if service in lane.secret_stores else self.child,
-            **given,  # type: ignore[arg-type]
+            **given,
         )
 
     def _subnet(self, name: str, cidr: str, zone: str) -> None:
         vpc_id, tags = self.network.vpc_id, {"Name": name}
-        subnet = ec2.Subnet(
-            name, vpc_id=vpc_id, cidr_block=cidr, availability_zone=zone, tags=tags, opts=self.child
-        )
+        subnet = ec2.Subnet(name, vpc_id=vpc_id, cidr_block=cidr, availability_zone=zone, tags=tags, opts=self.child)
         table = ec2.RouteTable(name, vpc_id=vpc_id, routes=self.routes(len(self.tables)), tags=tags, opts=self.child)
         ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=self.child)
         self.subnets.append(subnet.id)
         self.tables.append(table)
 
 
-class Nat(Way):
+class Nat(PrivateSubnets):
     """Tasks reach the whole internet, through one NAT gateway or through the one of their zone."""
 
-    def __init__(self, lane: Lane, way: Egress, network: Network) -> None:
+    def __init__(self, lane: Lane, egress: Egress, network: Network) -> None:
         self._gateways: list[ec2.NatGateway] = []
-        self._count = len(lane.zones) if way is Egress.NAT_PER_ZONE else 1
-        super().__init__(lane, way, network)
+        self._count = len(lane.zones) if egress is Egress.NAT_PER_ZONE else 1
+        super().__init__(lane, egress, network)
         self.tasks = Tasks(self.subnets, network.open_group, [self])
         self.register_outputs({})
 
@@ -107,13 +105,13 @@ class Nat(Way):
         )
 
 
-class Endpoints(Way):
+class Endpoints(PrivateSubnets):
     """Tasks reach the services of AWS that they need to start, and nothing else."""
 
-    def __init__(self, lane: Lane, way: Egress, network: Network) -> None:
-        super().__init__(lane, way, network)
-        self._guard = network.group(f"{way}", "Endpoints", self.child)
-        group = network.tasks_group(f"{way}-tasks", "Tasks with endpoints", self.child)
+    def __init__(self, lane: Lane, egress: Egress, network: Network) -> None:
+        super().__init__(lane, egress, network)
+        self._guard = network.group(f"{egress}", "Endpoints", self.child)
+        group = network.tasks_group(f"{egress}-tasks", "Tasks with endpoints", self.child)
         # In the whole VPC their names lead to the endpoints from now on, also for tasks that are elsewhere in it.
         vpc.SecurityGroupIngressRule(
             f"{self.name}-in", security_group_id=self._guard.id, cidr_ipv4=lane.cidr, opts=self.child, **HTTPS
@@ -139,6 +137,6 @@ class Endpoints(Way):
         vpc.SecurityGroupEgressRule(name, security_group_id=group.id, opts=self.child, **HTTPS, **given)
 
 
-def way_out(lane: Lane, way: Egress, network: Network) -> Way:
-    """One of the ways."""
-    return (Endpoints if way is Egress.ENDPOINTS else Nat)(lane, way, network)
+def private_subnets(lane: Lane, egress: Egress, network: Network) -> PrivateSubnets:
+    """Those with this egress."""
+    return (Endpoints if egress is Egress.ENDPOINTS else Nat)(lane, egress, network)

@@ -1,7 +1,7 @@
 """The network of an environment: one VPC, a public and a private subnet in each zone, and who may talk to whom.
 
-The load balancer is in the public subnets, tasks are in private ones: egress.py. An environment may also be in a network
-that exists already (`network.existing`): then nothing of that is made here, but the security groups.
+The load balancer is in the public subnets, tasks are in private ones: egress.py. An environment may also be in a
+network that exists already (`network.existing`): then only security groups are created.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pulumi
 from pulumi_aws import ec2, vpc
 from release_lane.program import NETWORK, SLOTS, Egress, Lane, merged
 
-from egress import Tasks, way_out
+from egress import Tasks, private_subnets
 
 EVERYWHERE = "0.0.0.0/0"
 GROUP, OUT = "aws:ec2/securityGroup:SecurityGroup", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
@@ -35,8 +35,8 @@ class Door:
 class Network(pulumi.ComponentResource):
     """Tasks can be reached from the load balancer only; the load balancer through the doors that are given.
 
-    `public_subnets` are for the load balancer. `tasks`: where a release goes that is started now; `open_group` is for
-    tasks whose way out leads everywhere.
+    `public_subnets` are for the load balancer. `tasks`: where a release that is started now goes; `open_group` is for
+    tasks that may reach everything.
     """
 
     vpc_id: pulumi.Output[str]
@@ -95,10 +95,10 @@ class Network(pulumi.ComponentResource):
     # ---- Where tasks are
 
     def _tasks(self) -> Tasks:
-        """In private subnets with the way out that the settings ask for, or in those that exist already.
+        """In private subnets with the egress that the settings ask for, or in those that exist already.
 
-        Ways out that colours still use stay, and so does what an earlier version opened: closing it under users would be
-        a change that no gate looks at. A colour moves with the release that goes there.
+        An egress that a colour still uses stays, and so does what an earlier version opened: closing it under users
+        would be a change that no gate looks at. A colour moves with the release that goes there.
         """
         lane = self._lane
         if lane.existing or {*lane.egress} - {Egress.ENDPOINTS} or lane.has(GROUP, f"{self._name}-tasks"):
@@ -106,7 +106,8 @@ class Network(pulumi.ComponentResource):
             self._let_out("tasks", self.open_group)
         if lane.existing:
             return Tasks(_known(lane.existing.private), self.open_group, [])
-        return [way_out(lane, way, self).tasks for way in lane.egress][0]
+        made = [private_subnets(lane, egress, self) for egress in lane.egress]
+        return made[0].tasks
 
     def tasks_group(self, part: str, description: str, opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
         """A group that the load balancer can reach: on all ports, since a release may bring another one of its own."""

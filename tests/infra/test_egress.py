@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -67,7 +68,9 @@ COMPONENTS = {way.component for way in Egress}
 def protected(world: World, way: Egress) -> set[bool]:
     inside = [each for each in world.registered if f"{way.component}::" in world.options[each.type, each.name].parent]
     assert inside
-    return {world.options[each.type, each.name].protect for each in inside if not each.name.endswith(("-ssm", "manager"))}
+    return {
+        world.options[each.type, each.name].protect for each in inside if not each.name.endswith(("-ssm", "manager"))
+    }
 
 
 def tasks_in(world: World, colour: str) -> dict[str, Any]:
@@ -90,8 +93,6 @@ def test_tasks_are_in_private_subnets_and_have_no_public_address() -> None:
 
 
 def test_no_two_subnets_of_all_ways_out_have_addresses_in_common() -> None:
-    import ipaddress
-
     ranges = [
         ipaddress.ip_network(each.inputs["cidrBlock"])
         for way in Egress
@@ -139,9 +140,9 @@ def test_the_load_balancer_reaches_tasks_only_on_whatever_port_a_release_brings(
 def test_a_store_of_secrets_has_an_endpoint_while_a_release_names_a_secret_there() -> None:
     secret = {"KEY": "arn:aws:ssm:us-east-1:000000000000:parameter/key"}
     with_one = first({"egress": "endpoints"}, secrets=secret)
-    assert [each.name for each in with_one.of_type(":VpcEndpoint") if each.name.endswith(("ssm", "secretsmanager"))] == [
-        f"{NAME}-endpoints-ssm"
-    ]
+    assert [
+        each.name for each in with_one.of_type(":VpcEndpoint") if each.name.endswith(("ssm", "secretsmanager"))
+    ] == [f"{NAME}-endpoints-ssm"]
 
 
 def test_tasks_wait_for_their_way_out() -> None:
@@ -215,10 +216,11 @@ def test_a_third_zone_is_added_and_the_others_stay() -> None:
     after = {(each.type, each.name): each.inputs for each in three.of_type("subnet:Subnet")}
     assert before.items() <= after.items()
     assert sorted(name.removeprefix(f"{NAME}-") for _, name in after.keys() - before.keys()) == ["c", "nat-c"]
+    (urn,) = [urn for urn in standing_on() if urn.endswith(f"::{NAME}-b")]
+    third = {"type": "aws:ec2/subnet:Subnet", "outputs": {"availabilityZone": "us-east-1c"}}
+    state = standing_on() | {urn.removesuffix("b") + "c": third}
     with pytest.raises(Refused, match=r"network\.zones from us-east-1a, us-east-1b, us-east-1c to 2"):
-        urn = next(urn for urn in standing_on() if urn.endswith(f"::{NAME}-b"))
-        third = {urn.replace("-b", "-c"): {"type": "aws:ec2/subnet:Subnet", "outputs": {"availabilityZone": "us-east-1c"}}}
-        live(standing_on() | third, network={"zones": 2})
+        live(state, network={"zones": 2})
 
 
 # ---- A network that exists
@@ -226,8 +228,12 @@ def test_a_third_zone_is_added_and_the_others_stay() -> None:
 
 def found(**over: Any) -> dict[str, Any]:
     """What EC2 has of it."""
-    public = {id: {"vpc": VPC, "zone": f"us-east-1{zone}", "way": "igw-1"} for id, zone in zip(PUBLIC, "ab", strict=True)}
-    private = {id: {"vpc": VPC, "zone": f"us-east-1{zone}", "way": "nat-1"} for id, zone in zip(PRIVATE, "ab", strict=True)}
+    public = {
+        id: {"vpc": VPC, "zone": f"us-east-1{zone}", "way": "igw-1"} for id, zone in zip(PUBLIC, "ab", strict=True)
+    }
+    private = {
+        id: {"vpc": VPC, "zone": f"us-east-1{zone}", "way": "nat-1"} for id, zone in zip(PRIVATE, "ab", strict=True)
+    }
     return {"cidr": "10.99.0.0/16", "subnets": {**public, **private, **over}}
 
 

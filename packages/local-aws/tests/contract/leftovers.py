@@ -276,7 +276,11 @@ KINDS = (
     Kind("bucket", _buckets, _delete_bucket),
     Kind("role", _named("iam", "list_roles", "Roles", "RoleName", "RoleName"), _delete_role),
     Kind("NAT gateway", _nat_gateways, _call("ec2", "delete_nat_gateway", "NatGatewayId")),
-    Kind("address", _tagged("describe_addresses", "Addresses", "AllocationId"), _call("ec2", "release_address", "AllocationId")),
+    Kind(
+        "address",
+        _tagged("describe_addresses", "Addresses", "AllocationId"),
+        _call("ec2", "release_address", "AllocationId"),
+    ),
     Kind(
         "VPC endpoint",
         _tagged("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),

@@ -42,8 +42,8 @@ def private_subnet(aws: Aws, stage: Stage, number: int) -> str:
 
 
 @contract(
-    says="A NAT gateway has the address that it was given, and is found by its tags; while it is there its address is not "
-    "released (InvalidIPAddress.InUse or AuthFailure), and its subnet is not deleted (DependencyViolation).",
+    says="A NAT gateway has the address that it was given, and is found by its tags; while it exists its address is "
+    "not released (InvalidIPAddress.InUse or AuthFailure), and its subnet is not deleted (DependencyViolation).",
     source=f"{API}/API_CreateNatGateway.html",
     otherwise=HALF_WAY + "; or a killed update would make a second one, which costs as much again",
     used_by=(*PROGRAM, *LOOKS),
@@ -89,9 +89,9 @@ def test_a_nat_gateway_needs_an_internet_gateway(aws: Aws, stage: Stage) -> None
     tags = stage.tagged("subnet")
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.78.0.0/24", TagSpecifications=tags)["Subnet"]["SubnetId"]
     address = ec2.allocate_address(Domain="vpc", TagSpecifications=stage.tagged("elastic-ip"))["AllocationId"]
-    made = ec2.create_nat_gateway(
-        SubnetId=subnet, AllocationId=address, TagSpecifications=stage.tagged("natgateway")
-    )["NatGateway"]["NatGatewayId"]
+    made = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, TagSpecifications=stage.tagged("natgateway"))[
+        "NatGateway"
+    ]["NatGatewayId"]
 
     def failed() -> Any:
         (found,) = ec2.describe_nat_gateways(NatGatewayIds=[made])["NatGateways"]
@@ -101,10 +101,10 @@ def test_a_nat_gateway_needs_an_internet_gateway(aws: Aws, stage: Stage) -> None
 
 
 @contract(
-    says="A gateway endpoint adds a route to the service's prefix list to each of its route tables, which the table does "
-    "not take a second time (RouteAlreadyExists); DescribePrefixLists finds the list by the service's name.",
+    says="A gateway endpoint adds a route to the service's prefix list to each of its route tables, which the table "
+    "does not take a second time (RouteAlreadyExists); DescribePrefixLists finds the list by the service's name.",
     source=f"{GUIDE}/privatelink/gateway-endpoints.html",
-    otherwise="tasks could not reach S3, where the layers of their images are, or the rule for it would name another list",
+    otherwise="tasks could not reach S3, where the layers of their images are; or the rule for it would name another",
     used_by=PROGRAM,
 )
 def test_a_gateway_endpoint_is_a_route(aws: Aws, stage: Stage) -> None:
@@ -126,8 +126,8 @@ def test_a_gateway_endpoint_is_a_route(aws: Aws, stage: Stage) -> None:
 
 
 @contract(
-    says="An interface endpoint gives its service's name to itself in its VPC, if that resolves names; another one for the "
-    "same service is InvalidParameter.",
+    says="An interface endpoint gives its service's name to itself in its VPC, if that resolves names; another one for "
+    "the same service is InvalidParameter.",
     source=f"{API}/API_CreateVpcEndpoint.html",
     otherwise="tasks would look for AWS on the internet, which they cannot reach",
     used_by=PROGRAM,

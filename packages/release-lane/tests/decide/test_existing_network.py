@@ -20,7 +20,11 @@ THERE = {
 
 
 def refusal(cidr: str = "10.0.0.0/16", **subnets: FoundSubnet | None) -> str:
-    found = {id: each for id, each in {**THERE, **{key.replace("_", "-"): each for key, each in subnets.items()}}.items() if each}
+    found = {
+        id: each
+        for id, each in {**THERE, **{key.replace("_", "-"): each for key, each in subnets.items()}}.items()
+        if each
+    }
     with pytest.raises(Refused) as refused:
         check_existing(WANTED, FoundNetwork(cidr=cidr, subnets=found))
     return refused.value.what

@@ -177,7 +177,9 @@ def test_what_only_adds_to_the_network_moves_nothing(built: Foundations, wanted:
     ],
 )
 def test_a_zone_that_would_go_and_another_network_are_moves(built: Foundations, wanted: Site, said: str) -> None:
-    (change,) = moved(replace(built, cidr=built.cidr if built.vpc else "", zones=built.zones if built.vpc else ()), wanted)
+    (change,) = moved(
+        replace(built, cidr=built.cidr if built.vpc else "", zones=built.zones if built.vpc else ()), wanted
+    )
     assert said in str(change)
 
 

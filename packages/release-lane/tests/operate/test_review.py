@@ -176,7 +176,9 @@ def test_what_a_change_of_the_network_costs_is_said_in_one_sentence() -> None:
         network_step("delete", "vpcEndpoint", **interface),
         network_step("delete", "vpcEndpoint", vpcEndpointType="Gateway", routeTableIds=["r-1"]),
     )
-    said = "Network: +21.90 US dollars a month (+1 NAT gateway; +1 public IPv4 address; -2 interface endpoint in one zone;"
+    said = (
+        "Network: +21.90 US dollars a month (+1 NAT gateway; +1 public IPv4 address; -2 interface endpoint in one zone;"
+    )
     assert monthly(steps).startswith(said)
     assert "March 2026" in monthly(steps)
     assert said in markdown(replace(review(PRODUCTION, promotion()), others=steps))

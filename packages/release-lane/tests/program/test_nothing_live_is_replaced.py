@@ -240,7 +240,8 @@ def test_the_first_release_is_protected_by_its_own_update_but_for_what_goes_with
     bare = {
         each.type.rsplit(":", 1)[-1]
         for each in world.registered
-        if not of_one_release_or_less(each) and not world.options[each.type, each.name].protect
+        if not of_one_release_or_less(each)
+        and not world.options[each.type, each.name].protect
         # What leads out of private subnets is protected once a colour is in them.
         and not of_egress(world, each)
     }

@@ -76,7 +76,9 @@ def _check_unused(action: str, params: Params, ec2: Any) -> None:
         case "DetachInternetGateway":
             vpc = params.text("VpcId")
             if any(each["VpcId"] == vpc for each in _gateways(ec2)):
-                words = f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before"
+                words = (
+                    f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before"
+                )
                 raise ServiceError("DependencyViolation", f"{words} detaching the gateway.")
 
 
@@ -272,7 +274,9 @@ def check_private_name(one: Mapping[str, Any], vpc: Mapping[str, Any], there: It
     if not one["PrivateDnsEnabled"]:
         return
     if not (vpc.get("EnableDnsSupport", True) and vpc.get("EnableDnsHostnames", False)):
-        words = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for"
+        words = (
+            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for"
+        )
         raise ServiceError("InvalidParameter", f"{words} {vpc['VpcId']}")
     key = ("VpcId", "ServiceName", "PrivateDnsEnabled")
     if any([each.get(part) for part in key] == [one[part] for part in key] for each in there):
@@ -375,7 +379,9 @@ def _endpoint(one: Mapping[str, Any], ec2: Any) -> Tree:
         "dnsOptions": options | ({"privateDnsOnlyForInboundResolverEndpoint": False} if interface else {}),
         "privateDnsEnabled": bool(one.get("PrivateDnsEnabled")),
         "requesterManaged": False,
-        "networkInterfaceIdSet": [f"eni-{one['VpcEndpointId'][5:]}{number}" for number, _ in enumerate(one["SubnetIds"])],
+        "networkInterfaceIdSet": [
+            f"eni-{one['VpcEndpointId'][5:]}{number}" for number, _ in enumerate(one["SubnetIds"])
+        ],
         "dnsEntrySet": [{"dnsName": name, "hostedZoneId": "Z7HUB22UULQXV"}] if interface else [],
         "creationTimestamp": one.get("CreateTime"),
         "ownerId": one["OwnerId"],
@@ -386,7 +392,9 @@ def _endpoint(one: Mapping[str, Any], ec2: Any) -> Tree:
 def _groups(one: Mapping[str, Any], ec2: Any) -> list[str]:
     """Without any the VPC's default one is in force."""
     default = [
-        id for id, each in ec2._security_groups.items() if each["VpcId"] == one["VpcId"] and each["GroupName"] == "default"
+        id
+        for id, each in ec2._security_groups.items()
+        if each["VpcId"] == one["VpcId"] and each["GroupName"] == "default"
     ]
     given = [id for id in one.get("GroupIds", ()) if id in ec2._security_groups]
     return given or (default if one["VpcEndpointType"] == "Interface" else [])

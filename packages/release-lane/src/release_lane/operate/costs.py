@@ -1,7 +1,7 @@
 """What a change of the network costs a month: the parts of it that AWS charges by the hour. Pure.
 
-List prices of us-east-1 in US dollars, as of March 2026; other regions are some 10 to 30 percent dearer. Traffic through
-them is charged as well, by the GB, and not counted here.
+List prices of us-east-1 in US dollars, as of March 2026; other regions are some 10 to 30 percent dearer. Traffic
+through them is charged as well, by the GB, and not counted here.
 """
 
 from __future__ import annotations

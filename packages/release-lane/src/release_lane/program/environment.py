@@ -149,8 +149,9 @@ def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, 
             f"{NUMBERS[count]} availability zones are needed; the account may use {', '.join(zones) or 'none'} here.",
             why="a load balancer stands in two zones at least"
             if count == LEAST_ZONES
-            else "network.zones asks for so many",
-            next_step=f"choose another region, or name {NUMBERS[count].lower()} zones in network.zones of the stack file.",
+            else "network.zones asks for them",
+            next_step=f"choose another region, or name {NUMBERS[count].lower()} zones in network.zones of the stack "
+            "file.",
         )
     return zones
 

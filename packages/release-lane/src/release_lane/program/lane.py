@@ -36,8 +36,8 @@ from release_lane.settings.model import EnvironmentSettings
 class Lane:
     """One environment in this update: `settings` and `names` to build it from, `hold` for what is shared.
 
-    Of its network: the `zones` of its own, or the `existing` one; `cidr`, its address range; `egress`, the ways out that
-    it needs: the one that the settings ask for, then those of colours that have not moved there yet.
+    Of its network: the `zones` of its own, or the `existing` one; `cidr`, its address range; `egress`: first the one
+    that the settings ask for, then those of colours that have not moved there yet.
     """
 
     settings: EnvironmentSettings

@@ -248,7 +248,8 @@ def subnet(text: str) -> str:
 
 
 def subnets(ids: Collection[str]) -> str:
-    """Of a load balancer, or of tasks: ECS takes 16 (AWS/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html)."""
+    """For a load balancer, or for tasks: at most 16
+    (AWS/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html)."""
     if len({*ids}) != len(ids):
         return "names one twice"
     return "" if ZONES[0] <= len(ids) <= 16 else f"should name {ZONES[0]} to 16 subnets, in {ZONES[0]} zones at least"

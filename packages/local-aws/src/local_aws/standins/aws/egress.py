@@ -137,7 +137,16 @@ class VpcEndpoint(DescribedResource):
         | REGION
     )
     outputs = frozenset(
-        {"arn", "ownerId", "cidrBlocks", "dnsEntries", "networkInterfaceIds", "prefixListId", "requesterManaged", "state"}
+        {
+            "arn",
+            "ownerId",
+            "cidrBlocks",
+            "dnsEntries",
+            "networkInterfaceIds",
+            "prefixListId",
+            "requesterManaged",
+            "state",
+        }
     )
     _SETS = (("routeTableIds", "RouteTableIds"), ("subnetIds", "SubnetIds"), ("securityGroupIds", "SecurityGroupIds"))
 
