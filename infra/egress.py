@@ -1,7 +1,7 @@
 """The private subnets of an environment, where its tasks are, and what leads out of them (`network.egress`).
 
 Each egress has subnets of its own, so that a colour changes from one to another with a release, through the gates, and
-never under its users. docs/adr/0018 says why, and the settings page what each costs.
+never under its users. docs/adr/0019-private-subnets.md says why, docs/stack-settings.example.yaml what each costs.
 """
 
 from __future__ import annotations
