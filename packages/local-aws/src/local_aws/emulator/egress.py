@@ -246,6 +246,7 @@ def _create_vpc_endpoint(params: Params, ec2: Any) -> Tree:
         check_zones([ec2._subnets[each]["AvailabilityZone"] for each in subnets if each in ec2._subnets])
         check_private_name(record, vpc, ec2._vpc_endpoints.values())
     ec2._vpc_endpoints[id] = record
+    _place_interfaces(record, ec2)
     try:
         for table in texts(params.tree("RouteTableId")):
             _add_route(record, table, ec2)
@@ -284,6 +285,31 @@ def check_private_name(one: Mapping[str, Any], vpc: Mapping[str, Any], there: It
         raise ServiceError("InvalidParameter", f"{words} {one['ServiceName']} in the VPC {one['VpcId']}")
 
 
+def _place_interfaces(one: dict[str, Any], ec2: Any) -> None:
+    """An interface endpoint has a network interface in each of its subnets."""
+    there: dict[str, str] = one.setdefault("Interfaces", {})
+    for subnet in [each for each in there if each not in one["SubnetIds"]]:
+        ec2._network_interfaces.pop(there.pop(subnet), None)
+    for subnet in [each for each in one["SubnetIds"] if each not in there and each in ec2._subnets]:
+        id = there[subnet] = f"eni-{uuid.uuid4().hex[:17]}"
+        place = ec2._subnets[subnet]
+        ec2._network_interfaces[id] = {
+            "NetworkInterfaceId": id,
+            "SubnetId": subnet,
+            "VpcId": one["VpcId"],
+            "AvailabilityZone": place["AvailabilityZone"],
+            "Description": f"VPC Endpoint Interface {one['VpcEndpointId']}",
+            "OwnerId": one["OwnerId"],
+            "Status": "in-use",
+            "PrivateIpAddress": ec2._random_ip(place["CidrBlock"].rsplit(".", 1)[0] + "."),
+            "SourceDestCheck": True,
+            "InterfaceType": "vpc_endpoint",
+            "Attachment": None,
+            "Groups": [],
+            "MacAddress": "02:00:00:00:00:01",
+        }
+
+
 def _add_route(one: dict[str, Any], table: str, ec2: Any) -> None:
     """To the service's prefix list."""
     found, prefixes = ec2._route_tables.get(table), ec2._aws_pl_id_from_name(one["ServiceName"])
@@ -307,6 +333,8 @@ def _drop_route(one: dict[str, Any], table: str, ec2: Any) -> None:
 def _drop(one: dict[str, Any], ec2: Any) -> None:
     for table in [*one["RouteTableIds"]]:
         _drop_route(one, table, ec2)
+    one["SubnetIds"] = []
+    _place_interfaces(one, ec2)
     ec2._vpc_endpoints.pop(one["VpcEndpointId"], None)
     ec2._tags.pop(one["VpcEndpointId"], None)
 
@@ -320,6 +348,7 @@ def _modify_vpc_endpoint(params: Params, ec2: Any) -> Tree:
     for key, part in (("SubnetIds", "SubnetId"), ("GroupIds", "SecurityGroupId")):
         kept = [each for each in one.get(key, ()) if each not in texts(params.tree(f"Remove{part}"))]
         one[key] = [*kept, *(each for each in texts(params.tree(f"Add{part}")) if each not in kept)]
+    _place_interfaces(one, ec2)
     if "PrivateDnsEnabled" in params:
         one["PrivateDnsEnabled"] = params.flag("PrivateDnsEnabled", False)
     if params.text("PolicyDocument") or params.flag("ResetPolicy", False):
@@ -379,9 +408,7 @@ def _endpoint(one: Mapping[str, Any], ec2: Any) -> Tree:
         "dnsOptions": options | ({"privateDnsOnlyForInboundResolverEndpoint": False} if interface else {}),
         "privateDnsEnabled": bool(one.get("PrivateDnsEnabled")),
         "requesterManaged": False,
-        "networkInterfaceIdSet": [
-            f"eni-{one['VpcEndpointId'][5:]}{number}" for number, _ in enumerate(one["SubnetIds"])
-        ],
+        "networkInterfaceIdSet": [*one.get("Interfaces", {}).values()],
         "dnsEntrySet": [{"dnsName": name, "hostedZoneId": "Z7HUB22UULQXV"}] if interface else [],
         "creationTimestamp": one.get("CreateTime"),
         "ownerId": one["OwnerId"],

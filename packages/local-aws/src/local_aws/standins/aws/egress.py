@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from provider_kit import Change, Context, Props, State, UserError
+from provider_kit import Context, Props, UserError
 from typing_extensions import override
 
 from local_aws.standins.aws.base import REGION, TAGS, tag_map
@@ -128,7 +126,7 @@ class VpcEndpoint(DescribedResource):
             ),
             "vpcEndpointType": Prop("VpcEndpointType", default="Gateway", replace=True),
             "policy": Prop("PolicyDocument", json=True, computed=True),
-            "privateDnsEnabled": Prop("PrivateDnsEnabled", default=False),
+            "privateDnsEnabled": Prop("PrivateDnsEnabled", default=False, replace=True),
             "routeTableIds": Prop("RouteTableIds", computed=True, unordered=True),
             "subnetIds": Prop("SubnetIds", computed=True, unordered=True),
             "securityGroupIds": Prop(computed=True, unordered=True),
@@ -149,14 +147,6 @@ class VpcEndpoint(DescribedResource):
         }
     )
     _SETS = (("routeTableIds", "RouteTableIds"), ("subnetIds", "SubnetIds"), ("securityGroupIds", "SecurityGroupIds"))
-
-    @override
-    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
-        changes = super().diff(ctx, old, inputs, ignore)
-        if inputs.get("vpcEndpointType") == "Interface":
-            return changes
-        # as in pulumi-aws: only an interface gets a private name, or loses it
-        return [replace(change, replace=change.replace or change.top == "privateDnsEnabled") for change in changes]
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -180,8 +170,6 @@ class VpcEndpoint(DescribedResource):
             if name in new and before != after:
                 changed = {f"Add{field}": sorted(after - before), f"Remove{field}": sorted(before - after)}
                 given |= {key: ids for key, ids in changed.items() if ids}
-        if new["privateDnsEnabled"] != old.get("privateDnsEnabled", False):
-            given["PrivateDnsEnabled"] = new["privateDnsEnabled"]
         if new.get("policy") and new["policy"] != old.get("policy"):
             given["PolicyDocument"] = new["policy"]
         if given:

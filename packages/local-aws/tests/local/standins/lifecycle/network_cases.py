@@ -276,12 +276,11 @@ CASES = (
         variant="interface",
         good=interface,
         in_place=lambda world: {
-            "privateDnsEnabled": False,
             "securityGroupIds": [world.groups[1]],
             "subnetIds": [world.subnets[1]],
             **tag("b"),
         },
-        replacing=lambda _: {"serviceName": "com.amazonaws.us-east-1.ssm", **ELSEWHERE},
+        replacing=lambda _: {"serviceName": "com.amazonaws.us-east-1.ssm", "privateDnsEnabled": False, **ELSEWHERE},
         by_hand=("privateDnsEnabled", without_private_name),
         take_away=endpoint_gone,
     ),
