@@ -31,7 +31,7 @@ def doors(lane: Lane) -> Iterator[Door]:
     if lane.settings.https.domain:
         yield Door("https", HTTPS_PORT, "0.0.0.0/0", passing=not lane.hold.secured)
     for port in lane.names.test_ports.values():
-        for cidr in dict.fromkeys([lane.settings.network.cidr, *lane.settings.test_access]):
+        for cidr in dict.fromkeys([lane.cidr, *lane.settings.test_access]):
             # Named by the range, so that the list of ranges may lose or gain any.
             yield Door(f"test-{port}-{cidr.replace('/', '-')}", port, cidr, passing=True)
 
@@ -53,16 +53,17 @@ class Balancer(pulumi.ComponentResource):
             self._name,
             name=lane.names.load_balancer,
             load_balancer_type="application",
-            subnets=network.subnet_ids,
+            subnets=network.public_subnets,
             security_groups=[network.balancer_group.id],
-            # Only where it is asked for: an environment that has neither stays as it is.
             enable_deletion_protection=lane.settings.keeps_balancer or None,
             access_logs=self._access_logs(),
             opts=merged(self._child, lane.hold.follow("subnets")),
         )
         self.dns_name = self.balancer.dns_name
         self.target_groups = {colour: self._target_group(colour, network) for colour in Colour}
-        self._tls = self._https_arguments() if lane.settings.https.domain else {"protocol": "HTTP"}
+        tls = {"protocol": "HTTPS", "ssl_policy": TLS_POLICY}
+        https = lane.settings.https.domain
+        self._tls = {**tls, "certificate_arn": certificate(lane)} if https else {"protocol": "HTTP"}
         self.users = self._production_listener()
         self.tests = {colour: self._test_listener(colour) for colour in Colour}
         self.register_outputs({"dnsName": self.dns_name})
@@ -92,13 +93,8 @@ class Balancer(pulumi.ComponentResource):
 
     def _access_logs(self) -> lb.LoadBalancerAccessLogsArgs | None:
         logs = self._lane.settings.access_logs
-        if not logs.bucket:
-            return None
-        return lb.LoadBalancerAccessLogsArgs(bucket=logs.bucket, prefix=logs.prefix or None, enabled=logs.enabled)
-
-    def _https_arguments(self) -> dict[str, Any]:
-        """Of a listener that speaks TLS."""
-        return {"protocol": "HTTPS", "certificate_arn": certificate(self._lane), "ssl_policy": TLS_POLICY}
+        given = lb.LoadBalancerAccessLogsArgs(bucket=logs.bucket, prefix=logs.prefix or None, enabled=logs.enabled)
+        return given if logs.bucket else None
 
     def _production_listener(self) -> lb.Listener:
         nobody = lb.ListenerDefaultActionFixedResponseArgs(
@@ -112,8 +108,7 @@ class Balancer(pulumi.ComponentResource):
         self._listen("users", HTTP_PORT, _to_https(), {"protocol": "HTTP"}, self._listener)
         # Always given: AWS keeps a header that is left out, and with 0 browsers forget.
         hsts = {"routing_http_response_strict_transport_security_header_value": f"max-age={https.hsts_seconds}"}
-        remembered = {**self._tls, **hsts}
-        return self._listen("https", HTTPS_PORT, unavailable, remembered, self._https)
+        return self._listen("https", HTTPS_PORT, unavailable, {**self._tls, **hsts}, self._https)
 
     def _test_listener(self, colour: Colour) -> lb.Listener:
         group = self.target_groups[colour].arn

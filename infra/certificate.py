@@ -1,17 +1,11 @@
 """The certificate of the name that users come by: one that exists (`https.certificateArn`), or one that ACM issues once
-a record in the hosted zone shows that the name is yours.
-
-Not protected: a certificate is replaced by creating the new one first and giving it to the listeners in place.
-"""
+a record in the zone shows that the name is yours. A new one is given to the listeners before the old one goes."""
 
 from __future__ import annotations
 
 import pulumi
 from pulumi_aws import acm, route53
 from release_lane.program import Lane
-
-TTL = 300
-"""Seconds."""
 
 
 def certificate(lane: Lane) -> pulumi.Input[str]:
@@ -27,9 +21,8 @@ def certificate(lane: Lane) -> pulumi.Input[str]:
         name=proof.resource_record_name,
         type=proof.resource_record_type,
         records=[proof.resource_record_value],
-        ttl=TTL,
-        # The same name's proof may be there, for a certificate before this one.
-        allow_overwrite=True,
+        ttl=300,
+        allow_overwrite=True,  # the same name's proof may be there, for a certificate before this one
     )
     validated = acm.CertificateValidation(name, certificate_arn=requested.arn, validation_record_fqdns=[record.fqdn])
     arn: pulumi.Output[str] = validated.certificate_arn

@@ -153,19 +153,19 @@ def test_there_is_no_difference_right_after(shop: Path) -> None:
 
 def test_what_the_template_would_change_is_shown_and_nothing_is_changed(shop: Path) -> None:
     (shop / "smoke/test_release.py").write_text("an older one\n")
-    (shop / "smoke/README.md").unlink()
+    (shop / "RELEASING.md").unlink()
     (shop / ".gitignore").write_text("*.log\n.venv/\n.local/\n__pycache__/\n")
     before = written(shop)
     on = Stage()
     assert on.run("init", str(shop), "--diff") == 1
     assert "--- smoke/test_release.py\n+++ smoke/test_release.py (template)\n" in on.out
     assert "-an older one\n" in on.out
-    assert "--- /dev/null\n+++ smoke/README.md (template)\n" in on.out
+    assert "--- /dev/null\n+++ RELEASING.md (template)\n" in on.out
     assert "+.pytest_cache/\n" in on.out
     assert "-*.log" not in on.out
     assert written(shop) == before
     assert on.run("init", str(shop), "--diff", "--json") == 1
-    assert sorted(on.data["differences"]) == [".gitignore", "smoke/README.md", "smoke/test_release.py"]
+    assert sorted(on.data["differences"]) == [".gitignore", "RELEASING.md", "smoke/test_release.py"]
 
 
 def test_what_a_team_fills_in_is_no_difference(shop: Path) -> None:

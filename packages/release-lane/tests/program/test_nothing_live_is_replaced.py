@@ -16,6 +16,7 @@ import pytest
 import yaml
 from local_aws.standins.aws.provider import TYPES
 from pydantic import BaseModel
+from release_lane.decide.foundations import SECRET_STORES, Egress
 from release_lane.errors import Refused, ReleaseError
 from release_lane.program.artifacts import build_artifacts
 from release_lane.record.placement import Colour
@@ -49,12 +50,18 @@ def of_one_release_or_less(each: Registered) -> bool:
     return (
         kind in {"TaskDefinition", "MetricAlarm", "Image", "Rollout", "SmokeGate"}
         or (kind == "SecurityGroupIngressRule" and "-test-" in each.name)
-        # It names the secrets that releases read; without any there is none.
+        # They are for the secrets that releases read; without any there are none.
         or kind == "RolePolicy"
         # The new one is there, and the listener has it, before the old one goes.
         or kind in {"Certificate", "CertificateValidation", "Record"}
-        or kind in {"Network", "Balancer", "Colour", "Stack"}
+        or (kind == "VpcEndpoint" and each.name.endswith(SECRET_STORES))
+        or kind in {"Network", "Balancer", "Colour", "Stack", "Nat", "NatPerZone", "Endpoints"}
     )
+
+
+def of_egress(world: World, each: Registered) -> bool:
+    """Does it belong to a way out of private subnets?"""
+    return any(f"{way.component}::" in world.options[each.type, each.name].parent for way in Egress)
 
 
 def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | None = None, **over: Any) -> World:
@@ -115,6 +122,7 @@ ELSEWHERE = {
     ("https", "domain"): "www.example.com",
     ("https", "hostedZone"): "Z9",
     ("https", "certificateArn"): "arn:aws:acm:us-east-1:000000000000:certificate/1",
+    ("network", "egress"): "endpoints",
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 
@@ -256,7 +264,10 @@ def test_the_first_release_is_protected_by_its_own_update_but_for_what_goes_with
     bare = {
         each.type.rsplit(":", 1)[-1]
         for each in world.registered
-        if not of_one_release_or_less(each) and not world.options[each.type, each.name].protect
+        if not of_one_release_or_less(each)
+        and not world.options[each.type, each.name].protect
+        # What leads out of private subnets is protected once a colour is in them.
+        and not of_egress(world, each)
     }
     assert bare == {"Listener", "Service"}
 

@@ -72,6 +72,8 @@ SCRIPT: dict[str, Answer] = {
     "elbv2.describe_target_group_attributes": {"Attributes": []},
     "ecs.describe_services": lambda _: {"services": [service("INACTIVE" if _.get("gone") else "ACTIVE")]},
     "ecs.describe_clusters": {"clusters": [{"clusterArn": "arn:c", "clusterName": "a", "status": "ACTIVE"}]},
+    "ec2.describe_nat_gateways": {"NatGateways": [{"NatGatewayId": "nat-1", "State": "available"}]},
+    "ec2.describe_vpc_endpoints": lambda _: {"VpcEndpoints": [{"ServiceName": "a", "State": "available"}]},
     "ec2.describe_route_tables": {
         "RouteTables": [
             {"RouteTableId": "rtb-1", "OwnerId": "1", "Associations": [{"RouteTableAssociationId": "text"}]}
@@ -212,6 +214,9 @@ OTHER: Props = {
     "prefixListId": "pl-2",
     "propagateTags": "NONE",
     "referencedSecurityGroupId": "sg-3",
+    "routeTableIds": ["rtb-2"],
+    "securityGroupIds": ["sg-2"],
+    "subnetIds": ["subnet-2"],
     "routes": [{"cidrBlock": "10.1.0.0/16", "gatewayId": "igw-1"}],
     "securityGroups": ["sg-2"],
     "settings": [{"name": "containerInsights", "value": "disabled"}],
@@ -246,7 +251,12 @@ def aws_id(type_: type[AwsResource]) -> str:
 
 @every_example
 def test_a_delete_makes_calls_that_aws_knows(type_: type[AwsResource], example: Props) -> None:
-    resource, aws = standin(type_, ecs__describe_services=one_after_another("ACTIVE", "INACTIVE"))
+    resource, aws = standin(
+        type_,
+        ecs__describe_services=one_after_another("ACTIVE", "INACTIVE"),
+        ec2__describe_nat_gateways={"NatGateways": []},
+        ec2__describe_vpc_endpoints={"VpcEndpoints": []},
+    )
     known = checked(resource, example) | {"arn": "arn:x", "skipDestroy": False}
     resource.delete(CONTEXT, State(aws_id(type_), known, known))
     assert bool(aws.changes) is (type_.token != WAITS_ONLY)

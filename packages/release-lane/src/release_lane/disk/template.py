@@ -17,7 +17,6 @@ FROM_ROOT = (
     "infra/*.py",
     "smoke/conftest.py",
     "smoke/test_release.py",
-    "smoke/README.md",
     "tests/infra/test_environment.py",
     ".github/workflows/release.yml",
     ".github/actions/prepare/action.yml",

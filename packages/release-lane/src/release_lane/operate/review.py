@@ -14,6 +14,7 @@ from release_lane.decide.foundations import HTTPS
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.errors import ReleaseError
+from release_lane.operate.costs import monthly
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
 from release_lane.record.evidence import Proof, proof_of
@@ -331,6 +332,8 @@ def _others(steps: tuple[Step, ...]) -> list[str]:
     if loud:
         named = ", ".join(f"{step.op} `{step.name}`" for step in loud)
         lines += [f"> **CAREFUL: {len(loud)} of these delete something:** {named}", ""]
+    if cost := monthly(steps):
+        lines += [cost, ""]
     lines += ["| Operation | Type | Name | Properties |", "| --- | --- | --- | --- |"]
     return lines + [_row(step, step in loud) for step in sorted(steps, key=lambda s: (s not in loud, s.type, s.name))]
 

@@ -1,6 +1,6 @@
 """What the template in `infra/` builds on: the lane of an environment, as Pulumi sees it."""
 
-from release_lane.decide.foundations import BALANCER, NETWORK
+from release_lane.decide.foundations import BALANCER, NETWORK, SLOTS, Egress
 from release_lane.program.hold import Hold, merged
 from release_lane.program.lane import Lane
 from release_lane.program.run import run
@@ -20,8 +20,10 @@ __all__ = [
     "HTTP_PORT",
     "LEAST_REQUESTS",
     "NETWORK",
+    "SLOTS",
     "AlarmKind",
     "Colour",
+    "Egress",
     "Held",
     "Hold",
     "Lane",

@@ -13,6 +13,7 @@ from typing import Any
 
 import pulumi
 
+from release_lane.decide.existing_network import ExistingNetwork, FoundNetwork
 from release_lane.decide.foundations import Foundations
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
@@ -118,6 +119,12 @@ def zones_of_account() -> tuple[str, ...]:
     """The zones of the region that this account may use without opting in, by name."""
     usable = {"name": "opt-in-status", "values": ["opt-in-not-required"]}
     return tuple(sorted(map(str, call(ZONES, {"state": "available", "filters": [usable]}).get("names") or ())))
+
+
+def described(existing: ExistingNetwork, access: Access) -> FoundNetwork:
+    """What EC2 has of a network that exists already."""
+    asked = {**access.as_dict(), "vpc": existing.vpc, "subnets": [*existing.public, *existing.private]}
+    return FoundNetwork.from_dict(call("release:index:describeNetwork", asked))
 
 
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"

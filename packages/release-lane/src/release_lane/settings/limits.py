@@ -281,13 +281,48 @@ _UNUSABLE = tuple(map(ipaddress.IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.2
 
 
 def vpc_range(text: str) -> str:
-    """An IPv4 /16 that a VPC can have (AWS/vpc/latest/userguide/vpc-cidr-blocks.html); two /24 are cut from it."""
+    """An IPv4 /16 that a VPC can have (AWS/vpc/latest/userguide/vpc-cidr-blocks.html); subnets are cut from it."""
     network = _network(text)
     if network is None or network.prefixlen != 16:
         return "should be an IPv4 address range of the size /16, like 10.20.0.0/16"
     if any(network.overlaps(unusable) for unusable in _UNUSABLE):
         return "is no range of addresses that hosts can have; take one of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
     return ""
+
+
+ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]")
+"""Of the region itself, like us-east-1a; a load balancer takes no other kind."""
+
+ZONES = range(2, 4)
+"""A load balancer stands in two zones at least; the VPC's range has room for the subnets of three."""
+
+
+def zones(value: Any) -> str:
+    """How many, or which."""
+    if type(value) is int and value in ZONES:
+        return ""
+    named = isinstance(value, list | tuple) and all(isinstance(each, str) and ZONE.fullmatch(each) for each in value)
+    if named and len(value) in ZONES:
+        return ""
+    return f"should be {ZONES[0]} or {ZONES[-1]}, or so many zones by name, like [us-east-1a, us-east-1b]"
+
+
+def vpc(text: str) -> str:
+    """The id of a VPC (AWS/AWSEC2/latest/APIReference/API_Vpc.html); "" for a network of its own."""
+    return "" if not text or re.fullmatch(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", text) else "should be the id of a VPC"
+
+
+def subnet(text: str) -> str:
+    """The id of a subnet (AWS/AWSEC2/latest/APIReference/API_Subnet.html)."""
+    return "" if re.fullmatch(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", text) else "should be the id of a subnet"
+
+
+def subnets(ids: Collection[str]) -> str:
+    """For a load balancer, or for tasks: at most 16
+    (AWS/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html)."""
+    if len({*ids}) != len(ids):
+        return "names one twice"
+    return "" if ZONES[0] <= len(ids) <= 16 else f"should name {ZONES[0]} to 16 subnets, in {ZONES[0]} zones at least"
 
 
 def _network(text: str) -> ipaddress.IPv4Network | None:

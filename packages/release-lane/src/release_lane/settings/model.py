@@ -18,6 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 
 from release_lane.decide.decision import OnAlarm, OnDrift
+from release_lane.decide.existing_network import ExistingNetwork
+from release_lane.decide.foundations import Egress
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError, UsageError
 from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
@@ -215,15 +217,49 @@ class AccessLogSettings(_Section):
     enabled: bool = True
 
 
-Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
-"""Of the region itself, like us-east-1a; a load balancer takes no other kind."""
+def _number_or_names(value: Any) -> int | tuple[str, ...]:
+    """One message for both forms."""
+    if problem := limits.zones(value):
+        raise ValueError(problem)
+    return value if isinstance(value, int) else tuple(value)
+
+
+SubnetIds = tuple[Annotated[str, _sound(limits.subnet)], ...]
+
+
+class ExistingNetworkSettings(_Section):
+    """`network.existing`: a network that the team has. Nothing of it is created or changed."""
+
+    vpc_id: Annotated[str, _sound(limits.vpc)] = ""
+    public_subnets: SubnetIds = Field(default=(), strict=False)
+    private_subnets: SubnetIds = Field(default=(), strict=False)
+
+    @property
+    def network(self) -> ExistingNetwork | None:
+        """None where the environment has a network of its own."""
+        if not self.vpc_id:
+            return None
+        return ExistingNetwork(vpc=self.vpc_id, public=self.public_subnets, private=self.private_subnets)
 
 
 class NetworkSettings(_Strict):
-    """`network`: the VPC's address range (two /24 subnets are cut from it), and the two zones of these."""
+    """`network`: the VPC's address range (subnets are cut from it), the zones of these, by name or how many, and how
+    tasks get out; or a network that exists already."""
 
     cidr: Annotated[str, _sound(limits.vpc_range)] = "10.20.0.0/16"
-    zones: tuple[Zone, ...] = Field(default=(), min_length=2, max_length=2)
+    zones: Annotated[int | tuple[str, ...], PlainValidator(_number_or_names)] = ()
+    egress: Egress = Egress.NAT
+    existing: ExistingNetworkSettings = ExistingNetworkSettings()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Zones by name."""
+        return self.zones if isinstance(self.zones, tuple) else ()
+
+    @property
+    def count(self) -> int:
+        """How many zones, 0 where that is not said."""
+        return self.zones if isinstance(self.zones, int) else len(self.zones)
 
 
 class _Stack(_Strict):
@@ -336,7 +372,8 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings, stack, region)
         problems += _door(settings, region, asked="https" in own)
-        problems += _elsewhere(settings.network.zones, region)
+        problems += _elsewhere(settings.network.named, region)
+        problems += _existing(settings.network.existing)
     elif isinstance(settings, ArtifactsSettings):
         problems += _of_artifacts(settings, project)
     problems = [each for each in problems if each.removesuffix(": is missing") not in hidden]
@@ -548,6 +585,20 @@ def _elsewhere(zones: Sequence[str], region: str) -> list[str]:
     foreign = [zone for zone in zones if region and not zone.startswith(region)]
     problems = [f"network.zones: {zone} is not in {region}" for zone in foreign]
     return problems + (["network.zones: two different ones are needed"] if len(set(zones)) != len(zones) else [])
+
+
+def _existing(given: ExistingNetworkSettings) -> list[str]:
+    """What a network that exists has to name."""
+    lists = {"publicSubnets": given.public_subnets, "privateSubnets": given.private_subnets}
+    if not given.vpc_id:
+        return ["network.existing.vpcId: is missing"] if any(lists.values()) else []
+    problems = {key: limits.subnets(ids) for key, ids in lists.items()}
+    problems = {key: problem for key, problem in problems.items() if problem}
+    both = sorted({*given.public_subnets} & {*given.private_subnets})
+    return [
+        *(f"network.existing.{key}: {problem}" for key, problem in problems.items()),
+        *(f"network.existing.privateSubnets: {id} is in publicSubnets as well" for id in both),
+    ]
 
 
 METRIC_PERIODS = (1, 5, 10, 20, 30)

@@ -324,6 +324,9 @@ def test_what_is_there_already_is_not_taken_over(case: Case, client: Client, wor
 def test_secrets_are_never_in_clear_in_the_state(case: Case, client: Client, world: World) -> None:
     good = case.good(world)
     texts = {value for value in good.values() if isinstance(value, str) and len(value) >= SPELLED_OUT}
+    texts -= {
+        text for text in texts if any(text in name for name in TYPE[case.token].computed)
+    }  # "networkInterfaceIds"
     one = Managed(client, case.token)
     assert one.up({name: secret(value) for name, value in good.items()}) == "create"
     for _ in range(2):

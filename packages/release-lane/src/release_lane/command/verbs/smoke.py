@@ -63,7 +63,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             next_step="see the output of the checks above.",
         )
     if report.checks == 0:
-        raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/README.md.")
+        raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/test_service.py.")
     name = f" for {short(expected.digest)} on {expected.colour}" if expected.digest else ""
     tools.terminal.emit(
         {
