@@ -1,28 +1,37 @@
 """The load balancer of an environment: the production listener, a target group and a test listener for each colour.
 
-The production listener answers 503 by its default action and is never touched again; the one rule that forwards
-belongs to the lane's switch alone (docs/adr/0001-one-owner-of-the-weights.md).
+The production listener answers 503 by its default action; the one rule that forwards belongs to the lane's switch
+alone (docs/adr/0001-one-owner-of-the-weights.md). With `https` in the stack file it is on port 443, all listeners speak
+TLS with one certificate, and port 80 redirects (docs/adr/0018-https.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pulumi
 from pulumi_aws import lb
-from release_lane.program import BALANCER, Colour, Lane, merged
+from release_lane.program import BALANCER, HTTP_PORT, HTTPS_PORT, Colour, Lane, merged
 
+from certificate import certificate
 from network import Door, Network
 
 TARGET_PORT = 80
 """Constant on purpose: ECS registers the container's own port, so a release may change it on the idle colour alone."""
 
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+"""TLS 1.3 and 1.2, the latter with forward secrecy only
+(https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
+
 
 def doors(lane: Lane) -> Iterator[Door]:
     """Which ports are open, and to whom. A listener that is added below needs one here."""
-    yield Door("users", lane.names.users_port, "0.0.0.0/0")
+    yield Door("users", HTTP_PORT, "0.0.0.0/0")
+    if lane.settings.https.domain:
+        yield Door("https", HTTPS_PORT, "0.0.0.0/0", passing=not lane.hold.secured)
     for port in lane.names.test_ports.values():
-        for cidr in dict.fromkeys([lane.settings.network.cidr, *lane.settings.test_access]):
+        for cidr in dict.fromkeys([lane.cidr, *lane.settings.test_access]):
             # Named by the range, so that the list of ranges may lose or gain any.
             yield Door(f"test-{port}-{cidr.replace('/', '-')}", port, cidr, passing=True)
 
@@ -39,16 +48,22 @@ class Balancer(pulumi.ComponentResource):
         parent = pulumi.ResourceOptions(parent=self)
         self._child = merged(parent, lane.hold.protect())
         self._listener = merged(parent, lane.hold.protect_listener())
+        self._https = merged(parent, lane.hold.protect_https())
         self.balancer = lb.LoadBalancer(
             self._name,
             name=lane.names.load_balancer,
             load_balancer_type="application",
-            subnets=network.subnet_ids,
+            subnets=network.public_subnets,
             security_groups=[network.balancer_group.id],
+            enable_deletion_protection=lane.settings.keeps_balancer or None,
+            access_logs=self._access_logs(),
             opts=merged(self._child, lane.hold.follow("subnets")),
         )
         self.dns_name = self.balancer.dns_name
         self.target_groups = {colour: self._target_group(colour, network) for colour in Colour}
+        tls = {"protocol": "HTTPS", "ssl_policy": TLS_POLICY}
+        https = lane.settings.https.domain
+        self._tls = {**tls, "certificate_arn": certificate(lane)} if https else {"protocol": "HTTP"}
         self.users = self._production_listener()
         self.tests = {colour: self._test_listener(colour) for colour in Colour}
         self.register_outputs({"dnsName": self.dns_name})
@@ -76,24 +91,49 @@ class Balancer(pulumi.ComponentResource):
             opts=merged(self._child, lane.frozen(colour), after),
         )
 
+    def _access_logs(self) -> lb.LoadBalancerAccessLogsArgs | None:
+        logs = self._lane.settings.access_logs
+        given = lb.LoadBalancerAccessLogsArgs(bucket=logs.bucket, prefix=logs.prefix or None, enabled=logs.enabled)
+        return given if logs.bucket else None
+
     def _production_listener(self) -> lb.Listener:
         nobody = lb.ListenerDefaultActionFixedResponseArgs(
             content_type="text/plain", message_body="No release is live here yet.", status_code="503"
         )
-        action = lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=nobody)
-        return self._http("users", self._lane.names.users_port, action)
+        unavailable = lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=nobody)
+        https = self._lane.settings.https
+        if not https.domain:
+            return self._listen("users", HTTP_PORT, unavailable, self._tls, self._listener)
+        # What may still forward on port 80 is the switch's rule, until it has opened HTTPS to users.
+        self._listen("users", HTTP_PORT, _to_https(), {"protocol": "HTTP"}, self._listener)
+        # Always given: AWS keeps a header that is left out, and with 0 browsers forget.
+        hsts = {"routing_http_response_strict_transport_security_header_value": f"max-age={https.hsts_seconds}"}
+        return self._listen("https", HTTPS_PORT, unavailable, {**self._tls, **hsts}, self._https)
 
     def _test_listener(self, colour: Colour) -> lb.Listener:
         group = self.target_groups[colour].arn
         action = lb.ListenerDefaultActionArgs(type="forward", target_group_arn=group)
-        return self._http(f"test-{colour}", self._lane.names.test_ports[colour], action)
+        return self._listen(f"test-{colour}", self._lane.names.test_ports[colour], action, self._tls, self._listener)
 
-    def _http(self, part: str, port: int, action: lb.ListenerDefaultActionArgs) -> lb.Listener:
+    def _listen(
+        self,
+        part: str,
+        port: int,
+        action: lb.ListenerDefaultActionArgs,
+        protocol: dict[str, Any],
+        opts: pulumi.ResourceOptions,
+    ) -> lb.Listener:
         return lb.Listener(
             f"{self._name}-{part}",
             load_balancer_arn=self.balancer.arn,
             port=port,
-            protocol="HTTP",
             default_actions=[action],
-            opts=self._listener,
+            **protocol,
+            opts=opts,
         )
+
+
+def _to_https() -> lb.ListenerDefaultActionArgs:
+    """The same host, path and query by HTTPS, for good."""
+    redirect = lb.ListenerDefaultActionRedirectArgs(port=str(HTTPS_PORT), protocol="HTTPS", status_code="HTTP_301")
+    return lb.ListenerDefaultActionArgs(type="redirect", redirect=redirect)

@@ -53,8 +53,8 @@ class ColourSide(Side):
     def _service(self, network: Network, balancer: Balancer) -> ecs.Service:
         held, container = self._held, self._lane.names.container
         # A target group must belong to a load balancer before a service may use it, and a task that cannot open its log
-        # does not start.
-        before = [balancer.tests[held.colour], self._cluster.log_group]
+        # or has no way out does not start.
+        before = [balancer.tests[held.colour], self._cluster.log_group, *network.tasks.after]
         return ecs.Service(
             held.name,
             name=held.name,
@@ -80,9 +80,9 @@ class ColourSide(Side):
                 )
             ],
             network_configuration=ecs.ServiceNetworkConfigurationArgs(
-                subnets=network.subnet_ids,
-                security_groups=[network.task_group.id],
-                assign_public_ip=True,
+                subnets=network.tasks.subnets,
+                security_groups=[network.tasks.group.id],
+                assign_public_ip=False,
             ),
             opts=held.service_options(parent=self, given=GIVEN, after=before),
         )

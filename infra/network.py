@@ -1,4 +1,8 @@
-"""The network of an environment: one VPC, two public subnets in two zones, and who may talk to whom."""
+"""The network of an environment: one VPC, a public and a private subnet in each zone, and who may talk to whom.
+
+The load balancer is in the public subnets, tasks are in private ones: egress.py. An environment may also be in a
+network that exists already (`network.existing`): then only security groups are created.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import ec2, vpc
-from release_lane.program import NETWORK, Lane, merged
+from release_lane.program import NETWORK, SLOTS, Egress, Lane, merged
 
-SLOTS = ("a", "b")
-"""The two subnets' names end like this, whichever zones they are in."""
+from egress import Tasks, private_subnets
+
+EVERYWHERE = "0.0.0.0/0"
+GROUP, OUT = "aws:ec2/securityGroup:SecurityGroup", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 
 @dataclass(frozen=True)
@@ -27,35 +33,50 @@ class Door:
 
 
 class Network(pulumi.ComponentResource):
-    """Tasks can be reached from the load balancer only; the load balancer through the doors that are given."""
+    """Tasks can be reached from the load balancer only; the load balancer through the doors that are given.
+
+    `public_subnets` are for the load balancer. `tasks`: where a release that is started now goes; `open_group` is for
+    tasks that may reach everything.
+    """
 
     vpc_id: pulumi.Output[str]
-    subnet_ids: list[pulumi.Output[str]]
+    gateway: ec2.InternetGateway
+    public_subnets: list[pulumi.Output[str]]
+    open_group: ec2.SecurityGroup
+    tasks: Tasks
 
     def __init__(self, lane: Lane, doors: Iterable[Door]) -> None:
         super().__init__(NETWORK, lane.names.cluster)
         self._name, self._lane = lane.names.cluster, lane
         self._child = merged(pulumi.ResourceOptions(parent=self), lane.hold.protect())
-        # Subnets in other zones would have the addresses of the old ones: they need another VPC.
-        whole = merged(self._child, pulumi.ResourceOptions(replacement_trigger=list(lane.zones)))
-        cidr, tags = lane.settings.network.cidr, {"Name": self._name}
-        main = ec2.Vpc(self._name, cidr_block=cidr, enable_dns_hostnames=True, tags=tags, opts=whole)
-        self.vpc_id = main.id
-        self.subnet_ids = self._subnets(cidr.rsplit(".", 2)[0])
-        self.balancer_group = self._group("balancer", "Load balancer")
-        self.task_group = self._group("tasks", "Tasks")
-        self._rules()
+        if lane.existing:
+            self.vpc_id = pulumi.Output.from_input(lane.existing.vpc)
+            self.public_subnets = _known(lane.existing.public)
+        else:
+            self._build()
+        self.balancer_group = self.group("balancer", "Load balancer", self._child)
+        if lane.has(OUT, f"{self._name}-balancer-out"):
+            self._let_out("balancer", self.balancer_group)
         for door in doors:
             self._open(door)
+        self.tasks = self._tasks()
         self.register_outputs({"vpcId": self.vpc_id})
 
-    def _subnets(self, prefix: str) -> list[pulumi.Output[str]]:
-        gateway = ec2.InternetGateway(self._name, vpc_id=self.vpc_id, opts=self._child)
-        route = ec2.RouteTableRouteArgs(cidr_block="0.0.0.0/0", gateway_id=gateway.id)
+    # ---- Public subnets
+
+    def _build(self) -> None:
+        """A /16: its first sixteenth for public subnets, the others for private ones."""
+        # Subnets in other zones would have the addresses of the old ones: they need another VPC.
+        whole = merged(self._child, pulumi.ResourceOptions(replacement_trigger=list(self._lane.zones[:2])))
+        cidr, tags = self._lane.cidr, {"Name": self._name}
+        main = ec2.Vpc(self._name, cidr_block=cidr, enable_dns_hostnames=True, tags=tags, opts=whole)
+        self.vpc_id = main.id
+        self.gateway = ec2.InternetGateway(self._name, vpc_id=self.vpc_id, opts=self._child)
+        route = ec2.RouteTableRouteArgs(cidr_block=EVERYWHERE, gateway_id=self.gateway.id)
         table = ec2.RouteTable(self._name, vpc_id=self.vpc_id, routes=[route], opts=self._child)
-        return [
-            self._subnet(f"{self._name}-{slot}", f"{prefix}.{number}.0/24", zone, table)
-            for number, (slot, zone) in enumerate(zip(SLOTS, self._lane.zones, strict=True))
+        self.public_subnets = [
+            self._subnet(f"{self._name}-{slot}", f"{cidr.rsplit('.', 2)[0]}.{number}.0/24", zone, table)
+            for number, (slot, zone) in enumerate(zip(SLOTS, self._lane.zones, strict=False))
         ]
 
     def _subnet(self, name: str, cidr: str, zone: str, table: ec2.RouteTable) -> pulumi.Output[str]:
@@ -71,31 +92,63 @@ class Network(pulumi.ComponentResource):
         made: pulumi.Output[str] = subnet.id
         return made
 
-    def _group(self, part: str, description: str) -> ec2.SecurityGroup:
+    # ---- Where tasks are
+
+    def _tasks(self) -> Tasks:
+        """In private subnets with the egress that the settings ask for, or in those that exist already.
+
+        An egress that a colour still uses stays, and so does what an earlier version opened: closing it under users
+        would be a change that no gate looks at. A colour moves with the release that goes there.
+        """
+        lane = self._lane
+        if lane.existing or {*lane.egress} - {Egress.ENDPOINTS} or lane.has(GROUP, f"{self._name}-tasks"):
+            self.open_group = self.tasks_group("tasks", "Tasks", self._child)
+            self._let_out("tasks", self.open_group)
+        if lane.existing:
+            return Tasks(_known(lane.existing.private), self.open_group, [])
+        made = [private_subnets(lane, egress, self) for egress in lane.egress]
+        return made[0].tasks
+
+    def tasks_group(self, part: str, description: str, opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
+        """A group that the load balancer can reach: on all ports, since a release may bring another one of its own."""
+        group = self.group(part, description, opts)
+        # The first of these rules has no part in its name: live environments know it so.
+        named = self._name if part == "tasks" else f"{self._name}-{part}"
+        vpc.SecurityGroupIngressRule(
+            f"{named}-from-balancer",
+            security_group_id=group.id,
+            referenced_security_group_id=self.balancer_group.id,
+            ip_protocol="-1",
+            opts=opts,
+        )
+        vpc.SecurityGroupEgressRule(
+            f"{self._name}-balancer-to-{part}",
+            security_group_id=self.balancer_group.id,
+            referenced_security_group_id=group.id,
+            ip_protocol="-1",
+            opts=opts,
+        )
+        return group
+
+    def group(self, part: str, description: str, opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
+        """A group without rules."""
         name = f"{self._name}-{part}"
         # The old one is in use until everything that it guards was replaced; in another VPC its name is free.
-        after = merged(self._child, pulumi.ResourceOptions(delete_before_replace=False))
+        after = merged(opts, pulumi.ResourceOptions(delete_before_replace=False))
         return ec2.SecurityGroup(
             name, name=name, vpc_id=self.vpc_id, description=f"{description} of {self._name}", opts=after
         )
 
-    def _rules(self) -> None:
-        balancer, tasks = self.balancer_group.id, self.task_group.id
-        vpc.SecurityGroupIngressRule(
-            f"{self._name}-from-balancer",
-            security_group_id=tasks,
-            referenced_security_group_id=balancer,
+    def _let_out(self, part: str, group: ec2.SecurityGroup) -> None:
+        vpc.SecurityGroupEgressRule(
+            f"{self._name}-{part}-out",
+            security_group_id=group.id,
+            cidr_ipv4=EVERYWHERE,
             ip_protocol="-1",
             opts=self._child,
         )
-        for part, group in (("balancer", balancer), ("tasks", tasks)):
-            vpc.SecurityGroupEgressRule(
-                f"{self._name}-{part}-out",
-                security_group_id=group,
-                cidr_ipv4="0.0.0.0/0",
-                ip_protocol="-1",
-                opts=self._child,
-            )
+
+    # ---- Who may reach the load balancer
 
     def _open(self, door: Door) -> None:
         name = f"{self._name}-{door.name}"
@@ -109,3 +162,7 @@ class Network(pulumi.ComponentResource):
             ip_protocol="tcp",
             opts=passing if door.passing else self._child,
         )
+
+
+def _known(ids: Iterable[str]) -> list[pulumi.Output[str]]:
+    return [pulumi.Output.from_input(id) for id in ids]

@@ -1,10 +1,14 @@
 """Options and fixtures of the smoke checks. Plain pytest and requests; imports nothing else of this repository."""
 
+import ssl
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 
 NAMES = ("digest", "colour", "commit")
 
@@ -12,6 +16,8 @@ NAMES = ("digest", "colour", "commit")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("smoke", "what to check, and what it should be")
     group.addoption("--url", help="base URL, such as http://10.0.0.7:9001 (required)")
+    meant = "connect to this host in place of the URL's; certificate and Host header stay those of the URL"
+    group.addoption("--connect-to", metavar="HOST", default="", help=meant)
     group.addoption("--expect-digest", metavar="sha256:…", help="the image that must answer")
     group.addoption("--expect-colour", metavar="blue|green", help="the colour that must answer")
     group.addoption("--expect-commit", metavar="SHA", help="the commit that must answer")
@@ -49,12 +55,34 @@ def _has(config: pytest.Config, *, status: bool = False, identify: tuple[str, ..
     return well and (not identify or config.getoption("--identify") in identify)
 
 
+class ConnectTo(HTTPAdapter):
+    """Connects to `host`, whatever host a URL names; its certificate has to be the URL's."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        super().__init__()
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        where, tls = self.build_connection_pool_key_attributes(request, verify, cert)
+        name, where["host"] = where["host"], self._host
+        proxy = select_proxy(f"https://{self._host}", proxies and get_environ_proxies(f"https://{self._host}"))
+        manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
+        return manager.connection_from_host(**where, pool_kwargs={**tls, "server_hostname": name})
+
+    def add_headers(self, request: Any, **_: Any) -> None:
+        request.headers["Host"] = urlsplit(request.url).netloc
+
+
 @dataclass(frozen=True)
 class Site:
-    """The service under check; `within` is the budget of one answer in seconds."""
+    """The service under check; `within` is the budget of one answer in seconds.
+
+    `connect_to`: the host that is connected to, where that is not the URL's.
+    """
 
     url: str
     within: float
+    connect_to: str = ""
 
     def get(self, path: str) -> requests.Response:
         return self._send("GET", path)
@@ -67,11 +95,25 @@ class Site:
         what = f"{method} {self.url}{path}"
         more |= {"timeout": self.within, "allow_redirects": False, "headers": {"Connection": "close"}}
         try:
-            return requests.request(method, self.url + path, **more)
+            with requests.Session() as session:
+                if self.connect_to:
+                    session.mount("https://", ConnectTo(self.connect_to))
+                return session.request(method, self.url + path, **more)
         except requests.Timeout:
             raise failed(f"{what}: no answer within {self.within:g} s") from None
         except requests.RequestException as error:
-            raise failed(f"{what}: no answer, {error}") from None
+            raise failed(f"{what}: {invalid(error) or f'no answer, {error}'}") from None
+
+
+def invalid(error: BaseException) -> str:
+    """What is wrong with the certificate, where that is why a request failed."""
+    reasons: list[Any] = [error]
+    for reason in reasons:
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return f"the certificate is not valid: {reason.verify_message}"
+        if isinstance(reason, BaseException):
+            reasons += [*reason.args, getattr(reason, "reason", None)]
+    return ""
 
 
 def failed(message: str) -> BaseException:
@@ -81,7 +123,8 @@ def failed(message: str) -> BaseException:
 
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest) -> Site:
-    return Site(request.config.getoption("--url").rstrip("/"), request.config.getoption("--answer-within"))
+    option = request.config.getoption
+    return Site(option("--url").rstrip("/"), option("--answer-within"), option("--connect-to"))
 
 
 @dataclass(frozen=True)

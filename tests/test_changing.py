@@ -130,7 +130,9 @@ def settings_of(folder: Path, stack: str) -> EnvironmentSettings:
     """As the program reads a stack file."""
     config = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text())["config"]
     raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    settings = parse({**raw, "release-lane:account": ACCOUNT}, "release-lane", stack)
+    blank = {"account": ACCOUNT, "https": json.dumps({"domain": "shop.example.com", "hostedZone": "Z1"})}
+    filled = {key: value for name, value in blank.items() if "FILL-IN" in raw.get(key := f"release-lane:{name}", "")}
+    settings = parse({**raw, **filled}, "release-lane", stack)
     assert isinstance(settings, EnvironmentSettings)
     return settings
 

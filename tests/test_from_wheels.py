@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from release_lane.probe.connecting import session_to
+from release_lane.record.endpoint import recorded_endpoint
 
 from tools.dist import build
 
@@ -105,7 +106,9 @@ class Team:
 
     def greeting(self, environment: str) -> str:
         """What users get."""
-        return requests.get(self.status(environment)["url"] + "/", timeout=30).text
+        at = recorded_endpoint(self.status(environment))
+        with session_to(at) as session:
+            return session.get(at.url + "/", timeout=30, verify=self.environ["REQUESTS_CA_BUNDLE"]).text
 
     def change(self, greeting: str) -> None:
         """The service, in a new commit."""

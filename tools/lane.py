@@ -23,10 +23,13 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
-import requests
 import yaml
 from local_aws.places import ONE_FILE
 from local_aws.project import overlay, read_project
+from release_lane.probe import Probe
+from release_lane.probe.connecting import session_to
+from release_lane.record.endpoint import Endpoint, production
+from release_lane.record.names import Access, Names
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = read_project(ROOT).name
@@ -150,7 +153,10 @@ class Lane:
 
     def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
         content = yaml.safe_load(overlay(read_project(ROOT), like))
-        content["config"] |= {f"{PROJECT}:{key}": value for key, value in config.items()}
+        # A lane is removed again at its end.
+        given = config if like == "artifacts" else {"deletionProtection": False, **config}
+        content["config"] |= {f"{PROJECT}:{key}": value for key, value in given.items()}
+        content["config"] = {key: value for key, value in content["config"].items() if value is not None}
         path = self.folder / f"Pulumi.{name}.yaml"
         path.write_text(yaml.safe_dump(content))
         return path
@@ -291,15 +297,35 @@ class Stack:
 
     def served(self) -> dict[str, Any]:
         """What users get now: the status answer, or {"http": code} if there is none."""
-        answer = requests.get(self.url + "/api/v1/status", timeout=5)
+        with session_to(self.endpoint) as session:
+            trusted = self.lane.variables["REQUESTS_CA_BUNDLE"]
+            answer = session.get(self.url + "/api/v1/status", timeout=5, verify=trusted)
         return answer.json() if answer.ok else {"http": answer.status_code}
 
     @property
     def url(self) -> str:
         """The production address, recorded or not yet."""
+        return self.endpoint.url
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The same, with the load balancer that is connected to."""
         name = f"{PROJECT}-{self.name}"
         found = self.lane.aws("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
-        return f"http://{found[0]['DNSName']}"
+        access = Access(region="us-east-1", account="000000000000")
+        names = Names.of_stack(PROJECT, self.name, access=access, domain=self.domain)
+        return production(names, str(found[0]["DNSName"]))
+
+    @property
+    def domain(self) -> str:
+        """The name that users come by, "" for plain HTTP."""
+        https = yaml.safe_load(self.settings.read_text())["config"].get(f"{PROJECT}:https") or {}
+        return str(https.get("domain") or "")
+
+    def probe(self, path: str, rate: float, **options: Any) -> Probe:
+        """A prober of what users get, not started yet."""
+        at = self.endpoint
+        return Probe(at.url + path, rate, connect_to=at.connect_to, environ=self.lane.variables, **options)
 
 
 class Running:

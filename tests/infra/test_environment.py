@@ -20,6 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"])
+PROOF = ("resourceRecordName", "resourceRecordType", "resourceRecordValue")
+FILLED_IN = {"domain": "shop.example.com", "hostedZone": "Z0123456789"}
 ACCOUNT, DIGEST = "000000000000", "sha256:" + "1" * 64
 STACKS = {
     path.name.split(".")[1]: yaml.safe_load(path.read_text())["config"] for path in sorted(ROOT.glob("Pulumi.*.yaml"))
@@ -49,6 +51,7 @@ class Cloud(pulumi.runtime.Mocks):
         """Its outputs are its inputs, and some that AWS would add."""
         self.registered.setdefault(args.typ, []).append(args.inputs)
         made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
+        made["domainValidationOptions"] = [dict.fromkeys(PROOF, "_1.test")]
         return f"{args.name}-id", {**args.inputs, **made}
 
 
@@ -67,6 +70,9 @@ def deployed(stack: str) -> Cloud:
     """What a first release registers there."""
     cloud = Cloud()
     given = {**STACKS[stack], f"{PROJECT}:account": ACCOUNT, f"{PROJECT}:imageDigest": DIGEST}
+    if https := given.get(f"{PROJECT}:https"):
+        blank = {key: value for key, value in FILLED_IN.items() if https.get(key) == "FILL-IN"}
+        given[f"{PROJECT}:https"] = {**https, **blank}
     given.pop(f"{PROJECT}:promotesFrom", None)  # what was proven elsewhere is not the matter here
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 

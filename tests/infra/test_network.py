@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 from release_lane.errors import Refused, UsageError
 from release_lane.record.placement import Colour
-from tests.program.mocks import ARTIFACTS, FIRST, SECOND, World, observed, outputs_of, release, run, standing_on
+from tests.program.mocks import (
+    ARTIFACTS,
+    FIRST,
+    SECOND,
+    Registered,
+    World,
+    observed,
+    outputs_of,
+    release,
+    run,
+    standing_on,
+)
 
 from colour import GIVEN
 
@@ -18,8 +29,21 @@ AT = "urn:pulumi:staging::release-lane::release-lane:infra:Network$"
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
 
+def subnets(world: World, component: str = "Network") -> dict[str, str]:
+    """Range to zone of a component's subnets."""
+    found = [each for each in world.of_type("subnet:Subnet") if parent(world, each) == component]
+    return {each.inputs["cidrBlock"]: each.inputs["availabilityZone"] for each in found}
+
+
+def parent(world: World, each: Registered) -> str:
+    return world.options[each.type, each.name].parent.split("::")[-2].rsplit(":", 1)[-1]
+
+
 def zones(world: World) -> list[str]:
-    return sorted(each.inputs["availabilityZone"] for each in world.of_type("subnet:Subnet"))
+    """Those of the public subnets, and of the private ones as well."""
+    public = sorted(subnets(world).values())
+    assert sorted(subnets(world, "Nat").values()) == public
+    return public
 
 
 def settings(**config: Any) -> dict[str, str]:
@@ -63,11 +87,13 @@ def test_an_account_with_one_zone_is_refused_before_anything_is_registered() -> 
     [
         (["us-east-1a", "us-east-1a"], "network.zones: two different ones"),
         (["us-east-1a", "eu-west-1b"], "network.zones: eu-west-1b is not in us-east-1"),
-        (["us-east-1a"], "network.zones"),
+        (["us-east-1a"], "network.zones: should be 2 or 3, or so many zones by name"),
+        (4, "network.zones: should be 2 or 3"),
+        (True, "network.zones: should be 2 or 3"),
         (["a", "b"], "network.zones"),
     ],
 )
-def test_zones_that_cannot_be_are_wrong_settings(pinned: list[str], said: str) -> None:
+def test_zones_that_cannot_be_are_wrong_settings(pinned: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         run(World(outputs=ARTIFACTS, observed=observed()), settings(network={"zones": pinned}))
 

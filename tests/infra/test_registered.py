@@ -15,7 +15,18 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToDict
 from release_lane.record.placement import Colour
-from tests.program.mocks import ARTIFACTS, FIRST, SECOND, Monitor, World, observed, outputs_of, release, run
+from tests.program.mocks import (
+    ARTIFACTS,
+    FIRST,
+    SECOND,
+    Monitor,
+    World,
+    observed,
+    outputs_of,
+    release,
+    run,
+    standing_on,
+)
 
 pytestmark = pytest.mark.program
 KEPT = Path(__file__).parent / "registered.json"
@@ -49,9 +60,10 @@ class Listening(Monitor):
 
 @pytest.fixture
 def registered() -> dict[str, dict[str, Any]]:
-    """FIRST is live on blue, and SECOND is deployed."""
+    """FIRST is live on blue, in an environment of 0.2.0, and SECOND is deployed."""
     seen = observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND)
-    world = World(outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}, observed=seen)
+    outputs = {**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)}
+    world = World(outputs=outputs, observed=seen, state=standing_on(blue="", green=""))
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in SETTINGS.items()}
     listening = Listening(world)
     run(world, {f"release-lane:{key}": value for key, value in config.items()}, monitor=listening)

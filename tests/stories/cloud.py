@@ -76,7 +76,7 @@ def rule(stack: Stack) -> Any:
     elb = client(stack.lane, "elbv2")
     balancer = elb.describe_load_balancers(Names=[f"{PROJECT}-{stack.name}"])["LoadBalancers"][0]
     listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    users = next(each for each in listeners if each["Port"] == 80)
+    users = next(each for each in listeners if each["Port"] == (443 if stack.domain else 80))
     rules = elb.describe_rules(ListenerArn=users["ListenerArn"])["Rules"]
     return next((each for each in rules if not each["IsDefault"]), None)
 

@@ -112,7 +112,7 @@ def probe() -> Iterator[object]:
     running: list[Probe] = []
 
     def start(stack: Stack, rate: float = 50) -> Probe:
-        prober = Probe(stack.url + "/api/v1/status", rate, timeout=ANSWER_WITHIN).start()
+        prober = stack.probe("/api/v1/status", rate, timeout=ANSWER_WITHIN).start()
         running.append(prober)
         return prober
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.stories.cloud import idle_of, tasks
-from tools.lane import ROOT, Lane, Stack
+from tools.lane import PROJECT, ROOT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 BEFORE = ("48585d5", pytest.param("234bf85", marks=pytest.mark.long))
@@ -44,10 +45,19 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return folder
 
 
+SINCE = ("insecure", "deletionProtection")
+"""Keys of this version's stack files that an earlier one did not have."""
+
+
 def by(program: Path, stack: Stack) -> Stack:
-    """The same stack, updated by another program."""
+    """The same stack, updated by another program, from a stack file of its time."""
     home = {"PYTHONPATH": str(program), "LOCAL_AWS_HOME": str(program)}
-    return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, stack.settings, program)
+    content = yaml.safe_load(stack.settings.read_text())
+    for key in SINCE:
+        content["config"].pop(f"{PROJECT}:{key}", None)
+    settings = stack.settings.with_name(f"before.{stack.settings.name}")
+    settings.write_text(yaml.safe_dump(content))
+    return Stack(Lane(stack.lane.folder, {**stack.lane.variables, **home}), stack.name, settings, program)
 
 
 def shared(stack: Stack) -> dict[str, list[str]]:
@@ -57,6 +67,22 @@ def shared(stack: Stack) -> dict[str, list[str]]:
         if each["type"].startswith("aws:") and "taskDefinition" not in each["type"]:
             found.setdefault(each["type"], []).append(each["id"])
     return {kind: sorted(ids) for kind, ids in found.items()}
+
+
+EIP, NAT, ENDPOINT = "aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway", "aws:ec2/vpcEndpoint:VpcEndpoint"
+
+
+def network(stack: Stack, colour: str) -> dict[str, Any]:
+    """Where a colour's tasks are started."""
+    name = f"{PROJECT}-{stack.name}"
+    (found,) = stack.lane.aws("ecs").describe_services(cluster=name, services=[f"{name}-{colour}"])["services"]
+    inside: dict[str, Any] = found["networkConfiguration"]["awsvpcConfiguration"]
+    return inside
+
+
+def public_addresses(stack: Stack) -> set[str]:
+    """Do tasks of any colour have one?"""
+    return {network(stack, colour)["assignPublicIp"] for colour in ("blue", "green")}
 
 
 def test_an_environment_of_the_version_before_is_taken_over(
@@ -75,7 +101,10 @@ def test_an_environment_of_the_version_before_is_taken_over(
     assert "Decision: keep" in kept.text
     assert tasks(stack, stack.outputs["liveColour"]) == live, "no task of the live colour was started anew"
     assert tasks(stack, idle_of(stack)) == idle
-    assert shared(stack) == made, "nothing was replaced"
+    now = shared(stack)
+    assert {kind: sorted({*now[kind]} & {*ids}) for kind, ids in made.items()} == made, "nothing was replaced"
+    assert now.keys() - made.keys() == {EIP, NAT, ENDPOINT}, "and only private subnets with their way out were added"
+    assert public_addresses(stack) == {"ENABLED"}, "in which nothing is yet"
     assert {key: stack.outputs[key] for key in outputs} == outputs
     again = stack.up("--expect-no-changes")
     assert again.ok, again.text
@@ -85,10 +114,15 @@ def test_an_environment_of_the_version_before_is_taken_over(
     assert "Users: all at once" in back.text
     assert stack.served()["digest"] == good
 
+    assert public_addresses(stack) == {"ENABLED"}, "a traffic-only rollback starts nothing"
+
     fewer = lane.stack(stack.name, "staging", **{**SETTINGS, "testAccess": ["198.51.100.0/24"]})
     released = fewer.up(imageDigest=best)
     assert released.ok, released.text
     assert stack.served()["digest"] == best
+    live = network(stack, stack.outputs["liveColour"])
+    assert live["assignPublicIp"] == "DISABLED", "the release is in private subnets"
+    assert network(stack, idle_of(stack))["assignPublicIp"] == "ENABLED", "and the one before is where it was"
 
 
 @pytest.mark.long
@@ -109,9 +143,9 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
     assert {good, better} <= proofs.keys()
 
     serving, late = tasks(stack, stack.outputs["liveColour"]), by(program, stack).up()
-    said = "Drift" if program.name == "234bf85" else "Decision: keep"
-    assert said in late.text, "a job that still has the version before changes nothing"
-    assert late.ok is (said != "Drift"), late.text
+    said = "Drift" if program.name == "234bf85" else "would delete what live users stand on"
+    assert said in late.text, "a job that still has the version before changes nothing: its program lacks the network"
+    assert not late.ok, late.text
     assert shared(stack) == now
     assert tasks(stack, stack.outputs["liveColour"]) == serving
 

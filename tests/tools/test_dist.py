@@ -32,7 +32,7 @@ def test_every_package_has_a_wheel_without_what_earlier_builds_left(wheels: dict
 def test_the_template_is_packed_as_this_repository_has_it(wheels: dict[str, zipfile.ZipFile]) -> None:
     lane = wheels["release_lane"]
     packed = {name.removeprefix(PACKED): lane.read(name).decode() for name in lane.namelist() if PACKED in name}
-    assert packed == template.read()
+    assert packed == {**template.read(), template.SETTINGS: template.settings()}
 
 
 def test_installing_the_lane_installs_plugin_command_and_the_way_around_proxies(

@@ -21,6 +21,7 @@ from local_aws.progress import Progress
 from provider_kit.streams import outliving
 from release_lane.probe import Counts
 from release_lane.record.digest import short
+from release_lane.record.endpoint import recorded_endpoint
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -113,7 +114,7 @@ def _moved(stage: Stage, step: Step, data: Mapping[str, str]) -> None:
     step.digest, step.live = data["digest"], data["liveColour"]
     step.note = f"{data['decision']}; users of {data['environment']} are on {data['liveColour']} at {data['url']}"
     if data["environment"] not in stage.probes:
-        stage.watch(data["environment"], data["url"])
+        stage.watch(data["environment"], recorded_endpoint(data))
 
 
 def _refused(stage: Stage, digest: str) -> None:

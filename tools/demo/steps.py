@@ -12,6 +12,7 @@ from typing import Any
 
 from local_aws.errors import LocalError
 from release_lane.probe import Counts, Probe
+from release_lane.record.endpoint import Endpoint
 
 RATE = 100.0
 """Requests a second to each environment."""
@@ -75,9 +76,9 @@ class Stage:
             probe.mark(name)
         return step
 
-    def watch(self, environment: str, url: str) -> None:
+    def watch(self, environment: str, at: Endpoint) -> None:
         """Send requests to this environment from now on."""
-        probe = Probe(f"{url}/api/v1/status", RATE).start()
+        probe = Probe(f"{at.url}/api/v1/status", RATE, connect_to=at.connect_to, environ=self.variables).start()
         probe.mark(self.steps[-1].name)
         self.probes[environment] = probe
 

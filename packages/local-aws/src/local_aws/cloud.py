@@ -32,6 +32,7 @@ from local_aws.project import Project, read_project, write_overlays
 from local_aws.standins.install import install
 from local_aws.toolchain import ensure_engine
 from local_aws.toolchain.cache import Say
+from local_aws.trust import write_bundle
 
 T = TypeVar("T")
 
@@ -101,11 +102,13 @@ def _ensure_docker(places: Places, say: Say) -> None:
 def _ensure_emulator(places: Places, interpreter: Path, say: Say) -> None:
     if started := emulator_process.running(places):
         emulator_process.wait_until_ready(places, started, say)
+        write_bundle(places.authority, places.ca_bundle)
         say(f"runs since {processes.clock(started.since)}")
         return
     if emulator_process.stop(places):
         say("removed what an earlier emulator left running")
     emulator_process.start(places, interpreter, say)
+    write_bundle(places.authority, places.ca_bundle)
     say(f"answers at {places.endpoint}")
 
 

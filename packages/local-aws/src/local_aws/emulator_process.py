@@ -27,7 +27,7 @@ LOCK = HERE / "emulator/requirements.lock"
 READY_WITHIN = 60.0  # seconds
 STOP_WITHIN = 3.0  # seconds
 MARK = "LOCAL_CLOUD_ID"  # in the environment of the emulator and of everything that it starts
-EDGE_PORTS = (80, 9001, 9002)
+EDGE_PORTS = (80, 443, 9001, 9002)
 UNPRIVILEGED = "net.ipv4.ip_unprivileged_port_start"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from local_aws.project import PASSPHRASE, REGION, find_root
 from local_aws.toolchain.cache import cache_folder
+from local_aws.trust import trusting
 
 HERE = Path(__file__).resolve().parent
 NAME = "local-aws"
@@ -119,6 +120,16 @@ class Places:
         return self.runtime / "edge"
 
     @property
+    def authority(self) -> Path:
+        """The certificate of the authority that signs what emulated ACM issues; the emulator makes it."""
+        return self.emulator / "authority/ca.pem"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """All that clients of this cloud trust; see local_aws/trust.py."""
+        return self.emulator / "authority/bundle.pem"
+
+    @property
     def stacks(self) -> Path:
         """The overlays of the project's stack files; see local_aws/project.py."""
         return self.runtime / "stacks"
@@ -145,6 +156,7 @@ def exports(places: Places, build_args: str = "", more: Mapping[str, str] | None
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        **trusting(places.ca_bundle),
         **(more or {}),
     }
 

@@ -7,6 +7,8 @@ differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, 
     stacks = ["staging", "production"]      # all that have a stack file, unless given
     [tool.local-aws.settings]               # in every stack file here: key of the project (or full key) = value
     account = "000000000000"
+    [tool.local-aws.settings-of.staging]    # the same, in one stack's file
+    replicas = 1
     [tool.local-aws.environment]            # more variables for `.local/env`; {stacks} is the overlays' folder
     MY_STACKS = "{stacks}"
 """
@@ -33,18 +35,22 @@ CREDENTIALS = frozenset(
     f"aws:{key}" for key in ("profile", "assumeRole", "assumeRoles", "assumeRoleWithWebIdentity", "allowedAccountIds")
 )
 """Settings of the AWS provider that name a real account's roles and credentials; overlays leave them out."""
-KNOWN = {"stacks", "settings", "environment"}
+KNOWN = {"stacks", "settings", "settings-of", "environment"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """`name` is "" without a Pulumi.yaml. `settings` by full keys; `folder` is where the stack files are."""
+    """`name` is "" without a Pulumi.yaml. `settings` by full keys, `settings_of` those of one stack.
+
+    `folder` is where the stack files are.
+    """
 
     root: Path
     name: str = ""
     folder: Path
     stacks: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    settings_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def stack_file(self, stack: str) -> Path:
@@ -71,10 +77,11 @@ def read_project(root: Path) -> Project:
     """Raises LocalError naming the file that cannot be read, or the key that is wrong."""
     table = _table(root / "pyproject.toml") or {}
     settings, environment = table.get("settings", {}), table.get("environment", {})
+    settings_of = table.get("settings-of", {})
     if unknown := sorted(table.keys() - KNOWN):
         raise _wrong(f"has no key {', '.join(unknown)}")
-    if not isinstance(settings, dict) or not isinstance(environment, dict):
-        raise _wrong("needs tables for settings and environment")
+    if not all(isinstance(each, dict) for each in (settings, environment, settings_of, *_values(settings_of))):
+        raise _wrong("needs tables for settings, settings-of.<stack> and environment")
     if bad := [name for name, value in environment.items() if not isinstance(value, str)]:
         raise _wrong(f"needs text for {', '.join(bad)} in environment")
     pulumi = _yaml(root / "Pulumi.yaml") if (root / "Pulumi.yaml").exists() else {}
@@ -85,9 +92,19 @@ def read_project(root: Path) -> Project:
         name=name,
         folder=folder,
         stacks=_stacks(table, folder) if name else (),
-        settings={key if ":" in key else f"{name}:{key}": value for key, value in settings.items()},
+        settings=_full(name, settings),
+        settings_of={stack: _full(name, given) for stack, given in settings_of.items()},
         environment=environment,
     )
+
+
+def _values(table: Any) -> list[Any]:
+    return list(table.values()) if isinstance(table, dict) else []
+
+
+def _full(project: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """By full keys."""
+    return {key if ":" in key else f"{project}:{key}": value for key, value in settings.items()}
 
 
 def _stacks(table: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
@@ -105,7 +122,7 @@ def overlay(project: Project, stack: str) -> str:
     path = project.stack_file(stack)
     content = dict(_yaml(path))
     given = {key: value for key, value in (content.get("config") or {}).items() if key not in CREDENTIALS}
-    config = {**given, **project.settings}
+    config = {**given, **project.settings, **project.settings_of.get(stack, {})}
     if "aws:region" in config:
         config["aws:region"] = REGION
     if encrypted := [str(key) for key, value in config.items() if _encrypted(value)]:

@@ -55,18 +55,19 @@ class Balancing:
         self.api.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[attribute])
         return arn
 
-    def listener(self, action: Mapping[str, Any]) -> Listener:
-        """A listener on a port of its own, with this default action."""
+    def listener(self, action: Mapping[str, Any], **given: Any) -> Listener:
+        """A listener on a port of its own, with this default action; for HTTP unless `given` says otherwise."""
         balancer, port = self.stage.balancer, self.stage.next_port()
         made = self.api.create_listener(
             LoadBalancerArn=balancer["LoadBalancerArn"],
-            Protocol="HTTP",
             Port=port,
             DefaultActions=[action],
             Tags=self.aws.tags(),
+            **{"Protocol": "HTTP", **given},
         )["Listeners"][0]["ListenerArn"]
         self._listeners.append(made)
-        return Listener(arn=made, port=port, url=f"http://{balancer['DNSName']}:{port}")
+        scheme = given.get("Protocol", "HTTP").lower()
+        return Listener(arn=made, port=port, url=f"{scheme}://{balancer['DNSName']}:{port}")
 
     def rule(self, listener: Listener, action: Mapping[str, Any], priority: int = 1, path: str = "/*") -> str:
         """ARN of a rule for a path."""

@@ -155,7 +155,14 @@ def _call(service: str, operation: str, argument: str, **more: Any) -> Callable[
     return delete
 
 
-# ---- IAM, S3, SQS
+# ---- ACM, IAM, S3, SQS
+
+
+def _certificates(aws: Aws) -> Iterable[tuple[str, str]]:
+    """Of every kind of key: without being asked for others, ACM lists RSA ones alone."""
+    keys = {"keyTypes": ["RSA_2048", "EC_prime256v1"]}
+    for each in pages(aws, "acm", "list_certificates", "CertificateSummaryList", Includes=keys):
+        yield each["CertificateArn"], each["DomainName"]
 
 
 def _delete_role(aws: Aws, name: str) -> None:
@@ -220,6 +227,13 @@ def _delete_gateway(aws: Aws, id: str) -> None:
     ec2.delete_internet_gateway(InternetGatewayId=id)
 
 
+def _nat_gateways(aws: Aws) -> Iterable[tuple[str, str]]:
+    """Those that still are there: deleted ones can be seen for an hour."""
+    filters = [{"Name": "tag-key", "Values": [TAG]}, {"Name": "state", "Values": ["pending", "available", "deleting"]}]
+    for item in aws.client("ec2").describe_nat_gateways(Filters=filters)["NatGateways"]:
+        yield item["NatGatewayId"], next(tag["Value"] for tag in item["Tags"] if tag["Key"] == TAG)
+
+
 KINDS = (
     Kind("service", _services, _delete_service),
     Kind("task", _tasks, _stop_task),
@@ -235,6 +249,7 @@ KINDS = (
         _named("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn", "TargetGroupName"),
         _call("elbv2", "delete_target_group", "TargetGroupArn"),
     ),
+    Kind("certificate", _certificates, _call("acm", "delete_certificate", "CertificateArn")),
     Kind(
         "repository",
         _named("ecr", "describe_repositories", "repositories", "repositoryName", "repositoryName"),
@@ -268,6 +283,17 @@ KINDS = (
     Kind("queue", _queues, _call("sqs", "delete_queue", "QueueUrl")),
     Kind("bucket", _buckets, _delete_bucket),
     Kind("role", _named("iam", "list_roles", "Roles", "RoleName", "RoleName"), _delete_role),
+    Kind("NAT gateway", _nat_gateways, _call("ec2", "delete_nat_gateway", "NatGatewayId")),
+    Kind(
+        "address",
+        _tagged("describe_addresses", "Addresses", "AllocationId"),
+        _call("ec2", "release_address", "AllocationId"),
+    ),
+    Kind(
+        "VPC endpoint",
+        _tagged("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+        lambda aws, id: aws.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[id]),
+    ),
     Kind(
         "security group",
         _tagged("describe_security_groups", "SecurityGroups", "GroupId"),

@@ -32,6 +32,8 @@ SERVICES = (
     "iam",
     "ssm",
     "secretsmanager",
+    "acm",
+    "route53",
 )
 
 

@@ -54,6 +54,17 @@ def test_the_table_chooses_stacks_settings_and_variables(root: Path) -> None:
     assert found.variables(root / ".local/stacks") == {"SHOP_STACKS": f"{root}/.local/stacks"}
 
 
+def test_one_stack_may_have_settings_of_its_own(root: Path) -> None:
+    own = '[tool.local-aws.settings-of.staging]\naccount = "111111111111"\nreplicas = { most = 2 }\n'
+    (root / "pyproject.toml").write_text(TABLE + own)
+    config = yaml.safe_load(overlay(read_project(root), "staging"))["config"]
+    assert (config["shop:account"], config["shop:replicas"]) == ("111111111111", {"most": 2})
+    assert yaml.safe_load(overlay(read_project(root), "production"))["config"]["shop:account"] == "000000000000"
+    (root / "pyproject.toml").write_text("[tool.local-aws.settings-of]\nstaging = 3\n")
+    with pytest.raises(LocalError, match="needs tables for settings, settings-of"):
+        read_project(root)
+
+
 def test_an_overlay_has_the_settings_of_here_and_nothing_of_the_accounts_secrets(root: Path) -> None:
     (root / "pyproject.toml").write_text(TABLE)
     assert yaml.safe_load(overlay(read_project(root), "staging")) == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,3 +144,86 @@ class OneService(Cloud):
 
 def test_what_a_service_says_of_itself_is_read_newest_first() -> None:
     assert OneService().read(Colour.BLUE, None).events == ("newer", "older")
+
+
+# ---- the production rule, where users are to come by HTTPS
+
+LISTENERS = {80: "arn:80", 443: "arn:443"}
+
+
+class Doors(Cloud):
+    """A load balancer with listeners on 80 and 443; `tags` of the rule of each that has one."""
+
+    def __init__(self, domain: str, ports: Collection[int], tags: Mapping[int, Mapping[str, str]]) -> None:
+        access = Access(region="us-east-1", account="0" * 12)
+        self.names = Names.of_stack("shop", "production", access=access, domain=domain)
+        self.asked: list[str] = []
+        here = {LISTENERS[port]: port for port in ports}
+
+        def rules(ListenerArn: str) -> Any:
+            self.asked.append(ListenerArn)
+            port = here[ListenerArn]
+            made = {
+                "RuleArn": f"rule:{port}",
+                "IsDefault": False,
+                "Conditions": [PATH],
+                "Actions": [{"Type": "forward"}],
+            }
+            return {"Rules": [made] if port in tags else []}
+
+        def described(ResourceArns: list[str]) -> Any:
+            of = tags[int(ResourceArns[0].removeprefix("rule:"))]
+            return {"TagDescriptions": [{"Tags": [{"Key": key, "Value": value} for key, value in of.items()]}]}
+
+        self.api = SimpleNamespace(
+            describe_load_balancers=lambda **_: {"LoadBalancers": [{"DNSName": "lb.test", "LoadBalancerArn": "arn"}]},
+            describe_target_groups=lambda **_: {"TargetGroups": []},
+            describe_listeners=lambda **_: {
+                "Listeners": [{"Port": port, "ListenerArn": LISTENERS[port]} for port in ports]
+            },
+            describe_rules=rules,
+            describe_tags=described,
+        )
+
+    @property
+    def elb(self) -> Any:
+        return self.api
+
+
+DONE, OPENS = {"release-lane:phase": "moved"}, {"release-lane:opening": "80"}
+
+
+@pytest.mark.parametrize(
+    ("domain", "ports", "tags", "rule", "plain", "secured"),
+    [
+        ("", (80,), {80: DONE}, "rule:80", None, True),
+        ("shop.test", (80,), {80: DONE}, "rule:80", "rule:80", False),
+        ("shop.test", (80, 443), {80: DONE}, "rule:80", "rule:80", False),
+        ("shop.test", (80, 443), {80: DONE, 443: OPENS}, "rule:443", "rule:80", True),
+        ("shop.test", (80, 443), {443: OPENS}, "rule:443", None, True),
+        ("shop.test", (80, 443), {80: DONE, 443: DONE}, "rule:443", None, True),
+        ("shop.test", (80, 443), {}, None, None, False),
+    ],
+    ids=[
+        "plain",
+        "443 is not there yet",
+        "not opened",
+        "killed while opening",
+        "nearly opened",
+        "opened",
+        "no release",
+    ],
+)
+def test_where_users_come_in_is_read_from_the_rules(
+    domain: str, ports: tuple[int, ...], tags: dict[int, dict[str, str]], rule: str, plain: str, secured: bool
+) -> None:
+    at = Doors(domain, ports, tags).balancer()
+    assert (at.rule.arn if at.rule else None, at.plain.arn if at.plain else None) == (rule, plain)
+    assert at.secured is secured
+
+
+def test_port_80_is_not_asked_about_once_users_come_by_https() -> None:
+    for domain, listener in (("shop.test", "arn:443"), ("", "arn:80")):
+        cloud = Doors(domain, (80, 443), {80: DONE, 443: DONE})
+        cloud.balancer()
+        assert cloud.asked == [listener]

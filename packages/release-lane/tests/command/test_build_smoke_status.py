@@ -12,6 +12,7 @@ from release_lane.command.adapters.smoke import FakeSmoke
 from release_lane.engine.state import StackState
 from release_lane.record.adoption import Adopted
 from release_lane.record.asking import Asked, Identify
+from release_lane.record.endpoint import Endpoint
 from release_lane.smoke.checks import Expected, Report
 from tests.command.words import (
     BLUE,
@@ -81,14 +82,16 @@ def test_a_failed_build_has_no_digest() -> None:
 def test_smoke_expects_what_is_recorded_as_live() -> None:
     on = stage()
     assert on.run("smoke", "staging") == 0
-    assert on.smoke.asked == [("http://127.0.10.1", Expected(digest=B.digest, colour="green", commit=B.commit))]
+    assert on.smoke.asked == [
+        (Endpoint("http://127.0.10.1"), Expected(digest=B.digest, colour="green", commit=B.commit))
+    ]
     assert "3 smoke checks passed" in on.out
 
 
 def test_smoke_of_any_url_expects_nothing_of_its_release() -> None:
     on = stage()
     assert on.run("smoke", "--url", "http://somewhere:8080") == 0
-    assert on.smoke.asked == [("http://somewhere:8080", Expected())]
+    assert on.smoke.asked == [(Endpoint("http://somewhere:8080"), Expected())]
 
 
 def test_smoke_asks_a_release_as_its_own_configuration_says() -> None:
@@ -107,7 +110,7 @@ def test_smoke_of_any_url_can_say_how_it_is_asked() -> None:
     given = ["--health-path", "/healthz", "--status-path", "", "--identify", "none"]
     assert on.run("smoke", "--url", "http://somewhere:3000", *given) == 0
     asked = Asked(health_path="/healthz", status_path="", identify=Identify.NONE)
-    assert on.smoke.asked == [("http://somewhere:3000", Expected(asked=asked))]
+    assert on.smoke.asked == [(Endpoint("http://somewhere:3000"), Expected(asked=asked))]
     assert on.run("smoke", "--url", "http://somewhere:3000", "--status-path", "") == 2
 
 

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.cli
 
 ROOT = Path(__file__).resolve().parents[4]
 FLAGS = ("--project", "shop", "--region", "eu-central-1", "--port", "3000", "--health-path", "/healthz")
+DOOR = ("--domain", "shop.example.com", "--hosted-zone", "Z0123456789")
 MOST_FILES, MOST_LINES = 25, 1500
 
 
@@ -46,6 +47,7 @@ def test_it_ends_with_what_is_missing_and_the_next_three_commands(tmp_path: Path
     assert "release deploy staging" in on.data["next"][-1]
     assert any("there is no service/Dockerfile yet" in note for note in on.data["notes"])
     assert any("fill in the AWS account in Pulumi.artifacts.yaml, Pulumi.staging.yaml" in n for n in on.data["notes"])
+    assert any("fill in https (or insecure: true) in Pulumi.production.yaml" in note for note in on.data["notes"])
     assert any("no git repository" in note for note in on.data["notes"])
     assert on.data["files"] == sorted(written(tmp_path))
 
@@ -57,7 +59,7 @@ def test_a_service_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     (tmp_path / ".git").mkdir()
     on = Stage()
-    assert on.run("init", str(tmp_path), *FLAGS, "--account", "111111111111") == 0
+    assert on.run("init", str(tmp_path), *FLAGS, "--account", "111111111111", *DOOR) == 0
     files = written(tmp_path)
     assert "Note:" not in on.out
     assert {name: files[name] for name in ("app/Dockerfile", "main.py")} == {
@@ -127,7 +129,7 @@ def test_accounts_are_given_for_all_or_by_stack(tmp_path: Path) -> None:
 
 
 def test_a_person_is_asked_for_what_no_flag_gives(tmp_path: Path) -> None:
-    on = Stage(answer="\neu-west-1\ntest,live\n3000\n/healthz\n\nservice\n333333333333")
+    on = Stage(answer="\neu-west-1\ntest,live\nshop.example.com\nZ0123456789\n3000\n/healthz\n\nservice\n333333333333")
     folder = tmp_path / "My Shop"
     folder.mkdir()
     assert on.run("init", str(folder)) == 0
@@ -136,6 +138,7 @@ def test_a_person_is_asked_for_what_no_flag_gives(tmp_path: Path) -> None:
     assert "name: my-shop\n" in files["Pulumi.yaml"]
     assert "folder: service" in files["Pulumi.artifacts.yaml"]
     assert 'my-shop:account: "333333333333"' in files["Pulumi.live.yaml"]
+    assert "domain: shop.example.com\n    hostedZone: Z0123456789\n" in files["Pulumi.live.yaml"]
     assert "port: 3000\n    healthPath: /healthz\n" in files["Pulumi.test.yaml"]
 
 
@@ -150,19 +153,19 @@ def test_there_is_no_difference_right_after(shop: Path) -> None:
 
 def test_what_the_template_would_change_is_shown_and_nothing_is_changed(shop: Path) -> None:
     (shop / "smoke/test_release.py").write_text("an older one\n")
-    (shop / "smoke/README.md").unlink()
+    (shop / "RELEASING.md").unlink()
     (shop / ".gitignore").write_text("*.log\n.venv/\n.local/\n__pycache__/\n")
     before = written(shop)
     on = Stage()
     assert on.run("init", str(shop), "--diff") == 1
     assert "--- smoke/test_release.py\n+++ smoke/test_release.py (template)\n" in on.out
     assert "-an older one\n" in on.out
-    assert "--- /dev/null\n+++ smoke/README.md (template)\n" in on.out
+    assert "--- /dev/null\n+++ RELEASING.md (template)\n" in on.out
     assert "+.pytest_cache/\n" in on.out
     assert "-*.log" not in on.out
     assert written(shop) == before
     assert on.run("init", str(shop), "--diff", "--json") == 1
-    assert sorted(on.data["differences"]) == [".gitignore", "smoke/README.md", "smoke/test_release.py"]
+    assert sorted(on.data["differences"]) == [".gitignore", "RELEASING.md", "smoke/test_release.py"]
 
 
 def test_what_a_team_fills_in_is_no_difference(shop: Path) -> None:
@@ -195,7 +198,7 @@ def test_a_team_gets_the_versions_that_this_repository_is_tried_with() -> None:
     assert own["dependency-groups"]["dev"] == [f"local-aws=={VERSION}"]
     assert root["project"]["version"] == VERSION
     local = root["tool"]["local-aws"]
-    assert own["tool"]["local-aws"] == {key: local[key] for key in ("settings", "environment")}
+    assert own["tool"]["local-aws"] == {key: local[key] for key in ("settings", "settings-of", "environment")}
 
 
 def test_every_pattern_of_the_template_finds_a_file() -> None:
@@ -210,3 +213,15 @@ def test_a_stack_file_that_only_this_checkout_has_is_not_part_of_the_template(tm
     assert {name for name in found if name.startswith("Pulumi.")} == {
         "Pulumi.artifacts.yaml", "Pulumi.staging.yaml", "Pulumi.production.yaml"
     }  # fmt: skip
+
+
+# ---- settings
+
+
+def test_all_settings_are_printed_with_the_keys_of_this_project(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, key in ((shop, "shop:https"), (shop.parent, "release-lane:https")):
+        monkeypatch.chdir(folder)
+        on = Stage()
+        assert on.run("settings") == 0
+        assert f"  {key}:\n    domain: shop.example.com" in on.out
+    assert "shop:imageDigest" not in on.out

@@ -310,10 +310,10 @@ def test_everything_with_a_name_is_found_again_by_what_the_state_says_of_it(
 
 
 def nowhere(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The same, but of a name, a port, a network or a security group that there is not."""
+    """The same, but of a name, a port, a network, a security group or a tag that there is not."""
     other = {"name": "not-there", "port": 4711, "cidrBlock": "10.99.0.0/24"}
     if not other.keys() & inputs.keys():
-        other |= {"vpcId": "vpc-00000000", "securityGroupId": "sg-00000000"}
+        other |= {"vpcId": "vpc-00000000", "securityGroupId": "sg-00000000", "tags": {"Name": "not-there"}}
     return {**inputs, **{key: value for key, value in other.items() if key in inputs}}
 
 

@@ -59,7 +59,7 @@ def stage(seen: Sequence[Look], *runs: Any, **over: Any) -> Stage:
 
 def probed(place: Place) -> tuple[str, str, Asked]:
     (known,) = place.known
-    return place.url, known.digest, place.asked
+    return place.endpoint.url, known.digest, place.asked
 
 
 def test_a_calm_watch_ends_with_0_and_says_what_it_saw() -> None:

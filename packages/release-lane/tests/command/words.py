@@ -130,12 +130,20 @@ def said(text: str, *, severity: str = "error", about: str = "", **more: Any) ->
 
 
 def plan(
-    decision: str, live: Colour, of: Release, *, target: Colour | None, starts: bool = False, **over: Any
+    decision: str,
+    live: Colour,
+    of: Release,
+    *,
+    target: Colour | None,
+    starts: bool = False,
+    domain: str = "",
+    **over: Any,
 ) -> list[Any]:
     """The steps of the gates and the switch for a decision."""
     before = all_on(live.other) if decision in ("deploy", "traffic-only") else all_on(live)
     active = decision in ("deploy", "traffic-only", "finish")
-    names = Names.of_stack("release-lane", "production", access=Access(region="us-east-1", account="0" * 12))
+    access = Access(region="us-east-1", account="0" * 12)
+    names = Names.of_stack("release-lane", "production", access=access, domain=domain)
     switch = SwitchInputs(
         active=active,
         names=names,

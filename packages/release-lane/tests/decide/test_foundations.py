@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from release_lane.decide.choice import Verdict
 from release_lane.decide.decision import Deploy, Heal, Keep, Prepare, Refuse, Requested, TrafficOnly, decide
-from release_lane.decide.foundations import Foundations, Site, moved, zones_of
+from release_lane.decide.foundations import Egress, Foundations, Site, moved, zones_of
 from release_lane.errors import ReleaseError
 from release_lane.record.journal import Phase
 from release_lane.record.records import Observed, Recorded
@@ -140,11 +140,81 @@ def test_a_state_with_nothing_in_it_stands_on_nothing() -> None:
         (Foundations(), ("us-east-1b", "us-east-1c"), ("us-east-1b", "us-east-1c")),
         (Foundations(), (), ()),
         (replace(BUILT, zones=("us-east-1a",)), (), ()),
+        (BUILT, ("us-east-1c", "us-east-1b", "us-east-1a"), (*BUILT.zones, "us-east-1c")),
     ],
-    ids=["kept", "the same two", "others", "pinned", "to be asked for", "half a network"],
+    ids=["kept", "the same two", "others", "pinned", "to be asked for", "half a network", "one more"],
 )
 def test_what_exists_keeps_its_zones(built: Foundations, pinned: tuple[str, ...], zones: tuple[str, ...]) -> None:
     assert zones_of(built, pinned) == zones
+
+
+THREE = replace(BUILT, zones=("us-east-1a", "us-east-1b", "us-east-1c"))
+
+
+@pytest.mark.parametrize(
+    ("built", "wanted"),
+    [
+        (BUILT, replace(HERE, zones=THREE.zones)),
+        (BUILT, replace(HERE, count=3)),
+        (BUILT, replace(HERE, count=2)),
+        (THREE, HERE),
+        (replace(BUILT, vpc=""), replace(ELSEWHERE, vpc="vpc-1", count=3)),
+    ],
+    ids=["a third by name", "a third", "two", "three that are kept", "a network that exists"],
+)
+def test_what_only_adds_to_the_network_moves_nothing(built: Foundations, wanted: Site) -> None:
+    assert moved(replace(built, cidr=built.cidr if built.vpc else ""), wanted) == ()
+
+
+@pytest.mark.parametrize(
+    ("built", "wanted", "said"),
+    [
+        (THREE, replace(HERE, count=2), "network.zones from us-east-1a, us-east-1b, us-east-1c to 2"),
+        (THREE, replace(HERE, zones=BUILT.zones), "to us-east-1a, us-east-1b"),
+        (BUILT, replace(HERE, vpc="vpc-9"), "network.existing from a network of its own to vpc-9"),
+        (replace(BUILT, vpc=""), HERE, "network.existing from vpc-1 to a network of its own"),
+        (replace(BUILT, vpc=""), replace(HERE, vpc="vpc-9"), "network.existing from vpc-1 to vpc-9"),
+    ],
+)
+def test_a_zone_that_would_go_and_another_network_are_moves(built: Foundations, wanted: Site, said: str) -> None:
+    (change,) = moved(
+        replace(built, cidr=built.cidr if built.vpc else "", zones=built.zones if built.vpc else ()), wanted
+    )
+    assert said in str(change)
+
+
+SUBNET, SERVICE_TYPE = "aws:ec2/subnet:Subnet", "aws:ecs/service:Service"
+
+
+def with_ways(blue: str, green: str) -> dict[str, Any]:
+    """A state with a subnet of each way out, and both services in subnets of these ids."""
+    at, found = "urn:pulumi:s::p::", {}
+    for way in Egress:
+        outputs = {"arn": f"arn:aws:ec2:::subnet/{way}"}
+        found[f"{at}{way.component}${SUBNET}::x-{way}-a"] = {"type": SUBNET, "outputs": outputs}
+    for name, subnet in (("x-blue", blue), ("x-green", green)):
+        inside = {"networkConfiguration": {"subnets": [subnet, "other"]}}
+        found[f"{at}release-lane:infra:Colour${SERVICE_TYPE}::{name}"] = {"type": SERVICE_TYPE, "outputs": inside}
+    return found
+
+
+def test_a_services_way_out_is_that_of_its_subnets_and_users_stand_on_those_alone() -> None:
+    found = Foundations.from_resources(with_ways("nat", "endpoints"))
+    assert found.egress == {"x-blue": Egress.NAT, "x-green": Egress.ENDPOINTS}
+    assert found.held == {f"{SUBNET} x-nat-a", f"{SUBNET} x-endpoints-a"}
+
+
+def test_tasks_in_public_subnets_have_no_way_out_of_their_own() -> None:
+    found = Foundations.from_resources(with_ways("public", "public"))
+    assert (dict(found.egress), found.held) == ({}, frozenset())
+
+
+def test_endpoints_of_secret_stores_come_and_go_with_releases() -> None:
+    kind = "aws:ec2/vpcEndpoint:VpcEndpoint"
+    at = f"urn:pulumi:s::p::{Egress.ENDPOINTS.component}${kind}::x-endpoints"
+    state = with_ways("endpoints", "endpoints")
+    state |= {f"{at}-{name}": {"type": kind, "outputs": {}} for name in ("ssm", "secretsmanager", "logs")}
+    assert Foundations.from_resources(state).held == {f"{SUBNET} x-endpoints-a", f"{kind} x-endpoints-logs"}
 
 
 # ---- What is decided

@@ -55,12 +55,17 @@ class FakeCloud:
     images: dict[str, frozenset[str]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     before_write: Callable[[str], None] = lambda _: None
+    kept: bool = False
+    """Deletion protection of the load balancer."""
     takes: Callable[[Mapping[Colour, int]], Mapping[Colour, int]] = dict
     """What the load balancer makes of new weights."""
 
     def balancer(self) -> Balancer:
         rule = Rule(arn=RULE, weights=dict(self.weights), tags=dict(self.tags)) if self.weights is not None else None
         return Balancer(dns_name="127.0.0.1", listener=self.listener, target_groups=GROUPS, rule=rule)
+
+    def keeps_balancer(self) -> bool:
+        return self.kept
 
     def read(self, colour: Colour, target_group: str | None) -> Reading:
         assert target_group in (GROUPS[colour], None)

@@ -11,6 +11,7 @@ from release_lane.gates.timing import Timing
 from release_lane.gates.watching import Senses
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched
+from release_lane.record.endpoint import Endpoint
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, Report
 from release_lane.watch.judge import Datapoint, Tally
@@ -135,8 +136,8 @@ class FakeSenses:
         self.prober = FakeProber(places, self.clock, self.failing, self.clock.now())
         return self.prober
 
-    def _check(self, ctx: Context, url: str, expected: Expected, deadline: float) -> Report:
+    def _check(self, ctx: Context, endpoint: Endpoint, expected: Expected, deadline: float) -> Report:
         del ctx, deadline
-        self.checked.append((url, expected))
+        self.checked.append((endpoint.url, expected))
         self.on_check(len(self.checked))
         return Report(checks=7)

@@ -141,8 +141,12 @@ def test_probes_go_to_the_live_url_and_to_the_new_colours_own_and_end_with_the_s
     prober = stage.senses.prober
     assert prober is not None
     live, alone = prober.places
-    assert (live.url, [each.colour for each in live.known], live.colour) == ("http://127.0.0.1", [GREEN, BLUE], None)
-    assert (alone.url, [each.colour for each in alone.known], alone.colour) == (
+    assert (live.endpoint.url, [each.colour for each in live.known], live.colour) == (
+        "http://127.0.0.1",
+        [GREEN, BLUE],
+        None,
+    )
+    assert (alone.endpoint.url, [each.colour for each in alone.known], alone.colour) == (
         "http://127.0.0.1:9002",
         [GREEN],
         GREEN,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from release_lane.decide.shift import Course
-from release_lane.engine.events import EngineLog
+from release_lane.engine.events import EngineLog, Step
 from release_lane.errors import Refused, UsageError
+from release_lane.operate.costs import monthly
 from release_lane.operate.review import Program, Subject, markdown, refusal, review
 from release_lane.record.asking import Identify
 from release_lane.record.placement import Release, all_on
@@ -122,6 +123,23 @@ def test_everything_that_an_approver_must_not_miss() -> None:
     check("everything", text)
 
 
+def test_what_https_means_for_users_is_said() -> None:
+    more = [
+        pre("create", "aws:acm/certificate:Certificate", "release-lane-production"),
+        pre("create", "aws:lb/listener:Listener", "release-lane-production-https"),
+        pre("update", "aws:lb/listener:Listener", "release-lane-production-users", paths=["defaultActions"]),
+        pre("update", "aws:lb/listener:Listener", "release-lane-production-test-blue", paths=["protocol"]),
+    ]
+    events = [*plan("keep", BLUE, A, target=None, domain="shop.example.com"), *more]
+    check("https", markdown(review(PRODUCTION, log(*events))))
+
+
+def test_a_certificate_that_changes_under_users_is_said() -> None:
+    path = pre("update", "aws:lb/listener:Listener", "release-lane-production-https", paths=["certificateArn"])
+    text = markdown(review(PRODUCTION, log(*plan("keep", BLUE, A, target=None, domain="shop.example.com"), path)))
+    assert "- The listener of https://shop.example.com changes in place: certificateArn." in text
+
+
 def test_a_refusal() -> None:
     error = Refused(
         f"{B.digest} was not proven by staging.", why="no evidence", next_step="deploy it to staging first."
@@ -160,6 +178,32 @@ def test_only_the_release_on_its_own_colour_goes_without_saying(step: Any) -> No
 def test_a_task_definition_is_not_expected_to_change_when_only_traffic_moves() -> None:
     found = review(PRODUCTION, log(*plan("traffic-only", GREEN, B, target=GREEN), *ON_GREEN))
     assert [step.type for step in found.others] == [TASKS]
+
+
+def network_step(op: str, kind: str, **inputs: Any) -> Step:
+    given = {"inputs" if op != "delete" else "old_inputs": {"vpcId": "vpc-1", **inputs}}
+    return Step(op=op, urn=f"urn:pulumi:s::p::{kind}::x", type=f"aws:ec2/{kind}:{kind[0].upper()}{kind[1:]}", **given)
+
+
+def test_what_a_change_of_the_network_costs_is_said_in_one_sentence() -> None:
+    interface = {"vpcEndpointType": "Interface", "subnetIds": ["s-1", "s-2"]}
+    steps = (
+        network_step("create", "natGateway"),
+        network_step("create", "eip"),
+        network_step("delete", "vpcEndpoint", **interface),
+        network_step("delete", "vpcEndpoint", vpcEndpointType="Gateway", routeTableIds=["r-1"]),
+    )
+    said = (
+        "Network: +21.90 US dollars a month (+1 NAT gateway; +1 public IPv4 address; -2 interface endpoint in one zone;"
+    )
+    assert monthly(steps).startswith(said)
+    assert "March 2026" in monthly(steps)
+    assert said in markdown(replace(review(PRODUCTION, promotion()), others=steps))
+
+
+def test_what_costs_nothing_by_the_hour_is_not_remarked_upon() -> None:
+    replaced = Step(op="replace", urn="x", type="aws:ec2/natGateway:NatGateway", inputs={"a": 1}, old_inputs={"a": 2})
+    assert monthly([network_step("create", "subnet"), replaced]) == ""
 
 
 def test_deletes_and_replaces_come_first_and_loud() -> None:

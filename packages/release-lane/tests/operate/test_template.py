@@ -22,6 +22,8 @@ SHOP = Answers(
     region="eu-central-1",
     accounts={"artifacts": "111111111111", "test": "111111111111", "live": "222222222222"},
     environments=("test", "live"),
+    domain="shop.example.com",
+    hosted_zone="Z0123456789",
     port=3000,
     health_path="/healthz",
     status_path="/about",
@@ -60,6 +62,19 @@ def test_an_environment_asks_the_service_as_it_was_answered() -> None:
         assert found.smoke.identify is Identify.HEADER
 
 
+def test_users_of_the_second_environment_come_by_https_and_those_of_the_first_by_plain_http() -> None:
+    first, second = settings("test"), settings("live")
+    assert isinstance(first, EnvironmentSettings)
+    assert isinstance(second, EnvironmentSettings)
+    assert (first.insecure, first.https.domain) == (True, "")
+    assert (second.insecure, second.https.domain, second.https.hosted_zone) == (
+        False,
+        "shop.example.com",
+        "Z0123456789",
+    )
+    assert "settings-of.live]" in FILES["pyproject.toml"]
+
+
 def test_the_artifacts_stack_builds_the_services_folder() -> None:
     found = settings("artifacts")
     assert isinstance(found, ArtifactsSettings)
@@ -81,7 +96,8 @@ def test_every_link_leads_to_a_file_of_the_team() -> None:
     for name, text in FILES.items():
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if name.endswith(".md") else ():
             assert link in FILES, f"{name}: {link}"
-    assert "(docs/guides/bring-your-own-service.md of release-lane)" in FILES["smoke/README.md"]
+    linked = render({"a.md": "[more](docs/guides/bring-your-own-service.md#settings)"}, SHOP)
+    assert linked == {"a.md": "more (docs/guides/bring-your-own-service.md of release-lane)"}
 
 
 def test_a_page_that_the_team_does_not_get_is_said_to_be_of_release_lane() -> None:
@@ -106,7 +122,18 @@ def test_lines_that_are_only_for_the_repository_of_the_template_are_left_out() -
     assert render({"x": text}, SHOP) == {"x": "a\nc\nd\n"}
 
 
-@pytest.mark.parametrize("answers", [SHOP, replace(SHOP, status_path="", identify=Identify.NONE, app=App(folder="."))])
+CERTIFICATE = "arn:aws:acm:eu-central-1:222222222222:certificate/1"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        SHOP,
+        replace(SHOP, status_path="", identify=Identify.NONE, app=App(folder=".")),
+        replace(SHOP, hosted_zone="", certificate=CERTIFICATE),
+        replace(SHOP, domain="", hosted_zone=""),
+    ],
+)
 def test_the_answers_are_read_back_from_the_files(answers: Answers) -> None:
     files = render(template.read(), answers)
     stacks = {
@@ -140,6 +167,10 @@ def test_what_files_do_not_say_has_its_default() -> None:
         ("--environments", {"environments": ("1st", "live")}),
         ("--account", {"accounts": {"test": "1234"}}),
         ("--account", {"accounts": {"tset": "111111111111"}}),
+        ("--domain", {"domain": "https://shop"}),
+        ("--hosted-zone", {"hosted_zone": "example.com"}),
+        ("--hosted-zone", {"certificate": "arn:aws:acm:eu-central-1:111111111111:certificate/1"}),
+        ("--certificate", {"hosted_zone": "", "certificate": "arn:aws:acm:us-east-1:111111111111:certificate/1"}),
         ("--port", {"port": 0}),
         ("--health-path", {"health_path": "healthz"}),
         ("--status-path", {"status_path": "about"}),

@@ -12,6 +12,7 @@ import pytest
 from release_lane.probe.sampling import Answer, Place, Probing, asked, counted, judged
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.digest import Digest
+from release_lane.record.endpoint import Endpoint
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Tally
@@ -22,8 +23,8 @@ from tests.patience import PATIENCE
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 OLD, NEW = Expected(digest=A, colour="blue"), Expected(digest=B, colour="green")
-LIVE = Place(name="the live URL", url="http://127.0.0.1:1", known=(NEW, OLD))
-ALONE = Place(name="green's test listener", url="http://127.0.0.1:1", known=(NEW,), colour=GREEN)
+LIVE = Place(name="the live URL", endpoint=Endpoint("http://127.0.0.1:1"), known=(NEW, OLD))
+ALONE = Place(name="green's test listener", endpoint=Endpoint("http://127.0.0.1:1"), known=(NEW,), colour=GREEN)
 
 
 def said(**over: Any) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def test_a_real_answer_is_read_and_a_closed_door_is_a_problem() -> None:
         cloud = FakeCloud(
             names=names(port), sides={GREEN: holding(release, "d")}, releases={GREEN: release}, weights=all_on(GREEN)
         )
-        there = Place(name="x", url=f"http://127.0.0.1:{port}", known=(NEW,))
+        there = Place(name="x", endpoint=Endpoint(f"http://127.0.0.1:{port}"), known=(NEW,))
         assert asked(there) == Answer("", 200, GREEN)
         cloud.weights = None
         assert asked(there).problem == "HTTP 503"
@@ -210,5 +211,5 @@ def test_a_real_answer_is_read_and_a_closed_door_is_a_problem() -> None:
 @pytest.mark.provider
 def test_a_place_that_takes_too_long_is_a_problem() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        there = Place(name="x", url=f"http://127.0.0.1:{silent.getsockname()[1]}", known=(NEW,))
+        there = Place(name="x", endpoint=Endpoint(f"http://127.0.0.1:{silent.getsockname()[1]}"), known=(NEW,))
         assert asked(there, 0.05) == Answer("no answer within 0.05 s", 0, None)

@@ -47,6 +47,8 @@ class Options:
     aliases: tuple[str, ...]
     logs: tuple[str, ...]
     """Log groups that have to be there before."""
+    before: tuple[str, ...] = ()
+    """Logical names of all that has to be there before."""
 
 
 class Monitor(engine_mocks.MockMonitor):
@@ -61,6 +63,7 @@ class Monitor(engine_mocks.MockMonitor):
             ignored=tuple(request.ignoreChanges),
             aliases=tuple(alias.spec.name for alias in request.aliases),
             logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),
+            before=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
         )
         return super().RegisterResource(request)
 
@@ -79,6 +82,8 @@ class World(engine_mocks.Mocks):
     asked_for_zones: Mapping[str, Any] | None = None
     registered: list[Registered] = field(default_factory=list)
     options: dict[tuple[str, str], Options] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+    """What EC2 has of a network that exists already."""
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
 
@@ -91,6 +96,8 @@ class World(engine_mocks.Mocks):
             case "release:index:observe":
                 self.asked = args.args
                 return dict(self.observed)
+            case "release:index:describeNetwork":
+                return dict(self.network)
             case "pulumi:pulumi:readStackResourceOutputs":
                 stack = args.args["stackName"].rsplit("/", 1)[1]
                 return {"name": stack, "outputs": dict(self._state(stack))}
@@ -110,7 +117,9 @@ class World(engine_mocks.Mocks):
         """Remember a resource; its outputs are its inputs."""
         self.registered.append(Registered(args.typ, args.name, args.inputs))
         made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
-        return f"{args.name}-id", {**args.inputs, **made}
+        made |= {"allocationId": f"{args.name}-allocated", "prefixListId": f"pl-{args.name}"}
+        proof = {"resourceRecordName": "_1.test", "resourceRecordType": "CNAME", "resourceRecordValue": "_2.test"}
+        return f"{args.name}-id", {**args.inputs, **made, "domainValidationOptions": [proof], "fqdn": "_1.test"}
 
     def of_type(self, suffix: str) -> list[Registered]:
         """Registered resources whose type ends like this."""
@@ -167,8 +176,16 @@ def outputs_of(live: Release, colour: Colour, previous: Release | None = None) -
     }
 
 
-def standing_on(stack: str = "staging", *, cidr: str = "10.20.0.0/16", vpc: str = "vpc-1") -> dict[str, Any]:
-    """The state of an environment, as far as the program reads it."""
+def standing_on(
+    stack: str = "staging",
+    *,
+    cidr: str = "10.20.0.0/16",
+    vpc: str = "vpc-1",
+    blue: str = "nat",
+    green: str = "nat",
+) -> dict[str, Any]:
+    """The state of an environment, as far as the program reads it. `blue`, `green`: the way out of a colour's tasks,
+    "" for public addresses, which 0.2.0 gave them."""
     name = f"release-lane-{stack}"
 
     def urn(component: str, kind: str, name: str) -> str:
@@ -182,6 +199,17 @@ def standing_on(stack: str = "staging", *, cidr: str = "10.20.0.0/16", vpc: str 
         ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-blue", {"vpcId": "vpc-1"}),
         ("Balancer", "aws:lb/targetGroup:TargetGroup", f"{name}-green", {"vpcId": "vpc-1"}),
     ]
+    for colour, way in (("blue", blue), ("green", green)):
+        inside = {"subnets": [f"subnet-{way}-a"] if way else ["subnet-a"]}
+        outputs = {"name": f"{name}-{colour}", "networkConfiguration": inside}
+        found.append(("Colour", "aws:ecs/service:Service", f"{name}-{colour}", outputs))
+    for way in {blue, green} - {""}:
+        component = way.title().replace("-Per-Zone", "PerZone")
+        found.append((component, "aws:ec2/subnet:Subnet", f"{name}-{way}-a", {"arn": f"arn:subnet/subnet-{way}-a"}))
+    if "" in (blue, green):
+        rule = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+        found += [("Network", rule, f"{name}-{part}-out", {"ipProtocol": "-1"}) for part in ("balancer", "tasks")]
+        found.append(("Network", "aws:ec2/securityGroup:SecurityGroup", f"{name}-tasks", {}))
     return {urn(component, kind, name): {"type": kind, "outputs": o} for component, kind, name, o in found}
 
 
@@ -213,7 +241,8 @@ def _run(world: World, config: Mapping[str, str], stack: str, monitor: Monitor, 
     asyncio.set_event_loop(loop)
     settings.reset_options()  # the SDK keeps the stack of the run before as the parent of all resources
     pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor)
-    pulumi.runtime.set_all_config({"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **config})
+    door = {} if "release-lane:https" in config else {"release-lane:insecure": "true"}
+    pulumi.runtime.set_all_config({"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **door, **config})
     try:
         body()
     except pulumi.RunError as error:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from local_aws.standins.aws.provider import TYPES
 from pydantic import BaseModel
+from release_lane.decide.foundations import SECRET_STORES, Egress
 from release_lane.errors import Refused, ReleaseError
 from release_lane.program.artifacts import build_artifacts
 from release_lane.record.placement import Colour
@@ -49,10 +50,18 @@ def of_one_release_or_less(each: Registered) -> bool:
     return (
         kind in {"TaskDefinition", "MetricAlarm", "Image", "Rollout", "SmokeGate"}
         or (kind == "SecurityGroupIngressRule" and "-test-" in each.name)
-        # It names the secrets that releases read; without any there is none.
+        # They are for the secrets that releases read; without any there are none.
         or kind == "RolePolicy"
-        or kind in {"Network", "Balancer", "Colour", "Stack"}
+        # The new one is there, and the listener has it, before the old one goes.
+        or kind in {"Certificate", "CertificateValidation", "Record"}
+        or (kind == "VpcEndpoint" and each.name.endswith(SECRET_STORES))
+        or kind in {"Network", "Balancer", "Colour", "Stack", "Nat", "NatPerZone", "Endpoints"}
     )
+
+
+def of_egress(world: World, each: Registered) -> bool:
+    """Does it belong to a way out of private subnets?"""
+    return any(f"{way.component}::" in world.options[each.type, each.name].parent for way in Egress)
 
 
 def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | None = None, **over: Any) -> World:
@@ -68,6 +77,12 @@ def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | Non
 def unchanged() -> World:
     """What an update registers that asks for nothing."""
     return live({})
+
+
+@pytest.fixture(scope="module")
+def secured() -> World:
+    """The same where users come by HTTPS."""
+    return live({PROJECT + "https": json.dumps(HTTPS)}, secured=True)
 
 
 # ---- Settings
@@ -103,21 +118,33 @@ ELSEWHERE = {
     ("artifacts",): "registry",
     ("idle", "afterWatch"): 1,
     ("network", "zones"): ["us-east-1a", "us-east-1c"],
+    ("accessLogs", "enabled"): False,
+    ("https", "domain"): "www.example.com",
+    ("https", "hostedZone"): "Z9",
+    ("https", "certificateArn"): "arn:aws:acm:us-east-1:000000000000:certificate/1",
+    ("network", "egress"): "endpoints",
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 
 
 def another(path: Path_, default: Any) -> Any:
     """Another value of a setting than its default."""
-    value = ELSEWHERE.get(path, in_example(path))
+    value = ELSEWHERE[path] if path in ELSEWHERE else in_example(path)
     if value == default and type(value) is int:
         return value + 5
     assert value != default, f"say in ELSEWHERE what else {'.'.join(path)} may be"
     return value
 
 
+HTTPS = {"domain": "shop.example.com", "hostedZone": "Z0123456789ABCDEFGHIJ"}
+"""Other settings of HTTPS stand next to these."""
+
+
 def given(path: Path_, value: Any) -> dict[str, str]:
     """A stack file in which this one setting is given."""
+    if path[0] == "https":
+        beside = {"domain": HTTPS["domain"]} if path[1] == "certificateArn" else HTTPS
+        return {PROJECT + "https": json.dumps({**beside, path[1]: value})}
     for key in reversed(path[1:]):
         value = {key: value}
     return {PROJECT + path[0]: value if isinstance(value, str) else json.dumps(value)}
@@ -141,20 +168,23 @@ def undermined(before: World, after: World) -> list[str]:
     return found
 
 
-SETTINGS = {path: default for path, default in leaves(EnvironmentSettings) if path != ("role",)}
+APART = {("role",), ("insecure",)}
+"""Tested by themselves: another kind of stack (below), plain HTTP for users of HTTPS (tests/infra/test_https.py)."""
+
+SETTINGS = {path: default for path, default in leaves(EnvironmentSettings) if path not in APART}
 
 
 @pytest.mark.parametrize("release_too", [False, True], ids=["by itself", "with a release"])
 @pytest.mark.parametrize("path", SETTINGS, ids=".".join)
-def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchanged: World) -> None:
+def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchanged: World, secured: World) -> None:
     config = {**({PROJECT + "imageDigest": THIRD} if release_too else {}), **given(path, another(path, SETTINGS[path]))}
     if path in {("rollbackFrom",), ("imageDigest",)}:
         config |= {PROJECT + "imageDigest": THIRD}
     try:
-        after = live(config)
+        after = live(config, secured=path[0] == "https")
     except ReleaseError:
         return
-    assert undermined(unchanged, after) == []
+    assert undermined(secured if path[0] == "https" else unchanged, after) == []
 
 
 @pytest.mark.parametrize(
@@ -203,7 +233,9 @@ def test_an_environment_that_serves_cannot_become_another_kind_of_stack() -> Non
 
 
 def test_while_users_are_served_the_engine_protects_all_that_they_stand_on() -> None:
-    for world in (live({}), live({PROJECT + "imageDigest": THIRD})):
+    https = {PROJECT + "https": json.dumps(HTTPS)}
+    worlds = (live({}), live({PROJECT + "imageDigest": THIRD}), live(https, secured=True))
+    for world in worlds:
         bare = {
             each.name
             for each in world.registered
@@ -232,7 +264,10 @@ def test_the_first_release_is_protected_by_its_own_update_but_for_what_goes_with
     bare = {
         each.type.rsplit(":", 1)[-1]
         for each in world.registered
-        if not of_one_release_or_less(each) and not world.options[each.type, each.name].protect
+        if not of_one_release_or_less(each)
+        and not world.options[each.type, each.name].protect
+        # What leads out of private subnets is protected once a colour is in them.
+        and not of_egress(world, each)
     }
     assert bare == {"Listener", "Service"}
 

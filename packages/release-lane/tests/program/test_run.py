@@ -20,6 +20,7 @@ def program(environment: Callable[[Lane], None], **config: str) -> World:
     world = World(outputs=ARTIFACTS, observed=observed(image=FIRST))
     pulumi.runtime.set_mocks(world, project="release-lane", stack="staging", monitor=Monitor(world))
     raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, "release-lane:imageDigest": FIRST, **config}
+    raw["release-lane:insecure"] = "true"
     pulumi.runtime.set_all_config(raw)
 
     @pulumi.runtime.test

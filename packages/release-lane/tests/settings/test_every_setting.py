@@ -68,8 +68,28 @@ SETTINGS: dict[str, list[Any] | str] = {
     "notify.topic": ["releases", f"{SSM}/a"],
     "notify.webhook": ["http://example.test/x", f"https://{CANARY}@example.test"],
     "notify.events": ENUM,
+    "https.domain": [
+        "https://shop.example.com",
+        "*.example.com",
+        "Shop.example.com",
+        "shop",
+        "FILL-IN",
+        "a" * 64 + ".com",
+    ],
+    "https.certificateArn": [f"{SSM}/a", "arn:aws:acm:eu-west-1:000000000000:certificate/a", "FILL-IN"],
+    "https.hostedZone": ["example.com", "FILL-IN", "Z" * 33],
+    "https.hstsSeconds": [-1, 63_072_001],
+    "insecure": ENUM,
+    "accessLogs.bucket": ["My_logs", "ab", "a..b"],
+    "accessLogs.prefix": ["/a", "a/", "AWSLogs"],
+    "accessLogs.enabled": ENUM,
+    "deletionProtection": ENUM,
     "network.cidr": ["999.300.0.0/16", "10.0.0.0/8", "127.0.0.0/16", "fd00::/16"],
-    "network.zones": [["us-east-1a"], ["us-east-1a"] * 2, ["eu-west-1a", "eu-west-1b"]],
+    "network.zones": [["us-east-1a"], ["us-east-1a"] * 2, ["eu-west-1a", "eu-west-1b"], 1, 4],
+    "network.egress": ENUM,
+    "network.existing.vpcId": ["main", "vpc-1"],
+    "network.existing.publicSubnets": [["a", "b"], ["subnet-0123456789abcdef0"]],
+    "network.existing.privateSubnets": [["a", "b"], ["subnet-0123456789abcdef0"] * 2],
     "testAccess": [
         ["office"],
         ["2001:db8::/32"],
@@ -106,8 +126,12 @@ OF_ARTIFACTS = {path.split(".")[0] for path in {*leaves(ArtifactsSettings)} - {*
 
 def config(path: str, value: Any) -> dict[str, str]:
     """A stack's configuration with one value."""
-    key, _, inner = path.partition(".")
-    given = {inner: value} if inner else value
+    key, *inner = path.split(".")
+    given = value
+    for part in reversed(inner):
+        given = {part: given}
+    if path.startswith("network.existing.") and inner[-1] != "vpcId":
+        given["existing"]["vpcId"] = "vpc-0123456789abcdef0"
     text = given if isinstance(given, str) else json.dumps(given)
     role = {"p:role": "artifacts"} if key in OF_ARTIFACTS else {}
     return {"aws:region": "us-east-1", "p:account": "000000000000", **role, f"p:{key}": text}

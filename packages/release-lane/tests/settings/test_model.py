@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -36,7 +37,8 @@ OTHER = "sha256:" + "b" * 64
 
 def raw(**values: Any) -> dict[str, str]:
     """A stack's configuration as the engine hands it over: text, JSON for anything structured."""
-    given = {"aws:region": "us-east-1", "p:account": "000000000000"}
+    plain = values.get("role") != "artifacts" and not {"https", "insecure"} & values.keys()
+    given = {"aws:region": "us-east-1", "p:account": "000000000000", **({"p:insecure": "true"} if plain else {})}
     given |= {f"p:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     return given
 
@@ -53,7 +55,7 @@ def problems(**values: Any) -> list[str]:
         parse(raw(**values), "p", "staging")
     first, *lines = refused.value.what.splitlines()
     assert first == "The stack's settings are wrong (Pulumi.staging.yaml, or given by -c); nothing was changed:"
-    assert refused.value.next_step == "correct Pulumi.staging.yaml (all keys: docs/stack-settings.example.yaml)."
+    assert refused.value.next_step == "correct Pulumi.staging.yaml (all keys: `release settings`)."
     return [line.strip() for line in lines]
 
 
@@ -395,10 +397,15 @@ def test_the_annotated_example_shows_every_key_and_parses(index: int, model: typ
     assert isinstance(settings_in(document), model)
     own = {key.split(":", 1)[1]: value for key, value in document["config"].items() if key.startswith("release-lane:")}
     known = keys_of(model)
-    assert set(own) == set(known)
+    # Of what excludes something else, a comment shows how it is written.
+    noted = {
+        *re.findall(r"# release-lane:(\w+): ", EXAMPLE.read_text()),
+        *re.findall(r"(certificateArn): arn", EXAMPLE.read_text()),
+    }
+    assert set(own) == set(known) - noted
     for key, nested in known.items():
         if nested:
-            assert set(own[key]) == set(nested), key
+            assert set(own[key]) == set(nested) - noted, key
 
 
 def test_the_annotated_example_shows_the_defaults() -> None:
@@ -413,10 +420,17 @@ def test_the_annotated_example_shows_the_defaults() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_committed_stack_files_parse_once_their_account_is_filled_in(path: Path) -> None:
     content = yaml.safe_load(path.read_text())
+    blank = ["account"]
+    if https := content["config"].get("release-lane:https"):
+        blank += [f"https.{key}" for key in https]
     with pytest.raises(UsageError, match="account: is still to be filled in") as refused:
         settings_in(content, path.name.split(".")[1])
-    assert str(refused.value).count("\n  ") == 1, "nothing else is wrong"
+    for key in blank:
+        assert f"\n  {key}: is still to be filled in" in str(refused.value)
+    assert str(refused.value).count("\n  ") == len(blank), "nothing else is wrong"
     content["config"]["release-lane:account"] = "000000000000"
+    if https:
+        content["config"]["release-lane:https"] = {"domain": "shop.example.com", "hostedZone": "Z1"}
     settings_in(content, path.name.split(".")[1])
 
 
@@ -425,3 +439,57 @@ def test_a_status_that_does_not_exist_cannot_say_which_release_it_is() -> None:
     assert problem(service={"statusPath": ""}) == said
     for how in ("header", "none"):
         environment(service={"statusPath": ""}, smoke={"identify": how})
+
+
+# ---- how users come in
+
+
+DOMAIN = "shop.example.com"
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/1"
+
+
+def test_how_users_come_in_has_to_be_said_and_plain_http_by_name() -> None:
+    with pytest.raises(UsageError) as refused:
+        parse({"aws:region": "us-east-1", "p:account": "000000000000"}, "p", "staging")
+    assert "https: is missing" in refused.value.what
+    assert "for plain HTTP write insecure: true" in refused.value.what
+    assert problem(insecure=False).startswith("https: is missing")
+    assert environment(insecure=True).https.domain == ""
+
+
+@pytest.mark.parametrize("how", [{"hostedZone": "Z1"}, {"certificateArn": CERTIFICATE}])
+def test_https_is_a_domain_and_how_its_certificate_is_come_by(how: dict[str, str]) -> None:
+    found = environment(https={"domain": DOMAIN, **how})
+    assert (found.https.domain, found.https.hsts_seconds) == (DOMAIN, 0)
+
+
+@pytest.mark.parametrize(
+    ("https", "said"),
+    [
+        ({"hostedZone": "Z1"}, "https.domain: is missing"),
+        ({"domain": DOMAIN}, "https.hostedZone: is missing"),
+        (
+            {"domain": DOMAIN, "hostedZone": "Z1", "certificateArn": CERTIFICATE},
+            "https.hostedZone: is for a certificate",
+        ),
+        ({"domain": "*.example.com", "hostedZone": "Z1"}, "https.domain: should be the name"),
+        (
+            {"domain": DOMAIN, "certificateArn": CERTIFICATE.replace("us-east-1", "eu-west-1")},
+            "https.certificateArn: is in eu-west-1",
+        ),
+    ],
+    ids=str,
+)
+def test_what_https_lacks_is_said_once(https: dict[str, str], said: str) -> None:
+    assert problem(https=https).startswith(said)
+
+
+def test_plain_http_next_to_https_is_refused() -> None:
+    assert problem(https={"domain": DOMAIN, "hostedZone": "Z1"}, insecure=True).startswith("insecure: there is https")
+
+
+def test_the_load_balancer_is_kept_where_digests_are_promoted_to() -> None:
+    assert environment(promotesFrom="dev").keeps_balancer
+    assert not environment().keeps_balancer
+    assert not environment(promotesFrom="dev", deletionProtection=False).keeps_balancer
+    assert environment(deletionProtection=True).keeps_balancer

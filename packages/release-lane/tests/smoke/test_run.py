@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from release_lane.errors import CheckFailed, CloudError
+from release_lane.record.endpoint import Endpoint
 from release_lane.smoke.checks import Expected
 from release_lane.smoke.run import run
 
@@ -36,12 +37,12 @@ def test_checks_that_end_badly_although_none_failed_have_not_passed(
     checks(tmp_path, conftest="def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CloudError, match="could not be run"):
-        run("http://x", Expected())
+        run(Endpoint("http://x"), Expected())
 
 
 def test_checks_that_do_not_end_have_failed_and_are_ended(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="did not end within 2 s"):
-        run("http://x", Expected(), root=checks(tmp_path, HANGS), limit=2)
+        run(Endpoint("http://x"), Expected(), root=checks(tmp_path, HANGS), limit=2)
     gone(tmp_path)
 
 
@@ -51,14 +52,14 @@ def test_checks_that_the_caller_no_longer_wants_are_ended(tmp_path: Path) -> Non
             raise Unwanted
 
     with pytest.raises(Unwanted):
-        run("http://x", Expected(), root=checks(tmp_path, HANGS), keep_going=keep_going)
+        run(Endpoint("http://x"), Expected(), root=checks(tmp_path, HANGS), keep_going=keep_going)
     gone(tmp_path)
 
 
 def test_pytests_own_output_is_shown_and_is_the_reason_of_an_error(tmp_path: Path) -> None:
     shown: list[str] = []
     with pytest.raises(CloudError) as error:
-        run("http://x", Expected(), root=checks(tmp_path, "import nothing_of_the_kind\n"), show=shown.append)
+        run(Endpoint("http://x"), Expected(), root=checks(tmp_path, "import nothing_of_the_kind\n"), show=shown.append)
     assert "nothing_of_the_kind" in shown[0]
     assert "nothing_of_the_kind" in error.value.why
 

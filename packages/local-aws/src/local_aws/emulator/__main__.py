@@ -1,4 +1,4 @@
-"""`python -m local_aws.emulator`: ministack with our own ECS, load balancing and CloudWatch in place of its own.
+"""`python -m local_aws.emulator`: ministack with our own ECS, load balancing, CloudWatch and ACM in place of its own.
 
 Environment: see environment.py. Everything is bound to 127.0.0.1. SIGTERM and SIGINT end it in order; containers
 stay, and the next start finds them again.
@@ -16,7 +16,7 @@ from local_aws.emulator.environment import Environment
 from local_aws.emulator.scaling import SERVICE as SCALING
 
 MINISTACK = "1.5.33"
-REPLACED = ("ecs", "elasticloadbalancing", "monitoring")
+REPLACED = ("ecs", "elasticloadbalancing", "monitoring", "acm")
 Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
 
@@ -61,7 +61,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             f"ministack {installed} has a service {SCALING!r} of its own, which ours would hide.\n"
             "Next: read it; remove local_aws/emulator/scaling.py if it will do."
         )
-    for name in (*REPLACED, "ec2", "ecr", "iam", "sns"):
+    for name in (*REPLACED, "ec2", "ecr", "iam", "route53", "s3", "sns"):
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"
@@ -73,20 +73,21 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
 def main() -> None:
     environment = Environment.read(os.environ)
     prepare(environment)
-    from local_aws.emulator import cloudwatch, ecs, elbv2
+    from local_aws.emulator import acm, cloudwatch, ecs, elbv2
+    from local_aws.emulator.acm.api import handle_request as acm_handler
     from local_aws.emulator.cloudwatch.api import handle_request as cloudwatch_handler
     from local_aws.emulator.ecs.api import handle_request as ecs_handler
     from local_aws.emulator.elbv2.api import handle_request as elbv2_handler
 
-    handlers = dict(zip(REPLACED, (ecs_handler, elbv2_handler, cloudwatch_handler), strict=True))
-    serve(handlers, [elbv2, ecs, cloudwatch])
+    handlers = dict(zip(REPLACED, (ecs_handler, elbv2_handler, cloudwatch_handler, acm_handler), strict=True))
+    serve(handlers, [acm, elbv2, ecs, cloudwatch])
 
 
 def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local_aws.emulator import durable, ec2, ecr, iam, scaling, seams, sns
+    from local_aws.emulator import durable, ec2, ecr, iam, route53, scaling, seams, sns
 
     environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
@@ -97,6 +98,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     ec2.install()
     iam.install()
     ecr.install(environment.state / "ecr-layers")
+    route53.install()
     sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))
     scaling.install(environment.state)

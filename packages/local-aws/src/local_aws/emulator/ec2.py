@@ -3,6 +3,8 @@ AWS refuses of address ranges and rules.
 
 - A subnet's addresses lie within its VPC's, and are no other subnet's: InvalidSubnet.Range, InvalidSubnet.Conflict.
 - A VPC has one internet gateway at most: InvalidParameterValue.
+- A route table has one route to a range: RouteAlreadyExists.
+- Elastic addresses, NAT gateways and VPC endpoints: egress.py.
 - A VPC's range has a size from /16 to /28: InvalidVpc.Range.
 - A security group's ranges are IPv4 or IPv6 ranges, each in its own place: InvalidParameterValue; and it has 60 inbound
   rules: RulesPerSecurityGroupLimitExceeded. It takes no rule that it has: InvalidPermission.Duplicate.
@@ -20,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from local_aws.emulator import egress
 from local_aws.emulator.elbv2.query import Params, parse
 from local_aws.emulator.wire import Response, ServiceError
 
@@ -63,9 +66,15 @@ async def handle_request(
                 _check_rules(parse_qs(text), params.text("GroupId"))
             case "AttachInternetGateway":
                 check_gateway(params.text("VpcId"), ec2._internet_gateways.values())
+            case "CreateRoute":
+                check_route(params, ec2._route_tables.get(params.text("RouteTableId")))
+        found = egress.answers(params, ec2)
     except ServiceError as error:
         refused: Response = ec2._error(error.code, error.message, error.status)
         return refused
+    if found is not None:
+        own: Response = ec2._xml(200, f"{params.text('Action')}Response", egress.xml(found))
+        return own
     answer: Response = await ec2.handle_request(method, path, headers, body, query)
     return answer
 
@@ -155,6 +164,13 @@ def check_rules(wanted: Mapping[Essence, str], there: Mapping[str, Essence]) -> 
             protocol, low, high, sources = rule
             what = f"peer: {', '.join(sources)}, {protocol}, from port: {low}, to port: {high}, ALLOW"
             raise ServiceError("InvalidPermission.Duplicate", f'the specified rule "{what}" already exists')
+
+
+def check_route(params: Params, table: Mapping[str, Any] | None) -> None:
+    """A table has one route to a range."""
+    cidr = params.text("DestinationCidrBlock")
+    if cidr and table and any(route.get("DestinationCidrBlock") == cidr for route in table["Routes"]):
+        raise ServiceError("RouteAlreadyExists", f"The route identified by {cidr} already exists.")
 
 
 def check_gateway(vpc: str, gateways: Iterable[Mapping[str, Any]]) -> None:

@@ -99,6 +99,8 @@ class StateFile:
     """One JSON document, replaced as a whole: a reader sees the old or the new one, never half of either."""
 
     path: Path
+    mode: int = 0o666
+    """What the file's permissions may be at most."""
 
     def load(self) -> Any:
         """The document, or None when there is none yet; ValueError when it is not JSON."""
@@ -110,7 +112,8 @@ class StateFile:
     def save(self, document: Any) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        draft.write_text(json.dumps(document))
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self.mode), "w") as file:
+            file.write(json.dumps(document))
         os.replace(draft, self.path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 TARGET_GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"
 LOAD_BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/a/1"
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/a"
 TAGS = {"tags": {"team": "a"}, "region": "eu-west-1"}
 RULE = {
     "securityGroupId": "sg-1",
@@ -48,6 +49,25 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "gatewayId": "igw-1",
         "routeTableId": "rtb-1",
         "region": "eu-west-1",
+    },
+    "aws:ec2/eip:Eip": {"domain": "vpc", **TAGS},
+    "aws:ec2/natGateway:NatGateway": {
+        "allocationId": "eipalloc-1",
+        "connectivityType": "private",
+        "privateIp": "10.0.0.9",
+        "subnetId": "subnet-1",
+        **TAGS,
+    },
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {
+        "vpcId": "vpc-1",
+        "serviceName": "com.amazonaws.eu-west-1.logs",
+        "vpcEndpointType": "Interface",
+        "policy": TRUST,
+        "privateDnsEnabled": True,
+        "routeTableIds": ["rtb-1"],
+        "subnetIds": ["subnet-1"],
+        "securityGroupIds": ["sg-1"],
+        **TAGS,
     },
     "aws:ec2/securityGroup:SecurityGroup": {
         "name": "a",
@@ -164,6 +184,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "desyncMitigationMode": "strictest",
         "preserveHostHeader": True,
         "xffHeaderProcessingMode": "remove",
+        "accessLogs": {"bucket": "logs", "prefix": "a", "enabled": True},
         **TAGS,
     },
     "aws:lb/targetGroup:TargetGroup": {
@@ -197,6 +218,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "protocol": "HTTPS",
         "certificateArn": "arn:cert",
         "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        "routingHttpResponseStrictTransportSecurityHeaderValue": "max-age=31536000",
         "defaultActions": [
             {
                 "type": "forward",
@@ -215,6 +237,27 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         **TAGS,
     },
+    "aws:acm/certificate:Certificate": {
+        "domainName": "shop.test",
+        "subjectAlternativeNames": ["www.shop.test"],
+        "validationMethod": "DNS",
+        "keyAlgorithm": "EC_prime256v1",
+        "options": {"certificateTransparencyLoggingPreference": "DISABLED", "export": "DISABLED"},
+        **TAGS,
+    },
+    "aws:acm/certificateValidation:CertificateValidation": {
+        "certificateArn": CERTIFICATE,
+        "validationRecordFqdns": ["_a.shop.test"],
+        "region": "eu-west-1",
+    },
+    "aws:route53/record:Record": {
+        "zoneId": "Z1",
+        "name": "_a.shop.test.",
+        "type": "CNAME",
+        "ttl": 60,
+        "records": ["_b.acm-validations.aws."],
+        "allowOverwrite": True,
+    },
     "aws:ecr/repository:Repository": {
         "name": "a/b",
         "imageTagMutability": "IMMUTABLE",
@@ -231,6 +274,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 MORE_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    (
+        "aws:route53/record:Record",
+        {
+            "zoneId": "Z1",
+            "name": "shop",
+            "type": "A",
+            "aliases": [{"name": "lb.aws.test", "zoneId": "Z2", "evaluateTargetHealth": True}],
+        },
+    ),
     *(("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", WITHOUT_SOURCE | one) for one in RULE_SOURCES),
     *(("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", WITHOUT_SOURCE | one) for one in RULE_SOURCES),
     (

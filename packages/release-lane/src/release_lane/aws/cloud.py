@@ -24,7 +24,8 @@ from release_lane.aws.session import check_account, client
 from release_lane.aws.values import as_deployment, as_target, as_task, in_words, shares
 from release_lane.errors import CloudError, Refused
 from release_lane.record.container import release_in
-from release_lane.record.names import Names
+from release_lane.record.journal import OPENING
+from release_lane.record.names import HTTP_PORT, Names
 from release_lane.record.placement import Colour, Release
 from release_lane.watch.judge import Health
 from release_lane.watch.rollout import Reading, Target, Task
@@ -86,13 +87,23 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Balancer:
-    """The load balancer of an environment, as far as it exists. `ports`: those of its listeners."""
+    """The load balancer of an environment, as far as it exists. `ports`: those of its listeners.
+
+    `listener` is the production listener. `plain` is a production rule on port 80 of an environment whose users are to
+    come by HTTPS: the switch opens HTTPS first (`gates.https`), and until then `rule` may be that one.
+    """
 
     dns_name: str = ""
     listener: str = ""
     ports: frozenset[int] = frozenset()
     target_groups: Mapping[Colour, str] = field(default_factory=dict)
     rule: Rule | None = None
+    plain: Rule | None = None
+
+    @property
+    def secured(self) -> bool:
+        """Do users come by the production listener, whatever else they come by?"""
+        return self.rule is not None and self.rule != self.plain
 
 
 class Cloud:
@@ -170,10 +181,33 @@ class Cloud:
         if not found:
             return Balancer(target_groups=groups)
         listeners = self.elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]
-        listener = next((at["ListenerArn"] for at in listeners if at["Port"] == self.names.users_port), "")
+        by_port = {int(at["Port"]): at["ListenerArn"] for at in listeners}
+        listener = by_port.get(self.names.users_port, "")
         rule = self.rule(listener, groups) if listener else None
-        ports = frozenset(int(at["Port"]) for at in listeners)
-        return Balancer(dns_name=found["DNSName"], listener=listener, ports=ports, target_groups=groups, rule=rule)
+        plain = self._plain_rule(by_port.get(HTTP_PORT, ""), rule, groups)
+        return Balancer(
+            dns_name=found["DNSName"],
+            listener=listener,
+            ports=frozenset(by_port),
+            target_groups=groups,
+            rule=rule or plain,
+            plain=plain,
+        )
+
+    def _plain_rule(self, listener: str, rule: Rule | None, groups: Mapping[Colour, str]) -> Rule | None:
+        """The rule on port 80, where HTTPS was not opened yet. Not asked about once it is."""
+        if not (self.names.domain and listener) or (rule and OPENING not in rule.tags):
+            return None
+        return self.rule(listener, groups)
+
+    def keeps_balancer(self) -> bool:
+        """Does AWS refuse to delete the load balancer (deletion protection)?"""
+        found = self._load_balancer()
+        if not found:
+            return False
+        arn = found["LoadBalancerArn"]
+        attributes = self.elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        return any((each["Key"], each["Value"]) == ("deletion_protection.enabled", "true") for each in attributes)
 
     def _load_balancer(self) -> Any:
         try:

@@ -93,11 +93,11 @@ def _rule(ask: Ask, inputs: Inputs, *, egress: bool) -> Existing | None:
     filters = [{"Name": "group-id", "Values": [inputs["securityGroupId"]]}]
     found = ask("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
     wanted = (egress, *_let_in(inputs["ipProtocol"], inputs.get("fromPort"), inputs.get("toPort")))
-    source = inputs.get("cidrIpv4") or inputs.get("referencedSecurityGroupId")
+    source = inputs.get("cidrIpv4") or inputs.get("referencedSecurityGroupId") or inputs.get("prefixListId")
     for each in found:
         there = (each["IsEgress"], *_let_in(each["IpProtocol"], each.get("FromPort"), each.get("ToPort")))
         other = (each.get("ReferencedGroupInfo") or {}).get("GroupId")
-        if there == wanted and source in (each.get("CidrIpv4"), other):
+        if there == wanted and source in (each.get("CidrIpv4"), other, each.get("PrefixListId")):
             return Existing(id=each["SecurityGroupRuleId"])
     return None
 
@@ -123,6 +123,30 @@ def _gateway(ask: Ask, inputs: Inputs) -> Existing | None:
     return Existing(id=found[0]["InternetGatewayId"]) if found else None
 
 
+def _address(ask: Ask, inputs: Inputs) -> Existing | None:
+    found = ask("ec2").describe_addresses(Filters=[_named(inputs)])["Addresses"]
+    return Existing(id=found[0]["AllocationId"]) if found else None
+
+
+def _nat_gateway(ask: Ask, inputs: Inputs) -> Existing | None:
+    """One that failed, or was deleted, can be seen for an hour."""
+    filters = [_named(inputs), {"Name": "state", "Values": ["pending", "available"]}]
+    found = ask("ec2").describe_nat_gateways(Filters=filters)["NatGateways"]
+    return Existing(id=found[0]["NatGatewayId"]) if found else None
+
+
+def _endpoint(ask: Ask, inputs: Inputs) -> Existing | None:
+    filters = [_named(inputs), {"Name": "vpc-id", "Values": [inputs["vpcId"]]}]
+    found = ask("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+    there = [each for each in found if each["State"].lower() in ("pending", "available")]
+    return Existing(id=there[0]["VpcEndpointId"]) if there else None
+
+
+def _named(inputs: Inputs) -> dict[str, Any]:
+    """By the tag that the program gives it: it has no name of its own."""
+    return {"Name": "tag:Name", "Values": [str((inputs.get("tags") or {}).get("Name") or "")]}
+
+
 def _repository(ask: Ask, inputs: Inputs) -> Existing | None:
     ecr = ask("ecr")
     try:
@@ -145,8 +169,12 @@ _LOOKS: dict[str, Callable[[Ask, Inputs], Existing | None]] = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": partial(_rule, egress=True),
     "aws:ec2/subnet:Subnet": _subnet,
     "aws:ec2/internetGateway:InternetGateway": _gateway,
+    "aws:ec2/eip:Eip": _address,
+    "aws:ec2/natGateway:NatGateway": _nat_gateway,
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "aws:ecr/repository:Repository": _repository,
 }
 
 LOOKED_UP = frozenset(_LOOKS)
-"""Types that AWS refuses to create a second time. Creating others again succeeds, or makes a second (see recovery)."""
+"""Types that AWS refuses to create a second time, or of which a second one costs money. Creating others again succeeds,
+or makes a second (see recovery)."""

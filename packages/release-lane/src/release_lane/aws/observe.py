@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from release_lane.aws.certificate import certificate_problem
 from release_lane.aws.cloud import Balancer, Cloud, submit
 from release_lane.aws.scaling import scaling
 from release_lane.aws.signals import alarms
@@ -18,12 +19,17 @@ from release_lane.watch.rollout import Reading
 NOTHING_WATCHED = Watched()
 
 
-def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED) -> dict[str, Any]:
+def observed(
+    cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED, certificate: str = ""
+) -> dict[str, Any]:
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, loadBalancer, rule {weights, tags} or None, colours {blue, green}, image {digest, tags} of
-    `digest` or None, alarms (those of `watched` that exist), missingAlarms.
+    Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags}
+    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, certificateProblem: why the
+    `certificate` (an ARN) is not fit for the name that users come by.
     """
+    access, domain = cloud.names.access, cloud.names.domain
+    fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
     image = submit(partial(cloud.image, digest=digest)) if digest else None
     readings = submit(partial(_sides_if_cluster, cloud))
     heard = submit(partial(alarms, cloud, watched)) if watched.names else None
@@ -36,8 +42,10 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
     for colour in Colour:
         sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
     return {
-        "listenerArn": balancer.listener,
+        # Before HTTPS is opened, the production rule is on the listener of port 80.
+        "listenerArn": balancer.listener or (balancer.plain.arn if balancer.plain else ""),
         "loadBalancer": balancer.dns_name,
+        "secured": bool(cloud.names.domain) and balancer.secured,
         "rule": {
             "weights": {str(colour): weight for colour, weight in balancer.rule.weights.items()},
             "tags": dict(balancer.rule.tags),
@@ -48,6 +56,7 @@ def observed(cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED)
         "image": {"digest": found.digest, "tags": list(found.tags)} if found else None,
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
+        "certificateProblem": fit.result() if fit else "",
     }
 
 

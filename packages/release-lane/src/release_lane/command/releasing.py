@@ -20,6 +20,7 @@ from release_lane.operate.duration import parse_duration
 from release_lane.operate.review import Planned, planned_in
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, parse_digest, short
+from release_lane.record.endpoint import LOAD_BALANCER
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 from release_lane.settings.notify import Event
@@ -391,6 +392,7 @@ def _as_data(
         "replaced": before.live.digest if before and after and before.live.id != after.live.id else None,
         "previousDigest": after.previous.digest if after and after.previous else None,
         "url": outputs.get("url"),
+        LOAD_BALANCER: outputs.get(LOAD_BALANCER),
     }
 
 

@@ -34,7 +34,7 @@ from release_lane.decide.foundations import Foundations
 from release_lane.decide.interrupted import interrupted
 from release_lane.decide.lineage import said_of_order
 from release_lane.decide.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
-from release_lane.decide.refusals import no_rebuild, nothing_found
+from release_lane.decide.refusals import no_rebuild, nothing_found, unfit_certificate
 from release_lane.decide.settled import first, ordinary
 from release_lane.decide.whereabouts import Drift, Interrupted, found_interrupted, locate
 from release_lane.errors import ReleaseError
@@ -90,6 +90,8 @@ def decide(
 
 def _decide(case: Case) -> Verdict:
     check_state(case.observed, case.stands_on)
+    if case.observed.certificate_problem:
+        raise unfit_certificate(case.observed.certificate_problem)
     anew = rebuilds(case.recorded, case.observed, case.requested, case.stands_on)
     if case.recorded and not case.observed.listener and not case.restoring:
         raise nothing_found(case.recorded)

@@ -8,15 +8,45 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+
+from release_lane.record.names import HTTPS_PORT
 
 NETWORK = "release-lane:infra:Network"
 BALANCER = "release-lane:infra:Balancer"
 COLOUR = "release-lane:infra:Colour"
-SLOTS = ("a", "b")
-"""Endings of the two subnets' logical names, whatever zones they are in."""
+SLOTS = ("a", "b", "c")
+"""Endings of the subnets' logical names, whatever zones they are in."""
+
+LEAST_ZONES, MOST_ZONES = 2, len(SLOTS)
+"""A load balancer stands in two zones at least."""
+
+
+class Egress(StrEnum):
+    """How tasks in private subnets get out: by a NAT gateway, by one in each zone, or to a few services of AWS only."""
+
+    NAT = "nat"
+    NAT_PER_ZONE = "nat-per-zone"
+    ENDPOINTS = "endpoints"
+
+    @property
+    def component(self) -> str:
+        """Type of the component that holds its private subnets and all that leads out of them."""
+        return {
+            Egress.NAT: "release-lane:infra:Nat",
+            Egress.NAT_PER_ZONE: "release-lane:infra:NatPerZone",
+            Egress.ENDPOINTS: "release-lane:infra:Endpoints",
+        }[self]
+
+
+SECRET_STORES = ("secretsmanager", "ssm")
+"""Services of AWS that releases may name secrets of; each has its endpoint only as long as a release does."""
+
+HTTPS = "-https"
+"""Ending of the logical names of what HTTPS adds: the production listener, and the rule that lets users reach it."""
 
 Door = tuple[int, str]
 """A port of the load balancer, and a range of addresses that may reach it."""
@@ -43,8 +73,11 @@ class Foundations:
 
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
     those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
-    `parts`: target groups, listeners and services, by name. `held`: what network and load balancer consist of, by type
-    and logical name, without the testers' ingress rules, which are added and removed while users are served.
+    `parts`: target groups, listeners and services, by name. `egress`: each service's way out, by its logical name; none
+    where its tasks have public addresses, as an earlier version gave them. `held`: what network and load balancer
+    consist of, by type and logical name, without what is added and removed while users are served: testers' ingress
+    rules, endpoints of secret stores, and ways out that no service uses.
+    `secure`: there is a listener of HTTPS. `kept`: AWS refuses to delete the load balancer.
     """
 
     region: str = ""
@@ -56,7 +89,14 @@ class Foundations:
     group_vpcs: frozenset[str] = frozenset()
     doors: Mapping[Door, str] = field(default_factory=dict)
     parts: frozenset[str] = frozenset()
+    egress: Mapping[str, Egress] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
+    secure: bool = False
+    kept: bool = False
+
+    def needed(self, *, secured: bool) -> frozenset[str]:
+        """Of what is held, what users stand on. `secured`: they come by HTTPS."""
+        return frozenset(each for each in self.held if secured or not each.endswith(HTTPS))
 
     @property
     def torn(self) -> bool:
@@ -72,7 +112,8 @@ class Foundations:
         subnets = sorted(_held_by(NETWORK, "Subnet", resources).items())
         groups = _held_by(BALANCER, "TargetGroup", resources).values()
         listeners = _held_by(BALANCER, "Listener", resources).values()
-        services = _held_by(COLOUR, "Service", resources).values()
+        services = _held_by(COLOUR, "Service", resources)
+        egress = _egress_of(services, resources)
         rules = _held_by(NETWORK, "SecurityGroupIngressRule", resources)
         return Foundations(
             region=str(main.get("region") or ""),
@@ -80,15 +121,22 @@ class Foundations:
             zones=tuple(str(outputs.get("availabilityZone") or "") for _, outputs in subnets),
             vpc=str(main.get("arn") or "").rsplit("/", 1)[-1],
             load_balancer=str(balancer.get("arn") or ""),
+            kept=bool(balancer.get("enableDeletionProtection")),
+            secure=any(int(outputs.get("port") or 0) == HTTPS_PORT for outputs in listeners),
             balancer_vpc=str(balancer.get("vpcId") or ""),
             group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},
-            held=frozenset(filter(None, (_held(urn, str(each["type"])) for urn, each in resources.items()))),
+            egress=egress,
+            held=frozenset(
+                identity(str(each["type"]), _name(urn))
+                for urn, each in resources.items()
+                if _is_held(urn, str(each["type"]), {NETWORK, BALANCER, *(way.component for way in egress.values())})
+            ),
             parts=frozenset(
                 [
                     *(group(str(outputs.get("name"))) for outputs in groups),
                     *(listener(int(outputs.get("port") or 0)) for outputs in listeners),
-                    *(service(str(outputs.get("name"))) for outputs in services),
+                    *(service(str(outputs.get("name"))) for outputs in services.values()),
                 ]
             ),
         )
@@ -96,11 +144,18 @@ class Foundations:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What the settings want an environment to stand on. Without `zones`: those that it has, or any two."""
+    """What the settings want an environment to stand on. `vpc`: one that exists already, "" for its own.
+
+    `zones` by name, or `count` of them; without both: those that it has, or any two.
+    `secure`: users come by HTTPS.
+    """
 
     region: str
     cidr: str
     zones: tuple[str, ...] = ()
+    count: int = 0
+    vpc: str = ""
+    secure: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,24 +171,41 @@ class Moved:
 
 
 def moved(stands_on: Foundations, wanted: Site) -> tuple[Moved, ...]:
-    """The settings that differ from what the environment stands on."""
-    zones = bool(wanted.zones and stands_on.zones) and set(wanted.zones) != set(stands_on.zones)
+    """The settings that differ from what the environment stands on. A third zone is added without moving anything."""
     pairs = (
         ("aws:region", stands_on.region, wanted.region),
-        ("network.cidr", stands_on.cidr, wanted.cidr),
-        ("network.zones", *((", ".join(stands_on.zones), ", ".join(wanted.zones)) if zones else ("", ""))),
+        ("network.existing", *_networks(stands_on, wanted)),
+        ("network.cidr", stands_on.cidr, wanted.cidr if not wanted.vpc else stands_on.cidr),
+        ("network.zones", ", ".join(stands_on.zones), _zones_wanted(stands_on, wanted)),
     )
     return tuple(Moved(*pair) for pair in pairs if pair[1] and pair[1] != pair[2])
 
 
-def zones_of(stands_on: Foundations, pinned: Sequence[str]) -> tuple[str, ...]:
-    """The zones of the two subnets; empty where the account has to be asked.
+def _networks(stands_on: Foundations, wanted: Site) -> tuple[str, str]:
+    """The one that it has and the one that is wanted, in words; "" while it has none."""
+    own = "a network of its own"
+    return own if stands_on.vpc else stands_on.balancer_vpc, wanted.vpc or own
 
-    Existing subnets keep their zones, whatever zones AWS lists first today; their order makes no difference.
+
+def _zones_wanted(stands_on: Foundations, wanted: Site) -> str:
+    """As those that it has, unless one of them would have to go."""
+    have = ", ".join(stands_on.zones)
+    if wanted.vpc:
+        return have
+    if wanted.zones:
+        return have if set(stands_on.zones) <= set(wanted.zones) else ", ".join(wanted.zones)
+    return have if wanted.count in (0, *range(len(stands_on.zones), MOST_ZONES + 1)) else str(wanted.count)
+
+
+def zones_of(stands_on: Foundations, pinned: Sequence[str]) -> tuple[str, ...]:
+    """The zones of the subnets as far as they are known; empty where the account has to be asked.
+
+    Existing subnets keep their zones, whatever zones AWS lists first today; the order of `pinned` makes no difference.
     """
-    if pinned and set(pinned) != set(stands_on.zones):
+    have = stands_on.zones if len(stands_on.zones) >= LEAST_ZONES else ()
+    if pinned and not set(have) <= set(pinned):
         return tuple(pinned)
-    return stands_on.zones if len(stands_on.zones) == len(SLOTS) else ()
+    return (*have, *(zone for zone in pinned if zone not in have))
 
 
 Outputs = Mapping[str, Any]
@@ -142,7 +214,7 @@ Outputs = Mapping[str, Any]
 def _held_by(component: str, kind: str, resources: Mapping[str, Any]) -> dict[str, Outputs]:
     """A component's resources of one type: logical name to outputs."""
     return {
-        urn.rsplit("::", 1)[-1]: dict(resource.get("outputs") or {})
+        _name(urn): dict(resource.get("outputs") or {})
         for urn, resource in resources.items()
         if f"::{component}$" in urn and str(resource["type"]).endswith(f":{kind}")
     }
@@ -153,12 +225,29 @@ def identity(type_: str, name: str) -> str:
     return f"{type_} {name}"
 
 
-def _held(urn: str, type_: str) -> str:
-    """Its identity; "" for a resource that users do not stand on."""
-    name = urn.rsplit("::", 1)[-1]
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]
+
+
+def _is_held(urn: str, type_: str, components: Collection[str]) -> bool:
+    """Do users stand on it?"""
+    name = _name(urn)
     rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and re.search(r"-test-\d+-", name)
-    within = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
-    return identity(type_, name) if within and not rule_of_testers else ""
+    of_secrets = type_.endswith(":VpcEndpoint") and name.endswith(SECRET_STORES)
+    return any(f"::{component}$" in urn for component in components) and not rule_of_testers and not of_secrets
+
+
+def _egress_of(services: Mapping[str, Outputs], resources: Mapping[str, Any]) -> dict[str, Egress]:
+    """Each service's way out: that of the subnets which its tasks are started in."""
+    ways = {
+        str(outputs.get("arn") or "").rsplit("/", 1)[-1]: way
+        for way in Egress
+        for outputs in _held_by(way.component, "Subnet", resources).values()
+    }
+    inside = {
+        name: (outputs.get("networkConfiguration") or {}).get("subnets") or () for name, outputs in services.items()
+    }
+    return {name: ways[subnets[0]] for name, subnets in inside.items() if subnets and subnets[0] in ways}
 
 
 def _only(found: Mapping[str, Outputs]) -> Outputs:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from release_lane.decide.choice import Decision, Deploy, Finish, Heal, Requested, TrafficOnly
 from release_lane.decide.foundations import Foundations, moved
-from release_lane.decide.refusals import MAKE_ANEW, lost_parts, serves_unknown, torn, would_replace
+from release_lane.decide.refusals import (
+    MAKE_ANEW,
+    kept_balancer,
+    lost_parts,
+    serves_unknown,
+    torn,
+    would_replace,
+    would_unsecure,
+)
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
 
@@ -25,12 +33,17 @@ def rebuilds(
     """
     if stands_on is None or requested.site is None:
         return False
+    if recorded and stands_on.secure and not requested.site.secure and not serving(observed):
+        raise would_unsecure()
     changes = moved(stands_on, requested.site)
     elsewhere = recorded is not None and any(change.setting == "aws:region" for change in changes)
     if changes and (serving(observed) or elsewhere) and not requested.allow_replace:
         raise would_replace(changes)
     half_built = stands_on.torn and stands_on.balancer_vpc != stands_on.vpc
-    return serving(observed) and requested.allow_replace and bool(changes or half_built)
+    anew = serving(observed) and requested.allow_replace and bool(changes or half_built)
+    if anew and stands_on.kept:
+        raise kept_balancer(observed.load_balancer)
+    return anew
 
 
 def rebuilt(standing: Recorded, observed: Observed, decision: Decision) -> Decision:

@@ -94,6 +94,36 @@ def would_delete(parts: Sequence[str]) -> Refused:
     )
 
 
+def would_unsecure() -> Refused:
+    """Plain HTTP for users who come by HTTPS."""
+    return Refused(
+        "This would take HTTPS from live users: they come by port 443, and insecure: true would close it.",
+        why="links to https:// would get no answer, and a browser that remembers to come by HTTPS only (hstsSeconds) "
+        "does not come by plain HTTP",
+        next_step="restore https in the stack file. To serve plain HTTP, make a new environment next to this one.",
+    )
+
+
+def unfit_certificate(problem: str) -> Refused:
+    """The certificate that the stack file names."""
+    return Refused(
+        f"https.certificateArn cannot be used: {problem}. Nothing was changed.",
+        why="a browser refuses such a certificate, so no user would get an answer",
+        next_step="correct https.certificateArn (or https.domain) in the stack file; or leave it out and give "
+        "https.hostedZone, then a certificate of the domain is requested.",
+    )
+
+
+def kept_balancer(load_balancer: str) -> Refused:
+    """AWS would not delete the load balancer (its name or DNS name), so nothing else may go before."""
+    return Refused(
+        f"The load balancer {load_balancer} is protected from deletion. Nothing was deleted.",
+        why="deletionProtection, which is on where promotesFrom is set; AWS refuses to delete a load balancer with it",
+        next_step="set deletionProtection: false in the stack file and run an update (`release heal`, `pulumi up`); "
+        "then do this again.",
+    )
+
+
 def no_rebuild() -> Refused:
     """allowReplace while users are not where the record says."""
     return Refused(

@@ -17,13 +17,14 @@ FROM_ROOT = (
     "infra/*.py",
     "smoke/conftest.py",
     "smoke/test_release.py",
-    "smoke/README.md",
     "tests/infra/test_environment.py",
     ".github/workflows/release.yml",
     ".github/actions/prepare/action.yml",
-    "docs/stack-settings.example.yaml",
 )
 """Files of the repository's root, by pattern. Not every stack file: a checkout may have more, of its own."""
+
+SETTINGS = "docs/stack-settings.example.yaml"
+"""A page that is packed as well. A team reads it by `release settings`: that of the version that is installed."""
 
 OWN = {
     "pyproject.toml": "pyproject.toml",
@@ -37,16 +38,25 @@ HERE = Path(__file__).resolve().parents[1] / "template"
 
 
 def sources(root: Path, own: Path) -> dict[str, Path]:
-    """Every file of the template by its name, from the repository `root` and the folder `own`."""
-    found = {str(path.relative_to(root)): path for pattern in FROM_ROOT for path in sorted(root.glob(pattern))}
+    """Every file that is packed by its name, from the repository `root` and the folder `own`."""
+    patterns = (*FROM_ROOT, SETTINGS)
+    found = {str(path.relative_to(root)): path for pattern in patterns for path in sorted(root.glob(pattern))}
     return {**found, **{name: own / file for file, name in OWN.items()}}
 
 
 def read() -> dict[str, str]:
     """Names and contents of the template's files."""
+    return {name: path.read_text(encoding="utf-8") for name, path in sorted(_found().items()) if name != SETTINGS}
+
+
+def settings() -> str:
+    """All settings of a stack file, annotated."""
+    return _found()[SETTINGS].read_text(encoding="utf-8")
+
+
+def _found() -> dict[str, Path]:
     packed = HERE / "packed"
-    found = dict(_below(packed)) if packed.is_dir() else sources(HERE.parents[4], HERE)
-    return {name: path.read_text(encoding="utf-8") for name, path in sorted(found.items())}
+    return dict(_below(packed)) if packed.is_dir() else sources(HERE.parents[4], HERE)
 
 
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -24,13 +24,14 @@ from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
-from release_lane.gates.reality import live_url, test_url, words
+from release_lane.gates.reality import words
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.gates.undoing import Timeline, roll_back
 from release_lane.gates.watching import Senses, Stage, Watch
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
+from release_lane.record.endpoint import of_colour, production
 from release_lane.record.evidence import Proof, with_proof
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
 from release_lane.record.placement import Weights, all_on, shared
@@ -298,12 +299,13 @@ class Switching:
         """The live URL answers as it should; while two releases share it, the new one is also asked by itself."""
         move, senses = self.move, self.senses
         meant, deadline = move.meant(), move.smoke_deadline
-        live = live_url(self.cloud, self.before)
+        live = production(self.cloud.names, self.before.dns_name)
         if weights == all_on(move.live):
             return senses.checks(self.ctx, live, meant, deadline)
         if move.asked_alike:
             senses.checks(self.ctx, live, replace(meant, beside=move.next_to()), deadline)
-        return senses.checks(self.ctx, test_url(self.cloud, self.before, move.live), meant, deadline)
+        alone = of_colour(self.cloud.names, self.before.dns_name, move.live)
+        return senses.checks(self.ctx, alone, meant, deadline)
 
     def _settled(self, weights: Weights) -> Balancer:
         """The weights became what was set, and there is no abort request."""
@@ -321,11 +323,17 @@ class Switching:
         if self.watch.prober or not self.move.course.bake:
             return
         meant, other, live = self.move.meant(), self.move.next_to(), self.move.live
+        names, load_balancer = self.cloud.names, self.before.dns_name
         users = Place(
-            name="the live URL", url=live_url(self.cloud, self.before), known=tuple(filter(None, (meant, other)))
+            name="the live URL",
+            endpoint=production(names, load_balancer),
+            known=tuple(filter(None, (meant, other))),
         )
         alone = Place(
-            name=f"{live}'s test listener", url=test_url(self.cloud, self.before, live), known=(meant,), colour=live
+            name=f"{live}'s test listener",
+            endpoint=of_colour(names, load_balancer, live),
+            known=(meant,),
+            colour=live,
         )
         # Probes that cannot be attributed would be taken for users in CloudWatch's counts of a colour.
         self.watch.prober = self.senses.probes([users, alone] if self.move.tells_apart else [alone])
@@ -346,4 +354,4 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         unchecked=together(move.unchecked(), report.unchecked),
     )
     recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
-    return {**recorded.as_outputs(), "url": live_url(cloud, balancer)}
+    return {**recorded.as_outputs(), "url": production(cloud.names, balancer.dns_name).url}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from provider_kit import Context, Props
 
 from release_lane.aws.cloud import Cloud
+from release_lane.aws.network import describe
 from release_lane.aws.observe import observed
 from release_lane.aws.session import check_account
 from release_lane.gates.gate import reported
@@ -14,7 +15,8 @@ from release_lane.smoke import warm
 
 
 def observe(ctx: Context, args: Props) -> Props:
-    """`release:index:observe`: args `environment`, `digest` or "", and `alarms` (`Watched.as_dict`).
+    """`release:index:observe`: args `environment`, `digest` or "", `alarms` (`Watched.as_dict`), and the ARN of a
+    `certificate` or "".
 
     Returns what `release_lane.aws.observe.observed` does; `Observed.from_dict` (record.records) reads it.
     """
@@ -23,7 +25,8 @@ def observe(ctx: Context, args: Props) -> Props:
 
     def look() -> Props:
         cloud = Cloud(Names.from_dict(args["environment"]))
-        return observed(cloud, digest, Watched.from_dict(args.get("alarms") or {}))
+        watched, certificate = Watched.from_dict(args.get("alarms") or {}), str(args.get("certificate") or "")
+        return observed(cloud, digest, watched, certificate)
 
     seen = reported(look)
     if digest:
@@ -49,3 +52,18 @@ def find_image(ctx: Context, args: Props) -> Props:
         return {"digest": image.digest, "tags": sorted(image.tags), "repository": True}
 
     return reported(find)
+
+
+def describe_network(ctx: Context, args: Props) -> Props:
+    """`release:index:describeNetwork`: args of `Access.as_dict`, `vpc`, `subnets` (ids).
+
+    Returns what `release_lane.aws.network.describe` does; `FoundNetwork.from_dict` (decide.existing_network) reads it.
+    """
+    del ctx
+
+    def look() -> Props:
+        access = Access.from_dict(args)
+        check_account(access)
+        return describe(access, str(args["vpc"]), list(args["subnets"]))
+
+    return reported(look)

@@ -9,7 +9,7 @@ from typing import Any
 
 from provider_kit import Context, Progress
 
-from release_lane.aws.cloud import Balancer, Cloud
+from release_lane.aws.cloud import Cloud
 from release_lane.decide.difference import release_named
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
@@ -22,13 +22,15 @@ from release_lane.watch.rollout import Reading, own_words, scales_out, seldom
 class Deviation:
     """How reality differs from the record, in words. `grows`: only in that AWS scales the live colour out.
 
-    `why`: ECS's own reasons for too few healthy tasks, "" where it gives none. `lacks`: there are too few.
+    `why`: ECS's own reasons for too few healthy tasks, "" where it gives none. `lacks`: there are too few. `plain`:
+    users still come by plain HTTP, and the switch has to open HTTPS.
     """
 
     what: str
     grows: bool = False
     why: str = ""
     lacks: bool = False
+    plain: bool = False
 
 
 def settled(
@@ -62,6 +64,8 @@ def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
     weights = balancer.rule.weights if balancer.rule else None
     if weights is None or whole(weights) is not recorded.live_colour:
         return Deviation(f"users are served {words(weights)}, recorded is {recorded.live_colour}")
+    if balancer.plain:
+        return Deviation("users still come by plain HTTP", plain=True)
     reading = cloud.read(recorded.live_colour, balancer.target_groups.get(recorded.live_colour))
     running, healthy = len(reading.running), reading.healthy
     if not (running == healthy == reading.wanted > 0):
@@ -87,17 +91,6 @@ def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str |
         what = f"release {release.id}, recorded is release {recorded.live.id}"
         return f"{recorded.live_colour} runs {what}: {release_named(release, recorded.live)}"
     return None
-
-
-def live_url(cloud: Cloud, balancer: Balancer) -> str:
-    """Where users are served."""
-    port = cloud.names.users_port
-    return f"http://{balancer.dns_name}" + ("" if port == 80 else f":{port}")
-
-
-def test_url(cloud: Cloud, balancer: Balancer, colour: Colour) -> str:
-    """Where one colour is served by itself."""
-    return f"http://{balancer.dns_name}:{cloud.names.test_ports[colour]}"
 
 
 def words(weights: Mapping[Colour, int] | None) -> str:

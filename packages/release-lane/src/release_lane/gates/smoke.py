@@ -16,8 +16,8 @@ from provider_kit import Cancelled, Context, Progress, Props
 from release_lane.errors import CheckFailed
 from release_lane.gates.gate import Gate
 from release_lane.gates.passes import Pass, demand
-from release_lane.gates.reality import test_url
 from release_lane.record.digest import short
+from release_lane.record.endpoint import Endpoint, of_colour
 from release_lane.record.inputs import SmokeInputs
 from release_lane.smoke.checks import Expected, Report
 from release_lane.smoke.run import LEAST_LIMIT, run
@@ -38,37 +38,37 @@ class SmokeGate(Gate):
         digest, colour = given.digest, given.colour
         passed = demand(given.pass_of_before, gate="The rollout gate", digest=digest, colour=colour)
         cloud = self.cloud_of(given.names)
-        url = test_url(cloud, cloud.balancer(), colour)
+        endpoint = of_colour(given.names, cloud.balancer().dns_name, colour)
         expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked)
-        report = until_passed(ctx, url, expected, given.deadline, _by_hand(url, expected))
+        report = until_passed(ctx, endpoint, expected, given.deadline, _by_hand(endpoint, expected))
         passed = replace(passed, unchecked=report.unchecked)
-        return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {url}"
+        return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {endpoint}"
 
 
 FIX = "fix the image or its configuration in the stack file, and release again."
 
 
-def _by_hand(url: str, expected: Expected) -> str:
+def _by_hand(endpoint: Endpoint, expected: Expected) -> str:
     """What to do about a refusal: the idle colour answers only until it is healed."""
     return (
         f"see for yourself while {expected.colour} still holds it; `release` heals it at once, unless `--no-heal` is "
-        f"given: pytest smoke --url {url} {shlex.join(expected.options())} (where the load balancer cannot be reached "
-        "from here, run the update inside its network)."
+        f"given: pytest smoke {shlex.join([*endpoint.options(), *expected.options()])} (where the load balancer "
+        "cannot be reached from here, run the update inside its network)."
     )
 
 
-def until_passed(ctx: Context, url: str, expected: Expected, deadline: float, next_step: str = FIX) -> Report:
+def until_passed(ctx: Context, endpoint: Endpoint, expected: Expected, deadline: float, next_step: str = FIX) -> Report:
     """Repeat the checks until all pass; CheckFailed after `deadline` seconds with what failed last."""
     begun, progress = time.monotonic(), Progress(ctx)
     attempts = 0
     while True:
         attempts += 1
-        report = run(url, expected, limit=max(LEAST_LIMIT, deadline), keep_going=partial(_wanted, ctx))
+        report = run(endpoint, expected, limit=max(LEAST_LIMIT, deadline), keep_going=partial(_wanted, ctx))
         if not report.failures:
             return report
         spent = time.monotonic() - begun
         if spent > deadline:
-            raise _refusal(url, expected, report, attempts, spent, next_step)
+            raise _refusal(endpoint, expected, report, attempts, spent, next_step)
         progress.say(f"smoke: {report.failures[0]} ({spent:.0f} of {deadline:.0f} s)", report.failures[0])
         _pause(ctx)
 
@@ -83,11 +83,13 @@ def _pause(ctx: Context) -> None:
         raise Cancelled("The smoke gate was interrupted.")
 
 
-def _refusal(url: str, expected: Expected, report: Report, attempts: int, spent: float, next_step: str) -> CheckFailed:
+def _refusal(
+    endpoint: Endpoint, expected: Expected, report: Report, attempts: int, spent: float, next_step: str
+) -> CheckFailed:
     failed = "\n  ".join(report.failures[:10])
     return CheckFailed(
         f"The smoke gate refused {short(expected.digest)} on {expected.colour}.\n  {failed}",
         why=f"{len(report.failures)} of {report.checks} checks still failed after {attempts} attempts "
-        f"in {spent:.0f} s at {url}",
+        f"in {spent:.0f} s at {endpoint}",
         next_step=next_step,
     )

@@ -12,11 +12,14 @@ from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
 
 from release_lane.aws.cloud import Cloud
 from release_lane.decide.decision import advance
+from release_lane.decide.refusals import kept_balancer
 from release_lane.errors import CheckFailed, CloudError, Users
 from release_lane.gates.gate import CloudOf, reported
+from release_lane.gates.https import open_https
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
-from release_lane.gates.reality import Deviation, deviation, live_url, settled
+from release_lane.gates.reality import Deviation, deviation, settled
+from release_lane.record.endpoint import production
 from release_lane.record.inputs import SwitchInputs, environment_of, is_active
 from release_lane.record.records import OUTPUTS, Recorded
 
@@ -41,6 +44,8 @@ class TrafficSwitch(Resource):
         problem = reported(lambda: deviation(self.cloud_of(environment_of(inputs)), old.outputs))
         if problem is None:
             return []
+        if problem.plain:
+            return [Change("url")]
         more = "; AWS scales it out, which an update waits for" if problem.grows else ""
         more += f". ECS says: {problem.why}" if problem.why else ""
         ctx.warn(f"Reality is not what was recorded: {problem.what}{more}")
@@ -78,6 +83,8 @@ class TrafficSwitch(Resource):
         def remove() -> None:
             cloud = self.cloud_of(environment_of(state.inputs))
             rule = cloud.balancer().rule
+            if rule and cloud.keeps_balancer():
+                raise kept_balancer(cloud.names.load_balancer)
             if rule:
                 cloud.delete_rule(rule.arn)
 
@@ -86,13 +93,16 @@ class TrafficSwitch(Resource):
     def _apply(self, ctx: Context, inputs: Props, old: Mapping[str, Any]) -> Props:
         given = SwitchInputs.from_dict(inputs)
         cloud = self.cloud_of(given.names)
-        if given.active:
-            return perform(ctx, cloud, Move.of(given))
+        move = Move.of(given) if given.active else None
+        if given.names.domain:
+            open_https(ctx, cloud, given)
+        if move:
+            return perform(ctx, cloud, move)
         kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, given.standing)
         problem = settled(ctx, cloud, kept)
         if problem:
             raise _not_as_recorded(problem)
-        return kept
+        return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
 
 
 def _not_as_recorded(problem: Deviation) -> CheckFailed:
@@ -116,7 +126,7 @@ def _not_as_recorded(problem: Deviation) -> CheckFailed:
 def _taken_up(cloud: Cloud, standing: Recorded | None) -> Props:
     if standing is None:
         raise CloudError("There is no record of a release here, and none was asked for.")
-    return {**standing.as_outputs(), "url": live_url(cloud, cloud.balancer())}
+    return {**standing.as_outputs(), "url": production(cloud.names, cloud.balancer().dns_name).url}
 
 
 def _changed(path: str, old: Any, new: Any) -> list[str]:

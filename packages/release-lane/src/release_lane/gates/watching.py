@@ -21,6 +21,7 @@ from release_lane.errors import CheckFailed, Interrupted
 from release_lane.gates.smoke import until_passed
 from release_lane.probe.sampling import Place, Prober, Probing
 from release_lane.record.alarms import Alarm, Watched
+from release_lane.record.endpoint import Endpoint
 from release_lane.record.journal import Abort
 from release_lane.record.placement import Colour, Weights
 from release_lane.smoke.checks import Expected, Report
@@ -71,7 +72,7 @@ class Senses:
     traffic: Callable[[float, float], Traffic]
     """Of both colours, from one epoch second to another."""
     probes: Callable[[Sequence[Place]], Prober]
-    checks: Callable[[Context, str, Expected, float], Report]
+    checks: Callable[[Context, Endpoint, Expected, float], Report]
 
     @staticmethod
     def of(cloud: Cloud, balancer: Balancer, watched: Watched, period: float) -> Senses:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_lane.decide.foundations import HTTPS
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.errors import ReleaseError
+from release_lane.operate.costs import monthly
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
 from release_lane.record.evidence import Proof, proof_of
@@ -66,6 +68,8 @@ class Planned:
     """The record that the program decided from, under the lock; None before the first release."""
     idle_tasks: int | None = None
     """Tasks that the idle colour keeps afterwards; None: as many as the live colour has."""
+    domain: str = ""
+    """The name that users come by; "" for plain HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +119,7 @@ def planned_in(log: EngineLog) -> Planned:
         course=given.course,
         standing=given.standing,
         idle_tasks=given.idle_tasks,
+        domain=given.names.domain,
     )
 
 
@@ -141,6 +146,7 @@ def markdown(review: Review) -> str:
         _table(review) if review.planned.release else [],
         _evidence(review) if review.changes_users else [],
         _configuration(review) if review.changes_users else [],
+        _door(review),
         _others(review.others),
         _messages("Warnings", review.warnings),
         _messages("Policies", review.policies),
@@ -293,6 +299,30 @@ def _verb(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "added" if name not in old else "removed" if name not in new else "changed"
 
 
+def _door(review: Review) -> list[str]:
+    """How users come in, where that changes."""
+    lines = [line for step in review.others if (line := _of_the_door(step, review))]
+    return ["## How users come in", "", *(f"- {line}" for line in dict.fromkeys(lines))] if lines else []
+
+
+def _of_the_door(step: Step, review: Review) -> str:
+    """What a changed resource means for users who come by HTTPS; "" if nothing."""
+    url = f"https://{review.planned.domain}"
+    match step.type, step.op:
+        case "aws:lb/listener:Listener", "create" if step.name.endswith(HTTPS) and review.subject.recorded:
+            return (
+                f"**Users of plain HTTP are led to {url}.** Port 443 is opened and checked first; then port 80 "
+                "redirects for good. There is no way back while users are served."
+            )
+        case "aws:lb/listener:Listener", "create" if step.name.endswith(HTTPS):
+            return f"Users come by {url}; port 80 redirects there."
+        case "aws:lb/listener:Listener", "update" if step.name.endswith(HTTPS):
+            return f"The listener of {url} changes in place: {_flat(', '.join(step.paths))}."
+        case "aws:acm/certificate:Certificate", "create" | "replace" | "create-replacement":
+            return f"A certificate for {review.planned.domain} is requested, and used once DNS has validated it."
+    return ""
+
+
 def _others(steps: tuple[Step, ...]) -> list[str]:
     """Everything that changes besides the release; deletions and replacements first and in bold."""
     if not steps:
@@ -302,6 +332,8 @@ def _others(steps: tuple[Step, ...]) -> list[str]:
     if loud:
         named = ", ".join(f"{step.op} `{step.name}`" for step in loud)
         lines += [f"> **CAREFUL: {len(loud)} of these delete something:** {named}", ""]
+    if cost := monthly(steps):
+        lines += [cost, ""]
     lines += ["| Operation | Type | Name | Properties |", "| --- | --- | --- | --- |"]
     return lines + [_row(step, step in loud) for step in sorted(steps, key=lambda s: (s not in loud, s.type, s.name))]
 

@@ -25,11 +25,13 @@ JOBS = ("build", "review")
 JOB = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 """A job's name on GitHub (workflow syntax, jobs.<job_id>)."""
 
+FILL_IN = "FILL-IN"
+
 THE_TEAMS = re.compile(r"Pulumi\..+\.yaml|smoke/test_service\.py")
 """Files that a team fills in from the first day on: `--diff` leaves them out."""
 
 IN_WORDS = re.compile(rf"\b({'|'.join(TEMPLATE_ENVIRONMENTS)})\b")
-RENAMED_IN = re.compile(r"Pulumi\..*|RELEASING\.md|\.github/.*|docs/.*")
+RENAMED_IN = re.compile(r"Pulumi\..*|RELEASING\.md|pyproject\.toml|\.github/.*|docs/.*")
 """Files in which the names of environments and keys are replaced. `release-lane:` in infra/ is a type of resources."""
 
 ONLY_HERE = re.compile(r"^[^\n]*>>> only in this repository.*?<<<[^\n]*\n", re.MULTILINE | re.DOTALL)
@@ -45,12 +47,19 @@ PAGE = re.compile(r"(?<![\w/])docs/(?:adr|guides)/[\w-]+\.md(?! of release-lane)
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What `release init` asks. `accounts`: stack to account; a stack without one is to be filled in by hand."""
+    """What `release init` asks. `accounts`: stack to account; a stack without one is to be filled in by hand.
+
+    So are the `domain` of the second environment, and the `hosted_zone` for its certificate or the ARN of one
+    (`certificate`).
+    """
 
     project: str
     region: str
     accounts: Mapping[str, str] = field(default_factory=dict)
     environments: tuple[str, str] = TEMPLATE_ENVIRONMENTS
+    domain: str = ""
+    hosted_zone: str = ""
+    certificate: str = ""
     port: int = 8080
     health_path: str = HEALTH_PATH
     status_path: str = ""
@@ -74,6 +83,16 @@ def problems(answers: Answers) -> list[str]:
         + ["should be two different names, none of them artifacts" if len({ARTIFACTS, first, second}) < 3 else ""],
         "--account": [limits.account(account) for account in answers.accounts.values()]
         + [f"{name} is none of {', '.join(answers.stacks)}" for name in answers.accounts if name not in answers.stacks],
+        "--domain": [limits.domain(answers.domain) if answers.domain else ""],
+        "--hosted-zone": [
+            limits.hosted_zone(answers.hosted_zone),
+            "is for a certificate that is requested, but --certificate names one"
+            if answers.hosted_zone and answers.certificate
+            else "",
+        ],
+        "--certificate": [
+            limits.certificate(answers.certificate) or limits.certificate_region(answers.certificate, answers.region)
+        ],
         "--port": ["" if 1 <= answers.port <= 65535 else "should be 1 to 65535"],
         "--health-path": [limits.health_path(answers.health_path)],
         "--status-path": [limits.status_path(answers.status_path)],
@@ -136,11 +155,22 @@ def _stack_file(text: str, stack: str, answers: Answers) -> str:
     if account := answers.accounts.get(names.get(stack, stack), ""):
         line = f'  {TEMPLATE_PROJECT}:account: "{account}"'
         text = re.sub(rf"^  {TEMPLATE_PROJECT}:account: .*$", line, text, flags=re.MULTILINE)
+    text = _https(text, answers)
     if stack == ARTIFACTS:
         return _with(text, "app", [f"folder: {answers.app.folder}", f"dockerfile: {answers.app.dockerfile}"])
     paths = [f"healthPath: {answers.health_path}", f"statusPath: {_quoted(answers.status_path)}"]
     text = _with(text, "service", [f"port: {answers.port}", *paths])
     return _with(text, "smoke", [f"identify: {answers.identify}"])
+
+
+def _https(text: str, answers: Answers) -> str:
+    """The section `https`, where the file has one, with what was answered; the rest is still to be filled in."""
+    proof = f"certificateArn: {answers.certificate}" if answers.certificate else f"hostedZone: {answers.hosted_zone}"
+    if answers.domain:
+        text = text.replace(f"    domain: {FILL_IN}\n", f"    domain: {answers.domain}\n")
+    if answers.certificate or answers.hosted_zone:
+        text = text.replace(f"    hostedZone: {FILL_IN}\n", f"    {proof}\n")
+    return text
 
 
 def _with(text: str, key: str, lines: Sequence[str]) -> str:
@@ -180,6 +210,7 @@ def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]]) -> Answers
             name: found for name in (ARTIFACTS, first, second) if not limits.account(found := _account(own, name))
         },
         environments=environments,
+        **_door(_section(own, second, "https")),
         port=int(service.get("port") or Answers.port),
         health_path=str(service.get("healthPath") or HEALTH_PATH),
         status_path=status,
@@ -201,6 +232,11 @@ def _account(own: Mapping[str, Mapping[str, Any]], stack: str) -> str:
 def _section(own: Mapping[str, Mapping[str, Any]], stack: str, key: str) -> Mapping[str, Any]:
     found = own.get(stack, {}).get(key)
     return found if isinstance(found, Mapping) else {}
+
+
+def _door(https: Mapping[str, Any]) -> dict[str, str]:
+    found = {"domain": "domain", "hosted_zone": "hostedZone", "certificate": "certificateArn"}
+    return {name: "" if (text := str(https.get(key) or "")) == FILL_IN else text for name, key in found.items()}
 
 
 def _route(environments: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ What such a loop says of failures holds; of latencies it says too little.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections import deque
@@ -55,8 +56,9 @@ class Engine:
         self._behind = 0.0
         self._unready = ""
         target = urlsplit(settings.url)
-        self._tls = ssl.create_default_context() if target.scheme == "https" else None
-        self._address = (target.hostname or "", target.port or (443 if self._tls else 80))
+        self._tls = trusting() if target.scheme == "https" else None
+        self._name = target.hostname if self._tls else None  # whose certificate it has to be
+        self._address = (settings.connect_to or target.hostname or "", target.port or (443 if self._tls else 80))
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
         self.request = (
             f"GET {path} HTTP/1.1\r\nHost: {target.netloc.rpartition('@')[2]}\r\n"
@@ -146,10 +148,15 @@ class Engine:
         try:
             async with asyncio.timeout(self.settings.timeout):
                 host, port = self._address
-                await self.loop.create_connection(lambda: Connection(self, flight), host, port, ssl=self._tls)
+                await self.loop.create_connection(
+                    lambda: Connection(self, flight), host, port, ssl=self._tls, server_hostname=self._name
+                )
         except TimeoutError:
             self._gone()
             self.fail(flight, "timeout while connecting")
+        except ssl.SSLCertVerificationError as error:
+            self._gone()
+            self.fail(flight, f"its certificate is not valid: {error.verify_message}")
         except OSError as error:
             self._gone()
             refused = isinstance(error, ConnectionRefusedError)
@@ -227,6 +234,12 @@ class Engine:
     def _ask_again(self) -> None:
         if self._asks_again:
             self._send(self.loop.time())
+
+
+def trusting() -> ssl.SSLContext:
+    """Verifies certificates by the authorities that the smoke checks trust (requests reads this variable), or else by
+    this machine's."""
+    return ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or None)
 
 
 def problem_of(answer: Answer, settings: Settings) -> str:

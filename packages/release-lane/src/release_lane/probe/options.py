@@ -9,6 +9,8 @@ from release_lane.probe.settings import Settings
 from release_lane.probe.tally import Counts, Report
 from release_lane.record.asking import Identify
 
+CONNECT_TO = "connect to this host in place of the URL's; certificate and Host header stay those of the URL"
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """All but the URL."""
@@ -35,13 +37,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--timeout", type=float, default=5.0, metavar="SECONDS", help="a request has failed after this (default 5)")
     how = "how a good answer names its release: in its status body, in its headers, or not"
     add("--identify", choices=[str(each) for each in Identify], help=how)
+    add("--connect-to", metavar="HOST", help=CONNECT_TO)
     add("--connections", type=int, default=1000, metavar="N", help="open at once, at most (default 1000)")
 
 
-def settings_from(arguments: argparse.Namespace, url: str) -> Settings:
+def settings_from(arguments: argparse.Namespace, url: str, connect_to: str = "") -> Settings:
     """The prober's settings. ValueError where they cannot be meant."""
     return Settings(
         url=url,
+        connect_to=arguments.connect_to or connect_to,
         rate=0.0 if arguments.users else arguments.rate,
         users=arguments.users,
         timeout=arguments.timeout,

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -24,18 +25,24 @@ class Probe:
             report = probe.stop()
         report.step("switch").failed
 
-    Keyword arguments are those of `engine.Settings`. Thread-safe. CloudError when its process died.
+    `environ`: its environment variables, by default this process's (one says which authorities it trusts). Further
+    keyword arguments are those of `engine.Settings`. Thread-safe. CloudError when its process died.
     """
 
-    def __init__(self, url: str, rate_per_second: float, **options: Any) -> None:
+    def __init__(
+        self, url: str, rate_per_second: float, *, environ: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
         self.settings = Settings(url=url, rate=rate_per_second, **options)
+        self._environ = environ
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._report: Report | None = None
 
     def start(self) -> Self:
         command = [sys.executable, "-m", "release_lane.probe.worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, env=self._environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._write(asdict(self.settings))
         return self
 

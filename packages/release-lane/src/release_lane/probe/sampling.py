@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from release_lane.record.asking import Asked, Named
+from release_lane.record.endpoint import Endpoint
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Tally
@@ -37,7 +38,7 @@ class Place:
     """
 
     name: str
-    url: str
+    endpoint: Endpoint
     known: tuple[Expected, ...]
     colour: Colour | None = None
 
@@ -198,14 +199,16 @@ def asked(place: Place, within: float = ANSWER_WITHIN) -> Answer:
     """Ask a place who is there, on a new connection, as another user would."""
     import requests
 
+    from release_lane.probe.connecting import certificate_problem, session_to
+
+    url = place.endpoint.url + place.asked.path
     try:
-        answer = requests.get(
-            place.url + place.asked.path, timeout=within, allow_redirects=False, headers={"Connection": "close"}
-        )
+        with session_to(place.endpoint) as session:
+            answer = session.get(url, timeout=within, allow_redirects=False, headers={"Connection": "close"})
     except requests.Timeout:
         return Answer(_no_answer(within), 0, None)
     except requests.RequestException as error:
-        return Answer(f"no answer: {error}", 0, None)
+        return Answer(certificate_problem(error) or f"no answer: {error}", 0, None)
     return judged(answer.status_code, _body(answer), answer.headers, place)
 
 

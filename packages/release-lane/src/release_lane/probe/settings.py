@@ -19,6 +19,7 @@ class Settings:
     per_connection: int = 100  # requests, then a new one: both ways of coming in are tried all the time
     expect: tuple[int, ...] = ()  # status codes that are good next to 2xx
     wait_ready: bool = False  # count from the first good answer only
+    connect_to: str = ""  # the host that is connected to in place of the URL's
     identify: str = ""  # how a good answer has to name its release (record.asking.Identify); "" asks for no name
     well: bool = False  # a good answer's body has to say `status: ok`
 

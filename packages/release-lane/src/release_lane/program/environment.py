@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pulumi
 
 from release_lane.decide.choice import order_matters
 from release_lane.decide.decision import Deploy, Finish, Refuse, Requested, TrafficOnly, Verdict, decide
-from release_lane.decide.foundations import SLOTS, Foundations, Site, zones_of
+from release_lane.decide.existing_network import check_existing
+from release_lane.decide.foundations import LEAST_ZONES, Foundations, Site, zones_of
 from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
 from release_lane.program.lineage import relations as order_of
 from release_lane.program.place import program_folder
 from release_lane.program.plan import Doable, Environment
-from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, see, zones_of_account
+from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, described, see, zones_of_account
 from release_lane.record.adoption import Adoption, adoption_in
 from release_lane.record.digest import short
 from release_lane.record.names import Names
@@ -51,13 +53,14 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
         pulumi.get_stack(),
         access=access(settings.account),
         repository=repository.split("/", 1)[1],
+        domain=settings.https.domain,
     )
 
 
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched)
+    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
@@ -73,7 +76,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         promotes_from=settings.promotes_from,
         relations=relations,
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
-        site=Site(region=names.access.region, cidr=settings.network.cidr, zones=settings.network.zones),
+        site=_site(settings, names),
         allow_replace=settings.allow_replace,
     )
     proven = seen.source.evidence if seen.source else ()
@@ -85,9 +88,38 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         observed=seen.observed,
         unchecked=verdict.unchecked,
         stands_on=seen.stands_on,
-        zones=_zones(settings, seen.stands_on) if not isinstance(verdict.decision, Refuse) else (),
+        zones=(),
+        cidr=settings.network.cidr,
     )
-    return verdict, environment
+    return verdict, environment if isinstance(verdict.decision, Refuse) else _placed_in(environment)
+
+
+def _site(settings: EnvironmentSettings, names: Names) -> Site:
+    wanted = settings.network
+    vpc = wanted.existing.vpc_id
+    return Site(
+        region=names.access.region,
+        cidr=wanted.cidr,
+        zones=wanted.named,
+        count=wanted.count,
+        vpc=vpc,
+        secure=bool(names.domain),
+    )
+
+
+def _placed_in(environment: Environment) -> Environment:
+    """With the zones of its own network, or the address range of the existing one, which is checked."""
+    settings = environment.settings.network
+    existing = settings.existing.network
+    if existing is None:
+        return replace(environment, zones=_zones(environment.settings, environment.stands_on))
+    found = described(existing, environment.names.access)
+    check_existing(existing, found)
+    unused = sorted({"cidr", "zones", "egress"} & settings.model_fields_set)
+    if unused:
+        named = ", ".join(f"network.{key}" for key in unused)
+        pulumi.log.warn(f"{named}: not used, since network.existing names a network that has its own.")
+    return replace(environment, cidr=found.cidr)
 
 
 def _placed(
@@ -116,15 +148,23 @@ def _placed(
 
 
 def _zones(settings: EnvironmentSettings, stands_on: Foundations) -> tuple[str, ...]:
-    """Two zones: those that the environment has, or that the settings name, or the account's first two."""
-    zones = zones_of(stands_on, settings.network.zones) or zones_of_account()[: len(SLOTS)]
-    if len(zones) < len(SLOTS):
+    """Those that the environment has, or that the settings name, filled up with the account's first ones."""
+    zones, count = zones_of(stands_on, settings.network.named), settings.network.count or LEAST_ZONES
+    if len(zones) < count:
+        zones = (*zones, *(zone for zone in zones_of_account() if zone not in zones))[:count]
+    if len(zones) < count:
         raise Refused(
-            f"Two availability zones are needed; the account may use {', '.join(zones) or 'none'} here.",
-            why="a load balancer stands in two zones at least",
-            next_step="choose another region, or name two zones in network.zones of the stack file.",
+            f"{NUMBERS[count]} availability zones are needed; the account may use {', '.join(zones) or 'none'} here.",
+            why="a load balancer stands in two zones at least"
+            if count == LEAST_ZONES
+            else "network.zones asks for them",
+            next_step=f"choose another region, or name {NUMBERS[count].lower()} zones in network.zones of the stack "
+            "file.",
         )
     return zones
+
+
+NUMBERS = {2: "Two", 3: "Three"}
 
 
 def _announce(verdict: Verdict, environment: Environment) -> None:

@@ -16,11 +16,12 @@ class Hold:
 
     `shared`: the engine must not replace or delete it (its `protect`). `settled`: users were served before this update;
     only then are listeners held as well (a load balancer takes its listeners along when it is replaced, and the engine
-    asks the state about those), and nothing follows a network that is replaced.
+    asks the state about those), and nothing follows a network that is replaced. `secured`: they come by HTTPS.
     """
 
     shared: bool
     settled: bool
+    secured: bool = False
 
     def protect(self) -> pulumi.ResourceOptions:
         """For everything that both colours stand on."""
@@ -29,6 +30,10 @@ class Hold:
     def protect_listener(self) -> pulumi.ResourceOptions:
         """For listeners."""
         return pulumi.ResourceOptions(protect=self.settled)
+
+    def protect_https(self) -> pulumi.ResourceOptions:
+        """For the listener of HTTPS, which may go again as long as no users come by it."""
+        return pulumi.ResourceOptions(protect=self.settled and self.secured)
 
     def follow(self, *properties: str) -> pulumi.ResourceOptions:
         """Replaced when one of these properties changes, while no users are served: it cannot move to another VPC.

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from release_lane.decide.foundations import identity
+from release_lane.decide.existing_network import ExistingNetwork
+from release_lane.decide.foundations import SECRET_STORES, Egress, identity
 from release_lane.decide.lineage import is_about_order
 from release_lane.decide.refusals import would_delete
 from release_lane.errors import Refused
@@ -23,7 +24,8 @@ from release_lane.program.hold import Hold, frozen
 from release_lane.program.outputs import switch_and_outputs, test_urls
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
-from release_lane.record.container import container_definition
+from release_lane.record.container import container_definition, secret_resources
+from release_lane.record.endpoint import LOAD_BALANCER
 from release_lane.record.inputs import ImageInputs, RolloutInputs, SmokeInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
@@ -33,11 +35,18 @@ from release_lane.settings.model import EnvironmentSettings
 
 
 class Lane:
-    """One environment in this update: `settings`, `names` and `zones` to build it from, `hold` for what is shared."""
+    """One environment in this update: `settings` and `names` to build it from, `hold` for what is shared.
+
+    Of its network: the `zones` of its own, or the `existing` one; `cidr`, its address range; `egress`: first the one
+    that the settings ask for, then those of colours that have not moved there yet.
+    """
 
     settings: EnvironmentSettings
     names: Names
     zones: tuple[str, ...]
+    existing: ExistingNetwork | None
+    cidr: str
+    egress: tuple[Egress, ...]
     hold: Hold
     released: bool
     """Was `release` called?"""
@@ -52,9 +61,11 @@ class Lane:
         self._plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
         self._image: GateResource | None = None
         self.settings, self.names, self.zones = environment.settings, environment.names, environment.zones
+        self.existing, self.cidr = environment.settings.network.existing.network, environment.cidr
+        self.egress = self._egress()
         self.released = False
         _need_room_for_secrets(self._services())
-        self.hold, self._registered = _hold(self._plan, standing), _roll()
+        self.hold, self._registered = _hold(self._plan, standing, environment.observed.secured), _roll()
 
     # ---- What both colours stand on
 
@@ -81,6 +92,33 @@ class Lane:
         known = self._environment.stands_on.doors.get((port, cidr))
         return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=known)] if known and known != name else [])
 
+    def has(self, type_: str, name: str) -> bool:
+        """Is there such a resource of network or load balancer already, by type and logical name?"""
+        return identity(type_, name) in self._environment.stands_on.held
+
+    def _egress(self) -> tuple[Egress, ...]:
+        """None in a network that exists already. What is built anew has no use for earlier ones."""
+        if self.existing:
+            return ()
+        used = {*self._environment.stands_on.egress.values()} if not (self._plan and self._plan.rebuilds) else set()
+        wanted = self.settings.network.egress
+        return (wanted, *sorted(used - {wanted}))
+
+    def hold_egress(self, way: Egress) -> pulumi.ResourceOptions:
+        """For what a way out consists of: protected for a colour that uses it and is not written in this update.
+
+        The update in which the last colour leaves it takes the protection away, and the next one drops it.
+        """
+        uses = self._environment.stands_on.egress
+        stays = any(uses.get(self.names.services[colour]) is way and not self.writes(colour) for colour in Colour)
+        return pulumi.ResourceOptions(protect=self.hold.settled and stays)
+
+    @property
+    def secret_stores(self) -> tuple[str, ...]:
+        """Services of AWS which hold secrets that releases name: secretsmanager, ssm."""
+        named = {arn.split(":")[2] for arn in secret_resources(self._services())}
+        return tuple(store for store in SECRET_STORES if store in named)
+
     def secrets_policy(self) -> str:
         """What the execution role may read: the secrets that releases name; "" for none."""
         policy = limits.secrets_policy(self._services())
@@ -105,7 +143,8 @@ class Lane:
         plan = self._plan
         if plan is None or plan.release is None:
             return ()
-        if self.hold.settled and (dropped := sorted(self._environment.stands_on.held - self._registered)):
+        needed = self._environment.stands_on.needed(secured=self.hold.secured)
+        if self.hold.settled and (dropped := sorted(needed - self._registered)):
             raise would_delete(dropped)
         # The order of commits is the switch's to say.
         unseen = tuple(each for each in self._environment.unchecked if not is_about_order(each))
@@ -159,6 +198,7 @@ class Lane:
         plan = self._plan
         if plan is None:
             pulumi.export("testUrls", test_urls(self.names, address))
+            pulumi.export(LOAD_BALANCER, address)
             return
         if plan.release is None or self._image is None:
             return
@@ -209,11 +249,11 @@ class Lane:
         return rollout_gate(inputs, after=side)
 
 
-def _hold(plan: Plan | None, standing: Recorded | None) -> Hold:
+def _hold(plan: Plan | None, standing: Recorded | None, secured: bool) -> Hold:
     """What users stand on, or will after this update, is held; while there are no users settings are free."""
     served = plan is not None and plan.release is not None
     settled = bool(plan and served and not plan.first)
-    return Hold(shared=settled or (served and standing is None), settled=settled)
+    return Hold(shared=settled or (served and standing is None), settled=settled, secured=secured)
 
 
 def _roll() -> set[str]:

@@ -11,6 +11,7 @@ from release_lane.program.gating import GateResource, traffic_switch
 from release_lane.program.hold import Hold
 from release_lane.program.plan import Environment, Plan
 from release_lane.record.alarms import Watched
+from release_lane.record.endpoint import LOAD_BALANCER, of_colour
 from release_lane.record.inputs import SwitchInputs, WatchInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, all_on
@@ -33,8 +34,8 @@ def switch_and_outputs(
     switch = traffic_switch(inputs, [checked, *before], hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
-    urls = test_urls(environment.names, address)
-    pulumi.export("testUrls", pulumi.Output.all(switch.liveColour, urls).apply(lambda both: both[1]))
+    for name, output in {"testUrls": test_urls(environment.names, address), LOAD_BALANCER: address}.items():
+        pulumi.export(name, pulumi.Output.all(switch.liveColour, output).apply(lambda both: both[1]))
 
 
 def _inputs(
@@ -82,8 +83,7 @@ def _watch(environment: Environment, more: Mapping[str, Colour]) -> WatchInputs:
 
 def test_urls(names: Names, address: pulumi.Output[str]) -> pulumi.Output[dict[str, str]]:
     """Where each colour's test listener answers."""
-    ports = names.test_ports
     urls: pulumi.Output[dict[str, str]] = address.apply(
-        lambda dns: {str(colour): f"http://{dns}:{port}" for colour, port in ports.items()}
+        lambda dns: {str(colour): of_colour(names, dns, colour).url for colour in Colour}
     )
     return urls

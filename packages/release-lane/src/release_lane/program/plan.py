@@ -20,7 +20,8 @@ Doable = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish
 class Environment:
     """What the graph is built from, besides the decision.
 
-    `stands_on`: what the state has of the environment. `zones`: those of the two subnets.
+    `stands_on`: what the state has of the environment. `zones`: those of its own network, `cidr`: the addresses of the
+    one that it is in.
     """
 
     settings: EnvironmentSettings
@@ -29,6 +30,7 @@ class Environment:
     observed: Observed
     stands_on: Foundations
     zones: tuple[str, ...]
+    cidr: str
     unchecked: tuple[str, ...] = ()
     """What no gate will see of the release that users are moved to."""
 

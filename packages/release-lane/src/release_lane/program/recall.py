@@ -13,6 +13,7 @@ from typing import Any
 
 import pulumi
 
+from release_lane.decide.existing_network import ExistingNetwork, FoundNetwork
 from release_lane.decide.foundations import Foundations
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
@@ -81,14 +82,14 @@ class Seen:
     stands_on: Foundations
 
 
-def see(names: Names, digest: str, source: str | None, watched: Watched) -> Seen:
+def see(names: Names, digest: str, source: str | None, watched: Watched, certificate: str) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
-    alarms that have a say.
+    alarms that have a say; `certificate` is the ARN that the settings name ("" for none).
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's.
     """
-    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict()}
+    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict(), "certificate": certificate}
     own, found, identity, resources, proven = _own_outputs_after(
         called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),
@@ -118,6 +119,12 @@ def zones_of_account() -> tuple[str, ...]:
     """The zones of the region that this account may use without opting in, by name."""
     usable = {"name": "opt-in-status", "values": ["opt-in-not-required"]}
     return tuple(sorted(map(str, call(ZONES, {"state": "available", "filters": [usable]}).get("names") or ())))
+
+
+def described(existing: ExistingNetwork, access: Access) -> FoundNetwork:
+    """What EC2 has of a network that exists already."""
+    asked = {**access.as_dict(), "vpc": existing.vpc, "subnets": [*existing.public, *existing.private]}
+    return FoundNetwork.from_dict(call("release:index:describeNetwork", asked))
 
 
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"

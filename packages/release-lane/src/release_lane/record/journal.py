@@ -84,6 +84,9 @@ class Journal:
         return Journal(source=End.parse(tags.get(f"{PREFIX}from", "")), to=to, phase=Phase(phase))
 
 
+OPENING = f"{PREFIX}opening"
+"""A tag of the switch's: this rule is new, of HTTPS, and the one of plain HTTP still serves users as well."""
+
 ABORT = f"{PREFIX}abort"
 LONGEST_TAG = 256
 

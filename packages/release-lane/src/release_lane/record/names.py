@@ -50,12 +50,16 @@ def other_projects(keys: Iterable[str], project: str) -> tuple[str, ...]:
     return tuple(sorted(theirs - {project, "aws"}))
 
 
-USERS_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
 
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """One environment's names. They are fixed by project and stack, so they are known before anything exists."""
+    """One environment's names. They are fixed by project and stack, so they are known before anything exists.
+
+    `domain` is the public name that users come by, "" where they are served by plain HTTP. The production listener is
+    on `users_port`.
+    """
 
     access: Access
     cluster: str
@@ -67,9 +71,10 @@ class Names:
     container: str
     log_group: str
     repository: str
+    domain: str = ""
 
     @staticmethod
-    def of(prefix: str, *, access: Access, users_port: int, log_group: str, repository: str) -> Names:
+    def of(prefix: str, *, access: Access, users_port: int, log_group: str, repository: str, domain: str = "") -> Names:
         """Names of the environment whose resources begin with `prefix` (`<project>-<stack>`)."""
         return Names(
             access=access,
@@ -82,17 +87,19 @@ class Names:
             container="app",
             log_group=log_group,
             repository=repository,
+            domain=domain,
         )
 
     @staticmethod
-    def of_stack(project: str, stack: str, *, access: Access, repository: str = "") -> Names:
+    def of_stack(project: str, stack: str, *, access: Access, repository: str = "", domain: str = "") -> Names:
         """Names of an environment by the project and the stack it is; `repository` is needed for images only."""
         return Names.of(
             f"{project}-{stack}",
             access=access,
-            users_port=USERS_PORT,
+            users_port=HTTPS_PORT if domain else HTTP_PORT,
             log_group=f"/{project}/{stack}",
             repository=repository,
+            domain=domain,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,6 +115,7 @@ class Names:
             "container": self.container,
             "logGroup": self.log_group,
             "repository": self.repository,
+            **({"domain": self.domain} if self.domain else {}),
         }
 
     @staticmethod
@@ -124,4 +132,5 @@ class Names:
             container=value["container"],
             log_group=value["logGroup"],
             repository=value["repository"],
+            domain=str(value.get("domain") or ""),
         )

@@ -149,7 +149,8 @@ class Observed:
     """The cloud as it is now. `weights` is None while the production rule does not exist.
 
     `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
-    its DNS name ("" if there is none).
+    its DNS name ("" if there is none). `secured`: users come by HTTPS. `certificate_problem`: why
+    the certificate of the settings is not fit for the name that users come by ("" if it is).
     """
 
     weights: Weights | None
@@ -157,6 +158,8 @@ class Observed:
     sides: Mapping[Colour, Side] = field(default_factory=lambda: {c: Side() for c in Colour})
     listener: bool = True
     load_balancer: str = ""
+    secured: bool = False
+    certificate_problem: str = ""
     alarms: tuple[Alarm, ...] = ()
     missing_alarms: tuple[str, ...] = ()
 
@@ -167,6 +170,8 @@ class Observed:
         return Observed(
             listener=bool(value.get("listenerArn")),
             load_balancer=str(value.get("loadBalancer") or ""),
+            secured=bool(value.get("secured")),
+            certificate_problem=str(value.get("certificateProblem") or ""),
             weights={Colour(c): int(w) for c, w in rule["weights"].items()} if rule else None,
             journal=Journal.from_tags(rule["tags"]) if rule else None,
             sides={Colour(c): _side(side) for c, side in value["colours"].items()},

@@ -203,6 +203,76 @@ def prefix(text: str) -> str:
     return ""
 
 
+# ---- the door
+
+
+DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
+
+
+def domain(text: str) -> str:
+    """One name, in lower case as DNS compares it; no wildcard, since users come by one name (RFC 1035, 2.3.1).
+
+    ACM takes 253 characters for a certificate's name (AWS/acm/latest/APIReference/API_RequestCertificate.html).
+    """
+    if DOMAIN.fullmatch(text):
+        return ""
+    if text in FILL_IN:
+        return (
+            "is still to be filled in: the name that users come by, like shop.example.com; for plain HTTP write "
+            "insecure: true in place of https"
+        )
+    return "should be the name that users come by, in lower case, like shop.example.com (no https://, no wildcard)"
+
+
+_CERTIFICATE = re.compile(rf"{_PARTITION}:acm:(?P<region>[a-z0-9-]+):[0-9]{{12}}:certificate/[A-Za-z0-9-]+")
+
+
+def certificate(arn: str) -> str:
+    """A certificate in ACM (AWS/acm/latest/APIReference/API_DescribeCertificate.html); "" for one to be requested."""
+    if not arn or _CERTIFICATE.fullmatch(arn):
+        return ""
+    return "should be the ARN of a certificate in ACM, arn:aws:acm:REGION:ACCOUNT:certificate/ID"
+
+
+def certificate_region(arn: str, region: str) -> str:
+    """A load balancer takes certificates of its own region (AWS/acm/latest/userguide/acm-regions.html)."""
+    found = _CERTIFICATE.fullmatch(arn)
+    if not found or found["region"] == region:
+        return ""
+    return f"is in {found['region']}, and a load balancer in {region} takes only certificates of its own region"
+
+
+def hosted_zone(text: str) -> str:
+    """The ID of a hosted zone of Route 53, at most 32 characters (Route53/latest/APIReference/API_GetHostedZone.html);
+    "" means that there is none."""
+    if not text or re.fullmatch(r"Z[A-Z0-9]{1,31}", text):
+        return ""
+    if text in FILL_IN:
+        return "is still to be filled in: the ID of the domain's zone in Route 53; or give certificateArn in its place"
+    return "should be the ID of a hosted zone in Route 53, like Z0123456789ABCDEFGHIJ"
+
+
+MOST_HSTS = 63_072_000
+"""Two years: the longest that browsers' preload lists ask for (https://hstspreload.org)."""
+
+BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def bucket(name: str) -> str:
+    """A bucket's name (AmazonS3/latest/userguide/bucketnamingrules.html)."""
+    if BUCKET.fullmatch(name):
+        return ""
+    return "should be the name of a bucket: 3 to 63 lower-case letters, digits, hyphens and single full stops"
+
+
+def log_prefix(text: str) -> str:
+    """A prefix without a slash at its ends, and without AWSLogs, which AWS adds itself
+    (AWS/elasticloadbalancing/latest/application/enable-access-logging.html)."""
+    if not text or (text.isprintable() and text[0] != "/" and text[-1] != "/" and "AWSLogs" not in text):
+        return ""
+    return "should neither begin nor end with a slash, nor contain AWSLogs, which AWS adds by itself"
+
+
 # ---- the network
 
 
@@ -211,13 +281,48 @@ _UNUSABLE = tuple(map(ipaddress.IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.2
 
 
 def vpc_range(text: str) -> str:
-    """An IPv4 /16 that a VPC can have (AWS/vpc/latest/userguide/vpc-cidr-blocks.html); two /24 are cut from it."""
+    """An IPv4 /16 that a VPC can have (AWS/vpc/latest/userguide/vpc-cidr-blocks.html); subnets are cut from it."""
     network = _network(text)
     if network is None or network.prefixlen != 16:
         return "should be an IPv4 address range of the size /16, like 10.20.0.0/16"
     if any(network.overlaps(unusable) for unusable in _UNUSABLE):
         return "is no range of addresses that hosts can have; take one of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
     return ""
+
+
+ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]")
+"""Of the region itself, like us-east-1a; a load balancer takes no other kind."""
+
+ZONES = range(2, 4)
+"""A load balancer stands in two zones at least; the VPC's range has room for the subnets of three."""
+
+
+def zones(value: Any) -> str:
+    """How many, or which."""
+    if type(value) is int and value in ZONES:
+        return ""
+    named = isinstance(value, list | tuple) and all(isinstance(each, str) and ZONE.fullmatch(each) for each in value)
+    if named and len(value) in ZONES:
+        return ""
+    return f"should be {ZONES[0]} or {ZONES[-1]}, or so many zones by name, like [us-east-1a, us-east-1b]"
+
+
+def vpc(text: str) -> str:
+    """The id of a VPC (AWS/AWSEC2/latest/APIReference/API_Vpc.html); "" for a network of its own."""
+    return "" if not text or re.fullmatch(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", text) else "should be the id of a VPC"
+
+
+def subnet(text: str) -> str:
+    """The id of a subnet (AWS/AWSEC2/latest/APIReference/API_Subnet.html)."""
+    return "" if re.fullmatch(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", text) else "should be the id of a subnet"
+
+
+def subnets(ids: Collection[str]) -> str:
+    """For a load balancer, or for tasks: at most 16
+    (AWS/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html)."""
+    if len({*ids}) != len(ids):
+        return "names one twice"
+    return "" if ZONES[0] <= len(ids) <= 16 else f"should name {ZONES[0]} to 16 subnets, in {ZONES[0]} zones at least"
 
 
 def _network(text: str) -> ipaddress.IPv4Network | None:

@@ -18,6 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 
 from release_lane.decide.decision import OnAlarm, OnDrift
+from release_lane.decide.existing_network import ExistingNetwork
+from release_lane.decide.foundations import Egress
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError, UsageError
 from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
@@ -191,15 +193,73 @@ class NotifySettings(_Section):
         return event in self.events and bool(self.topic or self.webhook)
 
 
-Zone = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}[a-z]$")]
-"""Of the region itself, like us-east-1a; a load balancer takes no other kind."""
+class HttpsSettings(_Section):
+    """`https`: the name that users come by ("": they come by plain HTTP), and its certificate: one of ACM's that exists
+    (`certificateArn`), or one that is requested and validated by a record in `hostedZone`.
+
+    `hstsSeconds`: for how long browsers remember to come by HTTPS only; with 0 they forget.
+    """
+
+    domain: Annotated[str, _sound(limits.domain)] = ""
+    certificate_arn: Annotated[str, _sound(limits.certificate)] = ""
+    hosted_zone: Annotated[str, _sound(limits.hosted_zone)] = ""
+    hsts_seconds: int = Field(default=0, ge=0, le=limits.MOST_HSTS)
+
+
+class AccessLogSettings(_Section):
+    """`accessLogs`: the S3 bucket to which the load balancer writes a line for each request; "" for none.
+
+    `enabled` false ends them: a section that is left out changes nothing of a load balancer.
+    """
+
+    bucket: Annotated[str, _sound(limits.bucket)] = ""
+    prefix: Annotated[str, _sound(limits.log_prefix)] = ""
+    enabled: bool = True
+
+
+def _number_or_names(value: Any) -> int | tuple[str, ...]:
+    """One message for both forms."""
+    if problem := limits.zones(value):
+        raise ValueError(problem)
+    return value if isinstance(value, int) else tuple(value)
+
+
+SubnetIds = tuple[Annotated[str, _sound(limits.subnet)], ...]
+
+
+class ExistingNetworkSettings(_Section):
+    """`network.existing`: a network that the team has. Nothing of it is created or changed."""
+
+    vpc_id: Annotated[str, _sound(limits.vpc)] = ""
+    public_subnets: SubnetIds = Field(default=(), strict=False)
+    private_subnets: SubnetIds = Field(default=(), strict=False)
+
+    @property
+    def network(self) -> ExistingNetwork | None:
+        """None where the environment has a network of its own."""
+        if not self.vpc_id:
+            return None
+        return ExistingNetwork(vpc=self.vpc_id, public=self.public_subnets, private=self.private_subnets)
 
 
 class NetworkSettings(_Strict):
-    """`network`: the VPC's address range (two /24 subnets are cut from it), and the two zones of these."""
+    """`network`: the VPC's address range (subnets are cut from it), the zones of these, by name or how many, and how
+    tasks get out; or a network that exists already."""
 
     cidr: Annotated[str, _sound(limits.vpc_range)] = "10.20.0.0/16"
-    zones: tuple[Zone, ...] = Field(default=(), min_length=2, max_length=2)
+    zones: Annotated[int | tuple[str, ...], PlainValidator(_number_or_names)] = ()
+    egress: Egress = Egress.NAT
+    existing: ExistingNetworkSettings = ExistingNetworkSettings()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Zones by name."""
+        return self.zones if isinstance(self.zones, tuple) else ()
+
+    @property
+    def count(self) -> int:
+        """How many zones, 0 where that is not said."""
+        return self.zones if isinstance(self.zones, int) else len(self.zones)
 
 
 class _Stack(_Strict):
@@ -228,8 +288,17 @@ class EnvironmentSettings(_Stack):
     alarms: AlarmSettings = AlarmSettings()
     idle: IdleSettings = IdleSettings()
     notify: NotifySettings = NotifySettings()
+    https: HttpsSettings = HttpsSettings()
+    insecure: bool = False
+    access_logs: AccessLogSettings = AccessLogSettings()
+    deletion_protection: bool | None = None
     network: NetworkSettings = NetworkSettings()
     test_access: list[Annotated[str, _sound(limits.address_range)]] = []
+
+    @property
+    def keeps_balancer(self) -> bool:
+        """Does AWS have to refuse to delete the load balancer? By default where digests are promoted to."""
+        return self.promotes_from is not None if self.deletion_protection is None else self.deletion_protection
 
     def release_service(self) -> Service:
         """The part of a release that is configuration."""
@@ -302,7 +371,9 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
         settings = _validated(EnvironmentSettings, values, problems)
     if isinstance(settings, EnvironmentSettings):
         problems += _across(settings, stack, region)
-        problems += _elsewhere(settings.network.zones, region)
+        problems += _door(settings, region, asked="https" in own)
+        problems += _elsewhere(settings.network.named, region)
+        problems += _existing(settings.network.existing)
     elif isinstance(settings, ArtifactsSettings):
         problems += _of_artifacts(settings, project)
     problems = [each for each in problems if each.removesuffix(": is missing") not in hidden]
@@ -361,7 +432,7 @@ def _as_handed(value: Any) -> Any:
 def _wrong(problems: Sequence[str], where: str, file: str) -> UsageError:
     return UsageError(
         f"The stack's settings are wrong {where}:\n" + "\n".join(f"  {line}" for line in problems),
-        next_step=f"correct {file} (all keys: docs/stack-settings.example.yaml).",
+        next_step=f"correct {file} (all keys: `release settings`).",
     )
 
 
@@ -471,6 +542,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]
         problems.append("smoke.identify: status needs a service.statusPath; without one give header or none")
     problems += _moving(settings, region)
     problems += _other_stacks(settings, stack)
+    if "access_logs" in settings.model_fields_set and not settings.access_logs.bucket:
+        problems.append("accessLogs.bucket: is missing")
     if problem := limits.test_access(settings.test_access, settings.network.cidr):
         problems.append(f"testAccess: {problem}")
     service = settings.release_service()
@@ -485,11 +558,47 @@ def _across(settings: EnvironmentSettings, stack: str, region: str) -> list[str]
     return problems
 
 
+def _door(settings: EnvironmentSettings, region: str, *, asked: bool) -> list[str]:
+    """How users come in has to be said, and plain HTTP by name. `asked`: there is `https`, right or wrong by itself."""
+    https, problems = settings.https, []
+    if not asked:
+        missing = "https: is missing: the name that users come by (domain); for plain HTTP write insecure: true"
+        return [] if settings.insecure else [missing]
+    if settings.insecure:
+        problems.append("insecure: there is https as well; leave one of them out")
+    if "https" not in settings.model_fields_set:
+        return problems
+    if not https.domain:
+        problems.append("https.domain: is missing: the name that users come by")
+    if not https.certificate_arn and not https.hosted_zone:
+        way = "the Route 53 zone in which a certificate of the domain is validated; or give certificateArn"
+        problems.append(f"https.hostedZone: is missing: {way}")
+    elif https.certificate_arn and https.hosted_zone:
+        problems.append("https.hostedZone: is for a certificate that is requested, but certificateArn names one")
+    if problem := limits.certificate_region(https.certificate_arn, region):
+        problems.append(f"https.certificateArn: {problem}")
+    return problems
+
+
 def _elsewhere(zones: Sequence[str], region: str) -> list[str]:
     """What is wrong with the zones that were named."""
     foreign = [zone for zone in zones if region and not zone.startswith(region)]
     problems = [f"network.zones: {zone} is not in {region}" for zone in foreign]
     return problems + (["network.zones: two different ones are needed"] if len(set(zones)) != len(zones) else [])
+
+
+def _existing(given: ExistingNetworkSettings) -> list[str]:
+    """What a network that exists has to name."""
+    lists = {"publicSubnets": given.public_subnets, "privateSubnets": given.private_subnets}
+    if not given.vpc_id:
+        return ["network.existing.vpcId: is missing"] if any(lists.values()) else []
+    problems = {key: limits.subnets(ids) for key, ids in lists.items()}
+    problems = {key: problem for key, problem in problems.items() if problem}
+    both = sorted({*given.public_subnets} & {*given.private_subnets})
+    return [
+        *(f"network.existing.{key}: {problem}" for key, problem in problems.items()),
+        *(f"network.existing.privateSubnets: {id} is in publicSubnets as well" for id in both),
+    ]
 
 
 METRIC_PERIODS = (1, 5, 10, 20, 30)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from release_lane.record.asking import Asked
+from release_lane.record.endpoint import Endpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,12 @@ ENVIRONMENT: Mapping[str, str] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 """Set for the checks: plugins of this project's own test suite are none of their business, and slow to load."""
 
 
-def command(python: str, url: str, expected: Expected, junit: str) -> list[str]:
-    """The checks against `url`, run in the repository's root; the report goes to the file `junit`."""
+def command(python: str, endpoint: Endpoint, expected: Expected, junit: str) -> list[str]:
+    """The checks against `endpoint`, run in the repository's root; the report goes to the file `junit`."""
     return [
         *(python, "-m", "pytest", "smoke", "-q", "-c", "/dev/null", "--rootdir", "smoke", "--confcutdir", "smoke"),
         *("-p", "no:cacheprovider"),
-        *("--url", url, *expected.options(), f"--junitxml={junit}"),
+        *(*endpoint.options(), *expected.options(), f"--junitxml={junit}"),
     ]
 
 

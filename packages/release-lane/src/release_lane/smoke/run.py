@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from release_lane.errors import CheckFailed, CloudError
+from release_lane.record.endpoint import Endpoint
 from release_lane.smoke import warm
 from release_lane.smoke.checks import Expected, Report, command, read_report, unexplained
 
@@ -28,7 +30,7 @@ def _goes_on() -> None:
 
 
 def run(
-    url: str,
+    endpoint: Endpoint,
     expected: Expected,
     *,
     limit: float | None = None,
@@ -37,7 +39,7 @@ def run(
     keep_going: Callable[[], None] = _goes_on,
     show: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Run `smoke/` of `root` (default: the working directory) against `url` once.
+    """Run `smoke/` of `root` (default: the working directory) against `endpoint` once.
 
     It may take `limit` seconds (None: as long as it takes). `keep_going` is called several times a second; what it
     raises ends the checks. `show` gets pytest's own output. Raises `CloudError` where pytest could not run the checks,
@@ -45,7 +47,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
         junit = Path(folder, "report.xml")
-        process = warm.start(command(sys.executable, url, expected, str(junit)), root, environ)
+        process = warm.start(command(sys.executable, endpoint, expected, str(junit)), root, environ)
         try:
             output = _output(process, limit, keep_going)
         except BaseException:
@@ -58,7 +60,7 @@ def run(
         raise CloudError(
             f"The smoke checks could not be run (pytest ended with {code}).",
             why="\n".join(output.splitlines()[-15:]),
-            next_step=f"run them by hand: pytest smoke --url {url}",
+            next_step=f"run them by hand: pytest smoke {shlex.join(endpoint.options())}",
         )
     return read_report(report, expected.asked)
 

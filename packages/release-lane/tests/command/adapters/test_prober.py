@@ -9,6 +9,7 @@ import pytest
 from release_lane.command.adapters.prober import OpenLoop, WatchProbes
 from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.asking import Asked, Identify
+from release_lane.record.endpoint import Endpoint
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Tally
@@ -24,7 +25,7 @@ OTHER = "sha256:" + "b" * 64
 def beside(server: Server, asked: Asked | None = None) -> AbstractContextManager[WatchProbes]:
     url = server.url.removesuffix("/api/v1/status")
     known = (Expected(digest=server.digest, asked=asked or Asked()),)
-    return OpenLoop().during(Place(name="the live URL", url=url, known=known, colour=Colour.BLUE))
+    return OpenLoop().during(Place(name="the live URL", endpoint=Endpoint(url), known=known, colour=Colour.BLUE))
 
 
 def tally(probes: WatchProbes) -> Tally:

@@ -21,6 +21,7 @@ from release_lane.disk.git import environment
 from release_lane.errors import CloudError, Interrupted, UsageError
 from release_lane.record.alarms import Kind
 from release_lane.record.app import App
+from release_lane.record.endpoint import Endpoint
 from release_lane.record.names import Access
 from release_lane.record.placement import Colour
 from release_lane.settings.notify import Event
@@ -255,7 +256,7 @@ def test_the_checks_run_in_a_process_of_their_own(tmp_path: Path) -> None:
         "    assert request.config.getoption('--expect-digest') == 'd'\n"
         "def test_wrong():\n    assert 1 == 2, 'wrong release'\n",
     )
-    report = smoke.run("http://x", Expected(digest="d"))
+    report = smoke.run(Endpoint("http://x"), Expected(digest="d"))
     assert report.checks == 2
     assert report.failures == ("test_wrong: AssertionError: wrong release",)
     assert "1 failed, 1 passed" in (tmp_path / "display").read_text()
@@ -263,7 +264,7 @@ def test_the_checks_run_in_a_process_of_their_own(tmp_path: Path) -> None:
 
 def test_checks_that_cannot_be_run_are_an_error_and_no_result(tmp_path: Path) -> None:
     with pytest.raises(CloudError, match="could not be run"):
-        smoke_in(tmp_path, "import nothing_of_the_kind\n").run("http://x", Expected())
+        smoke_in(tmp_path, "import nothing_of_the_kind\n").run(Endpoint("http://x"), Expected())
 
 
 def test_an_interrupt_ends_the_checks_and_says_that_they_change_nothing(tmp_path: Path) -> None:
@@ -277,7 +278,7 @@ def test_an_interrupt_ends_the_checks_and_says_that_they_change_nothing(tmp_path
 
     threading.Thread(target=once_begun).start()
     with pytest.raises(Interrupted, match="They change nothing"):
-        smoke.run("http://x", Expected())
+        smoke.run(Endpoint("http://x"), Expected())
 
 
 def test_checks_may_take_as_long_as_they_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +286,7 @@ def test_checks_may_take_as_long_as_they_take(tmp_path: Path, monkeypatch: pytes
     hours = itertools.count(step=3600.0)
     monkeypatch.setattr("release_lane.smoke.run.time", SimpleNamespace(monotonic=lambda: next(hours)))
     smoke = smoke_in(tmp_path, "import time\ndef test_it(): time.sleep(0.5)\n")
-    assert smoke.run("http://x", Expected()).failures == ()
+    assert smoke.run(Endpoint("http://x"), Expected()).failures == ()
 
 
 def test_checks_that_end_badly_although_none_failed_have_not_passed(tmp_path: Path) -> None:
@@ -294,7 +295,7 @@ def test_checks_that_end_badly_although_none_failed_have_not_passed(tmp_path: Pa
     conftest = tmp_path / "smoke" / "conftest.py"
     conftest.write_text(conftest.read_text() + "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
     with pytest.raises(CloudError, match="could not be run"):
-        smoke.run("http://x", Expected())
+        smoke.run(Endpoint("http://x"), Expected())
 
 
 def test_what_is_built_is_read_from_the_artifacts_stack_file(tmp_path: Path) -> None:

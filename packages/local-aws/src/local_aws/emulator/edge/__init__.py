@@ -19,5 +19,9 @@ How it behaves, and where AWS differs
 - Draining lasts for the scaled deregistration delay; requests under way may finish even after it.
 - Idle time-outs are not scaled, and a health check is given 5 s at least.
   Request headers may be 15 kB in all (AWS: 64 kB).
-- Only HTTP/1.1, no TLS; one "node" per load balancer, so health is the same for every client.
+- Targets are asked by HTTP/1.1 only. One "node" per load balancer, so health is the same for every client.
+- HTTPS listeners have the protocols and ciphers of their security policy (elbv2/tls.py), and HTTP/2. Post-quantum key
+  exchanges are left out. Another certificate is a change of structure; sessions cannot be resumed across it.
+- What speaks plain HTTP to an HTTPS listener is cut off (AWS: 400).
+- Access logs: whether the bucket takes them is checked, and AWS's test object is written, but no logs.
 """

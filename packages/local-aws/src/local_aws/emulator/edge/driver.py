@@ -8,6 +8,7 @@ Every process that still serves clients gets weights and targets, also those tha
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import socket
 import threading
@@ -48,11 +49,32 @@ class Carried:
     rendered: Rendered
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """`file`: a name that only this text has."""
+
+    arn: str
+    pem: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.arn.rpartition('/')[2]}-{hashlib.sha256(self.pem.encode()).hexdigest()[:12]}.pem"
+
+
 class Driver:
     """An elbv2.service.Edge. Thread-safe. `on_change` is called, in a thread of the driver, when health changed."""
 
-    def __init__(self, folder: Path, time_scale: float, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        time_scale: float,
+        on_change: Callable[[], None],
+        pem: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """`pem` is asked for what to serve with for a certificate; None: with what it was before."""
         self._place = folder
+        self._pem = pem
+        self._certificates: dict[str, Certificate] = {}
         self._time_scale = time_scale
         self._on_change = on_change
         self._lock = threading.RLock()
@@ -134,7 +156,17 @@ class Driver:
 
     def _render(self, state: State, table: Table) -> Rendered:
         sizes = {name: one.size for name, one in table.items()}
-        return render(state, self._time_scale, sizes, self._seats(table))
+        files = {arn: f"{process.CERTIFICATES}/{one.file}" for arn, one in self._serving(state).items()}
+        return render(state, self._time_scale, sizes, self._seats(table), files)
+
+    def _serving(self, state: State) -> dict[str, Certificate]:
+        """Of all that the listeners have."""
+        used = {arn for one in state.listeners.values() for arn in one.certificates}
+        found = {arn: Certificate(arn, text) for arn in used if (text := self._pem(arn))}
+        self._certificates |= found
+        if gone := sorted(used - self._certificates.keys()):
+            raise Refused(f"A listener serves with a certificate that ACM does not know: {gone[0]}")
+        return {arn: self._certificates[arn] for arn in used}
 
     def _seats(self, table: Table) -> dict[str, list[Seat]]:
         return {
@@ -178,12 +210,15 @@ class Driver:
         rendered = self._render(after.state, after.table)  # with the health that was just seen
         self._folder.write(MAP, map_text(rendered.weights))
         self._folder.write(CONFIG, rendered.config)
+        certificates = {one.file: one.pem for one in self._serving(after.state).values()}
+        self._folder.keep_certificates(certificates)
         try:
             listening = self._events.getsockname()[1], self._samples.port
             new = self._spawner.submit(self._folder.spawn, self._executable, *listening, self._current).result()
         except Failed as error:
             self._folder.write(MAP, map_text(self._carried.rendered.weights))
             raise self._why(error) from error
+        self._folder.drop_certificates(but=certificates)
         self._replace(new)
         self._reintroduce(after.table)
 

@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ READY_WITHIN = 10.0  # seconds
 ENDED_WITHIN = 2.0  # seconds after SIGTERM
 LOOK_EVERY = 0.002  # seconds, while a process starts or ends: the kernel has no event for these
 CONFIG, LOG, PIDS = "haproxy.cfg", "haproxy.log", "haproxy.pid"
+CERTIFICATES = "certificates"
 MOST_CONNECTIONS = 10_000
 
 
@@ -81,6 +83,22 @@ class Folder:
         draft = self.path / f"{name}.new"
         draft.write_text(text)
         os.replace(draft, self.path / name)
+
+    def keep_certificates(self, files: Mapping[str, str]) -> None:
+        """Name -> PEM with its key, readable by their owner alone; a name always has the same text."""
+        place = self.path / CERTIFICATES
+        place.mkdir(mode=0o700, exist_ok=True)
+        for name in files.keys() - {entry.name for entry in place.iterdir()}:
+            draft = place / f"{name}.new"
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(files[name])
+            os.replace(draft, place / name)
+
+    def drop_certificates(self, but: Collection[str]) -> None:
+        """HAProxy reads them once, at its start."""
+        for entry in (self.path / CERTIFICATES).glob("*"):
+            if entry.name not in but:
+                entry.unlink()
 
     def spawn(self, executable: str, events: int, samples: int, after: Generation | None) -> Generation:
         """Start with the configuration that lies here; ready when this returns. Raises Failed, nothing changed.

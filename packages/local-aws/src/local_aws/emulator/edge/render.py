@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from local_aws.emulator.elbv2 import attributes
 from local_aws.emulator.elbv2.model import (
     HEALTH_CHECK_AGENT,
+    HTTPS,
     Address,
     Condition,
     FixedResponse,
@@ -42,6 +43,7 @@ from local_aws.emulator.elbv2.model import (
     State,
     TargetGroup,
 )
+from local_aws.emulator.elbv2.tls import POLICIES, TLS_1_0, TLS_1_1
 
 WHOLE = 1_000_000  # shares of a rule add up to this
 MAP = "weights.map"
@@ -103,11 +105,20 @@ class Rendered:
     weights: Mapping[str, str]  # rule id -> upper ends of shares
 
 
-def render(state: State, time_scale: float, sizes: Mapping[str, int], seats: Mapping[str, Sequence[Seat]]) -> Rendered:
-    """`sizes`: backend -> how many slots; `seats`: backend -> the taken ones."""
+def render(
+    state: State,
+    time_scale: float,
+    sizes: Mapping[str, int],
+    seats: Mapping[str, Sequence[Seat]],
+    files: Mapping[str, str] | None = None,
+) -> Rendered:
+    """`sizes`: backend -> how many slots; `seats`: backend -> the taken ones; `files`: certificate -> its path.
+
+    A certificate's path changes with its text, so another text is another structure.
+    """
     return Rendered(
-        config=_config(state, time_scale, sizes, seats),
-        structure=_config(state, time_scale, sizes, {}),
+        config=_config(state, time_scale, sizes, seats, files or {}),
+        structure=_config(state, time_scale, sizes, {}, files or {}),
         weights=weights(state),
     )
 
@@ -144,9 +155,15 @@ def map_text(values: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in values.items())
 
 
-def _config(state: State, time_scale: float, sizes: Mapping[str, int], seats: Mapping[str, Sequence[Seat]]) -> str:
+def _config(
+    state: State,
+    time_scale: float,
+    sizes: Mapping[str, int],
+    seats: Mapping[str, Sequence[Seat]],
+    files: Mapping[str, str],
+) -> str:
     sections = [GLOBAL]
-    sections += ["\n".join(_frontend(state, one)) + "\n" for one in state.listeners.values()]
+    sections += ["\n".join(_frontend(state, one, files)) + "\n" for one in state.listeners.values()]
     for group in state.used_groups():
         name = backend(group)
         lines = _backend(state, group, time_scale)
@@ -158,24 +175,26 @@ def _config(state: State, time_scale: float, sizes: Mapping[str, int], seats: Ma
 # ---------------------------------------------------------------- frontends
 
 
-def _frontend(state: State, listener: Listener) -> Iterable[str]:
+def _frontend(state: State, listener: Listener, files: Mapping[str, str]) -> Iterable[str]:
     balancer = state.load_balancers[listener.load_balancer]
     rules = state.rules_of(listener.arn)
     yield f"frontend {frontend(balancer, listener)}"
-    yield f"  bind {balancer.address}:{listener.port}"
+    yield f"  bind {balancer.address}:{listener.port}{_tls(balancer, listener, files)}"
     yield '  log "127.0.0.1:${EDGE_SAMPLES}" local1'
     yield '  log-format "%b %Tr %[var(txn.rate)]"'
     yield "  http-request set-log-level silent"
     yield f"  timeout client {idle_timeout(balancer)}s"
     yield f"  timeout http-keep-alive {idle_timeout(balancer)}s"
     yield "  option forwardfor"
-    yield "  http-request set-header X-Forwarded-Proto http"
+    yield f"  http-request set-header X-Forwarded-Proto {listener.protocol.lower()}"
     yield f"  http-request set-header X-Forwarded-Port {listener.port}"
     yield f"  http-request set-header X-Amzn-Trace-Id {TRACE} unless {{ req.hdr(X-Amzn-Trace-Id) -m found }}"
+    if listener.protocol == HTTPS:
+        yield from _tls_headers(balancer)
     for rule in rules:
         yield from _choose(rule)
     for rule in rules:
-        yield from _answer(rule)
+        yield from _answer(rule, listener.protocol)
     if any(isinstance(rule.action, Forward) for rule in rules):
         yield f"  http-request set-var(txn.shares) var(txn.rule),map({MAP})"
         yield f"  http-request set-var(txn.number) rand({WHOLE})"
@@ -185,14 +204,52 @@ def _frontend(state: State, listener: Listener) -> Iterable[str]:
         yield "  http-after-response set-header Server awselb/2.0 unless { var(txn.answered) -m found }"
     else:
         yield "  http-after-response del-header Server"
+    for header, value in attributes.headers_of(listener.attributes).items():
+        yield f"  http-after-response set-header {header} {word(value.replace('%', '%%'))}"
     for rule in rules:
         yield from _forward(state, rule)
 
 
+def _tls(balancer: LoadBalancer, listener: Listener, files: Mapping[str, str]) -> str:
+    """The first certificate serves where no other one has the name that a client asks for."""
+    if listener.protocol != HTTPS:
+        return ""
+    policy = POLICIES[listener.policy]
+    http2 = _attribute(balancer, "routing.http2.enabled") == "true"
+    new = [name for name in policy.ciphers if name.startswith("TLS_")]
+    old = [name for name in policy.ciphers if not name.startswith("TLS_")]
+    if policy.protocols[0] in (TLS_1_0, TLS_1_1):
+        old.append("@SECLEVEL=0")  # otherwise OpenSSL does without these protocols, whatever is asked
+    words = [
+        *(f"crt {files[arn]}" for arn in listener.certificates),
+        f"ssl-min-ver {_version(policy.protocols[0])}",
+        f"ssl-max-ver {_version(policy.protocols[-1])}",
+        *([f"ciphers {':'.join(old)}"] if old else []),
+        *([f"ciphersuites {':'.join(new)}"] if new else []),
+        f"alpn {'h2,' if http2 else ''}http/1.1",
+    ]
+    return f" ssl {' '.join(words)}"
+
+
+def _version(protocol: str) -> str:
+    """As HAProxy spells it."""
+    return {TLS_1_0: "TLSv1.0"}.get(protocol, protocol)
+
+
+def _tls_headers(balancer: LoadBalancer) -> Iterable[str]:
+    """What targets learn of the client's connection, if the attribute is on."""
+    if _attribute(balancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled") == "true":
+        yield "  http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]"
+        yield "  http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]"
+
+
+def _attribute(balancer: LoadBalancer, key: str) -> str:
+    return attributes.complete(attributes.LOAD_BALANCER, balancer.attributes)[key]
+
+
 def idle_timeout(balancer: LoadBalancer) -> int:
     """Seconds, not scaled: it concerns the application's own slowness."""
-    values = attributes.complete(attributes.LOAD_BALANCER, balancer.attributes)
-    return int(values["idle_timeout.timeout_seconds"])
+    return int(_attribute(balancer, "idle_timeout.timeout_seconds"))
 
 
 def _choose(rule: Rule) -> Iterable[str]:
@@ -223,7 +280,7 @@ def _tests(condition: Condition) -> list[str]:
             return [f"query -m reg -i -- {_pair_pattern(pair)}" for pair in pairs]
 
 
-def _answer(rule: Rule) -> Iterable[str]:
+def _answer(rule: Rule, protocol: str) -> Iterable[str]:
     """What the load balancer says by itself."""
     mine = f"if {{ var(txn.rule) -m str {rule.id} }}"
     match rule.action:
@@ -231,19 +288,22 @@ def _answer(rule: Rule) -> Iterable[str]:
             text = f" content-type {content_type} string {word(body)}" if body else ""
             yield f"  http-request return status {status}{text} {mine}"
         case Redirect() as redirect:
-            yield f"  http-request redirect code {redirect.status} location {_location(redirect)} {mine}"
+            yield f"  http-request redirect code {redirect.status} location {_location(redirect, protocol)} {mine}"
         case Forward():
             pass
 
 
-def _location(redirect: Redirect) -> str:
-    """A query is added with its question mark only where there is one: `%[query]` of none would leave a bare `?`."""
-    scheme = {"HTTP": "http", "HTTPS": "https"}.get(redirect.protocol, "http")
+def _location(redirect: Redirect, protocol: str) -> str:
+    """`protocol`: the listener's.
+
+    A query is added with its question mark only where there is one: `%[query]` of none would leave a bare `?`.
+    """
+    scheme = redirect.protocol.lower()
     path = redirect.path if redirect.path != "/#{path}" else "#{/path}"
     query = f"?{redirect.query}" if redirect.query else ""
     if query == "?#{query}":
         path, query = ("#{/path?query}", "") if path == "#{/path}" else (path, "#{?query}")
-    return template(f"{scheme}://{redirect.host}:{redirect.port}{path}{query}")
+    return template(f"{scheme}://{redirect.host}:{redirect.port}{path}{query}", protocol)
 
 
 def _forward(state: State, rule: Rule) -> Iterable[str]:
@@ -359,7 +419,6 @@ def _expression(wildcards: str, any_letter: str) -> str:
 
 
 PLACES = {
-    "#{protocol}": "http",
     "#{host}": "%[req.hdr(Host),host_only]",
     "#{port}": "%[dst_port]",
     "#{path}": "%[path,regsub(^/,)]",
@@ -370,7 +429,8 @@ PLACES = {
 }
 
 
-def template(text: str) -> str:
-    """A log format in which the places of AWS's redirects are filled in."""
+def template(text: str, protocol: str) -> str:
+    """A log format in which the places of AWS's redirects are filled in. `protocol`: the request's."""
+    text = text.replace("#{protocol}", protocol.lower())
     parts = re.split(r"(#\{[^}]*\})", text)
     return word("".join(PLACES.get(part, part.replace("%", "%%")) for part in parts))

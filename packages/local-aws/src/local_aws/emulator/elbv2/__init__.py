@@ -4,6 +4,7 @@
                │  └───> store (JSON, replaced as a whole)
                └──────> edge (HAProxy carries the state before a call returns)
     targets: what ECS asks in the same process; traffic: the numbers for CloudWatch
+    neighbours: EC2, ACM and S3, which are asked in the same process
 
 `start` makes it run, `stop` ends it, `api.handle_request` is what ministack calls. Known differences from AWS are
 listed in `local_aws/emulator/edge/__init__.py`.
@@ -15,13 +16,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from local_aws.emulator.elbv2.service import FindSubnets, Service
+from local_aws.emulator.elbv2.service import Neighbours, Service
 from local_aws.emulator.elbv2.traffic import Traffic
 
 _running: Service | None = None
 
 
-def start(environ: Mapping[str, str] = os.environ, find_subnets: FindSubnets | None = None) -> None:
+def start(environ: Mapping[str, str] = os.environ, asked: Neighbours | None = None) -> None:
     """Go on from the state under LOCAL_EMULATOR_STATE, with the load balancer's files in LOCAL_EDGE_DIR.
 
     Load balancers get addresses LOCAL_BALANCERS.1 (127.0.10) and following.
@@ -29,8 +30,9 @@ def start(environ: Mapping[str, str] = os.environ, find_subnets: FindSubnets | N
     the load balancer cannot run (no HAProxy, a port is taken), store.Unreadable.
     """
     global _running
+    from local_aws.emulator import acm
     from local_aws.emulator.edge.driver import Driver
-    from local_aws.emulator.elbv2 import api, network
+    from local_aws.emulator.elbv2 import api, neighbours
     from local_aws.emulator.elbv2.store import Store
     from local_aws.emulator.elbv2.targets import TARGET_GROUPS
 
@@ -40,11 +42,14 @@ def start(environ: Mapping[str, str] = os.environ, find_subnets: FindSubnets | N
         Path(environ.get("LOCAL_EDGE_DIR", ".local/edge")).absolute(),
         time_scale=scale,
         on_change=TARGET_GROUPS.announce,
+        pem=neighbours.pem,
     )
     block = environ.get("LOCAL_BALANCERS", "127.0.10")
-    service = Service(Store(state / "elbv2.json"), edge, find_subnets or network.find_subnets, scale, block)
+    service = Service(Store(state / "elbv2.json"), edge, asked or neighbours.NEIGHBOURS, scale, block)
     service.start()
     _running = service
+    if certificates := acm.running():
+        certificates.attach(service)
     TARGET_GROUPS.attach(service)
     api.attach(service)
 
@@ -58,10 +63,13 @@ def carried() -> Traffic:
 def stop() -> None:
     """End the load balancer; what is stored stays."""
     global _running
+    from local_aws.emulator import acm
     from local_aws.emulator.elbv2 import api
     from local_aws.emulator.elbv2.targets import TARGET_GROUPS
 
     api.attach(None)
+    if certificates := acm.running():
+        certificates.attach(None)
     TARGET_GROUPS.attach(None)
     if _running is not None:
         _running.stop()

@@ -1,7 +1,7 @@
 """Attributes of load balancers, target groups and listeners: AWS's names and defaults, and what we do with each.
 
     honoured  the load balancer acts on it
-    recorded  kept and shown; it has no meaning on one machine (zones, access logs, HTTP/2, protection by WAF …)
+    recorded  kept and shown; it has no meaning on one machine (zones, protection by WAF …)
     fixed     only the default is accepted, because anything else would change traffic and is not carried
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html and siblings.
@@ -40,9 +40,9 @@ def _flag(key: str, default: str, use: Use) -> Attribute:
 LOAD_BALANCER: Sequence[Attribute] = (
     _flag("deletion_protection.enabled", "false", Use.HONOURED),
     Attribute("idle_timeout.timeout_seconds", "60", Use.HONOURED, 1, 4000),
-    _flag("access_logs.s3.enabled", "false", Use.RECORDED),
-    Attribute("access_logs.s3.bucket", "", Use.RECORDED),
-    Attribute("access_logs.s3.prefix", "", Use.RECORDED),
+    _flag("access_logs.s3.enabled", "false", Use.HONOURED),
+    Attribute("access_logs.s3.bucket", "", Use.HONOURED),
+    Attribute("access_logs.s3.prefix", "", Use.HONOURED),
     _flag("connection_logs.s3.enabled", "false", Use.RECORDED),
     Attribute("connection_logs.s3.bucket", "", Use.RECORDED),
     Attribute("connection_logs.s3.prefix", "", Use.RECORDED),
@@ -56,10 +56,10 @@ LOAD_BALANCER: Sequence[Attribute] = (
     ),
     _flag("routing.http.drop_invalid_header_fields.enabled", "false", Use.RECORDED),
     _flag("routing.http.preserve_host_header.enabled", "false", Use.RECORDED),
-    _flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", Use.RECORDED),
+    _flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", Use.HONOURED),
     _flag("routing.http.xff_client_port.enabled", "false", Use.FIXED),
     Attribute("routing.http.xff_header_processing.mode", "append", Use.FIXED),
-    _flag("routing.http2.enabled", "true", Use.RECORDED),
+    _flag("routing.http2.enabled", "true", Use.HONOURED),
     _flag("waf.fail_open.enabled", "false", Use.RECORDED),
     _flag("zonal_shift.config.enabled", "false", Use.RECORDED),
 )
@@ -86,7 +86,36 @@ TARGET_GROUP: Sequence[Attribute] = (
     Attribute("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Use.FIXED),
 )
 
-LISTENER: Sequence[Attribute] = (_flag("routing.http.response.server.enabled", "true", Use.HONOURED),)
+RESPONSE_HEADERS: Mapping[str, str] = {
+    "strict_transport_security": "Strict-Transport-Security",
+    "content_security_policy": "Content-Security-Policy",
+    "x_content_type_options": "X-Content-Type-Options",
+    "x_frame_options": "X-Frame-Options",
+    "access_control_allow_origin": "Access-Control-Allow-Origin",
+    "access_control_allow_methods": "Access-Control-Allow-Methods",
+    "access_control_allow_headers": "Access-Control-Allow-Headers",
+    "access_control_allow_credentials": "Access-Control-Allow-Credentials",
+    "access_control_expose_headers": "Access-Control-Expose-Headers",
+    "access_control_max_age": "Access-Control-Max-Age",
+}
+"""The part of the attribute's key -> the header that all answers get. An empty value adds none.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html
+"""
+
+LISTENER: Sequence[Attribute] = (
+    _flag("routing.http.response.server.enabled", "true", Use.HONOURED),
+    *(Attribute(f"routing.http.response.{one}.header_value", "", Use.HONOURED) for one in RESPONSE_HEADERS),
+)
+
+
+def headers_of(values: Mapping[str, str]) -> dict[str, str]:
+    """Of a listener: the headers of its answers that have a value, by name."""
+    found = {
+        header: values.get(f"routing.http.response.{part}.header_value", "")
+        for part, header in RESPONSE_HEADERS.items()
+    }
+    return {header: value for header, value in found.items() if value}
 
 
 def complete(table: Sequence[Attribute], values: Mapping[str, str]) -> dict[str, str]:
@@ -107,6 +136,8 @@ def changed(table: Sequence[Attribute], values: Mapping[str, str], params: Param
 
 def _check(attribute: Attribute, value: str) -> None:
     key = attribute.key
+    if not value.isprintable():
+        raise wrong(f"'{key}' holds a character that is not printable")
     if attribute.use is Use.FIXED and value != attribute.default:
         raise unsupported(f"'{key}' other than '{attribute.default}'")
     if attribute.choices and value not in attribute.choices:

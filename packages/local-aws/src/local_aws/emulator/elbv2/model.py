@@ -1,7 +1,8 @@
 """What Elastic Load Balancing knows, as values: load balancers, listeners, rules, target groups, targets, tags.
 
-Only Application Load Balancers with HTTP listeners and target type `ip`: what this cloud does not carry is refused
-when it is asked for, so nothing here is a promise that the load balancer (`local_aws.emulator.edge`) does not keep.
+Only Application Load Balancers with HTTP and HTTPS listeners and target type `ip`: what this cloud does not carry is
+refused when it is asked for, so nothing here is a promise that the load balancer (`local_aws.emulator.edge`) does not
+keep.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 DEFAULT = 0  # the priority of a listener's default rule: after all others
 HEALTH_CHECK_AGENT = "ELB-HealthChecker/2.0"
+HTTP, HTTPS = "HTTP", "HTTPS"
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Listener:
+    """`policy` and `certificates` (arns, the default one first) are those of an HTTPS listener."""
+
     arn: str
     load_balancer: str  # arn
     port: int
     attributes: Mapping[str, str] = field(default_factory=dict)
+    protocol: str = HTTP
+    policy: str = ""
+    certificates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,6 +202,11 @@ class State:
 
     def listeners_of(self, load_balancer: str) -> list[Listener]:
         return [one for one in self.listeners.values() if one.load_balancer == load_balancer]
+
+    def users_of(self, certificate: str) -> list[str]:
+        """Load balancers with a listener that has it."""
+        found = (one.load_balancer for one in self.listeners.values() if certificate in one.certificates)
+        return list(dict.fromkeys(found))
 
     def rules_of(self, listener: str) -> list[Rule]:
         """In the order in which they are tried: by priority, the default last."""

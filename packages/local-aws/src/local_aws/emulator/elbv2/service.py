@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from local_aws.emulator.elbv2.actions import ACTIONS
-from local_aws.emulator.elbv2.actions.call import Call, Network
+from local_aws.emulator.elbv2.actions.call import Call, Fitness, Network
 from local_aws.emulator.elbv2.actions.target_groups import delay, deregistered, drained, registered
 from local_aws.emulator.elbv2.errors import missing
 from local_aws.emulator.elbv2.model import Address, State, Target, TargetGroup, TargetHealth
@@ -54,18 +54,24 @@ class Scope:
     region: str
 
 
-FindSubnets = Callable[[Sequence[str], Scope], Network]
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """Other services of this cloud that are asked. `log_to`: see Call."""
+
+    find_subnets: Callable[[Sequence[str], Scope], Network]
+    fitness: Callable[[str, Scope], Fitness]
+    log_to: Callable[[str, str, Scope], None]
 
 
 class Service:
     """Elastic Load Balancing, thread-safe. `time_scale` multiplies deregistration delays; `block`: see Call."""
 
     def __init__(
-        self, store: Store, edge: Edge, find_subnets: FindSubnets, time_scale: float = 1.0, block: str = "127.0.10"
+        self, store: Store, edge: Edge, neighbours: Neighbours, time_scale: float = 1.0, block: str = "127.0.10"
     ) -> None:
         self._store = store
         self._edge = edge
-        self._find_subnets = find_subnets
+        self._neighbours = neighbours
         self._time_scale = time_scale
         self._block = block
         self._lock = threading.RLock()
@@ -104,10 +110,12 @@ class Service:
             account=scope.account,
             now=time.time(),
             new_id=lambda: secrets.token_hex(8),
-            network=lambda ids: self._find_subnets(ids, scope),
+            network=lambda ids: self._neighbours.find_subnets(ids, scope),
             health=self.health,
             delay_scale=self._time_scale,
             block=self._block,
+            certificate=lambda arn: self._neighbours.fitness(arn, scope),
+            log_to=lambda bucket, prefix: self._neighbours.log_to(bucket, prefix, scope),
         )
 
     def _change(self, after: State) -> None:
@@ -182,6 +190,18 @@ class Service:
             if not state.load_balancers_of(arn):
                 return {one.address: NOT_IN_USE for one in targets}
             return self._edge.health(group)
+
+    # ------------------------------------------------------------ for ACM
+
+    def users(self, certificate: str) -> list[str]:
+        """Without waiting for a change that is under way."""
+        return self._state.users_of(certificate)
+
+    def renewed(self, certificate: str) -> None:
+        """Serve with the certificate as it is now."""
+        with self._lock:
+            if self.users(certificate):
+                self._edge.apply(self._state)
 
     # ------------------------------------------------------------ for CloudWatch
 

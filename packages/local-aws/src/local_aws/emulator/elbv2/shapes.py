@@ -7,6 +7,7 @@ from typing import Any
 
 from local_aws.emulator.elbv2.model import (
     DEFAULT,
+    HTTPS,
     Action,
     Condition,
     FixedResponse,
@@ -24,6 +25,7 @@ from local_aws.emulator.elbv2.model import (
     State,
     TargetGroup,
 )
+from local_aws.emulator.elbv2.tls import Policy
 
 Shape = dict[str, Any]
 
@@ -78,8 +80,32 @@ def listener(one: Listener, state: State) -> Shape:
         "ListenerArn": one.arn,
         "LoadBalancerArn": one.load_balancer,
         "Port": one.port,
-        "Protocol": "HTTP",
+        "Protocol": one.protocol,
+        **(_secured(one) if one.protocol == HTTPS else {}),
         "DefaultActions": [action(state.default_rule(one.arn).action)],
+    }
+
+
+def _secured(one: Listener) -> Shape:
+    """Only the default certificate is shown here."""
+    return {
+        "Certificates": [{"CertificateArn": one.certificates[0]}],
+        "SslPolicy": one.policy,
+        "MutualAuthentication": {"Mode": "off"},
+    }
+
+
+def certificates(one: Listener) -> list[Shape]:
+    """All of a listener's, the default one first."""
+    return [{"CertificateArn": arn, "IsDefault": at == 0} for at, arn in enumerate(one.certificates)]
+
+
+def policy(one: Policy) -> Shape:
+    return {
+        "Name": one.name,
+        "SslProtocols": one.protocols,
+        "Ciphers": [{"Name": name, "Priority": at} for at, name in enumerate(one.ciphers, 1)],
+        "SupportedLoadBalancerTypes": ["application", "network"],
     }
 
 

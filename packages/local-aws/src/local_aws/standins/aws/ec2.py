@@ -1,4 +1,4 @@
-"""Networks: VPC, subnets, internet gateway, route tables."""
+"""Networks: VPC, subnets, internet gateway, route tables; ways out of private subnets are in egress.py."""
 
 from __future__ import annotations
 
@@ -286,7 +286,9 @@ class RouteTable(DescribedResource):
 
     @override
     def details(self, api: Any, id: str, entry: dict[str, Any]) -> Props:
-        routes = [route for route in entry.get("Routes", ()) if route.get("GatewayId") != "local"]
+        # as in pulumi-aws: the VPC's own route is none of the program's, nor are those of gateway endpoints
+        others = (route for route in entry.get("Routes", ()) if route.get("GatewayId") != "local")
+        routes = [route for route in others if not str(route.get("GatewayId")).startswith("vpce-")]
         return {"routes": [from_api(ROUTE, route) for route in routes]}
 
     @override

@@ -37,6 +37,13 @@ class ElbResource(AwsResource):
         return {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
 
 
+ACCESS_LOGS: Table = {
+    "bucket": Prop(attribute="access_logs.s3.bucket", required=True),
+    "prefix": Prop(attribute="access_logs.s3.prefix"),
+    "enabled": Prop(attribute="access_logs.s3.enabled", default=False),
+}
+
+
 class LoadBalancer(ElbResource):
     token = "aws:lb/loadBalancer:LoadBalancer"
     source = upstream("lb/loadbalancer", "elbv2/load_balancer")
@@ -56,6 +63,7 @@ class LoadBalancer(ElbResource):
             "desyncMitigationMode": Prop(attribute="routing.http.desync_mitigation_mode", default="defensive"),
             "preserveHostHeader": Prop(attribute="routing.http.preserve_host_header.enabled", default=False),
             "xffHeaderProcessingMode": Prop(attribute="routing.http.xff_header_processing.mode", default="append"),
+            "accessLogs": Prop(fields=ACCESS_LOGS, computed=True),
         }
         | TAGS
         | REGION
@@ -76,7 +84,7 @@ class LoadBalancer(ElbResource):
         self._put_attributes(api, id, defaults(self.props), new)
 
     def _put_attributes(self, api: Any, id: str, old: Props, new: Props) -> None:
-        attributes = to_attributes(self.props, old, new)
+        attributes = to_attributes(self.props, old, new) + _logs(old.get("accessLogs"), new.get("accessLogs"))
         if attributes:
             api.modify_load_balancer_attributes(LoadBalancerArn=id, Attributes=attributes)
 
@@ -116,6 +124,7 @@ class LoadBalancer(ElbResource):
                 "zoneId": balancer.get("CanonicalHostedZoneId"),
                 "vpcId": balancer.get("VpcId"),
                 "internal": balancer.get("Scheme") == "internal",
+                "accessLogs": _logs_found(from_attributes(ACCESS_LOGS, attributes)),
                 "subnets": [zone["SubnetId"] for zone in balancer.get("AvailabilityZones") or ()],
                 "tags": self.tags(api, id),
             }
@@ -124,6 +133,19 @@ class LoadBalancer(ElbResource):
     @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         unless_gone(api.delete_load_balancer, LoadBalancerArn=id)
+
+
+def _logs(old: Props | None, new: Props | None) -> list[dict[str, str]]:
+    """AWS looks at the bucket when logs are switched on, so it gets all of it at once; nothing but that when off."""
+    if not new or old == new or not (new.get("enabled") or (old or {}).get("enabled")):
+        return []
+    if not new.get("enabled"):
+        return [{"Key": "access_logs.s3.enabled", "Value": "false"}]
+    return to_attributes(ACCESS_LOGS, {}, {"prefix": "", **new})
+
+
+def _logs_found(logs: Props) -> Props | None:
+    return logs if logs.get("bucket") else None
 
 
 HEALTH_CHECK: Table = {
@@ -274,6 +296,9 @@ class Listener(ElbResource):
             "certificateArn": Prop(),
             "sslPolicy": Prop("SslPolicy", computed=True),
             "defaultActions": Prop("DefaultActions", fields=ACTION, required=True),
+            "routingHttpResponseStrictTransportSecurityHeaderValue": Prop(
+                attribute="routing.http.response.strict_transport_security.header_value", computed=True
+            ),
         }
         | TAGS
         | REGION
@@ -284,6 +309,15 @@ class Listener(ElbResource):
     def make(self, api: Any, new: Props) -> str:
         answer = api.create_listener(**self._arguments(new), **self.tags_at_creation(new))
         return str(answer["Listeners"][0]["ListenerArn"])
+
+    @override
+    def settle(self, api: Any, id: str, new: Props) -> None:
+        self._put_attributes(api, id, {}, new)
+
+    def _put_attributes(self, api: Any, id: str, old: Props, new: Props) -> None:
+        """An empty value is not sent, as in pulumi-aws: a header stays until it gets another value."""
+        if attributes := [one for one in to_attributes(self.props, old, new) if one["Value"]]:
+            api.modify_listener_attributes(ListenerArn=id, Attributes=attributes)
 
     def _arguments(self, new: Props) -> dict[str, Any]:
         certificate = new.get("certificateArn")
@@ -296,6 +330,7 @@ class Listener(ElbResource):
         if before != after:
             after.pop("LoadBalancerArn")
             api.modify_listener(ListenerArn=id, **after)
+        self._put_attributes(api, id, old, new)
 
     @override
     def find(self, api: Any, id: str, known: Props) -> Props | None:
@@ -303,7 +338,9 @@ class Listener(ElbResource):
         if not answer or not answer["Listeners"]:
             return None
         listener = answer["Listeners"][0]
-        live = from_api(self.props, listener) | {"arn": id, "tags": self.tags(api, id)}
+        attributes = api.describe_listener_attributes(ListenerArn=id)["Attributes"]
+        live = from_api(self.props, listener) | from_attributes(self.props, attributes)
+        live |= {"arn": id, "tags": self.tags(api, id)}
         certificates = listener.get("Certificates") or ()
         if certificates:
             live["certificateArn"] = certificates[0]["CertificateArn"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provider_kit import Provider
 
-from local_aws.standins.aws import alarms, ec2, ecr, ecs, iam, lb, logs, security, sns
+from local_aws.standins.aws import acm, alarms, ec2, ecr, ecs, egress, iam, lb, logs, route53, security, sns
 from local_aws.standins.aws.base import AwsResource
 from local_aws.standins.aws.door import Door
 from local_aws.standins.aws.functions import SECRET_RESULTS, functions
@@ -16,6 +16,9 @@ TYPES: tuple[type[AwsResource], ...] = (
     ec2.InternetGateway,
     ec2.RouteTable,
     ec2.RouteTableAssociation,
+    egress.Eip,
+    egress.NatGateway,
+    egress.VpcEndpoint,
     security.SecurityGroup,
     security.SecurityGroupIngressRule,
     security.SecurityGroupEgressRule,
@@ -31,6 +34,9 @@ TYPES: tuple[type[AwsResource], ...] = (
     lb.LoadBalancer,
     lb.TargetGroup,
     lb.Listener,
+    acm.Certificate,
+    acm.CertificateValidation,
+    route53.Record,
     ecr.Repository,
     ecr.LifecyclePolicy,
 )

@@ -13,12 +13,14 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from local_aws.emulator import elbv2
+from local_aws.emulator import acm, elbv2
+from local_aws.emulator.acm import api as acm_api
+from local_aws.emulator.acm.authority import Authority
 from local_aws.emulator.cloudwatch import api as cloudwatch_api
-from local_aws.emulator.elbv2 import api
+from local_aws.emulator.elbv2 import api, neighbours
 from local_aws.emulator.elbv2.actions.call import Network
 from local_aws.emulator.elbv2.model import Subnet
-from local_aws.emulator.elbv2.service import Scope
+from local_aws.emulator.elbv2.service import Neighbours, Scope
 
 from tests.patience import PATIENCE
 
@@ -30,15 +32,20 @@ def find_subnets(ids: Sequence[str], _scope: Scope) -> Network:
     return Network(vpc="vpc-1", subnets=tuple(Subnet(one, zones[one]) for one in ids))
 
 
+def no_logs(_bucket: str, _prefix: str, _scope: Scope) -> None:
+    pass
+
+
+BESIDE = Neighbours(find_subnets=find_subnets, fitness=neighbours.fitness, log_to=no_logs)
+
+
 class _Endpoint(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one segment for an answer: two would wait for a delayed acknowledgement
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        handle = (
-            cloudwatch_api.handle_request if "/monitoring/" in self.headers["Authorization"] else api.handle_request
-        )
+        handle = HANDLERS[self.headers["Authorization"].split("/")[3]]
         answer = asyncio.run(handle("POST", self.path, dict(self.headers), body, {}))
         status, headers, content = answer
         self.send_response(status)
@@ -49,6 +56,13 @@ class _Endpoint(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+HANDLERS: dict[str, Any] = {
+    "elasticloadbalancing": api.handle_request,
+    "monitoring": cloudwatch_api.handle_request,
+    "acm": acm_api.handle_request,
+}
 
 
 class Target:
@@ -100,6 +114,7 @@ class Cloud:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.client: Any = self._client("elbv2")
         self.metrics: Any = self._client("cloudwatch")
+        self.acm: Any = self._client("acm")
 
     def _client(self, service: str) -> Any:
         return boto3.client(
@@ -117,10 +132,12 @@ class Cloud:
             "LOCAL_EDGE_DIR": str(self.folder / "edge"),
             "LOCAL_TIME_SCALE": str(self.scale),
         }
-        elbv2.start(environ, find_subnets)
+        acm.start(environ)
+        elbv2.start(environ, BESIDE)
 
     def stop(self) -> None:
         elbv2.stop()
+        acm.stop()
 
     def close(self) -> None:
         self.stop()
@@ -151,15 +168,28 @@ class Cloud:
         )
         return arn
 
-    def listener(self, load_balancer: str, port: int, *actions: Any) -> str:
+    def listener(self, load_balancer: str, port: int, *actions: Any, **given: Any) -> str:
         made = self.client.create_listener(
             LoadBalancerArn=load_balancer,
-            Protocol="HTTP",
             Port=port,
             DefaultActions=list(actions) or [fixed(503)],
+            **{"Protocol": "HTTP", **given},
         )
         arn: str = made["Listeners"][0]["ListenerArn"]
         return arn
+
+    @property
+    def authority(self) -> Path:
+        """The folder of this cloud's authority."""
+        return self.folder / "emulator/authority"
+
+    def certificate(self, *names: str, again: str = "", algorithm: str = "EC_prime256v1", lasts: float = 3600) -> str:
+        """Import one that the authority made, in place of the one `again`; its arn."""
+        now = time.time()
+        made = Authority.read(self.authority).issue(names, algorithm, now - 60, now + lasts)
+        given = {"Certificate": made.certificate, "CertificateChain": made.chain, "PrivateKey": made.key}
+        arn = {"CertificateArn": again} if again else {}
+        return str(self.acm.import_certificate(**given, **arn)["CertificateArn"])
 
     def rule(self, listener: str, priority: int, action: Any, *conditions: Any) -> str:
         made = self.client.create_rule(

@@ -2,6 +2,7 @@
 
     python -m tests.local.emulator.edge.load serve IP PORT NAME      a target that answers NAME, and 200 to /health
     python -m tests.local.emulator.edge.load ask IP PORT CLIENTS     keep-alive clients, each as fast as it is answered
+    … ask IP PORT CLIENTS HOST CA       the same over TLS: verified for HOST with the certificates in the file CA
 
 `ask` runs until its standard input ends or has a line, then prints {"requests": n, "failed": {why: n}, "by": {…: n}}.
 A connection that the server closes after an answer that said so is opened again; every other end is a failure.
@@ -11,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +46,26 @@ async def serve(ip: str, port: int, name: str) -> None:
     await server.serve_forever()
 
 
-async def ask(ip: str, port: int, clients: int) -> None:
+@dataclass(frozen=True)
+class Door:
+    """Where to connect. `host` and `ca` for TLS only."""
+
+    ip: str
+    port: int
+    host: str = ""
+    ca: str = ""
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if not self.host:
+            return await asyncio.open_connection(self.ip, self.port)
+        context = ssl.create_default_context(cafile=self.ca)
+        return await asyncio.open_connection(self.ip, self.port, ssl=context, server_hostname=self.host)
+
+
+async def ask(door: Door, clients: int) -> None:
     counts: dict[str, Counter[str]] = {"failed": Counter(), "by": Counter()}
     enough = asyncio.Event()
-    tasks = [asyncio.create_task(_client(ip, port, counts, enough)) for _ in range(clients)]
+    tasks = [asyncio.create_task(_client(door, counts, enough)) for _ in range(clients)]
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     enough.set()
@@ -55,12 +74,12 @@ async def ask(ip: str, port: int, clients: int) -> None:
     print(json.dumps({"requests": total, **counts}), flush=True)
 
 
-async def _client(ip: str, port: int, counts: dict[str, Counter[str]], enough: asyncio.Event) -> None:
+async def _client(door: Door, counts: dict[str, Counter[str]], enough: asyncio.Event) -> None:
     writer = None
     while not enough.is_set():
         try:
             if writer is None:
-                reader, writer = await asyncio.open_connection(ip, port)
+                reader, writer = await door.open()
             writer.write(REQUEST)
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = int(head.split("content-length: ", 1)[1].split("\r\n", 1)[0])
@@ -105,7 +124,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", ip, port, name]:
             asyncio.run(serve(ip, int(port), name))
-        case ["ask", ip, port, clients]:
-            asyncio.run(ask(ip, int(port), int(clients)))
+        case ["ask", ip, port, clients, *secure]:
+            asyncio.run(ask(Door(ip, int(port), *secure), int(clients)))
         case _:
             sys.exit(__doc__)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from local_aws.emulator.elbv2.model import (
     DEFAULT,
+    HTTPS,
     Action,
     Condition,
     FixedResponse,
@@ -26,6 +29,7 @@ from local_aws.emulator.elbv2.model import (
     TargetGroup,
     WeightedGroup,
 )
+from local_aws.emulator.elbv2.tls import DEFAULT_POLICY
 
 UNAVAILABLE = FixedResponse(503, "text/plain", "")
 
@@ -132,4 +136,43 @@ def everything() -> State:
     ]  # fmt: skip
     return assemble(
         [one, other], [users, quiet], rules, [first, least, unused], {first.arn: (Target("10.0.0.1", 8080),)}
+    )
+
+
+CERTIFICATES = tuple(f"arn:aws:acm:us-east-1:000000000000:certificate/{name}" for name in ("shop", "other"))
+FILES = dict(zip(CERTIFICATES, ("certificates/shop-1.pem", "certificates/other-2.pem"), strict=True))
+
+
+def secure() -> State:
+    """What HTTPS adds: 443 with a certificate and another one, 80 that redirects, a listener of an old policy."""
+    one, plain = balancer("app"), balancer("plain", 2, routing__http2__enabled="false")
+    told = LoadBalancer(
+        **{
+            **vars(plain),
+            "attributes": {**plain.attributes, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "true"},
+        }
+    )
+    blue = group("blue")
+    hsts = {"routing.http.response.strict_transport_security.header_value": "max-age=100%; includeSubDomains"}
+    users = replace(
+        listener(one, 443),
+        protocol=HTTPS,
+        policy="ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+        certificates=CERTIFICATES,
+        attributes=hsts,
+    )
+    old = replace(listener(told, 443), protocol=HTTPS, policy=DEFAULT_POLICY, certificates=CERTIFICATES[1:])
+    moved = Redirect(301, "HTTPS", "#{host}", "443", "/#{path}", "#{query}")
+    here = Redirect(302, "#{protocol}", "new.org", "#{port}", "/#{path}", "#{query}")
+    http = listener(one, 80)
+    return assemble(
+        [one, told],
+        [users, http, old],
+        [
+            rule(users, "d443", DEFAULT, UNAVAILABLE),
+            rule(users, "r443", 10, forward((blue, 1)), PathPattern(("/*",))),
+            rule(http, "d80", DEFAULT, moved),
+            rule(old, "dold", DEFAULT, here),
+        ],
+        [blue],
     )

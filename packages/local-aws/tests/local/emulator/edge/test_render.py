@@ -24,7 +24,7 @@ from local_aws.emulator.edge.render import (
     word,
 )
 from local_aws.emulator.elbv2.model import Forward, State, WeightedGroup
-from tests.local.emulator.edge.states import blue_green, everything
+from tests.local.emulator.edge.states import CERTIFICATES, FILES, blue_green, everything, secure
 
 pytestmark = pytest.mark.pure
 
@@ -35,10 +35,12 @@ def sizes(state: State, size: int = 4) -> dict[str, int]:
     return {backend(group): size for group in state.used_groups()}
 
 
-@pytest.mark.parametrize(("name", "state"), [("blue_green", blue_green()), ("everything", everything())])
+@pytest.mark.parametrize(
+    ("name", "state"), [("blue_green", blue_green()), ("everything", everything()), ("secure", secure())]
+)
 def test_configuration_is_as_it_was_reviewed(name: str, state: State) -> None:
     seats = {"blue.blueid": [Seat(2, "10.0.0.1", 8080, trusted=True), Seat(3, "10.0.0.7", 8080)]}
-    rendered = render(state, 0.1, sizes(state), seats)
+    rendered = render(state, 0.1, sizes(state), seats, FILES)
     text = f"{rendered.config}\n# ---- weights.map\n{map_text(rendered.weights)}"
     if os.environ.get("GOLDEN") == "write":
         (GOLDEN / f"{name}.cfg").write_text(text)
@@ -60,6 +62,11 @@ def test_a_change_of_a_health_check_is_one() -> None:
     changed = replace(group, check=replace(group.check, path="/other"))
     after = replace(state, target_groups={**state.target_groups, group.arn: changed})
     assert render(state, 1, sizes(state), {}).structure != render(after, 1, sizes(after), {}).structure
+
+
+def test_another_text_of_a_certificate_is_another_structure() -> None:
+    state, renewed = secure(), {**FILES, CERTIFICATES[0]: "certificates/shop-3.pem"}
+    assert render(state, 1, sizes(state), {}, FILES).structure != render(state, 1, sizes(state), {}, renewed).structure
 
 
 def test_a_group_that_nothing_forwards_to_is_not_in_it() -> None:
@@ -175,4 +182,6 @@ def test_patterns_match_as_a_whole_and_only_wildcards_are_special() -> None:
 
 
 def test_places_of_a_redirect_are_filled_in_and_percent_signs_stay() -> None:
-    assert template("#{protocol}://#{host}/100%") == '"http://%[req.hdr(Host),host_only]/100%%"'
+    filled_in = "://%[req.hdr(Host),host_only]/100%%"
+    assert template("#{protocol}://#{host}/100%", "HTTP") == f'"http{filled_in}"'
+    assert template("#{protocol}://#{host}/100%", "HTTPS") == f'"https{filled_in}"'

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from local_aws.emulator.elbv2.actions import ACTIONS
-from local_aws.emulator.elbv2.actions.call import Call, Network
+from local_aws.emulator.elbv2.actions.call import Call, Fitness, Network
 from local_aws.emulator.elbv2.model import Address, State, Subnet, TargetHealth
 from local_aws.emulator.elbv2.query import Params, Tree
+from local_aws.emulator.elbv2.service import Neighbours, Scope
 from local_aws.emulator.wire import ServiceError
 
+ACM = "arn:aws:acm:us-east-1:000000000000:certificate"
+CERTIFICATE, OTHER = f"{ACM}/one", f"{ACM}/two"
 ZONES = {"subnet-a": "us-east-1a", "subnet-b": "us-east-1b", "subnet-c": "us-east-1b"}
 
 
@@ -55,6 +58,8 @@ class Account:
     region: str = "us-east-1"
     block: str = "127.0.10"
     healths: Mapping[Address, TargetHealth] = field(default_factory=dict)
+    certificates: Mapping[str, Fitness] = field(default_factory=lambda: {CERTIFICATE: Fitness.FIT, OTHER: Fitness.FIT})
+    log_to: Callable[[str, str], None] = lambda _bucket, _prefix: None
     ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def call(self) -> Call:
@@ -67,6 +72,8 @@ class Account:
             health=lambda _: self.healths,
             delay_scale=0.1,
             block=self.block,
+            certificate=lambda arn: self.certificates.get(arn, Fitness.MISSING),
+            log_to=self.log_to,
         )
 
     def do(self, action: str, **members: Any) -> Any:
@@ -81,13 +88,13 @@ class Account:
         wanted = {"Protocol": "HTTP", "Port": 8080, "VpcId": "vpc-1", "TargetType": "ip", **given}
         return str(self.do("CreateTargetGroup", Name=name, **wanted)["TargetGroups"][0]["TargetGroupArn"])
 
-    def listener(self, load_balancer: str, *actions: Any, port: int = 80) -> str:
+    def listener(self, load_balancer: str, *actions: Any, port: int = 80, **given: Any) -> str:
         made = self.do(
             "CreateListener",
             LoadBalancerArn=load_balancer,
             Port=port,
-            Protocol="HTTP",
             DefaultActions=actions or [FIXED],
+            **{"Protocol": "HTTP", **given},
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
@@ -107,6 +114,11 @@ def network(ids: Sequence[str]) -> Network:
         if one not in ZONES:
             raise ServiceError("SubnetNotFound", f"The subnet ID '{one}' does not exist")
     return Network(vpc="vpc-1", subnets=tuple(Subnet(one, ZONES[one]) for one in ids))
+
+
+def beside(log_to: Callable[[str, str, Scope], None] = lambda _bucket, _prefix, _scope: None) -> Neighbours:
+    """Subnets of ZONES; any certificate is fit."""
+    return Neighbours(find_subnets=lambda ids, _: network(ids), fitness=lambda _arn, _scope: Fitness.FIT, log_to=log_to)
 
 
 FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}

@@ -188,9 +188,9 @@ def test_one_listener_per_port_of_a_load_balancer(account: Account) -> None:
     account.listener(account.load_balancer("other"))  # has an address of its own
 
 
-def test_https_is_refused_and_not_half_done(account: Account) -> None:
-    members = {"LoadBalancerArn": account.load_balancer(), "Port": 443, "DefaultActions": [FIXED], "Protocol": "HTTPS"}
-    assert "does not carry HTTPS" in refused(account, "UnsupportedProtocol", "CreateListener", **members)
+def test_what_no_listener_here_speaks_is_refused_and_not_half_done(account: Account) -> None:
+    members = {"LoadBalancerArn": account.load_balancer(), "Port": 443, "DefaultActions": [FIXED], "Protocol": "TLS"}
+    assert "does not carry TLS" in refused(account, "UnsupportedProtocol", "CreateListener", **members)
 
 
 def test_rules_are_shown_by_priority_with_the_default_last(account: Account) -> None:

@@ -18,7 +18,7 @@ from local_aws.emulator.elbv2 import api
 from local_aws.emulator.elbv2.actions import ACTIONS
 from local_aws.emulator.elbv2.service import Scope, Service
 from local_aws.emulator.elbv2.store import Store
-from tests.local.emulator.elbv2.requests import EVERYTHING, FIXED, forward, network
+from tests.local.emulator.elbv2.requests import EVERYTHING, FIXED, beside, forward
 from tests.local.emulator.elbv2.test_service import FakeEdge
 
 pytestmark = pytest.mark.provider  # writes a state file
@@ -31,7 +31,7 @@ class Wire:
     """boto3 without HTTP: serialises, calls, checks every element against the model, parses."""
 
     def __init__(self, folder: Path) -> None:
-        self.service = Service(Store(folder / "state.json"), FakeEdge(), lambda ids, _: network(ids))
+        self.service = Service(Store(folder / "state.json"), FakeEdge(), beside())
         self.service.start()
 
     def send(self, operation: str, **members: Any) -> tuple[int, bytes]:

@@ -15,7 +15,7 @@ from local_aws.emulator.elbv2.store import Store
 from local_aws.emulator.elbv2.targets import TargetGroups
 from local_aws.emulator.wire import ServiceError
 from tests.local.emulator.edge.cloud import eventually
-from tests.local.emulator.elbv2.requests import EVERYTHING, FIXED, forward, network, params
+from tests.local.emulator.elbv2.requests import EVERYTHING, FIXED, beside, forward, params
 
 pytestmark = pytest.mark.provider  # writes a state file
 
@@ -52,7 +52,7 @@ class Fixture:
     def __init__(self, folder: Path, scale: float = 0.01) -> None:
         self.edge = FakeEdge()
         self.store = Store(folder / "state.json")
-        self.service = Service(self.store, self.edge, lambda ids, _: network(ids), scale)
+        self.service = Service(self.store, self.edge, beside(), scale)
         self.service.start()
         balancer = self.do("CreateLoadBalancer", Name="lb", Subnets=["subnet-a", "subnet-b"])
         self.balancer = balancer["LoadBalancers"][0]["LoadBalancerArn"]
@@ -109,7 +109,7 @@ def test_tags_do_not_trouble_the_load_balancer(fixture: Fixture) -> None:
 def test_a_restart_goes_on_from_what_was_kept(fixture: Fixture, tmp_path: Path) -> None:
     fixture.service.register(fixture.used, "10.0.0.1", 8080)
     edge = FakeEdge()
-    again = Service(Store(tmp_path / "state.json"), edge, lambda ids, _: network(ids))
+    again = Service(Store(tmp_path / "state.json"), edge, beside())
     again.start()
     assert edge.carried == [fixture.edge.carried[-1]]
     assert again.has_load_balancer(fixture.used)
@@ -144,7 +144,7 @@ def test_a_drain_that_was_under_way_at_the_end_goes_on_after_a_restart(fixture: 
     soon = State(**{**vars(kept), "targets": {fixture.used: (type(target)("10.0.0.1", 8080, time.time() + 0.1),)}})
     fixture.store.save(soon)
     edge = FakeEdge()
-    again = Service(Store(tmp_path / "state.json"), edge, lambda ids, _: network(ids))
+    again = Service(Store(tmp_path / "state.json"), edge, beside())
     again.start()
     eventually(lambda: again.health(fixture.used) == {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,14 @@ def test_a_file_that_is_something_else_is_named(tmp_path: Path, text: str) -> No
     path.write_text(text)
     with pytest.raises(Unreadable, match=r"state\.json"):
         Store(path).load()
+
+
+def test_a_listener_of_an_earlier_version_is_one_for_http(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.json")
+    store.save(everything())
+    document = json.loads((tmp_path / "state.json").read_text())
+    for one in document["state"]["listeners"].values():
+        for name in ("protocol", "policy", "certificates"):
+            del one[name]
+    (tmp_path / "state.json").write_text(json.dumps(document))
+    assert store.load() == everything()

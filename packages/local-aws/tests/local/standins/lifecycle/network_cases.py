@@ -47,6 +47,48 @@ def fresh_subnet(world: World) -> str:
     return str(made["Subnet"]["SubnetId"])
 
 
+def address(world: World) -> str:
+    return str(world.aws("ec2").allocate_address(Domain="vpc")["AllocationId"])
+
+
+def public_subnet(world: World) -> str:
+    """In the VPC that has an internet gateway."""
+    return world.subnets[0]
+
+
+def interface(world: World) -> Props:
+    """In a VPC of its own, as its private name is unique there."""
+    vpc = fresh_vpc(world)
+    for switch in ("EnableDnsSupport", "EnableDnsHostnames"):
+        world.aws("ec2").modify_vpc_attribute(VpcId=vpc, **{switch: {"Value": True}})
+    made = world.aws("ec2").create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24", AvailabilityZone="us-east-1a")
+    return {
+        "vpcId": vpc,
+        "serviceName": "com.amazonaws.us-east-1.logs",
+        "vpcEndpointType": "Interface",
+        "privateDnsEnabled": True,
+        "subnetIds": [made["Subnet"]["SubnetId"]],
+        "securityGroupIds": [world.groups[0]],
+        **tag(),
+    }
+
+
+def without_private_name(world: World, made: Managed) -> None:
+    world.aws("ec2").modify_vpc_endpoint(VpcEndpointId=made.id, PrivateDnsEnabled=False)
+
+
+def without_tables(world: World, made: Managed) -> None:
+    world.aws("ec2").modify_vpc_endpoint(VpcEndpointId=made.id, RemoveRouteTableIds=made.outputs["routeTableIds"])
+
+
+def fresh_table(world: World) -> str:
+    return str(world.aws("ec2").create_route_table(VpcId=world.vpc)["RouteTable"]["RouteTableId"])
+
+
+def endpoint_gone(world: World, made: Managed) -> None:
+    world.aws("ec2").delete_vpc_endpoints(VpcEndpointIds=[made.id])
+
+
 def rule(world: World) -> Props:
     return {
         "securityGroupId": world.groups[0],
@@ -182,6 +224,65 @@ CASES = (
         by_hand=None,
         take_away=delete("disassociate_route_table", "AssociationId"),
         import_id=lambda made: f"{made.outputs['subnetId']}/{made.outputs['routeTableId']}",
+    ),
+    Case(
+        token="aws:ec2/eip:Eip",
+        good=lambda _: {"domain": "vpc", **tag()},
+        in_place=lambda _: tag("b"),
+        replacing=lambda _: ELSEWHERE,
+        by_hand=("tags", tag_by_hand),
+        take_away=delete("release_address", "AllocationId"),
+        not_tried={"domain": "AWS has one left"},
+    ),
+    Case(
+        token="aws:ec2/natGateway:NatGateway",
+        good=lambda world: {"subnetId": public_subnet(world), "allocationId": address(world), **tag()},
+        in_place=lambda _: tag("b"),
+        replacing=lambda world: {
+            "allocationId": address(world),
+            "subnetId": fresh_subnet(world),
+            "connectivityType": "private",
+            "privateIp": "10.0.251.99",
+            **ELSEWHERE,
+        },
+        by_hand=("tags", tag_by_hand),
+        take_away=delete("delete_nat_gateway", "NatGatewayId"),
+    ),
+    Case(
+        token="aws:ec2/vpcEndpoint:VpcEndpoint",
+        good=lambda world: {
+            "vpcId": world.vpc,
+            "serviceName": "com.amazonaws.us-east-1.s3",
+            "routeTableIds": [fresh_table(world)],
+            **tag(),
+        },
+        in_place=lambda world: {
+            "routeTableIds": [fresh_table(world), fresh_table(world)],
+            "policy": '{"Version": "2012-10-17", "Statement": []}',
+            **tag("b"),
+        },
+        replacing=lambda world: {
+            "serviceName": "com.amazonaws.us-east-1.dynamodb",
+            "vpcId": world.other_vpc,
+            "privateDnsEnabled": True,
+            "vpcEndpointType": "Interface",
+            **ELSEWHERE,
+        },
+        by_hand=("routeTableIds", without_tables),
+        take_away=endpoint_gone,
+    ),
+    Case(
+        token="aws:ec2/vpcEndpoint:VpcEndpoint",
+        variant="interface",
+        good=interface,
+        in_place=lambda world: {
+            "securityGroupIds": [world.groups[1]],
+            "subnetIds": [world.subnets[1]],
+            **tag("b"),
+        },
+        replacing=lambda _: {"serviceName": "com.amazonaws.us-east-1.ssm", "privateDnsEnabled": False, **ELSEWHERE},
+        by_hand=("privateDnsEnabled", without_private_name),
+        take_away=endpoint_gone,
     ),
     Case(
         token="aws:ec2/securityGroup:SecurityGroup",

@@ -12,10 +12,11 @@ from local_aws.emulator.environment import Environment
 if __name__ == "__main__":
     environment = Environment.read(os.environ)
     prepare(environment)  # before ministack is imported
-    from local_aws.emulator import cloudwatch, ecs
+    from local_aws.emulator import acm, cloudwatch, ecs
+    from local_aws.emulator.acm.api import handle_request as acm_handler
     from local_aws.emulator.cloudwatch.api import handle_request as cloudwatch_handler
     from local_aws.emulator.ecs.api import handle_request as ecs_handler
-    from local_aws.emulator.elbv2 import api, network
+    from local_aws.emulator.elbv2 import api, neighbours
     from local_aws.emulator.elbv2.api import handle_request as elbv2_handler
     from local_aws.emulator.elbv2.service import Service
     from local_aws.emulator.elbv2.store import Store
@@ -33,8 +34,11 @@ if __name__ == "__main__":
     class Balancing:
         def start(self) -> None:
             store = Store(environment.state / "elbv2.json")
-            service = Service(store, NoEdge(), network.find_subnets, environment.time_scale)
+            service = Service(store, NoEdge(), neighbours.NEIGHBOURS, environment.time_scale)
             service.start()
+            certificates = acm.running()
+            assert certificates is not None
+            certificates.attach(service)
             TARGET_GROUPS.attach(service)
             api.attach(service)
 
@@ -42,5 +46,10 @@ if __name__ == "__main__":
             api.attach(None)
             TARGET_GROUPS.attach(None)
 
-    handlers = {"elasticloadbalancing": elbv2_handler, "ecs": ecs_handler, "monitoring": cloudwatch_handler}
-    serve(handlers, [Balancing(), ecs, cloudwatch])
+    handlers = {
+        "elasticloadbalancing": elbv2_handler,
+        "ecs": ecs_handler,
+        "monitoring": cloudwatch_handler,
+        "acm": acm_handler,
+    }
+    serve(handlers, [acm, Balancing(), ecs, cloudwatch])

@@ -8,7 +8,7 @@ from provider_kit import Props
 from tests.local.standins.lifecycle.case import Case, tag
 from tests.local.standins.lifecycle.engine import Managed
 from tests.local.standins.lifecycle.network_cases import ELSEWHERE
-from tests.local.standins.lifecycle.world import CONTAINER, READ_ONLY, World
+from tests.local.standins.lifecycle.world import CONTAINER, READ_ONLY, ZONE, World
 
 TRUST = {
     "Version": "2012-10-17",
@@ -141,6 +141,22 @@ def listener_gone(world: World, made: Managed) -> None:
     world.aws("elbv2").delete_listener(ListenerArn=made.id)
 
 
+def listener_certified(world: World, made: Managed) -> None:
+    other = [{"CertificateArn": world.certificates[1]}]
+    world.aws("elbv2").modify_listener(ListenerArn=made.id, Certificates=other)
+
+
+def change_record(world: World, made: Managed, action: str, ttl: int) -> None:
+    values = [{"Value": value} for value in made.outputs["records"]]
+    record = {"Name": made.outputs["fqdn"], "Type": "CNAME", "TTL": ttl, "ResourceRecords": values}
+    changes = [{"Action": action, "ResourceRecordSet": record}]
+    world.aws("route53").change_resource_record_sets(HostedZoneId=ZONE, ChangeBatch={"Changes": changes})
+
+
+def record_aged(world: World, made: Managed) -> None:
+    change_record(world, made, "UPSERT", 300)
+
+
 def tags_movable(world: World, made: Managed) -> None:
     world.aws("ecr").put_image_tag_mutability(repositoryName=made.id, imageTagMutability="MUTABLE")
 
@@ -267,7 +283,7 @@ def listener(world: World) -> Props:
     }
 
 
-NO_BUILD = "the local cloud carries application load balancers over HTTP on IPv4 alone"
+NO_BUILD = "the local cloud carries application load balancers on IPv4 alone"
 
 CASES = (
     Case(
@@ -440,6 +456,7 @@ CASES = (
             "dropInvalidHeaderFields": True,
             "desyncMitigationMode": "strictest",
             "preserveHostHeader": True,
+            "accessLogs": {"bucket": world.bucket, "enabled": True},
             **tag("b"),
         },
         replacing=lambda world: {
@@ -490,7 +507,63 @@ CASES = (
         by_hand=("defaultActions", listener_moved),
         take_away=listener_gone,
         twice="DuplicateListener",
-        not_tried={"protocol": NO_BUILD, "certificateArn": NO_BUILD, "sslPolicy": NO_BUILD},
+    ),
+    Case(
+        token="aws:lb/listener:Listener",
+        variant="https",
+        good=lambda world: {
+            **listener(world),
+            "protocol": "HTTPS",
+            "certificateArn": world.certificates[0],
+            "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        },
+        in_place=lambda world: {
+            "port": 20_000 + world.number(),
+            "certificateArn": world.certificates[1],
+            "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+            "routingHttpResponseStrictTransportSecurityHeaderValue": "max-age=31536000",
+        },
+        replacing=lambda world: {"loadBalancerArn": world.balancers[1]},
+        by_hand=("certificateArn", listener_certified),
+        take_away=listener_gone,
+        twice="DuplicateListener",
+        not_tried={"protocol": "with a certificate only: test_a_listener_becomes_one_for_https_and_back"},
+    ),
+    Case(
+        token="aws:acm/certificate:Certificate",
+        good=lambda world: {"domainName": f"{world.name()}.test", "validationMethod": "DNS", **tag()},
+        in_place=lambda _: {
+            "options": {"certificateTransparencyLoggingPreference": "DISABLED"},
+            **tag("b"),
+        },
+        replacing=lambda world: {
+            "domainName": f"{world.name()}.test",
+            "subjectAlternativeNames": [f"{world.name()}.test"],
+            "keyAlgorithm": "EC_prime256v1",
+            **ELSEWHERE,
+        },
+        by_hand=None,
+        take_away=lambda world, made: world.aws("acm").delete_certificate(CertificateArn=made.id),
+        not_tried={"validationMethod": "the local cloud validates by DNS only"},
+    ),
+    Case(
+        token="aws:route53/record:Record",
+        good=lambda world: {
+            "zoneId": ZONE,
+            "name": f"{world.name()}.test.",
+            "type": "CNAME",
+            "ttl": 60,
+            "records": ["one.test."],
+        },
+        in_place=lambda _: {"ttl": 61, "records": ["two.test."]},
+        replacing=lambda world: {"name": f"{world.name()}.test", "zoneId": "Z1", "type": "A"},
+        by_hand=("ttl", record_aged),
+        take_away=lambda world, made: change_record(world, made, "DELETE", 60),
+        twice="already exists",
+        not_tried={
+            "aliases": "in place of records: test_certificates.py",
+            "allowOverwrite": "of a create alone: test_certificates.py",
+        },
     ),
     Case(
         token="aws:ecr/repository:Repository",

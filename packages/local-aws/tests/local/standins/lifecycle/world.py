@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 ACCOUNT = "000000000000"
+ZONE = "Z0000000000LOCAL"
 CONTAINER = {
     "name": "app",
     "image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app@sha256:{'0' * 64}",
@@ -34,6 +36,9 @@ class World:
     target_groups: list[str] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
     repositories: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)
+    bucket: str = ""
+    """It takes access logs."""
 
     def number(self) -> int:
         return int(next(self.numbers))
@@ -58,6 +63,8 @@ def build(aws: Callable[[str], Any]) -> World:
         world.roles.append(name)
         world.repositories.append(name)
     _balancing(world, aws("elbv2"))
+    world.certificates = [certificate(aws, f"{name}.world.test") for name in ("one", "two")]
+    world.bucket = _bucket(aws("s3"))
     world.cluster = aws("ecs").create_cluster(clusterName="world")["cluster"]["clusterArn"]
     for _ in range(2):
         made = aws("ecs").register_task_definition(
@@ -71,6 +78,26 @@ def build(aws: Callable[[str], Any]) -> World:
         )
         world.definitions.append(made["taskDefinition"]["taskDefinitionArn"])
     return world
+
+
+def certificate(aws: Callable[[str], Any], domain: str) -> str:
+    """An issued one; its arn."""
+    wanted = {"DomainName": domain, "ValidationMethod": "DNS", "KeyAlgorithm": "EC_prime256v1"}
+    arn = str(aws("acm").request_certificate(**wanted)["CertificateArn"])
+    shown = aws("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+    record = shown["DomainValidationOptions"][0]["ResourceRecord"]
+    values = {"TTL": 60, "ResourceRecords": [{"Value": record["Value"]}]}
+    change = {"Action": "UPSERT", "ResourceRecordSet": {"Name": record["Name"], "Type": "CNAME", **values}}
+    aws("route53").change_resource_record_sets(HostedZoneId=ZONE, ChangeBatch={"Changes": [change]})
+    return arn
+
+
+def _bucket(s3: Any) -> str:
+    name, principal = "world-logs", {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+    allow = {"Effect": "Allow", "Principal": principal, "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+    return name
 
 
 def _network(world: World, ec2: Any) -> None:

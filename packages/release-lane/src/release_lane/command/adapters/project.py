@@ -18,7 +18,7 @@ from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.credentials import HANDED, access_of
-from release_lane.settings.model import AlarmSettings, AppSettings, IdleSettings, NotifySettings, part
+from release_lane.settings.model import AlarmSettings, AppSettings, HttpsSettings, IdleSettings, NotifySettings, part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,11 @@ class StackFile:
         return cast("AlarmSettings", self._part("alarms"))
 
     @property
+    def domain(self) -> str:
+        """The name that users come by, "" where that is plain HTTP."""
+        return cast("HttpsSettings", self._part("https")).domain
+
+    @property
     def app(self) -> App:
         """What is built of a commit, in the artifacts stack."""
         return cast("AppSettings", self._part("app")).what()
@@ -123,7 +128,8 @@ class Project:
 
     def names(self, stack: str) -> Names:
         """What a stack's resources are called in AWS, and whose account that is."""
-        return Names.of_stack(self.name, stack, access=self.stacks[stack].access)
+        file = self.stacks[stack]
+        return Names.of_stack(self.name, stack, access=file.access, domain=file.domain)
 
     @property
     def builds(self) -> str:

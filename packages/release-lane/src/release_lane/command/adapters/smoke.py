@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from release_lane.errors import Interrupted
+from release_lane.record.endpoint import Endpoint
 from release_lane.smoke.checks import Expected, Report
 from release_lane.smoke.run import run
 
@@ -15,7 +16,7 @@ from release_lane.smoke.run import run
 class Smoke(Protocol):
     """Runs the checks."""
 
-    def run(self, url: str, expected: Expected) -> Report:
+    def run(self, endpoint: Endpoint, expected: Expected) -> Report:
         """One run. Raises `CloudError` where the checks themselves could not be run."""
 
 
@@ -27,10 +28,10 @@ class PytestSmoke:
     display: TextIO
     environ: Mapping[str, str]
 
-    def run(self, url: str, expected: Expected) -> Report:
+    def run(self, endpoint: Endpoint, expected: Expected) -> Report:
         """One run, until it ends or is interrupted."""
         try:
-            return run(url, expected, root=self.root, environ=self.environ, show=self._show)
+            return run(endpoint, expected, root=self.root, environ=self.environ, show=self._show)
         except KeyboardInterrupt:
             raise Interrupted("The smoke checks were interrupted. They change nothing.") from None
 
@@ -44,9 +45,9 @@ class FakeSmoke:
     """Answers with `report`; remembers what it was asked."""
 
     report: Report = field(default_factory=lambda: Report(checks=3))
-    asked: list[tuple[str, Expected]] = field(default_factory=list)
+    asked: list[tuple[Endpoint, Expected]] = field(default_factory=list)
 
-    def run(self, url: str, expected: Expected) -> Report:
+    def run(self, endpoint: Endpoint, expected: Expected) -> Report:
         """As given."""
-        self.asked.append((url, expected))
+        self.asked.append((endpoint, expected))
         return self.report

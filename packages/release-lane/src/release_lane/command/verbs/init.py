@@ -62,6 +62,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="AWS account of all stacks, or of one; repeat it for several. Without it: to be filled in by hand",
     )
     add("--environments", metavar="FIRST,SECOND", help="names of the two environments (default: staging,production)")
+    add("--domain", metavar="NAME", help="the name that users of the second environment come by, like shop.example.com")
+    add("--hosted-zone", metavar="ID", help="the Route 53 zone in which a certificate of that name is validated")
+    add("--certificate", metavar="ARN", help="a certificate of that name that ACM has, in place of --hosted-zone")
     add("--port", type=int, metavar="PORT", help="where the service listens (default: 8080)")
     add(
         "--health-path", metavar="PATH", help=f"answers 200 when the service is fit for traffic (default {HEALTH_PATH})"
@@ -125,6 +128,11 @@ def _answers(terminal: Terminal, given: argparse.Namespace, folder: Path) -> Ans
             f"--environments needs two names, not {names!r}.",
             next_step="give them like staging,production; a third environment is one more stack file.",
         )
+    later = "empty: fill it in later"
+    domain = answer(given.domain, f"Name that users of {environments[1].strip()} come by ({later})", "")
+    zone = given.hosted_zone
+    if not given.certificate:
+        zone = answer(zone, f"ID of its Route 53 zone ({later})", "") if domain else zone
     port = answer(given.port, "Port of the service", str(Answers.port))
     health = answer(given.health_path, "Health path", HEALTH_PATH)
     status = answer(given.status_path, "Status path (empty: none)", "")
@@ -138,6 +146,9 @@ def _answers(terminal: Terminal, given: argparse.Namespace, folder: Path) -> Ans
         project=project,
         region=region,
         environments=(environments[0], environments[1]),
+        domain=domain,
+        hosted_zone=zone or "",
+        certificate=given.certificate or "",
         port=int(port) if port.isascii() and port.isdigit() else 0,
         health_path=health,
         status_path=status,
@@ -227,6 +238,9 @@ def _notes(folder: Path, answers: Answers) -> Iterator[str]:
     if missing := [name for name in answers.stacks if not answers.accounts.get(name)]:
         files = ", ".join(f"Pulumi.{name}.yaml" for name in missing)
         yield f"fill in the AWS account in {files} before you release there (the local cloud needs none)."
+    if not (answers.domain and (answers.hosted_zone or answers.certificate)):
+        name = f"Pulumi.{answers.environments[1]}.yaml"
+        yield f"fill in https (or insecure: true) in {name} before you release there (the local cloud needs none)."
     above = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
     if above is None:
         yield "this is no git repository yet; `git init` makes it one."

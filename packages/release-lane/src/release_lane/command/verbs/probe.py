@@ -10,6 +10,7 @@ from release_lane.errors import UsageError
 from release_lane.probe.options import add_options, settings_from, text, unchecked
 from release_lane.probe.settings import Settings
 from release_lane.record.asking import Identify
+from release_lane.record.endpoint import recorded_endpoint
 
 ORDER = 90
 NAME = "probe"
@@ -61,12 +62,12 @@ def _asked(tools: Tools, arguments: argparse.Namespace) -> tuple[Settings, tuple
     environment = tools.project.route.check(target)
     tools.engine.ready()
     state = tools.existing(environment)
-    base, recorded = state.outputs.get("url"), state.recorded
-    if not base or recorded is None:
+    at, live = recorded_endpoint(state.outputs), state.recorded
+    if not at.url or live is None:
         raise UsageError(f"{environment} has no address yet.", next_step=f"`release deploy {environment}` first.")
-    asked = recorded.live.service.asked
+    asked = live.live.service.asked
     path = "/" + str(arguments.path or asked.path).lstrip("/")
-    settings = _settings(arguments, str(base).rstrip("/") + path)
+    settings = _settings(arguments, at.url + path, at.connect_to)
     if path != asked.path:  # a status is said by its own path only, headers by every one
         named = "" if asked.identify is Identify.STATUS else str(asked.identify)
         return replace(settings, identify=settings.identify or named), ()
@@ -74,8 +75,8 @@ def _asked(tools: Tools, arguments: argparse.Namespace) -> tuple[Settings, tuple
     return replace(settings, identify=how, well=bool(asked.status_path)), asked.unchecked
 
 
-def _settings(arguments: argparse.Namespace, url: str) -> Settings:
+def _settings(arguments: argparse.Namespace, url: str, connect_to: str = "") -> Settings:
     try:
-        return settings_from(arguments, url)
+        return settings_from(arguments, url, connect_to)
     except ValueError as error:
         raise UsageError(f"{error}.", next_step="see `release probe --help`.") from error

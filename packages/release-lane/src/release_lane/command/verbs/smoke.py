@@ -6,8 +6,10 @@ import argparse
 
 from release_lane.command.tools import Tools
 from release_lane.errors import CheckFailed, UsageError
+from release_lane.probe.options import CONNECT_TO
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.digest import short
+from release_lane.record.endpoint import Endpoint, recorded_endpoint
 from release_lane.smoke.checks import Expected
 
 ORDER = 80
@@ -31,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="the stack's name, such as staging")
     parser.add_argument("--url", help="check this base URL instead; any release may answer")
+    parser.add_argument("--connect-to", metavar="HOST", help=CONNECT_TO)
     add = parser.add_argument_group(
         "how to ask the service at --url (an environment's release has these settings)"
     ).add_argument
@@ -49,7 +52,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             why="the live release of an environment has these settings",
             next_step="leave it out, or give --url.",
         )
-    url, expected = (arguments.url, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
+    if arguments.connect_to and not arguments.url:
+        raise UsageError("--connect-to needs --url.", next_step="leave it out: an environment's own is known.")
+    at = Endpoint(str(arguments.url), arguments.connect_to or "")
+    url, expected = (at, _at(arguments)) if arguments.url else _of(tools, arguments.environment)
     report = tools.smoke.run(url, expected)
     if report.failures:
         raise CheckFailed(
@@ -57,11 +63,11 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             next_step="see the output of the checks above.",
         )
     if report.checks == 0:
-        raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/README.md.")
+        raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/test_service.py.")
     name = f" for {short(expected.digest)} on {expected.colour}" if expected.digest else ""
     tools.terminal.emit(
         {
-            "url": url,
+            "url": str(url),
             "checks": report.checks,
             "digest": expected.digest or None,
             "colour": expected.colour or None,
@@ -91,8 +97,8 @@ def _at(arguments: argparse.Namespace) -> Expected:
     return Expected(asked=asked)
 
 
-def _of(tools: Tools, name: str) -> tuple[str, Expected]:
-    """An environment's URL, and the release that must answer."""
+def _of(tools: Tools, name: str) -> tuple[Endpoint, Expected]:
+    """Where an environment's users are served, and the release that must answer."""
     environment = tools.project.route.check(name)
     tools.engine.ready()
     state = tools.existing(environment)
@@ -105,4 +111,4 @@ def _of(tools: Tools, name: str) -> tuple[str, Expected]:
         commit=live.live.commit,
         asked=live.live.service.asked,
     )
-    return str(state.outputs["url"]), expected
+    return recorded_endpoint(state.outputs), expected

@@ -12,6 +12,7 @@ from release_lane.command.terminal import table
 from release_lane.command.tools import Tools
 from release_lane.engine.state import StackState
 from release_lane.record.digest import short
+from release_lane.record.endpoint import LOAD_BALANCER, recorded_endpoint
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.records import Recorded
 
@@ -149,6 +150,7 @@ def _full(row: Row) -> str:
         ("environment", row.environment),
         ("promotes from", row.source or "no other environment; it is the first of the route"),
         ("url", str(state.outputs.get("url") or "")),
+        *([("load balancer", at)] if (at := recorded_endpoint(state.outputs).connect_to) else []),
         ("live", f"{recorded.live_colour}, {recorded.live.digest}"),
         ("commit", recorded.live.commit or "unknown"),
         *([("adopted", f"from {adopted.image}, {source}")] if adopted else []),
@@ -187,6 +189,7 @@ def _data(row: Row) -> dict[str, Any]:
         "since": row.since or None,
         "unchecked": list(row.unchecked),
         "url": state.outputs.get("url") if state else None,
+        LOAD_BALANCER: state.outputs.get(LOAD_BALANCER) if state else None,
         "testUrls": state.outputs.get("testUrls") if state else None,
         "previousDigest": previous.digest if previous else None,
         "rollback": {"costs": str(row.rollback), "basis": "recorded"},

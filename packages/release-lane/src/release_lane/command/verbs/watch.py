@@ -18,6 +18,7 @@ from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bak
 from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.alarms import Watched, alarms_named
 from release_lane.record.digest import short
+from release_lane.record.endpoint import recorded_endpoint
 from release_lane.record.evidence import proof_of
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
@@ -91,7 +92,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
     _confirm(tools, environment, recorded, arguments)
     watch = _begun(tools, environment, recorded, arguments.seconds)
-    url, asked = str(before.outputs["url"]).rstrip("/"), recorded.live.service.asked
+    endpoint, asked = recorded_endpoint(before.outputs), recorded.live.service.asked
+    url = endpoint.url
     tools.terminal.say(
         f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
         f"for {spoken(arguments.seconds)}: targets, {len(watch.watched.names)} alarms, "
@@ -101,7 +103,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     for sentence in asked.unchecked:
         tools.terminal.say(f"Not checked: {sentence}.")
     known = (Expected(digest=recorded.live.digest, asked=asked),)
-    with tools.prober.during(Place(name=url + asked.path, url=url, known=known, colour=recorded.live_colour)) as probes:
+    place = Place(name=url + asked.path, endpoint=endpoint, known=known, colour=recorded.live_colour)
+    with tools.prober.during(place) as probes:
         found, signals = _until_decided(watch, probes)
         unheard = probes.unheard()
     if isinstance(found, Calm) and unheard and unheard.reached:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local_aws.emulator.elbv2.actions import listeners, load_balancers, rules, tags, target_groups
+from local_aws.emulator.elbv2.actions import listeners, load_balancers, rules, security, tags, target_groups
 from local_aws.emulator.elbv2.actions.call import Call
 from local_aws.emulator.elbv2.model import State
 from local_aws.emulator.elbv2.query import Params
@@ -41,7 +41,10 @@ ACTIONS: dict[str, Perform] = {
     "DeleteListener": listeners.delete,
     "DescribeListenerAttributes": listeners.describe_attributes,
     "ModifyListenerAttributes": listeners.modify_attributes,
-    "DescribeListenerCertificates": listeners.describe_certificates,
+    "DescribeListenerCertificates": security.describe,
+    "AddListenerCertificates": security.add,
+    "RemoveListenerCertificates": security.remove,
+    "DescribeSSLPolicies": security.describe_policies,
     "CreateRule": rules.create,
     "DescribeRules": rules.describe,
     "ModifyRule": rules.modify,

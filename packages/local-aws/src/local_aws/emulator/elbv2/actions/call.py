@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeVar
 
 from local_aws.emulator.elbv2.errors import wrong
@@ -11,6 +12,14 @@ from local_aws.emulator.elbv2.model import Address, Subnet, TargetHealth
 from local_aws.emulator.elbv2.query import Params
 
 T = TypeVar("T")
+
+
+class Fitness(Enum):
+    """Of a certificate, for a listener."""
+
+    MISSING = "missing"
+    UNFIT = "unfit"  # not issued yet, or expired
+    FIT = "fit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +34,8 @@ class Network:
 class Call:
     """`health` asks the load balancer; `network` raises ServiceError SubnetNotFound; `delay_scale` shortens drains.
 
-    `block`: the first three numbers of new load balancers' addresses."""
+    `block`: the first three numbers of new load balancers' addresses. `certificate` asks ACM; `log_to` tries whether
+    this account's logs may be written to a bucket, below a prefix, and raises ServiceError if not."""
 
     region: str
     account: str
@@ -35,6 +45,8 @@ class Call:
     health: Callable[[str], Mapping[Address, TargetHealth]]
     delay_scale: float
     block: str
+    certificate: Callable[[str], Fitness]
+    log_to: Callable[[str, str], None]
 
     def arn(self, resource: str) -> str:
         return f"arn:aws:elasticloadbalancing:{self.region}:{self.account}:{resource}"

@@ -6,18 +6,18 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from local_aws.emulator.elbv2 import attributes, parts, shapes
+from local_aws.emulator.elbv2.actions import security
 from local_aws.emulator.elbv2.actions.call import Call, page
-from local_aws.emulator.elbv2.errors import missing, unsupported
+from local_aws.emulator.elbv2.errors import missing
 from local_aws.emulator.elbv2.model import DEFAULT, Action, Listener, Rule, State, groups_of
 from local_aws.emulator.elbv2.query import Params
 from local_aws.emulator.elbv2.shapes import Shape
 from local_aws.emulator.wire import ServiceError
 
-PARAMETERS = ("Protocol", "Port", "DefaultActions", "Tags")
+PARAMETERS = ("DefaultActions", "Port", "Tags", *security.PARAMETERS)
 
 
 def create(state: State, params: Params, call: Call) -> tuple[State, Shape]:
-    _only_http(params)
     params.only("LoadBalancerArn", *PARAMETERS)
     arn = params.required("LoadBalancerArn")
     if arn not in state.load_balancers:
@@ -28,7 +28,7 @@ def create(state: State, params: Params, call: Call) -> tuple[State, Shape]:
     action = parts.action(params.structs("DefaultActions"), state.target_groups)
     one_load_balancer(state, action, arn)
     path = f"app/{state.load_balancers[arn].name}/{arn.rpartition('/')[2]}/{call.new_id()}"
-    one = Listener(call.arn(f"listener/{path}"), arn, port)
+    one = security.secured(Listener(call.arn(f"listener/{path}"), arn, port), params, call)
     default = Rule(call.arn(f"listener-rule/{path}/{call.new_id()}"), one.arn, DEFAULT, (), action)
     after = replace(
         state,
@@ -37,11 +37,6 @@ def create(state: State, params: Params, call: Call) -> tuple[State, Shape]:
         tags={**state.tags, one.arn: parts.tags(params)},
     )
     return after, {"Listeners": [shapes.listener(one, after)]}
-
-
-def _only_http(params: Params) -> None:
-    if (protocol := params.text("Protocol", "HTTP")) != "HTTP":
-        raise ServiceError("UnsupportedProtocol", str(unsupported(f"{protocol} listeners")))
 
 
 def _port_is_free(state: State, load_balancer: str, port: int, but: str = "") -> None:
@@ -77,18 +72,10 @@ def describe(state: State, params: Params, call: Call) -> tuple[State, Shape]:
     return state, {"Listeners": [shapes.listener(one, state) for one in shown], **more}
 
 
-def find(state: State, params: Params) -> Listener:
-    arn = params.required("ListenerArn")
-    if arn not in state.listeners:
-        raise missing("Listener", arn)
-    return state.listeners[arn]
-
-
-def modify(state: State, params: Params, _: Call) -> tuple[State, Shape]:
-    _only_http(params)
+def modify(state: State, params: Params, call: Call) -> tuple[State, Shape]:
     params.only("ListenerArn", *PARAMETERS)
-    old = find(state, params)
-    one = replace(old, port=params.number("Port", old.port, 1, 65535))
+    old = security.find(state, params)
+    one = security.secured(replace(old, port=params.number("Port", old.port, 1, 65535)), params, call)
     _port_is_free(state, one.load_balancer, one.port, but=one.arn)
     after = replace(state, listeners={**state.listeners, one.arn: one})
     if actions := params.structs("DefaultActions"):
@@ -100,7 +87,7 @@ def modify(state: State, params: Params, _: Call) -> tuple[State, Shape]:
 
 
 def delete(state: State, params: Params, _: Call) -> tuple[State, Shape]:
-    return without_listeners(state, {find(state, params).arn}), {}
+    return without_listeners(state, {security.find(state, params).arn}), {}
 
 
 def without_listeners(state: State, arns: Collection[str]) -> State:
@@ -116,18 +103,12 @@ def without_listeners(state: State, arns: Collection[str]) -> State:
 
 
 def describe_attributes(state: State, params: Params, _: Call) -> tuple[State, Shape]:
-    values = attributes.complete(attributes.LISTENER, find(state, params).attributes)
+    values = attributes.complete(attributes.LISTENER, security.find(state, params).attributes)
     return state, {"Attributes": shapes.pairs(values)}
 
 
 def modify_attributes(state: State, params: Params, _: Call) -> tuple[State, Shape]:
-    one = find(state, params)
+    one = security.find(state, params)
     values = attributes.changed(attributes.LISTENER, one.attributes, params)
     after = replace(state, listeners={**state.listeners, one.arn: replace(one, attributes=values)})
     return after, {"Attributes": shapes.pairs(attributes.complete(attributes.LISTENER, values))}
-
-
-def describe_certificates(state: State, params: Params, _: Call) -> tuple[State, Shape]:
-    """None: there are no HTTPS listeners here."""
-    find(state, params)
-    return state, {"Certificates": []}

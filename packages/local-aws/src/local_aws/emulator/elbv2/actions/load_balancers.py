@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from local_aws.emulator.elbv2 import attributes, parts, shapes
@@ -130,11 +131,23 @@ def describe_attributes(state: State, params: Params, _: Call) -> tuple[State, S
     return state, {"Attributes": shapes.pairs(values)}
 
 
-def modify_attributes(state: State, params: Params, _: Call) -> tuple[State, Shape]:
+def modify_attributes(state: State, params: Params, call: Call) -> tuple[State, Shape]:
     one = find(state, params)
     values = attributes.changed(attributes.LOAD_BALANCER, one.attributes, params)
     shown = attributes.complete(attributes.LOAD_BALANCER, values)
+    _check_logs(attributes.complete(attributes.LOAD_BALANCER, one.attributes), shown, call)
     return _put(state, replace(one, attributes=values)), {"Attributes": shapes.pairs(shown)}
+
+
+def _check_logs(before: Mapping[str, str], after: Mapping[str, str], call: Call) -> None:
+    """Whether logs can be written where they are to go from now on."""
+    keys = ("access_logs.s3.enabled", "access_logs.s3.bucket", "access_logs.s3.prefix")
+    enabled, bucket, prefix = (after[key] for key in keys)
+    if enabled != "true" or all(before[key] == after[key] for key in keys):
+        return
+    if not bucket:
+        raise wrong("The value of 'access_logs.s3.bucket' cannot be empty when access logs are enabled")
+    call.log_to(bucket, prefix)
 
 
 def set_security_groups(state: State, params: Params, _: Call) -> tuple[State, Shape]:

@@ -1,0 +1,108 @@
+"""Tasks are in private subnets, and a live environment changes its egress with its releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.stories.cloud import idle_of, tasks
+from tools.lane import PROJECT, Lane, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600), pytest.mark.long]
+QUICK = {"deadlineSeconds": 3}
+SECRET = {"KEY": "arn:aws:ssm:us-east-1:000000000000:parameter/egress/key"}
+
+
+def settings(stack: Stack, egress: str, **more: Any) -> Stack:
+    """The same environment with this egress in its stack file."""
+    return stack.lane.stack(stack.name, "staging", smoke=QUICK, network={"egress": egress}, **more)
+
+
+def subnets(stack: Stack, colour: str) -> set[str]:
+    """Names of the subnets in which a colour's tasks are started; none of them has a public address."""
+    name, aws = f"{PROJECT}-{stack.name}", stack.lane.aws
+    (found,) = aws("ecs").describe_services(cluster=name, services=[f"{name}-{colour}"])["services"]
+    inside = found["networkConfiguration"]["awsvpcConfiguration"]
+    assert inside["assignPublicIp"] == "DISABLED"
+    described = aws("ec2").describe_subnets(SubnetIds=inside["subnets"])["Subnets"]
+    names = {tag["Value"] for each in described for tag in each["Tags"] if tag["Key"] == "Name"}
+    return {each.removeprefix(f"{name}-") for each in names}
+
+
+def egress(stack: Stack) -> tuple[int, set[str]]:
+    """How many NAT gateways the environment has, and for which services endpoints."""
+    name, ec2 = f"{PROJECT}-{stack.name}", stack.lane.aws("ec2")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name]}])["Vpcs"]
+    here = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+    gateways = ec2.describe_nat_gateways(Filters=[*here, {"Name": "state", "Values": ["available"]}])["NatGateways"]
+    endpoints = ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"]
+    return len(gateways), {each["ServiceName"].split(".", 3)[3] for each in endpoints}
+
+
+ALWAYS = {"ecr.api", "ecr.dkr", "logs", "s3"}
+
+
+def test_a_live_environment_changes_its_egress_with_two_releases(lane: Lane, good: str, better: str, best: str) -> None:
+    lane.aws("ssm").put_parameter(Name="/egress/key", Value="x", Type="SecureString", Overwrite=True)
+    stack = settings(lane.environment("egress", like="staging", smoke=QUICK), "nat")
+    assert stack.up(imageDigest=good).ok
+    assert subnets(stack, stack.outputs["liveColour"]) == {"nat-a", "nat-b"}
+    assert egress(stack) == (1, {"s3"})
+    serving = tasks(stack, stack.outputs["liveColour"])
+
+    closed = settings(stack, "endpoints", secrets=SECRET)
+    added = closed.up()
+    assert added.ok, added.text
+    assert egress(stack) == (1, {*ALWAYS, "ssm"}), "both are there before a colour moves"
+    assert tasks(stack, stack.outputs["liveColour"]) == serving
+
+    first = closed.up(imageDigest=better)
+    assert first.ok, first.text
+    assert subnets(stack, stack.outputs["liveColour"]) == {"endpoints-a", "endpoints-b"}
+    assert subnets(stack, idle_of(stack)) == {"nat-a", "nat-b"}
+    back = closed.up(imageDigest=good, rollbackFrom=better)
+    assert back.ok, back.text
+    assert egress(stack)[0] == 1, "the release that a rollback went back to still uses it"
+
+    for digest in (best, better):
+        moved = closed.up(imageDigest=digest, **({"rollbackFrom": best} if digest == better else {}))
+        assert moved.ok, moved.text
+    after = closed.up()
+    assert after.ok, after.text
+    assert egress(stack) == (0, {*ALWAYS, "ssm"}), "what no colour uses any more is deleted"
+    assert stack.served()["digest"] == better
+    assert closed.up("--expect-no-changes").ok
+
+
+def test_a_network_that_exists_is_checked_and_left_alone(lane: Lane, good: str) -> None:
+    ec2 = lane.aws("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    made = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.99.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]
+        for number, zone in enumerate("abab")
+    ]
+    ids = [each["SubnetId"] for each in made]
+    existing = {"vpcId": vpc, "publicSubnets": ids[:2], "privateSubnets": ids[2:]}
+    stack = lane.environment("brought", like="staging", smoke=QUICK, network={"existing": existing})
+    refused = stack.up(imageDigest=good)
+    assert not refused.ok
+    assert f"publicSubnets: {ids[0]} has no default route to an internet gateway" in refused.text
+    assert not ec2.describe_security_groups(
+        Filters=[{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": [f"{PROJECT}-{stack.name}-*"]}]
+    )["SecurityGroups"]
+
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    for id in ids[:2]:
+        ec2.associate_route_table(SubnetId=id, RouteTableId=table)
+    before = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
+    released = stack.up(imageDigest=good)
+    assert released.ok, released.text
+    assert stack.served()["digest"] == good
+    assert ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"] == before
+    moved = lane.stack(stack.name, "staging", smoke=QUICK).up()
+    assert not moved.ok
+    assert f"network.existing from {vpc} to a network of its own" in moved.text
