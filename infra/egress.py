@@ -94,8 +94,8 @@ class Nat(PrivateSubnets):
     def _gateway(self, zone: int) -> ec2.NatGateway:
         name = f"{self.name}-{SLOTS[zone]}"
         address = ec2.Eip(name, domain="vpc", tags={"Name": name}, opts=self.child)
-        # Without an internet gateway AWS makes none.
-        after = pulumi.ResourceOptions(depends_on=self.network.gateway)
+        # Without an internet gateway AWS makes none; and a new one, in another VPC, takes the address of the old one.
+        after = pulumi.ResourceOptions(depends_on=self.network.gateway, delete_before_replace=True)
         return ec2.NatGateway(
             name,
             allocation_id=address.allocation_id,
