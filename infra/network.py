@@ -71,7 +71,9 @@ class Network(pulumi.ComponentResource):
         cidr, tags = self._lane.cidr, {"Name": self._name}
         main = ec2.Vpc(self._name, cidr_block=cidr, enable_dns_hostnames=True, tags=tags, opts=whole)
         self.vpc_id = main.id
-        self.gateway = ec2.InternetGateway(self._name, vpc_id=self.vpc_id, opts=self._child)
+        # It cannot leave a VPC in which something still has a public address: another VPC gets one of its own.
+        stays = merged(self._child, pulumi.ResourceOptions(replace_on_changes=["vpcId"]))
+        self.gateway = ec2.InternetGateway(self._name, vpc_id=self.vpc_id, opts=stays)
         route = ec2.RouteTableRouteArgs(cidr_block=EVERYWHERE, gateway_id=self.gateway.id)
         table = ec2.RouteTable(self._name, vpc_id=self.vpc_id, routes=[route], opts=self._child)
         self.public_subnets = [
