@@ -1,6 +1,6 @@
 """The network of an environment: one VPC, a public and a private subnet in each zone, and who may talk to whom.
 
-The load balancer is in the public subnets, tasks are in private ones: egress.py. An environment may also be in a
+The load balancer is in the public subnets, tasks are in private ones. An environment may also be in a
 network that exists already (`network.existing`): then only security groups are created.
 """
 
@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import ec2, vpc
-from release_lane.program import NETWORK, SLOTS, Egress, Lane, merged
-
-from egress import Tasks, private_subnets
+from release_lane.program import NETWORK, SLOTS, Egress, Lane, Tasks, merged, private_subnets
 
 EVERYWHERE = "0.0.0.0/0"
 GROUP, OUT = "aws:ec2/securityGroup:SecurityGroup", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
@@ -71,7 +69,9 @@ class Network(pulumi.ComponentResource):
         cidr, tags = self._lane.cidr, {"Name": self._name}
         main = ec2.Vpc(self._name, cidr_block=cidr, enable_dns_hostnames=True, tags=tags, opts=whole)
         self.vpc_id = main.id
-        self.gateway = ec2.InternetGateway(self._name, vpc_id=self.vpc_id, opts=self._child)
+        # It cannot leave a VPC in which something still has a public address: another VPC gets one of its own.
+        stays = merged(self._child, pulumi.ResourceOptions(replace_on_changes=["vpcId"]))
+        self.gateway = ec2.InternetGateway(self._name, vpc_id=self.vpc_id, opts=stays)
         route = ec2.RouteTableRouteArgs(cidr_block=EVERYWHERE, gateway_id=self.gateway.id)
         table = ec2.RouteTable(self._name, vpc_id=self.vpc_id, routes=[route], opts=self._child)
         self.public_subnets = [
@@ -106,8 +106,7 @@ class Network(pulumi.ComponentResource):
             self._let_out("tasks", self.open_group)
         if lane.existing:
             return Tasks(_known(lane.existing.private), self.open_group, [])
-        made = [private_subnets(lane, egress, self) for egress in lane.egress]
-        return made[0].tasks
+        return private_subnets(lane, self)
 
     def tasks_group(self, part: str, description: str, opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
         """A group that the load balancer can reach: on all ports, since a release may bring another one of its own."""

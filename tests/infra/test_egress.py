@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from release_lane.record.placement import Colour
 from tests.program.mocks import (
     ARTIFACTS,
     FIRST,
+    INFRA,
     SECOND,
     THIRD,
     Registered,
@@ -131,6 +135,21 @@ def test_where_endpoints_serve_nothing_but_them_and_s3_can_be_reached() -> None:
     assert tasks_in(world, "blue")["securityGroups"] == [f"{NAME}-endpoints-tasks-id"]
 
 
+def test_a_team_adds_services_of_aws_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(INFRA, tmp_path / "infra")
+    network = tmp_path / "infra/network.py"
+    network.write_text(
+        network.read_text().replace("private_subnets(lane, self)", 'private_subnets(lane, self, ["sqs"])')
+    )
+    for path in INFRA.glob("[a-z]*.py"):
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
+    world = World(outputs=ARTIFACTS, observed=observed(image=FIRST))
+    run(world, config(imageDigest=FIRST, network={"egress": "endpoints"}), program=tmp_path / "infra")
+    for path in INFRA.glob("[a-z]*.py"):
+        sys.modules.pop(path.stem, None)
+    assert f"{NAME}-endpoints-sqs" in {each.name for each in world.of_type(":VpcEndpoint")}
+
+
 def test_the_load_balancer_reaches_tasks_only_on_whatever_port_a_release_brings() -> None:
     world = first()
     out = [each.inputs for each in world.of_type("SecurityGroupEgressRule") if each.name.startswith(f"{NAME}-balancer")]
@@ -149,8 +168,12 @@ def test_tasks_wait_for_their_way_out() -> None:
     for way in Egress:
         world = first({"egress": way})
         for each in world.of_type("service:Service"):
-            before = world.options[each.type, each.name].before
-            assert {route.name for route in world.of_type("RouteTableAssociation") if way in route.name} <= {*before}
+            before = {urn.rsplit("$", 1)[-1] for urn in world.options[each.type, each.name].before}
+            routes = {
+                f"{route.type}::{route.name}" for route in world.of_type("RouteTableAssociation") if way in route.name
+            }
+            assert routes
+            assert routes <= before
 
 
 # ---- From one to another

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cloud
 
 API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference"
 GUIDE = "https://docs.aws.amazon.com/vpc/latest"
-PROGRAM = ("infra/egress.py",)
+PROGRAM = ("release_lane/program/egress.py",)
 LOOKS = ("release_lane/aws/existing.py",)
 HALF_WAY = "an update would end half way, with a network that no task can leave"
 

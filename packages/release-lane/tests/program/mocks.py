@@ -48,7 +48,7 @@ class Options:
     logs: tuple[str, ...]
     """Log groups that have to be there before."""
     before: tuple[str, ...] = ()
-    """Logical names of all that has to be there before."""
+    """URNs of all that has to be there before."""
 
 
 class Monitor(engine_mocks.MockMonitor):
@@ -63,7 +63,7 @@ class Monitor(engine_mocks.MockMonitor):
             ignored=tuple(request.ignoreChanges),
             aliases=tuple(alias.spec.name for alias in request.aliases),
             logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),
-            before=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
+            before=tuple(request.dependencies),
         )
         return super().RegisterResource(request)
 

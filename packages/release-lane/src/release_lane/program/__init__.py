@@ -1,6 +1,7 @@
 """What the template in `infra/` builds on: the lane of an environment, as Pulumi sees it."""
 
 from release_lane.decide.foundations import BALANCER, NETWORK, SLOTS, Egress
+from release_lane.program.egress import Tasks, private_subnets
 from release_lane.program.hold import Hold, merged
 from release_lane.program.lane import Lane
 from release_lane.program.run import run
@@ -28,7 +29,9 @@ __all__ = [
     "Hold",
     "Lane",
     "Side",
+    "Tasks",
     "alarm_name",
     "merged",
+    "private_subnets",
     "run",
 ]

@@ -6,20 +6,36 @@ never under its users. docs/adr/0019-private-subnets.md says why, `release setti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pulumi
 from pulumi_aws import ec2, vpc
-from release_lane.program import SLOTS, Egress, Lane, merged
 
-if TYPE_CHECKING:
-    from network import Network
+from release_lane.decide.foundations import SLOTS, Egress
+from release_lane.program.hold import merged
+from release_lane.program.lane import Lane
 
 EVERYWHERE = "0.0.0.0/0"
 HTTPS = {"ip_protocol": "tcp", "from_port": 443, "to_port": 443}
 EVERY_TASK = ("ecr.api", "ecr.dkr", "logs")
-"""Services of AWS that ECS needs to start a task: image, log. A service of yours that calls others needs them here."""
+"""Services of AWS that ECS needs to start a task: image, log."""
+
+
+class Network(Protocol):
+    """What the private subnets are part of. `open_group`: for tasks that may reach everything; needed by NAT alone."""
+
+    vpc_id: pulumi.Output[str]
+    gateway: ec2.InternetGateway
+    public_subnets: list[pulumi.Output[str]]
+    open_group: ec2.SecurityGroup
+
+    def group(self, part: str, description: str, opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
+        """A group without rules."""
+
+    def tasks_group(self, part: str, description: str, opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
+        """A group that the load balancer can reach."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +110,8 @@ class Nat(PrivateSubnets):
     def _gateway(self, zone: int) -> ec2.NatGateway:
         name = f"{self.name}-{SLOTS[zone]}"
         address = ec2.Eip(name, domain="vpc", tags={"Name": name}, opts=self.child)
-        # Without an internet gateway AWS makes none.
-        after = pulumi.ResourceOptions(depends_on=self.network.gateway)
+        # Without an internet gateway AWS makes none; and a new one, in another VPC, takes the address of the old one.
+        after = pulumi.ResourceOptions(depends_on=self.network.gateway, delete_before_replace=True)
         return ec2.NatGateway(
             name,
             allocation_id=address.allocation_id,
@@ -108,7 +124,7 @@ class Nat(PrivateSubnets):
 class Endpoints(PrivateSubnets):
     """Tasks reach the services of AWS that they need to start, and nothing else."""
 
-    def __init__(self, lane: Lane, egress: Egress, network: Network) -> None:
+    def __init__(self, lane: Lane, egress: Egress, network: Network, services: Sequence[str]) -> None:
         super().__init__(lane, egress, network)
         self._guard = network.group(f"{egress}", "Endpoints", self.child)
         group = network.tasks_group(f"{egress}-tasks", "Tasks with endpoints", self.child)
@@ -116,7 +132,7 @@ class Endpoints(PrivateSubnets):
         vpc.SecurityGroupIngressRule(
             f"{self.name}-in", security_group_id=self._guard.id, cidr_ipv4=lane.cidr, opts=self.child, **HTTPS
         )
-        for service in (*EVERY_TASK, *lane.secret_stores):
+        for service in dict.fromkeys([*EVERY_TASK, *services, *lane.secret_stores]):
             self._interface(service)
         self._let_out("endpoints", group, referenced_security_group_id=self._guard.id)
         self._let_out("s3", group, prefix_list_id=self.s3.prefix_list_id)
@@ -137,6 +153,13 @@ class Endpoints(PrivateSubnets):
         vpc.SecurityGroupEgressRule(name, security_group_id=group.id, opts=self.child, **HTTPS, **given)
 
 
-def private_subnets(lane: Lane, egress: Egress, network: Network) -> PrivateSubnets:
-    """Those with this egress."""
-    return (Endpoints if egress is Egress.ENDPOINTS else Nat)(lane, egress, network)
+def private_subnets(lane: Lane, network: Network, services: Sequence[str] = ()) -> Tasks:
+    """Where a release that is started now goes; the subnets that colours still use are kept next to it.
+
+    `services`: those of AWS that yours calls (`sqs`, `kms`), beyond what ECS needs; with endpoints it reaches no other.
+    """
+    made = [
+        Endpoints(lane, each, network, services) if each is Egress.ENDPOINTS else Nat(lane, each, network)
+        for each in lane.egress
+    ]
+    return made[0].tasks
