@@ -3,6 +3,10 @@
 .PHONY: help demo test test-all test-fast lint types fmt up down status bench soak contract aws-check lock dist bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
+# `make up PROVIDER=real`, or `PROVIDER=real make demo`: the real AWS provider in place of its stand-in.
+ifdef PROVIDER
+export LOCAL_AWS_PROVIDER := $(PROVIDER)
+endif
 # Byte code is kept (.gitignore knows it), wherever it is switched off: every process here starts quicker with it.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -2,7 +2,7 @@
 
 up      slot, stack files (overlays), then
         engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
-        stand-ins for provider plugins   │
+        provider plugins                 │
         Docker ─> network ─> base image  │
                     └─> emulator         └─> .local/env
 down    emulator and load balancer, containers, network, untagged images of its registry, slot, state, and Docker if
@@ -12,6 +12,7 @@ down    emulator and load balancer, containers, network, untagged images of its 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -23,13 +24,12 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
-from local_aws import dockercli, dockerd, emulator_process, processes, slots
+from local_aws import dockercli, dockerd, emulator_process, processes, provider, slots
 from local_aws.base_image import build_args, ensure_base_image
 from local_aws.errors import LocalError
 from local_aws.places import Places, environment, exports, read_generated, render_generated
 from local_aws.progress import Progress
 from local_aws.project import Project, read_project, write_overlays
-from local_aws.standins.install import install
 from local_aws.toolchain import ensure_engine
 from local_aws.toolchain.cache import Say
 
@@ -58,9 +58,13 @@ class Cloud:
 # --- up
 
 
-def up(places: Places, progress: Progress) -> Cloud:
-    """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays."""
+def up(places: Places, progress: Progress, asked: str = "") -> Cloud:
+    """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays.
+
+    `asked`: which provider; without it LOCAL_AWS_PROVIDER says so, or the cloud keeps the one it has.
+    """
     project = read_project(places.root)
+    kind = provider.wanted(asked or os.environ.get(provider.VARIABLE, ""), provider.noted(places))
     for folder in (places.run, places.logs, places.state, places.pulumi_home):
         folder.mkdir(parents=True, exist_ok=True)
     dockerd.need_disk(str(places.runtime))
@@ -75,7 +79,7 @@ def up(places: Places, progress: Progress) -> Cloud:
     parts.begin(
         "emulator", lambda say: _ensure_emulator(places, interpreter.result(), say), after=[docker, interpreter]
     )
-    parts.begin("provider stand-ins", lambda say: _install_stand_ins(places, say))
+    parts.begin("provider", lambda say: provider.ensure(places, kind, say))
     parts.begin("stacks", lambda say: _ensure_stacks(places, project, engine.result(), say), after=[engine])
     parts.join()
     exported = exports(places, json.dumps(build_args(base.result())), project.variables(places.stacks))
@@ -107,11 +111,6 @@ def _ensure_emulator(places: Places, interpreter: Path, say: Say) -> None:
         say("removed what an earlier emulator left running")
     emulator_process.start(places, interpreter, say)
     say(f"answers at {places.endpoint}")
-
-
-def _install_stand_ins(places: Places, say: Say) -> None:
-    install(places.pulumi_home)
-    say(f"in {places.pulumi_home}")
 
 
 def _ensure_stacks(places: Places, project: Project, engine: Path, say: Say) -> None:
@@ -267,6 +266,8 @@ def _remove_files(places: Places, keep_state: bool) -> None:
     for folder in (*state, places.edge, places.pulumi_home, places.stacks, places.emulator_path):
         shutil.rmtree(folder, ignore_errors=True)
     places.generated.unlink(missing_ok=True)
+    if not keep_state:
+        places.provider.unlink(missing_ok=True)
 
 
 def _unmount(folder: Path) -> None:
