@@ -31,6 +31,9 @@ from local_aws.project import overlay, read_project
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = read_project(ROOT).name
 
+GIVE_UP_AFTER = 300.0
+"""Seconds until an engine counts as hanging. The real AWS provider alone takes 73 to create an environment, since it
+waits for each network and load balancer, as on AWS."""
 
 VARIANTS = {
     # Good; only the digest differs.
@@ -205,7 +208,7 @@ class Stack:
         lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": path, "LOCAL_AWS_HOME": str(copy)})
         return Stack(lane, self.name, self.settings, copy)
 
-    def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:
+    def up(self, *options: str, timeout: float = GIVE_UP_AFTER, **config: Any) -> Result:
         """`pulumi up` with keys given for this run alone."""
         with self.started("up", *options, **config) as process:
             return process.wait(timeout)
@@ -213,12 +216,12 @@ class Stack:
     def destroy(self) -> Result:
         """Remove everything of it."""
         with self.started("destroy") as process:
-            return process.wait(300)
+            return process.wait(GIVE_UP_AFTER)
 
     def preview(self, *options: str, **config: Any) -> Result:
         """`pulumi preview --diff`."""
         with self.started("preview", "--diff", *options, **config) as process:
-            return process.wait(120)
+            return process.wait(GIVE_UP_AFTER)
 
     @contextmanager
     def started(self, verb: str, *options: str, **config: Any) -> Iterator[Running]:
