@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from local_aws import processes, provider
@@ -89,7 +90,7 @@ def run(wanted: Check, *, must: bool) -> list[Outcome]:
         return left_out([wanted], why_not)
     made = bring_provider(places.cache)
     if not made.ok:
-        return [made] if must else left_out([wanted], f"no provider: {made.left_out}")
+        return without(made, wanted, must=must)
     with alone(places.lock, "test-provider"), as_it_was(places) as goes:
         up = bring_up([places], "real")
         if not up.ok:
@@ -100,6 +101,12 @@ def run(wanted: Check, *, must: bool) -> list[Outcome]:
         print(f"provider: {serves.what}; {' '.join(each for each in wanted.command if Path(ROOT / each).exists())}")
         done = perform(wanted, {**environment, **({"LOCAL_CLOUD_GOES": "1"} if goes else {})})
         return [made, up, done]
+
+
+def without(made: Outcome, wanted: Check, *, must: bool) -> list[Outcome]:
+    """A sample is left out, with the reason. For who asked for the stories themselves it is a failure."""
+    failed = [replace(made, left_out="")] if must else []
+    return [*failed, *left_out([wanted], f"no provider: {made.left_out}")]
 
 
 def bring_provider(cache: Path) -> Outcome:

@@ -55,7 +55,7 @@ SETTINGS: dict[str, Any] = {
     "service": {"port": 3000, "healthPath": "/healthz", "statusPath": "", "desiredCount": 2},
     "smoke": {"deadlineSeconds": 8, "identify": "none"},
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 1},
-    "alarms": {"errorPercent": 20, "periodSeconds": 1, "lateSeconds": 8},
+    "alarms": {"errorPercent": 20, "periodSeconds": 10, "lateSeconds": 8},
     "rollout": {"graceSeconds": 15},
 }
 NAMELESS = Asked(health_path="/healthz", status_path="", identify=Identify.NONE)

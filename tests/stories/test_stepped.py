@@ -1,10 +1,12 @@
 """A stepped release, watched: one that does well, one that only its users break, a killed one, an aborted one.
 
-Metrics come every second here, and a bake takes three; nothing else differs from a release by the hour.
+Metrics come every second here, alarms look every ten, and a bake takes three; nothing else differs from a release by
+the hour.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -26,7 +28,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 
 SETTINGS = {
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
-    "alarms": {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 1, "lateSeconds": 8},
+    "alarms": {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 10, "lateSeconds": 8},
     "smoke": {"deadlineSeconds": 8},
 }
 
@@ -136,11 +138,14 @@ def test_an_error_that_only_users_meet_rolls_the_traffic_back_at_the_first_step(
 # ---- a machine that dies between two steps
 
 
+AT_HALF = json.dumps({"steps": [50, 100], "bakeSeconds": 3})
+
+
 @contextmanager
 def at_half(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, while half of the users are on the new release."""
     idle = idle_of(stack)
-    with stack.started("up", imageDigest=digest) as running:
+    with stack.started("up", imageDigest=digest, shift=AT_HALF) as running:
         eventually("half of the users are moved", lambda: weights(stack).get(idle) == 50, every=0.05)
         yield running
 

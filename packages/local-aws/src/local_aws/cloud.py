@@ -19,6 +19,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -31,7 +32,7 @@ from local_aws.places import Places, environment, exports, read_generated, rende
 from local_aws.progress import Progress
 from local_aws.project import Project, read_project, write_overlays
 from local_aws.toolchain import ensure_engine
-from local_aws.toolchain.cache import Say
+from local_aws.toolchain.cache import Say, only_one
 
 T = TypeVar("T")
 
@@ -61,15 +62,22 @@ class Cloud:
 def up(places: Places, progress: Progress, asked: str = "") -> Cloud:
     """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays.
 
-    `asked`: which provider; without it LOCAL_AWS_PROVIDER says so, or the cloud keeps the one it has.
+    `asked`: which provider; without it LOCAL_AWS_PROVIDER says so, or the cloud keeps the one it has. Tests that run
+    side by side all begin with it, so one at a time.
     """
     project = read_project(places.root)
     kind = provider.wanted(asked or os.environ.get(provider.VARIABLE, ""), provider.noted(places))
     for folder in (places.run, places.logs, places.state, places.pulumi_home):
         folder.mkdir(parents=True, exist_ok=True)
     dockerd.need_disk(str(places.runtime))
-    with progress.running("slot") as say:
-        places = slots.take(places, emulator_process.need_ports, say)
+    with ExitStack() as held:
+        with progress.running("slot") as say:
+            held.enter_context(only_one(places.run / "up.lock", say))
+            places = slots.take(places, emulator_process.need_ports, say)
+        return _up(places, project, kind, progress)
+
+
+def _up(places: Places, project: Project, kind: provider.Kind, progress: Progress) -> Cloud:
     write_overlays(project, places.stacks)
     parts = Parts(progress)
     engine = parts.begin("engine", lambda say: ensure_engine(places.cache, say).bin)
