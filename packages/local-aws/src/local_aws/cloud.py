@@ -66,7 +66,7 @@ def up(places: Places, progress: Progress, asked: str = "") -> Cloud:
     side by side all begin with it, so one at a time.
     """
     project = read_project(places.root)
-    kind = provider.wanted(asked or os.environ.get(provider.VARIABLE, ""), provider.noted(places))
+    kind = provider.wanted(places, asked or os.environ.get(provider.VARIABLE, ""))
     for folder in (places.run, places.logs, places.state, places.pulumi_home):
         folder.mkdir(parents=True, exist_ok=True)
     dockerd.need_disk(str(places.runtime))

@@ -44,11 +44,36 @@ def parse_kind(text: str) -> Kind:
             )
 
 
-def wanted(asked: str, before: Serves | None) -> Kind:
-    """What was asked for, by option or variable ("" if by neither), else the one of before, else the stand-in."""
-    if asked:
-        return parse_kind(asked)
-    return before.kind if before else "stand-in"
+def wanted(places: Places, asked: str) -> Kind:
+    """What was asked for, by option or variable ("" if by neither), else the one of before, else the stand-in.
+
+    Raises LocalError where the state is another provider's. Tried: the real one fails to refresh what the stand-in
+    wrote, and the stand-in refuses properties that the real one wrote (`tagsAll`).
+    """
+    before = serves.kind if (serves := noted(places)) else "stand-in"
+    kind = parse_kind(asked) if asked else before
+    if kind != before and (made := stacks_with_resources(places)):
+        raise LocalError(
+            f"Stacks of this local cloud were made with the other provider ({before}): {', '.join(made)}.",
+            why="neither provider can go on with what the other one wrote into a state",
+            next_step=f"`local-aws down`, which removes them, then `local-aws up --provider {kind}`; "
+            f"or go on with `--provider {before}`",
+        )
+    return kind
+
+
+def stacks_with_resources(places: Places) -> list[str]:
+    """Names of stacks in this cloud's own state that hold a resource of AWS."""
+    states = sorted((places.state / ".pulumi/stacks").glob("*/*.json"))
+    return [path.stem for path in states if _holds(path)]
+
+
+def _holds(state: Path) -> bool:
+    try:
+        latest = json.loads(state.read_text())["checkpoint"].get("latest") or {}
+    except (OSError, ValueError, KeyError):
+        return False  # an engine is writing it, or it is none of ours
+    return any(each["type"].startswith("aws:") for each in latest.get("resources") or ())
 
 
 def noted(places: Places) -> Serves | None:

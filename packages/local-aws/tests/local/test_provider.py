@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,17 @@ REAL = Serves("real", "pulumi-aws 7.51.1 (built from modules)")
 PLUGIN = f"plugins/resource-aws-v{plugin_version('pulumi_aws')}/pulumi-resource-aws"
 
 
+def places(folder: Path) -> Places:
+    here = Places(root=folder, runtime=folder / ".local", cache=folder / "cache")
+    here.runtime.mkdir()
+    return here
+
+
+def note(here: Places, serves: Serves | None) -> None:
+    if serves:
+        here.provider.write_text(json.dumps(asdict(serves)))
+
+
 @pytest.mark.parametrize(
     ("asked", "before", "kind"),
     [
@@ -28,21 +41,37 @@ PLUGIN = f"plugins/resource-aws-v{plugin_version('pulumi_aws')}/pulumi-resource-
     ],
 )
 def test_it_is_what_was_asked_for_else_what_the_cloud_has_else_the_stand_in(
-    asked: str, before: Serves | None, kind: str
+    asked: str, before: Serves | None, kind: str, tmp_path: Path
 ) -> None:
-    assert wanted(asked, before) == kind
+    here = places(tmp_path)
+    note(here, before)
+    state(here, "staging", "pulumi:pulumi:Stack")
+    assert wanted(here, asked) == kind
 
 
-def test_another_word_is_refused_and_names_the_two() -> None:
+def test_another_word_is_refused_and_names_the_two(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="no provider 'realistic'") as refused:
-        wanted("realistic", None)
+        wanted(places(tmp_path), "realistic")
     assert "stand-in, real" in str(refused.value)
 
 
-def places(folder: Path) -> Places:
-    here = Places(root=folder, runtime=folder / ".local", cache=folder / "cache")
-    here.runtime.mkdir()
-    return here
+def state(here: Places, stack: str, *types: str) -> None:
+    path = here.state / f".pulumi/stacks/shop/{stack}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"checkpoint": {"latest": {"resources": [{"type": each} for each in types]}}}))
+
+
+@pytest.mark.parametrize(("asked", "before"), [("real", None), ("stand-in", REAL)])
+def test_a_state_of_the_other_provider_is_not_gone_on_with(asked: str, before: Serves | None, tmp_path: Path) -> None:
+    here = places(tmp_path)
+    note(here, before)
+    state(here, "empty", "pulumi:pulumi:Stack")
+    state(here, "staging", "pulumi:pulumi:Stack", "aws:ec2/vpc:Vpc")
+    (here.state / ".pulumi/stacks/shop/torn.json").write_text("{")
+    with pytest.raises(LocalError, match=r"made with the other provider \(\S+\): staging\.") as refused:
+        wanted(here, asked)
+    assert f"local-aws up --provider {asked}" in str(refused.value)
+    assert wanted(here, "") == (before.kind if before else "stand-in")
 
 
 def test_the_one_that_serves_is_noted_and_said(tmp_path: Path) -> None:
