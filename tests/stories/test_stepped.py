@@ -21,7 +21,7 @@ from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
 
 from tests.patience import PATIENCE
-from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
+from tests.stories.cloud import client, eventually, idle_of, no_alarm_fires, rule, tasks, weights
 from tests.stories.known import Known
 from tests.stories.test_interrupted import _children, way_back
 from tools.lane import PROJECT, Lane, Running, Stack
@@ -45,14 +45,18 @@ def quick_metrics(lane: Lane) -> Iterator[None]:
 
 @pytest.fixture
 def environment(lane: Lane) -> Stack:
-    """One that moves its users in steps, just as it is."""
-    return lane.environment("steps", like="staging", **SETTINGS)
+    """One that moves its users in steps, just as it is; none of its alarms is firing."""
+    made = lane.environment("steps", like="staging", **SETTINGS)
+    no_alarm_fires(made)
+    return made
 
 
 @pytest.fixture
 def stack(known: Known, environment: Stack) -> Stack:
     """The same with a release at least; if it had another one before, that is on the idle colour."""
-    return known(environment, idle=None)
+    brought = known(environment, idle=None)
+    no_alarm_fires(brought)
+    return brought
 
 
 def asking(stack: Stack) -> Probe:
