@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
         case []:
             wanted, must = check("provider", WHOLE), True
         case ["--sample"]:
-            wanted, must = check("provider (a sample)", SAMPLE), False
+            wanted, must = check(f"provider (a sample: {', '.join(Path(each).stem for each in SAMPLE)})", SAMPLE), False
         case _:
             print(__doc__, file=sys.stderr if argv[:1] not in (["-h"], ["--help"]) else sys.stdout)
             return 0 if argv[:1] in (["-h"], ["--help"]) else 2
