@@ -1,13 +1,17 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast lint types fmt up down status bench soak contract aws-check lock dist bootstrap
+.PHONY: help demo test test-all test-fast test-provider lint types fmt up down status bench soak contract aws-check lock dist bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
+# `make up PROVIDER=real`, or `PROVIDER=real make demo`: the real AWS provider in place of its stand-in.
+ifdef PROVIDER
+export LOCAL_AWS_PROVIDER := $(PROVIDER)
+endif
 # Byte code is kept (.gitignore knows it), wherever it is switched off: every process here starts quicker with it.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: bootstrap ## watch a release go to staging and production on this machine, fail, and be undone
 	@$(PYTHON) -m tools.demo
@@ -20,6 +24,9 @@ test-all: test ## `make test`, then the long stories, and the local cloud's own 
 
 test-fast: bootstrap ## of `make test`, what needs no cloud: lint, types and rings; about a minute on two cores
 	@$(PYTHON) -m tools.checks --fast
+
+test-provider: bootstrap ## the stories with the real AWS provider in place of its stand-in; builds it if it cannot be found
+	@$(PYTHON) -m tools.provider $(OPTIONS)
 
 lint: bootstrap ## style and format, changing nothing
 	@$(PYTHON) -m tools.checks lint format

@@ -158,8 +158,8 @@ def run_pair(pair: Sequence[Check], others: Sequence[Callable[[], Outcome]] = ()
     with ExitStack() as held:
         for places in clouds.values():
             held.enter_context(alone(places.lock, "test"))
-        goes = {check: held.enter_context(_as_it_was(places)) for check, places in clouds.items()}
-        outcomes = side_by_side([*others, lambda: _bring_up(clouds.values())])
+        goes = {check: held.enter_context(as_it_was(places)) for check, places in clouds.items()}
+        outcomes = side_by_side([*others, lambda: bring_up(clouds.values())])
         if not outcomes[-1].ok:
             return [*outcomes, *left_out(pair, "the local cloud did not come up")]
         at = {check: {**environment_of(clouds[check]), **(GOES if goes[check] else {})} for check in pair}
@@ -187,7 +187,7 @@ def environment_of(places: Places) -> dict[str, str]:
 
 
 @contextmanager
-def _as_it_was(places: Places) -> Iterator[bool]:
+def as_it_was(places: Places) -> Iterator[bool]:
     """A cloud that ran before still runs afterwards; one that did not is brought down. Gives whether it will be."""
     goes = cloud.current(places) is None
     try:
@@ -224,12 +224,12 @@ def _starter(check: Check, environment: Mapping[str, str] = os.environ) -> Calla
     return lambda: perform(check, environment)
 
 
-def _bring_up(clouds: Iterable[Places]) -> Outcome:
+def bring_up(clouds: Iterable[Places], provider: str = "") -> Outcome:
     begin = time.monotonic()
     try:
         for places in clouds:
             with Progress() as progress:
-                cloud.up(places, progress)
+                cloud.up(places, progress, provider)
     except LocalError as error:
         print(error, file=sys.stderr, flush=True)
         return Outcome("local cloud", error.exit_code, time.monotonic() - begin)

@@ -34,6 +34,9 @@ from release_lane.record.names import Access, Names
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = read_project(ROOT).name
 
+GIVE_UP_AFTER = 300.0
+"""Seconds until an engine counts as hanging. The real AWS provider alone takes 73 to create an environment, since it
+waits for each network and load balancer, as on AWS."""
 
 EDITIONS = ("better", "best", "third", "fourth", *(f"edition-{number}" for number in range(6, 20)))
 """Good images; only the digest differs."""
@@ -227,7 +230,7 @@ class Stack:
         settings.write_text(yaml.safe_dump(content))
         return replace(self, settings=settings)
 
-    def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:
+    def up(self, *options: str, timeout: float = GIVE_UP_AFTER, **config: Any) -> Result:
         """`pulumi up` with keys given for this run alone."""
         with self.started("up", *options, **config) as process:
             return process.wait(timeout)
@@ -235,12 +238,12 @@ class Stack:
     def destroy(self) -> Result:
         """Remove everything of it."""
         with self.started("destroy") as process:
-            return process.wait(300)
+            return process.wait(GIVE_UP_AFTER)
 
     def preview(self, *options: str, **config: Any) -> Result:
         """`pulumi preview --diff`."""
         with self.started("preview", "--diff", *options, **config) as process:
-            return process.wait(120)
+            return process.wait(GIVE_UP_AFTER)
 
     @contextmanager
     def started(self, verb: str, *options: str, **config: Any) -> Iterator[Running]:

@@ -15,12 +15,11 @@ from tests.faults.points import Point, points
 from tools.lane import Running, Stack
 
 VICTIMS = {
-    "engine": "",
-    "language host": "language_host.py",
-    "release provider": "pulumi-resource-release",
-    "aws provider": "-m local_aws.standins.aws",
+    "language host": ("language_host.py",),
+    "release provider": ("pulumi-resource-release",),
+    "aws provider": ("-m local_aws.standins.aws", "pulumi-resource-aws"),
 }
-"""Processes of an update: the engine itself, and those of its children whose command line has these words."""
+"""Processes of an update: those of the engine's children whose command line has one of these words."""
 
 FOLLOW_EVERY = 0.005  # seconds between two looks into the event log
 IMPATIENT = 120.0  # seconds after which an update that gets nowhere is a failed test
@@ -45,8 +44,13 @@ def command_line(pid: int) -> str:
 
 def victims(engine: int) -> dict[str, int]:
     """Those processes of this update that live now."""
-    alive = {words: pid for pid in children(engine) for name, words in VICTIMS.items() if words in command_line(pid)}
-    found = {name: alive[words] for name, words in VICTIMS.items() if words and words in alive}
+    alive = {pid: command_line(pid) for pid in children(engine)}
+    found = {
+        name: pid
+        for name, words in VICTIMS.items()
+        for pid, line in alive.items()
+        if any(word in line for word in words)
+    }
     return {"engine": engine, **found}
 
 

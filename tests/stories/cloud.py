@@ -29,6 +29,17 @@ def eventually(what: str, look: Callable[[], Any], seconds: float = PATIENCE, ev
     raise AssertionError(f"never came true in {seconds:.0f} s: {what}")
 
 
+def no_alarm_fires(stack: Stack) -> None:
+    """An alarm looks back ten seconds and more: for so long it outlives the errors of the story before, and targets
+    that are unhealthy because they have just been started. No traffic moves meanwhile."""
+    watch, prefix = client(stack.lane, "cloudwatch"), f"{PROJECT}-{stack.name}-"
+
+    def none_fires() -> bool:
+        return not watch.describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")["MetricAlarms"]
+
+    eventually("none of its alarms is firing", none_fires)
+
+
 def tasks(stack: Stack, colour: Colour | str) -> set[str]:
     """ARNs of the tasks that a colour runs."""
     found = client(stack.lane, "ecs").list_tasks(

@@ -18,7 +18,7 @@ from release_lane.probe import Probe
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.placement import Colour
 
-from tests.stories.cloud import idle_of, running_digests, tasks, weights
+from tests.stories.cloud import idle_of, no_alarm_fires, running_digests, tasks, weights
 from tests.stories.known import Known
 from tools.lane import ROOT, Lane, Stack
 
@@ -56,7 +56,7 @@ SETTINGS: dict[str, Any] = {
     "service": {"port": 3000, "healthPath": "/healthz", "statusPath": "", "desiredCount": 2},
     "smoke": {"deadlineSeconds": 8, "identify": "none"},
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 1},
-    "alarms": {"errorPercent": 20, "periodSeconds": 1, "lateSeconds": 8},
+    "alarms": {"errorPercent": 20, "periodSeconds": 10, "lateSeconds": 8},
     "rollout": {"graceSeconds": 15},
 }
 NAMELESS = Asked(health_path="/healthz", status_path="", identify=Identify.NONE)
@@ -91,6 +91,7 @@ def environment(lane: Lane) -> Stack:
 @pytest.fixture
 def stack(known: Known, environment: Stack, lane: Lane, good: str) -> Stack:
     """The same with a release of the foreign service that names itself nowhere."""
+    no_alarm_fires(environment)
     return known(environment, idle=None, images=[image(lane, good, "foreign-1")])
 
 
@@ -151,6 +152,7 @@ def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
 def test_a_wrong_setting_is_reported_as_one(
     known: Known, environment: Stack, lane: Lane, good: str, service: dict[str, Any], reason: str
 ) -> None:
+    no_alarm_fires(environment)
     stack = known(environment, images=[image(lane, good, name) for name in ("foreign-1", "foreign-before")])
     idle = idle_of(stack)
     refused = changed(stack, "service", **service).up(imageDigest=image(lane, good, "foreign-3"))

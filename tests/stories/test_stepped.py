@@ -1,10 +1,12 @@
 """A stepped release, watched: one that does well, one that only its users break, a killed one, an aborted one.
 
-Metrics come every second here, and a bake takes three; nothing else differs from a release by the hour.
+Metrics come every second here, alarms look every ten, and a bake takes three; nothing else differs from a release by
+the hour.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,7 +21,7 @@ from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
 
 from tests.patience import PATIENCE
-from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
+from tests.stories.cloud import client, eventually, idle_of, no_alarm_fires, rule, tasks, weights
 from tests.stories.known import Known
 from tests.stories.test_interrupted import _children, way_back
 from tools.lane import PROJECT, Lane, Running, Stack
@@ -29,7 +31,7 @@ Unseen = Callable[..., str]
 
 SETTINGS: dict[str, Any] = {
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
-    "alarms": {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 1, "lateSeconds": 8},
+    "alarms": {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 10, "lateSeconds": 8},
     "smoke": {"deadlineSeconds": 8},
 }
 
@@ -43,14 +45,18 @@ def quick_metrics(lane: Lane) -> Iterator[None]:
 
 @pytest.fixture
 def environment(lane: Lane) -> Stack:
-    """One that moves its users in steps, just as it is."""
-    return lane.environment("steps", like="staging", **SETTINGS)
+    """One that moves its users in steps, just as it is; none of its alarms is firing."""
+    made = lane.environment("steps", like="staging", **SETTINGS)
+    no_alarm_fires(made)
+    return made
 
 
 @pytest.fixture
 def stack(known: Known, environment: Stack) -> Stack:
     """The same with a release at least; if it had another one before, that is on the idle colour."""
-    return known(environment, idle=None)
+    brought = known(environment, idle=None)
+    no_alarm_fires(brought)
+    return brought
 
 
 def asking(stack: Stack) -> Probe:
@@ -147,11 +153,14 @@ def test_an_error_that_only_users_meet_rolls_the_traffic_back_at_the_first_step(
 # ---- a machine that dies between two steps
 
 
+AT_HALF = json.dumps({"steps": [50, 100], "bakeSeconds": 3})
+
+
 @contextmanager
 def at_half(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, while half of the users are on the new release."""
     idle = idle_of(stack)
-    with stack.started("up", imageDigest=digest) as running:
+    with stack.started("up", imageDigest=digest, shift=AT_HALF) as running:
         ended = running.process.poll
         eventually("half of the users are moved", lambda: ended() or weights(stack).get(idle) == 50, every=0.05)
         assert ended() is None, running.text

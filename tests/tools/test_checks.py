@@ -71,7 +71,11 @@ def test_an_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.provider
 @pytest.mark.parametrize(
-    "module", ["tools.checks", "tools.demo", "local_aws.standins.tables", "tests.faults.record", "tests.contract.page"]
+    "module",
+    [
+        *("tools.checks", "tools.demo", "tools.provider"),
+        *("local_aws.standins.tables", "tests.faults.record", "tests.contract.page"),
+    ],
 )
 def test_who_asks_for_help_gets_it_and_nothing_else(module: str, tmp_path: Path) -> None:
     """Without tools on the PATH, and with the local cloud in an empty folder: nothing could be begun unseen."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from local_aws import cloud
+from local_aws import cloud, provider
 from local_aws.alone import alone
 from local_aws.errors import LocalError
 from local_aws.places import Places
@@ -172,6 +172,7 @@ def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds:
     print(f"Users: {failed} of {sent} requests failed; the broken build answered {'NONE' if unharmed else 'SOME'}.")
     for name in names:
         print(f"  {name:<11} {stage.probes[name].settings.url.removesuffix('/api/v1/status')}")
+    print(f"The updates ran the provider: {serves.what if (serves := provider.noted(places)) else 'unknown'}.")
     print("These stay up until `make down`. By hand: . .local/env, then `release status`, or see README.")
     _keep(places, stage, counts, seconds)
     return 0 if unharmed else 1

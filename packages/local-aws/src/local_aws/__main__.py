@@ -1,6 +1,6 @@
 """AWS on this machine, for a Pulumi project.
 
-    local-aws up                    start what is not running
+    local-aws up [--provider real]  start what is not running; `real`: updates run the real AWS provider, no stand-in
     local-aws down [--keep-state]   remove everything that was started, and its state
     local-aws status [--json]       what runs, where, since when, its memory, URLs
     local-aws logs [NAME]           the end of all logs; of one (emulator, haproxy, dockerd, …); of a container, or of
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="local-aws", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("up")
+    verbs.add_parser("up").add_argument("--provider", default="", metavar="KIND", help="stand-in or real")
     verbs.add_parser("down").add_argument("--keep-state", action="store_true", help="keep stacks and cloud")
     for name in ("status", "doctor"):
         verbs.add_parser(name).add_argument("--json", action="store_true")
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace, places: Places) -> int:
     match arguments.verb:
         case "up":
-            return _up(places)
+            return _up(places, arguments.provider)
         case "down":
             return _down(places, keep_state=arguments.keep_state)
         case "status":
@@ -81,10 +81,10 @@ def _run(arguments: argparse.Namespace, places: Places) -> int:
             return _logs(places, arguments.name, arguments.lines, follow=arguments.follow)
 
 
-def _up(places: Places) -> int:
+def _up(places: Places, asked: str) -> int:
     begin = time.monotonic()
     with alone(places.lock, "up"), Progress() as progress:
-        cloud.up(places, progress)
+        cloud.up(places, progress, asked)
     say(f"The local cloud is up ({time.monotonic() - begin:.1f} s). In a shell: . .local/env")
     return 0
 

@@ -2,7 +2,7 @@
 
 up      slot, stack files (overlays), then
         engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
-        stand-ins for provider plugins   │
+        provider plugins                 │
         Docker ─> network ─> base image  │
                     └─> emulator         └─> .local/env
 down    emulator and load balancer, containers, network, untagged images of its registry, slot, state, and Docker if
@@ -12,26 +12,27 @@ down    emulator and load balancer, containers, network, untagged images of its 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
-from local_aws import dockercli, dockerd, emulator_process, processes, slots
+from local_aws import dockercli, dockerd, emulator_process, processes, provider, slots
 from local_aws.base_image import build_args, ensure_base_image
 from local_aws.errors import LocalError
 from local_aws.places import Places, environment, exports, read_generated, render_generated
 from local_aws.progress import Progress
 from local_aws.project import Project, read_project, write_overlays
-from local_aws.standins.install import install
 from local_aws.toolchain import ensure_engine
-from local_aws.toolchain.cache import Say
+from local_aws.toolchain.cache import Say, only_one
 from local_aws.trust import write_bundle
 
 T = TypeVar("T")
@@ -59,14 +60,25 @@ class Cloud:
 # --- up
 
 
-def up(places: Places, progress: Progress) -> Cloud:
-    """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays."""
+def up(places: Places, progress: Progress, asked: str = "") -> Cloud:
+    """Bring everything up that is not up yet. Raises the first LocalError of any part; what runs stays.
+
+    `asked`: which provider; without it LOCAL_AWS_PROVIDER says so, or the cloud keeps the one it has. Tests that run
+    side by side all begin with it, so one at a time.
+    """
     project = read_project(places.root)
+    kind = provider.wanted(places, asked or os.environ.get(provider.VARIABLE, ""))
     for folder in (places.run, places.logs, places.state, places.pulumi_home):
         folder.mkdir(parents=True, exist_ok=True)
     dockerd.need_disk(str(places.runtime))
-    with progress.running("slot") as say:
-        places = slots.take(places, emulator_process.need_ports, say)
+    with ExitStack() as held:
+        with progress.running("slot") as say:
+            held.enter_context(only_one(places.run / "up.lock", say))
+            places = slots.take(places, emulator_process.need_ports, say)
+        return _up(places, project, kind, progress)
+
+
+def _up(places: Places, project: Project, kind: provider.Kind, progress: Progress) -> Cloud:
     write_overlays(project, places.stacks)
     parts = Parts(progress)
     engine = parts.begin("engine", lambda say: ensure_engine(places.cache, say).bin)
@@ -76,7 +88,7 @@ def up(places: Places, progress: Progress) -> Cloud:
     parts.begin(
         "emulator", lambda say: _ensure_emulator(places, interpreter.result(), say), after=[docker, interpreter]
     )
-    parts.begin("provider stand-ins", lambda say: _install_stand_ins(places, say))
+    parts.begin("provider", lambda say: provider.ensure(places, kind, say))
     parts.begin("stacks", lambda say: _ensure_stacks(places, project, engine.result(), say), after=[engine])
     parts.join()
     exported = exports(places, json.dumps(build_args(base.result())), project.variables(places.stacks))
@@ -110,11 +122,6 @@ def _ensure_emulator(places: Places, interpreter: Path, say: Say) -> None:
     emulator_process.start(places, interpreter, say)
     write_bundle(places.authority, places.ca_bundle)
     say(f"answers at {places.endpoint}")
-
-
-def _install_stand_ins(places: Places, say: Say) -> None:
-    install(places.pulumi_home)
-    say(f"in {places.pulumi_home}")
 
 
 def _ensure_stacks(places: Places, project: Project, engine: Path, say: Say) -> None:
@@ -270,6 +277,8 @@ def _remove_files(places: Places, keep_state: bool) -> None:
     for folder in (*state, places.edge, places.pulumi_home, places.stacks, places.emulator_path):
         shutil.rmtree(folder, ignore_errors=True)
     places.generated.unlink(missing_ok=True)
+    if not keep_state:
+        places.provider.unlink(missing_ok=True)
 
 
 def _unmount(folder: Path) -> None:

@@ -135,6 +135,11 @@ class Places:
         return self.runtime / "stacks"
 
     @property
+    def provider(self) -> Path:
+        """Which provider of AWS serves; see local_aws/provider.py."""
+        return self.runtime / "provider"
+
+    @property
     def generated(self) -> Path:
         return self.runtime / "env"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local_aws import dockercli, dockerd, emulator_process, processes, slots
+from local_aws import dockercli, dockerd, emulator_process, processes, provider, slots
 from local_aws.dockercli import Container
 from local_aws.errors import LocalError
 from local_aws.places import Places
@@ -25,7 +25,8 @@ class Other:
 class Status:
     """`since`: seconds since the epoch. `memory`: bytes, each shared page once, of the emulator, its load balancer, all
     containers, and dockerd if a local cloud started it. `kept`: there is a state that the next `up` continues.
-    `stack_files`: what is wrong with the overlays of stack files, "" if nothing is.
+    `stack_files`: what is wrong with the overlays of stack files, "" if nothing is. `provider`: which one serves, in
+    words.
     """
 
     up: bool
@@ -42,6 +43,7 @@ class Status:
     others: tuple[Other, ...] = ()
     kept: bool = False
     stack_files: str = ""
+    provider: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; `urls` by the load balancer's name."""
@@ -68,6 +70,7 @@ def status(places: Places) -> Status:
         others=tuple(Other(one.slot, one.runtime, one.up) for one in slots.others_of(places)),
         kept=places.emulator.exists(),
         stack_files=stack_files_of(places) if started else "",
+        provider=serves.what if (serves := provider.noted(places)) else "",
     )
 
 
@@ -98,6 +101,7 @@ def _running(found: Status) -> list[str]:
         _line("emulator", found.endpoint),
         _line("slot", f"{found.slot}: load balancers are in {found.balancers}"),
         _line("docker", docker if found.docker else "does not answer; next: local-aws doctor"),
+        *([_line("provider", found.provider)] if found.provider else []),
         *([_line("stack files", found.stack_files)] if found.stack_files else []),
         *(_line("process", line) for line in found.processes),
         *(_line("container", f"{one.name}  {one.status}  {one.group}".rstrip()) for one in found.containers),

@@ -59,7 +59,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "alarms.errorPercent": [0, 101],
     "alarms.latencySeconds": [0, 3601],
     "alarms.unhealthyTargets": [0, 1001],
-    "alarms.periodSeconds": [0, 45, 3660],
+    "alarms.periodSeconds": [0, 5, 45, 3660],
     "alarms.datapoints": [0, 61],
     "alarms.lateSeconds": OURS,
     "alarms.names": [[""], ["x" * 256], ["a\n"], ["a", "a"], [f"a{number}" for number in range(101)]],

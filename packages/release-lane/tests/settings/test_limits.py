@@ -213,6 +213,13 @@ def test_names_of_alarms(name: str, ok: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("period", "ok"), [(1, False), (5, False), (10, True), (20, True), (30, True), (40, False), (60, True), (90, False)]
+)
+def test_periods_of_alarms(period: int, ok: bool) -> None:
+    assert bool(limits.alarm_period(period)) is not ok
+
+
+@pytest.mark.parametrize(
     ("period", "datapoints", "ok"),
     [(60, 60, True), (1440, 60, True), (1500, 60, False), (3540, 24, True), (3540, 25, False), (3600, 60, True)],
 )

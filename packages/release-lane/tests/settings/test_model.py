@@ -156,7 +156,13 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
             {"shift": {"bakeSeconds": 90000}},
             "shift.bakeSeconds: Input should be less than or equal to 86400, not 90000",
         ),
-        ({"alarms": {"periodSeconds": 45}}, "alarms.periodSeconds: CloudWatch takes 1, 5, 10, 20, 30 or n times 60"),
+        *(
+            (
+                {"alarms": {"periodSeconds": period}},
+                f"alarms.periodSeconds: CloudWatch takes 10, 20, 30 or n times 60, not {period}",
+            )
+            for period in (1, 5, 45)
+        ),
         ({"alarms": {"names": ["a", "a"]}}, "alarms.names: a is named twice"),
         ({"alarms": {"actions": ["x"]}}, "alarms.actions.0: should be an ARN of at most 1024 characters"),
         ({"alarms": {"errorPercent": 0}}, "alarms.errorPercent: Input should be greater than 0, not 0"),
@@ -173,8 +179,8 @@ def test_steps_alarms_and_idle_tasks_have_their_bounds(values: dict[str, Any], s
 
 
 def test_metrics_by_less_than_a_minute_are_for_the_local_cloud_alone() -> None:
-    assert environment(alarms={"periodSeconds": 5}).alarms.period_seconds == 5
-    shown = problem(account="123456789012", alarms={"periodSeconds": 5})
+    assert environment(alarms={"periodSeconds": 10}).alarms.period_seconds == 10
+    shown = problem(account="123456789012", alarms={"periodSeconds": 10})
     assert shown == "alarms.periodSeconds: on AWS a load balancer's metrics come by the minute; not less than 60"
 
 

@@ -1,4 +1,7 @@
-"""Puts the stand-ins where the engine looks for plugins: `python -m local_aws.standins.install PULUMI_HOME`."""
+"""Puts plugins where the engine looks for them: the stand-ins, or launchers of real plugins that lie elsewhere.
+
+`python -m local_aws.standins.install PULUMI_HOME` puts all stand-ins there.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from local_aws.standins.versions import plugin_version
 
@@ -19,18 +23,32 @@ _LAUNCHER = """\
 python={python}
 exec "${{LOCAL_AWS_PYTHON:-$python}}" -m local_aws.standins.{name} "$@"
 """
+_REAL = """\
+#!/bin/sh
+# Written by local_aws.standins.install. The engine runs this file with its own address as the argument.
+exec {plugin} "$@"
+"""
 
 
-def install(pulumi_home: Path, plugins: Mapping[str, str] = PLUGINS) -> None:
-    """Install the stand-ins below `pulumi_home`/plugins, in the versions that the installed SDK packages ask for.
+def install(
+    pulumi_home: Path, plugins: Mapping[str, str] = PLUGINS, real: Mapping[str, Path] = MappingProxyType({})
+) -> None:
+    """Install plugins below `pulumi_home`/plugins, in the versions that the installed SDK packages ask for.
 
-    Writes only what is missing or different, so it may be called every time.
+    `real`: plugin name -> the folder of the real one. All others are stand-ins. Writes only what is missing or
+    different, so it may be called every time.
     """
     for name, package in plugins.items():
         if find_spec(package) is None:
             continue
         directory = pulumi_home / "plugins" / f"resource-{name}-v{plugin_version(package)}"
-        _write(directory / f"pulumi-resource-{name}", _LAUNCHER.format(python=shlex.quote(sys.executable), name=name))
+        _write(directory / f"pulumi-resource-{name}", _launcher(name, real.get(name)))
+
+
+def _launcher(name: str, real: Path | None) -> str:
+    if real is None:
+        return _LAUNCHER.format(python=shlex.quote(sys.executable), name=name)
+    return _REAL.format(plugin=shlex.quote(str(real / f"pulumi-resource-{name}")))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The official release of the engine: fetched when it can be reached, checked against its published sha256."""
+"""Official releases, fetched when they can be reached: of the engine, checked by published sha256, and of plugins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from local_aws.toolchain.cache import Say
 from local_aws.toolchain.pins import Download, checksum_of
 
 OFFICIAL = "https://github.com/pulumi/pulumi/releases/download/{version}/"
+PLUGINS = "https://get.pulumi.com/releases/plugins/"  # where the engine looks for them; it has no checksums to go by
 REACH_WITHIN = 3.0  # seconds to connect; a name that does not resolve may take the resolver longer
 GIVE_UP_AFTER = 5.0  # seconds for name, connection and the small list of checksums together
 STALLED_AFTER = 20.0  # seconds without one byte of the archive
@@ -31,8 +32,23 @@ def download(base: str, names: Download, into: Path, say: Say) -> None:
     found = _get_file(base + names.archive, archive, say)
     if found != wanted:
         raise NotAvailable(f"{names.archive} has sha256 {found}, not the published {wanted}")
-    _unpack(archive, into)
+    _unpack(archive, into, ("pulumi",), "pulumi")
     archive.unlink()
+
+
+def download_plugin(base: str, archive: str, plugin: str, into: Path, say: Say) -> None:
+    """Unpack `plugin` from the `archive` at `base` into the folder `into`. Raises NotAvailable (network, shape)."""
+    _within(GIVE_UP_AFTER, lambda: _begins(base + archive))
+    file = into / archive
+    _get_file(base + archive, file, say)
+    _unpack(file, into, (), plugin)
+    file.unlink()
+
+
+def _begins(url: str) -> str:
+    """Nothing; raises OSError where `url` does not answer."""
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=REACH_WITHIN):
+        return ""
 
 
 def _get_text(url: str) -> str:
@@ -69,18 +85,18 @@ def _get_file(url: str, path: Path, say: Say) -> str:
     return digest.hexdigest()
 
 
-def _unpack(archive: Path, into: Path) -> None:
-    """The archive holds one folder `pulumi/` of executables; anything else in it is left out."""
+def _unpack(archive: Path, into: Path, folder: tuple[str, ...], wanted: str) -> None:
+    """The archive's `folder` holds executables, `wanted` among them; anything else in it is left out."""
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 path = Path(member.name)
-                if member.isfile() and path.parts[:-1] == ("pulumi",):
+                if member.isfile() and path.parts[:-1] == folder:
                     content = tar.extractfile(member)
                     assert content is not None
                     (into / path.name).write_bytes(content.read())
                     (into / path.name).chmod(0o755)
     except (tarfile.TarError, EOFError) as error:
         raise NotAvailable(f"{archive.name} cannot be unpacked: {error}") from error
-    if not (into / "pulumi").exists():
-        raise NotAvailable(f"{archive.name} holds no pulumi/pulumi")
+    if not (into / wanted).exists():
+        raise NotAvailable(f"{archive.name} holds no {'/'.join([*folder, wanted])}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -27,16 +29,22 @@ class Recipe:
     go_sum: str
     tags: str = ""
     ldflags: str = "-w -s"
+    binary: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the command; its package's last part, unless given."""
+        return self.binary or self.package.rsplit("/", 1)[-1]
 
 
 def build(recipe: Recipe, work: Path, say: Say) -> Path:
     """Build `recipe.package` in `work` and return the binary. Raises LocalError with the compiler's last words."""
-    go = _go(recipe.package)
+    go = _go(recipe.name)
     _need_disk(work)
     (work / "go.mod").write_text(recipe.go_mod)
     (work / "go.sum").write_text(recipe.go_sum)
     common = ["-mod=mod", f"-tags={recipe.tags}"]
-    binary = work / recipe.package.rsplit("/", 1)[-1]
+    binary = work / recipe.name
     listing = _run(go, ["list", "-deps", *common, recipe.package], work, _Modules(say))
     total = len(listing.splitlines())
     options = [*common, "-v", "-trimpath", f"-ldflags={recipe.ldflags}", "-o", str(binary)]
@@ -56,11 +64,24 @@ def _go(package: str) -> str:
     return found
 
 
+def download(replaced: str, go_mod: str, go_sum: str, work: Path, say: Say) -> Path:
+    """The folder of the module cache that holds what `go_mod` replaces the module `replaced` by.
+
+    `go_sum`: what it must hash to. Raises LocalError.
+    """
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        own = Path(folder)
+        (own / "go.mod").write_text(go_mod)
+        (own / "go.sum").write_text(go_sum)
+        answer = _run(_go(replaced), ["mod", "download", "-json", replaced], own, _Fetching(say, replaced))
+    return Path(json.loads(answer)["Dir"])
+
+
 def sums(recipe: Recipe, work: Path, say: Say) -> str:
     """The go.sum that `recipe` needs, and not a line more."""
     (work / "go.mod").write_text(recipe.go_mod)
     arguments = ["list", "-deps", "-mod=mod", f"-tags={recipe.tags}", recipe.package]
-    _run(_go(recipe.package), arguments, work, _Modules(say))
+    _run(_go(recipe.name), arguments, work, _Modules(say))
     return (work / "go.sum").read_text()
 
 
@@ -92,6 +113,18 @@ class _Modules(_Count):
 
     def describe(self) -> str:
         return f"downloading Go modules: {self.count}"
+
+
+class _Fetching(_Count):
+    def __init__(self, say: Say, module: str) -> None:
+        super().__init__(say)
+        self.module = module
+
+    def counts(self, text: str) -> bool:
+        return bool(text)
+
+    def describe(self) -> str:
+        return f"fetching {self.module}"
 
 
 class _Packages(_Count):

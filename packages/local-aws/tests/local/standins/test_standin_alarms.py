@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from local_aws.standins.aws.alarms import MetricAlarm
+from local_aws.standins.aws.alarms import ONE_METRIC, MetricAlarm
 from local_aws.standins.aws.sns import Topic
 from provider_kit import UNKNOWN, Props, State
 from provider_kit.diffs import structural
@@ -88,6 +88,15 @@ def test_an_alarm_on_an_expression_goes_out_as_queries_and_comes_back() -> None:
     assert structural(inputs, found[1]) == []
 
 
+SHORT = {name: value for name, value in SIMPLE.items() if name not in ONE_METRIC} | {
+    "metricQueries": [
+        {"id": "a", "expression": "b", "period": 7},
+        {"id": "b", "metric": {"metricName": "x", "stat": "Sum", "period": 7}},
+        {"id": "c", "metric": {"metricName": "x", "stat": "Sum", "period": 1}},
+    ]
+}
+
+
 @pytest.mark.parametrize(
     ("inputs", "where"),
     [
@@ -98,6 +107,9 @@ def test_an_alarm_on_an_expression_goes_out_as_queries_and_comes_back() -> None:
         (SIMPLE | {"threshold": 1, "thresholdMetricId": "band"}, ["threshold"]),
         ({"name": "slow"} | QUERIES, ["comparisonOperator", "evaluationPeriods"]),
         (SIMPLE | {"evaluationCriteria": {}}, ["evaluationCriteria"]),
+        *((SIMPLE | {"period": period}, ["period"]) for period in (1, 5, 90)),
+        *((SIMPLE | {"period": period}, []) for period in (10, 20, 30, 300, UNKNOWN)),
+        (SHORT, ["metricQueries[0].period", "metricQueries[1].metric.period"]),
         (SIMPLE | {"alarmActions": [UNKNOWN], "threshold": UNKNOWN}, []),
     ],
 )

@@ -47,6 +47,21 @@ def test_without_an_sdk_package_there_is_no_stand_in_for_it(tmp_path: Path) -> N
     assert [path.name for path in launchers(tmp_path).values()] == ["pulumi-resource-aws"]
 
 
+def test_a_real_plugin_is_started_where_it_lies_and_the_stand_in_comes_back_when_it_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "with space"
+    folder.mkdir()
+    real = folder / "pulumi-resource-aws"
+    real.write_text('#!/bin/sh\necho "$0 $1"\n')
+    real.chmod(0o755)
+    install(tmp_path, real={"aws": folder})
+    launcher, docker = launchers(tmp_path).values()
+    said = subprocess.run([launcher, "127.0.0.1:1"], capture_output=True, text=True, check=True).stdout
+    assert said == f"{real} 127.0.0.1:1\n"
+    assert "local_aws.standins.docker" in docker.read_text()
+    install(tmp_path)
+    assert "local_aws.standins.aws" in launcher.read_text()
+
+
 @pytest.mark.parametrize("name", ["aws", "docker"])
 def test_an_installed_plugin_starts_from_anywhere_and_serves(name: str, tmp_path: Path) -> None:
     install(tmp_path)

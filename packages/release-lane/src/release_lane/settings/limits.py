@@ -392,6 +392,14 @@ def alarm_name(name: str) -> str:
 DAY, WEEK, HOUR = 86_400, 604_800, 3_600
 
 
+def alarm_period(period: int) -> str:
+    """An alarm looks every 10, 20 or 30 s, or every n minutes (API_PutMetricAlarm.html, Period). Metrics have shorter
+    periods; alarms on them have not."""
+    return (
+        "" if period in (10, 20, 30) or period % 60 == 0 else f"CloudWatch takes 10, 20, 30 or n times 60, not {period}"
+    )
+
+
 def alarm_length(period: int, datapoints: int) -> str:
     """`period` times `datapoints`: at most a day, or a week for periods of an hour and more (API_PutMetricAlarm.html,
     EvaluationPeriods)."""

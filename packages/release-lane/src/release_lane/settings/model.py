@@ -601,9 +601,6 @@ def _existing(given: ExistingNetworkSettings) -> list[str]:
     ]
 
 
-METRIC_PERIODS = (1, 5, 10, 20, 30)
-"""Seconds below a minute that CloudWatch takes (AWS API reference, GetMetricData, MetricStat.Period)."""
-
 LOCAL_ACCOUNT = "000000000000"
 
 
@@ -625,8 +622,8 @@ def _moving(settings: EnvironmentSettings, region: str) -> list[str]:
     steps, period = settings.shift.steps, settings.alarms.period_seconds
     if any(low >= high for low, high in itertools.pairwise(steps)) or steps[-1] != 100:
         problems.append(f"shift.steps: must rise strictly and end with 100, not {list(steps)}")
-    if period not in METRIC_PERIODS and period % 60:
-        problems.append("alarms.periodSeconds: CloudWatch takes 1, 5, 10, 20, 30 or n times 60")
+    if problem := limits.alarm_period(period):
+        problems.append(f"alarms.periodSeconds: {problem}")
     elif period < 60 and settings.account != LOCAL_ACCOUNT:
         problems.append("alarms.periodSeconds: on AWS a load balancer's metrics come by the minute; not less than 60")
     elif problem := limits.alarm_length(period, settings.alarms.datapoints):

@@ -78,6 +78,7 @@ class MetricAlarm(AwsResource):
             yield "statistic", "either it or extendedStatistic is required with metricName, and not both"
         if "threshold" in values and "thresholdMetricId" in values:
             yield "threshold", "conflicts with thresholdMetricId"
+        yield from _wrong_periods(values)
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -113,6 +114,19 @@ class MetricAlarm(AwsResource):
     @override
     def remove(self, ctx: Context, api: Any, id: str, known: Props) -> None:
         unless_gone(api.delete_alarms, AlarmNames=[id])
+
+
+def _wrong_periods(values: Props) -> Iterator[tuple[str, str]]:
+    """The provider's own rule, before any call: an alarm has fewer periods than a metric."""
+    yield from _wrong_period("period", values.get("period"), (10, 20, 30))
+    for number, query in enumerate(values.get("metricQueries") or ()):
+        for holder, path in ((query, ""), (query.get("metric") or {}, "metric.")):
+            yield from _wrong_period(f"metricQueries[{number}].{path}period", holder.get("period"), (1, 5, 10, 20, 30))
+
+
+def _wrong_period(path: str, period: Any, short: Sequence[int]) -> Iterator[tuple[str, str]]:
+    if isinstance(period, (int, float)) and period not in short and period % 60:
+        yield path, f"has to be {', '.join(map(str, short))} or a multiple of 60, not {period:g}"
 
 
 def _arguments(values: Props) -> dict[str, Any]:
