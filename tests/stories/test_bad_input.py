@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tools import states
 from tools.lane import PROJECT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
@@ -24,7 +24,7 @@ def empty(lane: Lane, good: str) -> Stack:
 
 def untouched(stack: Stack) -> bool:
     """Its state holds no resource."""
-    state = json.loads((stack.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{stack.name}.json").read_text())
+    state = json.loads(states.read(stack.lane.variables, f".pulumi/stacks/{PROJECT}/{stack.name}.json") or "")
     resources = (state["checkpoint"].get("latest") or {}).get("resources") or []
     return not [each for each in resources if not each["type"].startswith("pulumi:")]
 
@@ -85,16 +85,13 @@ def test_a_cloud_that_does_not_answer_is_reported(empty: Stack) -> None:
 
 
 def test_a_locked_stack_names_who_holds_the_lock(empty: Stack) -> None:
-    locks = empty.lane.folder / f"state/.pulumi/locks/organization/{PROJECT}/{empty.name}"
-    locks.mkdir(parents=True, exist_ok=True)
-    lock = locks / "0b7b5d1e-0000-4000-8000-000000000000.json"
-    lock.write_text(
-        json.dumps({"pid": 4711, "username": "ada", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05Z"})
-    )
+    lock = f".pulumi/locks/organization/{PROJECT}/{empty.name}/0b7b5d1e-0000-4000-8000-000000000000.json"
+    held = {"pid": 4711, "username": "ada", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05Z"}
+    states.write(empty.lane.variables, lock, json.dumps(held))
     try:
         refused = empty.up()
     finally:
-        Path(lock).unlink()
+        states.delete(empty.lane.variables, lock)
     assert not refused.ok
     assert "ada@ci-7 (pid 4711)" in refused.text
     assert untouched(empty)
