@@ -31,7 +31,7 @@ def in_bucket(name: str, endpoint: str) -> str:
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     with contextlib.suppress(kms.exceptions.AlreadyExistsException):
         kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-    return f"s3://{name}?region={REGION}&endpoint={endpoint}&s3ForcePathStyle=true"
+    return f"s3://{name}?region={REGION}&endpoint={endpoint}&s3ForcePathStyle=true&response_checksum_validation=when_required"
 
 
 def kept(variables: Mapping[str, str], folder: Path, name: str, state: str = "") -> dict[str, str]:

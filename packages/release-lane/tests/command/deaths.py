@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.client
 import os
 import select
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -45,11 +48,25 @@ def the_machine_dies(command: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def adopting() -> Iterator[None]:
+    """Processes that lose their parent get this one.
+
+    Without a parent in this session the kernel would wake up those that stand still, and hang up on them.
+    """
+    subreaper, kernel = 36, ctypes.CDLL(None)  # PR_SET_CHILD_SUBREAPER
+    kernel.prctl(subreaper, 1)
+    try:
+        yield
+    finally:
+        kernel.prctl(subreaper, 0)
+
+
 def provider_of(command: int) -> int:
     """The AWS provider of the update that a `release` command runs. It outlives its engine from now on.
 
-    The stand-in ends by itself when it has lost its engine; a process that stands still cannot. The provider that
-    runs on AWS goes on.
+    The stand-in ends by itself when it has lost its engine; a process that stands still cannot (under `adopting`). The
+    provider that runs on AWS goes on.
     """
     for pid in descendants(command):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

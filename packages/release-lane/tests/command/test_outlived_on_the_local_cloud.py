@@ -5,6 +5,7 @@ One story, in order. `make test` runs its beginning; the rest is long, and all o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from release_lane.record.placement import Colour
 from tests.command.checkout import Checkout, on_the_local_cloud, until
-from tests.command.deaths import Mute, children, provider_of, the_machine_dies
+from tests.command.deaths import Mute, adopting, children, provider_of, the_machine_dies
 
 from tools import states
 
@@ -41,19 +42,22 @@ def killed_at(lane: Checkout, door: Mute, *verb: str) -> Iterator[int]:
     """The engine of this command is killed while its provider waits at the door; gives the provider's process id."""
     lane.variables["AWS_ENDPOINT_URL"], real = door.url, lane.variables["AWS_ENDPOINT_URL"]
     try:
-        with lane.started(*verb) as running:
+        with adopting(), lane.started(*verb) as running:
             until(door.met.is_set, "AWS was asked")
             (engine,) = children(running.pid)
             provider = provider_of(running.pid)
             os.kill(engine, signal.SIGKILL)
             running.communicate()
+            assert runs(provider)
     finally:
         lane.variables["AWS_ENDPOINT_URL"] = real
     assert running.returncode != 0
     try:
         yield provider
+        assert not runs(provider), "it was ended"
     finally:
-        assert not runs(provider), "no provider outlives its story"
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(provider, signal.SIGKILL)
 
 
 def runs(pid: int) -> bool:
@@ -89,8 +93,7 @@ def test_a_provider_that_outlived_its_engine_in_create_service_is_named_and_ende
 
         lane.run("pulumi", "cancel", "--yes", "--stack", "staging").ok()
         beside = lane.run(
-            "pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "staging", "--config-file",
-            ".local/stacks/Pulumi.staging.yaml",
+            "pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color=never", "--stack", "staging"
         )  # fmt: skip
         assert beside.code != 0, beside.out
         assert f"(process {provider})" in beside.out

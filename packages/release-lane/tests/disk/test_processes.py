@@ -197,4 +197,7 @@ def test_a_folder_that_somebody_else_could_have_made_is_not_trusted(
 
 def test_what_a_process_listens_on_is_read_in_its_own_network() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert server.getsockname()[1] in processes._ports(os.getpid())
+        listening = processes.Listening()
+        assert listening(os.getpid(), server.getsockname()[1])
+        assert not listening(os.getppid(), server.getsockname()[1])
+        assert not listening(os.getpid(), 1)

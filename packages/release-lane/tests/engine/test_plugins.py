@@ -12,7 +12,7 @@ pytestmark = pytest.mark.pure
 STAGING = Stack(backend="s3://b", project="lane", name="staging")
 INIT = Process(pid=1, parent=0, began=0, command=("init",))
 SHELL = Process(pid=5, parent=1, began=1, command=("sh",))
-ENGINE = Process(pid=10, parent=5, began=100, command=("pulumi", "up"), listens=frozenset({4000, 4001}))
+ENGINE = Process(pid=10, parent=5, began=100, command=("pulumi", "up"))
 HOST = Process(
     pid=11, parent=10, began=101, command=("/bin/pulumi-language-python", "127.0.0.1:4000"), backend="s3://b"
 )
@@ -25,8 +25,12 @@ TRACE = Trace(port=4000, engine=10, began=100, project="lane", stack="staging")
 ORPHAN = replace(AWS, parent=1)
 
 
+def listens(pid: int, port: int) -> bool:
+    return (pid, port) in {(ENGINE.pid, 4000), (ENGINE.pid, 4001), (20, 4000), (6, 80)}
+
+
 def left(*processes: Process, traces: tuple[Trace, ...] = (TRACE,), stack: Stack = STAGING) -> list[tuple[int, bool]]:
-    return [(each.pid, each.known) for each in left_over([INIT, SHELL, *processes], traces, stack)]
+    return [(each.pid, each.known) for each in left_over([INIT, SHELL, *processes], traces, stack, listens)]
 
 
 def test_the_plugins_of_an_engine_that_runs_are_its_own_business() -> None:
@@ -48,7 +52,7 @@ def test_whoever_listens_on_a_dead_engines_port_is_not_its_engine() -> None:
 
 
 def test_an_ancestor_that_listens_elsewhere_is_not_its_engine() -> None:
-    reaper = replace(SHELL, pid=6, listens=frozenset({80}))
+    reaper = replace(SHELL, pid=6)
     assert left(reaper, replace(AWS, parent=6)) == [(13, True)]
 
 
@@ -79,9 +83,9 @@ def test_other_processes_are_no_plugins() -> None:
 
 def test_a_program_finds_its_engine_by_its_language_host() -> None:
     by_id = {each.pid: each for each in (INIT, SHELL, ENGINE, HOST, PROGRAM)}
-    assert own_engine(PROGRAM.pid, by_id) == (ENGINE, 4000)
-    assert own_engine(SHELL.pid, by_id) is None
-    assert own_engine(99, by_id) is None
+    assert own_engine(PROGRAM.pid, by_id, listens) == (ENGINE, 4000)
+    assert own_engine(SHELL.pid, by_id, listens) is None
+    assert own_engine(99, by_id, listens) is None
 
 
 def test_parents_that_run_in_a_circle_end_the_search() -> None:
@@ -90,14 +94,15 @@ def test_parents_that_run_in_a_circle_end_the_search() -> None:
 
 
 def test_they_are_named_with_the_way_out() -> None:
-    (known,) = left_over([ORPHAN], [TRACE], STAGING)
+    (known,) = left_over([ORPHAN], [TRACE], STAGING, listens)
     refused = outlived("staging", [known])
     assert "pulumi-resource-aws (process 13)" in refused.what
     assert "release recover staging" in refused.next_step
 
 
 def test_of_an_unknown_stack_a_person_has_to_look() -> None:
-    (unknown,) = left_over([replace(ORPHAN, command=("python", "-m", "my.plugin", "127.0.0.1:4000"))], [], STAGING)
+    plugin = replace(ORPHAN, command=("python", "-m", "my.plugin", "127.0.0.1:4000"))
+    (unknown,) = left_over([plugin], [], STAGING, listens)
     refused = outlived("staging", [unknown])
     assert "python my.plugin (process 13)" in refused.what
     assert "`kill 13`" in refused.next_step

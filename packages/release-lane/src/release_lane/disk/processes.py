@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from release_lane.engine.plugins import Plugin, Process, Stack, Trace, ancestors, left_over, own_engine
+from release_lane.engine.plugins import Plugin, Process, Stack, Trace, left_over, own_engine, port_in
 
 PROC = Path("/proc")
 GRACE = 5.0
@@ -36,7 +36,7 @@ def stack_of(environ: Mapping[str, str], project: str, name: str) -> Stack:
 
 def leave_trace(stack: Stack) -> None:
     """Say that the engine above this process works on this stack. Without /proc or a place to write, say nothing."""
-    found = own_engine(os.getpid(), {each.pid: each for each in _processes(of={os.getpid()})})
+    found = own_engine(os.getpid(), _with_ancestors([os.getpid()]), Listening())
     folder = _folder()
     if found is None or folder is None:
         return
@@ -50,9 +50,10 @@ def leave_trace(stack: Stack) -> None:
 
 def without_engine(stack: Stack) -> tuple[Plugin, ...]:
     """Plugins of dead engines on this machine that may still work on this stack."""
-    processes = _processes()
-    traces = _traces({each.told for each in processes})
-    return left_over(processes, traces, stack)
+    plugins = list(_plugins())
+    traces = _traces({port for _, port in plugins})
+    processes = _with_ancestors(pid for pid, _ in plugins)
+    return left_over(processes.values(), traces, stack, Listening())
 
 
 def end(plugin: Plugin, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -103,34 +104,38 @@ def place() -> str:
     return ""
 
 
-def _processes(of: Iterable[int] = ()) -> list[Process]:
-    """All of this user; details of plugins, and ports of plugins' ancestors (and of those of the processes `of`)."""
-    plain = {each.pid: each for each in map(_process, _own()) if each}
-    plugins = {pid for pid, each in plain.items() if each.told is not None}
-    above = {one.pid for pid in plugins.union(of) if pid in plain for one in ancestors(plain[pid], plain)}
-    found = []
-    for pid, each in plain.items():
-        detailed = _with_environment(each) if pid in plugins else each
-        found.append(replace(detailed, listens=_ports(pid)) if pid in above else detailed)
-    return found
-
-
-def _own() -> Iterator[int]:
+def _plugins() -> Iterator[tuple[int, int]]:
+    """Processes of this user that were started as plugins, and the ports of their engines."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(PROC):
             with contextlib.suppress(OSError):
-                if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
-                    yield int(entry.name)
+                mine = entry.name.isdigit() and entry.stat().st_uid == os.getuid()
+                if mine and (port := port_in(_command(int(entry.name)))) is not None:
+                    yield int(entry.name), port
+
+
+def _with_ancestors(pids: Iterable[int]) -> dict[int, Process]:
+    """These processes and those above them, by id."""
+    found: dict[int, Process] = {}
+    for pid in pids:
+        while pid not in found and (process := _process(pid)):
+            found[pid] = process
+            pid = process.parent
+    return found
 
 
 def _process(pid: int) -> Process | None:
     fields = stat_of(pid)
     if not fields or fields[0] in "ZX":
         return None
-    with contextlib.suppress(OSError):
-        command = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
-        return Process(pid=pid, parent=int(fields[1]), began=int(fields[19]), command=tuple(command))
-    return None
+    process = Process(pid=pid, parent=int(fields[1]), began=int(fields[19]), command=_command(pid))
+    return process if process.told is None else _with_environment(process)
+
+
+def _command(pid: int) -> tuple[str, ...]:
+    with contextlib.suppress(OSError), open(PROC / str(pid) / "cmdline", "rb") as file:
+        return tuple(file.read().decode(errors="replace").rstrip("\0").split("\0"))
+    return ()
 
 
 def _with_environment(process: Process) -> Process:
@@ -149,17 +154,34 @@ def _backend(environ: Mapping[str, str]) -> str:
     return environ.get("PULUMI_BACKEND_URL") or home
 
 
-def _ports(pid: int) -> frozenset[int]:
-    """Where a process listens. Its own view of the network is read: it may be in a container."""
-    sockets = set(_sockets(pid))
-    found = set()
+class Listening:
+    """Which process listens where, read when it is asked for: the kernel's list is long on a busy machine."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, int]] = {}
+
+    def __call__(self, pid: int, port: int) -> bool:
+        """By the process's own view of the network: it may be in a container."""
+        try:
+            network = os.readlink(PROC / str(pid) / "ns/net")
+        except OSError:
+            return False
+        if network not in self._of:
+            self._of[network] = dict(_listening(pid))
+        ports = self._of[network]
+        return any(ports.get(socket) == port for socket in _sockets(pid))
+
+
+def _listening(pid: int) -> Iterator[tuple[str, int]]:
+    """Sockets that listen, by their number, with their ports. The kernel names them before all others."""
     for name in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for line in (PROC / str(pid) / "net" / name).read_text().splitlines()[1:]:
+        with contextlib.suppress(OSError), open(PROC / str(pid) / "net" / name) as lines:
+            next(lines, "")
+            for line in lines:
                 fields = line.split()
-                if fields[3] == LISTENING and fields[9] in sockets:
-                    found.add(int(fields[1].rpartition(":")[2], 16))
-    return frozenset(found)
+                if fields[3] != LISTENING:
+                    break
+                yield fields[9], int(fields[1].rpartition(":")[2], 16)
 
 
 def _sockets(pid: int) -> Iterator[str]:
@@ -187,7 +209,7 @@ def _folder() -> Path | None:
     return None
 
 
-def _traces(ports: set[int | None]) -> list[Trace]:
+def _traces(ports: set[int]) -> list[Trace]:
     """Of engines that run, or of which a process still knows the port; the others are removed."""
     found: list[Trace] = []
     folder = _folder()

@@ -9,7 +9,7 @@ The engine does not tell a plugin which stack it updates. The program knows, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from release_lane.errors import Refused
@@ -19,9 +19,9 @@ _ADDRESS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):(?P<port>\d{1,5})")
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A process of this user and machine. `began` is its start in the kernel's ticks, `since` the same in ISO 8601.
+    """A process of this machine. `began` is its start in the kernel's ticks, `since` the same in ISO 8601.
 
-    `listens` are ports; `project` and `backend` are what its environment says.
+    `project` and `backend` are what its environment says.
     """
 
     pid: int
@@ -29,15 +29,23 @@ class Process:
     began: int
     command: tuple[str, ...]
     since: str = ""
-    listens: frozenset[int] = frozenset()
     project: str = ""
     backend: str = ""
 
     @property
     def told(self) -> int | None:
         """The port at which its engine listens, if it was started as a plugin."""
-        found = _ADDRESS.fullmatch(self.command[-1]) if len(self.command) > 1 else None
-        return int(found["port"]) if found else None
+        return port_in(self.command)
+
+
+Listens = Callable[[int, int], bool]
+"""Does this process listen on this port?"""
+
+
+def port_in(command: Sequence[str]) -> int | None:
+    """The port at which the engine of a plugin with this command line listens; None for any other command."""
+    found = _ADDRESS.fullmatch(command[-1]) if len(command) > 1 else None
+    return int(found["port"]) if found else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +82,14 @@ class Plugin:
         return f"{self.name} (process {self.pid}) since {self.since}"
 
 
-def left_over(processes: Iterable[Process], traces: Sequence[Trace], stack: Stack) -> tuple[Plugin, ...]:
+def left_over(
+    processes: Iterable[Process], traces: Sequence[Trace], stack: Stack, listens: Listens
+) -> tuple[Plugin, ...]:
     """Plugins of a dead engine that may still work on this stack. Those of any other stack are left out."""
     by_id = {each.pid: each for each in processes}
     found = []
     for each in sorted(by_id.values(), key=lambda process: process.pid):
-        if each.told is None or each.backend != stack.backend or engine_of(each, by_id):
+        if each.told is None or each.backend != stack.backend or engine_of(each, by_id, listens):
             continue
         trace = _trace_of(each, traces)
         if trace is None and each.project == stack.project:
@@ -105,18 +115,19 @@ def outlived(stack: str, plugins: Sequence[Plugin]) -> Refused:
     )
 
 
-def engine_of(plugin: Process, by_id: Mapping[int, Process]) -> Process | None:
+def engine_of(plugin: Process, by_id: Mapping[int, Process], listens: Listens) -> Process | None:
     """The ancestor that listens where this plugin was told that its engine does; None if there is none any more.
 
     Another process may listen on the port of a dead engine, so the port alone says nothing.
     """
-    return next((each for each in ancestors(plugin, by_id) if plugin.told in each.listens), None)
+    port = plugin.told
+    return next((each for each in ancestors(plugin, by_id) if port is not None and listens(each.pid, port)), None)
 
 
-def own_engine(pid: int, by_id: Mapping[int, Process]) -> tuple[Process, int] | None:
+def own_engine(pid: int, by_id: Mapping[int, Process], listens: Listens) -> tuple[Process, int] | None:
     """The engine that a program runs under, and its port: by the language host, which is one of its plugins."""
     for each in ancestors(by_id[pid], by_id) if pid in by_id else ():
-        if each.told is not None and (engine := engine_of(each, by_id)):
+        if each.told is not None and (engine := engine_of(each, by_id, listens)):
             return engine, each.told
     return None
 
