@@ -176,12 +176,12 @@ def test_it_is_ended_as_its_engine_would_have_ended_it(
     assert engine.plugin not in left(backend)
 
 
-def test_another_process_with_the_same_number_is_not_ended(engines: list[Engine], tmp_path: Path, backend: str) -> None:
-    engines.append(engine := Engine(tmp_path, backend, "staging"))
-    engine.die()
-    plugin = left(backend)[engine.plugin]
-    processes.end(Plugin(pid=plugin.pid, began=plugin.began - 1, name="", since=""))
-    assert processes.runs(plugin.pid, plugin.began)
+def test_another_process_with_the_same_number_is_not_ended() -> None:
+    with subprocess.Popen(["sleep", "600"], process_group=0) as other:
+        began = int(processes.stat_of(other.pid)[19])
+        processes.end(Plugin(pid=other.pid, began=began - 1, name="", since=""))
+        other.terminate()
+        assert other.wait() == -signal.SIGTERM, "it got no signal before"
 
 
 def test_a_folder_that_somebody_else_could_have_made_is_not_trusted(
