@@ -149,7 +149,7 @@ def test_two_machines_share_a_lock_and_each_learns_of_the_other(
             blind = there.release("recover", "staging", "--yes")
             assert blind.code == 4, blind.err
             assert "this machine cannot see whether that process still runs" in blind.err
-            assert here.locks("staging"), "nobody removed it"
+            assert here.locks("staging"), "it was not removed"
             the_machine_dies(first.pid)
         first.communicate()
     recovered = there.release("recover", "staging", "--yes", "--lock-owner-is-dead", "--json").ok().data
@@ -200,8 +200,8 @@ def test_secrets_are_encrypted_by_the_key_of_the_backend(lane: Checkout) -> None
     assert ("secretsprovider: awskms://" in settings) is bool(provider)
     assert ("PULUMI_CONFIG_PASSPHRASE" in lane.variables) is not bool(provider)
     assert "a-planted-secret" not in settings
-    told = lane.run("pulumi", "config", "get", "planted", "--stack", "artifacts").ok().out
-    assert told.strip() == "a-planted-secret"
+    shown = lane.run("pulumi", "config", "get", "planted", "--stack", "artifacts").ok().out
+    assert shown.strip() == "a-planted-secret"
     kept = json.loads(states.read(lane.variables, f".pulumi/stacks/{lane.project}/staging.json") or "")
     manager = kept["checkpoint"]["latest"]["secrets_providers"]
     assert manager["type"] == ("cloud" if provider else "passphrase")

@@ -47,7 +47,7 @@ def test_one_that_a_shell_or_the_language_host_started_has_the_same_engine() -> 
     assert left(replace(HOST, parent=1), wrapped) == [(11, True), (13, True)]
 
 
-def test_whoever_listens_on_a_dead_engines_port_is_not_its_engine() -> None:
+def test_another_process_on_a_dead_engines_port_is_not_its_engine() -> None:
     assert left(replace(ENGINE, pid=20, began=900), ORPHAN) == [(13, True)]
 
 

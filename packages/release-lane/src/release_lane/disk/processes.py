@@ -129,7 +129,7 @@ def _process(pid: int) -> Process | None:
     if not fields or fields[0] in "ZX":
         return None
     process = Process(pid=pid, parent=int(fields[1]), began=int(fields[19]), command=_command(pid))
-    return process if process.told is None else _with_environment(process)
+    return process if process.engine_port is None else _with_environment(process)
 
 
 def _command(pid: int) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Process:
     backend: str = ""
 
     @property
-    def told(self) -> int | None:
+    def engine_port(self) -> int | None:
         """The port at which its engine listens, if it was started as a plugin."""
         return port_in(self.command)
 
@@ -89,7 +89,7 @@ def left_over(
     by_id = {each.pid: each for each in processes}
     found = []
     for each in sorted(by_id.values(), key=lambda process: process.pid):
-        if each.told is None or each.backend != stack.backend or engine_of(each, by_id, listens):
+        if each.engine_port is None or each.backend != stack.backend or engine_of(each, by_id, listens):
             continue
         trace = _trace_of(each, traces)
         if trace is None and each.project == stack.project:
@@ -107,7 +107,7 @@ def outlived(stack: str, plugins: Sequence[Plugin]) -> Refused:
         f"An update of {stack} was killed, and what it had started still runs: {who}. Nothing was changed."
         if not unknown
         else f"Of an update that was killed there still runs: {who}. Nothing was changed.",
-        why="each may still finish what it was told to do, next to this one"
+        why="each may still finish its last request, next to this update"
         + ("; which stack it works on is not known" if unknown else ""),
         next_step=f"make sure that no update of another stack needs it, then `kill {' '.join(unknown)}`."
         if unknown
@@ -116,19 +116,19 @@ def outlived(stack: str, plugins: Sequence[Plugin]) -> Refused:
 
 
 def engine_of(plugin: Process, by_id: Mapping[int, Process], listens: Listens) -> Process | None:
-    """The ancestor that listens where this plugin was told that its engine does; None if there is none any more.
+    """The ancestor that listens where this plugin's engine does; None if there is none any more.
 
     Another process may listen on the port of a dead engine, so the port alone says nothing.
     """
-    port = plugin.told
+    port = plugin.engine_port
     return next((each for each in ancestors(plugin, by_id) if port is not None and listens(each.pid, port)), None)
 
 
 def own_engine(pid: int, by_id: Mapping[int, Process], listens: Listens) -> tuple[Process, int] | None:
     """The engine that a program runs under, and its port: by the language host, which is one of its plugins."""
     for each in ancestors(by_id[pid], by_id) if pid in by_id else ():
-        if each.told is not None and (engine := engine_of(each, by_id, listens)):
-            return engine, each.told
+        if each.engine_port is not None and (engine := engine_of(each, by_id, listens)):
+            return engine, each.engine_port
     return None
 
 
@@ -143,7 +143,7 @@ def ancestors(process: Process, by_id: Mapping[int, Process]) -> Iterator[Proces
 
 def _trace_of(plugin: Process, traces: Sequence[Trace]) -> Trace | None:
     """Ports are used again: of the engines that listened there, the last one that began before the plugin."""
-    before = [each for each in traces if each.port == plugin.told and each.began <= plugin.began]
+    before = [each for each in traces if each.port == plugin.engine_port and each.began <= plugin.began]
     return max(before, key=lambda trace: trace.began, default=None)
 
 

@@ -272,7 +272,7 @@ def findings(found: Found) -> tuple[tuple[str, str], ...]:
 
 def _without_engine(plugin: Plugin) -> str:
     whose = "" if plugin.known else "; which stack it works on is not known"
-    return f"{plugin} outlived its engine, and may still do what it was told{whose}"
+    return f"{plugin} outlived its engine, and may still finish its last request{whose}"
 
 
 def _explained(found: Found, operation: Operation) -> str:
