@@ -203,3 +203,15 @@ def test_what_a_process_listens_on_is_read_in_its_own_network() -> None:
         assert listening(os.getpid(), server.getsockname()[1])
         assert not listening(os.getppid(), server.getsockname()[1])
         assert not listening(os.getpid(), 1)
+
+
+def test_a_parent_that_may_not_be_looked_into_may_be_an_engine_unless_it_is_another_users(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refusing(pid: int) -> Iterator[str]:
+        raise PermissionError(pid)
+
+    monkeypatch.setattr(processes, "_sockets", refusing)
+    assert processes.Listening()(os.getppid(), 4000)
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert not processes.Listening()(os.getppid(), 4000)

@@ -161,15 +161,21 @@ class Listening:
         self._of: dict[str, dict[str, int]] = {}
 
     def __call__(self, pid: int, port: int) -> bool:
-        """By the process's own view of the network: it may be in a container."""
+        """By the process's own view of the network: it may be in a container.
+
+        An engine has the user of its plugins. One of this user that shows nothing may be it: plugins are left alone then.
+        """
         try:
+            if (PROC / str(pid)).stat().st_uid != os.getuid():
+                return False
             network = os.readlink(PROC / str(pid) / "ns/net")
+            if network not in self._of:
+                self._of[network] = dict(_listening(pid))
+            return any(self._of[network].get(socket) == port for socket in _sockets(pid))
+        except PermissionError:
+            return True
         except OSError:
             return False
-        if network not in self._of:
-            self._of[network] = dict(_listening(pid))
-        ports = self._of[network]
-        return any(ports.get(socket) == port for socket in _sockets(pid))
 
 
 def _listening(pid: int) -> Iterator[tuple[str, int]]:
@@ -185,11 +191,10 @@ def _listening(pid: int) -> Iterator[tuple[str, int]]:
 
 
 def _sockets(pid: int) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(PROC / str(pid) / "fd"):
-            with contextlib.suppress(OSError):
-                if found := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(entry.path)):
-                    yield found[1]
+    for entry in os.scandir(PROC / str(pid) / "fd"):
+        with contextlib.suppress(FileNotFoundError):
+            if found := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(entry.path)):
+                yield found[1]
 
 
 # ---- Traces
