@@ -205,13 +205,17 @@ def test_what_a_process_listens_on_is_read_in_its_own_network() -> None:
         assert not listening(os.getpid(), 1)
 
 
-def test_a_parent_that_may_not_be_looked_into_may_be_an_engine_unless_it_is_another_users(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("name", "taken"), [("pulumi", True), ("systemd", False)])
+def test_a_parent_that_shows_nothing_is_an_engine_if_it_is_called_so(
+    name: str, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refusing(pid: int) -> Iterator[str]:
         raise PermissionError(pid)
 
     monkeypatch.setattr(processes, "_sockets", refusing)
-    assert processes.Listening()(os.getppid(), 4000)
-    monkeypatch.setattr(os, "getuid", lambda: 4711)
-    assert not processes.Listening()(os.getppid(), 4000)
+    with subprocess.Popen([f"/usr/bin/{name}", "600"], executable="/bin/sleep") as parent:
+        deadline = time.monotonic() + PATIENCE
+        while processes._command(parent.pid)[:1] != (f"/usr/bin/{name}",):
+            assert time.monotonic() < deadline
+        assert processes.Listening()(parent.pid, 4000) is taken
+        parent.kill()
