@@ -118,8 +118,10 @@ class Checkout:
         other = copy.copy(self)
         other.folder = folder
         self.git("clone", "--quiet", str(self.folder), str(folder))
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-        shutil.copytree(self.folder / ".local/stacks", folder / ".local/stacks")
+        for name in (".venv", ".local/stacks"):  # what git ignores, or does not, as a link
+            if not (folder / name).exists():
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).symlink_to((self.folder / name).resolve())
         ours = {"PYTHONPATH": str(folder), "LOCAL_AWS_HOME": str(folder)}
         other.variables = {**self.variables, **ours}
         named = f'echo {host} > /proc/sys/kernel/hostname && exec "$@"'
