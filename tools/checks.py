@@ -2,9 +2,10 @@
 
 python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
 python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
-python -m tools.checks --rest    what the first one leaves out: the long stories, and the local cloud's own suite
+python -m tools.checks --rest    what the first one leaves out: the long stories, the local cloud's own suite, and
+                                 locks, crashes and recovery once more, with states in S3
 python -m tools.checks --all     both
-python -m tools.checks NAME …    only these: lint format types rings command stories long local
+python -m tools.checks NAME …    only these: lint format types rings command stories long local states
 """
 
 from __future__ import annotations
@@ -93,11 +94,24 @@ COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OUR
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
 LONG = Check("long", pytest("-m", "cloud and long", *OURS, "--durations=10"), show="as it comes")
 LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="at the end")
-EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LOCAL)}
-PAIRS = ((COMMAND, STORIES), (LOCAL, LONG))
+OF_STATES = (
+    "packages/release-lane/tests/command/test_on_the_local_cloud.py",
+    "packages/release-lane/tests/command/test_recover_on_the_local_cloud.py",
+    "tests/faults/test_command_crashes.py",
+    "tests/faults/test_crashes.py",
+    "tests/stories/test_bad_input.py::test_a_locked_stack_names_who_holds_the_lock",
+    "tests/stories/test_interrupted.py",
+    "tests/workflows/test_cancelled_job.py::test_a_cancelled_deployment_leaves_no_lock_and_no_engine",
+)
+"""The stories of locks, crashes and recovery: what the backend of the states has a part in."""
+STATES = Check(
+    "states", ("env", "STATE=s3", *pytest("-m", "cloud", *OF_STATES, "--durations=10")), show="as it comes"
+)  # fmt: skip
+EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LOCAL, STATES)}
+PAIRS: tuple[tuple[Check, ...], ...] = ((COMMAND, STORIES), (LOCAL, LONG), (STATES,))
 """What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
 they work."""
-REST = PAIRS[1]
+REST = (*PAIRS[1], *PAIRS[2])
 SETS = {
     "": tuple(check for check in EVERY.values() if check not in REST),
     "--fast": (LINT, FORMAT, TYPES, RINGS),
@@ -175,7 +189,7 @@ def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
 def places_of(check: Check) -> Places:
     """The first of a pair uses the cloud of `make up`; the second one that lies in a folder of it."""
     places = Places.read()
-    if any(check is first for first, _ in PAIRS):
+    if any(check is pair[0] for pair in PAIRS):
         return places
     return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / "second")})
 

@@ -24,12 +24,13 @@ from typing import Any
 import boto3
 import botocore.exceptions
 import yaml
-from local_aws.places import ONE_FILE
 from local_aws.project import overlay, read_project
 from release_lane.probe import Probe
 from release_lane.probe.connecting import session_to
 from release_lane.record.endpoint import Endpoint, production
 from release_lane.record.names import Access, Names
+
+from tools import states
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = read_project(ROOT).name
@@ -112,10 +113,9 @@ class Lane:
 
     @staticmethod
     def open(folder: Path, variables: Mapping[str, str]) -> Lane:
-        """A lane with a file backend under `folder`."""
-        state = folder / "state"
-        state.mkdir(parents=True, exist_ok=True)
-        return Lane(folder, {**variables, "PULUMI_BACKEND_URL": f"file://{state}?{ONE_FILE}"})
+        """A lane with states of its own: under `folder`, or where STATE says."""
+        mark = secrets.token_hex(2)
+        return Lane(folder, states.kept(variables, folder / "state", f"states-{mark}"), mark=mark)
 
     def aws(self, service: str) -> Any:
         """A client of the local cloud."""
@@ -136,12 +136,13 @@ class Lane:
         if "artifacts" in self.stacks:
             with contextlib.suppress(botocore.exceptions.ClientError):
                 self.aws("ecr").delete_repository(repositoryName=f"lane-{self.mark}/app", force=True)
+        states.remove(self.variables)
 
     def stack(self, name: str, like: str, **config: Any) -> Stack:
         """A new, empty stack named `name` with the settings of the stack `like`, and some changed."""
         self.stacks.add(name)
         stack = Stack(self, name, self._settings(name, like, config))
-        if not (self.folder / f"state/.pulumi/stacks/{PROJECT}/{name}.json").exists():
+        if states.read(self.variables, f".pulumi/stacks/{PROJECT}/{name}.json") is None:
             self._init(name, stack.settings)
         return stack
 
@@ -171,6 +172,7 @@ class Lane:
         (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
         shutil.copy(settings, folder / settings.name)
         command = ["pulumi", "stack", "init", f"organization/{PROJECT}/{name}", "--no-select", "--non-interactive"]
+        command += states.secrets_options(self.variables)
         subprocess.run(command, cwd=folder, env=dict(self.variables), check=True, capture_output=True)
         shutil.copy(folder / settings.name, settings)
 
@@ -283,13 +285,13 @@ class Stack:
     @property
     def state(self) -> dict[str, Any]:
         """What the backend holds of it: `resources`, `pending_operations`; empty before its first update."""
-        kept = json.loads((self.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.name}.json").read_text())
+        kept = json.loads(states.read(self.lane.variables, f".pulumi/stacks/{PROJECT}/{self.name}.json") or "")
         return dict(kept["checkpoint"].get("latest") or {})
 
     @property
-    def locks(self) -> Path:
-        """The folder in which an update lays its lock."""
-        return self.lane.folder / f"state/.pulumi/locks/organization/{PROJECT}/{self.name}"
+    def locks(self) -> list[str]:
+        """What an update lays there as its lock, by the names in the backend."""
+        return states.names(self.lane.variables, f".pulumi/locks/organization/{PROJECT}/{self.name}")
 
     @property
     def outputs(self) -> dict[str, Any]:

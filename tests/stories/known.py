@@ -215,7 +215,7 @@ def _settings(stack: Stack) -> EnvironmentSettings:
 
 
 def _left_behind(stack: Stack) -> str:
-    if stack.locks.exists() and any(stack.locks.iterdir()):
+    if stack.locks:
         return "a lock"
     return "unfinished operations" if stack.state.get("pending_operations") else ""
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tools.lane import Lane, Stack
+from tools import states
+from tools.lane import PROJECT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 UNKNOWN = "sha256:" + "0" * 64
@@ -94,15 +95,13 @@ def test_a_cloud_that_does_not_answer_is_reported(empty: Stack) -> None:
 
 
 def test_a_locked_stack_names_who_holds_the_lock(empty: Stack) -> None:
-    empty.locks.mkdir(parents=True, exist_ok=True)
-    lock = empty.locks / "0b7b5d1e-0000-4000-8000-000000000000.json"
-    lock.write_text(
-        json.dumps({"pid": 4711, "username": "ada", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05Z"})
-    )
+    lock = f".pulumi/locks/organization/{PROJECT}/{empty.name}/0b7b5d1e-0000-4000-8000-000000000000.json"
+    held = {"pid": 4711, "username": "ada", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05Z"}
+    states.write(empty.lane.variables, lock, json.dumps(held))
     try:
         refused = empty.up()
     finally:
-        lock.unlink()
+        states.delete(empty.lane.variables, lock)
     assert not refused.ok
     assert "ada@ci-7 (pid 4711)" in refused.text
     assert untouched(empty)

@@ -9,6 +9,7 @@ touched. Everything it made in the cloud is removed by `close`.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import secrets
@@ -25,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from local_aws.places import ONE_FILE
 from release_lane.disk.git import environment
 
 from tests.disposable import cloud_goes
 from tests.patience import PATIENCE
+from tools import states
 
 ROOT = Path(__file__).resolve().parents[4]
 STACKS = ("artifacts", "staging", "production")
@@ -64,14 +65,19 @@ class Ended:
 class Checkout:
     """One scratch checkout; `variables` is the environment that everything in it runs with."""
 
-    def __init__(self, folder: Path, cloud: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, cloud: Mapping[str, str], state: str = "") -> None:
+        """`state`: where it keeps its states (tools/states.py)."""
         self.folder, self.project = folder, f"lane-{secrets.token_hex(2)}"
-        ours = {"PULUMI_BACKEND_URL": f"file://{folder}/.local/state?{ONE_FILE}", "PYTHONPATH": str(folder)}
-        self.variables: dict[str, str] = {**environment(cloud), **ME, **ours, "LOCAL_AWS_HOME": str(folder)}
+        ours = {"PYTHONPATH": str(folder), "LOCAL_AWS_HOME": str(folder)}
+        self.through: tuple[str, ...] = ()
+        """What `release` is started by, if not directly."""
+        self.variables = states.kept(
+            {**environment(cloud), **ME, **ours}, folder / ".local/state", f"{self.project}-states", state
+        )
         stacks = Path(self.variables.pop("RELEASE_LANE_STACKS"))
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        (folder / ".local/state").mkdir(parents=True)
+        (folder / ".local").mkdir(exist_ok=True)
         for stack in STACKS:
             shutil.copy(stacks / f"Pulumi.{stack}.yaml", folder)
         self._rename()
@@ -82,7 +88,8 @@ class Checkout:
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("As it is in the working tree")
         for stack in STACKS:
-            self.run("pulumi", "stack", "init", stack, "--no-select", "--non-interactive").ok()
+            init = ("pulumi", "stack", "init", stack, "--no-select", "--non-interactive")
+            self.run(*init, *states.secrets_options(self.variables)).ok()
         self.commit("Stacks made")
 
     def _rename(self) -> None:
@@ -103,6 +110,25 @@ class Checkout:
         lines += [f"export {key}={shlex.quote(value)}" for key, value in wanted.items()]
         (self.folder / ".local/env").write_text("\n".join(lines) + "\n")
 
+    def on_another_machine(self, folder: Path, host: str) -> Checkout:
+        """A clone on a machine of this name, which shares nothing with this one but cloud and backend.
+
+        It has a host name of its own, for which the kernel asks for root (or a namespace of the user's own).
+        """
+        other = copy.copy(self)
+        other.folder = folder
+        self.git("clone", "--quiet", str(self.folder), str(folder))
+        for name in (".venv", ".local/stacks"):  # what git ignores, or does not, as a link
+            if not (folder / name).exists():
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).symlink_to((self.folder / name).resolve())
+        ours = {"PYTHONPATH": str(folder), "LOCAL_AWS_HOME": str(folder)}
+        other.variables = {**self.variables, **ours}
+        named = f'echo {host} > /proc/sys/kernel/hostname && exec "$@"'
+        own = () if os.getuid() == 0 else ("--user", "--map-root-user")
+        other.through = ("unshare", *own, "--uts", "sh", "-c", named, "sh")
+        return other
+
     # ---- doing
 
     def run(self, *command: str, **more: str) -> Ended:
@@ -122,13 +148,14 @@ class Checkout:
 
     def release(self, *arguments: str) -> Ended:
         """The command, without a terminal."""
-        return self.run(sys.executable, "-m", "release_lane.command", *arguments)
+        return self.run(*self.through, sys.executable, "-m", "release_lane.command", *arguments)
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """The command while it runs; it does not outlive the block."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "release_lane.command", *arguments], cwd=self.folder, env=self.variables, text=True,
+            [*self.through, sys.executable, "-m", "release_lane.command", *arguments],
+            cwd=self.folder, env=self.variables, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -180,6 +207,15 @@ class Checkout:
         shares = groups[0] if groups else []
         return {"blue" if "-blue/" in each["TargetGroupArn"] else "green": each["Weight"] for each in shares}
 
+    def locks(self, stack: str) -> list[str]:
+        """The lock objects of a stack, by their names in the backend."""
+        found = states.names(self.variables, f".pulumi/locks/organization/{self.project}/{stack}")
+        return [name for name in found if name.endswith(".json")]
+
+    def notes(self, stack: str) -> list[str]:
+        """The notes that updates of a stack have left in the backend."""
+        return states.names(self.variables, f".release-lane/updates/{self.project}/{stack}")
+
     def engines(self) -> list[str]:
         """Command lines of engines that still run for this checkout."""
         found = []
@@ -197,13 +233,12 @@ class Checkout:
 
         Gives what lets it go on.
         """
-        locks = self.folder / f".local/state/.pulumi/locks/organization/{self.project}/{stack}"
         pids: list[int] = []
 
         def held() -> bool:
-            for lock in locks.glob("*.json"):
+            for lock in self.locks(stack):
                 with contextlib.suppress(OSError, ValueError):
-                    pids.append(int(json.loads(lock.read_text())["pid"]))
+                    pids.append(int(json.loads(states.read(self.variables, lock) or "")["pid"]))
             return bool(pids)
 
         def go_on() -> None:
@@ -228,6 +263,7 @@ class Checkout:
             registry.delete_repository(repositoryName=f"{self.project}/app", force=True)
         mine = self.run("docker", "images", "--quiet", "--filter", f"reference=*/{self.project}/app").out.split()
         self.run("docker", "image", "rm", "--force", *dict.fromkeys(mine))
+        states.remove(self.variables)
 
 
 def says(process: subprocess.Popen[str], words: str) -> str:
@@ -250,15 +286,15 @@ def until(look: Callable[[], object], what: str) -> None:
 
 
 @contextmanager
-def on_the_local_cloud(folder: Path) -> Iterator[Checkout]:
-    """A checkout, on a local cloud that is up."""
+def on_the_local_cloud(folder: Path, state: str = "") -> Iterator[Checkout]:
+    """A checkout, on a local cloud that is up. `state`: where it keeps its states (tools/states.py)."""
     from local_aws import cloud
     from local_aws.places import Places
     from local_aws.progress import Progress
 
     with Progress(sys.stderr) as progress:
         up = cloud.up(Places.read(), progress)
-    checkout = Checkout(folder, up.environment)
+    checkout = Checkout(folder, up.environment, state)
     try:
         yield checkout
     finally:

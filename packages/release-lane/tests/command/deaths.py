@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.client
 import os
+import select
 import signal
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
+
+from tests.faults.wire import read_call
+from tests.patience import PATIENCE
 
 
 def children(parent: int) -> list[int]:
@@ -40,12 +48,48 @@ def the_machine_dies(command: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-class Mute:
-    """A door to AWS that passes everything on, but never hands over the answer to one action."""
+@contextmanager
+def adopting() -> Iterator[None]:
+    """Processes that lose their parent get this one.
 
-    def __init__(self, endpoint: str, action: str) -> None:
-        self.done = threading.Event()
-        self._closed = threading.Event()
+    Without a parent in this session the kernel would wake up those that stand still, and hang up on them.
+    """
+    subreaper, kernel = 36, ctypes.CDLL(None)  # PR_SET_CHILD_SUBREAPER
+    kernel.prctl(subreaper, 1)
+    try:
+        yield
+    finally:
+        kernel.prctl(subreaper, 0)
+
+
+def provider_of(command: int) -> int:
+    """The AWS provider of the update that a `release` command runs. It outlives its engine from now on.
+
+    The stand-in ends by itself when it has lost its engine; a process that stands still cannot (under `adopting`). The
+    provider that runs on AWS goes on.
+    """
+    for pid in descendants(command):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        if "local_aws.standins.aws" in words:
+            os.kill(pid, signal.SIGSTOP)
+            return pid
+        if "pulumi-resource-aws" in words:
+            return pid
+    raise AssertionError("this update has no AWS provider")
+
+
+class Mute:
+    """A door to AWS that passes everything on, but never hands over the answer to one action.
+
+    With `held`, it does not even ask AWS before `go_on`, and not then if who asked is gone. `met` is set once the
+    action was asked for, `done` once AWS has answered.
+    """
+
+    def __init__(self, endpoint: str, action: str, *, held: bool = False) -> None:
+        self.met, self.done = threading.Event(), threading.Event()
+        self._goes_on, self._closed = threading.Event(), threading.Event()
+        self.passed = threading.Event()
+        """Set once the door has decided about what it held."""
         behind = urlsplit(endpoint).netloc
         door = self
 
@@ -54,11 +98,17 @@ class Mute:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                call = read_call(self.path, dict(self.headers), body)
+                meant = call is not None and call.operation == action
+                if meant:
+                    door.met.set()
+                if meant and held and not self._still_wanted():
+                    return
                 onward = http.client.HTTPConnection(behind, timeout=60)
                 onward.request(self.command, self.path, body, dict(self.headers))
                 answer = onward.getresponse()
                 content = answer.read()
-                if self.headers.get("X-Amz-Target", "").endswith(f".{action}"):
+                if meant:
                     door.done.set()
                     door._closed.wait()
                 self.send_response(answer.status)
@@ -69,6 +119,14 @@ class Mute:
                 self.end_headers()
                 with contextlib.suppress(OSError):
                     self.wfile.write(content)
+
+            def _still_wanted(self) -> bool:
+                door._goes_on.wait()
+                readable, _, _ = select.select([self.connection], [], [], 0)
+                wanted = not readable or bool(self.connection.recv(1, socket.MSG_PEEK))
+                self.close_connection = not wanted
+                door.passed.set()
+                return wanted
 
             do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
@@ -83,7 +141,13 @@ class Mute:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
+    def go_on(self) -> None:
+        """Let what was held reach AWS, as far as somebody still waits for it."""
+        self._goes_on.set()
+        assert self.passed.wait(PATIENCE)
+
     def __exit__(self, *_: object) -> None:
+        self._goes_on.set()
         self._closed.set()
         self._server.shutdown()
         self._server.server_close()

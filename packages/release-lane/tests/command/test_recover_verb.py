@@ -12,6 +12,7 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.machine import FakeMachine
 from release_lane.engine.locks import Holder, Note, Owner
+from release_lane.engine.plugins import Plugin
 from release_lane.engine.state import StackState
 from release_lane.operate.recovery import CLUSTER, SERVICE, Existing
 from release_lane.record.journal import Phase
@@ -67,7 +68,8 @@ def stage(state: Mapping[str, Any] | None = None, *runs: Run, held: tuple[Holder
     backend = over.pop("backend", None) or Unlockable(held={"staging": held} if held else {})
     engine = FreeingEngine(states=states, runs=list(runs), backend=backend)
     owners = over.pop("owners", {4711: Owner.GONE})
-    return Stage(engine=engine, cloud=cloud, backend=backend, machine=FakeMachine(owners=owners), **over)
+    machine = over.pop("machine", None) or FakeMachine(owners=owners)
+    return Stage(engine=engine, cloud=cloud, backend=backend, machine=machine, **over)
 
 
 class Unlockable(FakeBackend):
@@ -195,6 +197,84 @@ def test_what_was_done_before_a_failure_is_said() -> None:
     on = stage(state, held=(ANN,), cloud=FakeCloud(environments=at({BLUE: 50, GREEN: 50}), there=there))
     assert on.run("recover", "staging", "--yes") == 4
     assert "Done before that: remove the lock.\n" in on.err
+
+
+# ---- Plugins without an engine ------------------------------------------------------------------------------
+
+AWS = Plugin(pid=77, began=1, name="pulumi-resource-aws", since="2026-01-02T03:04:05+00:00")
+
+
+def machine(*plugins: Plugin, **over: Any) -> FakeMachine:
+    return FakeMachine(owners={4711: Owner.GONE}, plugins={"staging": plugins}, **over)
+
+
+def test_a_plugin_that_outlived_its_engine_is_ended_before_anything_else() -> None:
+    seen: list[list[Plugin]] = []
+
+    class Looking(FreeingEngine):
+        def unlock(self, stack: str) -> None:
+            seen.append(list(on.machine.ended))
+            super().unlock(stack)
+
+    on = stage(held=(ANN,), machine=machine(AWS))
+    on.engine = Looking(states=on.engine.states, backend=on.backend)
+    assert on.run("recover", "staging", "--yes", "--json") == 0
+    assert seen == [[AWS]]
+    assert "pulumi-resource-aws (process 77) since 2026-01-02T03:04:05+00:00 outlived its engine" in on.err
+    assert "Will do:\n  end pulumi-resource-aws (process 77)\n  remove the lock\n" in on.err
+    assert on.data["plugins"] == [{"process": 77, "name": AWS.name, "since": AWS.since}]
+    assert on.data["done"] == ["end pulumi-resource-aws (process 77)", "remove the lock"]
+    assert on.data["left"] == []
+
+
+def test_a_plugin_alone_is_ended_as_well() -> None:
+    on = stage(machine=machine(AWS))
+    assert on.run("recover", "staging", "--yes", "--json") == 0
+    assert on.machine.ended == [AWS]
+    assert (on.data["left"], on.engine.unlocked) == ([], [])
+
+
+def test_what_a_plugin_did_until_it_was_ended_is_seen_shown_and_confirmed() -> None:
+    class Busy(FakeCloud):
+        def existing(self, names: Any, type_: str, inputs: Any) -> Existing | None:
+            del names, type_, inputs
+            return Existing(id="arn:green") if on.machine.ended else None
+
+    state = exported((SERVICE, IDLE, "creating"), services=("blue",))
+    on = stage(state, cloud=Busy(environments=at()), machine=machine(AWS))
+    assert on.run("recover", "staging", "--yes") == 0
+    first, second = on.err.split("Meanwhile they had gone on.")
+    assert "it does not exist in AWS" in first
+    assert "AWS has it as arn:green" in second
+    ((_, written),) = on.engine.written
+    assert written["deployment"]["resources"][-1]["id"] == "arn:green"
+
+
+def test_next_to_a_plugin_that_cannot_be_ended_nothing_is_done() -> None:
+    on = stage(held=(ANN,), machine=machine(AWS, stubborn=True))
+    assert on.run("recover", "staging", "--yes") == 3
+    assert "cannot be ended" in on.err
+    assert (on.engine.unlocked, on.engine.written) == ([], [])
+
+
+def test_a_plugin_of_an_unknown_stack_is_left_to_a_person() -> None:
+    on = stage(held=(ANN,), machine=machine(replace(AWS, known=False)))
+    assert on.run("recover", "staging", "--yes") == 4
+    assert "`kill 77`" in on.err
+    assert (on.machine.ended, on.engine.unlocked) == ([], [])
+
+
+def test_while_an_update_runs_no_plugin_is_touched() -> None:
+    on = stage(held=(ANN,), machine=machine(AWS))
+    on.machine.owners[4711] = Owner.RUNS
+    assert on.run("recover", "staging", "--yes") == 4
+    assert on.machine.ended == []
+
+
+def test_a_no_ends_no_plugin() -> None:
+    on = stage(machine=machine(AWS), answer="n")
+    assert on.run("recover", "staging") == 130
+    assert on.machine.ended == []
 
 
 # ---- Asking -------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from pathlib import Path
 import pulumi
 import pytest
 from pulumi_aws import cloudwatch, ecs
+from release_lane.engine.plugins import Plugin
 from release_lane.errors import Refused, UsageError
-from release_lane.program import Colour, Held, Lane, Side, run
+from release_lane.program import Colour, Held, Lane, Side, alone, run
 from tests.program.mocks import ACCOUNT, ARTIFACTS, FIRST, Monitor, World, observed
 
 pytestmark = pytest.mark.program
@@ -63,6 +64,27 @@ def test_the_local_cloud_of_another_checkout_is_refused(monkeypatch: pytest.Monk
     with pytest.raises(pulumi.RunError, match=f"local cloud of {tmp_path}") as ended:
         program(nothing)
     assert isinstance(ended.value.__cause__, UsageError)
+
+
+def test_next_to_a_plugin_of_a_killed_update_nothing_is_asked_or_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = Plugin(pid=77, began=1, name="pulumi-resource-aws", since="2026-01-02T03:04:05+00:00")
+    monkeypatch.setattr(alone, "without_engine", lambda stack: (plugin,) if stack.name == "staging" else ())
+    monkeypatch.setattr(alone, "PATIENCE", 0.0)
+    called: list[Lane] = []
+    with pytest.raises(pulumi.RunError, match=r"pulumi-resource-aws \(process 77\)") as ended:
+        program(called.append)
+    assert "release recover staging" in str(ended.value)
+    assert not called
+
+
+def test_plugins_that_end_with_their_engine_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [(Plugin(pid=77, began=1, name="pulumi-resource-release", since=""),), ()]
+    monkeypatch.setattr(alone, "without_engine", lambda _: left.pop(0))
+    called: list[Lane] = []
+    with pytest.raises(pulumi.RunError, match=r"without `lane\.release"):
+        program(called.append)
+    assert len(called) == 1
+    assert left == []
 
 
 class Bare(Side):

@@ -65,7 +65,7 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
             f"Not in use yet: what was changed in {', '.join(changed)}; the copies in {STACKS} are older. "
             "On the local cloud `local-aws up` renews them."
         )
-    machine, origin = RealMachine(), Origin.read(environ)
+    machine, origin = RealMachine(environ), Origin.read(environ)
     backend = RealBackend(url=lambda: backend_url(environ, project.root), project=project.name, root=project.root)
     engine = PulumiEngine(
         project=project,

@@ -14,6 +14,7 @@ from release_lane.decide.idle import need_of_idle
 from release_lane.decide.refusals import nothing_found
 from release_lane.decide.whereabouts import Drift, Interrupted, found_interrupted, locate
 from release_lane.engine.locks import Holder, Owner
+from release_lane.engine.plugins import Plugin
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
 
@@ -64,7 +65,8 @@ class Existing:
 class Found:
     """Everything that was looked up about one stack.
 
-    `locks` is None where the backend does not report holders. `existing` has an entry for each unfinished creation
+    `locks` is None where the backend does not report holders. `plugins` run on this machine without an engine, for
+    this stack or for one that is not known. `existing` has an entry for each unfinished creation
     that was looked up in AWS. `services` are the names of the colours' services; `strays` the colours whose service
     exists although the state, which has the cluster, does not have it. `observed` is None for a stack without users.
     `idle_tasks`: how many the idle colour keeps, None for as many as the live colour has.
@@ -72,6 +74,7 @@ class Found:
 
     stack: str
     locks: tuple[tuple[Holder, Owner], ...] | None = ()
+    plugins: tuple[Plugin, ...] = ()
     operations: tuple[Operation, ...] = ()
     existing: Mapping[str, Existing | None] = field(default_factory=dict)
     services: Mapping[Colour, str] = field(default_factory=dict)
@@ -118,6 +121,13 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
+class End:
+    """End the plugins of a dead engine. What they did until then is in AWS, so look again afterwards."""
+
+    plugins: tuple[Plugin, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unlock:
     """Remove the lock of a dead process."""
 
@@ -157,14 +167,16 @@ class Blocked:
     why: str
 
 
-Remedy = Unlock | Forget | Adopt | Remove | Blocked
+Remedy = End | Unlock | Forget | Adopt | Remove | Blocked
 
 
 def remedies(found: Found) -> tuple[Remedy, ...]:
     """What to do about all findings but the switch, in this order."""
+    plugins = tuple(each for each in found.plugins if each.known)
+    end = (End(plugins=plugins),) if plugins else ()
     holders = tuple(holder for holder, _ in found.locks or ())
     unlock = (Unlock(holders=holders),) if holders else ()
-    return (*unlock, *(_remedy(found, each) for each in found.operations), *_strays(found))
+    return (*end, *unlock, *(_remedy(found, each) for each in found.operations), *_strays(found))
 
 
 def _remedy(found: Found, operation: Operation) -> Remedy:
@@ -214,6 +226,8 @@ def _strays(found: Found) -> tuple[Remedy, ...]:
 def in_words(remedy: Remedy) -> str:
     """The action, as a line."""
     match remedy:
+        case End(plugins=plugins):
+            return "end " + "; ".join(f"{each.name} (process {each.pid})" for each in plugins)
         case Unlock():
             return "remove the lock"
         case Forget(operation=operation, why=why, reread=reread):
@@ -242,6 +256,7 @@ def findings(found: Found) -> tuple[tuple[str, str], ...]:
     lines = [("lock", f"held by {holder}: {LIVENESS[owner]}") for holder, owner in found.locks or ()]
     if found.locks is None:
         lines.append(("lock", "this backend does not report who holds it; if an update is refused: `pulumi cancel`"))
+    lines += [("plugin", _without_engine(plugin)) for plugin in found.plugins]
     lines += [("unfinished", _explained(found, operation)) for operation in found.operations]
     lines += [
         ("stray", f"service {found.services[colour]} exists in AWS, but not in the state") for colour in found.strays
@@ -255,6 +270,11 @@ def findings(found: Found) -> tuple[tuple[str, str], ...]:
     return tuple(lines)
 
 
+def _without_engine(plugin: Plugin) -> str:
+    whose = "" if plugin.known else "; which stack it works on is not known"
+    return f"{plugin} outlived its engine, and may still finish its last request{whose}"
+
+
 def _explained(found: Found, operation: Operation) -> str:
     if operation.urn not in found.existing:
         return str(operation)
@@ -263,14 +283,17 @@ def _explained(found: Found, operation: Operation) -> str:
 
 
 def nothing_left(found: Found) -> bool:
-    """No lock, nothing unfinished, no stray, no interrupted switch. (Drift is for `release heal`.)"""
-    return not (found.locks or found.operations or found.strays or found.switch)
+    """No lock, no plugin without an engine, nothing unfinished, no stray, no interrupted switch.
+
+    (Drift is for `release heal`.)
+    """
+    return not (found.locks or found.plugins or found.operations or found.strays or found.switch)
 
 
 def next_step(found: Found) -> str:
     """What a person does after this."""
     stack = found.stack
-    if found.locks or found.operations or found.strays:
+    if found.locks or found.plugins or found.operations or found.strays:
         return f"`release recover {stack}` again, or docs/guides/recovery.md for what it leaves alone."
     if found.switch:
         undo = f"; `release recover {stack} --undo` undoes it" if found.recorded else ""

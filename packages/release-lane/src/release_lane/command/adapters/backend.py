@@ -7,6 +7,7 @@ backend.go and lock.go). Other backends keep theirs to themselves. Notes lie out
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -123,7 +124,9 @@ class Bucket:
             connect_timeout=5, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"},
             s3={"addressing_style": "path"} if self.path_style else None,
         )  # fmt: skip
-        session = boto3.session.Session(profile_name=self.profile, region_name=self.region)
+        # The engine's SDK reads AWS_REGION, which boto3 does not.
+        region = self.region or os.environ.get("AWS_REGION")
+        session = boto3.session.Session(profile_name=self.profile, region_name=region)
         return session.client("s3", endpoint_url=self.endpoint, config=config)
 
     def names(self, folder: str) -> list[str]:

@@ -8,12 +8,14 @@ import os
 import random
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Protocol
 
+from release_lane.disk import processes
 from release_lane.engine.locks import Holder, Note, Origin, Owner
+from release_lane.engine.plugins import Plugin
 
 STARTED_LATER = 2.0
 """A process that started this many seconds after a lock was taken did not take it. The kernel reports start times in
@@ -44,12 +46,21 @@ class Machine(Protocol):
     def note(self, pid: int, doing: str, origin: Origin) -> Note:
         """The note of an engine that was just started here."""
 
+    def left_over(self, project: str, stack: str) -> tuple[Plugin, ...]:
+        """Plugins here whose engine is dead, and which may still work on this stack."""
+
+    def end(self, plugin: Plugin) -> bool:
+        """End it; is it gone?"""
+
     def user(self) -> str:
         """Who runs this, for people: `ann@build-7`."""
 
 
+@dataclass(frozen=True)
 class RealMachine:
-    """The real one."""
+    """The real one. `environ` says which backend is meant."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def now(self) -> float:
         """The monotonic clock."""
@@ -75,7 +86,7 @@ class RealMachine:
         """Only processes of this host and this container can be seen."""
         if holder.host != socket.gethostname() or holder.pid <= 0:
             return Owner.UNKNOWN
-        if holder.note and holder.note.place != _place():
+        if holder.note and holder.note.place != processes.place():
             return Owner.UNKNOWN
         if not _runs(holder.pid):
             return Owner.GONE
@@ -93,8 +104,17 @@ class RealMachine:
             doing=doing,
             who=origin.who,
             run=origin.run,
-            place=_place(),
+            place=processes.place(),
         )
+
+    def left_over(self, project: str, stack: str) -> tuple[Plugin, ...]:
+        """By the processes of this user."""
+        return processes.without_engine(processes.stack_of(self.environ, project, stack))
+
+    def end(self, plugin: Plugin) -> bool:
+        """As its engine would have done it."""
+        processes.end(plugin, self.sleep)
+        return not processes.runs(plugin.pid, plugin.began)
 
     def user(self) -> str:
         """By the environment, or the user database."""
@@ -112,33 +132,13 @@ def _runs(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return _stat(pid)[:1] not in (["Z"], ["X"])
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the command's name: state first; empty where there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+    return processes.stat_of(pid)[:1] not in (["Z"], ["X"])
 
 
 def _started(pid: int) -> float | None:
     """When it was started, in seconds since 1970; None where the kernel does not say (no Linux)."""
-    fields = _stat(pid)
-    with contextlib.suppress(OSError, StopIteration, IndexError, ValueError):
-        lines = Path("/proc/stat").read_text().splitlines()
-        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
-        return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return None
-
-
-def _place() -> str:
-    """This boot of this machine, and the container in it, if any; "" where the kernel does not say (no Linux)."""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    return ""
+    fields = processes.stat_of(pid)
+    return processes.began_at(int(fields[19])) if fields else None
 
 
 def _epoch(text: str) -> float | None:
@@ -154,6 +154,11 @@ class FakeMachine:
     time: float = 0.0
     began: float = 1767326400.0
     owners: dict[int, Owner] = field(default_factory=dict)
+    plugins: dict[str, tuple[Plugin, ...]] = field(default_factory=dict)
+    """Those without an engine, by stack."""
+    ended: list[Plugin] = field(default_factory=list)
+    stubborn: bool = False
+    """No plugin can be ended."""
 
     def now(self) -> float:
         """As far as it slept."""
@@ -182,6 +187,17 @@ class FakeMachine:
     def note(self, pid: int, doing: str, origin: Origin) -> Note:
         """At a fixed time."""
         return Note(host="here", pid=pid, at="2026-01-02T03:04:04Z", doing=doing, who=origin.who, run=origin.run)
+
+    def left_over(self, project: str, stack: str) -> tuple[Plugin, ...]:
+        """As given, but for those that were ended."""
+        del project
+        return tuple(each for each in self.plugins.get(stack, ()) if each not in self.ended)
+
+    def end(self, plugin: Plugin) -> bool:
+        """Unless it is stubborn."""
+        if not self.stubborn:
+            self.ended.append(plugin)
+        return not self.stubborn
 
     def user(self) -> str:
         """Somebody."""

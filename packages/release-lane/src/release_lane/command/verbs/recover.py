@@ -11,6 +11,7 @@ from release_lane.command.releasing import Change, add_lock_wait, failed, report
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner
+from release_lane.engine.plugins import outlived
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.operate.recovery import (
@@ -18,6 +19,7 @@ from release_lane.operate.recovery import (
     SERVICE,
     Adopt,
     Blocked,
+    End,
     Existing,
     Forget,
     Found,
@@ -42,9 +44,10 @@ ORDER = 130
 NAME = "recover"
 HELP = "After a kill or a crash: report what was left behind, and clear it."
 DETAILS = """\
-It looks for a lock whose owner is dead, operations whose end is not recorded, a half-created
-service, and an interrupted switch. It shows what it found and what it will do, asks, does it,
-looks again, and says what to do next. It never touches the live colour.
+It looks for a lock whose owner is dead, plugins that outlived their engine on this machine,
+operations whose end is not recorded, a half-created service, and an interrupted switch. It shows
+what it found and what it will do, asks, does it, looks again, and says what to do next. It never
+touches the live colour.
 
 It only reports an interrupted switch, unless --finish or --undo is given: then the ordinary
 update follows, with all its gates. (The next update does that as well.)
@@ -91,13 +94,17 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     found = look(tools, stack)
     _show(tools, found)
     _owners_are_dead(tools, found, sure=arguments.lock_owner_is_dead)
+    if strangers := [each for each in found.plugins if not each.known]:
+        raise outlived(stack, strangers)
     recovery = Recovery(found)
     todo = remedies(found)
     if todo:
         _confirm(tools, todo, yes=arguments.yes)
     try:
+        todo = _alone(tools, stack, todo, recovery, yes=arguments.yes)
         if todo:
             _clear(tools, stack, todo, recovery)
+        if recovery.done:
             found = look(tools, stack)
         updated = _switch(tools, stack, found, arguments, recovery)
     except (ReleaseError, KeyboardInterrupt):
@@ -121,6 +128,7 @@ def _stack(tools: Tools, name: str) -> str:
 
 def look(tools: Tools, stack: str) -> Found:
     """Read everything now. Changes nothing, takes no lock."""
+    plugins = tools.machine.left_over(tools.project.name, stack)  # first: what they do meanwhile is seen below
     state = tools.existing(stack)
     holders = tools.backend.holders(stack)
     operations = operations_in(state.exported)
@@ -131,6 +139,7 @@ def look(tools: Tools, stack: str) -> Found:
     return Found(
         stack=stack,
         locks=None if holders is None else tuple((each, tools.machine.owner(each)) for each in holders),
+        plugins=plugins,
         operations=operations,
         existing=_existing(tools, stack, operations),
         services=names.services if is_environment else {},
@@ -207,6 +216,34 @@ def _confirm(tools: Tools, todo: Sequence[Remedy], *, yes: bool) -> None:
 
 
 # ---- Doing --------------------------------------------------------------------------------------------------
+
+
+def _alone(tools: Tools, stack: str, todo: tuple[Remedy, ...], recovery: Recovery, *, yes: bool) -> tuple[Remedy, ...]:
+    """End the plugins first, and look again: until then each could change what was seen. What is to be done now."""
+    match todo:
+        case (End() as end, *others):
+            _end(tools, stack, end)
+            recovery.done.append(in_words(end))
+            found = look(tools, stack)
+            now = remedies(found)
+            if now and now != tuple(others):
+                tools.terminal.say("Meanwhile they had gone on.")
+                _show(tools, found)
+                _confirm(tools, now, yes=yes)
+            return now
+        case _:
+            return todo
+
+
+def _end(tools: Tools, stack: str, remedy: End) -> None:
+    """`CloudError` if one stays: nothing is done next to it."""
+    stay = [plugin for plugin in remedy.plugins if not tools.machine.end(plugin)]
+    if stay:
+        raise CloudError(
+            f"What an update of {stack} had started cannot be ended: {'; '.join(map(str, stay))}.",
+            why="the system does not end it as long as it waits for a device",
+            next_step=f"`release recover {stack}` again once it is gone; a restart of the machine ends it for sure.",
+        )
 
 
 def _clear(tools: Tools, stack: str, todo: Sequence[Remedy], recovery: Recovery) -> None:
@@ -321,6 +358,7 @@ def _report(tools: Tools, recovery: Recovery, after: Found, updated: dict[str, A
         "stack": stack,
         "found": [{"what": heading, "text": text} for heading, text in findings(recovery.before)],
         "locks": [{**holder.as_dict(), "owner": str(owner)} for holder, owner in recovery.before.locks or ()],
+        "plugins": [{"process": each.pid, "name": each.name, "since": each.since} for each in recovery.before.plugins],
         "done": recovery.done,
         "left": [{"what": heading, "text": text} for heading, text in findings(after)],
         "update": updated,
