@@ -81,16 +81,21 @@ class Checkout:
         for stack in STACKS:
             shutil.copy(stacks / f"Pulumi.{stack}.yaml", folder)
         self._rename()
-        (folder / ".local/stacks").mkdir()
-        for stack in STACKS:
-            shutil.copy(folder / f"Pulumi.{stack}.yaml", folder / ".local/stacks")
+        self._copy_stack_files()
         self._generate()
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("As it is in the working tree")
         for stack in STACKS:
             init = ("pulumi", "stack", "init", stack, "--no-select", "--non-interactive")
             self.run(*init, *states.secrets_options(self.variables)).ok()
+        if states.secrets_options(self.variables):  # the key's name is in the stack files now
+            self._copy_stack_files()
         self.commit("Stacks made")
+
+    def _copy_stack_files(self) -> None:
+        (self.folder / ".local/stacks").mkdir(exist_ok=True)
+        for stack in STACKS:
+            shutil.copy(self.folder / f"Pulumi.{stack}.yaml", self.folder / ".local/stacks")
 
     def _rename(self) -> None:
         for path in self.folder.glob("Pulumi*.yaml"):
@@ -118,7 +123,7 @@ class Checkout:
         other = copy.copy(self)
         other.folder = folder
         self.git("clone", "--quiet", str(self.folder), str(folder))
-        for name in (".venv", ".local/stacks"):  # what git ignores, or does not, as a link
+        for name in (".venv", ".local/stacks"):  # git may not have brought them
             if not (folder / name).exists():
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).symlink_to((self.folder / name).resolve())
