@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from release_lane.errors import CheckFailed, CloudError
 from release_lane.record.endpoint import Endpoint
+from release_lane.smoke import warm
 from release_lane.smoke.checks import Expected
 from release_lane.smoke.run import run
 
@@ -38,6 +39,16 @@ def test_checks_that_end_badly_although_none_failed_have_not_passed(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CloudError, match="could not be run"):
         run(Endpoint("http://x"), Expected())
+
+
+def test_a_process_that_was_prepared_in_another_folder_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checks would be those of that folder."""
+    warm.prepare()
+    checks(tmp_path, "def test_it(): assert False, 'of this folder'\n")
+    monkeypatch.chdir(tmp_path)
+    assert "of this folder" in str(run(Endpoint("http://x"), Expected()))
 
 
 def test_checks_that_do_not_end_have_failed_and_are_ended(tmp_path: Path) -> None:

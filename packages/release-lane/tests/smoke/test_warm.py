@@ -21,7 +21,7 @@ VERSION = [sys.executable, "-m", "pytest", "--version"]
 @pytest.fixture(autouse=True)
 def none_waits() -> Iterator[None]:
     yield
-    for process in warm._waiting:
+    for _, process in warm._waiting:
         process.kill()
         process.communicate()
     warm._waiting.clear()
@@ -29,7 +29,7 @@ def none_waits() -> Iterator[None]:
 
 def prepared() -> subprocess.Popen[str]:
     warm.prepare()
-    (process,) = warm._waiting
+    ((_, process),) = warm._waiting
     return process
 
 

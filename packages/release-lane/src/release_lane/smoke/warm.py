@@ -28,15 +28,16 @@ sys.exit(pytest.main(json.loads(given)) if given else 0)
 """
 
 _lock = threading.Lock()
-_waiting: list[subprocess.Popen[str]] = []
+_waiting: list[tuple[str, subprocess.Popen[str]]] = []
+"""Each with the working directory that it was started in."""
 
 
 def prepare(count: int = 1) -> None:
     """Have `count` processes ready for the next calls of `start`."""
     with _lock:
-        _waiting[:] = [process for process in _waiting if process.poll() is None]
+        _waiting[:] = [(where, process) for where, process in _waiting if process.poll() is None]
         while len(_waiting) < count:
-            _waiting.append(_spawn([sys.executable, "-c", _WAITER], subprocess.PIPE))
+            _waiting.append((os.getcwd(), _spawn([sys.executable, "-c", _WAITER], subprocess.PIPE)))
 
 
 def start(
@@ -60,8 +61,13 @@ def start(
 
 
 def _taken() -> subprocess.Popen[str] | None:
+    """One that looks for `smoke/` where this process would do so now."""
     with _lock:
-        return _waiting.pop(0) if _waiting else None
+        for waiting in _waiting:
+            if waiting[0] == os.getcwd():
+                _waiting.remove(waiting)
+                return waiting[1]
+    return None
 
 
 def _tell(process: subprocess.Popen[str], arguments: Sequence[str]) -> None:
