@@ -69,7 +69,7 @@ def test_one_is_enough() -> None:
 
 def test_two_can_wait() -> None:
     warm.prepare(2)
-    first, second = warm._waiting
+    (_, first), (_, second) = warm._waiting
     assert [warm.start(VERSION), warm.start(VERSION)] == [first, second]
     for started in (first, second):
         assert started.communicate(timeout=PATIENCE)[0].startswith("pytest ")
@@ -108,7 +108,7 @@ def test_the_checks_run_in_the_repository_with_their_own_plugins_only() -> None:
 
 def test_one_that_was_not_used_ends_with_the_process_that_prepared_it() -> None:
     code = "from release_lane.smoke import warm\nimport os\nwarm.prepare()\n"
-    code += "print(warm._waiting[0].pid, flush=True)\nos._exit(0)"
+    code += "print(warm._waiting[0][1].pid, flush=True)\nos._exit(0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert gone(int(done.stdout))
 
