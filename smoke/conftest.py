@@ -1,5 +1,8 @@
 """Options and fixtures of the smoke checks. Plain pytest and requests; imports nothing else of this repository."""
 
+import http.cookiejar
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +52,17 @@ def _has(config: pytest.Config, *, status: bool = False, identify: tuple[str, ..
     return well and (not identify or config.getoption("--identify") in identify)
 
 
+AT_ONCE = 10
+"""Requests side by side, each on a connection of its own that is kept for the next ones."""
+
+
 @dataclass(frozen=True)
 class Site:
-    """The service under check; `within` is the budget of one answer in seconds."""
+    """The service under check; `within` is the budget of one answer in seconds. Threads may share it."""
 
     url: str
     within: float
+    session: requests.Session
 
     def get(self, path: str) -> requests.Response:
         return self._send("GET", path)
@@ -63,11 +71,11 @@ class Site:
         return self._send("POST", path, data=body, params=query)
 
     def _send(self, method: str, path: str, **more: Any) -> requests.Response:
-        """A new connection each time, as another user would have: none gets stuck to one task."""
+        """On a connection that is kept: a load balancer chooses a task for each request, not for each connection."""
         what = f"{method} {self.url}{path}"
-        more |= {"timeout": self.within, "allow_redirects": False, "headers": {"Connection": "close"}}
+        more |= {"timeout": self.within, "allow_redirects": False}
         try:
-            return requests.request(method, self.url + path, **more)
+            return self.session.request(method, self.url + path, **more)
         except requests.Timeout:
             raise failed(f"{what}: no answer within {self.within:g} s") from None
         except requests.RequestException as error:
@@ -80,8 +88,13 @@ def failed(message: str) -> BaseException:
 
 
 @pytest.fixture(scope="session")
-def site(request: pytest.FixtureRequest) -> Site:
-    return Site(request.config.getoption("--url").rstrip("/"), request.config.getoption("--answer-within"))
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    option = request.config.getoption
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))  # each request by itself
+        yield Site(option("--url").rstrip("/"), option("--answer-within"), session)
 
 
 @dataclass(frozen=True)
@@ -108,11 +121,12 @@ def health_path(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def samples(request: pytest.FixtureRequest, site: Site, health_path: str) -> list[Sample]:
-    """Several, because several tasks stand behind one URL and each of them has to be the right one."""
+    """Several, because several tasks stand behind one URL and each of them has to be the right one; side by side."""
     option = request.config.getoption
-    return [
-        _sample(site, option("--status-path"), health_path, option("--identify")) for _ in range(option("--samples"))
-    ]
+    status_path, identify = option("--status-path"), option("--identify")
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        asked = [threads.submit(_sample, site, status_path, health_path, identify) for _ in range(option("--samples"))]
+    return [one.result() for one in asked]
 
 
 def _sample(site: Site, status_path: str, health_path: str, identify: str) -> Sample:

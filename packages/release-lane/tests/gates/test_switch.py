@@ -28,7 +28,7 @@ from release_lane.record.evidence import Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
-from release_lane.record.records import Recorded
+from release_lane.record.records import Known, Recorded
 from release_lane.watch.rollout import Reading, Target, Task
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
 from tests.gates.fake_senses import AT_ONCE
@@ -394,7 +394,7 @@ def test_weights_and_targets_from_before_the_move_are_looked_at_again(cloud: Mak
     before, weights, well = at.balancer(), at.balancer, at.sides[GREEN]
     stale = iter([before, before])
     readings = iter([sick(well), replace(well, targets=()), sick(well)])
-    at.balancer = lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights)  # type: ignore[method-assign]
+    at.balancer = lambda *_, **__: weights() if at.weights == all_on(BLUE) else _next(stale, weights)  # type: ignore[method-assign]
     at.read = lambda *_: next(readings, well)  # type: ignore[method-assign]
     assert moved(at, timing=patient)["liveColour"] == "green"
     assert (next(stale, None), next(readings, None)) == (None, None), "all of them were seen"
@@ -587,8 +587,8 @@ def growing(cloud: FakeCloud, *readings: Reading) -> None:
     """The live colour looks like this, look by look; the last one stays."""
     left = list(readings)
 
-    def read(colour: Colour, group: str | None) -> Reading:
-        del group
+    def read(colour: Colour, group: str | None, known: Known | None) -> Reading:
+        del group, known
         assert colour is BLUE
         return left.pop(0) if len(left) > 1 else left[0]
 
@@ -633,14 +633,14 @@ class Passing(threading.Event):
 def test_while_nothing_changes_it_looks_more_and_more_seldom_and_keeps_the_time() -> None:
     at, passing, looks = live(), Passing(), list[float]()
 
-    def read(colour: Colour, group: str | None) -> Reading:
-        del colour, group
+    def read(colour: Colour, group: str | None, known: Known | None) -> Reading:
+        del colour, group, known
         looks.append(passing.time)
         return GROWING if passing.time < 100 else STARTING
 
     at.read = read  # type: ignore[method-assign]
     ctx = replace(context(), cancelled=passing)
-    found = settled(ctx, at, RECORD.as_outputs(), lambda: passing.time)  # type: ignore[arg-type]
+    found = settled(ctx, at, RECORD.as_outputs(), now=lambda: passing.time)  # type: ignore[arg-type]
     assert found is not None
     assert found.grows
     assert len(looks) < 60

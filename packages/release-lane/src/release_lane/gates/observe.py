@@ -5,7 +5,7 @@ from __future__ import annotations
 from provider_kit import Context, Props
 
 from release_lane.aws.cloud import Cloud
-from release_lane.aws.observe import observed
+from release_lane.aws.observe import account_checked_meanwhile, observed
 from release_lane.aws.session import check_account
 from release_lane.gates.gate import reported
 from release_lane.record.alarms import Watched
@@ -22,8 +22,9 @@ def observe(ctx: Context, args: Props) -> Props:
     digest = str(args.get("digest") or "")
 
     def look() -> Props:
-        cloud = Cloud(Names.from_dict(args["environment"]))
-        return observed(cloud, digest, Watched.from_dict(args.get("alarms") or {}))
+        watched = Watched.from_dict(args.get("alarms") or {})
+        names = Names.from_dict(args["environment"])
+        return account_checked_meanwhile(names, lambda cloud: observed(cloud, digest, watched))
 
     seen = reported(look)
     if digest:

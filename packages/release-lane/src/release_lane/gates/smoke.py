@@ -16,7 +16,7 @@ from provider_kit import Cancelled, Context, Progress, Props
 from release_lane.errors import CheckFailed
 from release_lane.gates.gate import Gate
 from release_lane.gates.passes import Pass, demand
-from release_lane.gates.reality import test_url
+from release_lane.gates.reality import test_url, where
 from release_lane.record.digest import short
 from release_lane.record.inputs import SmokeInputs
 from release_lane.smoke.checks import Expected, Report
@@ -38,7 +38,7 @@ class SmokeGate(Gate):
         digest, colour = given.digest, given.colour
         passed = demand(given.pass_of_before, gate="The rollout gate", digest=digest, colour=colour)
         cloud = self.cloud_of(given.names)
-        url = test_url(cloud, cloud.balancer(), colour)
+        url = test_url(cloud, where(cloud, given.located), colour)
         expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked)
         report = until_passed(ctx, url, expected, given.deadline, _by_hand(url, expected))
         passed = replace(passed, unchecked=report.unchecked)
