@@ -12,7 +12,7 @@ from tests.faults.stories import Scene, Story, keep, traffic_only
 from tests.faults.wire import Call
 from tools.lane import Result, Stack
 
-LATENCY = 0.15
+LATENCY = 0.4
 """Seconds a call: longer than it takes to begin those that are made side by side, on a busy machine as well."""
 
 NO_CHANGE = Budget(calls=16, in_sequence=6)

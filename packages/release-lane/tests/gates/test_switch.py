@@ -30,7 +30,7 @@ from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import Known, Recorded
 from release_lane.watch.rollout import Reading, Target, Task
-from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
+from tests.gates.fake_cloud import LOCATED, FakeCloud, holding, names, sick, site
 from tests.gates.fake_senses import AT_ONCE
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
@@ -400,6 +400,17 @@ def test_weights_and_targets_from_before_the_move_are_looked_at_again(cloud: Mak
     assert (next(stale, None), next(readings, None)) == (None, None), "all of them were seen"
 
 
+@pytest.mark.provider
+def test_what_was_located_is_not_looked_up_again(cloud: Make) -> None:
+    """The fake cloud takes no other place than the one that was handed on."""
+    at = cloud()
+    known = replace(PASS, tasks={task.ip: task.digest for task in at.sides[GREEN].tasks})
+    seen: list[Any] = []
+    at.read, read = lambda *given: seen.append(given[2]) or read(*given), at.read  # type: ignore[func-returns-value,method-assign]
+    assert moved(at, replace(MOVE, located=LOCATED, passed=known))["liveColour"] == "green"
+    assert [each.tasks for each in seen] == [known.tasks] * 2, "before and after the move"
+
+
 def _next(stale: Iterator[Any], truth: Callable[[], Any]) -> Any:
     return next(stale, None) or truth()
 
@@ -704,6 +715,37 @@ def test_one_that_fails_while_it_is_waited_for_is_reported() -> None:
     found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]
     why = "a task stopped: EssentialContainerExited"
     assert found == Deviation("blue has 2 healthy of 3 wanted tasks", why=why, lacks=True)
+
+
+KNOWN = Known(
+    image=A.digest,
+    release=A.id,
+    task_definition=f"app:{A.id}",
+    deployment="ecs-svc/1",
+    tasks={task.ip: task.digest for task in holding(A, "ecs-svc/1").tasks},
+)
+
+
+def looked_at(at: FakeCloud, known: Known) -> tuple[Deviation | None, list[str]]:
+    """What differs, and which task definitions were read for it."""
+    read: list[str] = []
+    at.release_of, of = lambda name: read.append(name) or of(name), at.release_of  # type: ignore[func-returns-value,method-assign]
+    return deviation(at, RECORD.as_outputs(), LOCATED, known), read  # type: ignore[arg-type]
+
+
+@pytest.mark.pure
+def test_a_task_definition_that_was_read_before_is_not_read_again() -> None:
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1")
+    assert looked_at(at, KNOWN) == (None, [])
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("known", [{"task_definition": "app:before"}, {"release": D.id}, {"release": ""}], ids=str)
+def test_one_that_is_not_known_to_be_the_recorded_release_is_read(known: dict[str, str]) -> None:
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1")
+    assert looked_at(at, replace(KNOWN, **known)) == (None, [f"app:{A.id}"])
 
 
 @pytest.mark.pure
