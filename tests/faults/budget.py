@@ -6,6 +6,7 @@ own. On AWS a call takes 50 to 200 ms, so the calls in sequence are what a perso
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -40,11 +41,21 @@ def chain(calls: Sequence[Timed]) -> list[str]:
 
 
 def besides_polls(calls: Sequence[Timed]) -> list[Timed]:
-    """Without the looks that the rollout gate makes while it waits: of them only the last one counts."""
-    moments = list(_side_by_side(calls))
-    looks = [number for number, moment in enumerate(moments) if any(map(_lists_stopped, moment))]
-    polls = range(looks[0], looks[-1]) if looks else ()
-    return [call for number, moment in enumerate(moments) if number not in polls for call in moment]
+    """Without the looks that the rollout gate makes while it waits: of several in a row only the last one counts."""
+    counted: list[Timed] = []
+    for looks, moments in itertools.groupby(_side_by_side(calls), key=_only_looks):
+        row = list(moments)
+        whole = [number for number, moment in enumerate(row) if any(map(_lists_stopped, moment))]
+        polls = range(whole[0], whole[-1]) if looks and whole else ()
+        counted += [call for number, moment in enumerate(row) if number not in polls for call in moment]
+    return counted
+
+
+LOOK = {"ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks", "elasticloadbalancing:DescribeTargetHealth"}
+
+
+def _only_looks(moment: Sequence[Timed]) -> bool:
+    return {each.call.name for each in moment} <= LOOK
 
 
 def _lists_stopped(timed: Timed) -> bool:

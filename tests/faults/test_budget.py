@@ -42,6 +42,7 @@ def test_of_the_looks_of_a_gate_that_waits_the_last_one_counts() -> None:
     first, last = call("ecr:DescribeImages", 0, 1), call("elasticloadbalancing:ModifyRule", 40, 41)
     assert besides_polls([first, *look(10), *look(20), *look(30), last]) == [first, *look(30), last]
     assert besides_polls([first, last]) == [first, last]
+    assert besides_polls([first, *look(10), last, *look(50)]) == [first, *look(10), last, *look(50)], "not in a row"
 
 
 def promotion(scene: Scene, through: Stack) -> Result:

@@ -159,7 +159,9 @@ KNOWN = Known(
     deployment="ecs-svc/1",
     tasks={"10.0.0.1": "sha256:p", "10.0.0.2": "sha256:p"},
 )
-SAYS = {"desiredCount": 2, "runningCount": 2, "pendingCount": 0, "deployments": [{"id": "ecs-svc/1"}]}
+PRIMARY = {"id": "ecs-svc/1", "status": "PRIMARY", "runningCount": 2}
+OLD = {"id": "ecs-svc/0", "status": "ACTIVE", "runningCount": 0}
+SAYS = {"desiredCount": 2, "runningCount": 2, "pendingCount": 0, "deployments": [PRIMARY, OLD]}
 IN_ROTATION = tuple(Target(ip=ip, state="healthy") for ip in KNOWN.tasks)
 
 
@@ -177,8 +179,8 @@ def test_tasks_are_taken_as_known_where_service_and_targets_say_that_these_run_a
         {"runningCount": 1},
         {"runningCount": 3},
         {"pendingCount": 1},
-        {"deployments": [{"id": "ecs-svc/2"}]},
-        {"deployments": [{"id": "ecs-svc/1"}, {"id": "ecs-svc/0"}]},
+        {"deployments": [{**PRIMARY, "id": "ecs-svc/2"}, {**PRIMARY, "status": "ACTIVE"}]},
+        {"deployments": [{**PRIMARY, "runningCount": 1}, {**OLD, "runningCount": 1}]},
         {"deployments": []},
     ],
     ids=str,

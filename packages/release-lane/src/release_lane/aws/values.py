@@ -64,13 +64,14 @@ def as_task(value: TaskTypeDef, container: str) -> Task:
 def as_before(known: Known, service: Any, targets: Sequence[Target]) -> tuple[Task, ...]:
     """The known tasks, if service and targets say that these still run, and no others; else none.
 
-    It is the same deployment alone, as many tasks run as are wanted and known, none is pending, and the targets that
-    may get requests are their addresses, all healthy.
+    The newest deployment is the same one and runs as many tasks as are wanted and known, nothing else runs or is
+    pending, and the targets that may get requests are their addresses, all healthy.
     """
     count = len(known.tasks)
     counts = (service["desiredCount"], service.get("runningCount"), service.get("pendingCount"))
+    newest = [(each["id"], each.get("runningCount")) for each in service["deployments"] if each["status"] == "PRIMARY"]
     unchanged = (
-        [each["id"] for each in service["deployments"]] == [known.deployment]
+        newest == [(known.deployment, count)]
         and counts == (count, count, 0)
         and Reading(exists=True, targets=tuple(targets)).in_rotation == known.tasks.keys()
         and {target.ip for target in targets if target.state == "healthy"} == known.tasks.keys()
