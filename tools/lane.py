@@ -38,6 +38,9 @@ VARIANTS = {
     "best": ("LABEL edition=3",),
     "third": ("LABEL edition=4",),
     "fourth": ("LABEL edition=5",),
+    "fifth": ("LABEL edition=6",),
+    "sixth": ("LABEL edition=7",),
+    "seventh": ("LABEL edition=8",),
     # Healthy, but its status says error: the self-check's reference value is another one.
     "liar": (
         "USER 0",

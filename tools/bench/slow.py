@@ -7,7 +7,10 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
+
+from tools.lane import Stack
 
 AWAY = 0.06
 """Seconds that each answer of AWS comes later: the machine that releases is some hundred kilometres away."""
@@ -27,6 +30,14 @@ def far_away(endpoint: str, seconds: float = AWAY) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+@contextmanager
+def farther_away(stack: Stack, seconds: float = AWAY) -> Iterator[Stack]:
+    """The same stack, whose engine, providers and gates get every answer of AWS later."""
+    variables = stack.lane.variables
+    with far_away(variables["AWS_ENDPOINT_URL"], seconds) as url:
+        yield replace(stack, lane=replace(stack.lane, variables={**variables, "AWS_ENDPOINT_URL": url}))
 
 
 class _Relay:
