@@ -19,7 +19,6 @@ from pathlib import Path
 
 import requests
 from local_aws.toolchain.uv import uv
-from release_lane.command.adapters.project import STACKS
 
 from tools.bench import measure
 from tools.bench.slow import AWAY, farther_away
@@ -157,7 +156,7 @@ class Ours:
     def _release(self, digest: str, verb: str, *more: str) -> Took:
         lane = self.stack.lane
         command = [sys.executable, "-m", "release_lane.command", verb, self.stack.name, "--yes", *more]
-        return took(self.stack.url, digest, command, {**lane.variables, STACKS: str(lane.folder)})
+        return took(self.stack.url, digest, command, {**lane.variables, "RELEASE_LANE_STACKS": str(lane.folder)})
 
 
 @dataclass

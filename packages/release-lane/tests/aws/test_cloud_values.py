@@ -270,7 +270,7 @@ def test_of_what_is_located_only_the_rule_is_looked_at() -> None:
     assert found.rule.tags == {"of": "new"}
 
 
-def test_nobody_asks_for_tags_that_nobody_reads() -> None:
+def test_tags_that_are_not_read_are_not_asked_for() -> None:
     cloud = OneBalancer()
     assert cloud.balancer(LOCATED, tagged=False).rule is not None
     assert cloud.asked == ["rules"]

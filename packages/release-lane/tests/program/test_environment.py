@@ -99,7 +99,7 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
 
 
 def handed_on(world: World) -> dict[str, tuple[bool, object]]:
-    """To each gate: whether it was told where users are served, and the tasks that it knows."""
+    """To each gate: whether it got where users are served, and the tasks that it knows."""
     gates = {kind: world.one(kind).inputs for kind in ("Rollout", "SmokeGate", "TrafficSwitch")}
     return {
         kind: (given.get("located") == LOCATED.as_dict(), (given.get("known") or {}).get("image"))
