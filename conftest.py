@@ -5,6 +5,7 @@ An ordinary run always tries the same examples; `HYPOTHESIS_PROFILE=thorough pyt
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -34,6 +35,14 @@ settings.register_profile(
 settings.register_profile("more", settings.get_profile("quick"), max_examples=1500, derandomize=False)
 settings.register_profile("thorough", settings.get_profile("more"), max_examples=10000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: looking through it for garbage takes a quarter of all tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it puts in the background (`&`) with SIGINT ignored, and children inherit that: every test

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,14 +64,16 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(home).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
 def pure_modules() -> list[Path]:
     rooms = sources(*(f"release_lane.{room}" for room in PURE))
     return sorted([*rooms, *(folder_of(name).with_suffix(".py") for name in ALSO_PURE)])
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     package = module_of(path).split(".")
-    yield from imported_by(path.read_text(), tuple(package if path.name == "__init__.py" else package[:-1]))
+    return tuple(imported_by(path.read_text(), tuple(package if path.name == "__init__.py" else package[:-1])))
 
 
 def imported_by(text: str, package: tuple[str, ...]) -> Iterator[str]:

@@ -39,6 +39,8 @@ WORDS = {
 }
 """Pattern -> what to write instead. In lower case, and at the beginning of a sentence; a word in capitals is none."""
 
+ANY = re.compile("|".join(f"(?:{pattern})" for pattern in WORDS))
+
 ALLOWED = {
     "CHANGELOG.md": (r"`flip`",),
 }
@@ -77,6 +79,8 @@ def found_in(lines: Iterator[tuple[int, str]], allowed: tuple[str, ...] = ()) ->
         for passage in allowed:
             line = re.sub(passage, "", line)
         line = re.sub(r"\b[A-Z](?=[a-z])", lambda first: first[0].lower(), line)
+        if not ANY.search(line):
+            continue
         found += [
             f"{number}: {match[0]!r}: write {instead}"
             for pattern, instead in WORDS.items()

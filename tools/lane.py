@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = read_project(ROOT).name
 
 
+EDITIONS = ("better", "best", "third", "fourth", *(f"edition-{number}" for number in range(6, 20)))
+"""Good images; only the digest differs."""
+
 VARIANTS = {
-    # Good; only the digest differs.
-    "better": ("LABEL edition=2",),
-    "best": ("LABEL edition=3",),
-    "third": ("LABEL edition=4",),
-    "fourth": ("LABEL edition=5",),
-    "fifth": ("LABEL edition=6",),
-    "sixth": ("LABEL edition=7",),
-    "seventh": ("LABEL edition=8",),
+    **{name: (f"LABEL edition={number}",) for number, name in enumerate(EDITIONS, start=2)},
     # Healthy, but its status says error: the self-check's reference value is another one.
     "liar": (
         "USER 0",
@@ -143,6 +139,15 @@ class Lane:
             self._init(name, stack.settings)
         return stack
 
+    def another(self, stack: Stack) -> Stack:
+        """A new, empty stack with the settings and the program of this one, under a name of its own."""
+        name = f"{stack.name.removesuffix(f'-{self.mark}')}x-{self.mark}"
+        settings = self.folder / f"Pulumi.{name}.yaml"
+        shutil.copy(stack.settings, settings)
+        self.stacks.add(name)
+        self._init(name, settings)
+        return replace(stack, name=name, settings=settings)
+
     def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
         content = yaml.safe_load(overlay(read_project(ROOT), like))
         content["config"] |= {f"{PROJECT}:{key}": value for key, value in config.items()}
@@ -205,8 +210,16 @@ class Stack:
         path = os.pathsep.join(
             str(copy / part) for part in ("", "packages/release-lane/src", "packages/provider-kit/src")
         )
-        lane = Lane(self.lane.folder, {**self.lane.variables, "PYTHONPATH": path, "LOCAL_AWS_HOME": str(copy)})
-        return Stack(lane, self.name, self.settings, copy)
+        variables = {**self.lane.variables, "PYTHONPATH": path, "LOCAL_AWS_HOME": str(copy)}
+        return replace(self, lane=replace(self.lane, variables=variables), project=copy)
+
+    def with_settings(self, **config: Any) -> Stack:
+        """The same stack, with a stack file of its own in which some settings are others."""
+        settings = self.settings.with_name(f"{self.settings.stem}-{time.monotonic_ns()}.yaml")
+        content = yaml.safe_load(self.settings.read_text())
+        content["config"] |= {f"{PROJECT}:{key}": value for key, value in config.items()}
+        settings.write_text(yaml.safe_dump(content))
+        return replace(self, settings=settings)
 
     def up(self, *options: str, timeout: float = 120, **config: Any) -> Result:
         """`pulumi up` with keys given for this run alone."""
@@ -259,10 +272,20 @@ class Stack:
         return Result(done.returncode, done.stdout + done.stderr, time.monotonic() - begun)
 
     @property
+    def state(self) -> dict[str, Any]:
+        """What the backend holds of it: `resources`, `pending_operations`; empty before its first update."""
+        kept = json.loads((self.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.name}.json").read_text())
+        return dict(kept["checkpoint"].get("latest") or {})
+
+    @property
+    def locks(self) -> Path:
+        """The folder in which an update lays its lock."""
+        return self.lane.folder / f"state/.pulumi/locks/organization/{PROJECT}/{self.name}"
+
+    @property
     def outputs(self) -> dict[str, Any]:
         """Recorded outputs, read from the state itself."""
-        state = json.loads((self.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{self.name}.json").read_text())
-        resources = (state["checkpoint"].get("latest") or {}).get("resources") or []
+        resources = self.state.get("resources") or []
         root: dict[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
         return dict(root.get("outputs") or {})
 

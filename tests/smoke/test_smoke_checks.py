@@ -122,12 +122,35 @@ class Run:
     url: str
 
 
+RUNS = """
+import contextlib, io, json, sys
+import pytest
+answers = sys.stdout
+for line in sys.stdin:
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(said):
+        code = pytest.main(json.loads(line))
+    print(json.dumps([int(code), said.getvalue()]), file=answers, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[subprocess.Popen[str]]:
+    """A process that runs pytest for each line of arguments: to start one takes longer than to run the checks."""
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-c", RUNS]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
 @pytest.fixture
-def smoke(url: str, tmp_path: Path) -> Callable[..., Run]:
-    """Run the checks just as the gate does."""
+def smoke(url: str, runner: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Run]:
+    """Run the checks with the gate's options; at the end of this file they run in a process of their own."""
 
     def run(*arguments: str) -> Run:
         report = tmp_path / "smoke.xml"
+        report.unlink(missing_ok=True)
         own = (
             "-c",
             "/dev/null",
@@ -139,25 +162,26 @@ def smoke(url: str, tmp_path: Path) -> Callable[..., Run]:
             "no:cacheprovider",
             f"--junitxml={report}",
         )
-        command = [sys.executable, "-m", "pytest", "smoke", *own, "--url", url, *arguments]
-        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        return read(done, report, url)
+        assert runner.stdin
+        assert runner.stdout
+        print(json.dumps(["smoke", *own, "--url", url, *arguments]), file=runner.stdin, flush=True)
+        code, said = json.loads(runner.stdout.readline())
+        return read(code, said, report, url)
 
     return run
 
 
-def read(done: subprocess.CompletedProcess[str], report: Path, url: str) -> Run:
-    assert report.exists(), done.stdout + done.stderr
+def read(code: int, said: str, report: Path, url: str) -> Run:
+    assert report.exists(), said
     cases = list(ElementTree.parse(report).iter("testcase"))
-    assert cases, done.stdout
+    assert cases, said
     red = {
         str(case.get("name")): str(problem.text)
         for case in cases
         for problem in (*case.iter("failure"), *case.iter("error"))
     }
     skipped = frozenset(str(case.get("name")) for case in cases if case.find("skipped") is not None)
-    return Run(done.returncode, red, skipped, done.stdout, url)
+    return Run(code, red, skipped, said, url)
 
 
 def test_the_right_release_passes(smoke: Callable[..., Run]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from release_lane.probe import Probe
 
 from tests.disposable import cloud_goes
 from tests.patience import ANSWER_WITHIN
-from tools.lane import Lane, Stack
+from tests.stories.known import Known, past
+from tools.lane import EDITIONS, Lane, Stack
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +75,35 @@ def crasher(lane: Lane, good: str) -> str:
 def sick(lane: Lane, good: str) -> str:
     """Runs, but is never healthy."""
     return lane.derive("sick", good)
+
+
+@pytest.fixture(scope="session")
+def known(good: str, better: str) -> Known:
+    """Brings an environment to where a story begins."""
+    return Known(good, better)
+
+
+@pytest.fixture
+def shared(lane: Lane) -> Stack:
+    """The environment that stories share, just as it is: for a story that says itself where it begins."""
+    return lane.environment("stage", like="staging", smoke={"deadlineSeconds": 3})
+
+
+@pytest.fixture
+def staging(known: Known, shared: Stack) -> Stack:
+    """Two good releases behind it, traffic on the second one, the first one on the idle colour; both fully healthy."""
+    return known(shared)
+
+
+@pytest.fixture
+def unseen(lane: Lane, good: str) -> Callable[..., str]:
+    """A good image that was never live in an environment, and is none of some others."""
+
+    def find(stack: Stack, *but: str) -> str:
+        spent = {*past(stack), *but}
+        return next(digest for name in EDITIONS if (digest := lane.derive(name, good)) not in spent)
+
+    return find
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from release_lane.record.asking import Asked, Identify
 from release_lane.record.placement import Colour
 
 from tests.stories.cloud import idle_of, running_digests, tasks, weights
+from tests.stories.known import Known
 from tools.lane import ROOT, Lane, Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
@@ -61,12 +62,9 @@ SETTINGS: dict[str, Any] = {
 NAMELESS = Asked(health_path="/healthz", status_path="", identify=Identify.NONE)
 
 
-def with_settings(lane: Lane, **changed: dict[str, Any]) -> Stack:
-    """The environment of this story, with some of its settings changed, and the adopter's smoke checks."""
-    settings = {key: {**value, **changed.get(key, {})} for key, value in SETTINGS.items()}
-    stack = lane.environment("foreign", like="staging", **settings)
-    checks = Path("smoke/test_service.py")
-    return stack.with_changed_program(str(checks), (ROOT / checks).read_text(), SMOKE)
+def changed(stack: Stack, key: str, **values: Any) -> Stack:
+    """The environment of these stories, with some settings changed."""
+    return stack.with_settings(**{key: {**SETTINGS[key], **values}})
 
 
 def image(lane: Lane, good: str, name: str, greeting: str = "hello", *names: str) -> str:
@@ -83,12 +81,17 @@ def quick_metrics(lane: Lane) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def stack(lane: Lane, good: str) -> Stack:
-    """The environment, with the first release of the foreign service."""
-    made = with_settings(lane)
-    first = made.up(imageDigest=image(lane, good, "foreign-1"))
-    assert first.ok, first.text
-    return made
+def environment(lane: Lane) -> Stack:
+    """The environment of these stories with the adopter's smoke checks, just as it is."""
+    checks = Path("smoke/test_service.py")
+    stack = lane.environment("foreign", like="staging", **SETTINGS)
+    return stack.with_changed_program(str(checks), (ROOT / checks).read_text(), SMOKE)
+
+
+@pytest.fixture
+def stack(known: Known, environment: Stack, lane: Lane, good: str) -> Stack:
+    """The same with a release of the foreign service that names itself nowhere."""
+    return known(environment, idle=None, images=[image(lane, good, "foreign-1")])
 
 
 @pytest.fixture
@@ -146,10 +149,11 @@ def test_one_that_does_its_job_no_longer_is_refused_by_the_adopters_own_check(
     ids=["port", "path"],
 )
 def test_a_wrong_setting_is_reported_as_one(
-    stack: Stack, lane: Lane, good: str, service: dict[str, Any], reason: str
+    known: Known, environment: Stack, lane: Lane, good: str, service: dict[str, Any], reason: str
 ) -> None:
+    stack = known(environment, images=[image(lane, good, name) for name in ("foreign-1", "foreign-before")])
     idle = idle_of(stack)
-    refused = with_settings(lane, service=service).up(imageDigest=image(lane, good, "foreign-3"))
+    refused = changed(stack, "service", **service).up(imageDigest=image(lane, good, "foreign-3"))
     assert not refused.ok
     assert f"The rollout gate refused {idle}: {reason}" in refused.text, refused.text
     assert "fix the image or its configuration in the stack file" in refused.text
@@ -163,7 +167,7 @@ def test_a_release_that_begins_to_name_itself_is_asked_for_it_and_one_that_stops
     stack: Stack, lane: Lane, good: str, users: Probe
 ) -> None:
     """While both share the users' address they are asked in different ways; the record says what that left unseen."""
-    named = with_settings(lane, smoke={"identify": "header"})
+    nameless, named = stack.outputs["imageDigest"], changed(stack, "smoke", identify="header")
     third = image(lane, good, "foreign-named", "hello", "DIGEST", "COLOUR")
     released = named.up(imageDigest=third)
     assert released.ok, released.text
@@ -177,7 +181,7 @@ def test_a_release_that_begins_to_name_itself_is_asked_for_it_and_one_that_stops
     assert report.total.failed == 0, report.total.reasons
     assert {each.digest for each in report.total.releases} == {third, fourth}
     live = stack.outputs["imageDigest"]
-    back = named.up(imageDigest=image(lane, good, "foreign-2"), rollbackFrom=live)
+    back = named.up(imageDigest=nameless, rollbackFrom=live)
     assert back.ok, f"it goes back with its own identity, which is none: {back.text}"
     silent = named.up(imageDigest=image(lane, good, "foreign-silent"))
     assert not silent.ok

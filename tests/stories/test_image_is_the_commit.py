@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import botocore.exceptions
 import pytest
 from release_lane.disk.git import environment
 
+from tests.patience import PATIENCE
 from tools.lane import Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story]
@@ -41,6 +43,14 @@ class Place:
         self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
         return self.git("rev-parse", "HEAD")
 
+    def built(self) -> bool:
+        """Are state and registry agreed on the image of its last commit?"""
+        try:
+            head = self.git("rev-parse", "--verify", "HEAD:app/Dockerfile") and self.git("rev-parse", "HEAD")
+            return bool(self.in_registry(head) == self.stack.outputs["imageDigest"])
+        except (subprocess.CalledProcessError, botocore.exceptions.ClientError, KeyError):
+            return False
+
     def in_registry(self, commit: str) -> str:
         """The digest that the registry has for a commit."""
         ecr = self.lane.aws("ecr")
@@ -63,6 +73,9 @@ class Place:
         return subprocess.run(["docker", *arguments], env=environ, check=True, capture_output=True).stdout
 
 
+FILES = {"app/Dockerfile": "FROM scratch\nCOPY . /srv/\n", "app/service.py": "one\n", "app/.gitignore": "*.bin\n"}
+
+
 @pytest.fixture(scope="module")
 def place(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     source = tmp_path_factory.mktemp("commits")
@@ -75,66 +88,76 @@ def place(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
     lane.aws("ecr").delete_repository(repositoryName=registry, force=True)
 
 
+@pytest.fixture
+def built(place: Place) -> Place:
+    """Its last commit has a Dockerfile, and is built. Where a story left something else, it is built now."""
+    if not place.built():
+        place.commit(**FILES)
+        with place.stack.started("refresh") as process:
+            assert process.wait(PATIENCE).ok
+        result = place.stack.up()
+        assert result.ok, result.text
+    return place
+
+
 def test_a_file_that_git_ignores_is_not_in_the_image(place: Place) -> None:
-    place.commit(**{
-        "app/Dockerfile": "FROM scratch\nCOPY . /srv/\n", "app/service.py": "one\n", "app/.gitignore": "*.bin\n"
-    })  # fmt: skip
+    place.commit(**FILES)
     (place.source / "app/old.bin").write_text("built by hand")
     result = place.stack.up()
     assert result.ok, result.text
     assert place.files(place.stack.outputs["imageDigest"]) == {"srv/Dockerfile", "srv/service.py", "srv/.gitignore"}
 
 
-def test_an_image_that_was_deleted_is_built_again_and_again(place: Place) -> None:
+def test_an_image_that_was_deleted_is_built_again_and_again(built: Place) -> None:
     """Also right after a build, whose image the state still remembers with the same inputs."""
-    commit = place.git("rev-parse", "HEAD")
+    commit = built.git("rev-parse", "HEAD")
     for _ in range(2):
-        ecr = place.lane.aws("ecr")
-        ecr.batch_delete_image(repositoryName=place.registry, imageIds=[{"imageTag": commit}])
-        result = place.stack.up()
+        ecr = built.lane.aws("ecr")
+        ecr.batch_delete_image(repositoryName=built.registry, imageIds=[{"imageTag": commit}])
+        result = built.stack.up()
         assert result.ok, result.text
-        assert place.in_registry(commit) == place.stack.outputs["imageDigest"]
+        assert built.in_registry(commit) == built.stack.outputs["imageDigest"]
 
 
-def test_what_the_registry_has_is_not_built(place: Place) -> None:
-    before = place.stack.outputs
-    (place.source / "app/old.bin").write_text("another one")
-    result = place.stack.up("--json")
+def test_what_the_registry_has_is_not_built(built: Place) -> None:
+    before = built.stack.outputs
+    (built.source / "app/old.bin").write_text("another one")
+    result = built.stack.up("--json")
     assert result.ok, result.text
     assert "docker:index:Image" not in result.text or "create" not in result.text
-    assert place.stack.outputs == before
+    assert built.stack.outputs == before
 
 
-def test_two_commits_with_one_image_are_said_to_be_so(place: Place) -> None:
-    first = place.git("rev-parse", "HEAD")
-    second = place.commit(README="outside of what is built")
-    result = place.stack.up()
+def test_two_commits_with_one_image_are_said_to_be_so(built: Place) -> None:
+    first = built.git("rev-parse", "HEAD")
+    second = built.commit(README="outside of what is built")
+    result = built.stack.up()
     assert result.ok, result.text
     assert f"Commit {second} has the same image as {first}" in result.text
-    assert place.stack.outputs["otherCommits"] == [first]
-    assert place.in_registry(second) == place.in_registry(first) == place.stack.outputs["imageDigest"]
+    assert built.stack.outputs["otherCommits"] == [first]
+    assert built.in_registry(second) == built.in_registry(first) == built.stack.outputs["imageDigest"]
 
 
-def test_a_repository_that_was_deleted_is_made_again_as_the_update_says(place: Place) -> None:
-    place.lane.aws("ecr").delete_repository(repositoryName=place.registry, force=True)
-    told = place.stack.up()
+def test_a_repository_that_was_deleted_is_made_again_as_the_update_says(built: Place) -> None:
+    built.lane.aws("ecr").delete_repository(repositoryName=built.registry, force=True)
+    told = built.stack.up()
     assert not told.ok
     assert "the registry does not have it" in told.text
     assert "pulumi refresh" in told.text
-    with place.stack.started("refresh") as process:
+    with built.stack.started("refresh") as process:
         refreshed = process.wait(120)
     assert refreshed.ok, refreshed.text
-    result = place.stack.up()
+    result = built.stack.up()
     assert result.ok, result.text
-    assert place.in_registry(place.git("rev-parse", "HEAD")) == place.stack.outputs["imageDigest"]
+    assert built.in_registry(built.git("rev-parse", "HEAD")) == built.stack.outputs["imageDigest"]
 
 
-def test_a_commit_without_a_dockerfile_is_refused_before_anything(place: Place) -> None:
-    before = place.stack.outputs
-    place.git("rm", "-q", "app/Dockerfile")
-    place.git("commit", "--quiet", "--message", "none")
-    result = place.stack.up()
+def test_a_commit_without_a_dockerfile_is_refused_before_anything(built: Place) -> None:
+    before = built.stack.outputs
+    built.git("rm", "-q", "app/Dockerfile")
+    built.git("commit", "--quiet", "--message", "none")
+    result = built.stack.up()
     assert not result.ok
     assert "There is no app/Dockerfile in commit" in result.text
     assert "Traceback" not in result.text
-    assert place.stack.outputs == before
+    assert built.stack.outputs == before

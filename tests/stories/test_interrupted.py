@@ -21,23 +21,10 @@ pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
 
 
-@pytest.fixture(scope="module")
-def stack(lane: Lane, good: str, better: str) -> Stack:
-    """An environment that has just gone from good to better."""
-    made = lane.environment("crash", like="staging", smoke={"deadlineSeconds": 8})
-    for digest in (good, better):
-        result = made.up(imageDigest=digest)
-        assert result.ok, result.text
-    return made
-
-
-@pytest.fixture(autouse=True)
-def a_failure_stays_alone(stack: Stack, request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a failed story leaves would fail all that come after it."""
-    before = request.session.testsfailed
-    yield
-    if request.session.testsfailed > before:
-        way_back(stack)
+@pytest.fixture
+def stack(staging: Stack) -> Stack:
+    """The environment that stories share; smoke checks that fail are repeated for long enough to be interrupted."""
+    return staging.with_settings(smoke={"deadlineSeconds": 8})
 
 
 @contextlib.contextmanager
@@ -94,10 +81,10 @@ def _descendants_run(word: str, running: Running) -> bool:
 
 
 GATES = {
-    "image": (in_image_gate, "best"),
-    "rollout": (in_rollout_gate, "best"),
-    "smoke": (in_smoke_gate, "liar"),
-    "switch": (in_switch, "best"),
+    "image": in_image_gate,
+    "rollout": in_rollout_gate,
+    "smoke": in_smoke_gate,
+    "switch": in_switch,
 }
 
 
@@ -125,18 +112,11 @@ def way_back(stack: Stack) -> None:
 
 @pytest.mark.parametrize(("how", "gate"), CASES)
 def test_interrupted_in(
-    gate: str, how: signal.Signals, stack: Stack, request: pytest.FixtureRequest, probe: Prober
+    gate: str, how: signal.Signals, stack: Stack, liar: str, unseen: Callable[..., str], probe: Prober
 ) -> None:
-    begin, image = GATES[gate]
-    digest = request.getfixturevalue(image)
-    live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
-    if digest == live:
-        back = stack.up(imageDigest=previous, rollbackFrom=live)
-        assert back.ok, back.text
-        live = stack.outputs["imageDigest"]
+    live, digest = stack.outputs["imageDigest"], liar if gate == "smoke" else unseen(stack)
     prober = probe(stack)
-    intent = {"rollbackFrom": live} if _was_live(stack, digest) else {}
-    with begin(_with_intent(stack, intent), digest) as running:
+    with GATES[gate](stack, digest) as running:
         running.process.send_signal(how)
         ended = running.wait(PATIENCE)
     assert not ended.ok, ended.text
@@ -154,12 +134,11 @@ def test_interrupted_in(
     assert {release.digest for release in report.total.releases} <= ({live} if gate != "switch" else {live, digest})
 
 
-def test_a_machine_that_dies_in_the_switch(stack: Stack, good: str, better: str, probe: Prober) -> None:
+def test_a_machine_that_dies_in_the_switch(stack: Stack, probe: Prober) -> None:
     """Engine and providers die at once, so no process rolls the traffic back: the journal tells the next update."""
-    live = stack.outputs["imageDigest"]
-    other = good if live != good else better
+    live, other = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
     prober = probe(stack)
-    with in_switch(_with_intent(stack, {"rollbackFrom": live}), other) as running:
+    with in_switch(stack.with_settings(rollbackFrom=live), other) as running:  # the run itself gives imageDigest
         os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
         for pid in [*_children(running.process.pid), running.process.pid]:
             os.kill(pid, signal.SIGKILL)
@@ -179,21 +158,3 @@ def _children(parent: int) -> list[int]:
             if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(status.parent.name))
     return found
-
-
-def _was_live(stack: Stack, digest: str) -> bool:
-    return digest in {past["digest"] for past in stack.outputs["liveHistory"]}
-
-
-def _with_intent(stack: Stack, intent: dict[str, str]) -> Stack:
-    """The stack with rollbackFrom in its settings for one run."""
-    import yaml
-
-    if not intent:
-        return stack
-    content = yaml.safe_load(stack.settings.read_text())
-    content["config"] |= {f"release-lane:{key}": value for key, value in intent.items()}
-    # rollbackFrom needs imageDigest next to it, which the run gives.
-    settings = stack.settings.with_name(f"{stack.settings.stem}-intent.yaml")
-    settings.write_text(yaml.safe_dump(content))
-    return Stack(stack.lane, stack.name, settings)

@@ -12,20 +12,18 @@ from release_lane.probe import Probe
 
 from tests.patience import PATIENCE
 from tests.stories.cloud import client, eventually, idle_of, move_by_hand, running_digests, tasks, weights
-from tools.lane import PROJECT, Lane, Stack
+from tests.stories.known import Known
+from tools.lane import PROJECT, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
 Prober = Callable[..., Probe]
+Unseen = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def stack(lane: Lane, good: str, better: str) -> Stack:
-    """An environment with two releases behind it: good on blue, better (live) on green."""
-    made = lane.environment("known", like="staging", smoke={"deadlineSeconds": 3})
-    for digest in (good, better):
-        result = made.up(imageDigest=digest)
-        assert result.ok, result.text
-    return made
+@pytest.fixture
+def stack(known: Known, shared: Stack, good: str, better: str) -> Stack:
+    """The environment that stories share, with better live and good on the idle colour."""
+    return known(shared, live=better, idle=good)
 
 
 def service(stack: Stack, colour: str) -> Any:
@@ -85,16 +83,16 @@ def test_going_back_never_lands_on_the_side_that_holds_the_refused_release(
     assert (report.total.failed, {release.digest for release in report.total.releases}) == (0, {good, better})
 
 
-def test_an_unrelated_update_resets_no_weights(lane: Lane, stack: Stack) -> None:
+def test_an_unrelated_update_resets_no_weights(stack: Stack) -> None:
     """aws/aws-cdk#36649: any update of the stack put the rule's weights back to what the code said."""
     live = stack.outputs["liveColour"]
-    unrelated = lane.environment("known", like="staging", smoke={"deadlineSeconds": 3}, testAccess=["192.0.2.0/24"])
+    unrelated = stack.with_settings(testAccess=["192.0.2.0/24"])
     result = unrelated.up()
     assert result.ok, result.text
     assert weights(stack) == {live: 100, idle_of(stack): 0}
     by_hand = {live: 70, idle_of(stack): 30}
     move_by_hand(stack, **by_hand)
-    other = lane.environment("known", like="staging", smoke={"deadlineSeconds": 3}, testAccess=["198.51.100.0/24"])
+    other = stack.with_settings(testAccess=["198.51.100.0/24"])
     refused = other.up()
     assert not refused.ok
     assert f"{live} 70%" in refused.text
@@ -105,29 +103,29 @@ def test_an_unrelated_update_resets_no_weights(lane: Lane, stack: Stack) -> None
     assert weights(stack) == {live: 100, idle_of(stack): 0}
 
 
-def test_users_on_a_group_without_a_healthy_target_stop_the_release(stack: Stack, best: str, good: str) -> None:
+def test_users_on_a_group_without_a_healthy_target_stop_the_release(stack: Stack, better: str, unseen: Unseen) -> None:
     """aws/containers-roadmap#2853: the shift went on although production pointed at a group with nothing in it."""
     live, idle = stack.outputs["liveColour"], idle_of(stack)
     name = f"{PROJECT}-{stack.name}"
     client(stack.lane, "ecs").update_service(cluster=name, service=f"{name}-{idle}", desiredCount=0)
     eventually("the idle colour is empty", lambda: not tasks(stack, idle))
     move_by_hand(stack, **{live: 0, idle: 100})
-    refused = stack.up(imageDigest=best)
+    refused = stack.up(imageDigest=unseen(stack))
     assert not refused.ok
     assert f"{idle} 100%" in refused.text
     assert weights(stack) == {live: 0, idle: 100}
     restored = stack.up(onDrift="restore")
     assert restored.ok, restored.text
-    assert stack.served()["digest"] == good
+    assert stack.served()["digest"] == better
     healed = stack.up()
     assert healed.ok, healed.text
 
 
 def test_after_an_interrupted_run_a_rollback_leaves_the_release_it_was_asked_to_leave(
-    stack: Stack, good: str, best: str, probe: Prober
+    stack: Stack, better: str, unseen: Unseen, probe: Prober
 ) -> None:
     """A tool that remembers revisions finds the same one twice after an interrupt, and "goes back" to where it is."""
-    prober = probe(stack)
+    prober, best = probe(stack), unseen(stack)
     idle = idle_of(stack)
     before = tasks(stack, idle)
     with stack.started("up", imageDigest=best) as running:
@@ -139,9 +137,9 @@ def test_after_an_interrupted_run_a_rollback_leaves_the_release_it_was_asked_to_
         assert refresh.wait(PATIENCE).ok
     again = stack.up(imageDigest=best)
     assert again.ok, again.text
-    assert stack.outputs["previousDigest"] == good, "not the release that the interrupted run had begun"
-    back = stack.up(imageDigest=good, rollbackFrom=best)
+    assert stack.outputs["previousDigest"] == better, "not the release that the interrupted run had begun"
+    back = stack.up(imageDigest=better, rollbackFrom=best)
     assert back.ok, back.text
-    assert stack.served()["digest"] == good
+    assert stack.served()["digest"] == better
     report = prober.stop()
-    assert (report.total.failed, {release.digest for release in report.total.releases}) == (0, {good, best})
+    assert (report.total.failed, {release.digest for release in report.total.releases}) == (0, {better, best})

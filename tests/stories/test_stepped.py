@@ -10,6 +10,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from local_aws import metrics
@@ -19,12 +20,14 @@ from release_lane.record.placement import Colour
 
 from tests.patience import PATIENCE
 from tests.stories.cloud import client, eventually, idle_of, rule, tasks, weights
+from tests.stories.known import Known
 from tests.stories.test_interrupted import _children, way_back
 from tools.lane import PROJECT, Lane, Running, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+Unseen = Callable[..., str]
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "shift": {"steps": [10, 50, 100], "bakeSeconds": 3},
     "alarms": {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 1, "lateSeconds": 8},
     "smoke": {"deadlineSeconds": 8},
@@ -38,20 +41,26 @@ def quick_metrics(lane: Lane) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def stack(lane: Lane, good: str) -> Stack:
-    """An environment that moves its users in steps, with its first release."""
-    made = lane.environment("steps", like="staging", **SETTINGS)
-    first = made.up(imageDigest=good)
-    assert first.ok, first.text
-    assert "Users: all at once." in first.text
-    return made
+@pytest.fixture
+def environment(lane: Lane) -> Stack:
+    """One that moves its users in steps, just as it is."""
+    return lane.environment("steps", like="staging", **SETTINGS)
+
+
+@pytest.fixture
+def stack(known: Known, environment: Stack) -> Stack:
+    """The same with a release at least; if it had another one before, that is on the idle colour."""
+    return known(environment, idle=None)
+
+
+def asking(stack: Stack) -> Probe:
+    """Users, who ask for something that only users ask for."""
+    return Probe(stack.url + "/api/v1/status?by=users", 100)
 
 
 @pytest.fixture
 def users(stack: Stack) -> Iterator[Probe]:
-    """Who ask for something that only users ask for."""
-    with Probe(stack.url + "/api/v1/status?by=users", 100) as probe:
+    with asking(stack) as probe:
         yield probe
 
 
@@ -71,8 +80,8 @@ def step(report: Probe, name: str) -> Counts:
 # ---- calm
 
 
-def test_a_release_that_does_well_goes_step_by_step(stack: Stack, better: str, users: Probe) -> None:
-    live, idle = stack.outputs["imageDigest"], idle_of(stack)
+def test_a_release_that_does_well_goes_step_by_step(stack: Stack, unseen: Unseen, users: Probe) -> None:
+    live, idle, better = stack.outputs["imageDigest"], idle_of(stack), unseen(stack)
     preview = stack.preview(imageDigest=better)
     plan = "Users: in 3 steps: 10 %, 50 %, 100 %, 3 s of watching after each (9 s at least)."
     assert plan in preview.text, preview.text
@@ -88,12 +97,14 @@ def test_a_release_that_does_well_goes_step_by_step(stack: Stack, better: str, u
     assert settled.ok, settled.text
 
 
-def test_going_back_takes_no_steps(stack: Stack, good: str, better: str, users: Probe) -> None:
-    live = stack.outputs["imageDigest"]
-    back = stack.up(imageDigest=good if live == better else better, rollbackFrom=live)
-    assert back.ok, back.text
-    assert "Users: all at once." in back.text
-    assert users.stop().total.failed == 0
+def test_going_back_takes_no_steps(known: Known, environment: Stack) -> None:
+    stack = known(environment)
+    live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
+    with asking(stack) as users:
+        back = stack.up(imageDigest=previous, rollbackFrom=live)
+        assert back.ok, back.text
+        assert "Users: all at once." in back.text
+        assert users.stop().total.failed == 0
 
 
 # ---- a breach
@@ -141,7 +152,9 @@ def at_half(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, while half of the users are on the new release."""
     idle = idle_of(stack)
     with stack.started("up", imageDigest=digest) as running:
-        eventually("half of the users are moved", lambda: weights(stack).get(idle) == 50, every=0.05)
+        ended = running.process.poll
+        eventually("half of the users are moved", lambda: ended() or weights(stack).get(idle) == 50, every=0.05)
+        assert ended() is None, running.text
         yield running
 
 
@@ -154,7 +167,8 @@ def killed_at_half(stack: Stack, digest: str) -> None:
     assert sorted(weights(stack).values()) == [50, 50], "users stay divided until somebody decides"
 
 
-def test_killed_at_half_the_next_update_finishes_it(stack: Stack, best: str, users: Probe) -> None:
+def test_killed_at_half_the_next_update_finishes_it(stack: Stack, unseen: Unseen, users: Probe) -> None:
+    best = unseen(stack)
     killed_at_half(stack, best)
     way_back(stack)
     assert stack.outputs["imageDigest"] == best == stack.served()["digest"]
@@ -163,12 +177,12 @@ def test_killed_at_half_the_next_update_finishes_it(stack: Stack, best: str, use
 
 
 @pytest.mark.long
-def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack, lane: Lane, good: str) -> None:
-    live, third = stack.outputs["imageDigest"], lane.derive("third", good)
-    with Probe(stack.url + "/api/v1/status?by=users", 100) as users:
+def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack, unseen: Unseen) -> None:
+    live, third = stack.outputs["imageDigest"], unseen(stack)
+    with asking(stack) as users:
         killed_at_half(stack, third)
         stack.command("cancel", "--yes")
-        other = stack.up(imageDigest=lane.derive("fourth", good))
+        other = stack.up(imageDigest=unseen(stack, third))
         assert "a switch to" in other.text.lower(), "no third release meanwhile"
         assert not other.ok
         undone = stack.up(imageDigest=live)
@@ -182,8 +196,8 @@ def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack
 
 
 @pytest.mark.long
-def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
-    live, third = stack.outputs["imageDigest"], lane.derive("third", good)
+def test_a_person_aborts_it(stack: Stack, lane: Lane, unseen: Unseen, users: Probe) -> None:
+    live, third = stack.outputs["imageDigest"], unseen(stack)
     with at_half(stack, third) as running:
         found = journal(stack)
         assert found is not None
@@ -200,8 +214,8 @@ def test_a_person_aborts_it(stack: Stack, lane: Lane, good: str, users: Probe) -
     assert users.stop().total.failed == 0
 
 
-def test_ctrl_c_while_it_is_watched_rolls_the_traffic_back(stack: Stack, lane: Lane, good: str, users: Probe) -> None:
-    live, third = stack.outputs["imageDigest"], lane.derive("third", good)
+def test_ctrl_c_while_it_is_watched_rolls_the_traffic_back(stack: Stack, unseen: Unseen, users: Probe) -> None:
+    live, third = stack.outputs["imageDigest"], unseen(stack)
     with at_half(stack, third) as running:
         running.process.send_signal(signal.SIGINT)
         ended = running.wait(PATIENCE)
@@ -239,13 +253,13 @@ def fire(stack: Stack, name: str) -> None:
 
 @pytest.mark.long
 def test_no_traffic_moves_while_an_alarm_is_firing_unless_that_is_said_or_they_go_back(
-    stack: Stack, lane: Lane, good: str, users: Probe
+    stack: Stack, lane: Lane, unseen: Unseen, users: Probe
 ) -> None:
     name = f"orders-{lane.mark}"
     fire(stack, name)
-    live, idle, third = stack.outputs["imageDigest"], idle_of(stack), lane.derive("third", good)
+    live, idle, third = stack.outputs["imageDigest"], idle_of(stack), unseen(stack)
     before = tasks(stack, idle)
-    watched = Stack(lane, stack.name, _with_alarms(stack, [name]))
+    watched = stack.with_settings(alarms={**SETTINGS["alarms"], "names": [name]})
     refused = watched.up(imageDigest=third)
     assert not refused.ok
     assert f"the alarm {name} is firing" in refused.text
@@ -260,22 +274,11 @@ def test_no_traffic_moves_while_an_alarm_is_firing_unless_that_is_said_or_they_g
 
 
 @pytest.mark.long
-def test_an_alarm_that_does_not_exist_is_reported(stack: Stack, lane: Lane, good: str) -> None:
-    lost = Stack(lane, stack.name, _with_alarms(stack, ["no-such-alarm"]))
-    refused = lost.up(imageDigest=lane.derive("fourth", good))
+def test_an_alarm_that_does_not_exist_is_reported(stack: Stack, unseen: Unseen) -> None:
+    lost = stack.with_settings(alarms={**SETTINGS["alarms"], "names": ["no-such-alarm"]})
+    refused = lost.up(imageDigest=unseen(stack))
     assert not refused.ok
     assert "There is no CloudWatch alarm no-such-alarm" in refused.text
-
-
-def _with_alarms(stack: Stack, names: list[str]) -> os.PathLike[str]:
-    """The stack's settings with these alarms of the adopter's."""
-    import yaml
-
-    content = yaml.safe_load(stack.settings.read_text())
-    content["config"][f"{PROJECT}:alarms"] = {**SETTINGS["alarms"], "names": names}
-    settings = stack.settings.with_name(f"{stack.settings.stem}-watched.yaml")
-    settings.write_text(yaml.safe_dump(content))
-    return settings
 
 
 Scale = Callable[[str], None]
@@ -303,9 +306,9 @@ def scale(stack: Stack) -> Iterator[Scale]:
 
 @pytest.mark.long
 def test_a_live_service_that_is_scaled_is_left_only_for_one_that_is_scaled_too(
-    stack: Stack, lane: Lane, good: str, scale: Scale
+    stack: Stack, unseen: Unseen, scale: Scale
 ) -> None:
-    fourth, live = lane.derive("fourth", good), str(Colour(idle_of(stack)).other)
+    fourth, live = unseen(stack), str(Colour(idle_of(stack)).other)
     scale(live)
     refused = stack.preview(imageDigest=fourth)
     assert not refused.ok

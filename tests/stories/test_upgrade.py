@@ -7,7 +7,6 @@ own that began later), there is nothing to upgrade from, and the tests say that 
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.stories.cloud import idle_of, tasks
-from tools.lane import PROJECT, ROOT, Lane, Stack
+from tools.lane import ROOT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
 BEFORE = ("48585d5", pytest.param("234bf85", marks=pytest.mark.long))
@@ -53,9 +52,8 @@ def by(program: Path, stack: Stack) -> Stack:
 
 def shared(stack: Stack) -> dict[str, list[str]]:
     """Ids of all that is in the cloud, by type; gates and the program's own components have none."""
-    state = json.loads((stack.lane.folder / f"state/.pulumi/stacks/{PROJECT}/{stack.name}.json").read_text())
     found: dict[str, list[str]] = {}
-    for each in state["checkpoint"]["latest"]["resources"]:
+    for each in stack.state["resources"]:
         if each["type"].startswith("aws:") and "taskDefinition" not in each["type"]:
             found.setdefault(each["type"], []).append(each["id"])
     return {kind: sorted(ids) for kind, ids in found.items()}

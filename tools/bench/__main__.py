@@ -131,7 +131,7 @@ def _updates(ready: Prepared, say: Say) -> list[Figure]:
         return Figure(name=name, seconds=seconds, units=statistics.median(seconds) / base, aim=aim, away=away)
 
     fresh = [ready.variant(name) for name in ("better", "best", "third")]
-    more = [ready.variant(name) for name in ("fifth", "sixth", "seventh")]
+    more = [ready.variant(name) for name in ("edition-6", "edition-7", "edition-8")]
     near = measure.rollbacks(one, 5, say), measure.promotions(one, fresh, say)
     with farther_away(one) as far:
         away = measure.no_change(far, 3, say), measure.rollbacks(far, 3, say), measure.promotions(far, more, say)

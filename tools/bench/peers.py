@@ -22,7 +22,7 @@ from local_aws.toolchain.uv import uv
 
 from tools.bench import measure
 from tools.bench.slow import AWAY, farther_away
-from tools.lane import PROJECT, ROOT, Lane, Stack
+from tools.lane import EDITIONS, PROJECT, ROOT, Lane, Stack
 
 LOCKED = Path(__file__).with_name("peers.lock")
 NAME = "ecs-deploy"
@@ -213,9 +213,8 @@ def _both(good: str, ours: Ours, theirs: Theirs, away: float, say: measure.Say) 
     say(f"promotions and rollbacks by the lane and by {NAME}, {1000 * away:.0f} ms away")
     promoted: tuple[list[Took], list[Took]] = ([], [])
     back: tuple[list[Took], list[Took]] = ([], [])
-    for number in range(RUNS):
-        name = f"peers{1000 * away:.0f}{number}"
-        digest = lane.derive(name, good, [f"LABEL edition={name}"])
+    for name in EDITIONS[-RUNS:] if away else EDITIONS[-2 * RUNS : -RUNS]:
+        digest = lane.derive(name, good)
         promoted[0].append(ours.deploy(digest))
         promoted[1].append(theirs.deploy(digest))
     for _ in range(RUNS):

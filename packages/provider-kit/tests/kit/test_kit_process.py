@@ -110,12 +110,21 @@ def test_without_an_engine_it_says_what_it_is() -> None:
 
 def test_it_starts_without_the_pulumi_sdk_and_without_aws() -> None:
     """Each `pulumi up` starts several of these processes: what they import is what everybody waits for."""
-    script = "import provider_kit, sys; print(*sorted(sys.modules))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = loaded_by("from provider_kit import *")
     assert "pulumi.runtime.proto.provider_pb2" in loaded
     assert not [name for name in loaded if re.match(r"pulumi$|pulumi\.(?!runtime\.proto\.)|botocore|boto3", name)]
+
+
+def test_a_command_that_only_writes_loads_nothing_of_the_engines_protocol() -> None:
+    loaded = loaded_by("import provider_kit.streams")
+    assert "provider_kit.streams" in loaded
+    assert not [name for name in loaded if re.match(r"(pulumi|grpc|google)\b", name)]
+
+
+def loaded_by(script: str) -> list[str]:
+    """Modules in a fresh process after `script`."""
+    command = [sys.executable, "-c", f"{script}; import sys; print(*sorted(sys.modules))"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_the_sdk_can_be_imported_after_the_kit() -> None:

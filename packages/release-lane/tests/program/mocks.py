@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import runpy
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,22 +204,28 @@ def run(
     monitor: Monitor | None = None,
     program: Path = INFRA,
 ) -> World:
-    """Run a program, by default this repository's own template, as the engine does, to its end against this world."""
-    raw = {"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **(config or {})}
+    """Run a program, by default this repository's own template, as the engine does, to its end against this world.
 
+    In a thread of its own: the SDK sends the stack with each resource, and pytest's is three times the program's.
+    """
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(_run, world, config or {}, stack, monitor or Monitor(world), program).result()
+    return world
+
+
+def _run(world: World, config: Mapping[str, str], stack: str, monitor: Monitor, program: Path) -> None:
     @pulumi.runtime.test
     def body() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
-    loop = asyncio.new_event_loop()  # a run before may have taken the current one away
+    loop = asyncio.new_event_loop()  # a thread has none
     asyncio.set_event_loop(loop)
     settings.reset_options()  # the SDK keeps the stack of the run before as the parent of all resources
-    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor or Monitor(world))
-    pulumi.runtime.set_all_config(raw)
+    pulumi.runtime.set_mocks(world, project="release-lane", stack=stack, monitor=monitor)
+    pulumi.runtime.set_all_config({"aws:region": "us-east-1", "release-lane:account": ACCOUNT, **config})
     try:
         body()
     except pulumi.RunError as error:
         raise error.__cause__ or error from None
     finally:
         loop.close()
-    return world

@@ -24,12 +24,22 @@ _LOCK = threading.RLock()
 
 
 @cache
+def _data() -> Any:
+    """What botocore knows of AWS: megabytes of JSON, read once for all sessions."""
+    from botocore.loaders import create_loader
+    from botocore.session import get_session
+
+    return create_loader(get_session().get_config_variable("data_path"))
+
+
+@cache
 def _session(access: Access) -> Any:
     """A session in the stack's region, with the stack's profile and role, whatever the shell's own settings are."""
     import boto3
     from botocore.session import get_session
 
     base = get_session()
+    base.register_component("data_loader", _data())
     if access.profile and access.profile not in base.available_profiles:
         raise UsageError(
             f"There is no AWS profile {access.profile} on this machine, but aws:profile of the stack file names it.",
@@ -56,6 +66,7 @@ def _session(access: Access) -> Any:
         }
 
     renewing = get_session()
+    renewing.register_component("data_loader", _data())
     # botocore has no public way to give a session credentials that renew themselves.
     renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
     return boto3.session.Session(botocore_session=renewing, region_name=access.region)
