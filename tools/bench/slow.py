@@ -61,7 +61,8 @@ class _Relay:
         assert task is not None
         self._under_way.add(task)
         try:
-            with contextlib.suppress(OSError):
+            # A task of a stream server that ends as cancelled has its traceback printed.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._both_ways(reader, writer)
         finally:
             self._under_way.discard(task)
