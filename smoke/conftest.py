@@ -1,6 +1,9 @@
 """Options and fixtures of the smoke checks. Plain pytest and requests; imports nothing else of this repository."""
 
+import http.cookiejar
 import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,12 +58,16 @@ def _has(config: pytest.Config, *, status: bool = False, identify: tuple[str, ..
     return well and (not identify or config.getoption("--identify") in identify)
 
 
+AT_ONCE = 10
+"""Requests side by side, each on a connection of its own that is kept for the next ones."""
+
+
 class ConnectTo(HTTPAdapter):
     """Connects to `host`, whatever host a URL names; its certificate has to be the URL's."""
 
     def __init__(self, host: str) -> None:
         self._host = host
-        super().__init__()
+        super().__init__(pool_maxsize=AT_ONCE)
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         where, tls = self.build_connection_pool_key_attributes(request, verify, cert)
@@ -75,14 +82,11 @@ class ConnectTo(HTTPAdapter):
 
 @dataclass(frozen=True)
 class Site:
-    """The service under check; `within` is the budget of one answer in seconds.
-
-    `connect_to`: the host that is connected to, where that is not the URL's.
-    """
+    """The service under check; `within` is the budget of one answer in seconds. Threads may share it."""
 
     url: str
     within: float
-    connect_to: str = ""
+    session: requests.Session
 
     def get(self, path: str) -> requests.Response:
         return self._send("GET", path)
@@ -91,14 +95,11 @@ class Site:
         return self._send("POST", path, data=body, params=query)
 
     def _send(self, method: str, path: str, **more: Any) -> requests.Response:
-        """A new connection each time, as another user would have: none gets stuck to one task."""
+        """On a connection that is kept: a load balancer chooses a task for each request, not for each connection."""
         what = f"{method} {self.url}{path}"
-        more |= {"timeout": self.within, "allow_redirects": False, "headers": {"Connection": "close"}}
+        more |= {"timeout": self.within, "allow_redirects": False}
         try:
-            with requests.Session() as session:
-                if self.connect_to:
-                    session.mount("https://", ConnectTo(self.connect_to))
-                return session.request(method, self.url + path, **more)
+            return self.session.request(method, self.url + path, **more)
         except requests.Timeout:
             raise failed(f"{what}: no answer within {self.within:g} s") from None
         except requests.RequestException as error:
@@ -122,9 +123,14 @@ def failed(message: str) -> BaseException:
 
 
 @pytest.fixture(scope="session")
-def site(request: pytest.FixtureRequest) -> Site:
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     option = request.config.getoption
-    return Site(option("--url").rstrip("/"), option("--answer-within"), option("--connect-to"))
+    meant = option("--connect-to")
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(pool_maxsize=AT_ONCE))
+        session.mount("https://", ConnectTo(meant) if meant else HTTPAdapter(pool_maxsize=AT_ONCE))
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))  # each request by itself
+        yield Site(option("--url").rstrip("/"), option("--answer-within"), session)
 
 
 @dataclass(frozen=True)
@@ -151,11 +157,12 @@ def health_path(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def samples(request: pytest.FixtureRequest, site: Site, health_path: str) -> list[Sample]:
-    """Several, because several tasks stand behind one URL and each of them has to be the right one."""
+    """Several, because several tasks stand behind one URL and each of them has to be the right one; side by side."""
     option = request.config.getoption
-    return [
-        _sample(site, option("--status-path"), health_path, option("--identify")) for _ in range(option("--samples"))
-    ]
+    status_path, identify = option("--status-path"), option("--identify")
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        asked = [threads.submit(_sample, site, status_path, health_path, identify) for _ in range(option("--samples"))]
+    return [one.result() for one in asked]
 
 
 def _sample(site: Site, status_path: str, health_path: str, identify: str) -> Sample:

@@ -37,6 +37,7 @@ LOCKS = (
     Lock(f"{EMULATOR}/requirements.in", f"{EMULATOR}/requirements.lock"),
     Lock("app/requirements.in", "app/requirements.lock"),
     Lock(f"{TOOLCHAIN}/uv.in", f"{TOOLCHAIN}/uv.txt"),
+    Lock("tools/bench/peers.in", "tools/bench/peers.lock"),
 )
 
 

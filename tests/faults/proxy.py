@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from release_lane.aws.session import AGENT
 
+from tests.faults.budget import Timed
 from tests.faults.wire import Answer, Call, error, read_call
 
 PASSED_ON = frozenset({"transfer-encoding", "content-length", "connection"})
@@ -115,10 +116,14 @@ class Request:
 
 @dataclass
 class FaultProxy:
-    """Stands at `url` before the AWS at `endpoint`. `calls` are ours, in the order in which they came."""
+    """Stands at `url` before the AWS at `endpoint`. `calls` are ours, in the order in which they came; `timed` are
+    those that were answered, in the order of their answers."""
 
     endpoint: str
+    latency: float = 0.0
+    """Seconds that are added to each of our calls, so that what is asked side by side is seen to be."""
     calls: list[Call] = field(default_factory=list)
+    timed: list[Timed] = field(default_factory=list)
     injections: list[Injection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -173,6 +178,7 @@ class FaultProxy:
         """Forget the calls so far (but not their answers: stale ones come from there)."""
         with self._lock:
             self.calls.clear()
+            self.timed.clear()
 
     def counted(self) -> Counter[str]:
         """How often each call came."""
@@ -186,6 +192,14 @@ class FaultProxy:
         call = request.call
         if call is None:
             return self._forward(request)
+        begun = time.monotonic()
+        answer = self._answered(call, request)
+        time.sleep(self.latency)
+        with self._lock:
+            self.timed.append(Timed(call, begun, time.monotonic()))
+        return answer
+
+    def _answered(self, call: Call, request: Request) -> Answer:
         self._let_happen(call)
         fault = self._fault_of(call)
         match fault:

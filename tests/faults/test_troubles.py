@@ -137,13 +137,11 @@ def test_a_task_of_the_receiving_colour_that_dies_after_the_move_brings_users_ba
 ) -> None:
     live, idle = sides(engine)
     wanted = asked(engine)
-    # The journal's end would be written now; the colour is looked at before that.
+    # Of the two looks before the journal's end, which are side by side, the one at the colour.
     engine.before["traffic-switch"] = lambda: None
     scene.proxy.meanwhile(
         "elasticloadbalancing:ModifyRule",
-        lambda: (
-            scene.proxy.meanwhile("elasticloadbalancing:DescribeRules", lambda: kill(scene.stack, idle, 1)) and None
-        ),
+        lambda: scene.proxy.meanwhile("ecs:DescribeServices", lambda: kill(scene.stack, idle, 1)) and None,
     )
     ended = engine.up(**wanted)
     assert not ended.ok

@@ -52,6 +52,8 @@ class Service:
     status_path: str | None = "/api/v1/status"
     every_third: dict[str, Any] = field(default_factory=dict)  # what each third status says differently
     asked: int = 0
+    connections: int = 0
+    cookies: list[str] = field(default_factory=list)  # that came back
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, str]:
         match method, path:
@@ -72,9 +74,15 @@ class Service:
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     service: Service
 
+    def setup(self) -> None:
+        super().setup()
+        self.service.connections += 1
+
     def do_GET(self) -> None:
+        self.service.cookies += self.headers.get_all("Cookie") or []
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, text = self.service.answer(self.command, url.path, parse_qs(url.query), body)
@@ -215,6 +223,32 @@ def test_one_wrong_task_among_several_is_found(service: Service, smoke: Callable
     run = smoke(*EXPECTED)
     assert run.exit_code == 1
     assert list(run.red) == ["test_every_answer_comes_from_the_release_that_was_meant[commit]"]
+
+
+def test_samples_are_asked_for_side_by_side(service: Service, smoke: Callable[..., Run]) -> None:
+    together, answer = threading.Barrier(10), service.answer
+
+    def all_at_once(method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, str]:
+        if path == service.status_path:
+            together.wait(PATIENCE)
+        return answer(method, path, query, body)
+
+    service.answer = all_at_once  # type: ignore[method-assign]
+    run = smoke(*EXPECTED, "--answer-within", str(PATIENCE))
+    assert (run.exit_code, run.red) == (0, {}), run.output
+
+
+def test_connections_are_kept_for_the_next_request(service: Service, smoke: Callable[..., Run]) -> None:
+    run = smoke(*EXPECTED, "--samples", "40")
+    assert run.exit_code == 0, run.output
+    assert service.asked == 40
+    assert service.connections <= 10
+
+
+def test_a_cookie_does_not_bind_the_checks_to_one_task(service: Service, smoke: Callable[..., Run]) -> None:
+    service.headers["Set-Cookie"] = "AWSALB=task-1; Path=/"
+    assert smoke(*EXPECTED).exit_code == 0
+    assert service.cookies == []
 
 
 BESIDE = ("--beside-digest", OTHER_DIGEST, "--beside-colour", "blue", "--beside-commit", "facade")

@@ -1,7 +1,8 @@
 """`python -m tools.bench [--json] [PART…]`: measure on the local cloud, print, keep as JSON in bench/results/.
 
-Parts: `updates`, `refusals`, `weights`, `users`, `sizes`; all of them if none is named. Ratios, not seconds, are what
-compares across machines: everything is divided by a `pulumi up` that changes nothing, measured in the same run.
+Parts: `updates`, `peers`, `refusals`, `weights`, `users`, `sizes`; all of them if none is named. Ratios, not seconds,
+are what compares across machines: everything is divided by a `pulumi up` that changes nothing, measured in the same
+run.
 Exit codes: 0 measured (whether or not aims were met), 1 users noticed something, 2 there is no such part,
 3 something that was to be measured failed, 4 another command uses the local cloud.
 """
@@ -25,16 +26,17 @@ from local_aws.progress import Progress
 from local_aws.status import status
 from provider_kit.streams import outliving
 
-from tools.bench import measure, report, sizes
+from tools.bench import measure, peers, report, sizes
 from tools.bench.measure import Figure, Say
 from tools.bench.refusal import Refused, refused
 from tools.bench.report import Results
+from tools.bench.slow import farther_away
 from tools.bench.weights import bare_moves
 from tools.demo.source import GOOD, Source
 from tools.lane import Lane, Stack
 from tools.torn import push_torn
 
-PARTS = ("updates", "refusals", "weights", "users", "sizes")
+PARTS = ("updates", "peers", "refusals", "weights", "users", "sizes")
 BARE_MOVES = 20
 
 
@@ -63,7 +65,7 @@ def _bench(places: Places, parts: Collection[str], as_json: bool) -> int:
         up = cloud.up(places, progress)
         with progress.running("measuring") as say, tempfile.TemporaryDirectory(dir=places.runtime) as folder:
             lane = Lane.open(Path(folder), up.environment)
-            results = _measured(_prepared(lane, Path(folder), places.root, say), parts, say)
+            results = _measured(_prepared(lane, Path(folder), places.root, say), parts, Path(folder), say)
             results.memory_mib = round(status(up.places).memory / 2**20)
             results.load = os.getloadavg()[0]
             lane.close()
@@ -102,10 +104,12 @@ def _prepared(lane: Lane, folder: Path, root: Path, say: Say) -> Prepared:
     return Prepared(lane, (digests[0], digests[1]), one)
 
 
-def _measured(ready: Prepared, parts: Collection[str], say: Say) -> Results:
+def _measured(ready: Prepared, parts: Collection[str], folder: Path, say: Say) -> Results:
     results = Results()
     if "updates" in parts:
         results.figures += _updates(ready, say)
+    if "peers" in parts:
+        results.peers = peers.compared(ready.lane, ready.digests[0], folder, say)
     if "weights" in parts:
         say(f"bare ModifyRule, {BARE_MOVES} times")
         results.moves = bare_moves(ready.one, BARE_MOVES)
@@ -123,15 +127,20 @@ def _updates(ready: Prepared, say: Say) -> list[Figure]:
     unit = measure.no_change(one, 7, say)
     base = statistics.median(unit)
 
-    def figure(name: str, seconds: tuple[float, ...], aim: float | None) -> Figure:
-        return Figure(name=name, seconds=seconds, units=statistics.median(seconds) / base, aim=aim)
+    def figure(name: str, seconds: tuple[float, ...], aim: float | None, away: tuple[float, ...] = ()) -> Figure:
+        return Figure(name=name, seconds=seconds, units=statistics.median(seconds) / base, aim=aim, away=away)
 
     fresh = [ready.variant(name) for name in ("better", "best", "third")]
+    more = [ready.variant(name) for name in ("edition-6", "edition-7", "edition-8")]
+    near = measure.rollbacks(one, 5, say), measure.promotions(one, fresh, say)
+    with farther_away(one) as far:
+        away = measure.no_change(far, 3, say), measure.rollbacks(far, 3, say), measure.promotions(far, more, say)
+
     crasher, liar = ready.variant("crasher"), ready.variant("liar")
     return [
-        figure(measure.UNIT, unit, None),
-        figure(measure.ROLLBACK, measure.rollbacks(one, 5, say), 1.5),
-        figure("promotion, two tasks, all gates", measure.promotions(one, fresh, say), 3.0),
+        figure(measure.UNIT, unit, None, away[0]),
+        figure(measure.ROLLBACK, near[0], 1.5, away[1]),
+        figure("promotion, two tasks, all gates", near[1], 3.0, away[2]),
         figure("refusal: exits at once", measure.refusals(one, crasher, 3, say, "that exits at once"), 3.0),
         figure(
             "refusal: status broken",

@@ -27,13 +27,14 @@ class Figure:
     """One line of the benchmark.
 
     `seconds` are all runs; `units` is their median over the unit's; `aim` is the most that is aimed at (None:
-    only measured), in the same terms as `units`.
+    only measured), in the same terms as `units`. `away` are runs with AWS farther away (`tools.bench.slow`).
     """
 
     name: str
     seconds: tuple[float, ...]
     units: float
     aim: float | None = None
+    away: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:

@@ -13,9 +13,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import measure
+from tools.bench import measure, peers
 from tools.bench.measure import Figure, Users
+from tools.bench.peers import Compared
 from tools.bench.refusal import Refused
+from tools.bench.slow import AWAY
 from tools.bench.weights import Moved
 
 SIGN_AIM = 10.0
@@ -32,6 +34,7 @@ class Results:
     refusals: list[Refused] = field(default_factory=list)
     moves: list[Moved] = field(default_factory=list)
     users: list[Users] = field(default_factory=list)
+    peers: list[Compared] = field(default_factory=list)
     memory_mib: int = 0
     load: float = 0.0
 
@@ -54,6 +57,8 @@ class Results:
             "refusals": [asdict(each) | {"met": each.after_sign <= SIGN_AIM} for each in self.refusals],
             "moves": [asdict(each) | {"met": each.visible <= VISIBLE_AIM} for each in self.moves],
             "switch": dict(zip(("withAllChecks", "bareModifyRule"), self.switch() or (), strict=False)),
+            "awaySeconds": AWAY,
+            "peers": [asdict(each) | {"met": each.met} for each in self.peers],
             "users": [asdict(each) for each in self.users],
             "memoryMiB": self.memory_mib,
         }
@@ -70,7 +75,13 @@ def keep(root: Path, results: Results) -> Path:
 
 def show(results: Results, kept: Path) -> None:
     """Tables for people."""
-    for table in (_figures(results.figures), _refusals(results.refusals), _moves(results.moves), _users(results.users)):
+    for table in (
+        _figures(results.figures),
+        _peers(results.peers),
+        _refusals(results.refusals),
+        _moves(results.moves),
+        _users(results.users),
+    ):
         if table.row_count:
             Console().print(table)
     if both := results.switch():
@@ -90,12 +101,24 @@ def _table(title: str, *headings: str) -> Table:
 
 def _figures(figures: list[Figure]) -> Table:
     title = "Updates (units: no-change updates; of switches by size: the smallest's)"
-    table = _table(title, "what", "median s", "min-max s", "runs", "units", "aim", "met")
+    far = f"at {1000 * AWAY:.0f} ms a call: median s"
+    table = _table(title, "what", "median s", "min-max s", "runs", "units", "aim", "met", far)
     for each in figures:
         spread = f"{min(each.seconds):.2f}-{max(each.seconds):.2f}"
         aim = "-" if each.aim is None else f"<= {each.aim:.2f}"
         met = {None: "-", True: "yes", False: "NO"}[each.met]
-        table.add_row(each.name, f"{each.median:.2f}", spread, str(len(each.seconds)), f"{each.units:.2f}", aim, met)
+        away = f"{statistics.median(each.away):.2f}" if each.away else "-"
+        numbers = (f"{each.median:.2f}", spread, str(len(each.seconds)), f"{each.units:.2f}", aim, met, away)
+        table.add_row(each.name, *numbers)
+    return table
+
+
+def _peers(compared: list[Compared]) -> Table:
+    title = f"Next to {peers.NAME}: seconds until users are moved, and until the command ends; medians"
+    table = _table(title, "what", "ms a call", "users, lane", f"users, {peers.NAME}", "end, lane", "end, peer", "met")
+    for each in compared:
+        numbers = (f"{seconds:.2f}" for seconds in (*each.users, *each.end))
+        table.add_row(each.what, f"{1000 * each.away:.0f}", *numbers, _yes(each.met))
     return table
 
 

@@ -83,4 +83,4 @@ def test_a_part_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as end:
         main(["updates", "nonsense"])
     assert end.value.code == 2
-    assert "nonsense; there are updates, refusals, weights, users, sizes" in capsys.readouterr().err
+    assert "nonsense; there are updates, peers, refusals, weights, users, sizes" in capsys.readouterr().err

@@ -402,3 +402,40 @@ def test_stopped_tasks_can_still_be_seen(ecs: Serving) -> None:
     assert shown["taskArn"] == task["taskArn"]
     assert shown["containers"][0]["name"] == CONTAINER
     assert shown["stoppedReason"]
+
+
+@contract(
+    says="ListTasks without a service lists the running tasks of the whole cluster; the group of a service's task is "
+    "`service:` and the service's name.",
+    source=f"{API}/API_Task.html",
+    otherwise="a colour would look empty, or would be taken to run the tasks of another one",
+    used_by=(DOOR,),
+    note="ListTasks: API_ListTasks.html, serviceName is optional",
+    minutes=2,
+)
+def test_a_task_in_the_clusters_list_names_its_service(ecs: Serving, stage: Stage) -> None:
+    definition = ecs.define()
+    service, alone = ecs.service("listed", definition), ecs.run(definition)
+    service.until("COMPLETED")
+    ecs.until(alone, "RUNNING")
+    pages = ecs.api.get_paginator("list_tasks").paginate(cluster=stage.cluster, desiredStatus="RUNNING")
+    arns = [arn for page in pages for arn in page["taskArns"]]
+    (ours,) = service.running()
+    assert {ours["taskArn"], alone} <= set(arns)
+    assert ours["group"] == "service:listed"
+    assert not ecs.task(alone)["group"].startswith("service:")
+
+
+@contract(
+    says="DescribeServices counts running and pending tasks, of the service and of each of its deployments.",
+    source=f"{API}/API_Deployment.html",
+    otherwise="tasks that were replaced would pass for those that were seen before",
+    used_by=("release_lane/aws/values.py",),
+    minutes=2,
+)
+def test_a_service_and_each_deployment_count_their_tasks(ecs: Serving) -> None:
+    service = ecs.service("counted", ecs.define(), tasks=2)
+    service.until("COMPLETED")
+    counts = {"desiredCount": 2, "runningCount": 2, "pendingCount": 0}
+    for counted in (service.now(), service.primary()):
+        assert {key: counted[key] for key in counts} == counts

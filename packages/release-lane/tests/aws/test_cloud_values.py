@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from release_lane.aws.cloud import Cloud
 from release_lane.aws.observe import common_digest
+from release_lane.aws.values import as_before
 from release_lane.aws.values import percent as share
 from release_lane.errors import CloudError, Refused
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, all_on
-from release_lane.watch.rollout import Reading, Task
+from release_lane.record.records import Known, Located
+from release_lane.watch.rollout import Reading, Target, Task
 
 pytestmark = pytest.mark.pure
 
@@ -132,10 +135,11 @@ class OneService(Cloud):
     def __init__(self) -> None:
         """Asks no service."""
 
-    def _service(self, colour: Colour) -> Any:
-        del colour
+    def _services(self, colours: Sequence[Colour]) -> dict[Colour, Any]:
         says = [{"id": "2", "message": "newer"}, {"id": "1", "message": "older"}]
-        return {"desiredCount": 2, "taskDefinition": "app:1", "deployments": [], "events": says}
+        return {
+            each: {"desiredCount": 2, "taskDefinition": "app:1", "deployments": [], "events": says} for each in colours
+        }
 
     def _tasks(self, colour: Colour) -> list[Task]:
         del colour
@@ -220,6 +224,8 @@ def test_where_users_come_in_is_read_from_the_rules(
     at = Doors(domain, ports, tags).balancer()
     assert (at.rule.arn if at.rule else None, at.plain.arn if at.plain else None) == (rule, plain)
     assert at.secured is secured
+    opening = at.plain is not None or OPENS in tags.values()
+    assert bool(at.located.listener) is not opening
 
 
 def test_port_80_is_not_asked_about_once_users_come_by_https() -> None:
@@ -227,3 +233,184 @@ def test_port_80_is_not_asked_about_once_users_come_by_https() -> None:
         cloud = Doors(domain, (80, 443), {80: DONE, 443: DONE})
         cloud.balancer()
         assert cloud.asked == [listener]
+
+
+# ---- what an earlier look found ------------------------------------------------------------------------------
+
+KNOWN = Known(
+    image="sha256:a",
+    release="r",
+    task_definition="app:1",
+    deployment="ecs-svc/1",
+    tasks={"10.0.0.1": "sha256:p", "10.0.0.2": "sha256:p"},
+)
+PRIMARY = {"id": "ecs-svc/1", "status": "PRIMARY", "runningCount": 2}
+OLD = {"id": "ecs-svc/0", "status": "ACTIVE", "runningCount": 0}
+SAYS = {"desiredCount": 2, "runningCount": 2, "pendingCount": 0, "deployments": [PRIMARY, OLD]}
+IN_ROTATION = tuple(Target(ip=ip, state="healthy") for ip in KNOWN.tasks)
+
+
+def test_tasks_are_taken_as_known_where_service_and_targets_say_that_these_run_and_no_others() -> None:
+    tasks = as_before(KNOWN, SAYS, [*IN_ROTATION, Target(ip="10.0.0.9", state="draining")])
+    assert {task.ip: task.digest for task in tasks} == KNOWN.tasks
+    assert {(task.deployment, task.status) for task in tasks} == {("ecs-svc/1", "RUNNING")}
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"desiredCount": 3},
+        {"desiredCount": 1},
+        {"runningCount": 1},
+        {"runningCount": 3},
+        {"pendingCount": 1},
+        {"deployments": [{**PRIMARY, "id": "ecs-svc/2"}, {**PRIMARY, "status": "ACTIVE"}]},
+        {"deployments": [{**PRIMARY, "runningCount": 1}, {**OLD, "runningCount": 1}]},
+        {"deployments": []},
+    ],
+    ids=str,
+)
+def test_a_service_that_says_something_else_is_asked_for_its_tasks(says: dict[str, Any]) -> None:
+    assert as_before(KNOWN, SAYS | says, IN_ROTATION) == ()
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [],
+        IN_ROTATION[:1],
+        [*IN_ROTATION, Target(ip="10.0.0.9", state="healthy")],
+        [*IN_ROTATION, Target(ip="10.0.0.9", state="initial")],
+        [IN_ROTATION[0], Target(ip="10.0.0.9", state="healthy")],
+        [IN_ROTATION[0], Target(ip="10.0.0.2", state="unhealthy")],
+        [IN_ROTATION[0], Target(ip="10.0.0.2", state="draining")],
+    ],
+    ids=str,
+)
+def test_targets_that_say_something_else_are_looked_at_with_their_tasks(targets: list[Target]) -> None:
+    assert as_before(KNOWN, SAYS, targets) == ()
+
+
+GROUPS = {colour: f"arn:{colour}" for colour in Colour}
+LOCATED = Located(dns_name="lb", listener="listener", rule="rule", target_groups=GROUPS)
+
+
+class ListenerGone(Exception):
+    """ListenerNotFoundException."""
+
+
+class OneBalancer(Cloud):
+    """`asked` are its calls. `listener` is the one that exists, `rule` its rule."""
+
+    def __init__(self, listener: str = "listener", rule: str = "rule") -> None:
+        self.names = Names.of(
+            "shop", access=Access(region="r", account="1"), users_port=80, log_group="", repository=""
+        )
+        self.asked: list[str] = []
+
+        def call(name: str, answer: Any) -> Any:
+            def ask(**given: Any) -> Any:
+                self.asked.append(name)
+                if given.get("ListenerArn", listener) != listener:
+                    raise ListenerGone
+                return answer(given)
+
+            return ask
+
+        forward = {"TargetGroups": [{"TargetGroupArn": "arn:shop-blue", "Weight": 100}]}
+        there = {"RuleArn": rule, "IsDefault": False, "Conditions": [PATH], "Actions": [{"ForwardConfig": forward}]}
+        tags = {"rule": "new", "old": "old"}
+        self.api = SimpleNamespace(
+            describe_load_balancers=call(
+                "balancer", lambda _: {"LoadBalancers": [{"LoadBalancerArn": "a", "DNSName": "lb"}]}
+            ),
+            describe_listeners=call(
+                "listeners",
+                lambda _: {"Listeners": [{"ListenerArn": listener, "Port": 80}, {"ListenerArn": "t", "Port": 9001}]},
+            ),
+            describe_target_groups=call(
+                "groups",
+                lambda given: {
+                    "TargetGroups": [{"TargetGroupName": n, "TargetGroupArn": f"arn:{n}"} for n in given["Names"]]
+                },
+            ),
+            describe_rules=call("rules", lambda _: {"Rules": [there]}),
+            describe_tags=call(
+                "tags",
+                lambda given: {"TagDescriptions": [{"Tags": [{"Key": "of", "Value": tags[given["ResourceArns"][0]]}]}]},
+            ),
+            exceptions=SimpleNamespace(ListenerNotFoundException=ListenerGone, LoadBalancerNotFoundException=NotFound),
+        )
+
+    @property
+    def elb(self) -> Any:
+        return self.api
+
+
+def test_of_what_is_located_only_the_rule_is_looked_at() -> None:
+    cloud = OneBalancer()
+    found = cloud.balancer(LOCATED)
+    assert sorted(cloud.asked) == ["rules", "tags"]
+    assert found.located == LOCATED
+    assert found.rule is not None
+    assert found.rule.tags == {"of": "new"}
+
+
+def test_tags_that_are_not_read_are_not_asked_for() -> None:
+    cloud = OneBalancer()
+    assert cloud.balancer(LOCATED, tagged=False).rule is not None
+    assert cloud.asked == ["rules"]
+
+
+def test_a_rule_that_was_made_anew_is_read_with_its_own_tags() -> None:
+    found = OneBalancer().balancer(replace(LOCATED, rule="old"))
+    assert found.rule is not None
+    assert (found.rule.arn, found.rule.tags) == ("rule", {"of": "new"})
+
+
+@pytest.mark.parametrize(
+    "located",
+    [
+        Located(),
+        replace(LOCATED, listener="gone"),
+        replace(LOCATED, listener=""),
+        replace(LOCATED, target_groups={Colour.BLUE: "arn:blue"}),
+    ],
+    ids=["nothing", "a listener that is gone", "no listener", "one colour alone"],
+)
+def test_what_is_not_located_or_gone_is_looked_up_by_name(located: Located) -> None:
+    cloud = OneBalancer()
+    found = cloud.balancer(located)
+    assert {"balancer", "groups", "listeners", "rules", "tags"} == set(cloud.asked)
+    assert (found.listener, found.target_groups[Colour.BLUE]) == ("listener", "arn:shop-blue")
+    assert found.rule is not None
+    assert found.rule.weights == all_on(Colour.BLUE)
+
+
+class TwoServices(Cloud):
+    """A cluster in which blue's service runs a task, next to a task that belongs to neither colour."""
+
+    def __init__(self) -> None:
+        self.names = Names.of(
+            "shop", access=Access(region="r", account="1"), users_port=80, log_group="", repository=""
+        )
+        tasks = [
+            {"taskArn": "1", "lastStatus": "RUNNING", "group": "service:shop-blue"},
+            {"taskArn": "2", "lastStatus": "RUNNING", "group": "family:nightly"},
+        ]
+        service = {"serviceName": "shop-blue", "status": "ACTIVE", "desiredCount": 1, "taskDefinition": "app:1"}
+        self.api = SimpleNamespace(
+            describe_services=lambda **_: {"services": [{**service, "deployments": []}]},
+            get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"taskArns": ["1", "2"]}]),
+            describe_tasks=lambda **given: {"tasks": [task for task in tasks if task["taskArn"] in given["tasks"]]},
+        )
+
+    @property
+    def ecs(self) -> Any:
+        return self.api
+
+
+def test_both_colours_are_read_from_one_list_of_the_clusters_tasks() -> None:
+    found = TwoServices().read_both(dict)
+    assert [task.arn for task in found[Colour.BLUE].tasks] == ["1"]
+    assert not found[Colour.GREEN].exists

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from release_lane.aws.cloud import Balancer, Cloud, submit
-from release_lane.aws.observe import observed
+from release_lane.aws.observe import account_checked_meanwhile, observed
+from release_lane.errors import CloudError, Refused
 from release_lane.record.container import container_definition, repository_in
 from release_lane.record.digest import Digest
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release, Service
+from release_lane.record.records import Observed
 from release_lane.watch.rollout import Deployment, Reading, Target, Task
 
 from tests.patience import PATIENCE
@@ -51,15 +54,15 @@ class OneEnvironment(Cloud):
         self.reading = reading
         self.asked: list[str] = []
 
-    def balancer(self) -> Balancer:
+    def balancer(self, *_: Any, **__: Any) -> Balancer:
         return Balancer()
 
     def target_groups(self) -> dict[Colour, str]:
         return {}
 
-    def read(self, colour: Colour, target_group: str | None) -> Reading:
-        del colour, target_group
-        return submit(lambda: self.reading).result()
+    def read_both(self, groups: Callable[[], Mapping[Colour, str]]) -> dict[Colour, Reading]:
+        groups()
+        return {colour: submit(lambda: self.reading).result() for colour in Colour}
 
     def containers(self, task_definition: str) -> Sequence[Mapping[str, Any]]:
         del task_definition
@@ -70,14 +73,13 @@ class OneEnvironment(Cloud):
     def ecr(self) -> Any:
         manifest = json.dumps({"manifests": [{"digest": PLATFORM}]})
 
-        def describe_images(repositoryName: str, **_: Any) -> Any:
+        def batch_get_image(repositoryName: str, **_: Any) -> Any:
             self.asked.append(repositoryName)
-            return {"imageDetails": [{"imageDigest": INDEX}]}
+            return {"images": [{"imageManifest": manifest}]}
 
         return SimpleNamespace(
-            describe_images=describe_images,
-            batch_get_image=lambda **_: {"images": [{"imageManifest": manifest}]},
-            exceptions=SimpleNamespace(ClientError=ValueError),
+            batch_get_image=batch_get_image,
+            exceptions=SimpleNamespace(RepositoryNotFoundException=ValueError),
         )
 
 
@@ -148,3 +150,52 @@ def test_what_work_raises_reaches_the_thread_that_waits_for_it() -> None:
 
     with pytest.raises(ValueError, match="no"):
         submit(fails).result(PATIENCE)
+
+
+# ---- Whose account it is ------------------------------------------------------------------------------------
+
+
+def test_what_is_read_with_credentials_of_another_account_is_thrown_away() -> None:
+    """The account is asked for next to the rest; the answer counts before all others."""
+
+    def foreign(access: Access) -> None:
+        raise Refused(f"not {access.account}")
+
+    def look(cloud: Cloud) -> str:
+        raise CloudError(f"{cloud.names.cluster} does not exist")
+
+    names = OneEnvironment("", running(INDEX)).names
+    with pytest.raises(Refused, match="not 123456789012"):
+        account_checked_meanwhile(names, look, foreign)
+
+
+def test_with_the_right_account_what_was_read_is_handed_out() -> None:
+    names = OneEnvironment("", running(INDEX)).names
+    assert account_checked_meanwhile(names, lambda cloud: cloud.names, lambda _: None) == names
+
+
+def test_what_later_looks_may_start_from_is_observed_with_the_rest() -> None:
+    found = Observed.from_dict(json.loads(json.dumps(observed(OneEnvironment("lane/app", running(PLATFORM))))))
+    known = found.sides[Colour.BLUE].known
+    assert known is not None
+    assert (known.image, known.release, known.deployment) == (INDEX, OURS.id, "ecs-svc/1")
+    assert known.tasks == {"1": PLATFORM, "2": PLATFORM}
+    assert known.manifests == {INDEX, PLATFORM}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"healthy": 1},
+        {"running": 1},
+        {"wanted": 3},
+        {"release": None},
+        {"digest": "several"},
+        {"tasks": {"1": PLATFORM}},
+    ],
+    ids=str,
+)
+def test_nothing_is_known_of_a_colour_that_is_not_fully_healthy_or_not_of_one_image(change: dict[str, Any]) -> None:
+    side = Observed.from_dict(observed(OneEnvironment("lane/app", running(PLATFORM)))).sides[Colour.BLUE]
+    assert side.known is not None
+    assert replace(side, **change).known is None

@@ -658,3 +658,16 @@ def test_an_owner_that_dies_while_it_is_waited_for_is_reported() -> None:
     assert on.run("promote", "production", "--yes", "--lock-wait", "10m") == 4
     assert "that process is gone" in on.err
     assert len(on.engine.calls) == 1
+
+
+def test_the_report_comes_from_the_updates_own_log_where_that_says_what_was_stored() -> None:
+    """Another engine would take its time, and could find what a later update recorded."""
+
+    def away(engine: FakeEngine) -> Run:
+        engine.unreadable = CloudError("The state of stack production cannot be read.")
+        run = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True))
+        return replace(run, log=replace(run.log, outputs=outputs(GREEN, A, B)))
+
+    on = stage(away)
+    assert on.run("promote", "production", "--yes") == 0
+    assert "production: users are on green, sha256:bbbbbbbbbbbb" in on.out

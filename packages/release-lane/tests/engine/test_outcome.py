@@ -149,3 +149,32 @@ def test_an_engine_that_ends_without_a_word_is_not_said_to_have_changed_nothing(
 
 def test_an_engine_that_ends_before_any_step_has_changed_nothing() -> None:
     assert failure(log(), "").what == "The engine failed before anything was changed."
+
+
+# ---- what the engine stored
+
+
+def stored(outputs: dict[str, Any], *, planning: bool = False) -> dict[str, Any]:
+    """The stack's outputs, as the engine reports them at the end of an update that does nothing else to the stack."""
+    metadata = {"op": "same", "urn": STACK, "type": "pulumi:pulumi:Stack", "new": {"outputs": outputs}}
+    return {"resOutputsEvent": {"metadata": metadata, "planning": planning}}
+
+
+def read(*events: dict[str, Any]) -> EngineLog:
+    return read_log(json.dumps(each) for each in events)
+
+
+def test_the_stacks_outputs_are_those_that_were_stored_last() -> None:
+    old, new = {"liveColour": "blue"}, {"liveColour": "green", "liveRelease": {"service": {"env": {}}}}
+    registered = {"metadata": {"op": "same", "urn": STACK, "type": "pulumi:pulumi:Stack", "old": {"outputs": old}}}
+    assert read({"resourcePreEvent": registered}, stored(new)).outputs == new
+    assert read(stored(old), stored(new)).outputs == new
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[], [stored({})], [stored({"liveColour": "green"}, planning=True)], [pre("same", "pulumi:pulumi:Stack", "s")]],
+    ids=["nothing", "no outputs", "a preview", "registered only"],
+)
+def test_outputs_that_the_log_does_not_say_are_unknown(events: list[dict[str, Any]]) -> None:
+    assert read(*events).outputs is None

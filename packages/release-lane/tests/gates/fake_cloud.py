@@ -14,11 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 from release_lane.aws.cloud import Balancer, Image, Rule
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release
+from release_lane.record.records import Known, Located
 from release_lane.watch.judge import Health
 from release_lane.watch.rollout import Deployment, Reading, Target, Task
 
 GROUPS = {colour: f"arn:group/{colour}" for colour in Colour}
 RULE, LISTENER = "arn:rule/1", "arn:listener/80"
+LOCATED = Located(dns_name="127.0.0.1", listener=LISTENER, rule=RULE, target_groups=GROUPS)
+"""As an observation hands it on."""
 
 
 def holding(release: Release, deployment: str, tasks: int = 2, colour_number: int = 1) -> Reading:
@@ -60,16 +63,26 @@ class FakeCloud:
     takes: Callable[[Mapping[Colour, int]], Mapping[Colour, int]] = dict
     """What the load balancer makes of new weights."""
 
-    def balancer(self) -> Balancer:
+    def balancer(self, located: Located | None = None, *, tagged: bool = True) -> Balancer:
+        assert located is None or not located.complete or replace(located, rule=RULE) == LOCATED
+        del tagged
         rule = Rule(arn=RULE, weights=dict(self.weights), tags=dict(self.tags)) if self.weights is not None else None
         return Balancer(dns_name="127.0.0.1", listener=self.listener, target_groups=GROUPS, rule=rule)
 
     def keeps_balancer(self) -> bool:
         return self.kept
 
-    def read(self, colour: Colour, target_group: str | None) -> Reading:
+    def target_groups(self) -> Mapping[Colour, str]:
+        return GROUPS
+
+    def read(self, colour: Colour, target_group: str | None, known: Known | None = None) -> Reading:
         assert target_group in (GROUPS[colour], None)
+        del known
         return self.sides[colour]
+
+    def set_to(self, colour: Colour) -> tuple[int, str] | None:
+        side = self.sides[colour]
+        return (side.wanted, side.task_definition) if side.exists else None
 
     def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
         self._write(f"{colour} {tasks} of {task_definition}")
@@ -79,11 +92,15 @@ class FakeCloud:
         manifests = self.images.get(digest)
         return Image(digest=digest, tags=(), manifests=manifests) if manifests else None
 
+    def manifests(self, digest: str) -> frozenset[str]:
+        return self.images.get(digest, frozenset({digest}))
+
     def release_of(self, task_definition: str) -> Release | None:
         return next((known for known in self.releases.values() if task_definition == f"app:{known.id}"), None)
 
-    def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
+    def rule(self, listener: str, groups: Mapping[Colour, str], arn: str = "") -> Rule | None:
         assert (listener, groups) == (LISTENER, GROUPS)
+        assert arn in ("", RULE)
         return self.balancer().rule
 
     def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:

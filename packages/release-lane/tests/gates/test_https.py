@@ -17,7 +17,7 @@ from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import OPENING
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Weights, all_on
-from release_lane.record.records import Recorded
+from release_lane.record.records import Located, Recorded
 from release_lane.smoke.checks import Expected, Report
 from tests.gates.fake_cloud import GROUPS, names
 from tests.gates.test_switch import A, B, context
@@ -98,6 +98,13 @@ class Checks:
 
 def opened(at: FakeDoor, checks: Checks, standing: Recorded | None = STANDING) -> None:
     open_https(context(), at, given(standing), checks)  # type: ignore[arg-type]
+
+
+def test_an_update_that_saw_users_come_by_https_does_not_look_again() -> None:
+    there = Located(dns_name="lb.test", listener="arn:listener/443", target_groups=GROUPS)
+    door = FakeDoor({80: plain()})  # would be opened, if it were looked at
+    open_https(context(), door, replace(given(), located=there), lambda *_: pytest.fail("nothing is checked"))  # type: ignore[arg-type]
+    assert door.writes == []
 
 
 def test_443_serves_the_same_and_is_checked_before_80_redirects() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,3 +69,12 @@ def test_only_a_gate_of_this_run_adds_what_it_could_not_see(before: dict[str, An
 def test_a_pass_of_a_version_that_knew_no_unchecked_has_none() -> None:
     old = {key: value for key, value in PASS.as_dict().items() if key != "unchecked"}
     assert demand(old, gate="The smoke gate", digest=DIGEST).unchecked == ()
+
+
+def test_what_passed_is_known_to_the_next_gate() -> None:
+    rollout = replace(PASS, manifests=frozenset({DIGEST, OTHER}), tasks={"10.0.0.1": OTHER})
+    handed = demand(json.loads(json.dumps(rollout.as_dict())), gate="The rollout gate", digest=DIGEST, colour="green")
+    assert handed == rollout
+    assert handed.known is not None
+    assert (handed.known.deployment, handed.known.manifests) == ("ecs-svc/7", {DIGEST, OTHER})
+    assert PASS.known is None

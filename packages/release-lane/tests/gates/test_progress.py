@@ -11,6 +11,7 @@ from release_lane.errors import CheckFailed
 from release_lane.gates.rollout import wait_for
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service, all_on
+from release_lane.record.records import Known
 from release_lane.watch.rollout import HealthCheck, Reading, Target, Wanted
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
 
@@ -50,14 +51,14 @@ def test_the_rollout_gate_does_not_say_each_of_its_looks() -> None:
     looks = iter([sick(whole)] * 4 + [whole])
 
     class Starting(FakeCloud):
-        def read(self, colour: Colour, target_group: str | None) -> Reading:
-            del colour, target_group
+        def read(self, colour: Colour, target_group: str | None, known: Known | None = None) -> Reading:
+            del colour, target_group, known
             return next(looks)
 
     cloud = Starting(names=names(80), sides={}, releases={}, weights=all_on(Colour.BLUE))
     wanted = Wanted(tasks=2, task_definition=f"app:{B.id}", manifests=frozenset({B.digest}))
     heard = Heard()
-    assert wait_for(heard.context, cloud, Colour.GREEN, wanted, 60, CHECK) == "ecs-svc/2"  # type: ignore[arg-type]
+    assert wait_for(heard.context, cloud, Colour.GREEN, wanted, 60, CHECK) == whole  # type: ignore[arg-type]
     assert heard.said == ["green: 2 of 2 tasks running, 1 healthy (0 of 60 s)"]
 
 
@@ -65,8 +66,8 @@ def refused(*looks: Reading, deadline: float = 60) -> tuple[CheckFailed, Heard]:
     seen = iter(looks)
 
     class Starting(FakeCloud):
-        def read(self, colour: Colour, target_group: str | None) -> Reading:
-            del colour, target_group
+        def read(self, colour: Colour, target_group: str | None, known: Known | None = None) -> Reading:
+            del colour, target_group, known
             return next(seen)
 
     cloud = Starting(names=names(80), sides={}, releases={}, weights=all_on(Colour.BLUE))
@@ -140,8 +141,8 @@ def looks_at(course: dict[float, Reading], deadline: float, looks: list[float]) 
     heard = Heard()
 
     class Changing(FakeCloud):
-        def read(self, colour: Colour, target_group: str | None) -> Reading:
-            del colour, target_group
+        def read(self, colour: Colour, target_group: str | None, known: Known | None = None) -> Reading:
+            del colour, target_group, known
             looks.append(heard.time)
             return course[max(since for since in course if since <= heard.time)]
 

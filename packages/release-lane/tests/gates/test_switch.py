@@ -28,9 +28,9 @@ from release_lane.record.evidence import Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
-from release_lane.record.records import Recorded
+from release_lane.record.records import Known, Recorded
 from release_lane.watch.rollout import Reading, Target, Task
-from tests.gates.fake_cloud import FakeCloud, holding, names, sick, site
+from tests.gates.fake_cloud import LOCATED, FakeCloud, holding, names, sick, site
 from tests.gates.fake_senses import AT_ONCE
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
@@ -394,10 +394,21 @@ def test_weights_and_targets_from_before_the_move_are_looked_at_again(cloud: Mak
     before, weights, well = at.balancer(), at.balancer, at.sides[GREEN]
     stale = iter([before, before])
     readings = iter([sick(well), replace(well, targets=()), sick(well)])
-    at.balancer = lambda: weights() if at.weights == all_on(BLUE) else _next(stale, weights)  # type: ignore[method-assign]
+    at.balancer = lambda *_, **__: weights() if at.weights == all_on(BLUE) else _next(stale, weights)  # type: ignore[method-assign]
     at.read = lambda *_: next(readings, well)  # type: ignore[method-assign]
     assert moved(at, timing=patient)["liveColour"] == "green"
     assert (next(stale, None), next(readings, None)) == (None, None), "all of them were seen"
+
+
+@pytest.mark.provider
+def test_what_was_located_is_not_looked_up_again(cloud: Make) -> None:
+    """The fake cloud takes no other place than the one that was handed on."""
+    at = cloud()
+    known = replace(PASS, tasks={task.ip: task.digest for task in at.sides[GREEN].tasks})
+    seen: list[Any] = []
+    at.read, read = lambda *given: seen.append(given[2]) or read(*given), at.read  # type: ignore[func-returns-value,method-assign]
+    assert moved(at, replace(MOVE, located=LOCATED, passed=known))["liveColour"] == "green"
+    assert [each.tasks for each in seen] == [known.tasks] * 2, "before and after the move"
 
 
 def _next(stale: Iterator[Any], truth: Callable[[], Any]) -> Any:
@@ -587,8 +598,8 @@ def growing(cloud: FakeCloud, *readings: Reading) -> None:
     """The live colour looks like this, look by look; the last one stays."""
     left = list(readings)
 
-    def read(colour: Colour, group: str | None) -> Reading:
-        del group
+    def read(colour: Colour, group: str | None, known: Known | None) -> Reading:
+        del group, known
         assert colour is BLUE
         return left.pop(0) if len(left) > 1 else left[0]
 
@@ -633,14 +644,14 @@ class Passing(threading.Event):
 def test_while_nothing_changes_it_looks_more_and_more_seldom_and_keeps_the_time() -> None:
     at, passing, looks = live(), Passing(), list[float]()
 
-    def read(colour: Colour, group: str | None) -> Reading:
-        del colour, group
+    def read(colour: Colour, group: str | None, known: Known | None) -> Reading:
+        del colour, group, known
         looks.append(passing.time)
         return GROWING if passing.time < 100 else STARTING
 
     at.read = read  # type: ignore[method-assign]
     ctx = replace(context(), cancelled=passing)
-    found = settled(ctx, at, RECORD.as_outputs(), lambda: passing.time)  # type: ignore[arg-type]
+    found = settled(ctx, at, RECORD.as_outputs(), now=lambda: passing.time)  # type: ignore[arg-type]
     assert found is not None
     assert found.grows
     assert len(looks) < 60
@@ -704,6 +715,37 @@ def test_one_that_fails_while_it_is_waited_for_is_reported() -> None:
     found = settled(context(), at, RECORD.as_outputs(), timing=QUICK)  # type: ignore[arg-type]
     why = "a task stopped: EssentialContainerExited"
     assert found == Deviation("blue has 2 healthy of 3 wanted tasks", why=why, lacks=True)
+
+
+KNOWN = Known(
+    image=A.digest,
+    release=A.id,
+    task_definition=f"app:{A.id}",
+    deployment="ecs-svc/1",
+    tasks={task.ip: task.digest for task in holding(A, "ecs-svc/1").tasks},
+)
+
+
+def looked_at(at: FakeCloud, known: Known) -> tuple[Deviation | None, list[str]]:
+    """What differs, and which task definitions were read for it."""
+    read: list[str] = []
+    at.release_of, of = lambda name: read.append(name) or of(name), at.release_of  # type: ignore[func-returns-value,method-assign]
+    return deviation(at, RECORD.as_outputs(), LOCATED, known), read  # type: ignore[arg-type]
+
+
+@pytest.mark.pure
+def test_a_task_definition_that_was_read_before_is_not_read_again() -> None:
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1")
+    assert looked_at(at, KNOWN) == (None, [])
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("known", [{"task_definition": "app:before"}, {"release": D.id}, {"release": ""}], ids=str)
+def test_one_that_is_not_known_to_be_the_recorded_release_is_read(known: dict[str, str]) -> None:
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1")
+    assert looked_at(at, replace(KNOWN, **known)) == (None, [f"app:{A.id}"])
 
 
 @pytest.mark.pure

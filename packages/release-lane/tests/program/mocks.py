@@ -14,6 +14,7 @@ import pulumi
 from pulumi.runtime import mocks as engine_mocks
 from pulumi.runtime import settings
 from release_lane.record.placement import Colour, Release, Service
+from release_lane.record.records import Located
 
 INFRA = Path(__file__).resolve().parents[4] / "infra"
 ACCOUNT = "000000000000"
@@ -131,6 +132,12 @@ class World(engine_mocks.Mocks):
         return found
 
 
+LOCATED = Located(
+    dns_name="lb.test", listener="arn:listener", rule="arn:rule", target_groups={each: f"arn:{each}" for each in Colour}
+)
+"""Where an environment is; without users no update trusts it."""
+
+
 def side(held: Release | None, *, tasks: int = 2, running: int | None = None) -> dict[str, Any]:
     """A colour as `observe` tells it."""
     if held is None:
@@ -144,6 +151,7 @@ def side(held: Release | None, *, tasks: int = 2, running: int | None = None) ->
         "healthy": tasks if running is None else running,
         "deployment": "ecs-svc/1",
         "taskDefinition": "arn:td",
+        "tasks": {f"10.0.0.{number}": held.digest for number in range(tasks if running is None else running)},
     }
 
 
@@ -161,6 +169,7 @@ def observed(
         "rule": {"weights": weights, "tags": {}} if live else None,
         "colours": {"blue": side(blue), "green": side(green, tasks=green_tasks)},
         "image": {"digest": image, "tags": ["c" * 40]} if image else None,
+        "located": LOCATED.as_dict(),
     }
 
 

@@ -15,7 +15,19 @@ from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
 from release_lane.record.placement import Colour
-from tests.program.mocks import ARTIFACTS, FIRST, SECOND, SERVICE, THIRD, World, observed, outputs_of, release, run
+from tests.program.mocks import (
+    ARTIFACTS,
+    FIRST,
+    LOCATED,
+    SECOND,
+    SERVICE,
+    THIRD,
+    World,
+    observed,
+    outputs_of,
+    release,
+    run,
+)
 
 pytestmark = pytest.mark.program
 
@@ -84,6 +96,45 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
     assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
     assert world.one("Rollout").inputs["starts"] is False
     assert world.one(":Image").inputs["active"] is False
+
+
+def handed_on(world: World) -> dict[str, tuple[bool, object]]:
+    """To each gate: whether it got where users are served, and the tasks that it knows."""
+    gates = {kind: world.one(kind).inputs for kind in ("Rollout", "SmokeGate", "TrafficSwitch")}
+    return {
+        kind: (given.get("located") == LOCATED.as_dict(), (given.get("known") or {}).get("image"))
+        for kind, given in gates.items()
+    }
+
+
+def test_what_was_seen_before_the_decision_is_handed_to_the_gates() -> None:
+    """The switch gets the tasks that passed from the gate before it."""
+    live = {**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST)
+    back = {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND}
+    rolled_back, kept = run(World(outputs=live, observed=seen), back), run(World(outputs=live, observed=seen))
+    assert handed_on(rolled_back) == {
+        "Rollout": (True, FIRST),
+        "SmokeGate": (True, None),
+        "TrafficSwitch": (True, None),
+    }
+    assert handed_on(kept)["TrafficSwitch"] == (True, SECOND)
+
+
+def test_tasks_of_a_colour_that_is_written_are_not_known_from_before() -> None:
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD),
+        ),
+        {"release-lane:imageDigest": THIRD},
+    )
+    assert handed_on(world)["Rollout"] == (True, None)
+
+
+def test_where_this_update_may_build_what_users_stand_on_all_of_it_is_looked_up_after_that() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST})
+    assert set(handed_on(world).values()) == {(False, None)}
 
 
 def test_nothing_asked_for_leaves_all_gates_inactive() -> None:

@@ -34,7 +34,7 @@ from release_lane.record.inputs import SCHEMA, ImageInputs, RolloutInputs, Smoke
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release, Service, all_on
-from release_lane.record.records import OUTPUTS, Recorded
+from release_lane.record.records import OUTPUTS, Known, Located, Recorded
 from tests.gates.fake_cloud import FakeCloud, holding
 
 pytestmark = pytest.mark.pure
@@ -485,6 +485,9 @@ def test_a_switch_of_an_earlier_version_is_deleted_where_it_was(version: Version
 
 # ---- this version, and later ones
 
+LOCATED = Located(dns_name="lb", listener="arn:l", rule="arn:r", target_groups={BLUE: "arn:b", GREEN: "arn:g"})
+KNOWN = Known(image="sha256:1", release="r", task_definition="arn:x", deployment="d", tasks={"10.0.0.1": "sha256:2"})
+
 WRITTEN: list[tuple[Any, Any]] = [
     (ImageInputs, ImageInputs(active=True, names=VERSIONS[0].names, digest="sha256:1", unchecked=("a", "b"))),
     (
@@ -502,6 +505,8 @@ WRITTEN: list[tuple[Any, Any]] = [
             starts=True,
             corrects=True,
             retry_of="ecs-svc/1",
+            located=LOCATED,
+            known=KNOWN,
             pass_of_before={"run": "x"},
         ),
     ),
@@ -515,6 +520,7 @@ WRITTEN: list[tuple[Any, Any]] = [
             deadline=1.5,
             commit="c",
             asked=Asked(health_path="/healthz", status_path="", identify=Identify.NONE),
+            located=LOCATED,
             pass_of_before={"run": "x"},
         ),
     ),
@@ -528,6 +534,8 @@ WRITTEN: list[tuple[Any, Any]] = [
             unchecked=("a",),
             idle_tasks=0,
             expected=None,
+            located=LOCATED,
+            known=KNOWN,
         ),
     ),
 ]

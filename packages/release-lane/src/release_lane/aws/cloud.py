@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from release_lane.aws import patience
 from release_lane.aws.session import check_account, client
-from release_lane.aws.values import as_deployment, as_target, as_task, in_words, shares
+from release_lane.aws.values import as_before, as_deployment, as_target, as_task, in_words, shares
 from release_lane.errors import CloudError, Refused
 from release_lane.record.container import release_in
 from release_lane.record.journal import OPENING
-from release_lane.record.names import HTTP_PORT, Names
+from release_lane.record.names import HTTP_PORT, Access, Names
 from release_lane.record.placement import Colour, Release
+from release_lane.record.records import Known, Located
 from release_lane.watch.judge import Health
 from release_lane.watch.rollout import Reading, Target, Task
 
@@ -67,6 +68,17 @@ def submit(work: Callable[[], Result]) -> Future[Result]:
     return future
 
 
+def ahead(look: Callable[[], Result]) -> Callable[[], Result]:
+    """The same look, of which the first begins now, next to whatever comes in between."""
+    return starting_with(submit(look), look)
+
+
+def starting_with(begun: Future[Result], look: Callable[[], Result]) -> Callable[[], Result]:
+    """The same look, of which the first has begun already."""
+    first = [begun]
+    return lambda: first.pop().result() if first else look()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """An image in the registry. `manifests`: its own digest and, for an index, those of its platforms."""
@@ -105,14 +117,30 @@ class Balancer:
         """Do users come by the production listener, whatever else they come by?"""
         return self.rule is not None and self.rule != self.plain
 
+    @property
+    def located(self) -> Located:
+        """What of it cannot change within an update. Nothing, while HTTPS has yet to be opened."""
+        if self.plain is not None or (self.rule is not None and OPENING in self.rule.tags):
+            return Located()
+        return Located(
+            dns_name=self.dns_name,
+            listener=self.listener,
+            rule=self.rule.arn if self.rule else "",
+            target_groups=self.target_groups,
+        )
+
 
 class Cloud:
-    """One environment in AWS. Every method asks AWS now; nothing is remembered."""
+    """One environment in AWS. Every method asks AWS now; nothing is remembered.
 
-    def __init__(self, names: Names) -> None:
-        """Refuses credentials of another account than the environment's."""
+    Where a look takes several calls, those that need nothing of each other are made side by side. What an earlier look
+    found is handed in (`Located`, `Known`): the rest is then one step in sequence.
+    """
+
+    def __init__(self, names: Names, check: Callable[[Access], object] = check_account) -> None:
+        """`check` refuses credentials of another account than the environment's."""
         self.names = names
-        check_account(names.access)
+        check(names.access)
 
     @property
     def ecs(self) -> ECSClient:
@@ -136,15 +164,16 @@ class Cloud:
 
     # ---- the registry
 
-    def image(self, *, digest: str = "", tag: str = "", repository: str = "") -> Image | None:
-        """An image by digest or by tag, from the environment's own repository or the one that `repository` names.
+    def image(self, *, digest: str = "", tag: str = "", whole: bool = True) -> Image | None:
+        """An image of the environment's own repository, by digest or by tag. Not `whole`: without its platforms.
 
         None if the image or the repository does not exist, or no repository is known.
         """
-        repository = repository or self.names.repository
+        repository = self.names.repository
         if not repository:  # the command knows only one that a task definition names
             return None
         wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": tag}]
+        platforms = submit(partial(self._platforms, repository, wanted)) if whole else None
         try:
             found = self.ecr.describe_images(repositoryName=repository, imageIds=wanted)["imageDetails"]
         except self.ecr.exceptions.ClientError as error:
@@ -153,9 +182,21 @@ class Cloud:
             raise
         if not found:
             return None
-        known = found[0]["imageDigest"]
-        manifests = self._manifests(repository, known)
+        known = str(found[0]["imageDigest"])
+        manifests = frozenset({known, *(platforms.result() if platforms else ())})
         return Image(digest=known, tags=tuple(found[0].get("imageTags") or ()), manifests=manifests)
+
+    def manifests(self, digest: str, repository: str = "") -> frozenset[str]:
+        """Digests that ECS may report for an image: its own and, for an index, those of its platforms.
+
+        From the environment's own repository or the one that `repository` names; only its own where none has it.
+        """
+        repository = repository or self.names.repository
+        wanted: Any = [{"imageDigest": digest}]
+        try:
+            return frozenset({digest, *(self._platforms(repository, wanted) if repository else ())})
+        except self.ecr.exceptions.RepositoryNotFoundException:
+            return frozenset({digest})
 
     def has_repository(self) -> bool:
         """Does the environment's own repository exist, with or without images?"""
@@ -165,31 +206,49 @@ class Cloud:
             return False
         return True
 
-    def _manifests(self, repository: str, digest: str) -> frozenset[str]:
-        ids: Any = [{"imageDigest": digest}]
+    def _platforms(self, repository: str, wanted: Any) -> list[str]:
         kinds = list(MANIFESTS)
-        got = self.ecr.batch_get_image(repositoryName=repository, imageIds=ids, acceptedMediaTypes=kinds)["images"]
+        got = self.ecr.batch_get_image(repositoryName=repository, imageIds=wanted, acceptedMediaTypes=kinds)["images"]
         document = json.loads(got[0]["imageManifest"]) if got else {}
-        return frozenset({digest, *(str(part["digest"]) for part in document.get("manifests") or ())})
+        return [str(part["digest"]) for part in document.get("manifests") or ()]
 
     # ---- the load balancer
 
-    def balancer(self) -> Balancer:
-        """The load balancer, production listener, target groups and rule, as far as they exist."""
+    def balancer(
+        self,
+        located: Located | None = None,
+        *,
+        groups: Callable[[], Mapping[Colour, str]] | None = None,
+        tagged: bool = True,
+    ) -> Balancer:
+        """The load balancer, production listener, target groups and rule, as far as they exist.
+
+        Of what is `located` only the rule is looked at, unless its listener is gone after all. `groups` answers for the
+        target groups, if they are asked for already; not `tagged`: without the rule's tags.
+        """
+        if located and located.complete:
+            try:
+                rule = self.rule(located.listener, located.target_groups, located.rule, tagged=tagged)
+            except self.elb.exceptions.ListenerNotFoundException:
+                return self.balancer()
+            at, by_colour = located.dns_name, located.target_groups
+            return Balancer(dns_name=at, listener=located.listener, target_groups=by_colour, rule=rule)
+        groups = groups or submit(self.target_groups).result
         found = self._load_balancer()
-        groups = self.target_groups()
         if not found:
-            return Balancer(target_groups=groups)
+            return Balancer(target_groups=groups())
         listeners = self.elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]
         by_port = {int(at["Port"]): at["ListenerArn"] for at in listeners}
         listener = by_port.get(self.names.users_port, "")
-        rule = self.rule(listener, groups) if listener else None
-        plain = self._plain_rule(by_port.get(HTTP_PORT, ""), rule, groups)
+        # With HTTPS to be opened, a tag of the rule says how far that came.
+        tagged = tagged or bool(self.names.domain)
+        rule = self.rule(listener, groups(), tagged=tagged) if listener else None
+        plain = self._plain_rule(by_port.get(HTTP_PORT, ""), rule, groups())
         return Balancer(
             dns_name=found["DNSName"],
             listener=listener,
             ports=frozenset(by_port),
-            target_groups=groups,
+            target_groups=groups(),
             rule=rule or plain,
             plain=plain,
         )
@@ -228,8 +287,22 @@ class Cloud:
         except self.elb.exceptions.TargetGroupNotFoundException:
             return [group for name in names for group in self._groups([name])] if len(names) > 1 else []
 
-    def rule(self, listener: str, groups: Mapping[Colour, str]) -> Rule | None:
-        """The production rule with its weights and tags as they are now, or None."""
+    def rule(self, listener: str, groups: Mapping[Colour, str], arn: str = "", *, tagged: bool = True) -> Rule | None:
+        """The production rule with its weights and tags as they are now, or None.
+
+        `arn` is the rule's if that is known: then its tags are asked for at the same time.
+        """
+        tags = submit(partial(self._tags, arn)) if arn and tagged else None
+        found = self._only_rule(listener)
+        if found is None:
+            return None
+        if not tagged:
+            return Rule(arn=found["RuleArn"], weights=shares(found, groups), tags={})
+        same = tags is not None and found["RuleArn"] == arn
+        now = tags.result() if tags and same else self._tags(found["RuleArn"])
+        return Rule(arn=found["RuleArn"], weights=shares(found, groups), tags=now)
+
+    def _only_rule(self, listener: str) -> Any:
         rules = [rule for rule in self.elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]]
         if not rules:
             return None
@@ -239,7 +312,6 @@ class Cloud:
                 why="a rule was added by hand, so the switch alone no longer decides which colour serves a request",
                 next_step="remove the added rule from the listener, then run the update again.",
             )
-        arn = rules[0]["RuleArn"]
         conditions = rules[0].get("Conditions", [])
         if any((each.get("Field"), each.get("Values")) != ("path-pattern", ["/*"]) for each in conditions):
             raise Refused(
@@ -247,7 +319,7 @@ class Cloud:
                 why="its conditions were changed, so some users get the listener's 503",
                 next_step="make the path /* its only condition again, then run the update again.",
             )
-        return Rule(arn=arn, weights=shares(rules[0], groups), tags=self._tags(arn))
+        return rules[0]
 
     def _tags(self, rule: str) -> dict[str, str]:
         tags = self.elb.describe_tags(ResourceArns=[rule])["TagDescriptions"][0]["Tags"]
@@ -318,36 +390,52 @@ class Cloud:
 
     # ---- a colour
 
-    def read(self, colour: Colour, target_group: str | None) -> Reading:
-        """What one colour's service runs now: deployments, tasks (with recently stopped ones), targets."""
-        service = self._service(colour)
+    def read(self, colour: Colour, target_group: str | None, known: Known | None = None) -> Reading:
+        """What one colour's service runs now: deployments, tasks (with recently stopped ones), targets.
+
+        What is `known` of its tasks is taken where service and targets say that these still run, and no others.
+        """
+        targets = submit(partial(self._targets, target_group)) if target_group else None
+        tasks = None if known else submit(partial(self._tasks, colour))
+        service = self._services([colour]).get(colour)
         if service is None:
             return Reading(exists=False)
-        tasks = submit(lambda: self._tasks(colour))
-        targets = submit(lambda: self._targets(target_group)) if target_group else None
-        return Reading(
-            exists=True,
-            wanted=service["desiredCount"],
-            task_definition=service["taskDefinition"],
-            deployments=tuple(as_deployment(each) for each in service["deployments"]),
-            tasks=tuple(tasks.result()),
-            targets=tuple(targets.result()) if targets else (),
-            events=tuple(each["message"] for each in service.get("events") or ()),
-        )
+        found = targets.result() if targets else []
+        if known and (same := as_before(known, service, found)):
+            return _reading(service, same, found)
+        return _reading(service, tasks.result() if tasks else self._tasks(colour), found)
+
+    def read_both(self, groups: Callable[[], Mapping[Colour, str]]) -> dict[Colour, Reading]:
+        """What both colours run now, without the tasks that stopped; in as few calls as it takes.
+
+        `groups` answers for the target groups; it may wait.
+        """
+        targets = submit(lambda: self._targets_of(groups()))
+        tasks = submit(self._running_tasks)
+        services = self._services(list(Colour))
+        return {
+            colour: _reading(services[colour], tasks.result()[colour], targets.result().get(colour, []))
+            if colour in services
+            else Reading(exists=False)
+            for colour in Colour
+        }
 
     def health(self, groups: Mapping[Colour, str]) -> dict[Colour, Health]:
         """How many tasks each colour's service wants, and how many targets are healthy: a cheap look for a watch."""
-        targets = {colour: submit(partial(self._targets, group)) for colour, group in groups.items()}
-        names = {self.names.services[colour]: colour for colour in Colour}
-        found = self.ecs.describe_services(cluster=self.names.cluster, services=list(names))["services"]
-        wanted = {names[each["serviceName"]]: each["desiredCount"] for each in found if each["status"] == "ACTIVE"}
+        targets = submit(partial(self._targets_of, groups))
+        services = self._services(list(Colour))
         return {
             colour: Health(
-                wanted=wanted.get(colour, 0),
-                healthy=sum(each.state == "healthy" for each in targets[colour].result()) if colour in targets else 0,
+                wanted=services[colour]["desiredCount"] if colour in services else 0,
+                healthy=sum(each.state == "healthy" for each in targets.result().get(colour, [])),
             )
             for colour in Colour
         }
+
+    def set_to(self, colour: Colour) -> tuple[int, str] | None:
+        """Number of tasks and task definition that a colour's service is set to; None without a service."""
+        service = self._services([colour]).get(colour)
+        return (service["desiredCount"], service["taskDefinition"]) if service else None
 
     def set_service(self, colour: Colour, *, tasks: int, task_definition: str) -> None:
         """Set task count and task definition of the idle colour's service; never of a colour that gets traffic."""
@@ -358,28 +446,44 @@ class Cloud:
             taskDefinition=task_definition,
         )
 
-    def _service(self, colour: Colour) -> Any:
-        name = self.names.services[colour]
+    def _services(self, colours: Sequence[Colour]) -> dict[Colour, Any]:
+        """Those of these colours that exist, in one call."""
+        names = {self.names.services[colour]: colour for colour in colours}
         try:
-            found = self.ecs.describe_services(cluster=self.names.cluster, services=[name])["services"]
+            found = self.ecs.describe_services(cluster=self.names.cluster, services=list(names))["services"]
         except self.ecs.exceptions.ClusterNotFoundException:
-            return None
-        return next((service for service in found if service["status"] == "ACTIVE"), None)
+            return {}
+        return {names[service["serviceName"]]: service for service in found if service["status"] == "ACTIVE"}
 
     def _tasks(self, colour: Colour) -> list[Task]:
-        arns: list[str] = []
-        for status in ("RUNNING", "STOPPED"):
-            paginator = self.ecs.get_paginator("list_tasks")
-            pages = paginator.paginate(
-                cluster=self.names.cluster,
-                serviceName=self.names.services[colour],
-                desiredStatus=status,
-            )
-            arns += [arn for page in pages for arn in page["taskArns"]]
-        described = (
+        stopped = submit(lambda: self._arns(serviceName=self.names.services[colour], desiredStatus="STOPPED"))
+        running = self._arns(serviceName=self.names.services[colour], desiredStatus="RUNNING")
+        return [as_task(task, self.names.container) for task in self._described([*running, *stopped.result()])]
+
+    def _running_tasks(self) -> dict[Colour, list[Task]]:
+        """Those of both colours: the cluster is asked once. A task's group names its service."""
+        try:
+            found = self._described(self._arns(desiredStatus="RUNNING"))
+        except self.ecs.exceptions.ClusterNotFoundException:
+            found = []
+        return {
+            colour: [as_task(task, self.names.container) for task in found if task.get("group") == f"service:{name}"]
+            for colour, name in self.names.services.items()
+        }
+
+    def _arns(self, **which: Any) -> list[str]:
+        pages = self.ecs.get_paginator("list_tasks").paginate(cluster=self.names.cluster, **which)
+        return [arn for page in pages for arn in page["taskArns"]]
+
+    def _described(self, arns: Sequence[str]) -> list[Any]:
+        parts = (
             self.ecs.describe_tasks(cluster=self.names.cluster, tasks=list(part))["tasks"] for part in _hundreds(arns)
         )
-        return [as_task(task, self.names.container) for tasks in described for task in tasks]
+        return [task for tasks in parts for task in tasks]
+
+    def _targets_of(self, groups: Mapping[Colour, str]) -> dict[Colour, list[Target]]:
+        asked = {colour: submit(partial(self._targets, group)) for colour, group in groups.items()}
+        return {colour: targets.result() for colour, targets in asked.items()}
 
     def _targets(self, group: str) -> list[Target]:
         found = self.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
@@ -407,6 +511,18 @@ class Cloud:
         except (self.logs.exceptions.ClientError, CloudError):
             return []
         return [str(event.get("message", "")).rstrip() for event in events]
+
+
+def _reading(service: Any, tasks: Iterable[Task], targets: Iterable[Target]) -> Reading:
+    return Reading(
+        exists=True,
+        wanted=service["desiredCount"],
+        task_definition=service["taskDefinition"],
+        deployments=tuple(as_deployment(each) for each in service["deployments"]),
+        tasks=tuple(tasks),
+        targets=tuple(targets),
+        events=tuple(each["message"] for each in service.get("events") or ()),
+    )
 
 
 @contextmanager

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from release_lane.aws.certificate import certificate_problem
 from release_lane.aws.cloud import Balancer, Cloud, submit
 from release_lane.aws.scaling import scaling
+from release_lane.aws.session import check_account
 from release_lane.aws.signals import alarms
 from release_lane.decide import foundations as parts
 from release_lane.record.alarms import Watched
 from release_lane.record.container import release_in, repository_in
+from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import Scaling
 from release_lane.watch.rollout import Reading
 
 NOTHING_WATCHED = Watched()
+
+Seen = TypeVar("Seen")
 
 
 def observed(
@@ -25,16 +30,17 @@ def observed(
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
     Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags}
-    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, certificateProblem: why the
-    `certificate` (an ARN) is not fit for the name that users come by.
+    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located (`Located.as_dict`), and
+    certificateProblem: why the `certificate` (an ARN) is not fit for the name that users come by.
     """
     access, domain = cloud.names.access, cloud.names.domain
     fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
-    image = submit(partial(cloud.image, digest=digest)) if digest else None
-    readings = submit(partial(_sides_if_cluster, cloud))
+    image = submit(partial(cloud.image, digest=digest, whole=False)) if digest else None
+    groups = submit(cloud.target_groups)
+    readings = submit(partial(_sides, cloud, groups.result))
     heard = submit(partial(alarms, cloud, watched)) if watched.names else None
     scaled = submit(partial(scaling, cloud)) if digest else None
-    balancer = cloud.balancer()
+    balancer = cloud.balancer(groups=groups.result)
     sides = readings.result()
     found = image.result() if image else None
     known = heard.result() if heard else ()
@@ -57,7 +63,21 @@ def observed(
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
         "certificateProblem": fit.result() if fit else "",
+        "located": balancer.located.as_dict(),
     }
+
+
+def account_checked_meanwhile(
+    names: Names, look: Callable[[Cloud], Seen], check: Callable[[Access], object] = check_account
+) -> Seen:
+    """What the look saw; nothing of it if the credentials are of another account, which is asked at the same time.
+
+    For looks that only read. The account's answer is waited for first: it says sooner than others that AWS is away.
+    """
+    account = submit(partial(check, names.access))
+    seen = submit(lambda: look(Cloud(names, check=lambda _: None)))
+    account.result()
+    return seen.result()
 
 
 def _missing(cloud: Cloud, balancer: Balancer, colour: Colour, *, exists: bool) -> list[str]:
@@ -82,14 +102,13 @@ def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scalin
         sides[colour]["scaling"] = {"least": found.least, "most": found.most}
 
 
-def _sides_if_cluster(cloud: Cloud) -> dict[str, Any]:
-    groups = cloud.target_groups()
-    pending = {colour: submit(partial(_side, cloud, colour, groups.get(colour))) for colour in Colour}
+def _sides(cloud: Cloud, groups: Callable[[], Mapping[Colour, str]]) -> dict[str, Any]:
+    readings = cloud.read_both(groups)
+    pending = {colour: submit(partial(_side, cloud, reading)) for colour, reading in readings.items()}
     return {str(colour): future.result() for colour, future in pending.items()}
 
 
-def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
-    reading = cloud.read(colour, group)
+def _side(cloud: Cloud, reading: Reading) -> dict[str, Any]:
     definitions = cloud.containers(reading.task_definition)
     release = release_in(definitions, cloud.names.container)
     repository = repository_in(definitions, cloud.names.container)
@@ -104,6 +123,7 @@ def _side(cloud: Cloud, colour: Colour, group: str | None) -> dict[str, Any]:
         "deployment": primary.id if primary else "",
         "deploymentState": primary.state if primary else "",
         "taskDefinition": reading.task_definition,
+        "tasks": {task.ip: task.digest for task in reading.running},
     }
 
 
@@ -115,7 +135,6 @@ def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str) -
     digests = {task.digest for task in reading.running}
     if not digests or digests == {named}:
         return named if digests else ""
-    image = cloud.image(digest=named, repository=repository) if named else None
-    if image and digests <= image.manifests:
+    if named and digests <= cloud.manifests(named, repository):
         return named
     return digests.pop() if len(digests) == 1 else "several"

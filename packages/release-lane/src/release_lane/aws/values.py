@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from release_lane.record.placement import Colour
-from release_lane.watch.rollout import Deployment, Target, Task
+from release_lane.record.records import Known
+from release_lane.watch.rollout import Deployment, Reading, Target, Task
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TaskTypeDef
@@ -57,6 +58,29 @@ def as_task(value: TaskTypeDef, container: str) -> Task:
         ip=interfaces[0].get("privateIpv4Address", "") if interfaces else "",
         stop_code=value.get("stopCode", ""),
         stopped_reason="; ".join(dict.fromkeys(filter(None, reasons))),
+    )
+
+
+def as_before(known: Known, service: Any, targets: Sequence[Target]) -> tuple[Task, ...]:
+    """The known tasks, if service and targets say that these still run, and no others; else none.
+
+    The newest deployment is the same one and runs as many tasks as are wanted and known, nothing else runs or is
+    pending, and the targets that may get requests are their addresses, all healthy.
+    """
+    count = len(known.tasks)
+    counts = (service["desiredCount"], service.get("runningCount"), service.get("pendingCount"))
+    newest = [(each["id"], each.get("runningCount")) for each in service["deployments"] if each["status"] == "PRIMARY"]
+    unchanged = (
+        newest == [(known.deployment, count)]
+        and counts == (count, count, 0)
+        and Reading(exists=True, targets=tuple(targets)).in_rotation == known.tasks.keys()
+        and {target.ip for target in targets if target.state == "healthy"} == known.tasks.keys()
+    )
+    if not unchanged:
+        return ()
+    return tuple(
+        Task(arn="", deployment=known.deployment, status="RUNNING", digest=digest, ip=ip)
+        for ip, digest in known.tasks.items()
     )
 
 

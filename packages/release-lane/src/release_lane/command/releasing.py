@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
 from release_lane.command.telling import tell, tell_failure
@@ -24,6 +25,9 @@ from release_lane.record.endpoint import LOAD_BALANCER
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 from release_lane.settings.notify import Event
+
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 POLL = 2.0
 """Seconds between two looks at the lock while another update holds it."""
@@ -118,6 +122,13 @@ def add_lock_wait(parser: argparse.ArgumentParser) -> None:
 def digest_given(arguments: argparse.Namespace) -> Digest | None:
     """`--digest`, if it was given; a `UsageError` for anything but a digest."""
     return parse_digest(arguments.digest) if arguments.digest is not None else None
+
+
+def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+    """Both answers; each starts an engine of its own, which takes its time. If both fail, the first one's error."""
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.submit(first), pool.submit(second)
+        return one.result(), other.result()
 
 
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
@@ -356,20 +367,23 @@ def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[
 
     The replaced release is taken from the update itself, which read it under the lock: `before` was read earlier.
     """
-    after = _recorded_now(tools, change.environment)
-    recorded = after.recorded if after else None
+    outputs = _outputs_now(tools, change.environment, run)
+    recorded = Recorded.from_outputs(outputs)
     planned = planned_in(run.log)
     replaced = planned.standing or before.recorded
-    outputs = after.outputs if after else {}
     return (
         _as_data(change, planned, replaced, recorded, outputs),
         _as_text(change, planned, replaced, recorded, outputs),
     )
 
 
-def _recorded_now(tools: Tools, environment: str) -> StackState | None:
+def _outputs_now(tools: Tools, environment: str, run: Run) -> Mapping[str, Any]:
+    """As the engine stored them in this run; it is asked once more only where its log does not say."""
+    if run.log.outputs is not None:
+        return run.log.outputs
     try:
-        return tools.engine.state(environment)
+        state = tools.engine.state(environment)
+        return state.outputs if state else {}
     except CloudError as error:
         raise CloudError(
             f"The update of {environment} succeeded, but its record cannot be read.",

@@ -15,6 +15,8 @@ from typing import Any
 UNCHANGED = frozenset({"same", "read", "refresh", "discard"})
 """Operations that change nothing in the cloud."""
 
+STACK = "pulumi:pulumi:Stack"
+
 _BOILERPLATE = ("update failed", "preview failed", "an unhandled error occurred: the program exited")
 _COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _GRAVITY = ("same", "update", "create", "replace", "delete")
@@ -77,6 +79,8 @@ class EngineLog:
     touched: bool = False
     """A step that changes something was finished, or was begun and failed, or was begun when the log breaks off."""
     result: str = ""
+    outputs: Mapping[str, Any] | None = None
+    """The stack's outputs as the engine stored them at the end; None if the log does not say."""
 
     def step(self, type_: str) -> Step | None:
         """The step of the resource of this type; the first, if there are several."""
@@ -100,7 +104,15 @@ def read_log(lines: Iterable[str]) -> EngineLog:
         broke_off=bool(began) and not ended,
         touched=any(_touches(event) for event in events) or bool(began and not ended),
         result=result,
+        outputs=_outputs(event["resOutputsEvent"] for event in events if "resOutputsEvent" in event),
     )
+
+
+def _outputs(found: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of a step that really is done. A stack that was registered and never got that far has none."""
+    stacks = [each["metadata"] for each in found if not each.get("planning")]
+    told = [each.get("new") or {} for each in stacks if each.get("type") == STACK]
+    return next((new["outputs"] for new in reversed(told) if new.get("outputs")), None)
 
 
 def _event(line: str) -> dict[str, Any] | None:

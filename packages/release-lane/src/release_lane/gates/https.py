@@ -25,7 +25,9 @@ Check = Callable[[Context, Endpoint, Expected, float], Report]
 
 
 def open_https(ctx: Context, cloud: Cloud, given: SwitchInputs, check: Check = until_passed) -> None:
-    """Nothing where users come by HTTPS already, or by plain HTTP as the settings want it."""
+    """Nothing where users come by HTTPS already: where this update saw so at its start, it is not asked again."""
+    if given.located.complete:
+        return
     found = cloud.balancer()
     if found.rule is None or not found.listener:
         return

@@ -29,4 +29,4 @@ class Image(Gate):
                 next_step="`release build`, `release adopt`, or take a digest that `release status` knows.",
             )
         seen = f"{short(digest)} is in the registry as {', '.join(image.tags) or 'untagged'}"
-        return Pass(digest=digest, run=RUN, unchecked=given.unchecked), seen
+        return Pass(digest=digest, run=RUN, manifests=image.manifests, unchecked=given.unchecked), seen

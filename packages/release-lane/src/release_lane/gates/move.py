@@ -10,10 +10,10 @@ from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.evidence import proof_of
-from release_lane.record.inputs import SwitchInputs
+from release_lane.record.inputs import NOWHERE, SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Weights
-from release_lane.record.records import Recorded
+from release_lane.record.records import Located, Recorded
 from release_lane.smoke.checks import Expected
 from release_lane.watch.judge import Bake
 
@@ -42,6 +42,7 @@ class Move:
     period: float = 60.0
     lateness: float = 120.0
     datapoints: int = 1
+    located: Located = NOWHERE
 
     @staticmethod
     def of(given: SwitchInputs) -> Move:
@@ -61,6 +62,7 @@ class Move:
             period=given.watch.period,
             lateness=given.watch.late,
             datapoints=given.watch.datapoints,
+            located=given.located,
         )
 
     def journal(self, phase: Phase) -> Journal:

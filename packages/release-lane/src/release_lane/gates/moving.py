@@ -12,19 +12,21 @@ import contextlib
 import datetime
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from provider_kit import Cancelled, Context, Props
 
-from release_lane.aws.cloud import Balancer, Cloud
+from release_lane.aws.cloud import Balancer, Cloud, ahead, starting_with, submit
 from release_lane.aws.session import credentials_last
 from release_lane.decide.decision import advance
 from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
-from release_lane.gates.reality import words
+from release_lane.gates.reality import where, words
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.gates.undoing import Timeline, roll_back
@@ -49,12 +51,15 @@ SensesOf = Callable[[Cloud, Balancer, Watched, float], Senses]
 def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses.of, timing: Timing = TIMING) -> Props:
     """Check, journal, move, watch; the new record. Any breach after that rolls back the traffic."""
     warm.prepare()  # for the live URL
-    before = _found(cloud)
-    senses = senses_of(cloud, before, move.watched, move.period)
+    place = where(cloud, move.located)
+    senses = senses_of(cloud, place, move.watched, move.period)
+    # Side by side; judged one after the other.
+    colour, alarms_now = ahead(partial(_look_at, cloud, place, move)), ahead(senses.alarms)
+    before = _found(cloud, place, move)
     _unmoved(before, move)
     _honour_abort(ctx, cloud, before, move, senses)
-    _still_passed(ctx, cloud, before, move, timing)
-    alarms = _heard(ctx, before, move, senses, timing)
+    _still_passed(ctx, move, colour, timing)
+    alarms = _heard(ctx, before, move, replace(senses, alarms=alarms_now), timing)
     bake = move.bake(alarms, senses.clock.now())
     credentials_last(cloud.names.access, timing.credentials_margin + move.longest(bake))
     if ctx.cancelled.is_set():
@@ -75,8 +80,8 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
 # ---- Before any traffic moves
 
 
-def _found(cloud: Cloud) -> Balancer:
-    balancer = cloud.balancer()
+def _found(cloud: Cloud, place: Balancer, move: Move) -> Balancer:
+    balancer = cloud.balancer(move.located) if move.located.complete else place
     if not balancer.listener:
         raise CloudError(
             f"The production listener (port {cloud.names.users_port}) of {cloud.names.load_balancer} does not exist.",
@@ -115,15 +120,20 @@ def _honour_abort(ctx: Context, cloud: Cloud, before: Balancer, move: Move, sens
         cloud.untag_rule(rule.arn, [ABORT])
 
 
-def _still_passed(ctx: Context, cloud: Cloud, balancer: Balancer, move: Move, timing: Timing) -> None:
+Judged = tuple[Outcome, Reading]
+"""The receiving colour, as it was read."""
+
+
+def _look_at(cloud: Cloud, balancer: Balancer, move: Move) -> Judged:
+    """Is the receiving colour what passed the gates?"""
+    reading = cloud.read(move.live, balancer.target_groups.get(move.live), move.passed.known)
+    if not reading.wanted:
+        return Waiting("no task is wanted there"), reading
+    return judge(reading, _as_passed(cloud, reading, move)), reading
+
+
+def _still_passed(ctx: Context, move: Move, look: Callable[[], Judged], timing: Timing) -> None:
     """The receiving colour is exactly what passed the gates: same deployment, fully healthy."""
-
-    def look() -> tuple[Outcome, Reading]:
-        reading = cloud.read(move.live, balancer.target_groups.get(move.live))
-        if not reading.wanted:
-            return Waiting("no task is wanted there"), reading
-        return judge(reading, _as_passed(cloud, reading, move)), reading
-
     outcome, reading = _again(
         ctx, look, lambda found: not isinstance(found[0], Waiting), timing.looks_again_for, timing
     )
@@ -157,9 +167,9 @@ def _again(
 
 def _as_passed(cloud: Cloud, reading: Reading, move: Move) -> Wanted:
     """By ECS's own word every task runs the image of the release, or one of its platforms'."""
-    digest = move.release.digest
-    plain = all(task.digest == digest for task in reading.running)
-    manifests = frozenset({digest}) if plain else manifests_of(cloud, digest, starts=False)
+    sure = move.passed.manifests | {move.release.digest}
+    passed = {task.digest for task in reading.running} <= sure
+    manifests = sure if passed else manifests_of(cloud, move.release.digest)
     return Wanted(tasks=reading.wanted, task_definition=move.passed.taskDefinition, manifests=manifests)
 
 
@@ -258,11 +268,23 @@ class Switching:
         stages = self.move.stages
         for number, share in enumerate(stages, start=1):
             report = self._step(number, share)
-        balancer = self._settled(all_on(self.move.live))
-        _still_passed(self.ctx, self.cloud, self.before, self.move, self.timing)
+        colour: list[Future[Judged]] = []
+
+        def both() -> Balancer:
+            colour[:] = [submit(self._look)]
+            return self._look_at_rule()
+
+        balancer = self._settled(all_on(self.move.live), both)
+        _still_passed(self.ctx, self.move, starting_with(colour[0], self._look), self.timing)
         assert balancer.rule is not None
         self.cloud.tag_rule(balancer.rule.arn, self.move.journal(Phase.MOVED).as_tags())
         return report
+
+    def _look(self) -> Judged:
+        return _look_at(self.cloud, self.before, self.move)
+
+    def _look_at_rule(self) -> Balancer:
+        return self.cloud.balancer(self.before.located)
 
     def end(self) -> None:
         """No more probes."""
@@ -272,12 +294,12 @@ class Switching:
     def _step(self, number: int, share: int) -> Report:
         move, weights = self.move, shared(self.move.live, share)
         if number > 1:
-            _still_passed(self.ctx, self.cloud, self.before, move, self.timing)
+            _still_passed(self.ctx, move, self._look, self.timing)
         if move.course.steps:
             self._set(weights, f"step {number} of {len(move.stages)}" if len(move.stages) > 1 else "all at once")
         report = self._checked(weights)
         if move.course.bake or number < len(move.stages):
-            self._settled(weights)
+            self._settled(weights, self._look_at_rule)
             self._start_probes()
             # From now on: the checks' own requests must not count as traffic of users.
             began = self.senses.clock.now()
@@ -307,12 +329,10 @@ class Switching:
         alone = of_colour(self.cloud.names, self.before.dns_name, move.live)
         return senses.checks(self.ctx, alone, meant, deadline)
 
-    def _settled(self, weights: Weights) -> Balancer:
+    def _settled(self, weights: Weights, look: Callable[[], Balancer]) -> Balancer:
         """The weights became what was set, and there is no abort request."""
         timing = self.timing
-        balancer = _again(
-            self.ctx, self.cloud.balancer, lambda found: _has(found, weights), timing.settles_within, timing
-        )
+        balancer = _again(self.ctx, look, lambda found: _has(found, weights), timing.settles_within, timing)
         self.watch.heed(balancer.rule)
         if not _has(balancer, weights):
             found = balancer.rule.weights if balancer.rule else None

@@ -6,7 +6,7 @@ from provider_kit import Context, Props
 
 from release_lane.aws.cloud import Cloud
 from release_lane.aws.network import describe
-from release_lane.aws.observe import observed
+from release_lane.aws.observe import account_checked_meanwhile, observed
 from release_lane.aws.session import check_account
 from release_lane.gates.gate import reported
 from release_lane.record.alarms import Watched
@@ -24,9 +24,9 @@ def observe(ctx: Context, args: Props) -> Props:
     digest = str(args.get("digest") or "")
 
     def look() -> Props:
-        cloud = Cloud(Names.from_dict(args["environment"]))
+        names = Names.from_dict(args["environment"])
         watched, certificate = Watched.from_dict(args.get("alarms") or {}), str(args.get("certificate") or "")
-        return observed(cloud, digest, watched, certificate)
+        return account_checked_meanwhile(names, lambda cloud: observed(cloud, digest, watched, certificate))
 
     seen = reported(look)
     if digest:

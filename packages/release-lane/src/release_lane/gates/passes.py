@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from release_lane.errors import Refused, Users
 from release_lane.record.digest import short
+from release_lane.record.records import Known
 
 RUN = uuid.uuid4().hex
 """Names this process, and with it this update."""
@@ -22,6 +23,7 @@ RUN = uuid.uuid4().hex
 class Pass:
     """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run.
 
+    `manifests` are the digests that ECS may report for the image. `tasks`: address and ECS's digest of each.
     `unchecked` are short sentences of what this gate and those before it could not see. They end in the evidence.
     """
 
@@ -30,22 +32,45 @@ class Pass:
     colour: str = ""
     taskDefinition: str = ""
     deployment: str = ""
+    manifests: frozenset[str] = frozenset()
+    tasks: Mapping[str, str] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The `passedFor` output."""
-        return {**asdict(self), "unchecked": list(self.unchecked)}
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        more = {"manifests": sorted(self.manifests), "tasks": dict(self.tasks)}
+        return {**texts, **{key: value for key, value in more.items() if value}, "unchecked": list(self.unchecked)}
+
+    @property
+    def known(self) -> Known | None:
+        """What the colour ran when it passed; None for a pass without tasks."""
+        if not self.tasks:
+            return None
+        return Known(
+            image=self.digest,
+            release="",
+            task_definition=self.taskDefinition,
+            deployment=self.deployment,
+            tasks=self.tasks,
+        )
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Pass:
         """Read what `as_dict` wrote, in this version or an earlier one."""
-        texts = {key: str(value.get(key) or "") for key in Pass.__dataclass_fields__ if key != "unchecked"}
-        return Pass(**texts, unchecked=_sentences(value))
+        texts = {key: str(value.get(key) or "") for key in _TEXTS}
+        tasks = {str(ip): str(digest) for ip, digest in (value.get("tasks") or {}).items()}
+        return Pass(
+            **texts, manifests=frozenset(value.get("manifests") or ()), tasks=tasks, unchecked=_sentences(value)
+        )
 
     def after(self, before: Any) -> Pass:
         """This pass with what the gate before could not see, if that ran in this update."""
         ran = isinstance(before, Mapping) and before.get("run") == RUN
         return replace(self, unchecked=together(_sentences(before) if ran else (), self.unchecked))
+
+
+_TEXTS = ("digest", "run", "colour", "taskDefinition", "deployment")
 
 
 def together(*parts: Iterable[str]) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from provider_kit import Context, Progress
 
-from release_lane.aws.cloud import Cloud
+from release_lane.aws.cloud import Balancer, Cloud, submit
 from release_lane.decide.difference import release_named
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
+from release_lane.record.inputs import NOWHERE
 from release_lane.record.placement import Colour, whole
-from release_lane.record.records import Recorded
+from release_lane.record.records import Known, Located, Recorded
 from release_lane.watch.rollout import Reading, own_words, scales_out, seldom
 
 
@@ -37,15 +38,18 @@ def settled(
     ctx: Context,
     cloud: Cloud,
     outputs: Mapping[str, Any],
+    located: Located = NOWHERE,
+    known: Known | None = None,
+    *,
     now: Callable[[], float] = time.monotonic,
     timing: Timing = TIMING,
 ) -> Deviation | None:
     """How reality differs; a live colour that AWS scales out is waited for, but for no other reason."""
     until, reported, again = now() + timing.grows_for, False, Progress(ctx, now)
-    known, changed = "", now()
-    while (found := deviation(cloud, outputs)) and found.grows and now() < until:
-        if found.what != known:
-            known, changed = found.what, now()
+    last, changed = "", now()
+    while (found := deviation(cloud, outputs, located, known)) and found.grows and now() < until:
+        if found.what != last:
+            last, changed = found.what, now()
         waits = f"{found.what}: AWS scales it out; that is waited for, at most {timing.grows_for:.0f} s"
         again.say(waits, found.what) if reported else ctx.info(waits)
         reported = True
@@ -55,35 +59,40 @@ def settled(
     return found
 
 
-def deviation(cloud: Cloud, outputs: Mapping[str, Any]) -> Deviation | None:
-    """How reality differs from the record now; None if it does not."""
+def deviation(
+    cloud: Cloud, outputs: Mapping[str, Any], located: Located = NOWHERE, known: Known | None = None
+) -> Deviation | None:
+    """How reality differs from the record now; None if it does not. `known`: what the live colour ran a moment ago."""
     recorded = Recorded.from_outputs(outputs)
     if recorded is None:
         return Deviation("nothing is recorded")
-    balancer = cloud.balancer()
+    live = recorded.live_colour
+    side = submit(lambda: cloud.read(live, located.target_groups.get(live), known)) if located.complete else None
+    balancer = cloud.balancer(located, tagged=False)
     weights = balancer.rule.weights if balancer.rule else None
-    if weights is None or whole(weights) is not recorded.live_colour:
-        return Deviation(f"users are served {words(weights)}, recorded is {recorded.live_colour}")
+    if weights is None or whole(weights) is not live:
+        return Deviation(f"users are served {words(weights)}, recorded is {live}")
     if balancer.plain:
         return Deviation("users still come by plain HTTP", plain=True)
-    reading = cloud.read(recorded.live_colour, balancer.target_groups.get(recorded.live_colour))
+    reading = side.result() if side else cloud.read(live, balancer.target_groups.get(live), known)
     running, healthy = len(reading.running), reading.healthy
     if not (running == healthy == reading.wanted > 0):
         what = f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
         return Deviation(what, grows=scales_out(reading), why="; ".join(own_words(reading)), lacks=True)
-    other = _something_else(cloud, reading, recorded)
+    other = _something_else(cloud, reading, recorded, known)
     return Deviation(other) if other else None
 
 
-def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str | None:
+def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded, known: Known | None) -> str | None:
     """What the live colour runs next to, or in place of, what is recorded; all of it is healthy."""
     if reading.in_rotation != {task.ip for task in reading.running}:
         return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
     digests = {task.digest for task in reading.running}
-    if digests != {recorded.live.digest}:
-        image = cloud.image(digest=recorded.live.digest)
-        if not image or not digests <= image.manifests:
-            return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
+    sure = known.manifests if known and known.image == recorded.live.digest else {recorded.live.digest}
+    if not digests <= sure and not digests <= cloud.manifests(recorded.live.digest):
+        return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
+    if known and (known.task_definition, known.release) == (reading.task_definition, recorded.live.id):
+        return None  # a task definition never changes
     release = cloud.release_of(reading.task_definition)
     if release is None:
         return f"{recorded.live_colour} runs a task definition that is not this program's"
@@ -91,6 +100,13 @@ def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded) -> str |
         what = f"release {release.id}, recorded is release {recorded.live.id}"
         return f"{recorded.live_colour} runs {what}: {release_named(release, recorded.live)}"
     return None
+
+
+def where(cloud: Cloud, located: Located) -> Balancer:
+    """What cannot change within an update, as it was handed on; looked up where it did not exist before this update."""
+    if not located.complete:
+        return cloud.balancer()
+    return Balancer(dns_name=located.dns_name, listener=located.listener, target_groups=located.target_groups)
 
 
 def words(weights: Mapping[Colour, int] | None) -> str:

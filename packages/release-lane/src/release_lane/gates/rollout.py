@@ -18,14 +18,16 @@ from release_lane.gates.gate import Gate
 from release_lane.gates.passes import RUN, Pass, demand
 from release_lane.gates.reality import words
 from release_lane.record.digest import short
-from release_lane.record.inputs import RolloutInputs
+from release_lane.record.inputs import NOWHERE, RolloutInputs
 from release_lane.record.placement import Colour
+from release_lane.record.records import Known, Located
 from release_lane.smoke import warm
 from release_lane.watch.rollout import (
     SOONEST,
     Failed,
     HealthCheck,
     Passed,
+    Reading,
     Waiting,
     Wanted,
     judge,
@@ -50,47 +52,50 @@ class Rollout(Gate):
         warm.prepare(2)  # for the smoke gate, which comes next, and for the live URL
         given = RolloutInputs.from_dict(inputs)
         digest, colour = given.digest, given.colour
-        if given.starts:
-            demand(given.pass_of_before, gate="The image gate", digest=digest)
+        image = demand(given.pass_of_before, gate="The image gate", digest=digest) if given.starts else None
         cloud = self.cloud_of(given.names)
         wanted = Wanted(
             tasks=given.tasks,
             task_definition=str(given.task_definition),
-            manifests=manifests_of(cloud, digest, starts=given.starts),
+            manifests=image.manifests if image else _manifests_running(cloud, digest, given.known),
             retry_of=given.retry_of,
         )
         if given.corrects:
-            correct(ctx, cloud, colour, wanted)
+            correct(ctx, cloud, colour, wanted, given.located)
         check = HealthCheck(port=given.port, path=given.health_path)
-        deployment = wait_for(ctx, cloud, colour, wanted, given.deadline, check)
+        seen = wait_for(ctx, cloud, colour, wanted, given.deadline, check, located=given.located, known=given.known)
         passed = Pass(
             digest=digest,
             run=RUN,
             colour=str(colour),
             taskDefinition=wanted.task_definition,
-            deployment=deployment,
+            deployment=seen.primary.id if seen.primary else "",
+            manifests=frozenset(wanted.manifests),
+            tasks={task.ip: task.digest for task in seen.running},
         )
         return passed, f"{wanted.tasks} tasks run {short(digest)} on {colour}, all healthy"
 
 
-def manifests_of(cloud: Cloud, digest: str, *, starts: bool) -> frozenset[str]:
+def _manifests_running(cloud: Cloud, digest: str, known: Known | None) -> frozenset[str]:
+    """Tasks of one task definition run one platform's manifest: where some were seen, theirs is known."""
+    return known.manifests if known and known.image == digest else manifests_of(cloud, digest)
+
+
+def manifests_of(cloud: Cloud, digest: str) -> frozenset[str]:
     """Digests that ECS may report for this image. Going back to tasks that run needs no registry."""
     try:
-        with patience.at_most(patience.current().seconds if starts else REGISTRY_WITHIN):
-            image = cloud.image(digest=digest) if digest else None
+        with patience.at_most(REGISTRY_WITHIN):
+            return cloud.manifests(digest)
     except (cloud.ecr.exceptions.ClientError, CloudError):
-        if starts:
-            raise
-        image = None
-    return image.manifests if image else frozenset({digest})
+        return frozenset({digest})
 
 
-def correct(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
+def correct(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted, located: Located = NOWHERE) -> None:
     """Undo manual changes of the idle service: the AWS provider sends only what differs from its own state."""
-    seen = cloud.read(colour, None)
-    if not seen.exists or (seen.wanted, seen.task_definition) == (wanted.tasks, wanted.task_definition):
+    seen = cloud.set_to(colour)
+    if seen is None or seen == (wanted.tasks, wanted.task_definition):
         return
-    rule = cloud.balancer().rule
+    rule = cloud.balancer(located, tagged=False).rule
     if rule and rule.weights.get(colour):
         raise Refused(
             f"{colour} would be corrected, but gets users by now: {words(rule.weights)}. Nothing was corrected.",
@@ -98,7 +103,7 @@ def correct(ctx: Context, cloud: Cloud, colour: Colour, wanted: Wanted) -> None:
             next_step="find out who moved them, then run the update again.",
             users=Users.UNTOUCHED,
         )
-    ctx.warn(f"{colour} was changed by hand ({seen.wanted} tasks of {seen.task_definition}); correcting it")
+    ctx.warn(f"{colour} was changed by hand ({seen[0]} tasks of {seen[1]}); correcting it")
     cloud.set_service(colour, tasks=wanted.tasks, task_definition=wanted.task_definition)
 
 
@@ -110,22 +115,26 @@ def wait_for(
     deadline: float,
     check: HealthCheck,
     now: Callable[[], float] = time.monotonic,
-) -> str:
-    """Look until the rollout passed; its ECS deployment id. Raises CheckFailed or Cancelled."""
-    group = cloud.balancer().target_groups.get(colour)
+    *,
+    located: Located = NOWHERE,
+    known: Known | None = None,
+) -> Reading:
+    """Look until the rollout passed; what was seen then. Raises CheckFailed or Cancelled."""
+    groups = located.target_groups if located.complete else cloud.target_groups()
+    group = groups.get(colour)
     said = Progress(ctx, now)
     begun = changed = now()
-    known: object = None
+    last: object = None
     sick = ""  # what the load balancer said last of a task: it forgets it as soon as ECS stops that one
     while True:
-        reading = cloud.read(colour, group)
+        reading = cloud.read(colour, group, known)
         spent = now() - begun
-        if signs(reading) != known:
-            known, changed = signs(reading), now()
+        if signs(reading) != last:
+            last, changed = signs(reading), now()
         sick = next((verdict for target in reading.unhealthy if (verdict := check.verdict(target))), sick)
         match judge(reading, wanted):
-            case Passed(deployment):
-                return deployment
+            case Passed():
+                return reading
             case Failed(reason, task, unhealthy):
                 raise _refusal(cloud, colour, reason, task, sick if unhealthy else "")
             case Waiting(progress):

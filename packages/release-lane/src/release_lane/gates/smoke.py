@@ -16,6 +16,7 @@ from provider_kit import Cancelled, Context, Progress, Props
 from release_lane.errors import CheckFailed
 from release_lane.gates.gate import Gate
 from release_lane.gates.passes import Pass, demand
+from release_lane.gates.reality import where
 from release_lane.record.digest import short
 from release_lane.record.endpoint import Endpoint, of_colour
 from release_lane.record.inputs import SmokeInputs
@@ -38,7 +39,7 @@ class SmokeGate(Gate):
         digest, colour = given.digest, given.colour
         passed = demand(given.pass_of_before, gate="The rollout gate", digest=digest, colour=colour)
         cloud = self.cloud_of(given.names)
-        endpoint = of_colour(given.names, cloud.balancer().dns_name, colour)
+        endpoint = of_colour(given.names, where(cloud, given.located).dns_name, colour)
         expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked)
         report = until_passed(ctx, endpoint, expected, given.deadline, _by_hand(endpoint, expected))
         passed = replace(passed, unchecked=report.unchecked)

@@ -41,7 +41,7 @@ class TrafficSwitch(Resource):
                 path for key in SwitchInputs.SHOWN for path in _changed(key, old.inputs.get(key), inputs.get(key))
             ]
             return [Change(path) for path in changed] or [Change("active")]
-        problem = reported(lambda: deviation(self.cloud_of(environment_of(inputs)), old.outputs))
+        problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs))
         if problem is None:
             return []
         if problem.plain:
@@ -99,10 +99,15 @@ class TrafficSwitch(Resource):
         if move:
             return perform(ctx, cloud, move)
         kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, given.standing)
-        problem = settled(ctx, cloud, kept)
+        problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:
             raise _not_as_recorded(problem)
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
+
+
+def _deviation(cloud_of: CloudOf, inputs: Props, outputs: Mapping[str, Any]) -> Deviation | None:
+    given = SwitchInputs.from_dict(inputs)
+    return deviation(cloud_of(given.names), outputs, given.located, given.known)
 
 
 def _not_as_recorded(problem: Deviation) -> CheckFailed:

@@ -16,7 +16,7 @@ from typing import Protocol
 from provider_kit import Context, Progress
 
 from release_lane.aws import signals
-from release_lane.aws.cloud import Balancer, Cloud, Rule
+from release_lane.aws.cloud import Balancer, Cloud, Rule, submit
 from release_lane.errors import CheckFailed, Interrupted
 from release_lane.gates.smoke import until_passed
 from release_lane.probe.sampling import Place, Prober, Probing
@@ -155,12 +155,14 @@ class Watch:
             raise Interrupted(request.words())
 
     def _read(self, stage: Stage, now: float, traffic_due: bool) -> Reading:
-        rule = self.cloud.rule(self.balancer.listener, self.balancer.target_groups)
+        at = self.balancer.located
+        health, alarms = submit(partial(self.cloud.health, at.target_groups)), submit(self.senses.alarms)
+        rule = self.cloud.rule(at.listener, at.target_groups, at.rule)
         self.heed(rule)
         self._as_set(rule, stage)
         return Reading(
-            health=self.cloud.health(self.balancer.target_groups),
-            alarms=self.senses.alarms(),
+            health=health.result(),
+            alarms=alarms.result(),
             tallies=self.prober.tallies() if self.prober else (),
             own={colour: self.prober.own(colour) for colour in Colour} if self.prober else {},
             traffic=self.senses.traffic(self.bake.began, now) if traffic_due and self.bake.seconds else None,

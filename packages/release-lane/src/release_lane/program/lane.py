@@ -26,10 +26,10 @@ from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition, secret_resources
 from release_lane.record.endpoint import LOAD_BALANCER
-from release_lane.record.inputs import ImageInputs, RolloutInputs, SmokeInputs
+from release_lane.record.inputs import NOWHERE, ImageInputs, RolloutInputs, SmokeInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
-from release_lane.record.records import Recorded
+from release_lane.record.records import Located, Recorded
 from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
 
@@ -212,6 +212,7 @@ class Lane:
                 deadline=self.settings.smoke.deadline_seconds,
                 commit=plan.release.commit,
                 asked=plan.release.service.asked,
+                located=self._located,
             ),
             after=rollout,
         )
@@ -224,7 +225,13 @@ class Lane:
             address=address,
             hold=self.hold,
             alarms={name: colour for colour, each in alarms.items() for name in each},
+            located=self._located,
         )
+
+    @property
+    def _located(self) -> Located:
+        """What users stand on, as it was seen; nothing where this update may build it."""
+        return self._environment.observed.located if self.hold.settled else NOWHERE
 
     def _rollout(self, plan: Plan, side: Side, image: GateResource) -> GateResource:
         assert plan.release is not None
@@ -244,6 +251,8 @@ class Lane:
             starts=plan.starts,
             corrects=corrects,
             retry_of=plan.retry_of,
+            located=self._located,
+            known=None if corrects else self._environment.observed.sides[plan.target].known,
             pass_of_before=image.passedFor,
         )
         return rollout_gate(inputs, after=side)

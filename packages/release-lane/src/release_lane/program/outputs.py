@@ -15,7 +15,7 @@ from release_lane.record.endpoint import LOAD_BALANCER, of_colour
 from release_lane.record.inputs import SwitchInputs, WatchInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, all_on
-from release_lane.record.records import Recorded
+from release_lane.record.records import Located, Recorded
 
 
 def switch_and_outputs(
@@ -28,9 +28,10 @@ def switch_and_outputs(
     address: pulumi.Output[str],
     hold: Hold,
     alarms: Mapping[str, Colour],
+    located: Located,
 ) -> None:
     """The switch comes after the last check and everything in `before`; the outputs come after the switch."""
-    inputs = _inputs(environment, plan, standing, alarms, checked)
+    inputs = _inputs(environment, plan, standing, alarms, checked, located)
     switch = traffic_switch(inputs, [checked, *before], hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
@@ -44,6 +45,7 @@ def _inputs(
     standing: Recorded | None,
     alarms: Mapping[str, Colour],
     checked: GateResource,
+    located: Located,
 ) -> SwitchInputs:
     release = plan.release if plan.moves or standing is None else standing.live
     assert release is not None
@@ -64,6 +66,8 @@ def _inputs(
         unchecked=environment.unchecked,
         watch=_watch(environment, alarms),
         idle_tasks=environment.settings.idle.tasks,
+        located=located,
+        known=None if plan.moves else environment.observed.sides[live].known,
         pass_of_before=checked.passedFor,
     )
 

@@ -17,11 +17,12 @@ from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release, Weights
-from release_lane.record.records import Recorded
+from release_lane.record.records import Known, Located, Recorded
 from release_lane.record.schema import schema_of
 
 SCHEMA = 2
-"""The layout that is written. 1 had no number; `port`, `healthPath`, `asked` and `unchecked` came during it."""
+"""The layout that is written. 1 had no number; `port`, `healthPath`, `asked` and `unchecked` came during it, `located`
+and `known` during 2."""
 
 Produced = Any
 """What another resource produces: an Output in the program, a plain value (or an unknown one) in a gate."""
@@ -45,6 +46,19 @@ def pass_of_before(inputs: Inputs) -> Produced:
 def environment_of(inputs: Inputs) -> Names:
     """The environment that inputs are of; that never changed its layout."""
     return Names.from_dict(inputs["environment"])
+
+
+NOWHERE = Located()
+
+
+def _handed_on(located: Located, known: Known | None = None) -> dict[str, Any]:
+    """What this update saw before it was decided; nothing where that is nothing."""
+    seen = {"located": located.as_dict() if located != NOWHERE else None, "known": known.as_dict() if known else None}
+    return {key: value for key, value in seen.items() if value}
+
+
+def _located(inputs: Inputs) -> Located:
+    return Located.from_dict(inputs.get("located") or {})
 
 
 def _written(inputs: Inputs, gate: str) -> Inputs:
@@ -93,7 +107,8 @@ class RolloutInputs:
 
     `starts`: this update starts them, so the image gate's pass is demanded. `corrects`: what was changed by hand on
     the idle service is undone. `retry_of` is an ECS deployment that must not be mistaken for this one. `port` and
-    `health_path` say how the load balancer checks them. `deadline` in seconds.
+    `health_path` say how the load balancer checks them. `deadline` in seconds. `known`: what the colour ran when the
+    update was decided, if it starts nothing there.
     """
 
     SHOWN: ClassVar[tuple[str, ...]] = ("digest", "colour", "tasks")
@@ -110,6 +125,8 @@ class RolloutInputs:
     starts: bool = False
     corrects: bool = False
     retry_of: str = ""
+    located: Located = NOWHERE
+    known: Known | None = None
     pass_of_before: Produced = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -129,6 +146,7 @@ class RolloutInputs:
             "deadlineSeconds": self.deadline,
             "passOfBefore": self.pass_of_before,
             "environment": self.names.as_dict(),
+            **_handed_on(self.located, self.known),
         }
 
     @staticmethod
@@ -148,6 +166,8 @@ class RolloutInputs:
             starts=bool(value["starts"]),
             corrects=bool(value["corrects"]),
             retry_of=str(value.get("retryOf") or ""),
+            located=_located(value),
+            known=Known.from_dict(value.get("known")),
             pass_of_before=pass_of_before(value),
         )
 
@@ -165,6 +185,7 @@ class SmokeInputs:
     deadline: float
     commit: str = ""
     asked: Asked = field(default_factory=Asked)
+    located: Located = NOWHERE
     pass_of_before: Produced = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -179,6 +200,7 @@ class SmokeInputs:
             "deadlineSeconds": self.deadline,
             "passOfBefore": self.pass_of_before,
             "environment": self.names.as_dict(),
+            **_handed_on(self.located),
         }
 
     @staticmethod
@@ -193,6 +215,7 @@ class SmokeInputs:
             colour=Colour(value["colour"]),
             asked=Asked.from_dict(value.get("asked") or {}),
             deadline=float(value["deadlineSeconds"]),
+            located=_located(value),
             pass_of_before=pass_of_before(value),
         )
 
@@ -240,7 +263,8 @@ class SwitchInputs:
 
     Inactive it moves no traffic: `live` and `release` are then what the record says. `standing` is the record that the
     update starts from, None before the first release. `idle_tasks` is for the review: what the idle colour keeps
-    afterwards (None: as many tasks as serve users).
+    afterwards (None: as many tasks as serve users). `known`: what `live` ran when an update was decided that moves no
+    traffic.
     """
 
     SHOWN: ClassVar[tuple[str, ...]] = ("decision", "reason", "live", "weights", "release", "course")
@@ -259,6 +283,8 @@ class SwitchInputs:
     unchecked: tuple[str, ...] = ()
     watch: WatchInputs = field(default_factory=WatchInputs)
     idle_tasks: int | None = None
+    located: Located = NOWHERE
+    known: Known | None = None
     pass_of_before: Produced = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -280,6 +306,7 @@ class SwitchInputs:
             "idleTasks": self.idle_tasks,
             "passOfBefore": self.pass_of_before,
             "environment": self.names.as_dict(),
+            **_handed_on(self.located, self.known),
         }
 
     @staticmethod
@@ -302,6 +329,8 @@ class SwitchInputs:
             unchecked=tuple(map(str, value.get("unchecked") or ())),
             watch=WatchInputs.from_dict(value.get("watch") or {}),
             idle_tasks=None if idle is None else int(idle),
+            located=_located(value),
+            known=Known.from_dict(value.get("known")),
             pass_of_before=pass_of_before(value),
         )
 

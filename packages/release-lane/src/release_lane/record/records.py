@@ -94,15 +94,91 @@ class Scaling:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Located:
+    """Where an environment is in AWS: DNS name of its load balancer, ARNs of production listener, rule, target groups.
+
+    None of it changes within an update, so it is looked up once and handed on. Empty where it did not exist then.
+    """
+
+    dns_name: str = ""
+    listener: str = ""
+    rule: str = ""
+    target_groups: Mapping[Colour, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Is there all that users are served by? The rule comes with the first release."""
+        return bool(self.dns_name and self.listener and all(self.target_groups.get(colour) for colour in Colour))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON value; `from_dict` is the inverse."""
+        groups = {str(colour): arn for colour, arn in self.target_groups.items()}
+        return {"dnsName": self.dns_name, "listener": self.listener, "rule": self.rule, "targetGroups": groups}
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Located:
+        """Read what `as_dict` wrote; {} is what earlier versions handed on."""
+        texts = {name: str(value.get(key) or "") for name, key in _LOCATED.items()}
+        groups = {Colour(colour): str(arn) for colour, arn in (value.get("targetGroups") or {}).items()}
+        return Located(**texts, target_groups=groups)
+
+
+_LOCATED = {"dns_name": "dnsName", "listener": "listener", "rule": "rule"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a colour was seen to run, fully healthy: image, release id, task definition, ECS deployment, and the tasks.
+
+    `tasks`: the address of each, and by ECS's own word the digest that it runs. A later look asks about the tasks only
+    if service or targets say that they changed.
+    """
+
+    image: str
+    release: str
+    task_definition: str
+    deployment: str
+    tasks: Mapping[str, str]
+
+    @property
+    def manifests(self) -> frozenset[str]:
+        """Digests that were seen to be the image's: its own, and those of its platforms that run."""
+        return frozenset({self.image, *self.tasks.values()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON value; `from_dict` is the inverse."""
+        return {
+            "image": self.image,
+            "release": self.release,
+            "taskDefinition": self.task_definition,
+            "deployment": self.deployment,
+            "tasks": dict(self.tasks),
+        }
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any] | None) -> Known | None:
+        """Read what `as_dict` wrote; None is what earlier versions handed on."""
+        if not value:
+            return None
+        return Known(
+            image=str(value["image"]),
+            release=str(value["release"]),
+            task_definition=str(value["taskDefinition"]),
+            deployment=str(value["deployment"]),
+            tasks={str(ip): str(digest) for ip, digest in value["tasks"].items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Side:
     """What one colour really runs, read from ECS and the load balancer.
 
     `wanted`, `running` and `healthy` are numbers of tasks; `healthy` counts targets that the load balancer
     calls healthy. `digest` is the one that all running tasks have in common by ECS's own `imageDigest`
-    ("" if none runs or they differ). `release` is what its task definition says of itself, None for a
-    task definition that this program did not write. `deployment` is the service's primary deployment.
-    `scaling` is None where the service is not scaled (or where it did not matter and was not asked). `missing`: what
-    it consists of and does not exist (target group, test listener, service), by name.
+    ("" if none runs or they differ); `tasks` are their addresses, with that digest of each. `release` is what its task
+    definition says of itself, None for a task definition that this program did not write. `deployment` is the
+    service's primary deployment. `scaling` is None where the service is not scaled (or where it did not matter and was
+    not asked). `missing`: what it consists of and does not exist (target group, test listener, service), by name.
     """
 
     exists: bool = False
@@ -114,6 +190,7 @@ class Side:
     deployment: str = ""
     deployment_state: str = ""
     task_definition: str = ""
+    tasks: Mapping[str, str] = field(default_factory=dict)
     scaling: Scaling | None = None
     missing: tuple[str, ...] = ()
 
@@ -126,6 +203,21 @@ class Side:
     def empty(self) -> bool:
         """No task runs and none is wanted."""
         return self.wanted == 0 and self.running == 0
+
+    @property
+    def known(self) -> Known | None:
+        """What later looks of this update may start from; None unless it is fully healthy, and all of one image."""
+        if not (self.running == self.healthy == self.wanted == len(self.tasks) > 0 and self.release):
+            return None
+        if self.digest != self.release.digest:
+            return None
+        return Known(
+            image=self.digest,
+            release=self.release.id,
+            task_definition=self.task_definition,
+            deployment=self.deployment,
+            tasks=self.tasks,
+        )
 
     def holds(self, release: Release) -> bool:
         """Runs this release and is fully healthy, on at least as many tasks as it is configured for."""
@@ -149,8 +241,8 @@ class Observed:
     """The cloud as it is now. `weights` is None while the production rule does not exist.
 
     `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
-    its DNS name ("" if there is none). `secured`: users come by HTTPS. `certificate_problem`: why
-    the certificate of the settings is not fit for the name that users come by ("" if it is).
+    its DNS name ("" if there is none). `secured`: users come by HTTPS. `certificate_problem`: why the certificate of
+    the settings is not fit for the name that users come by ("" if it is). `located` is handed on to the gates.
     """
 
     weights: Weights | None
@@ -162,6 +254,7 @@ class Observed:
     certificate_problem: str = ""
     alarms: tuple[Alarm, ...] = ()
     missing_alarms: tuple[str, ...] = ()
+    located: Located = field(default_factory=Located)
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Observed:
@@ -177,6 +270,7 @@ class Observed:
             sides={Colour(c): _side(side) for c, side in value["colours"].items()},
             alarms=tuple(Alarm.from_dict(alarm) for alarm in value.get("alarms") or ()),
             missing_alarms=tuple(str(name) for name in value.get("missingAlarms") or ()),
+            located=Located.from_dict(value.get("located") or {}),
         )
 
 
@@ -192,6 +286,7 @@ def _side(value: Mapping[str, Any]) -> Side:
         deployment=str(value.get("deployment") or ""),
         deployment_state=str(value.get("deploymentState") or ""),
         task_definition=str(value.get("taskDefinition") or ""),
+        tasks={str(ip): str(digest) for ip, digest in (value.get("tasks") or {}).items()},
         missing=tuple(str(part) for part in value.get("missing") or ()),
         scaling=Scaling(least=int(scaling["least"]), most=int(scaling["most"])) if scaling else None,
     )

@@ -48,11 +48,10 @@ class RealCloud:
 
     def observed(self, names: Names) -> Observed:
         """Weights, journal, and both colours."""
-        from release_lane.aws.cloud import Cloud as Door
-        from release_lane.aws.observe import observed
+        from release_lane.aws.observe import account_checked_meanwhile, observed
 
         with _failing_as_cloud_error():
-            return Observed.from_dict(observed(Door(names)))
+            return Observed.from_dict(account_checked_meanwhile(names, observed))
 
     def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
         """By the API that creates it."""
@@ -101,14 +100,18 @@ class RealCloud:
         """By the same calls as the switch."""
         from release_lane.aws import signals
         from release_lane.aws.cloud import Cloud as Door
+        from release_lane.aws.cloud import submit
 
         with _failing_as_cloud_error():
             door = Door(names)
-            balancer = door.balancer()
+            groups = submit(door.target_groups)
+            health = submit(lambda: door.health(groups.result()))
+            heard = submit(lambda: signals.alarms(door, alarms))
+            balancer = door.balancer(groups=groups.result)
             return Look(
                 rule=_production_rule(balancer.rule),
-                health=door.health(balancer.target_groups),
-                alarms=signals.alarms(door, alarms),
+                health=health.result(),
+                alarms=heard.result(),
                 traffic=signals.traffic(door, balancer, since=traffic[0], until=traffic[1], period=period)
                 if traffic
                 else None,

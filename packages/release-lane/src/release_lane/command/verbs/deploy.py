@@ -13,6 +13,7 @@ from release_lane.command.releasing import (
     carry_out,
     digest_given,
     older_allowed,
+    side_by_side,
 )
 from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
@@ -43,8 +44,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     environment = tools.project.route.check(arguments.environment)
     given = digest_given(arguments)
     tools.engine.ready()
-    before = tools.existing(environment)
-    digest = given or built_last(tools, environment)
+    before, digest = side_by_side(lambda: tools.existing(environment), lambda: given or built_last(tools, environment))
     config = {"imageDigest": digest, **older_allowed(arguments, before)}
     change = Change(verb=NAME, environment=environment, digest=digest, config=config)
     return carry_out(tools, change, arguments, before)
