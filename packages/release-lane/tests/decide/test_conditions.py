@@ -93,7 +93,8 @@ def test_without_a_time_of_the_release_nothing_is_said_about_its_start() -> None
     for evidence in ((), tuple(replace(proof, at="") for proof in RECORD.evidence)):
         record = replace(RECORD, evidence=evidence)
         cloud = observed(A, B, GREEN, alarms=(firing(GREEN),))
-        assert "were starting" not in refused(decide(record, cloud, NEW).decision).why
+        asked = replace(NEW, alarm_memory=240.0)
+        assert "were starting" not in refused(decide(record, cloud, asked).decision).why
 
 
 def test_it_is_refused_even_where_only_traffic_would_move() -> None:
