@@ -20,10 +20,11 @@ from release_lane.decide.decision import (
     decide,
 )
 from release_lane.errors import Refused
-from release_lane.record.alarms import Alarm
+from release_lane.record.alarms import Alarm, memory
 from release_lane.record.journal import Phase
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Scaling
+from release_lane.record.times import in_words
 from tests.decide.situations import BLUE, GREEN, SERVICE, A, B, C, journal, observed, recorded, side
 
 pytestmark = pytest.mark.pure
@@ -58,6 +59,42 @@ def test_a_new_release_is_refused_while_an_alarm_about_what_users_get_is_firing(
     error = refused(decided(cloud).decision)
     assert "the alarm x is firing (7 % > 5 %)" in error.what
     assert "onAlarm=proceed" in error.next_step
+
+
+RELEASED = 1767225600.0
+"""When RECORD's live release went live: 2026-01-01 00:00:00 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("alarms", "from_start"),
+    [
+        ([(GREEN, RELEASED - 20)], True),
+        ([(GREEN, RELEASED + 239)], True),
+        ([(GREEN, RELEASED + 240)], False),
+        ([(None, RELEASED - 20)], False),
+        ([(GREEN, RELEASED - 20), (None, RELEASED - 20)], False),
+    ],
+    ids=["before", "while it remembers the start", "later", "the adopter's", "one of two"],
+)
+def test_a_refusal_says_since_when_and_until_when_it_may_be_about_the_start(
+    alarms: list[tuple[Colour | None, float]], from_start: bool
+) -> None:
+    """New targets are unhealthy at first. An alarm may show that after the release is live, but not for long."""
+    seen = tuple(replace(firing(colour), since=since) for colour, since in alarms)
+    error = refused(decided(observed(A, B, GREEN, alarms=seen), replace(NEW, alarm_memory=240.0)).decision)
+    assert in_words(seen[0].since) in error.what
+    assert ("were starting" in error.why) is from_start
+    assert ("2026-01-01 00:04:00 UTC at the latest" in error.next_step) is from_start
+    assert "onAlarm=proceed" in error.next_step
+
+
+def test_without_a_time_of_the_release_nothing_is_said_about_its_start() -> None:
+    """As an earlier version may have recorded it."""
+    for evidence in ((), tuple(replace(proof, at="") for proof in RECORD.evidence)):
+        record = replace(RECORD, evidence=evidence)
+        cloud = observed(A, B, GREEN, alarms=(firing(GREEN),))
+        asked = replace(NEW, alarm_memory=240.0)
+        assert "were starting" not in refused(decide(record, cloud, asked).decision).why
 
 
 def test_it_is_refused_even_where_only_traffic_would_move() -> None:
@@ -114,6 +151,11 @@ def test_an_alarm_that_does_not_exist_is_reported_before_it_is_relied_on() -> No
     assert "There is no CloudWatch alarm ordrs" in refused(decided(cloud).decision).what
     assert isinstance(decided(cloud, ROLLBACK).decision, TrafficOnly)
     assert isinstance(decided(cloud, NOTHING).decision, Keep)
+
+
+def test_an_alarm_remembers_its_datapoints_and_the_period_in_which_it_was_over() -> None:
+    assert memory(60, 1, 120) == 240
+    assert memory(10, 3, 8) == 48
 
 
 # ---- scaling

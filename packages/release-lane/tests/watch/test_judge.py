@@ -358,6 +358,74 @@ def test_more_own_probes_than_were_counted_leave_nothing_and_not_less() -> None:
     assert (users.requests, users.errors) == (0, 0)
 
 
+FILLING = 0.0
+"""Every datapoint may still grow."""
+
+
+def test_probes_that_a_datapoint_does_not_contain_yet_make_no_share() -> None:
+    """1 % of both colours' requests fail. A third of the period is not reported, but its probes are known."""
+    own = {6000 + second: (5, 0) for second in range(60)}
+    green, blue = minutes((200 + 200, 4)), minutes((2000, 20))
+    filling = {GREEN: of_users(green, own, 60, final=FILLING), BLUE: of_users(blue, {}, 60, final=FILLING)}
+    assert isinstance(judge(signals(100, traffic=filling), BAKE), Waiting)
+    final = {GREEN: of_users(green, own, 60), BLUE: of_users(blue, {}, 60)}
+    assert "4.0 % of 100 requests" in reason(judge(signals(100, traffic=final), BAKE))
+
+
+def test_many_errors_are_a_breach_while_their_datapoint_may_still_grow() -> None:
+    own = {6000 + second: (5, 0) for second in range(60)}
+    traffic = {GREEN: of_users(minutes((400, 30)), own, 60, final=FILLING), BLUE: minutes((900, 0))}
+    assert "7.5 % of 400 requests to green failed" in reason(judge(signals(100, traffic=traffic), BAKE))
+
+
+def test_a_bake_does_not_end_while_its_errors_are_in_doubt() -> None:
+    """4 errors of 100 users, or of 400 requests of which 300 are no probes."""
+    own = {6000 + second: (5, 0) for second in range(60)}
+    traffic = {GREEN: of_users(minutes((400, 4)), own, 60, final=FILLING), BLUE: minutes((900, 0))}
+    judgement = judge(signals(300, traffic=traffic), BAKE)
+    assert isinstance(judgement, Waiting)
+    assert "may be too many" in judgement.why
+    assert judge(signals(BAKE.ends_at_last(0), traffic=traffic), BAKE) == Calm()
+
+
+def test_errors_whose_requests_have_not_been_reported_are_not_judged_yet() -> None:
+    assert of_users(minutes((0, 5)), {}, 60, final=FILLING) == ()
+    (point,) = of_users(minutes((2, 5)), {}, 60)
+    assert (point.requests, point.errors) == (5, 5)
+
+
+counts = st.integers(min_value=0, max_value=400)
+
+
+@given(users=st.tuples(counts, counts), others=st.tuples(counts, counts), own=st.tuples(counts, counts), data=st.data())
+def test_no_breach_that_the_users_counts_alone_would_not_be(
+    users: tuple[int, int], others: tuple[int, int], own: tuple[int, int], data: st.DataObject
+) -> None:
+    """Good and failed requests of users to green and blue; any part of green's or blue's probes is counted so far."""
+    probed = data.draw(st.sampled_from(Colour))
+    inside = data.draw(st.tuples(st.integers(0, own[0]), st.integers(0, own[1])))
+    probes = {6000: (sum(own), own[1])}
+    alone = {GREEN: _counted(users), BLUE: _counted(others)}
+    mixed = {
+        colour: of_users(
+            _counted(seen, inside if colour is probed else (0, 0)),
+            probes if colour is probed else {},
+            60,
+            final=FILLING,
+        )
+        for colour, seen in ((GREEN, users), (BLUE, others))
+    }
+    for points in mixed.values():
+        assert all(0 <= point.errors <= point.requests for one in points for point in (one, one.least, one.most))
+    if isinstance(judge(signals(100, traffic=mixed), BAKE), Breach):
+        assert isinstance(judge(signals(100, traffic=alone), BAKE), Breach)
+
+
+def _counted(users: tuple[int, int], probes: tuple[int, int] = (0, 0)) -> tuple[Datapoint, ...]:
+    good, failed = users[0] + probes[0], users[1] + probes[1]
+    return minutes((good + failed, failed))
+
+
 def test_datapoints_are_read_in_the_order_of_time() -> None:
     points = minutes((1, 0), (2, 0), (3, 0))
     assert complete(points[::-1], BEGAN + 120, 60) == points[:2]

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.pure
 GREEN, BLUE = Colour.GREEN, Colour.BLUE
 BEGAN = 90.0
 """In the middle of a period."""
+LATER = 400.0
+"""When the datapoints below are over, and nothing more of them can come."""
 HEALTH = {colour: Health(wanted=2, healthy=2) for colour in Colour}
 POINTS = {
     GREEN: tuple(Datapoint(at=at, requests=100, errors=4) for at in (60.0, 120.0)),
@@ -29,7 +31,7 @@ class Scene:
 
     looks: int
     readings: list[Reading] = field(default_factory=lambda: [Reading(health=HEALTH, traffic=POINTS)])
-    now: float = BEGAN
+    now: float = LATER
     due: list[bool] = field(default_factory=list)
     seen: list[Signals] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -79,6 +81,25 @@ def test_a_period_that_had_begun_before_the_watch_is_not_its_own() -> None:
     scene = Scene(looks=1)
     scene.run()
     assert [point.at for point in scene.seen[0].traffic[GREEN]] == [120.0]
+
+
+def test_a_period_that_was_not_over_when_it_was_read_is_shown_once_it_is_read_again() -> None:
+    """In between, probes would be subtracted that were sent after the reading."""
+    scene = Scene(looks=8, now=150.0)
+    scene.run()
+    counted = [len(signals.traffic[GREEN]) for signals in scene.seen]
+    assert (counted, scene.due.index(True, 1)) == ([0] * 6 + [1, 1], 6)
+
+
+def test_while_a_datapoint_may_be_late_own_probes_need_not_be_in_it() -> None:
+    """200 s is 20 s after its minute, and it may be 120 s late."""
+    own = {GREEN: {125: (10, 3)}}
+    scene = Scene(looks=1, now=200.0, readings=[Reading(health=HEALTH, traffic=POINTS, own=own)])
+    scene.run()
+    (point,) = scene.seen[0].traffic[GREEN]
+    assert (point.requests, point.errors) == (90, 1)
+    assert (point.least.requests, point.least.errors) == (97, 1)
+    assert (point.most.requests, point.most.errors) == (93, 4)
 
 
 def test_own_probes_are_no_users() -> None:

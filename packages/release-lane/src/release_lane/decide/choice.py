@@ -41,6 +41,7 @@ class Requested:
     older commit may replace it.
     `site` is what the settings want the environment to stand on (None where that was not asked); `allow_replace` says
     that it may be built anew, because it has no users.
+    `alarm_memory`: for so many seconds an alarm may fire about something that is over.
     """
 
     service: Service
@@ -48,6 +49,7 @@ class Requested:
     rollback_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    alarm_memory: float = 0.0
     idle_tasks: int | None = None
     commit: str = ""
     adopted: Adopted | None = None

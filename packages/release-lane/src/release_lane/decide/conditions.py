@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from release_lane.decide.choice import Decision, Deploy, OnAlarm, Requested, TrafficOnly, goes_back
 from release_lane.decide.refusals import alarms_firing, no_such_alarms, scaled_too_small, unscaled
-from release_lane.record.alarms import forbidding
+from release_lane.record.alarms import Start, forbidding
+from release_lane.record.evidence import proof_of
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.times import epoch
 
 
 def check_conditions(
@@ -21,17 +23,27 @@ def check_conditions(
             lenient = goes_back(decision, standing)
             tasks = decision.tasks if isinstance(decision, Deploy) else observed.sides[target].wanted
             scaling = _scaling(observed, target, tasks, lenient=lenient)
-            alarms = _alarms(observed, lenient=lenient or requested.on_alarm is OnAlarm.PROCEED)
+            start = start_of_live(standing, requested.alarm_memory)
+            alarms = _alarms(observed, start, lenient=lenient or requested.on_alarm is OnAlarm.PROCEED)
             return (*scaling, *alarms)
     return ()
 
 
-def _alarms(observed: Observed, *, lenient: bool) -> tuple[str, ...]:
+def start_of_live(standing: Recorded | None, memory: float) -> Start | None:
+    """Until when alarms of the live colour may be about its start; None where it is not known when it went live."""
+    proof = proof_of(standing.live.digest, standing.evidence) if standing else None
+    released = epoch(proof.at) if proof else None
+    if not standing or released is None:
+        return None
+    return Start(colour=standing.live_colour, over=released + memory)
+
+
+def _alarms(observed: Observed, start: Start | None, *, lenient: bool) -> tuple[str, ...]:
     if observed.missing_alarms and not lenient:
         raise no_such_alarms(observed.missing_alarms)
     firing = forbidding(observed.alarms, [colour for colour, weight in (observed.weights or {}).items() if weight])
     if firing and not lenient:
-        raise alarms_firing(firing)
+        raise alarms_firing(firing, start)
     return tuple(f"{alarm.words()}, as it was before this update; it does not stop this update" for alarm in firing)
 
 

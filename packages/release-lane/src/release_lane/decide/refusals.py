@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from release_lane.decide.foundations import Foundations, Moved
 from release_lane.decide.whereabouts import Drift, percent
 from release_lane.errors import CheckFailed, CloudError, Refused
-from release_lane.record.alarms import Alarm, alarms_named
+from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.journal import End
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
+from release_lane.record.times import in_words
 
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
 
@@ -176,12 +177,17 @@ def serves_unknown(digests: Mapping[Colour, str], load_balancer: str) -> Refused
 # ---- Conditions
 
 
-def alarms_firing(alarms: Sequence[Alarm]) -> Refused:
-    """Alarms about what users get now are firing."""
+def alarms_firing(alarms: Sequence[Alarm], start: Start | None) -> Refused:
+    """Alarms about what users get now are firing; `start`: of the live release, where it is known."""
+    firing = "; ".join(f"{alarm.words()}, since {in_words(alarm.since)}" for alarm in alarms)
+    about_start, wait = "", "wait until it is OK"
+    if start and all(start.explains(alarm) for alarm in alarms):
+        about_start = f". It may be about the time when the tasks of the live release ({start.colour}) were starting"
+        wait = f"wait until it is OK: if it is about the start alone, at about {in_words(start.over)} at the latest"
     return Refused(
-        f"Users are not moved while {'; '.join(alarm.words() for alarm in alarms)}.",
-        why="an alarm that is already firing cannot show whether the new release does harm",
-        next_step="wait until it is OK. If this release fixes it: give onAlarm=proceed; then only alarms that begin "
+        f"Users are not moved while {firing}.",
+        why=f"an alarm that is already firing cannot show whether the new release does harm{about_start}",
+        next_step=f"{wait}. If this release fixes it: give onAlarm=proceed; then only alarms that begin "
         "to fire afterwards count. To go back: `release rollback`, which alarms do not stop.",
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from release_lane.decide.lineage import is_about_order
 from release_lane.gates.passes import Pass, demand, together
-from release_lane.record.alarms import Alarm, Watched
+from release_lane.record.alarms import Alarm, Watched, memory
 from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.evidence import proof_of
@@ -74,6 +74,11 @@ class Move:
     def stages(self) -> tuple[int, ...]:
         """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
         return self.course.steps or (100,)
+
+    @property
+    def alarm_memory(self) -> float:
+        """For at most so many seconds an alarm fires about something that is over."""
+        return memory(self.period, self.datapoints, self.lateness)
 
     @property
     def watches(self) -> bool:

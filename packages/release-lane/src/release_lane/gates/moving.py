@@ -21,6 +21,7 @@ from provider_kit import Cancelled, Context, Props
 
 from release_lane.aws.cloud import Balancer, Cloud, ahead, starting_with, submit
 from release_lane.aws.session import credentials_last
+from release_lane.decide.conditions import start_of_live
 from release_lane.decide.decision import advance
 from release_lane.decide.refusals import alarms_firing, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
@@ -192,7 +193,7 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: T
     firing = forbidding(alarms, [colour for colour, weight in weights.items() if weight])
     moves_on = bool(move.course.steps) and not lenient
     if firing and moves_on:
-        raise alarms_firing(firing)
+        raise alarms_firing(firing, start_of_live(move.standing, move.alarm_memory))
     for alarm in firing:
         counts = move.course.bake and not move.excuses(alarm)
         then = "it counts against the release" if counts else "only alarms that begin to fire from now on count"

@@ -69,6 +69,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
+        alarm_memory=settings.alarms.memory,
         idle_tasks=settings.idle.tasks,
         commit=commit,
         adopted=adoption.origin if adoption else None,

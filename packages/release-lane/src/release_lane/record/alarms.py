@@ -126,6 +126,27 @@ def no_sign(names: Collection[str]) -> str:
     return f"no data for {alarms_named(names)}: no sign of health"
 
 
+def memory(period: float, datapoints: int, lateness: float) -> float:
+    """For at most so many seconds an alarm fires about something that is over.
+
+    The period in which it ended has to end, the next datapoints have to be good, and they come late.
+    """
+    return (datapoints + 1) * period + lateness
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Before a release went live its targets were starting, which counts as unhealthy: an alarm of its `colour` that
+    began to fire before `over` (epoch seconds) may be about that, and is OK by then if it is about nothing else."""
+
+    colour: Colour
+    over: float
+
+    def explains(self, alarm: Alarm) -> bool:
+        """Could it?"""
+        return alarm.colour is self.colour and alarm.since < self.over
+
+
 def forbidding(alarms: Iterable[Alarm], serving: Collection[Colour]) -> tuple[Alarm, ...]:
     """Those that are firing and concern what users get now: of a colour that serves, or the adopter's."""
     return tuple(alarm for alarm in alarms if alarm.firing and (alarm.colour is None or alarm.colour in serving))

@@ -23,7 +23,7 @@ from release_lane.decide.foundations import Egress
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError, UsageError
 from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
-from release_lane.record.alarms import Kind, Watched
+from release_lane.record.alarms import Kind, Watched, memory
 from release_lane.record.app import App
 from release_lane.record.asking import HEALTH_PATH, STATUS_PATH, Identify
 from release_lane.record.container import OWN
@@ -154,6 +154,11 @@ class AlarmSettings(_Section):
             Kind.UNHEALTHY: self.unhealthy_targets,
         }
         return {kind: float(limit) for kind, limit in given.items() if limit is not None}
+
+    @property
+    def memory(self) -> float:
+        """For at most so many seconds an alarm fires about something that is over."""
+        return memory(self.period_seconds, self.datapoints, self.late_seconds)
 
     def watched(self, names: Names) -> Watched:
         """All alarms that count in a switch of this environment."""

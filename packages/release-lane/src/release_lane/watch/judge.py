@@ -84,12 +84,29 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Datapoint:
-    """One colour in one period that begins at the epoch second `at`; `p95` in seconds, None without requests."""
+    """One colour in one period that begins at the epoch second `at`; `p95` in seconds, None without requests.
+
+    While CloudWatch may still add to it, it is not known which own probes it contains. All of them are subtracted;
+    `good_in_doubt` and `errors_in_doubt` are how many of the subtracted answers may have been users'.
+    """
 
     at: float
     requests: float
     errors: float
     p95: float | None = None
+    good_in_doubt: float = 0.0
+    errors_in_doubt: float = 0.0
+
+    @property
+    def least(self) -> Datapoint:
+        """With the smallest share of errors that users can have had."""
+        return Datapoint(at=self.at, requests=self.requests + self.good_in_doubt, errors=self.errors)
+
+    @property
+    def most(self) -> Datapoint:
+        """With the largest."""
+        doubt = self.errors_in_doubt
+        return Datapoint(at=self.at, requests=self.requests + doubt, errors=self.errors + doubt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +189,9 @@ class Breach:
 
 Judgement = Calm | Waiting | Breach
 
+Pairs = Sequence[tuple[Datapoint, Datapoint]]
+"""The receiving colour and the other one in the same periods, oldest first."""
+
 
 def judge(signals: Signals, bake: Bake) -> Judgement:
     """Judge one look. A breach counts at once; everything else counts when the bake is over."""
@@ -249,11 +269,20 @@ def _many(sent: int, failed: int, limits: Limits) -> bool:
 
 def _more_errors(signals: Signals, bake: Bake) -> str:
     """The share of 5xx compared, over the minutes in which both colours had traffic: all so far, and the last ones."""
+    for pairs in _too_many_errors(signals, bake):
+        surely = [(here.least, there.most) for here, there in pairs]
+        if reason := _more_errors_in(surely, bake):
+            return reason
+    return ""
+
+
+def _too_many_errors(signals: Signals, bake: Bake) -> list[Pairs]:
+    """The same minutes where they are a breach if no count is in doubt."""
     pairs = _same_minutes(signals, bake)
-    return _more_errors_in(pairs, bake) or _more_errors_in(pairs[-bake.limits.lately :], bake)
+    return [each for each in (pairs, pairs[-bake.limits.lately :]) if _more_errors_in(each, bake)]
 
 
-def _more_errors_in(pairs: Sequence[tuple[Datapoint, Datapoint]], bake: Bake) -> str:
+def _more_errors_in(pairs: Pairs, bake: Bake) -> str:
     limits = bake.limits
     new, old = _sum(here for here, _ in pairs), _sum(there for _, there in pairs)
     if min(new.requests, old.requests) < limits.least_requests or new.errors < limits.least_errors:
@@ -290,26 +319,52 @@ def complete(points: Sequence[Datapoint], now: float, period: float) -> tuple[Da
     return tuple(sorted((point for point in points if point.at + period <= now), key=lambda point: point.at))
 
 
-def of_users(points: Iterable[Datapoint], own: Mapping[int, tuple[int, int]], period: float) -> tuple[Datapoint, ...]:
+def of_users(
+    points: Iterable[Datapoint], own: Mapping[int, tuple[int, int]], period: float, final: float = math.inf
+) -> tuple[Datapoint, ...]:
     """The same without the switch's own probes: `own` is how many were sent to that colour in an epoch second, and
-    how many of these were answered with 5xx."""
-    return tuple(_without(point, own, period) for point in points)
+    how many of these were answered with 5xx.
+
+    Nothing is added any more to periods that ended by the epoch second `final`. In later ones errors may be reported
+    before the requests that they belong to: such a datapoint is left out.
+    """
+    users = []
+    for point in points:
+        if point.at + period <= final:
+            users.append(_without(point, own, period))
+        elif point.errors <= point.requests:
+            users.append(_in_doubt(point, _without(point, own, period)))
+    return tuple(users)
 
 
 def _without(point: Datapoint, own: Mapping[int, tuple[int, int]], period: float) -> Datapoint:
+    """Good and failed answers are subtracted apart: their sum is never less than the failed ones."""
     inside = [counts for second, counts in own.items() if point.at <= second < point.at + period]
     sent, failed = sum(counts[0] for counts in inside), sum(counts[1] for counts in inside)
-    return replace(point, requests=max(0.0, point.requests - sent), errors=max(0.0, point.errors - failed))
+    good = max(0.0, point.requests - point.errors - (sent - failed))
+    errors = max(0.0, point.errors - failed)
+    return replace(point, requests=good + errors, errors=errors)
+
+
+def _in_doubt(point: Datapoint, users: Datapoint) -> Datapoint:
+    """What was subtracted may not be in there yet."""
+    errors = point.errors - users.errors
+    return replace(users, good_in_doubt=point.requests - users.requests - errors, errors_in_doubt=errors)
 
 
 def _tried(signals: Signals, bake: Bake) -> Judgement:
-    """Did the receiving colour get user traffic in complete periods of this step? Else the bake is extended, once."""
+    """Did the receiving colour get user traffic in complete periods of this step? Else the bake is extended, once.
+
+    It is extended by the same time while errors are in doubt; after that every datapoint of the bake is final.
+    """
     points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
     seen = _sum(point for point in points if point.at >= signals.step_began)
     needed = bake.limits.least_traffic
+    left = bake.ends_at_last(signals.step_began) - signals.now
+    if left > 0 and _too_many_errors(signals, bake):
+        return Waiting("there may be too many errors; waiting for late datapoints")
     if seen.requests >= needed:
         return Calm()
-    left = bake.ends_at_last(signals.step_began) - signals.now
     if left > 0:
         return Waiting(f"no user traffic on {bake.receiving} yet; extended, {left:.0f} s left")
     return Breach(
@@ -318,7 +373,7 @@ def _tried(signals: Signals, bake: Bake) -> Judgement:
     )
 
 
-def _same_minutes(signals: Signals, bake: Bake) -> list[tuple[Datapoint, Datapoint]]:
+def _same_minutes(signals: Signals, bake: Bake) -> Pairs:
     """Complete datapoints of the same period, in pairs: the receiving colour's and the other's."""
     points = {
         colour: {each.at: each for each in complete(signals.traffic.get(colour, ()), signals.now, bake.period)}

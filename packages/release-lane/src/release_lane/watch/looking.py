@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from release_lane.record.alarms import Alarm, no_sign
 from release_lane.record.placement import Colour
-from release_lane.watch.judge import Bake, Datapoint, Health, Signals, Tally, Waiting, of_users
+from release_lane.watch.judge import Bake, Datapoint, Health, Signals, Tally, Waiting, complete, of_users
 from release_lane.watch.remembered import Lately, RollCall, Shortages
 
 Traffic = Mapping[Colour, tuple[Datapoint, ...]]
@@ -82,7 +82,7 @@ class Looking:
 
     def _signals(self, reading: Reading, now: float, step_began: float) -> Signals:
         if reading.traffic is not None:
-            self._traffic = reading.traffic
+            self._traffic = {c: complete(points, now, self.bake.period) for c, points in reading.traffic.items()}
         if silent := self.roll.newly_without_data(reading.alarms):
             self.note(no_sign(silent))
         return Signals(
@@ -96,6 +96,10 @@ class Looking:
         )
 
     def _of_users(self, colour: Colour, points: Iterable[Datapoint], reading: Reading) -> tuple[Datapoint, ...]:
-        """What CloudWatch counts in whole periods of this watch, without our own probes."""
+        """What CloudWatch counts in whole periods of this watch, without our own probes.
+
+        Whole when it was read: own probes are known up to now, and a reading is as old as `metrics_every`.
+        """
         since = (point for point in points if point.at >= self.began)
-        return of_users(since, reading.own.get(colour, {}), self.bake.period)
+        final = self._read_at - self.bake.lateness
+        return of_users(since, reading.own.get(colour, {}), self.bake.period, final)

@@ -1,0 +1,19 @@
+"""Times as texts and as epoch seconds. Pure: the calendar alone, no clock is read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def epoch(text: str) -> float | None:
+    """A time in ISO 8601 as epoch seconds, UTC unless it says otherwise; None for any other text."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def in_words(second: float) -> str:
+    """An epoch second for people: `2026-01-31 23:59:59 UTC`."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
