@@ -27,8 +27,8 @@ from release_lane.program.place import program_folder
 from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from release_lane.record.adoption import Adoption, unseen, with_adoption
 from release_lane.record.commit import is_commit
-from release_lane.settings import limits
-from release_lane.settings.model import ArtifactsSettings
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.variables import looks_secret
 
 EXPIRE_UNTAGGED = {
     "rules": [
@@ -84,7 +84,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
 
 
 def _warn_of_secrets(build_args: Mapping[str, str]) -> None:
-    if named := ", ".join(limits.looks_secret(build_args)):
+    if named := ", ".join(looks_secret(build_args)):
         pulumi.warn(
             f"app.buildArgs looks as if it held secrets ({named}): it stands in clear in state and image. "
             "If so, remove it, and give the container the value by `secrets`."

@@ -24,6 +24,7 @@ from release_lane.record.names import Names
 from release_lane.record.records import Recorded
 from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
+from release_lane.settings.variables import looks_secret
 
 
 def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable, Recorded | None]:
@@ -171,7 +172,7 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     """Say the decision in words, and how users will be moved; in preview and update."""
     for note in verdict.notes:
         pulumi.log.warn(note)
-    if named := ", ".join(limits.looks_secret(environment.settings.env)):
+    if named := ", ".join(looks_secret(environment.settings.env)):
         pulumi.log.warn(
             f"env looks as if it held secrets ({named}): it stands in clear in state, outputs and task definition. "
             "If so, put the value into Secrets Manager or a parameter, and its ARN under `secrets`."

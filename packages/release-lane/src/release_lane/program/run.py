@@ -12,7 +12,8 @@ from release_lane.operate.shell import need_own_cloud
 from release_lane.program.alone import need_to_be_alone
 from release_lane.program.lane import Lane
 from release_lane.program.place import program_folder
-from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, Settings, parse
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.model import EnvironmentSettings, Settings, parse
 
 
 def run(environment: Callable[[Lane], None]) -> None:
