@@ -255,7 +255,7 @@ def test_a_wording_of_the_review_is_one_line_and_one_golden_file(tmp_path: Path)
         "for name, test in vars(golden).items():\n"
         "    if name.startswith('test_') and not test.__code__.co_argcount: test()\n"
     )
-    python(tmp_path, "-c", program, UPDATE_REVIEWS="1")
+    python(tmp_path, "-c", program, UPDATE="1")
     kept = ROOT / "packages/release-lane/tests/operate/reviews"
     fresh = tmp_path / "packages/release-lane/tests/operate/reviews"
     differ = [path.name for path in kept.iterdir() if path.read_text() != (fresh / path.name).read_text()]

@@ -194,7 +194,7 @@ def unhealthy(elb: Balancing, ecs: Serving, name: str) -> tuple[str, Service, st
     "with a stoppedReason that speaks of failed ELB health checks.",
     source=f"{GUIDE}/service_definition_parameters.html",
     otherwise="slow starters would be refused, or a release that is never healthy would be waited for to the deadline",
-    used_by=(JUDGE, COLOUR, "release_lane/settings/model.py"),
+    used_by=(JUDGE, COLOUR, "release_lane/settings/rollout.py"),
     note="that a grace period which is made shorter counts for tasks that run already is not on the page",
     minutes=5,
 )

@@ -288,7 +288,7 @@ def test_the_path_of_a_health_check_can_be_changed(elb: Balancing, actor: Actor)
     "are 2 to 10.",
     source=HEALTH,
     otherwise="settings that the program takes would be refused half way through an update, or the other way round",
-    used_by=("release_lane/settings/model.py",),
+    used_by=("release_lane/settings/service.py",),
     note="that the timeout must be less than the interval is not on the page",
 )
 def test_health_check_settings_have_limits(elb: Balancing) -> None:

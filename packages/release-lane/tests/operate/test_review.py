@@ -1,4 +1,4 @@
-"""Reviews, word for word: `reviews/<name>.md` next to this file. UPDATE_REVIEWS=1 writes them anew; read the diff."""
+"""Reviews, word for word: `reviews/<name>.md` next to this file. UPDATE=1 writes them anew; read the diff."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def promotion(*more: Any) -> EngineLog:
 
 def check(name: str, text: str) -> None:
     golden = REVIEWS / f"{name}.md"
-    if os.environ.get("UPDATE_REVIEWS"):
+    if os.environ.get("UPDATE"):
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8")
 

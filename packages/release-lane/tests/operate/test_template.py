@@ -13,7 +13,8 @@ from release_lane.disk import template
 from release_lane.operate.template import JOBS, Answers, answers_in, merged_ignores, problems, render
 from release_lane.record.app import App
 from release_lane.record.asking import Identify
-from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.model import EnvironmentSettings, parse
 
 pytestmark = pytest.mark.cli
 

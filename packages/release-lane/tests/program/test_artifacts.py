@@ -15,7 +15,7 @@ import pytest
 from release_lane.disk.git import environment
 from release_lane.errors import UsageError
 from release_lane.program.artifacts import build_artifacts
-from release_lane.settings.model import AppSettings, ArtifactsSettings
+from release_lane.settings.artifacts import AppSettings, ArtifactsSettings
 from tests.program.mocks import ACCOUNT, FIRST, SECOND, Registered, World
 
 pytestmark = pytest.mark.program

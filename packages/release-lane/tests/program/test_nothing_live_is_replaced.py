@@ -20,7 +20,8 @@ from release_lane.decide.foundations import SECRET_STORES, Egress
 from release_lane.errors import Refused, ReleaseError
 from release_lane.program.artifacts import build_artifacts
 from release_lane.record.placement import Colour
-from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.model import EnvironmentSettings
 from tests.program.mocks import (
     ACCOUNT,
     ARTIFACTS,

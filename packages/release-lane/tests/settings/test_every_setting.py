@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from release_lane.errors import UsageError
+from release_lane.settings.artifacts import ArtifactsSettings
 from release_lane.settings.credentials import VARIABLES
-from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, parse
+from release_lane.settings.model import EnvironmentSettings, parse
 
 pytestmark = pytest.mark.pure
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from release_lane.record.placement import Service
-from release_lane.settings import limits
-from release_lane.settings.limits import ADDED, MOST_RANGES, PROGRAM, TASK_DEFINITION
+from release_lane.settings import alarms, artifacts, limits, network, service, variables
+from release_lane.settings.limits import PROGRAM
+from release_lane.settings.network import MOST_RANGES
+from release_lane.settings.variables import ADDED, TASK_DEFINITION
 
 pytestmark = pytest.mark.pure
 
@@ -32,7 +34,7 @@ ASM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
     ],
 )
 def test_arns_of_parameters_and_secrets_are_references(text: str) -> None:
-    assert not limits.secret_reference(text)
+    assert not variables.secret_reference(text)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_arns_of_parameters_and_secrets_are_references(text: str) -> None:
     ids=repr,
 )
 def test_anything_else_is_none_and_is_not_repeated(value: Any) -> None:
-    told = limits.secret_reference(value)
+    told = variables.secret_reference(value)
     assert "should be the ARN" in told
     assert CANARY not in told
 
@@ -79,47 +81,47 @@ def test_what_looks_like_a_secret_is_named_and_what_does_not_is_left_alone() -> 
         "KEY": "AKIA",
         "DB": "postgres://db/app",
     }
-    assert limits.looks_secret({**secret, **plain}) == tuple(sorted(secret))
+    assert variables.looks_secret({**secret, **plain}) == tuple(sorted(secret))
 
 
 def test_a_task_definition_has_64_kib_less_what_aws_adds() -> None:
-    empty = limits.definition_size(Service(env={"A": ""}))
+    empty = variables.definition_size(Service(env={"A": ""}))
     room = TASK_DEFINITION - ADDED - empty
     fits = Service(env={"A": "x" * (room - 200)})
-    assert not limits.task_definition(fits)
-    told = limits.task_definition(Service(env={"A": "x" * (room + 200), "B": "1"}))
+    assert not variables.task_definition(fits)
+    told = variables.task_definition(Service(env={"A": "x" * (room + 200), "B": "1"}))
     assert "The largest is A (" in told
     assert "ECS takes 61,440 (65,536 with what AWS adds)" in told
 
 
 def test_its_size_is_in_bytes_and_once_for_each_variable() -> None:
     """The label of earlier versions repeated them all, quoted twice."""
-    plain = limits.definition_size(Service())
-    assert limits.definition_size(Service(env={"A": "ä" * 1000})) - plain < 2100
-    assert limits.definition_size(Service(env={"A": "x" * 1000})) - plain < 1100
-    assert limits.definition_size(Service(env={"A": '"' * 1000})) - plain < 2100
+    plain = variables.definition_size(Service())
+    assert variables.definition_size(Service(env={"A": "ä" * 1000})) - plain < 2100
+    assert variables.definition_size(Service(env={"A": "x" * 1000})) - plain < 1100
+    assert variables.definition_size(Service(env={"A": '"' * 1000})) - plain < 2100
 
 
 def test_the_secrets_of_a_role_have_10_240_characters_without_blanks() -> None:
     def naming(count: int) -> Service:
         return Service(secrets={f"S{number}": f"{SSM}/{number:0>50}" for number in range(count)})
 
-    assert not limits.readable_secrets([naming(90)])
-    assert "tasks read 120 secrets" in limits.readable_secrets([naming(120)])
-    assert not limits.readable_secrets([naming(90), naming(60)]), "what several releases name counts once"
-    assert limits.readable_secrets([]) == ""
+    assert not variables.readable_secrets([naming(90)])
+    assert "tasks read 120 secrets" in variables.readable_secrets([naming(120)])
+    assert not variables.readable_secrets([naming(90), naming(60)]), "what several releases name counts once"
+    assert variables.readable_secrets([]) == ""
     keys = {f"K{number}": f"{ASM}:db-AbCdEf:key{number}::" for number in range(200)}
-    assert not limits.readable_secrets([Service(secrets=keys)]), "one secret with many keys"
+    assert not variables.readable_secrets([Service(secrets=keys)]), "one secret with many keys"
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/a?b=c&d=%20", "/" + "x" * 1023])
 def test_paths_that_a_load_balancer_asks(path: str) -> None:
-    assert not limits.health_path(path)
+    assert not service.health_path(path)
 
 
 @pytest.mark.parametrize("path", ["", "health", "/he alth", "/\t", "/ä", "/x\n", "/" + "x" * 1024, "http://x/"])
 def test_paths_that_it_does_not(path: str) -> None:
-    assert "should begin with /" in limits.health_path(path)
+    assert "should begin with /" in service.health_path(path)
 
 
 @pytest.mark.parametrize("text", ["release-lane-staging", "a-b", "A1-b", "x" * 26])
@@ -145,7 +147,7 @@ def test_names_that_it_does_not(text: str, said: str) -> None:
 
 @pytest.mark.parametrize("text", ["10.20.0.0/16", "172.31.0.0/16", "192.168.0.0/16", "100.64.0.0/16", "52.1.0.0/16"])
 def test_ranges_that_a_vpc_can_have(text: str) -> None:
-    assert not limits.vpc_range(text)
+    assert not network.vpc_range(text)
 
 
 @pytest.mark.parametrize(
@@ -165,12 +167,12 @@ def test_ranges_that_a_vpc_can_have(text: str) -> None:
     ],
 )
 def test_ranges_that_it_cannot(text: str, said: str) -> None:
-    assert said in limits.vpc_range(text)
+    assert said in network.vpc_range(text)
 
 
 @pytest.mark.parametrize("text", ["192.0.2.0/24", "192.0.2.7/32", "0.0.0.0/0"])
 def test_ranges_that_a_security_group_lets_in(text: str) -> None:
-    assert not limits.address_range(text)
+    assert not network.address_range(text)
 
 
 @pytest.mark.parametrize(
@@ -188,35 +190,35 @@ def test_ranges_that_a_security_group_lets_in(text: str) -> None:
     ],
 )
 def test_ranges_that_it_does_not(text: str, said: str) -> None:
-    assert said in limits.address_range(text)
+    assert said in network.address_range(text)
 
 
 def test_all_ranges_together_fit_into_one_security_group() -> None:
     own = "10.20.0.0/16"
     ranges = [f"192.0.2.{number}/32" for number in range(MOST_RANGES)]
-    assert not limits.test_access([*ranges, ranges[0], own], own)
-    assert 1 + 2 * (1 + MOST_RANGES) <= limits.GROUP_RULES < 1 + 2 * (2 + MOST_RANGES)
-    told = limits.test_access([*ranges, "198.51.100.1/32"], own)
+    assert not network.test_access([*ranges, ranges[0], own], own)
+    assert 1 + 2 * (1 + MOST_RANGES) <= network.GROUP_RULES < 1 + 2 * (2 + MOST_RANGES)
+    told = network.test_access([*ranges, "198.51.100.1/32"], own)
     assert told.startswith("has 29 ranges, and 28 fit")
 
 
 def test_a_hundred_alarms_are_asked_about_at_once() -> None:
-    assert not limits.alarms_asked(6, 94)
-    assert "with the stack's own 6 they are 101" in limits.alarms_asked(6, 95)
+    assert not alarms.alarms_asked(6, 94)
+    assert "with the stack's own 6 they are 101" in alarms.alarms_asked(6, 95)
 
 
 @pytest.mark.parametrize(
     ("name", "ok"), [("x" * 255, True), ("ä b/c", True), ("", False), ("x" * 256, False), ("a\n", False)]
 )
 def test_names_of_alarms(name: str, ok: bool) -> None:
-    assert bool(limits.alarm_name(name)) is not ok
+    assert bool(alarms.alarm_name(name)) is not ok
 
 
 @pytest.mark.parametrize(
     ("period", "ok"), [(1, False), (5, False), (10, True), (20, True), (30, True), (40, False), (60, True), (90, False)]
 )
 def test_periods_of_alarms(period: int, ok: bool) -> None:
-    assert bool(limits.alarm_period(period)) is not ok
+    assert bool(alarms.alarm_period(period)) is not ok
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ def test_periods_of_alarms(period: int, ok: bool) -> None:
     [(60, 60, True), (1440, 60, True), (1500, 60, False), (3540, 24, True), (3540, 25, False), (3600, 60, True)],
 )
 def test_alarms_look_back_a_day_or_a_week_for_periods_of_an_hour(period: int, datapoints: int, ok: bool) -> None:
-    assert bool(limits.alarm_length(period, datapoints)) is not ok
+    assert bool(alarms.alarm_length(period, datapoints)) is not ok
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_alarms_look_back_a_day_or_a_week_for_periods_of_an_hour(period: int, da
     ],
 )
 def test_actions_are_arns_and_topics_are_in_the_alarms_region(arn: str, ok: bool) -> None:
-    assert bool(limits.alarm_action(arn, "eu-west-1")) is not ok
+    assert bool(alarms.alarm_action(arn, "eu-west-1")) is not ok
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_actions_are_arns_and_topics_are_in_the_alarms_region(arn: str, ok: bool
      ("x" * 128, True), ("x" * 129, False)],
 )  # fmt: skip
 def test_names_of_repositories(name: str, ok: bool) -> None:
-    assert bool(limits.repository(name)) is not ok
+    assert bool(artifacts.repository(name)) is not ok
 
 
 @pytest.mark.parametrize(
@@ -274,8 +276,8 @@ def test_names_of_stacks(text: str, ok: bool) -> None:
 
 
 def test_a_variable_holds_no_nul() -> None:
-    assert not limits.variable("two\nlines")
-    assert "NUL" in limits.variable("a\0b")
+    assert not variables.variable("two\nlines")
+    assert "NUL" in variables.variable("a\0b")
 
 
 def test_a_configuration_fits_into_one_variable_of_the_program() -> None:

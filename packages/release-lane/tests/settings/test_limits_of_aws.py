@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from release_lane.record.container import container_definition
 from release_lane.record.placement import Colour, Release, Service
-from release_lane.settings import limits
+from release_lane.settings import alarms, artifacts, network, service, variables
 from tests.contract.aws import Aws
 from tests.contract.balancing import Balancing
 from tests.contract.contracts import contract
@@ -19,7 +19,6 @@ from tests.contract.stage import Stage, policy
 pytestmark = [pytest.mark.cloud, pytest.mark.long]
 
 AWS = "https://docs.aws.amazon.com"
-RULES = ("release_lane/settings/limits.py", "release_lane/settings/model.py")
 HALF_WAY = "a setting that the program takes would be refused half way through an update"
 ECS_QUOTAS = f"{AWS}/AmazonECS/latest/developerguide/service-quotas.html"
 
@@ -39,7 +38,7 @@ def unchecked(aws: Aws) -> Aws:
 
 def definition(aws: Aws, stage: Stage, service: Service) -> dict[str, Any]:
     """As the program registers it."""
-    release = Release(digest=limits.DIGEST, service=service, commit="0" * 40)
+    release = Release(digest=variables.DIGEST, service=service, commit="0" * 40)
     container = container_definition(
         release,
         Colour.BLUE,
@@ -64,16 +63,16 @@ def definition(aws: Aws, stage: Stage, service: Service) -> dict[str, Any]:
     says="A task definition of more than 64 KiB is ClientException; one that the settings let through is taken.",
     source=ECS_QUOTAS,
     otherwise=HALF_WAY,
-    used_by=(*RULES, "release_lane/record/container.py"),
+    used_by=("release_lane/settings/variables.py", "release_lane/record/container.py"),
     note="how it is counted is not documented; the settings leave 4 KiB of it free",
 )
 def test_a_task_definition_has_64_kib(aws: Aws, stage: Stage) -> None:
     api = aws.client("ecs")
-    room = limits.TASK_DEFINITION - limits.ADDED - limits.definition_size(Service(env={"A": ""}))
+    room = variables.TASK_DEFINITION - variables.ADDED - variables.definition_size(Service(env={"A": ""}))
     most = Service(env={"A": "x" * room})
-    assert not limits.task_definition(most)
+    assert not variables.task_definition(most)
     api.register_task_definition(**definition(aws, stage, most))
-    more = Service(env={"A": "x" * limits.TASK_DEFINITION})
+    more = Service(env={"A": "x" * variables.TASK_DEFINITION})
     said = refused("ClientException", api.register_task_definition, **definition(aws, stage, more))
     assert "Max allowed length is '65536' bytes" in said
 
@@ -82,12 +81,12 @@ def test_a_task_definition_has_64_kib(aws: Aws, stage: Stage) -> None:
     says="A container's image with more than 255 characters is ClientException.",
     source=f"{AWS}/AmazonECS/latest/APIReference/API_ContainerDefinition.html",
     otherwise=HALF_WAY,
-    used_by=RULES,
+    used_by=("release_lane/settings/variables.py",),
     note="the page gives another number and does not count tag or digest; others were refused at 256",
 )
 def test_an_image_has_255_characters(aws: Aws, stage: Stage) -> None:
     wanted = definition(aws, stage, Service())
-    wanted["containerDefinitions"][0]["image"] = "r" * 200 + "@" + limits.DIGEST
+    wanted["containerDefinitions"][0]["image"] = "r" * 200 + "@" + variables.DIGEST
     refused("ClientException", aws.client("ecs").register_task_definition, **wanted)
 
 
@@ -95,7 +94,7 @@ def test_an_image_has_255_characters(aws: Aws, stage: Stage) -> None:
     says="All inline policies of a role have 10,240 characters, blanks not counted; more is LimitExceeded.",
     source=f"{AWS}/IAM/latest/UserGuide/reference_iam-quotas.html",
     otherwise="a release that names many secrets would fail half way",
-    used_by=(*RULES, "infra/cluster.py"),
+    used_by=("release_lane/settings/variables.py", "infra/cluster.py"),
 )
 def test_a_role_has_10240_characters_of_policies(aws: Aws) -> None:
     iam, name = aws.client("iam"), aws.named("limited")
@@ -105,8 +104,8 @@ def test_a_role_has_10240_characters_of_policies(aws: Aws) -> None:
     def document(count: int) -> str:
         arn = f"arn:aws:ssm:{aws.where.region}:{aws.where.account}:parameter/"
         services = [Service(secrets={f"S{n}": f"{arn}{n:0>50}" for n in range(count)})]
-        assert bool(limits.readable_secrets(services)) is (count > 90)
-        return json.dumps(limits.secrets_policy(services))
+        assert bool(variables.readable_secrets(services)) is (count > 90)
+        return json.dumps(variables.secrets_policy(services))
 
     iam.put_role_policy(RoleName=name, PolicyName="secrets", PolicyDocument=document(90))
     refused("LimitExceeded", iam.put_role_policy, RoleName=name, PolicyName="secrets", PolicyDocument=document(120))
@@ -116,13 +115,13 @@ def test_a_role_has_10240_characters_of_policies(aws: Aws) -> None:
     says="A health check's path begins with a slash and has at most 1,024 printable characters without a blank.",
     source=f"{AWS}/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html",
     otherwise=HALF_WAY,
-    used_by=RULES,
+    used_by=("release_lane/settings/service.py",),
     note="that a blank is refused is not on the page",
 )
 def test_a_path_has_no_blank_and_1024_characters(aws: Aws, stage: Stage) -> None:
     elb = Balancing(unchecked(aws), stage)
     for number, path in enumerate(["health", "/he alth", "/" + "x" * 1024]):
-        assert limits.health_path(path)
+        assert service.health_path(path)
         with pytest.raises(ClientError, match="ValidationError"):
             elb.group(f"path-{number}", HealthCheckPath=path)
     elb.close()
@@ -148,12 +147,12 @@ def test_names_are_short_and_plain(aws: Aws, stage: Stage) -> None:
     "smaller InvalidVpc.Range.",
     source=f"{AWS}/vpc/latest/userguide/vpc-cidr-blocks.html",
     otherwise=HALF_WAY,
-    used_by=RULES,
+    used_by=("release_lane/settings/network.py",),
 )
 def test_a_vpc_has_a_range_of_ipv4(aws: Aws) -> None:
     ec2 = unchecked(aws).client("ec2")
     for cidr, code in (("999.300.0.0/16", "InvalidParameterValue"), ("10.0.0.0/8", "InvalidVpc.Range")):
-        assert limits.vpc_range(cidr)
+        assert network.vpc_range(cidr)
         refused(code, ec2.create_vpc, CidrBlock=cidr)
 
 
@@ -162,7 +161,7 @@ def test_a_vpc_has_a_range_of_ipv4(aws: Aws) -> None:
     "RulesPerSecurityGroupLimitExceeded.",
     source=f"{AWS}/vpc/latest/userguide/amazon-vpc-limits.html",
     otherwise=HALF_WAY,
-    used_by=(*RULES, "infra/network.py"),
+    used_by=("release_lane/settings/network.py", "infra/network.py"),
     note="60 is the default of an account",
 )
 def test_a_security_group_has_60_rules_of_ranges(aws: Aws, stage: Stage) -> None:
@@ -179,7 +178,7 @@ def test_a_security_group_has_60_rules_of_ranges(aws: Aws, stage: Stage) -> None
         return {"GroupId": group, "IpPermissions": [{**ports, "IpRanges": [{"CidrIp": each} for each in ranges]}]}
 
     for text in ("office", "2001:db8::/32"):
-        assert limits.address_range(text)
+        assert network.address_range(text)
         refused("InvalidParameterValue", ec2.authorize_security_group_ingress, **wanted(text))
     ec2.authorize_security_group_ingress(**wanted(*(f"192.0.2.{number}/32" for number in range(60))))
     code = "RulesPerSecurityGroupLimitExceeded"
@@ -190,7 +189,7 @@ def test_a_security_group_has_60_rules_of_ranges(aws: Aws, stage: Stage) -> None
     says="DescribeAlarms takes 100 names; more is ValidationError.",
     source=f"{AWS}/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
     otherwise="a switch with many alarms could not see any of them",
-    used_by=(*RULES, "release_lane/aws/signals.py"),
+    used_by=("release_lane/settings/alarms.py", "release_lane/aws/signals.py"),
 )
 def test_a_hundred_alarms_are_described_at_once(aws: Aws) -> None:
     api = unchecked(aws).client("cloudwatch")
@@ -203,7 +202,7 @@ def test_a_hundred_alarms_are_described_at_once(aws: Aws) -> None:
     says="An alarm looks back a day at most, or a week with periods of an hour; its topics are in its region.",
     source=f"{AWS}/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html",
     otherwise=HALF_WAY,
-    used_by=(*RULES, "infra/alarms.py"),
+    used_by=("release_lane/settings/alarms.py", "infra/alarms.py"),
 )
 def test_an_alarm_looks_back_a_day_and_tells_its_own_region(aws: Aws) -> None:
     api, region = aws.client("cloudwatch"), aws.where.region
@@ -216,10 +215,10 @@ def test_an_alarm_looks_back_a_day_and_tells_its_own_region(aws: Aws) -> None:
         "Threshold": 1,
     }
     for period, datapoints in ((3540, 25), (3600, 169)):
-        assert limits.alarm_length(period, datapoints)
+        assert alarms.alarm_length(period, datapoints)
         refused("ValidationError", api.put_metric_alarm, **alarm, Period=period, EvaluationPeriods=datapoints)
     topic = f"arn:aws:sns:{'eu-west-1' if region != 'eu-west-1' else 'us-east-1'}:{aws.where.account}:{aws.named('t')}"
-    assert limits.alarm_action(topic, region)
+    assert alarms.alarm_action(topic, region)
     refused("ValidationError", api.put_metric_alarm, **alarm, Period=60, EvaluationPeriods=1, AlarmActions=[topic])
 
 
@@ -228,11 +227,11 @@ def test_an_alarm_looks_back_a_day_and_tells_its_own_region(aws: Aws) -> None:
     "InvalidParameterException.",
     source=f"{AWS}/AmazonECR/latest/APIReference/API_CreateRepository.html",
     otherwise="the artifacts stack of a project with capitals in its name could not be made",
-    used_by=RULES,
+    used_by=("release_lane/settings/artifacts.py",),
 )
 def test_a_repository_has_a_plain_name(aws: Aws) -> None:
     for name in ("My/app", "a//b", "a"):
-        assert limits.repository(name)
+        assert artifacts.repository(name)
         refused("InvalidParameterException", unchecked(aws).client("ecr").create_repository, repositoryName=name)
 
 
@@ -241,11 +240,11 @@ def test_a_repository_has_a_plain_name(aws: Aws) -> None:
     "task definitions.",
     source=f"{AWS}/AmazonECS/latest/APIReference/API_Secret.html",
     otherwise="a password written where its reference belongs would be published",
-    used_by=RULES,
+    used_by=("release_lane/settings/variables.py",),
 )
 def test_what_is_no_arn_is_published_as_a_name(aws: Aws, stage: Stage) -> None:
     literal = "hunter2"
-    assert limits.secret_reference(literal)
+    assert variables.secret_reference(literal)
     wanted = definition(aws, stage, Service())
     wanted["containerDefinitions"][0]["secrets"] = [{"name": "A", "valueFrom": literal}]
     made = aws.client("ecs").register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"]

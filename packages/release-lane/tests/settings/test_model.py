@@ -17,14 +17,10 @@ from release_lane.record.alarms import Kind, Watched
 from release_lane.record.asking import Identify
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Service
-from release_lane.settings.model import (
-    FARGATE_MEMORY,
-    RESERVED,
-    ArtifactsSettings,
-    EnvironmentSettings,
-    Settings,
-    parse,
-)
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.model import EnvironmentSettings, Settings, parse
+from release_lane.settings.service import FARGATE_MEMORY
+from release_lane.settings.variables import RESERVED
 
 pytestmark = pytest.mark.pure
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from release_lane.errors import UsageError
-from release_lane.settings.model import NotifySettings, part
-from release_lane.settings.notify import Event
+from release_lane.settings.model import part
+from release_lane.settings.notify import Event, NotifySettings
 
 pytestmark = pytest.mark.pure
 

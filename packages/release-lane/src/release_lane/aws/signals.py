@@ -44,7 +44,7 @@ Series = Mapping[float, float]
 def alarms(cloud: Cloud, watched: Watched) -> tuple[Alarm, ...]:
     """The watched alarms that exist, as they are now.
 
-    Those of the stack file are read in one call (settings/limits.py); a template may have any number.
+    Those of the stack file are read in one call (settings/alarms.py); a template may have any number.
     """
     names = list(watched.names)
     calls = [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]

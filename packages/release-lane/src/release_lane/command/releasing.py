@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
+from release_lane.command.options import replace_allowed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
@@ -17,10 +18,9 @@ from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
-from release_lane.operate.duration import parse_duration
 from release_lane.operate.review import Planned, planned_in
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.digest import Digest, parse_digest, short
+from release_lane.record.digest import Digest, short
 from release_lane.record.endpoint import LOAD_BALANCER
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
@@ -46,82 +46,6 @@ class Change:
     def message(self) -> str:
         """For the stack's history."""
         return " ".join(filter(None, ["release", self.verb, self.environment, self.digest]))
-
-
-def add_digest(parser: argparse.ArgumentParser, default: str) -> None:
-    """`--digest`, read strictly."""
-    parser.add_argument("--digest", metavar="sha256:…", type=str, help=f"the image to release (default: {default})")
-
-
-def add_environment(parser: argparse.ArgumentParser) -> None:
-    """The one positional argument."""
-    parser.add_argument("environment", metavar="ENVIRONMENT", help="the stack's name, such as staging")
-
-
-def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
-    """Options of every verb that updates an environment."""
-    parser.add_argument(
-        "--yes", "-y", action="store_true", help="do not ask for a confirmation (asked where promotesFrom is set)"
-    )
-    add_lock_wait(parser)
-    parser.add_argument(
-        "--on-alarm",
-        choices=("proceed",),
-        help="proceed: move the traffic although an alarm is firing; this release is the fix",
-    )
-    add_allow_replace(parser)
-    if heals:
-        parser.add_argument(
-            "--no-heal",
-            action="store_true",
-            help="after a failed release leave the idle colour as it is, for inspection (`release heal` restores the"
-            " standby later); after a successful one do not reduce it (idle.afterWatch)",
-        )
-
-
-def add_allow_older(parser: argparse.ArgumentParser) -> None:
-    """`--allow-older`, of every verb that releases a new image."""
-    parser.add_argument(
-        "--allow-older",
-        action="store_true",
-        help="replace the live release although its commit contains the released one (refused otherwise)",
-    )
-
-
-def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str, str]:
-    """`allowOlder` for this run: the live digest, so that a release that comes in between is not replaced."""
-    live = before.recorded.live.digest if before.recorded else None
-    return {"allowOlder": live} if arguments.allow_older and live else {}
-
-
-def add_allow_replace(parser: argparse.ArgumentParser) -> None:
-    """`--allow-replace`, of every verb that updates an environment, and of the review."""
-    parser.add_argument(
-        "--allow-replace",
-        action="store_true",
-        help="rebuild everything where the stack file has another network; users get errors during the rebuild",
-    )
-
-
-def replace_allowed(arguments: argparse.Namespace) -> dict[str, str]:
-    """`allowReplace` for this run."""
-    return {"allowReplace": "true"} if arguments.allow_replace else {}
-
-
-def add_lock_wait(parser: argparse.ArgumentParser) -> None:
-    """`--lock-wait`, of every verb that takes the lock."""
-    parser.add_argument(
-        "--lock-wait",
-        type=parse_duration,
-        default=0.0,
-        metavar="DURATION",
-        help="how long to wait while another update holds the stack's lock, such as 90s or 10m (default: fail at once)",
-    )
-
-
-def digest_given(arguments: argparse.Namespace) -> Digest | None:
-    """`--digest`, if it was given; a `UsageError` for anything but a digest."""
-    return parse_digest(arguments.digest) if arguments.digest is not None else None
 
 
 def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:

@@ -14,6 +14,9 @@ from typing import Any
 from release_lane.record.app import App
 from release_lane.record.asking import HEALTH_PATH, Identify
 from release_lane.settings import limits
+from release_lane.settings.artifacts import path_below, relative_folder, repository
+from release_lane.settings.https import certificate, certificate_region, domain, hosted_zone
+from release_lane.settings.service import health_path, status_path
 
 TEMPLATE_PROJECT = "release-lane"
 TEMPLATE_ENVIRONMENTS = ("staging", "production")
@@ -77,32 +80,30 @@ def problems(answers: Answers) -> list[str]:
     first, second = answers.environments
     checked = {
         "--project": [limits.prefix(f"{answers.project}-{name}") for name in answers.environments]
-        + [limits.repository(f"{answers.project}/app")],
+        + [repository(f"{answers.project}/app")],
         "--region": [limits.region(answers.region)],
         "--environments": [limits.stack_name(name) or _as_a_job(name) for name in answers.environments]
         + ["should be two different names, none of them artifacts" if len({ARTIFACTS, first, second}) < 3 else ""],
         "--account": [limits.account(account) for account in answers.accounts.values()]
         + [f"{name} is none of {', '.join(answers.stacks)}" for name in answers.accounts if name not in answers.stacks],
-        "--domain": [limits.domain(answers.domain) if answers.domain else ""],
+        "--domain": [domain(answers.domain) if answers.domain else ""],
         "--hosted-zone": [
-            limits.hosted_zone(answers.hosted_zone),
+            hosted_zone(answers.hosted_zone),
             "is for a certificate that is requested, but --certificate names one"
             if answers.hosted_zone and answers.certificate
             else "",
         ],
-        "--certificate": [
-            limits.certificate(answers.certificate) or limits.certificate_region(answers.certificate, answers.region)
-        ],
+        "--certificate": [certificate(answers.certificate) or certificate_region(answers.certificate, answers.region)],
         "--port": ["" if 1 <= answers.port <= 65535 else "should be 1 to 65535"],
-        "--health-path": [limits.health_path(answers.health_path)],
-        "--status-path": [limits.status_path(answers.status_path)],
+        "--health-path": [health_path(answers.health_path)],
+        "--status-path": [status_path(answers.status_path)],
         "--identify": [
             "status needs --status-path; without one give header or none"
             if answers.identify is Identify.STATUS and not answers.status_path
             else ""
         ],
-        "--app": [limits.relative_folder(answers.app.folder)],
-        "--dockerfile": [limits.path_below(answers.app.dockerfile)],
+        "--app": [relative_folder(answers.app.folder)],
+        "--dockerfile": [path_below(answers.app.dockerfile)],
     }
     return [f"{flag}: {each}" for flag, found in checked.items() for each in dict.fromkeys(found) if each]
 

@@ -23,12 +23,12 @@ from release_lane.disk.export import export
 from release_lane.disk.git import Commit, to_build
 from release_lane.disk.scratch import scratch
 from release_lane.errors import CloudError, ReleaseError
-from release_lane.program.place import program_folder
+from release_lane.program.place import project_root
 from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
 from release_lane.record.adoption import Adoption, unseen, with_adoption
 from release_lane.record.commit import is_commit
-from release_lane.settings import limits
-from release_lane.settings.model import ArtifactsSettings
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.variables import looks_secret
 
 EXPIRE_UNTAGGED = {
     "rules": [
@@ -55,7 +55,7 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
     if settings.adopt:
         _adopt(settings)
         return
-    source = Path(settings.source).resolve() if settings.source else program_folder().parent
+    source = Path(settings.source).resolve() if settings.source else project_root()
     commit = to_build(source, settings.app.what())
     _warn_of_secrets(commit.app.build_args)
     where = _registry(settings)
@@ -78,13 +78,13 @@ def build_artifacts(settings: ArtifactsSettings) -> None:
         image = _built(repository, commit).apply(confirmed)
     digest = image.apply(lambda known: _warned(known, commit.sha).digest)
     # The folder is named from the program's, so that it means the same in another checkout.
-    _export(repository, digest, commit.sha, os.path.relpath(commit.folder, program_folder()))
+    _export(repository, digest, commit.sha, os.path.relpath(commit.folder))
     pulumi.export("adopted", recorded.get("adopted") or [])
     pulumi.export("otherCommits", image.apply(lambda known: list(known.others(commit.sha))))
 
 
 def _warn_of_secrets(build_args: Mapping[str, str]) -> None:
-    if named := ", ".join(limits.looks_secret(build_args)):
+    if named := ", ".join(looks_secret(build_args)):
         pulumi.warn(
             f"app.buildArgs looks as if it held secrets ({named}): it stands in clear in state and image. "
             "If so, remove it, and give the container the value by `secrets`."

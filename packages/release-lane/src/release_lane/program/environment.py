@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import pulumi
 
@@ -15,7 +16,6 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
 from release_lane.program.lineage import relations as order_of
-from release_lane.program.place import program_folder
 from release_lane.program.plan import Doable, Environment
 from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, described, see, zones_of_account
 from release_lane.record.adoption import Adoption, adoption_in
@@ -24,6 +24,7 @@ from release_lane.record.names import Names
 from release_lane.record.records import Recorded
 from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
+from release_lane.settings.variables import looks_secret
 
 
 def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable, Recorded | None]:
@@ -138,7 +139,7 @@ def _placed(
         return commits[0], {}
     releases = [seen.own.live if seen.own else None, *(side.release for side in seen.observed.sides.values())]
     others = [each.commit for each in releases if each]
-    here = program_folder()
+    here = Path.cwd()
     built_in = here / artifacts.context
     folders = [here, *([built_in] if artifacts.context and built_in.is_dir() else [])]
     first = commits[0], order_of(folders, commits[0], others)
@@ -172,7 +173,7 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     """Say the decision in words, and how users will be moved; in preview and update."""
     for note in verdict.notes:
         pulumi.log.warn(note)
-    if named := ", ".join(limits.looks_secret(environment.settings.env)):
+    if named := ", ".join(looks_secret(environment.settings.env)):
         pulumi.log.warn(
             f"env looks as if it held secrets ({named}): it stands in clear in state, outputs and task definition. "
             "If so, put the value into Secrets Manager or a parameter, and its ARN under `secrets`."

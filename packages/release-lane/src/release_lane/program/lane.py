@@ -30,8 +30,8 @@ from release_lane.record.inputs import NOWHERE, ImageInputs, RolloutInputs, Smok
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
 from release_lane.record.records import Located, Recorded
-from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
+from release_lane.settings.variables import readable_secrets, secrets_policy
 
 
 class Lane:
@@ -121,7 +121,7 @@ class Lane:
 
     def secrets_policy(self) -> str:
         """What the execution role may read: the secrets that releases name; "" for none."""
-        policy = limits.secrets_policy(self._services())
+        policy = secrets_policy(self._services())
         return json.dumps(policy, sort_keys=True) if policy else ""
 
     def _services(self) -> list[Service]:
@@ -280,7 +280,7 @@ def _roll() -> set[str]:
 
 def _need_room_for_secrets(services: Sequence[Service]) -> None:
     """Before anything changes: what is live and previous reads its secrets by the same policy as what comes."""
-    if problem := limits.readable_secrets(services):
+    if problem := readable_secrets(services):
         raise Refused(
             "The secrets of the releases that may run here are too many together. Nothing was changed.",
             why=problem,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pulumi
 
-def program_folder() -> Path:
-    """The program's own folder; the checkout is the one above."""
-    return Path.cwd()
+
+def project_root() -> Path:
+    """The folder of Pulumi.yaml, as the engine says it; without an engine, in a test, the one above the program's."""
+    return Path(pulumi.get_root_directory() or "..").resolve()

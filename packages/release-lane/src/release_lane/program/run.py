@@ -11,8 +11,9 @@ from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.shell import need_own_cloud
 from release_lane.program.alone import need_to_be_alone
 from release_lane.program.lane import Lane
-from release_lane.program.place import program_folder
-from release_lane.settings.model import ArtifactsSettings, EnvironmentSettings, Settings, parse
+from release_lane.program.place import project_root
+from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.model import EnvironmentSettings, Settings, parse
 
 
 def run(environment: Callable[[Lane], None]) -> None:
@@ -27,7 +28,7 @@ def run(environment: Callable[[Lane], None]) -> None:
 
 
 def _build(environment: Callable[[Lane], None]) -> None:
-    need_own_cloud(os.environ, os.path.realpath(program_folder().parent))
+    need_own_cloud(os.environ, str(project_root()))
     need_to_be_alone()
     match _settings():
         case EnvironmentSettings() as settings:

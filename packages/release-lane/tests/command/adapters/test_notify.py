@@ -14,8 +14,7 @@ from release_lane.command.adapters import notify
 from release_lane.command.adapters.notify import RealNotifier
 from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
-from release_lane.settings.model import NotifySettings
-from release_lane.settings.notify import Event
+from release_lane.settings.notify import Event, NotifySettings
 
 pytestmark = pytest.mark.cli
 

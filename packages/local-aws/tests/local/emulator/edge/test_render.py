@@ -1,4 +1,4 @@
-"""State -> configuration. To accept changed golden files: GOLDEN=write pytest <this file>, then read the diff."""
+"""State -> configuration. To accept changed golden files: UPDATE=1 pytest <this file>, then read the diff."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_configuration_is_as_it_was_reviewed(name: str, state: State) -> None:
     seats = {"blue.blueid": [Seat(2, "10.0.0.1", 8080, trusted=True), Seat(3, "10.0.0.7", 8080)]}
     rendered = render(state, 0.1, sizes(state), seats, FILES)
     text = f"{rendered.config}\n# ---- weights.map\n{map_text(rendered.weights)}"
-    if os.environ.get("GOLDEN") == "write":
+    if os.environ.get("UPDATE"):
         (GOLDEN / f"{name}.cfg").write_text(text)
     assert text == (GOLDEN / f"{name}.cfg").read_text()
 

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
-from release_lane.settings.model import NotifySettings
-from release_lane.settings.notify import SECRET
+from release_lane.settings.notify import SECRET, NotifySettings
 
 PATIENCE = 6.0
 """Seconds that AWS has for one call, with a second try in them."""

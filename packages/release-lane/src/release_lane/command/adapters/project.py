@@ -17,8 +17,13 @@ from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
+from release_lane.settings.alarms import AlarmSettings
+from release_lane.settings.artifacts import AppSettings
 from release_lane.settings.credentials import HANDED, access_of
-from release_lane.settings.model import AlarmSettings, AppSettings, HttpsSettings, IdleSettings, NotifySettings, part
+from release_lane.settings.https import HttpsSettings
+from release_lane.settings.model import part
+from release_lane.settings.notify import NotifySettings
+from release_lane.settings.shift import IdleSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from release_lane.command.releasing import add_environment
+from release_lane.command.options import add_environment
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder
 from release_lane.errors import CloudError, Refused

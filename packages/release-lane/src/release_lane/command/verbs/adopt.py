@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from release_lane.command.releasing import add_lock_wait, update
+from release_lane.command.options import add_lock_wait
+from release_lane.command.releasing import update
 from release_lane.command.tools import Tools
 from release_lane.engine.events import Message
 from release_lane.engine.outcome import failure

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from release_lane.command.releasing import add_lock_wait, update
+from release_lane.command.options import add_lock_wait
+from release_lane.command.releasing import update
 from release_lane.command.tools import Tools
 from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from release_lane.command.releasing import Change, add_environment, add_options, carry_out
+from release_lane.command.options import add_environment, add_options
+from release_lane.command.releasing import Change, carry_out
 from release_lane.command.tools import Tools
 
 ORDER = 110

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from release_lane.command.releasing import (
-    Change,
+from release_lane.command.options import (
     add_allow_older,
     add_digest,
     add_environment,
     add_options,
-    carry_out,
     digest_given,
     older_allowed,
-    side_by_side,
 )
+from release_lane.command.releasing import Change, carry_out, side_by_side
 from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.record.digest import Digest

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.command.releasing import Change, add_lock_wait, failed, report, update
+from release_lane.command.options import add_lock_wait
+from release_lane.command.releasing import Change, failed, report, update
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner

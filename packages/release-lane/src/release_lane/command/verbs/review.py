@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from release_lane.command.releasing import (
+from release_lane.command.options import (
     add_allow_older,
     add_allow_replace,
     add_digest,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from release_lane.command.releasing import Change, add_environment, add_options, carried_out, carry_out, refuse_same
+from release_lane.command.options import add_environment, add_options
+from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.state import StackState

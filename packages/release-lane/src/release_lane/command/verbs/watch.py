@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from release_lane.command.adapters.prober import WatchProbes
-from release_lane.command.releasing import add_environment, add_lock_wait
+from release_lane.command.options import add_environment, add_lock_wait
 from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.rollback import back_to, previous_of
