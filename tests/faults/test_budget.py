@@ -59,7 +59,6 @@ def spent(scene: Scene, story: Story) -> list[Timed]:
 
 
 @pytest.mark.cloud
-@pytest.mark.story
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("story", "budget"),

@@ -120,14 +120,14 @@ def _wrong_periods(values: Props) -> Iterator[tuple[str, str]]:
     """The provider's own rule, before any call: an alarm has fewer periods than a metric."""
     yield from _wrong_period("period", values.get("period"), (10, 20, 30))
     queries = values.get("metricQueries")
-    for number, query in enumerate(queries if isinstance(queries, list) else ()):
-        for holder, path in ((query, ""), (_object(query).get("metric"), "metric.")):
-            period = _object(holder).get("period")
+    for number, query in enumerate(queries if isinstance(queries, Sequence) else ()):
+        for holder, path in ((query, ""), (_known(query).get("metric"), "metric.")):
+            period = _known(holder).get("period")
             yield from _wrong_period(f"metricQueries[{number}].{path}period", period, (1, 5, 10, 20, 30))
 
 
-def _object(value: Any) -> Props:
-    """Nothing is wrong yet with what is not known yet."""
+def _known(value: Any) -> Props:
+    """Nothing, where a preview does not know it yet."""
     return value if isinstance(value, dict) else {}
 
 

@@ -21,8 +21,10 @@ from local_aws.emulator.edge.process import alive, find_executable
 from local_aws.emulator.elbv2.targets import TARGET_GROUPS
 from tests.local.emulator.edge.cloud import Cloud, Target, eventually, fixed, running, weighted
 from tests.local.emulator.edge.load import ROOT, Running
+from tests.local.emulator.edge.states import FILES
 
 from tests.patience import PATIENCE
+from tests.tls import authority
 
 pytestmark = [
     pytest.mark.cloud,
@@ -522,6 +524,10 @@ def test_an_emulator_that_is_killed_takes_haproxy_with_it_and_the_next_goes_on(t
 
 
 def test_what_is_rendered_is_what_haproxy_takes(tmp_path: Path) -> None:
+    made = authority().issued("shop.test")
+    (tmp_path / "certificates").mkdir()
+    for file in FILES.values():
+        (tmp_path / file).write_text(made.certificate + made.key)
     for golden in sorted((Path(__file__).parent / "golden").glob("*.cfg")):
         (tmp_path / "haproxy.cfg").write_text(golden.read_text().split("# ---- weights.map")[0])
         (tmp_path / "weights.map").write_text("")
