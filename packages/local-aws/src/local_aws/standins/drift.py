@@ -36,7 +36,7 @@ def _settled(table: Table, inputs: Props, asked: Props) -> Props:
     known: Props = {}
     for name, value in inputs.items():
         prop, wanted = table.get(name), asked.get(name)
-        if prop is None or (wanted is None and (prop.computed or value in ("", [], {}))):
+        if prop is None or (wanted is None and (prop.computed or value in ("", [], {}, prop.unset))):
             continue
         if prop.fields is not None and isinstance(value, dict) and isinstance(wanted, dict):
             known[name] = _settled(prop.fields, value, wanted)

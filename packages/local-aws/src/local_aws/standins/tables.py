@@ -30,9 +30,18 @@ HEAD = (
     "- *computed*: AWS fills it in where it is left out, and leaving it out again changes nothing.\n"
     "- *set*: the order makes no difference. *JSON*: neither do spacing and the order of keys.\n"
     "- *unseen*: it steers the provider itself, so a refresh cannot see it.\n"
-    "- **Departs**: here the stand-in knowingly does something else than the plugin.",
+    "- **departs**: here the stand-in knowingly does something else than the plugin; see the table below.\n"
+    "- *Not given*: outputs of the provider that say something of what the tables here do not hold.",
     "`region` is the provider's own where it is left out. Every type with `tags` has the output `tagsAll`. "
     "What is true of all types is in the ADR.",
+)
+
+DIFFERENCES = (
+    "## Where they knowingly differ\n\n"
+    "The tables of pulumi-aws's types are compared by machine with what the real provider answers, property by "
+    "property: what is required, computed, a set, secret, what the default is, what stays when it is left out and what "
+    "replaces (`packages/local-aws/tests/local/standins/test_standin_facts.py`). Where a line below begins "
+    "with one of these words, they differ in that; the others are differences in what is done."
 )
 
 
@@ -41,25 +50,42 @@ def page() -> str:
     head = "\n\n".join(HEAD).format(aws=plugin_version("pulumi_aws"), docker=plugin_version("pulumi_docker")) + "\n"
     functions = "\n".join(f"- `{token}`: {_words(sorted(taken))}" for token, (taken, _) in FUNCTIONS.items())
     types: Sequence[type[AwsResource | Image]] = (*TYPES, Image)
-    return "\n".join([head, *(_section(type_) for type_ in types), f"## Functions\n\n{functions}\n"])
+    return "\n".join(
+        [head, _differences(types), *(_section(type_) for type_ in types), f"## Functions\n\n{functions}\n"]
+    )
+
+
+def _differences(types: Sequence[type[AwsResource | Image]]) -> str:
+    rows = "\n".join(
+        f"| `{type_.token.rpartition(':')[2]}` | `{path}` | {prop.departs} |"
+        for type_ in types
+        for path, prop in all_of(type_.props)
+        if prop.departs
+    )
+    return f"{DIFFERENCES}\n\n| type | property | here |\n| --- | --- | --- |\n{rows}\n"
 
 
 def _section(type_: type[AwsResource | Image]) -> str:
-    rows = "\n".join(_rows(type_.props))
+    rows = "\n".join(_row(path, prop) for path, prop in all_of(type_.props))
     source = f"[Documentation]({type_.source.page}) · [schema]({type_.source.schema})"
-    table = f"| property | | default | |\n| --- | --- | --- | --- |\n{rows}"
+    table = f"| property | | default |\n| --- | --- | --- |\n{rows}"
     outputs = f"\nOutputs: {_words(sorted(type_.outputs))}.\n" if type_.outputs else ""
-    return f"## {type_.token}\n\n{source}\n\n{table}\n{outputs}"
+    not_given = type_.not_given if issubclass(type_, AwsResource) else ()
+    without = f"\nNot given: {_words(sorted(not_given))}.\n" if not_given else ""
+    return f"## {type_.token}\n\n{source}\n\n{table}\n{outputs}{without}"
 
 
-def _rows(table: Table, within: str = "") -> Iterator[str]:
+def all_of(table: Table, within: str = "") -> Iterator[tuple[str, Prop]]:
+    """Each property by its path, `healthCheck.interval`."""
     for name, prop in table.items():
-        path = f"{within}{name}"
-        default = "" if prop.default in (None, {}) else f"`{_plain(prop.default)}`"
-        departs = f"**Departs:** {prop.departs}" if prop.departs else ""
-        yield f"| `{path}` | {', '.join(_marks(prop))} | {default} | {departs} |"
+        yield f"{within}{name}", prop
         if prop.fields is not None:
-            yield from _rows(prop.fields, f"{path}.")
+            yield from all_of(prop.fields, f"{within}{name}.")
+
+
+def _row(path: str, prop: Prop) -> str:
+    default = "" if prop.default in (None, {}) else f"`{_plain(prop.default)}`"
+    return f"| `{path}` | {', '.join(_marks(prop))} | {default} |"
 
 
 def _marks(prop: Prop) -> Iterator[str]:
@@ -70,6 +96,7 @@ def _marks(prop: Prop) -> Iterator[str]:
         "set": prop.unordered,
         "JSON": prop.json,
         "unseen": prop.unread,
+        "**departs**": bool(prop.departs),
     }
     yield from (word for word, holds in marks.items() if holds)
 

@@ -8,6 +8,7 @@ from typing import Any
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 TARGET_GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"
 LOAD_BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/a/1"
+ROLE = "arn:aws:iam::000000000000:role/a"
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/a"
 TAGS = {"tags": {"team": "a"}, "region": "eu-west-1"}
 RULE = {
@@ -46,7 +47,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "aws:ec2/routeTableAssociation:RouteTableAssociation": {
         "subnetId": "subnet-1",
-        "gatewayId": "igw-1",
         "routeTableId": "rtb-1",
         "region": "eu-west-1",
     },
@@ -136,8 +136,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "cpu": "256",
         "memory": "512",
         "networkMode": "awsvpc",
-        "executionRoleArn": "arn:role",
-        "taskRoleArn": "arn:role",
+        "executionRoleArn": ROLE,
+        "taskRoleArn": ROLE,
         "requiresCompatibilities": ["FARGATE"],
         "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
         "ephemeralStorage": {"sizeInGib": 30},
@@ -216,7 +216,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "loadBalancerArn": LOAD_BALANCER,
         "port": 443,
         "protocol": "HTTPS",
-        "certificateArn": "arn:cert",
+        "certificateArn": CERTIFICATE,
         "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
         "routingHttpResponseStrictTransportSecurityHeaderValue": "max-age=31536000",
         "defaultActions": [
@@ -224,7 +224,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "type": "forward",
                 "order": 1,
                 "forward": {
-                    "targetGroups": [{"arn": TARGET_GROUP, "weight": 999}, {"arn": TARGET_GROUP}],
+                    "targetGroups": [{"arn": TARGET_GROUP, "weight": 999}, {"arn": f"{TARGET_GROUP}2"}],
                     "stickiness": {"enabled": True, "duration": 60},
                 },
             },
@@ -274,6 +274,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 MORE_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    (
+        "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        {"gatewayId": "igw-1", "routeTableId": "rtb-1", "region": "eu-west-1"},
+    ),
     (
         "aws:route53/record:Record",
         {

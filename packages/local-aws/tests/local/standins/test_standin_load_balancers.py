@@ -28,7 +28,7 @@ def test_weights_and_stickiness_go_out_as_aws_names_them() -> None:
     assert forward["ForwardConfig"] == {
         "TargetGroups": [
             {"TargetGroupArn": TARGET_GROUP, "Weight": 999},
-            {"TargetGroupArn": TARGET_GROUP, "Weight": 1},
+            {"TargetGroupArn": f"{TARGET_GROUP}2", "Weight": 1},
         ],
         "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
     }

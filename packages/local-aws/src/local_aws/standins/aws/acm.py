@@ -54,6 +54,7 @@ class Certificate(AwsResource):
     outputs = frozenset(
         {"arn", "domainValidationOptions", "notAfter", "notBefore", "renewalEligibility", "status", "type"}
     )
+    not_given = frozenset({"pendingRenewal", "renewalSummaries", "validationEmails"})
 
     @override
     def make(self, api: Any, new: Props) -> str:

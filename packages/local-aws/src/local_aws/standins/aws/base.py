@@ -61,6 +61,8 @@ class AwsResource(Resource):
     """All properties that may be given, `tags` and `region` included."""
     outputs: ClassVar[frozenset[str]] = frozenset()
     """What is there to read only. `tagsAll` and the id go without saying."""
+    not_given: ClassVar[frozenset[str]] = frozenset()
+    """Outputs of the provider that are not there: they say something of what these tables do not hold."""
     source: ClassVar[Source]
     """Where the facts in `props` and `outputs` are from."""
     service: ClassVar[str]

@@ -93,6 +93,7 @@ class Vpc(DescribedResource):
             "mainRouteTableId",
         }
     )
+    not_given = frozenset({"ipv6AssociationId"})
     _SWITCHES = (("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames"))
 
     @override
@@ -166,6 +167,7 @@ class Subnet(DescribedResource):
         | REGION
     )
     outputs = frozenset({"arn", "ownerId", "availabilityZoneId"})
+    not_given = frozenset({"ipv6CidrBlockAssociationId"})
 
     @override
     def make(self, api: Any, new: Props) -> str:

@@ -27,8 +27,10 @@ class Repository(AwsResource):
         {
             "name": Prop("repositoryName", replace=True),
             "imageTagMutability": Prop("imageTagMutability", default="MUTABLE"),
-            "imageScanningConfiguration": Prop("imageScanningConfiguration", fields=SCANNING, computed=True),
-            "encryptionConfigurations": Prop(fields=ENCRYPTION, replace=True, computed=True),
+            "imageScanningConfiguration": Prop(
+                "imageScanningConfiguration", fields=SCANNING, unset={"scanOnPush": False}
+            ),
+            "encryptionConfigurations": Prop(fields=ENCRYPTION, replace=True, unset=[{"encryptionType": "AES256"}]),
             "forceDelete": Prop(unread=True),
         }
         | TAGS

@@ -197,7 +197,7 @@ def _port(mapping: Props) -> Props:
 
 
 BREAKER: Table = {"enable": Prop("enable", required=True), "rollback": Prop("rollback", required=True)}
-CONTROLLER: Table = {"type": Prop("type", default="ECS", replace=True)}
+CONTROLLER: Table = {"type": Prop("type", default="ECS")}
 LOAD_BALANCER: Table = {
     "targetGroupArn": Prop("targetGroupArn"),
     "containerName": Prop("containerName", required=True),
@@ -224,8 +224,8 @@ class Service(EcsResource):
             "launchType": Prop("launchType", replace=True, computed=True),
             "schedulingStrategy": Prop("schedulingStrategy", default="REPLICA", replace=True),
             "platformVersion": Prop("platformVersion", computed=True),
-            "deploymentController": Prop("deploymentController", fields=CONTROLLER, replace=True, computed=True),
-            "deploymentCircuitBreaker": Prop(fields=BREAKER, computed=True),
+            "deploymentController": Prop("deploymentController", fields=CONTROLLER, computed=True),
+            "deploymentCircuitBreaker": Prop(fields=BREAKER, unset={"enable": False, "rollback": False}),
             "deploymentMaximumPercent": Prop(default=200),
             "deploymentMinimumHealthyPercent": Prop(default=100),
             "enableEcsManagedTags": Prop("enableECSManagedTags", default=False),
@@ -327,7 +327,7 @@ class Service(EcsResource):
         }
         breaker = deployment.get("deploymentCircuitBreaker")
         network = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration")
-        if breaker and (breaker.get("enable") or known.get("deploymentCircuitBreaker")):
+        if breaker:
             live["deploymentCircuitBreaker"] = from_api(BREAKER, breaker)
         if network:
             public = network.get("assignPublicIp") == "ENABLED"

@@ -25,6 +25,9 @@ class Eip(Ec2Resource):
     source = upstream("ec2/eip", "ec2/ec2_eip")
     props = {"domain": Prop("Domain", replace=True, computed=True)} | TAGS | REGION
     outputs = frozenset({"arn", "allocationId", "publicIp"})
+    not_given = frozenset(
+        {"associationId", "carrierIp", "customerOwnedIp", "privateDns", "privateIp", "ptrRecord", "publicDns"}
+    )
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -67,6 +70,15 @@ class NatGateway(Ec2Resource):
         | REGION
     )
     outputs = frozenset({"associationId", "networkInterfaceId", "publicIp"})
+    not_given = frozenset(
+        {
+            "autoProvisionZones",
+            "autoScalingIps",
+            "regionalNatGatewayAddresses",
+            "regionalNatGatewayAutoMode",
+            "routeTableId",
+        }
+    )
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -126,7 +138,7 @@ class VpcEndpoint(DescribedResource):
             ),
             "vpcEndpointType": Prop("VpcEndpointType", default="Gateway", replace=True),
             "policy": Prop("PolicyDocument", json=True, computed=True),
-            "privateDnsEnabled": Prop("PrivateDnsEnabled", default=False, replace=True),
+            "privateDnsEnabled": Prop("PrivateDnsEnabled", replace=True, computed=True),
             "routeTableIds": Prop("RouteTableIds", computed=True, unordered=True),
             "subnetIds": Prop("SubnetIds", computed=True, unordered=True),
             "securityGroupIds": Prop(computed=True, unordered=True),
@@ -152,7 +164,8 @@ class VpcEndpoint(DescribedResource):
     def make(self, api: Any, new: Props) -> str:
         groups = {"SecurityGroupIds": new["securityGroupIds"]} if new.get("securityGroupIds") else {}
         tags = tags_at_creation("vpc-endpoint", new)
-        answer = api.create_vpc_endpoint(**to_api(self.props, new), **groups, **tags)
+        given = {"PrivateDnsEnabled": False} | to_api(self.props, new)  # left out, AWS would take it for true
+        answer = api.create_vpc_endpoint(**given, **groups, **tags)
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
     @override

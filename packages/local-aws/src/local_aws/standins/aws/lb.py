@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from provider_kit import Context, Props, UserError
+from provider_kit import Change, Context, Props, State, UserError
 from typing_extensions import override
 
 from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
@@ -63,13 +64,22 @@ class LoadBalancer(ElbResource):
             "desyncMitigationMode": Prop(attribute="routing.http.desync_mitigation_mode", default="defensive"),
             "preserveHostHeader": Prop(attribute="routing.http.preserve_host_header.enabled", default=False),
             "xffHeaderProcessingMode": Prop(attribute="routing.http.xff_header_processing.mode", default="append"),
-            "accessLogs": Prop(fields=ACCESS_LOGS, computed=True),
+            "accessLogs": Prop(fields=ACCESS_LOGS),
         }
         | TAGS
         | REGION
     )
     outputs = frozenset({"arn", "arnSuffix", "dnsName", "vpcId", "zoneId"})
     autoname = AutoName(longest=32)
+
+    @override
+    def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
+        changes = super().diff(ctx, old, inputs, ignore)
+        logs = old.outputs.get("accessLogs")
+        if inputs.get("accessLogs") is not None or not isinstance(logs, dict) or logs.get("enabled"):
+            return changes
+        # AWS remembers the bucket of logs that are switched off
+        return [change for change in changes if change.top != "accessLogs"]
 
     @override
     def make(self, api: Any, new: Props) -> str:
@@ -137,7 +147,8 @@ class LoadBalancer(ElbResource):
 
 def _logs(old: Props | None, new: Props | None) -> list[dict[str, str]]:
     """AWS looks at the bucket when logs are switched on, so it gets all of it at once; nothing but that when off."""
-    if not new or old == new or not (new.get("enabled") or (old or {}).get("enabled")):
+    new = new or {}
+    if old == new or not (new.get("enabled") or (old or {}).get("enabled")):
         return []
     if not new.get("enabled"):
         return [{"Key": "access_logs.s3.enabled", "Value": "false"}]
@@ -256,7 +267,7 @@ FORWARD_STICKINESS: Table = {
 }
 FORWARD: Table = {
     "targetGroups": Prop("TargetGroups", fields=WEIGHTED, required=True, unordered=True),
-    "stickiness": Prop("TargetGroupStickinessConfig", fields=FORWARD_STICKINESS, computed=True),
+    "stickiness": Prop("TargetGroupStickinessConfig", fields=FORWARD_STICKINESS, unset={"enabled": False}),
 }
 ACTION: Table = {
     "type": Prop("Type", required=True),
@@ -292,7 +303,7 @@ class Listener(ElbResource):
         {
             "loadBalancerArn": Prop("LoadBalancerArn", replace=True, required=True),
             "port": Prop("Port"),
-            "protocol": Prop("Protocol", default="HTTP", departs="a default: load balancers here are applications"),
+            "protocol": Prop("Protocol", default="HTTP", departs="default: load balancers here are applications"),
             "certificateArn": Prop(),
             "sslPolicy": Prop("SslPolicy", computed=True),
             "defaultActions": Prop("DefaultActions", fields=ACTION, required=True),

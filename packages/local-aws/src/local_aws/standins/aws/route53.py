@@ -29,7 +29,7 @@ class Record(AwsResource):
     props: ClassVar[Table] = {
         "zoneId": Prop("HostedZoneId", replace=True, required=True),
         "name": Prop("Name", replace=True, required=True),
-        "type": Prop("Type", replace=True, required=True, departs="replaces: no change of an id here"),
+        "type": Prop("Type", replace=True, required=True),
         "ttl": Prop("TTL"),
         "records": Prop(unordered=True),
         "aliases": Prop(fields=ALIAS),

@@ -29,6 +29,7 @@ class Topic(AwsResource):
         | REGION
     )
     outputs = frozenset({"arn", "owner"})
+    not_given = frozenset({"beginningArchiveTime"})
     autoname = AutoName(longest=256)
 
     @override

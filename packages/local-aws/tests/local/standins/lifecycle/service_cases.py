@@ -424,7 +424,6 @@ CASES = (
             "cluster": "other",
             "launchType": "EC2",
             "schedulingStrategy": "DAEMON",
-            "deploymentController": {"type": "EXTERNAL"},
             **ELSEWHERE,
         },
         by_hand=("deploymentMaximumPercent", service_with_other_rules),
@@ -433,6 +432,7 @@ CASES = (
         twice="Creation of service was not idempotent.",
         not_tried={
             "desiredCount": "starts tasks: tests/stories",
+            "deploymentController": "the emulated ECS has its own alone",
             "triggers": "only with forceNewDeployment: packages/local-aws/tests/local/standins/test_standin_ecs.py",
             "waitForSteadyState": "true is refused: packages/local-aws/tests/local/standins/test_standin_ecs.py",
         },
