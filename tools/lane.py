@@ -162,7 +162,9 @@ class Lane:
         content["config"] |= {f"{PROJECT}:{key}": value for key, value in given.items()}
         content["config"] = {key: value for key, value in content["config"].items() if value is not None}
         path = self.folder / f"Pulumi.{name}.yaml"
-        path.write_text(yaml.safe_dump(content))
+        # What `stack init` wrote there stays: under which key secrets are.
+        known = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**known, **content}))
         return path
 
     def _init(self, name: str, settings: Path) -> None:
