@@ -5,7 +5,7 @@ python -m tools.checks --fast    of these, what needs no cloud: lint, types and 
 python -m tools.checks --rest    what the first one leaves out: the long stories, the local cloud's own suite, and
                                  locks, crashes and recovery once more, with states in S3
 python -m tools.checks --all     both
-python -m tools.checks NAME …    only these: lint format types rings command stories long local states
+python -m tools.checks NAME …    only these: lint format types rings command stories long long-command local states
 """
 
 from __future__ import annotations
@@ -92,7 +92,12 @@ RINGS = Check(
 )  # fmt: skip
 COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
-LONG = Check("long", pytest("-m", "cloud and long", *OURS, "--durations=10"), show="as it comes")
+LONG = Check("long", pytest("-m", "cloud and long", "tests", "--durations=10"), show="as it comes")
+LONG_COMMAND = Check(
+    "long-command",
+    pytest("-m", "cloud and long", *(folder for folder in OURS if folder != "tests"), "--durations=10"),
+    show="as it comes",
+)
 LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="at the end")
 OF_STATES = (
     "packages/release-lane/tests/command/test_on_the_local_cloud.py",
@@ -105,10 +110,12 @@ OF_STATES = (
 )
 """The stories of locks, crashes and recovery: what the backend of the states has a part in."""
 STATES = Check(
-    "states", ("env", "STATE=s3", *pytest("-m", "cloud", *OF_STATES, "--durations=10")), show="as it comes"
+    "states", ("env", "STATE=s3", *pytest("-m", "cloud", *OF_STATES, "--durations=10")), show="at the end"
 )  # fmt: skip
-EVERY = {check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LOCAL, STATES)}
-PAIRS: tuple[tuple[Check, ...], ...] = ((COMMAND, STORIES), (LOCAL, LONG), (STATES,))
+EVERY = {
+    check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LONG_COMMAND, LOCAL, STATES)
+}
+PAIRS = ((COMMAND, STORIES), (LOCAL, LONG_COMMAND), (STATES, LONG))
 """What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
 they work."""
 REST = (*PAIRS[1], *PAIRS[2])

@@ -131,7 +131,7 @@ def expected(marks: set[str], folder: str) -> str:
     if folder == OF_THE_CLOUD:
         return "local"
     if "long" in marks:
-        return "long"
+        return "long" if folder == "tests" else "long-command"
     return "stories" if "story" in marks else "command"
 
 
