@@ -55,6 +55,20 @@ def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str
     return {"allowOlder": live} if arguments.allow_older and live else {}
 
 
+def add_through_freeze(parser: argparse.ArgumentParser) -> None:
+    """`--through-freeze`, of every verb that releases, and of the review."""
+    parser.add_argument(
+        "--through-freeze",
+        metavar="REASON",
+        help="release although a freeze window of the stack file holds; the reason is recorded",
+    )
+
+
+def through_freeze(arguments: argparse.Namespace) -> dict[str, str]:
+    """`throughFreeze` for this run."""
+    return {"throughFreeze": arguments.through_freeze} if arguments.through_freeze is not None else {}
+
+
 def add_allow_replace(parser: argparse.ArgumentParser) -> None:
     """`--allow-replace`, of every verb that updates an environment, and of the review."""
     parser.add_argument(

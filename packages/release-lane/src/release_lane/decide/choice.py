@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from release_lane.decide.foundations import Site
+from release_lane.decide.freeze import Freeze
 from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
@@ -42,6 +43,7 @@ class Requested:
     `site` is what the settings want the environment to stand on (None where that was not asked); `allow_replace` says
     that it may be built anew, because it has no users.
     `alarm_memory`: for so many seconds an alarm may fire about something that is over.
+    `freeze`: the windows in which nothing goes forward at `now` (epoch seconds), unless `through_freeze` says why.
     """
 
     service: Service
@@ -59,6 +61,9 @@ class Requested:
     allow_replace: bool = False
     relations: Mapping[str, Relation] = field(default_factory=dict)
     allow_older: Digest | None = None
+    freeze: Freeze = field(default_factory=Freeze)
+    now: float = 0.0
+    through_freeze: str = ""
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from release_lane.decide.foundations import Foundations, Moved
+from release_lane.decide.freeze import Frozen
 from release_lane.decide.whereabouts import Drift, percent
 from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
@@ -12,7 +13,7 @@ from release_lane.record.digest import short
 from release_lane.record.journal import End
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
-from release_lane.record.times import in_words
+from release_lane.record.times import in_words, in_zone
 
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
 
@@ -57,6 +58,18 @@ def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
         why=f"live is {short(live.digest)}; the job of an older commit that runs last must not undo a newer release",
         next_step="nothing, if an old job ran late. If you mean it: --allow-older with `release deploy` or "
         f"`release promote`, or give allowOlder={live.digest} as well.",
+    )
+
+
+def frozen(release: Release, closed: Frozen) -> Refused:
+    """A freeze window holds."""
+    return Refused(
+        f"{short(release.digest)} is not released now: a freeze window holds until "
+        f"{in_zone(closed.zone, closed.until)} ({in_words(closed.until)}).",
+        why=f"`freeze` in the stack file: {closed.words}; until then nothing goes forward here",
+        next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: "
+        "--through-freeze REASON with `release deploy` or `release promote`, or give throughFreeze=REASON as well; "
+        "the reason is recorded.",
     )
 
 

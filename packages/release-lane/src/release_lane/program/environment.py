@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,9 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=_site(settings, names),
         allow_replace=settings.allow_replace,
+        freeze=settings.freeze.freeze(),
+        now=time.time(),
+        through_freeze=settings.through_freeze,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)

@@ -24,6 +24,7 @@ from release_lane.settings import credentials, limits
 from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
+from release_lane.settings.freeze import FreezeSettings, freeze_problems, reason_problem
 from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.network import AddressRange, NetworkSettings, network_problems, test_access
 from release_lane.settings.notify import NotifySettings
@@ -56,6 +57,7 @@ class EnvironmentSettings(Stack):
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
+    through_freeze: Annotated[str, sound(reason_problem)] = ""
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -67,6 +69,7 @@ class EnvironmentSettings(Stack):
     shift: ShiftSettings = ShiftSettings()
     alarms: AlarmSettings = AlarmSettings()
     idle: IdleSettings = IdleSettings()
+    freeze: FreezeSettings = FreezeSettings()
     notify: NotifySettings = NotifySettings()
     https: HttpsSettings = HttpsSettings()
     insecure: bool = False
@@ -191,6 +194,7 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems = service_problems(settings.service, settings.health_check)
     problems += smoke_problems(settings.smoke, settings.service)
     problems += shift_problems(settings.shift)
+    problems += freeze_problems(settings.freeze)
     problems += alarm_problems(settings.alarms, settings.account, region)
     problems += _other_stacks(settings, stack)
     if "access_logs" in settings.model_fields_set and not settings.access_logs.bucket:

@@ -9,8 +9,10 @@ from release_lane.command.options import (
     add_digest,
     add_environment,
     add_options,
+    add_through_freeze,
     digest_given,
     older_allowed,
+    through_freeze,
 )
 from release_lane.command.releasing import Change, carry_out, side_by_side
 from release_lane.command.tools import Tools
@@ -35,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_digest(parser, "the one that is live in the environment before")
     add_options(parser)
     add_allow_older(parser)
+    add_through_freeze(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -49,7 +52,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     given = digest_given(arguments)
     tools.engine.ready()
     before, digest = side_by_side(lambda: tools.existing(environment), lambda: given or live_in(tools, source))
-    config = {"imageDigest": digest, **older_allowed(arguments, before)}
+    config = {"imageDigest": digest, **older_allowed(arguments, before), **through_freeze(arguments)}
     change = Change(verb=NAME, environment=environment, digest=digest, config=config)
     return carry_out(tools, change, arguments, before)
 

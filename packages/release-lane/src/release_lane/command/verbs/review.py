@@ -10,9 +10,11 @@ from release_lane.command.options import (
     add_allow_replace,
     add_digest,
     add_environment,
+    add_through_freeze,
     digest_given,
     older_allowed,
     replace_allowed,
+    through_freeze,
 )
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
@@ -48,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="review `release rollback` instead (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
+    add_through_freeze(parser)
     add_allow_replace(parser)
     parser.add_argument("--out", metavar="FILE", help="write to this file instead of stdout")
 
@@ -65,6 +68,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         **_config(tools, environment, before, given, rollback=arguments.rollback),
         **older_allowed(arguments, before),
         **replace_allowed(arguments),
+        **through_freeze(arguments),
     }
     digest = config["imageDigest"]
     done = tools.engine.preview(environment, config)
