@@ -112,6 +112,13 @@ def test_allow_older_is_nothing_where_nothing_is_live() -> None:
     assert configs(on.engine) == [{"imageDigest": C.digest}]
 
 
+@pytest.mark.parametrize(("verb", "environment"), [("deploy", "staging"), ("promote", "production")])
+def test_a_reason_to_release_in_a_freeze_window_is_handed_to_the_program(verb: str, environment: str) -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run(verb, environment, "--digest", C.digest, "--yes", "--through-freeze", "the shop is down") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest, "throughFreeze": "the shop is down"}]
+
+
 def test_heal_names_no_digest_at_all() -> None:
     on = stage(HEALED)
     assert on.run("heal", "staging") == 0

@@ -58,8 +58,8 @@ def minute_in(zone: str, second: float) -> int:
 def instants(zone: str, minute: int) -> tuple[float, float]:
     """The first and the last epoch second that a minute of the calendar may mean.
 
-    They differ where the clocks are changed: the minute comes twice (clocks were put back), or it is left out (put
-    forward), and then it may mean the minute by the old or by the new offset.
+    They differ where the clocks are changed: the minute comes twice, or it is left out, and then it may mean the minute
+    by the offset of before or of after.
     """
     local = datetime.min + timedelta(minutes=minute)
     both = [local.replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp() for fold in (0, 1)]
