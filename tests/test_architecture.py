@@ -194,7 +194,8 @@ def test_nothing_imports_the_command_but_itself() -> None:
     ("room", "besides"),
     [
         ("program", ("release_lane.disk",)),
-        ("gates", ("release_lane.aws", "release_lane.smoke")),
+        ("gates", ("release_lane.aws", "release_lane.smoke", "release_lane.ledger")),
+        ("ledger", ("release_lane.aws",)),
         ("aws", ()),
         ("probe", ()),
         ("disk", ()),
