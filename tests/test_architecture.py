@@ -265,6 +265,7 @@ def test_there_are_stack_files() -> None:
     [
         "imageDigest",
         "rollbackFrom",
+        "forwardFrom",
         "onDrift",
         "onAlarm",
         "allowOlder",

@@ -87,6 +87,15 @@ def test_a_breach_is_reported_rolled_back_through_the_pipeline_and_ends_with_1()
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH, Event.ROLLBACK]
 
 
+def test_a_watch_goes_forward_to_nothing_that_users_were_rolled_back_from() -> None:
+    on = stage([BREACH], BACK)
+    on.engine.states["staging"] = state(GREEN, B, A, B)
+    assert on.run("watch", "staging", "--for", "30m") == 4
+    assert on.engine.calls == []
+    assert "is the release that staging was rolled back from, so this is not a rollback" in on.err
+    assert "earlier releases: none" in on.err
+
+
 def test_no_rollback_only_tells() -> None:
     on = stage([BREACH])
     assert on.run("watch", "staging", "--for", "30m", "--no-rollback") == 1

@@ -27,6 +27,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "role": ENUM,
     "imageDigest": ["latest", "sha256:1"],
     "rollbackFrom": ["latest", "sha256:1"],
+    "forwardFrom": ["latest", "sha256:1"],
     "onDrift": ENUM,
     "onAlarm": ENUM,
     "allowOlder": ["latest"],

@@ -41,6 +41,8 @@ class Change:
     environment: str
     digest: Digest | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
+    """Does a rollback go forward again, to a release that users were rolled back from?"""
 
     @property
     def message(self) -> str:
@@ -89,10 +91,19 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
+    text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
     if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
+
+
+def _way_forward(tools: Tools, change: Change, data: Mapping[str, Any]) -> str:
+    """After a rollback: how to go forward again, in so many words."""
+    if change.verb != "rollback" or change.again or not data["replaced"]:
+        return ""
+    verb = "promote" if tools.project.route.source_of(change.environment) else "deploy"
+    return f"To go forward again later: `release {verb} {change.environment} --digest {data['replaced']} --again`."
 
 
 # ---- Asking ---------------------------------------------------------------------------------------------------
@@ -120,6 +131,8 @@ def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes:
 
 def _intent(change: Change, before: Recorded | None) -> str:
     digest = f" {short(change.digest)}" if change.digest else ""
+    if change.again:
+        return f"This is no rollback: {change.environment} was rolled back from{digest}. Going forward to it again."
     same = (
         " That image is already live: only changed settings are released."
         if (before and change.digest == before.live.digest)

@@ -14,6 +14,7 @@ from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
+from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
 
@@ -33,7 +34,8 @@ class OnAlarm(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now.
+    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so is
+    `forward_from`, where users go forward again to a release that they were rolled back from.
 
     `commit` is the digest's tag in the registry, or what was given when it was adopted (`adopted`); `in_registry` is
     False when the registry does not have it. `promotes_from` names the environment whose gates it must have passed
@@ -44,11 +46,13 @@ class Requested:
     that it may be built anew, because it has no users.
     `alarm_memory`: for so many seconds an alarm may fire about something that is over.
     `freeze`: the windows in which nothing goes forward at `now` (epoch seconds), unless `through_freeze` says why.
+    `quarantined`, `stopped`: what the ledger says of the digest and of the line, None where neither holds.
     """
 
     service: Service
     digest: Digest | None = None
     rollback_from: Digest | None = None
+    forward_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     alarm_memory: float = 0.0
@@ -64,6 +68,8 @@ class Requested:
     freeze: Freeze = field(default_factory=Freeze)
     now: float = 0.0
     through_freeze: str = ""
+    quarantined: Entry | None = None
+    stopped: Entry | None = None
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

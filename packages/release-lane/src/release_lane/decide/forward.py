@@ -1,4 +1,5 @@
-"""May a release go forward now? Not in a freeze window. Going back, finishing and healing always may. Pure."""
+"""May a release go forward now? Not in a freeze window, and not while the line is stopped; and what is in quarantine is
+not released at all. Going back, finishing and healing always may. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from release_lane.decide.case import Case
 from release_lane.decide.choice import Deploy, TrafficOnly, Verdict, goes_back
 from release_lane.decide.freeze import Frozen, frozen_at
 from release_lane.decide.lineage import is_about_order
-from release_lane.decide.refusals import frozen
+from release_lane.decide.refusals import frozen, line_stopped, quarantined
 from release_lane.decide.whereabouts import Interrupted, locate
 from release_lane.record.placement import Release
 
@@ -15,23 +16,36 @@ THROUGH = "released in the freeze window"
 
 def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
     """What evidence keeps of an exception that was made; `Refused` where none was."""
-    release = going_forward(case, verdict)
-    closed = frozen_at(case.requested.freeze, case.requested.now) if release else None
-    if release is None or closed is None:
+    requested, release = case.requested, released(case, verdict)
+    if release is None:
         return ()
-    if not case.requested.through_freeze:
+    if requested.quarantined and release.digest == requested.digest:
+        raise quarantined(release.digest, requested.quarantined)
+    if not _forward(verdict, release):
+        return ()
+    if requested.stopped:
+        raise line_stopped(requested.stopped)
+    closed = frozen_at(requested.freeze, requested.now)
+    if closed and not requested.through_freeze:
         raise frozen(release, closed)
-    return (said_of_freeze(closed, case.requested.through_freeze),)
+    return (said_of_freeze(closed, requested.through_freeze),) if closed else ()
 
 
-def going_forward(case: Case, verdict: Verdict) -> Release | None:
-    """The release that users are moved to, if that is neither a way back nor the end of an interrupted switch."""
+def released(case: Case, verdict: Verdict) -> Release | None:
+    """The release that users are moved to, if it neither is the recorded one nor ends an interrupted switch."""
     decision, standing = verdict.decision, verdict.standing
     match decision:
         case Deploy(release=release) | TrafficOnly(release=release):
-            passes = goes_back(decision, standing) or _finishes(case, decision)
-            return None if passes else release
+            stays = standing is not None and release.id == standing.live.id
+            return None if stays or _finishes(case, decision) else release
     return None
+
+
+def _forward(verdict: Verdict, release: Release) -> bool:
+    """Is it no way back? Going forward again after a rollback is none."""
+    standing = verdict.standing
+    again = standing is not None and standing.left_by_rollback(release.digest)
+    return again or not goes_back(verdict.decision, standing)
 
 
 def _finishes(case: Case, decision: Deploy | TrafficOnly) -> bool:

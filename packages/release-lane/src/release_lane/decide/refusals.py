@@ -11,6 +11,7 @@ from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.journal import End
+from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
 from release_lane.record.times import in_words, in_zone
@@ -47,6 +48,43 @@ def silent_rollback(past: str, live: str, said: str | None) -> Refused:
         why="a stale file or an old job must never roll back by itself",
         next_step=f"if you mean it: `release rollback`, or give rollbackFrom={live} as well.",
     )
+
+
+def silent_return(left: str, live: str, said: str | None) -> Refused:
+    """Users were rolled back from `left` to `live`; going forward to it again was not asked for (forwardFrom)."""
+    words = f"forwardFrom says {short(said)}" if said else "forwardFrom is not given"
+    return Refused(
+        f"{short(left)} was live here before users were rolled back to {short(live)}, so releasing it is going forward "
+        f"again; but {words}.",
+        why="a stale file or an old job must never bring back what users were rolled back from",
+        next_step="if you mean it: --again with `release deploy` or `release promote`, or give "
+        f"forwardFrom={live} as well.",
+    )
+
+
+def quarantined(digest: str, entry: Entry) -> Refused:
+    """A fault was found in it, in some environment."""
+    return Refused(
+        f"{short(digest)} is in quarantine: no environment releases it.",
+        why=f"users were rolled back from it in {entry.environment}: {entry.reason} ({said_in(entry)})",
+        next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
+        "this again.",
+    )
+
+
+def line_stopped(entry: Entry) -> Refused:
+    """Somebody stopped the line of this environment."""
+    return Refused(
+        f"The line of {entry.environment} is stopped: nothing goes forward there.",
+        why=f"{entry.reason} ({said_in(entry)})",
+        next_step="going back is possible: `release rollback`. Once the reason is gone: "
+        f"`release resume {entry.environment} --reason …`.",
+    )
+
+
+def said_in(entry: Entry) -> str:
+    """Who said it, when, and where it can be read."""
+    return f"{entry.who or 'unknown'}, {entry.at}, entry {entry.sequence} of the ledger"
 
 
 def older_commit(asked: Release, live: Release, said: str | None) -> Refused:

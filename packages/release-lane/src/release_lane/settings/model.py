@@ -53,6 +53,7 @@ class EnvironmentSettings(Stack):
     role: Literal["environment"] = "environment"
     image_digest: DigestText | None = None
     rollback_from: DigestText | None = None
+    forward_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
@@ -204,6 +205,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems += size_problems(settings.release_service())
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
+    if settings.forward_from and not settings.image_digest:
+        problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
     problems += name_problems(settings.env, settings.secrets)
     https = settings.https if "https" in settings.model_fields_set else None
     problems += https_problems(https, region, asked=https_asked, insecure=settings.insecure)

@@ -20,7 +20,8 @@ HELP = "Go back to a digest that was live in the environment before; by default 
 DETAILS = """\
 While the idle colour still runs the previous release, only the traffic moves: no build, no new
 task. Otherwise the release is deployed again, through the same gates. `release status` shows
-which of the two it would be.
+which of the two it would be. After a rollback the previous release is the one that was left:
+going there is no rollback, and the command calls it going forward again.
 
   release rollback production
   release rollback production --to sha256:… --yes
@@ -62,8 +63,9 @@ def back_to(
 
 
 def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:
-    config = {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
-    return Change(verb=NAME, environment=environment, digest=digest, config=config)
+    again = recorded.left_by_rollback(digest)
+    config = {"imageDigest": digest, "forwardFrom" if again else "rollbackFrom": recorded.live.digest}
+    return Change(verb=NAME, environment=environment, digest=digest, config=config, again=again)
 
 
 def previous_of(recorded: Recorded, environment: str) -> Digest:
@@ -83,6 +85,31 @@ def previous_of(recorded: Recorded, environment: str) -> Digest:
             f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
         )
     return previous.digest
+
+
+def earlier_of(recorded: Recorded, environment: str) -> Digest:
+    """What users are rolled back to without a question; `Refused` where the previous release is a later one."""
+    digest = previous_of(recorded, environment)
+    if recorded.left_by_rollback(digest):
+        raise going_forward_again(digest, recorded, environment)
+    return digest
+
+
+def going_forward_again(digest: Digest, recorded: Recorded, environment: str) -> Refused:
+    """Users were rolled back from this release: going there is no rollback."""
+    return Refused(
+        f"{short(digest)} is the release that {environment} was rolled back from, so this is not a rollback.",
+        why=f"what is live, {short(recorded.live.digest)}, was live before it; {_older(recorded)}",
+        next_step=f"to go further back, give an earlier release with --to. To go forward again: `release deploy "
+        f"{environment} --digest {digest} --again` (`release promote`, where another environment proves it).",
+    )
+
+
+def _older(recorded: Recorded) -> str:
+    """The releases that a rollback can go to."""
+    others = dict.fromkeys(past.digest for past in reversed(recorded.history) if past.digest != recorded.live.digest)
+    older = [short(digest) for digest in others if not recorded.left_by_rollback(digest)]
+    return f"earlier releases: {', '.join(older) or 'none'}"
 
 
 def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:

@@ -10,7 +10,7 @@ from release_lane.command.adapters.prober import WatchProbes
 from release_lane.command.options import add_environment, add_lock_wait
 from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
-from release_lane.command.verbs.rollback import back_to, previous_of
+from release_lane.command.verbs.rollback import back_to, earlier_of
 from release_lane.engine.state import StackState
 from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration, spoken
@@ -142,7 +142,7 @@ def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argp
     """Confirm now that a breach may be rolled back: the person may have left by then."""
     if arguments.no_rollback:
         return
-    previous_of(recorded, environment)
+    earlier_of(recorded, environment)
     tools.terminal.confirm(
         f"On a breach {environment} is rolled back without another question. Go on?",
         yes=arguments.yes or not tools.project.route.guarded(environment),
@@ -285,5 +285,5 @@ def _roll_back(tools: Tools, watch: Watch, arguments: argparse.Namespace) -> tup
     recorded = before.recorded
     if recorded is None or recorded.live != watch.recorded.live:
         raise UsageError(f"{watch.environment} has another release by now.", next_step="watch that one.")
-    digest = previous_of(recorded, watch.environment)
+    digest = earlier_of(recorded, watch.environment)
     return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait)
