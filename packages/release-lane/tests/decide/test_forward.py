@@ -21,6 +21,7 @@ from release_lane.decide.decision import (
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.freeze import Freeze, Window
 from release_lane.errors import Refused
+from release_lane.record.halts import Halts
 from release_lane.record.journal import Phase
 from release_lane.record.ledger import Draft, Entry, EntryKind
 from release_lane.record.placement import Release
@@ -183,7 +184,7 @@ def test_ways_back_and_the_end_of_what_began_pass_in_a_freeze_window(
 def test_ways_back_and_the_end_of_what_began_pass_while_the_line_is_stopped(
     record: Recorded | None, cloud: Observed, request_: Requested, kind: type[Decision]
 ) -> None:
-    passed = decision(record, cloud, replace(request_, stopped=STOPPED))
+    passed = decision(record, cloud, replace(request_, halts=Halts(stopped=STOPPED)))
     assert isinstance(passed, kind), passed
 
 
@@ -191,7 +192,7 @@ def test_ways_back_and_the_end_of_what_began_pass_while_the_line_is_stopped(
 def test_nothing_goes_forward_while_the_line_is_stopped_not_even_for_a_reason(
     record: Recorded | None, cloud: Observed, request_: Requested
 ) -> None:
-    refused = decision(record, cloud, replace(request_, stopped=STOPPED, through_freeze="it is urgent"))
+    refused = decision(record, cloud, replace(request_, halts=Halts(stopped=STOPPED), through_freeze="it is urgent"))
     assert isinstance(refused, Refuse)
     assert refused.error.what == "The line of production is stopped: nothing goes forward there."
     assert "the ledger of orders is being moved (ada, 2026-12-25T11:00:00Z, entry 1" in refused.error.why
@@ -209,7 +210,7 @@ def test_nothing_goes_forward_while_the_line_is_stopped_not_even_for_a_reason(
 def test_what_is_in_quarantine_is_not_released_and_the_refusal_names_the_fault(
     record: Recorded | None, cloud: Observed, request_: Requested
 ) -> None:
-    refused = decision(record, cloud, replace(request_, quarantined=QUARANTINE))
+    refused = decision(record, cloud, replace(request_, halts=Halts(quarantined=QUARANTINE)))
     assert isinstance(refused, Refuse)
     assert "is in quarantine: no environment releases it" in refused.error.what
     assert "rolled back from it in staging: it charges twice (ada, 2026-12-25T11:00:00Z, entry 1" in refused.error.why
@@ -224,7 +225,7 @@ def test_what_is_live_in_quarantine_is_kept_healed_restored_and_its_switch_is_fi
     record: Recorded | None, cloud: Observed, request_: Requested, kind: type[Decision]
 ) -> None:
     """Another environment may have found the fault; a refusal would leave users between two releases."""
-    passed = decision(record, cloud, replace(request_, quarantined=QUARANTINE))
+    passed = decision(record, cloud, replace(request_, halts=Halts(quarantined=QUARANTINE)))
     assert isinstance(passed, kind), passed
 
 

@@ -14,7 +14,7 @@ from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
-from release_lane.record.ledger import Entry
+from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
 
@@ -46,7 +46,7 @@ class Requested:
     that it may be built anew, because it has no users.
     `alarm_memory`: for so many seconds an alarm may fire about something that is over.
     `freeze`: the windows in which nothing goes forward at `now` (epoch seconds), unless `through_freeze` says why.
-    `quarantined`, `stopped`: what the ledger says of the digest and of the line, None where neither holds.
+    `halts`: what the ledger says against the digest, and of the environment's line.
     """
 
     service: Service
@@ -68,8 +68,7 @@ class Requested:
     freeze: Freeze = field(default_factory=Freeze)
     now: float = 0.0
     through_freeze: str = ""
-    quarantined: Entry | None = None
-    stopped: Entry | None = None
+    halts: Halts = field(default_factory=Halts)
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

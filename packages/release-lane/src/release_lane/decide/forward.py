@@ -19,12 +19,13 @@ def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
     requested, release = case.requested, released(case, verdict)
     if release is None:
         return ()
-    if requested.quarantined and release.digest == requested.digest:
-        raise quarantined(release.digest, requested.quarantined)
+    halts = requested.halts
+    if halts.quarantined and release.digest == requested.digest:
+        raise quarantined(release.digest, halts.quarantined)
     if not _forward(verdict, release):
         return ()
-    if requested.stopped:
-        raise line_stopped(requested.stopped)
+    if halts.stopped:
+        raise line_stopped(halts.stopped)
     closed = frozen_at(requested.freeze, requested.now)
     if closed and not requested.through_freeze:
         raise frozen(release, closed)

@@ -10,6 +10,7 @@ from release_lane.decide.whereabouts import Drift, percent
 from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
+from release_lane.record.halts import why
 from release_lane.record.journal import End
 from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
@@ -66,7 +67,7 @@ def quarantined(digest: str, entry: Entry) -> Refused:
     """A fault was found in it, in some environment."""
     return Refused(
         f"{short(digest)} is in quarantine: no environment releases it.",
-        why=f"users were rolled back from it in {entry.environment}: {entry.reason} ({said_in(entry)})",
+        why=f"users were rolled back from it in {entry.environment}: {why(entry)}",
         next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
         "this again.",
     )
@@ -76,15 +77,10 @@ def line_stopped(entry: Entry) -> Refused:
     """Somebody stopped the line of this environment."""
     return Refused(
         f"The line of {entry.environment} is stopped: nothing goes forward there.",
-        why=f"{entry.reason} ({said_in(entry)})",
+        why=why(entry),
         next_step="going back is possible: `release rollback`. Once the reason is gone: "
         f"`release resume {entry.environment} --reason …`.",
     )
-
-
-def said_in(entry: Entry) -> str:
-    """Who said it, when, and where it can be read."""
-    return f"{entry.who or 'unknown'}, {entry.at}, entry {entry.sequence} of the ledger"
 
 
 def older_commit(asked: Release, live: Release, said: str | None) -> Refused:

@@ -337,7 +337,9 @@ class Switching:
         self.watch.heed(balancer.rule)
         if not _has(balancer, weights):
             found = balancer.rule.weights if balancer.rule else None
-            raise CheckFailed(f"The weights did not become what was set: {words(found)}")
+            changed = CheckFailed(f"The weights did not become what was set: {words(found)}")
+            changed.foreign = True
+            raise changed
         return balancer
 
     def _start_probes(self) -> None:

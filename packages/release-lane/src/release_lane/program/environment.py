@@ -62,7 +62,8 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn)
+    ledger = "" if settings.without_ledger else settings.ledger or ""
+    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn, ledger)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
@@ -85,6 +86,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         freeze=settings.freeze.freeze(),
         now=time.time(),
         through_freeze=settings.through_freeze,
+        halts=seen.halts,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)

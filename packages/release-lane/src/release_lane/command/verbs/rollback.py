@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from release_lane.command.halting import needed_ledger, reason
 from release_lane.command.options import add_environment, add_options
 from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
 from release_lane.command.tools import Tools
@@ -32,6 +33,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
     parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
+    parser.add_argument(
+        "--fault",
+        metavar="REASON",
+        type=reason,
+        default="",
+        help="what is wrong with the release that is left: no environment releases it until `release pardon`",
+    )
     add_options(parser)
 
 
@@ -42,7 +50,9 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     digest, recorded = goal(given, before.recorded, environment)
-    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+    if arguments.fault:
+        needed_ledger(tools, environment)
+    return carry_out(tools, _change(environment, digest, recorded, arguments.fault), arguments, before)
 
 
 def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
@@ -56,16 +66,20 @@ def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> t
 
 
 def back_to(
-    tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float
+    tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float, fault: str
 ) -> tuple[dict[str, Any], str]:
-    """Roll back without asking; the report, as data and in words."""
-    return carried_out(tools, _change(environment, digest, recorded), before, wait=wait, heals=True)
+    """Roll back without asking; the report, as data and in words. `fault`: what was seen of what is left."""
+    fault = fault if tools.ledger(environment) else ""
+    return carried_out(tools, _change(environment, digest, recorded, fault), before, wait=wait, heals=True)
 
 
-def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:
+def _change(environment: str, digest: Digest, recorded: Recorded, fault: str) -> Change:
     again = recorded.left_by_rollback(digest)
     config = {"imageDigest": digest, "forwardFrom" if again else "rollbackFrom": recorded.live.digest}
-    return Change(verb=NAME, environment=environment, digest=digest, config=config, again=again)
+    leaves = recorded.live.digest
+    return Change(
+        verb=NAME, environment=environment, digest=digest, config=config, leaves=leaves, fault=fault, again=again
+    )
 
 
 def previous_of(recorded: Recorded, environment: str) -> Digest:

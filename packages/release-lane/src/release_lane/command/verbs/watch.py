@@ -246,7 +246,7 @@ def _conclude(
     if isinstance(found, Breach):
         tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.live.digest)
         if not arguments.no_rollback:
-            text = f"{text}\n{_rolled_back(tools, watch, data, arguments)}"
+            text = f"{text}\n{_rolled_back(tools, watch, data, found.reason, arguments)}"
     if isinstance(found, NoData):
         text = (
             f"{text}\nNext: watch again when there is data; `release smoke {watch.environment}` checks the service now."
@@ -267,11 +267,11 @@ def _named(found: Calm | Breach | NoData | Superseded) -> tuple[str, str]:
             return "superseded", where
 
 
-def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: argparse.Namespace) -> str:
+def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], fault: str, arguments: argparse.Namespace) -> str:
     """Through the pipeline, like `release rollback`; the result in words."""
     tools.terminal.say(f"Rolling back {watch.environment}.")
     try:
-        done, text = _roll_back(tools, watch, arguments)
+        done, text = _roll_back(tools, watch, fault, arguments)
     except ReleaseError as error:
         data.update(rolledBack=False, problem=error.what)
         tools.terminal.say(str(error))
@@ -280,10 +280,10 @@ def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: ar
     return f"Rolled back. {text}"
 
 
-def _roll_back(tools: Tools, watch: Watch, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+def _roll_back(tools: Tools, watch: Watch, fault: str, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     before: StackState = tools.existing(watch.environment)
     recorded = before.recorded
     if recorded is None or recorded.live != watch.recorded.live:
         raise UsageError(f"{watch.environment} has another release by now.", next_step="watch that one.")
     digest = earlier_of(recorded, watch.environment)
-    return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait)
+    return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait, fault=fault)
