@@ -21,8 +21,8 @@ NEEDS = "updates ask the ledger whether anything is said against a release, and 
 
 
 def add_reason(parser: argparse.ArgumentParser) -> None:
-    """`--reason`, which everybody who is refused reads."""
-    parser.add_argument("--reason", metavar="TEXT", required=True, type=reason, help="why; whoever is refused reads it")
+    """`--reason`, which every refusal shows."""
+    parser.add_argument("--reason", metavar="TEXT", required=True, type=reason, help="why; every refusal shows it")
 
 
 def reason(text: str) -> str:

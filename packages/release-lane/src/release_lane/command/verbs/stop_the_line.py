@@ -12,7 +12,7 @@ from release_lane.record.halts import State, why
 
 ORDER = 130
 NAME = "stop-the-line"
-HELP = "Stop the line: from now on nothing goes forward in the environment, whoever releases."
+HELP = "Stop the line: from now on nothing goes forward in the environment."
 DETAILS = """\
 The program asks the ledger, so it holds for a plain `pulumi up` as well, and in previews. Going
 back, healing and finishing always pass. A switch that is under way goes on; `release abort` rolls
