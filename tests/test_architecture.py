@@ -271,6 +271,7 @@ def test_there_are_stack_files() -> None:
         "allowOlder",
         "allowReplace",
         "throughFreeze",
+        "withoutLedger",
         "source",
         "adopt",
     ],

@@ -12,7 +12,7 @@ from release_lane.ledger.store import Store
 from release_lane.record.digest import Digest, short
 from release_lane.record.halts import State, of_digest, of_line
 from release_lane.record.ledger import Entry, EntryKind
-from release_lane.settings.freeze import reason_problem
+from release_lane.settings import ledger
 
 WITHIN = 10.0
 """Seconds that a rollback waits for the ledger, before and once more after it."""
@@ -20,19 +20,19 @@ WITHIN = 10.0
 NEEDS = "updates ask the ledger whether anything is said against a release, and these stack files name none"
 
 
-def add_reason(parser: argparse.ArgumentParser) -> None:
+def require_reason(parser: argparse.ArgumentParser) -> None:
     """`--reason`, which every refusal shows."""
     parser.add_argument("--reason", metavar="TEXT", required=True, type=reason, help="why; every refusal shows it")
 
 
 def reason(text: str) -> str:
     """One line that says something."""
-    if problem := reason_problem(text):
+    if problem := ledger.reason(text):
         raise argparse.ArgumentTypeError(problem)
     return text
 
 
-def needed_ledger(tools: Tools, environment: str) -> Store:
+def needed_ledger(tools: Tools, environment: str = "") -> Store:
     """The ledger; `UsageError` where the stack files name none."""
     store = tools.ledger(environment)
     if store is None:
@@ -44,19 +44,19 @@ def needed_ledger(tools: Tools, environment: str) -> Store:
     return store
 
 
-def say_of_line(tools: Tools, store: Store, environment: str, state: State, verb: str, why: str) -> Entry:
-    """Stop the line of an environment, or resume it."""
+def say_of_line(tools: Tools, store: Store, environment: str, state: State) -> Entry:
+    """Stop the line of an environment, or resume it, for the reason of this call."""
     kind = EntryKind.STOPPED if state is State.STOPPED else EntryKind.RESUMED
-    draft = tools.draft(kind, environment=environment, verb=verb, reason=why)
-    return store.append(replace(draft, marks=(of_line(environment, state),)))
+    return store.append(replace(tools.draft(kind, environment), marks=(of_line(environment, state),)))
 
 
-def say_of_digest(
-    tools: Tools, store: Store, digest: str, state: State, verb: str, why: str, environment: str = ""
-) -> Entry:
-    """Put a digest into quarantine, or pardon it. `environment`: where users were rolled back from it."""
+def say_of_digest(tools: Tools, store: Store, digest: str, state: State, environment: str = "") -> Entry:
+    """Put a digest into quarantine, or pardon it, for the reason of this call.
+
+    `environment`: where users were rolled back from it.
+    """
     kind = EntryKind.QUARANTINE if state is State.QUARANTINED else EntryKind.PARDON
-    draft = tools.draft(kind, environment=environment, verb=verb, reason=why)
+    draft = tools.draft(kind, environment)
     return store.append(replace(draft, digest=digest, marks=(of_digest(digest, state),)))
 
 
@@ -67,7 +67,8 @@ class Quarantine:
     """
 
     def __init__(self, tools: Tools, environment: str, digest: Digest, fault: str) -> None:
-        self._tools, self._environment, self._digest, self._fault = tools, environment, digest, fault
+        self._tools = tools.acting(replace(tools.actor, reason=fault))
+        self._environment, self._digest = environment, digest
         self._entry: Entry | None = None
         self._problem = ""
 
@@ -77,9 +78,7 @@ class Quarantine:
             try:
                 with at_most(WITHIN):
                     store = needed_ledger(self._tools, self._environment)
-                    self._entry = say_of_digest(
-                        self._tools, store, self._digest, State.QUARANTINED, "rollback", self._fault, self._environment
-                    )
+                    self._entry = say_of_digest(self._tools, store, self._digest, State.QUARANTINED, self._environment)
             except CloudError as away:
                 self._problem = " ".join(filter(None, (away.what, away.why)))
 

@@ -14,14 +14,7 @@ def fault_of(breach: Exception, ended: Exception, move: Move) -> str:
     a way back, which users have to be able to take once more.
     """
     rolled_back = isinstance(ended, ReleaseError) and ended.users is Users.RESTORED
-    if not rolled_back or not isinstance(breach, CheckFailed) or breach.foreign or not _forward(move):
+    live = move.standing.live.digest if move.standing else ""
+    if not rolled_back or not isinstance(breach, CheckFailed) or breach.foreign:
         return ""
-    return reason_of(breach)
-
-
-def _forward(move: Move) -> bool:
-    standing, digest = move.standing, move.release.digest
-    if standing is None:
-        return True
-    again = standing.left_by_rollback(digest)
-    return standing.live.digest != digest and (again or not move.course.goes_back)
+    return reason_of(breach) if move.goes_forward and move.release.digest != live else ""

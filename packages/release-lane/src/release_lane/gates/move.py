@@ -76,6 +76,13 @@ class Move:
         return self.course.steps or (100,)
 
     @property
+    def goes_forward(self) -> bool:
+        """Is it no way back? Going forward again after a rollback is none."""
+        standing = self.standing
+        again = standing is not None and standing.left_by_rollback(self.release.digest)
+        return again or not self.course.goes_back
+
+    @property
     def alarm_memory(self) -> float:
         """For at most so many seconds an alarm fires about something that is over."""
         return memory(self.period, self.datapoints, self.lateness)

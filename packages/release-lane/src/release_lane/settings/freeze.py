@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from release_lane.decide.freeze import Freeze, Window
 from release_lane.record.times import DAY, DAYS, WEEK, minute_of, zone_known
+from release_lane.settings import ledger
 from release_lane.settings.section import Section, sound
 
 _WEEKLY = re.compile(r"(?P<day>[A-Z][a-z]{2})(?: (?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d))?")
@@ -44,11 +45,6 @@ def _minute(text: str, *, end: bool) -> int | None:
     return minute + DAY if dated and minute is not None and end and not dated["time"] else minute
 
 
-def reason_problem(text: str) -> str:
-    """Of the reason for an exception, which is kept in the evidence: a line that says something."""
-    return "" if 3 <= len(text) <= 300 and text.isprintable() else "should be a reason in one line, 3 to 300 characters"
-
-
 Point = Annotated[str, BeforeValidator(_text), sound(_point)]
 
 
@@ -63,7 +59,7 @@ class WindowSettings(Section):
 
     begins: Point = Field(alias="from")
     ends: Point = Field(alias="to")
-    reason: Annotated[str, sound(reason_problem)] = ""
+    reason: Annotated[str, sound(ledger.reason)] = ""
 
     @property
     def weekly(self) -> bool:

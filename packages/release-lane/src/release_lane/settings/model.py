@@ -24,8 +24,9 @@ from release_lane.settings import credentials, limits
 from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
-from release_lane.settings.freeze import FreezeSettings, freeze_problems, reason_problem
+from release_lane.settings.freeze import FreezeSettings, freeze_problems
 from release_lane.settings.https import HttpsSettings, https_problems
+from release_lane.settings.ledger import place, reason
 from release_lane.settings.network import AddressRange, NetworkSettings, network_problems, test_access
 from release_lane.settings.notify import NotifySettings
 from release_lane.settings.rollout import RolloutSettings, SmokeSettings, smoke_problems
@@ -58,7 +59,8 @@ class EnvironmentSettings(Stack):
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
-    through_freeze: Annotated[str, sound(reason_problem)] = ""
+    through_freeze: Annotated[str, sound(reason)] = ""
+    without_ledger: Annotated[str, sound(reason)] | None = None
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -76,6 +78,7 @@ class EnvironmentSettings(Stack):
     insecure: bool = False
     access_logs: AccessLogSettings = AccessLogSettings()
     deletion_protection: bool | None = None
+    ledger: Annotated[str, sound(place)] | None = None
     network: NetworkSettings = NetworkSettings()
     test_access: list[AddressRange] = Field(default=[])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from release_lane.command.halting import needed_ledger, reason
@@ -17,6 +18,7 @@ from release_lane.record.records import Recorded
 
 ORDER = 50
 NAME = "rollback"
+IN_LEDGER = True
 HELP = "Go back to a digest that was live in the environment before; by default the previous one."
 DETAILS = """\
 While the idle colour still runs the previous release, only the traffic moves: no build, no new
@@ -37,7 +39,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--fault",
         metavar="REASON",
         type=reason,
-        default="",
         help="what is wrong with the release that is left: no environment releases it until `release pardon`",
     )
     add_options(parser)
@@ -52,7 +53,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     digest, recorded = goal(given, before.recorded, environment)
     if arguments.fault:
         needed_ledger(tools, environment)
-    return carry_out(tools, _change(environment, digest, recorded, arguments.fault), arguments, before)
+        tools = tools.acting(replace(tools.actor, reason=tools.actor.reason or arguments.fault))
+    return carry_out(tools, _change(environment, digest, recorded, arguments.fault or ""), arguments, before)
 
 
 def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
@@ -69,8 +71,9 @@ def back_to(
     tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float, fault: str
 ) -> tuple[dict[str, Any], str]:
     """Roll back without asking; the report, as data and in words. `fault`: what was seen of what is left."""
-    fault = fault if tools.ledger(environment) else ""
-    return carried_out(tools, _change(environment, digest, recorded, fault), before, wait=wait, heals=True)
+    acting = tools.acting(replace(tools.actor, verb=NAME, reason=f"`release watch` saw: {fault}"))
+    change = _change(environment, digest, recorded, fault if tools.ledger(environment) else "")
+    return carried_out(acting, change, before, wait=wait, heals=True)
 
 
 def _change(environment: str, digest: Digest, recorded: Recorded, fault: str) -> Change:
