@@ -22,7 +22,7 @@ def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
     halts = requested.halts
     if halts.quarantined and release.digest == requested.digest:
         raise quarantined(release.digest, halts.quarantined)
-    if not _forward(verdict, release):
+    if not going_forward(case, verdict):
         return ()
     if halts.stopped:
         raise line_stopped(halts.stopped)
@@ -42,9 +42,11 @@ def released(case: Case, verdict: Verdict) -> Release | None:
     return None
 
 
-def _forward(verdict: Verdict, release: Release) -> bool:
-    """Is it no way back? Going forward again after a rollback is none."""
-    standing = verdict.standing
+def going_forward(case: Case, verdict: Verdict) -> bool:
+    """Is a release moved to that is no way back? Going forward again after a rollback is none."""
+    release, standing = released(case, verdict), verdict.standing
+    if release is None:
+        return False
     again = standing is not None and standing.left_by_rollback(release.digest)
     return again or not goes_back(verdict.decision, standing)
 
