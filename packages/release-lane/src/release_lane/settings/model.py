@@ -23,6 +23,7 @@ from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
 from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
+from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
 from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.ledger import place, reason
@@ -58,6 +59,8 @@ class EnvironmentSettings(Stack):
     allow_older: DigestText | None = None
     allow_replace: bool = False
     without_ledger: Annotated[str, sound(reason)] | None = None
+    sealed: Annotated[str, sound(seal_problem)] = ""
+    approval: ApprovalSettings = ApprovalSettings()
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
