@@ -106,7 +106,10 @@ def _check_rules(given: Mapping[str, list[str]], group: str) -> None:
     known = {ec2._sg_rule_id(group, False, each): essence(each) for each in there}
     added = ec2._parse_ip_permissions(given, "IpPermissions")
     check_ranges(added)
-    check_rules({essence(rule): "" for rule in added} | changed(given), known)
+    becoming = {
+        rule: id for rule, id in changed(given).items() if id in known
+    }  # a change of an egress rule is another's
+    check_rules({essence(rule): "" for rule in added} | becoming, known)
     check_room(added, there)
 
 
