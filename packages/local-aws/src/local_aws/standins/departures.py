@@ -110,13 +110,13 @@ DEPARTURES: tuple[Departure, ...] = (
         "what ECS fills in depends on `networkMode`, so the provider's diff of it names `containerDefinitions` as well",
     ),
     Departure(
-        "MetricAlarm",
+        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition",
         "after_refresh",
         "left out after a refresh",
-        "op|changed|actionsEnabled|treatMissingData",
-        "a property with a default that the program gave and then leaves out keeps its value with the provider, if the "
-        "last thing before was a refresh and no other default was in force (this is the bridge: so it is for all types). "
-        "Here it goes back to the default",
+        ".*",
+        "a property with a default that was given a value and is left out again keeps the value with the provider, if "
+        "a refresh came in between and no default was in force (the bridge's doing, so of all types). Here it goes back "
+        "to the default",
     ),
     Departure(
         "Service",

@@ -92,7 +92,7 @@ def ends(case: Case, provider: Provider, place: Place) -> Course:
         walk.diff(f"ask for {name}", _without(walk.good, place.against.get(name, ())) | {name: value})
     name, value = next(iter(replacing.items()))
     walk.up(f"replace by {name}", _without(walk.good, place.against.get(name, ())) | {name: value})
-    if name == "region":  # nobody looks for it there
+    if name == "region":  # what deletes it by hand knows one region
         walk.up("replace back", walk.good)
     walk.taken_away(case, place.world)
     walk.destroy()
