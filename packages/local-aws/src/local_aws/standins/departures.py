@@ -115,8 +115,8 @@ DEPARTURES: tuple[Departure, ...] = (
         "left out after a refresh",
         ".*",
         "a property with a default that was given a value and is left out again keeps the value with the provider, if "
-        "a refresh came in between and no default was in force (the bridge's doing, so of all types). Here it goes back "
-        "to the default",
+        "a refresh came in between and no default was in force (the bridge's doing, so of all types). Here it becomes "
+        "the default again",
     ),
     Departure(
         "Service",
