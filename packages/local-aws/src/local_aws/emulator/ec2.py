@@ -106,10 +106,7 @@ def _check_rules(given: Mapping[str, list[str]], group: str) -> None:
     known = {ec2._sg_rule_id(group, False, each): essence(each) for each in there}
     added = ec2._parse_ip_permissions(given, "IpPermissions")
     check_ranges(added)
-    becoming = {
-        rule: id for rule, id in changed(given).items() if id in known
-    }  # a change of an egress rule is another's
-    check_rules({essence(rule): "" for rule in added} | becoming, known)
+    check_rules({essence(rule): "" for rule in added} | changed(given), known)
     check_room(added, there)
 
 
@@ -161,9 +158,12 @@ def essence(rule: Mapping[str, Any]) -> Essence:
 
 
 def check_rules(wanted: Mapping[Essence, str], there: Mapping[str, Essence]) -> None:
-    """`wanted`: to the id of the rule that becomes it, "" for a new one; `there`: the group's rules by id."""
+    """`wanted`: to the id of the rule that becomes it, "" for a new one; `there`: the group's rules by id.
+
+    An id that is not there is that of an egress rule.
+    """
     for rule, becomes in wanted.items():
-        if any(rule == one for id, one in there.items() if id != becomes):
+        if becomes in {"", *there} and any(rule == one for id, one in there.items() if id != becomes):
             protocol, low, high, sources = rule
             what = f"peer: {', '.join(sources)}, {protocol}, from port: {low}, to port: {high}, ALLOW"
             raise ServiceError("InvalidPermission.Duplicate", f'the specified rule "{what}" already exists')
