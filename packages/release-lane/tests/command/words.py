@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from release_lane.command import run
+from release_lane.command.adapters.approvals import FakeApprovals
 from release_lane.command.adapters.backend import FakeBackend
 from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine, Run
@@ -199,7 +200,10 @@ ROOT = Path("/checkout")
 
 
 def project(
-    notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None, alarms: Mapping[str, Any] | None = None
+    notify: Mapping[str, Any] | None = None,
+    idle_tasks: int | None = None,
+    alarms: Mapping[str, Any] | None = None,
+    approval: Mapping[str, Any] | None = None,
 ) -> Project:
     def stack(name: str, **own: Any) -> StackFile:
         config = {f"release-lane:{key}": value for key, value in own.items()}
@@ -209,7 +213,7 @@ def project(
     stacks = [
         stack("artifacts", role="artifacts"),
         stack("staging", notify=notify, idle=idle, alarms=alarms),
-        stack("production", promotesFrom="staging", notify=notify),
+        stack("production", promotesFrom="staging", notify=notify, approval=approval),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 
@@ -226,6 +230,8 @@ class Stage:
     prober: FakeProber = field(default_factory=FakeProber)
     machine: FakeMachine = field(default_factory=FakeMachine)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    approvals: FakeApprovals = field(default_factory=FakeApprovals)
+    approval: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
@@ -248,10 +254,10 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms), engine=self.engine,
-            backend=self.backend, cloud=self.cloud,
+            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms, self.approval),
+            engine=self.engine,            backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
-            notifier=self.notifier, origin=self.origin,
+            notifier=self.notifier, approvals=self.approvals, origin=self.origin,
         )  # fmt: skip
 
     @property

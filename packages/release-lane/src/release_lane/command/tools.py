@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from release_lane.command.adapters.approvals import Approvals, RealApprovals
 from release_lane.command.adapters.backend import Backend, RealBackend
 from release_lane.command.adapters.cloud import Cloud, RealCloud
 from release_lane.command.adapters.engine import Engine, PulumiEngine, backend_url
@@ -37,6 +38,7 @@ class Tools:
     prober: Prober
     machine: Machine
     notifier: Notifier
+    approvals: Approvals
     origin: Origin = field(default_factory=Origin)
 
     def existing(self, stack: str) -> StackState:
@@ -87,5 +89,6 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         prober=OpenLoop(),
         machine=machine,
         notifier=RealNotifier(),
+        approvals=RealApprovals(environ),
         origin=origin,
     )
