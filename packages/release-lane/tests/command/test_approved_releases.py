@@ -80,7 +80,7 @@ def test_a_rollback_needs_no_approval() -> None:
     assert on.approvals.ends is None
 
 
-def test_the_first_environment_asks_nobody() -> None:
+def test_the_first_environment_asks_no_ci_system() -> None:
     on = stage(BY_HERSELF, ran(*plan("keep", GREEN, B, target=None)))
     assert on.run("deploy", "staging") == 0
 
