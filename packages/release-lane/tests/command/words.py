@@ -24,6 +24,7 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import Held, StackState
+from release_lane.ledger.store import Ledger
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
@@ -230,6 +231,7 @@ class Stage:
     alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
     origin: Origin = field(default_factory=Origin)
+    ledger: Ledger | None = None
     answer: str | None = None
     colour: bool = False
     out: str = ""
@@ -251,7 +253,7 @@ class Stage:
             terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms), engine=self.engine,
             backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
-            notifier=self.notifier, origin=self.origin,
+            notifier=self.notifier, origin=self.origin, ledger=lambda _: self.ledger,
         )  # fmt: skip
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from release_lane.command.terminal import Terminal
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import StackState
 from release_lane.errors import UsageError
+from release_lane.ledger.store import Store
 from release_lane.operate.shell import need_own_cloud
 
 
@@ -38,6 +39,7 @@ class Tools:
     machine: Machine
     notifier: Notifier
     origin: Origin = field(default_factory=Origin)
+    ledger: Callable[[str], Store | None] = lambda _: None
 
     def existing(self, stack: str) -> StackState:
         """The stack's state; `UsageError` if there is no such stack."""

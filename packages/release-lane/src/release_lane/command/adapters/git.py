@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,9 @@ class Git(Protocol):
     def changed(self, folder: Path) -> tuple[str, ...]:
         """Files that differ from the commit (untracked ones count)."""
 
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """When each commit was made, in epoch seconds, as far as git knows; never raises."""
+
 
 class RealGit:
     """`git` from the PATH."""
@@ -39,6 +43,13 @@ class RealGit:
         """By `git status --porcelain`."""
         return git.changed(folder)
 
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """By `git log --no-walk`; nothing is fetched."""
+        try:
+            return git.committed(folder, commits)
+        except UsageError:
+            return {}
+
 
 @dataclass
 class FakeGit:
@@ -47,6 +58,7 @@ class FakeGit:
     commit: str = "c" * 40
     differing: tuple[str, ...] = ()
     refused: str = ""
+    times: Mapping[str, float] = field(default_factory=dict)
 
     def to_build(self, source: Path, app: App) -> str:
         """As given."""
@@ -63,3 +75,8 @@ class FakeGit:
         """As given."""
         self.head(folder)
         return self.differing
+
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """As given."""
+        del folder
+        return {commit: at for commit, at in self.times.items() if commit in commits}
