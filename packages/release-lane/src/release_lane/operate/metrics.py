@@ -126,7 +126,7 @@ def changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Durations in seconds: how many there were, the one in the middle, and the one that nine of ten stay below."""
+    """Durations in seconds: how many there were, the median, and the 90th percentile."""
 
     count: int
     median: float
@@ -166,7 +166,7 @@ class Week:
     released: int = 0
     failed: int = 0
     lead: float | None = None
-    """The lead time in the middle, in seconds."""
+    """The median of its lead times, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from release_lane.operate.duration import spoken
 from release_lane.operate.metrics import DAY, SOURCE, Metrics, Share, Spread, Week
-from release_lane.operate.page import Block, Page, Plot, Point, Section, Table, Text, harmless, link, quoted
+from release_lane.operate.page import Page, Plot, Plots, Point, Section, Table, Text, harmless, link, quoted
 from release_lane.record.times import day
 
 NONE = "none"
@@ -18,7 +18,7 @@ def metrics_page(project: str, measured: Sequence[Metrics]) -> Page:
         f"Release metrics: {harmless(project)}",
         (
             Section("", (Text(_period(measured)), figures(measured))),
-            *(Section(f"{harmless(each.environment)}, week by week", plots(each)) for each in measured),
+            *(Section(f"{harmless(each.environment)}, week by week", (plots(each),)) for each in measured),
             Section("What the figures mean", (Text(DEFINED), definitions())),
         ),
     )
@@ -35,21 +35,34 @@ def figures(measured: Sequence[Metrics]) -> Table:
     return Table(head, tuple((name, *(said(each) for each in measured)) for name, said, _ in FIGURES))
 
 
-def plots(of: Metrics) -> tuple[Block, ...]:
+def plots(of: Metrics) -> Plots:
     """Releases and lead times of each week."""
-    return (
-        Plot("Releases that users met; hatched: those that failed", tuple(map(_releases, of.weeks))),
-        Plot("Lead time, the one in the middle", tuple(map(_lead_time, of.weeks))),
+    return Plots(
+        (
+            Plot("Releases that users met; hatched: those that failed", tuple(map(_releases, of.weeks))),
+            Plot("Lead time, median", tuple(map(_lead_time, of.weeks))),
+        )
     )
 
 
 def _releases(week: Week) -> Point:
     failed = f", {week.failed} failed" if week.failed else ""
-    return Point(day(week.begins), week.released, f"{week.released}{failed}", week.failed)
+    short = str(week.released or "")
+    return Point(day(week.begins), week.released, f"{week.released}{failed}", week.failed, short)
 
 
 def _lead_time(week: Week) -> Point:
-    return Point(day(week.begins), week.lead or 0, long(week.lead) if week.lead is not None else NONE)
+    if week.lead is None:
+        return Point(day(week.begins), 0, NONE)
+    return Point(day(week.begins), week.lead, long(week.lead), short=_short(week.lead))
+
+
+def _short(seconds: float) -> str:
+    """`3 d`, `4 h`, `5 min`."""
+    for unit, size in (("d", DAY), ("h", 3600.0)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} min"
 
 
 # ---- Each figure in words
@@ -100,8 +113,8 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str], str], ...] = (
 
 DEFINED = (
     f"The first four are those of {link('DORA', SOURCE)}. The ledger is no incident tracker: what users noticed, and "
-    "no rollback, abort or hotfix answered, is in none of them. Durations: the one in the middle, and the one that "
-    "nine of ten stay below."
+    "no rollback, abort or hotfix answered, is in none of them. Durations are the "
+    "median and the 90th percentile, by nearest rank."
 )
 
 
@@ -116,10 +129,10 @@ def share(of: Share) -> str:
 
 
 def spread(of: Spread | None) -> str:
-    """`3 h, nine of ten below 2 days (12 of them)`."""
+    """`median 3 h, p90 2.0 days (12)`; one alone as it is."""
     if of is None:
         return NONE
-    return long(of.median) if of.count == 1 else f"{long(of.median)}, nine of ten below {long(of.ninety)} ({of.count})"
+    return long(of.median) if of.count == 1 else f"median {long(of.median)}, p90 {long(of.ninety)} ({of.count})"
 
 
 def long(seconds: float) -> str:

@@ -97,12 +97,16 @@ class Bars:
 
 @dataclass(frozen=True)
 class Point:
-    """One column of a plot: its label, how high it is, how much of that is `bad`, and both in words."""
+    """One column of a plot: its label, how high it is, how much of that is `bad`, and both in words.
+
+    `short`: some four letters above the column.
+    """
 
     label: str
     value: float
     said: str
     bad: float = 0.0
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,13 @@ class Plot:
 
     title: str
     points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Pictures next to each other."""
+
+    plots: tuple[Plot, ...]
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ class Cards:
     cards: tuple[Card, ...]
 
 
-Block = Text | Alert | Bullets | Table | Bars | Plot | Cards
+Block = Text | Alert | Bullets | Table | Bars | Plots | Cards
 
 
 @dataclass(frozen=True)

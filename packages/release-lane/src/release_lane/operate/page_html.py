@@ -17,6 +17,7 @@ from release_lane.operate.page import (
     Cards,
     Page,
     Plot,
+    Plots,
     Point,
     Section,
     Table,
@@ -55,7 +56,8 @@ main.wide { max-width: 84rem } .note { color: var(--soft); font-weight: 400 }
   padding: .7rem .9rem } .cards ul { padding: 0; list-style: none } .cards h3 { font-size: 1rem; margin: 0 }
 .cards ul li { margin: .3rem 0 } .cards > li + li::before { content: "\\2192" / ""; position: absolute; left: -1.7rem;
   top: .6rem; color: var(--soft); font-size: 1.2rem }
-.plot { max-width: 30rem } .plot rect { fill: var(--blue) } .plot .bad { fill: url(#hatched); stroke: var(--edge) }
+.plot { max-width: 27rem } svg.plot text { font-size: 11px }
+.plot rect { fill: var(--blue) } .plot .bad { fill: url(#hatched); stroke: var(--edge) }
 .plot path { stroke: var(--edge); stroke-width: 2 } .plots { display: flex; flex-wrap: wrap; gap: 0 2rem }
 .plots figure { flex: 1 1 20rem; min-width: 0 } summary { color: var(--soft) }
 @media (max-width: 48rem) { .cards { flex-direction: column } .cards > li + li::before { content: "\\2193" / "";
@@ -120,8 +122,8 @@ def _block(block: Block) -> Iterator[str]:
             yield "</ul>"
         case Table():
             yield from _table(block)
-        case Plot():
-            yield from _plot(block)
+        case Plots(plots=plots):
+            yield f'<div class="plots">{"".join(map(_plot, plots))}</div>'
         case Cards(title=title, cards=cards):
             yield f'<ol class="cards" aria-label="{escape(title, quote=True)}">{"".join(map(_card, cards))}</ol>'
         case Bars(title=title, bars=bars):
@@ -137,7 +139,7 @@ def _item(item: str | tuple[str, tuple[str, ...]]) -> str:
 
 def _table(table: Table) -> Iterator[str]:
     """A row begins with its heading. On a phone each cell names its column, as the headings are out of sight."""
-    yield '<div class="scroll" role="region" tabindex="0" aria-label="Table"><table><thead><tr>'
+    yield '<div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr>'
     yield "".join(f'<th scope="col">{inline(each)}</th>' if each else "<td></td>" for each in table.head)
     yield "</tr></thead><tbody>"
     for first, *cells in table.rows:
@@ -203,33 +205,42 @@ def _card(card: Card) -> str:
 
 # ---- A plot: columns of SVG, and the same figures as a table for who cannot see it
 
-COLUMN, HIGH = 40, 120
+WIDE, HIGH, ABOVE, BELOW = 340, 110, 16, 20
 HATCHED = (
     '<pattern id="hatched" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<path d="M0 0V6"/></pattern>'
 )
 
 
-def _plot(plot: Plot) -> Iterator[str]:
+def _plot(plot: Plot) -> str:
     most = max((each.value for each in plot.points), default=0) or 1
-    drawn = "".join(_column(number * COLUMN, each, most) for number, each in enumerate(plot.points))
-    width = COLUMN * len(plot.points)
-    yield f"<figure><figcaption>{inline(plot.title)}</figcaption>"
-    yield (
-        f'<svg class="plot" viewBox="0 0 {width} {HIGH + 24}" aria-hidden="true"><defs>{HATCHED}</defs>{drawn}'
-        f'<rect y="{HIGH + 20}" width="{width}" height="1"/></svg>'
+    wide = WIDE / max(len(plot.points), 6)
+    columns = "".join(_column(number * wide, wide, each, most) for number, each in enumerate(plot.points))
+    figures = "".join(_table(Table(("", "Figure"), tuple((each.label, each.said) for each in plot.points))))
+    return (
+        f'<figure><figcaption>{inline(plot.title)}</figcaption><svg class="plot" aria-hidden="true" '
+        f'viewBox="0 0 {WIDE} {ABOVE + HIGH + BELOW}"><defs>{HATCHED}</defs>{columns}'
+        f'<rect y="{ABOVE + HIGH}" width="{WIDE}" height="1"/>{_ends(plot, wide)}</svg>'
+        f"<details><summary>The figures</summary>{figures}</details></figure>"
     )
-    yield "<details><summary>The figures</summary>"
-    yield from _table(Table(("", "Figure"), tuple((each.label, each.said) for each in plot.points)))
-    yield "</details></figure>"
 
 
-def _column(left: int, point: Point, most: float) -> str:
-    """The bad part is hatched, on top; the first word of what is said stands above it."""
-    high, bad = (HIGH - 4) * point.value / most, (HIGH - 4) * point.bad / most
-    top = HIGH + 20 - high
-    drawn = f'<rect x="{left + 6}" y="{top + bad:.1f}" width="{COLUMN - 12}" height="{high - bad:.1f}"/>'
+def _ends(plot: Plot, wide: float) -> str:
+    """The labels of the first and the last column, below them."""
+    first, *_, last = plot.points if len(plot.points) > 1 else (*plot.points, *plot.points)
+    texts = [f'<text x="4" y="{ABOVE + HIGH + 15}">{escape(first.label)}</text>']
+    if wide * len(plot.points) > WIDE / 2:
+        at = wide * len(plot.points) - 4
+        texts.append(f'<text x="{at:.1f}" y="{ABOVE + HIGH + 15}" text-anchor="end">{escape(last.label)}</text>')
+    return "".join(texts)
+
+
+def _column(left: float, wide: float, point: Point, most: float) -> str:
+    """The bad part is hatched, on top."""
+    high, bad = HIGH * point.value / most, HIGH * point.bad / most
+    top, x, width = ABOVE + HIGH - high, left + wide * 0.15, wide * 0.7
+    drawn = f'<rect x="{x:.1f}" y="{top + bad:.1f}" width="{width:.1f}" height="{high - bad:.1f}"/>'
     if point.bad:
-        drawn += f'<rect class="bad" x="{left + 6}" y="{top:.1f}" width="{COLUMN - 12}" height="{bad:.1f}"/>'
-    word = point.said.split(",")[0] if point.value else ""
-    return f'{drawn}<text x="{left + COLUMN / 2}" y="{top - 4:.1f}" text-anchor="middle">{escape(word)}</text>'
+        drawn += f'<rect class="bad" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bad:.1f}"/>'
+    middle = left + wide / 2
+    return f'{drawn}<text x="{middle:.1f}" y="{top - 4:.1f}" text-anchor="middle">{escape(point.short)}</text>'

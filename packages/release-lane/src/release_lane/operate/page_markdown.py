@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from release_lane.operate.page import Alert, Bar, Bars, Block, Bullets, Cards, Page, Plot, Point, Table, Text
+from release_lane.operate.page import Alert, Bar, Bars, Block, Bullets, Cards, Page, Plots, Point, Table, Text
 
 WIDTH = 20
 """Letters of a bar."""
@@ -38,8 +38,9 @@ def _block(block: Block) -> Iterator[str]:
             yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
         case Bars(bars=bars):
             yield from ("```text", *bars_in_letters(bars), "```")
-        case Plot(title=title, points=points):
-            yield from (title, "", "```text", *columns(points), "```")
+        case Plots(plots=plots):
+            for plot in plots:
+                yield from (plot.title, "", "```text", *columns(plot.points), "```", "")
         case Cards(cards=cards):
             for number, card in enumerate(cards, 1):
                 yield f"{number}. **{card.title}** {card.note}".rstrip()

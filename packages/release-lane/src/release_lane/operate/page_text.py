@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from release_lane.operate.page import INLINE, Alert, Bars, Block, Bullets, Cards, Page, Plot, Table, Text
+from release_lane.operate.page import INLINE, Alert, Bars, Block, Bullets, Cards, Page, Plots, Table, Text
 from release_lane.operate.page_markdown import bars_in_letters, columns
 
 
@@ -47,8 +47,10 @@ def _block(block: Block) -> Iterator[str]:
             yield from _table([tuple(map(str.upper, head)), *(tuple(map(plain, row)) for row in rows)])
         case Bars(bars=bars):
             yield from bars_in_letters(bars)
-        case Plot(title=title, points=points):
-            yield from (plain(title), *columns(points))
+        case Plots(plots=plots):
+            for number, plot in enumerate(plots):
+                yield from ([""] if number else [])
+                yield from (plain(plot.title), *columns(plot.points))
         case Cards(cards=cards):
             for number, card in enumerate(cards):
                 yield from ("    |", "    v") if number else ()
