@@ -18,7 +18,7 @@ from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
-from release_lane.operate.review import Planned, planned_in
+from release_lane.operate.planned import Planned, planned_in
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, short
 from release_lane.record.endpoint import LOAD_BALANCER

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from release_lane.errors import UsageError
 from release_lane.record.app import App
-from release_lane.record.commit import is_commit
+from release_lane.record.commit import Logged, is_commit
 
 INHERITED = ("GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 """What of git's own variables a child keeps: where git's programs are, and how a remote is reached."""
@@ -99,6 +99,31 @@ def committed(folder: Path, commits: Collection[str]) -> dict[str, float]:
         GIT_NO_LAZY_FETCH="1",
     )
     return {sha: float(at) for sha, _, at in (line.partition(" ") for line in found.splitlines())}
+
+
+def remote(folder: Path) -> str:
+    """The URL of the remote `origin`, "" without one. Credentials in it are left out."""
+    done = run(folder, "remote", "get-url", "origin")
+    found = os.fsdecode(done.stdout).strip() if done.returncode == 0 else ""
+    scheme, there, rest = found.partition("://")
+    return f"{scheme}://{rest.split('/', 1)[0].rsplit('@', 1)[-1]}/{rest.partition('/')[2]}" if there else found
+
+
+def logged(folder: Path, since: str, until: str) -> tuple[Logged, ...]:
+    """The commits that `until` contains and `since` does not, newest first. Raises `UsageError` with git's words."""
+    form = "%x1f".join(("%H", "%an", "%ae", "%cI", "%s"))
+    found = ask(
+        folder,
+        *("log", "-z", f"--format={form}", f"{since}..{until}", "--"),
+        refused=f"git does not say what is between {since[:12]} and {until[:12]}.",
+        GIT_NO_LAZY_FETCH="1",
+        LC_ALL="C",
+    )
+    parts = (line.split("\x1f", 4) for line in found.split("\0") if line)
+    return tuple(
+        Logged(sha=sha, author=shown(author), email=email, at=at, subject=shown(subject))
+        for sha, author, email, at, subject in parts
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from release_lane.gates.watching import Senses, Stage, Watch
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release_lane.record.endpoint import of_colour, production
-from release_lane.record.evidence import Proof, with_proof
+from release_lane.record.evidence import NAMED, Proof, with_proof
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
 from release_lane.record.placement import Weights, all_on, shared
 from release_lane.smoke import warm
@@ -373,6 +373,7 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
+        checks=report.names[:NAMED],
     )
     recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
     return {**recorded.as_outputs(), "url": production(cloud.names, balancer.dns_name).url}

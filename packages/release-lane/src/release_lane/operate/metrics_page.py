@@ -39,7 +39,7 @@ def plots(of: Metrics) -> Plots:
     """Releases and lead times of each week."""
     return Plots(
         (
-            Plot("Releases that users met; hatched: those that failed", tuple(map(_releases, of.weeks))),
+            Plot("Releases that users met; dashed: those that failed", tuple(map(_releases, of.weeks))),
             Plot("Lead time, median", tuple(map(_lead_time, of.weeks))),
         )
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-MARKS = re.compile(r"([\\`*<>|]|\](?=\())")
+MARKS = re.compile(r"([\\`*<|]|\](?=\())")
 """What Markdown or HTML would take for more than a character."""
 
 

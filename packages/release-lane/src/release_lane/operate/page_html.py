@@ -57,8 +57,8 @@ main.wide { max-width: 84rem } .note { color: var(--soft); font-weight: 400 }
 .cards ul li { margin: .3rem 0 } .cards > li + li::before { content: "\\2192" / ""; position: absolute; left: -1.7rem;
   top: .6rem; color: var(--soft); font-size: 1.2rem }
 .plot { max-width: 27rem } svg.plot text { font-size: 11px }
-.plot rect { fill: var(--blue) } .plot .bad { fill: url(#hatched); stroke: var(--edge) }
-.plot path { stroke: var(--edge); stroke-width: 2 } .plots { display: flex; flex-wrap: wrap; gap: 0 2rem }
+.plot rect { fill: var(--blue) } .plot .bad { fill: none; stroke: var(--edge); stroke-width: 2;
+  stroke-dasharray: 4 3 } .plots { display: flex; flex-wrap: wrap; gap: 0 2rem }
 .plots figure { flex: 1 1 20rem; min-width: 0 } summary { color: var(--soft) }
 @media (max-width: 48rem) { .cards { flex-direction: column } .cards > li + li::before { content: "\\2193" / "";
   left: 50%; top: -2rem } }
@@ -173,28 +173,25 @@ def _shares(bar: Bar) -> str:
 
 def _bar(top: int, bar: Bar) -> str:
     middle = top + HEIGHT // 2 + 5
-    drawn = [f'<text x="0" y="{middle}">{escape(bar.label)}</text>']
-    drawn.append(f'<rect class="none" x="{LABEL}" y="{top + 1}" width="{BAR}" height="{HEIGHT}"/>')
+    drawn = [
+        f'<text x="0" y="{middle}">{escape(bar.label)}</text>'
+        f'<rect class="none" x="{LABEL}" y="{top + 1}" width="{BAR}" height="{HEIGHT}"/>'
+    ]
     at = LABEL
     for name, share in bar.shares:
         width = BAR * share // 100
         if share:
             drawn.append(f'<rect class="{escape(name)}" x="{at}" y="{top + 1}" width="{width}" height="{HEIGHT}"/>')
-            drawn.append(_words_in(at, width, middle, f"{name} {share} %"))
+            drawn.append(f'<text class="on" x="{at + 6}" y="{middle}">{escape(_fitting(name, share, width))}</text>')
         at += width
-    return (
-        "".join(drawn)
-        if any(share for _, share in bar.shares)
-        else "".join([*drawn, _words_in(LABEL, 0, middle, "503")])
-    )
+    if at == LABEL:
+        drawn.append(f'<text x="{LABEL + 6}" y="{middle}">no users are served</text>')
+    return "".join(drawn)
 
 
-def _words_in(at: int, width: int, middle: int, words: str) -> str:
-    """Inside of the part if there is room; else the share alone, or nothing: the other part's words say it."""
-    if width >= 8 * len(words):
-        return f'<text class="on" x="{at + 8}" y="{middle}">{escape(words)}</text>'
-    short = words.rsplit(" ", 2)[-2]
-    return f'<text class="on" x="{at + 6}" y="{middle}">{escape(short)}</text>' if width >= 30 else ""
+def _fitting(name: str, share: int, width: int) -> str:
+    """What fits into a part: name and share, the share alone, or nothing; the label of the picture has all of it."""
+    return next((words for words in (f"{name} {share} %", f"{share} %") if width >= 8 * len(words)), "")
 
 
 def _card(card: Card) -> str:
@@ -206,10 +203,6 @@ def _card(card: Card) -> str:
 # ---- A plot: columns of SVG, and the same figures as a table for who cannot see it
 
 WIDE, HIGH, ABOVE, BELOW = 340, 110, 16, 20
-HATCHED = (
-    '<pattern id="hatched" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-    '<path d="M0 0V6"/></pattern>'
-)
 
 
 def _plot(plot: Plot) -> str:
@@ -219,7 +212,7 @@ def _plot(plot: Plot) -> str:
     figures = "".join(_table(Table(("", "Figure"), tuple((each.label, each.said) for each in plot.points))))
     return (
         f'<figure><figcaption>{inline(plot.title)}</figcaption><svg class="plot" aria-hidden="true" '
-        f'viewBox="0 0 {WIDE} {ABOVE + HIGH + BELOW}"><defs>{HATCHED}</defs>{columns}'
+        f'viewBox="0 0 {WIDE} {ABOVE + HIGH + BELOW}">{columns}'
         f'<rect y="{ABOVE + HIGH}" width="{WIDE}" height="1"/>{_ends(plot, wide)}</svg>'
         f"<details><summary>The figures</summary>{figures}</details></figure>"
     )
@@ -236,7 +229,7 @@ def _ends(plot: Plot, wide: float) -> str:
 
 
 def _column(left: float, wide: float, point: Point, most: float) -> str:
-    """The bad part is hatched, on top."""
+    """The bad part is on top: empty, within a dashed line."""
     high, bad = HIGH * point.value / most, HIGH * point.bad / most
     top, x, width = ABOVE + HIGH - high, left + wide * 0.15, wide * 0.7
     drawn = f'<rect x="{x:.1f}" y="{top + bad:.1f}" width="{width:.1f}" height="{high - bad:.1f}"/>'

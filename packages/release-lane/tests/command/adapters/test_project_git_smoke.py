@@ -307,3 +307,32 @@ def test_what_is_built_is_read_from_the_artifacts_stack_file(tmp_path: Path) -> 
     stacks = read_project(tmp_path).stacks
     assert stacks["artifacts"].app == App(folder=".", dockerfile="release.Dockerfile")
     assert stacks["staging"].app == App()
+
+
+def test_commits_between_two_releases_are_read_both_ways(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.test")
+        done = subprocess.run(
+            ["git", "-C", str(tmp_path), *who, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
+        return done.stdout.strip()
+
+    def commit(subject: str) -> str:
+        git("commit", "--quiet", "--allow-empty", "-m", subject)
+        return git("rev-parse", "HEAD")
+
+    git("init", "--quiet")
+    first = commit("first")
+    live = commit("live")
+    git("checkout", "--quiet", first)
+    new = commit("new: | and <b>")
+    git("remote", "add", "origin", "https://token:x@github.com/o/r.git")
+    found = RealGit().commits(tmp_path, live, new)
+    assert [(each.sha, each.subject, each.author) for each in found.added] == [(new, "new: | and <b>", "Ann")]
+    assert [each.sha for each in found.removed] == [live]
+    assert found.remote == "https://github.com/o/r.git"
+    assert "nvalid revision range" in RealGit().commits(tmp_path, live, "f" * 40).unknown

@@ -10,6 +10,7 @@ from typing import Protocol
 from release_lane.disk import git
 from release_lane.errors import UsageError
 from release_lane.record.app import App
+from release_lane.record.commit import Commits
 
 
 class Git(Protocol):
@@ -26,6 +27,9 @@ class Git(Protocol):
 
     def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
         """When each commit was made, in epoch seconds, as far as git knows; never raises."""
+
+    def commits(self, folder: Path, old: str, new: str) -> Commits:
+        """What lies between two commits, and the remote; never raises: what git cannot say is in `unknown`."""
 
 
 class RealGit:
@@ -50,6 +54,20 @@ class RealGit:
         except UsageError:
             return {}
 
+    def commits(self, folder: Path, old: str, new: str) -> Commits:
+        """By `git log`, both ways; nothing is fetched."""
+        try:
+            remote = git.remote(folder)
+            return Commits(
+                old=old,
+                new=new,
+                added=git.logged(folder, old, new),
+                removed=git.logged(folder, new, old),
+                remote=remote,
+            )
+        except UsageError as error:
+            return Commits(old=old, new=new, unknown=error.why or error.what)
+
 
 @dataclass
 class FakeGit:
@@ -59,6 +77,7 @@ class FakeGit:
     differing: tuple[str, ...] = ()
     refused: str = ""
     times: Mapping[str, float] = field(default_factory=dict)
+    between: Commits | None = None
 
     def to_build(self, source: Path, app: App) -> str:
         """As given."""
@@ -80,3 +99,8 @@ class FakeGit:
         """As given."""
         del folder
         return {commit: at for commit, at in self.times.items() if commit in commits}
+
+    def commits(self, folder: Path, old: str, new: str) -> Commits:
+        """As given."""
+        del folder
+        return self.between or Commits(old=old, new=new, unknown="the history is not here")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from release_lane.command.options import (
     add_allow_older,
@@ -21,21 +26,33 @@ from release_lane.command.verbs.rollback import goal
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, ReleaseError, UsageError
-from release_lane.operate.review import Program, Subject, markdown, refusal, review
+from release_lane.operate.page import Page
+from release_lane.operate.page_html import html
+from release_lane.operate.page_markdown import markdown
+from release_lane.operate.planned import planned_in
+from release_lane.operate.review import Program, Subject, as_dict, review
+from release_lane.operate.review_page import page, refusal
+from release_lane.record.commit import Commits
 from release_lane.record.digest import Digest
-from release_lane.record.records import Recorded
+from release_lane.record.placement import Release
+from release_lane.record.records import Observed, Recorded
 
 ORDER = 60
 NAME = "review"
-HELP = "Preview a release and write, as Markdown, what an approver needs to know."
+HELP = "Preview a release and write what an approver needs to know."
 DETAILS = """\
-It has the decision, old and new side by side, the evidence, and everything else that would
-change, deletions first and in bold. It shows only the paths of properties, never their values. A
-release that the program refuses is shown as refused, with exit code 4. It changes nothing.
+It begins with the kind of change (image only, configuration, infrastructure, destructive) and what
+must not be missed, then has old and new side by side with the commits in between, the evidence, the
+traffic, what a rollback costs afterwards, and everything else that would change. Secrets are never
+shown. A release that the program refuses is shown as refused, with exit code 4. It changes nothing.
 
   release review production
   release review production --digest sha256:… >> "$GITHUB_STEP_SUMMARY"
+  release review production --out review.md --out review.html
 """
+
+FORMATS = ("markdown", "html", "json")
+SUFFIXES = {".md": "markdown", ".html": "html", ".json": "json"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,32 +66,64 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_allow_older(parser)
     add_allow_replace(parser)
-    parser.add_argument("--out", metavar="FILE", help="write to this file instead of stdout")
+    parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE, else markdown")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write to this file instead of stdout (.md, .html or .json); may be given several times",
+    )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A review in all its forms."""
+
+    page: Page
+    data: Mapping[str, Any]
+
+    def as_(self, form: str) -> str:
+        """As text."""
+        match form:
+            case "html":
+                return html(self.page)
+            case "json":
+                return json.dumps(self.data, indent=2) + "\n"
+        return markdown(self.page)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Preview, then write."""
     environment = tools.project.route.check(arguments.environment)
     given = digest_given(arguments)
-    if arguments.out:
-        _write_file(Path(arguments.out), "")  # an old review must not be taken for this one if this fails
+    for file in arguments.out:
+        _write_file(Path(file), "")  # an old review must not be taken for this one if this fails
     tools.engine.ready()
     before = tools.existing(environment)
-    subject = _subject(tools, environment, before, rollback=arguments.rollback)
     config = {
         **_config(tools, environment, before, given, rollback=arguments.rollback),
         **older_allowed(arguments, before),
         **replace_allowed(arguments),
     }
     digest = config["imageDigest"]
-    done = tools.engine.preview(environment, config)
+    with ThreadPoolExecutor(1) as pool:
+        looked = pool.submit(_observed, tools, environment)
+        subject = _subject(tools, environment, before, rollback=arguments.rollback)
+        done = tools.engine.preview(environment, config)
+        observed, unseen = looked.result()
+    subject = replace(subject, observed=observed, unseen=unseen)
+    about = {"environment": environment, "digest": digest}
     if done.signal is not None:
         raise Interrupted("The preview was stopped. It changes nothing.")
     if done.exit_code != 0:
         error = failure(done.log, done.stderr)
-        _write(tools, arguments, refusal(subject, error), environment, digest, error)
+        _write(tools, arguments, Written(refusal(subject, error), {**about, **error.as_dict()}), error)
         raise error
-    _write(tools, arguments, markdown(review(subject, done.log)), environment, digest, None)
+    subject = replace(subject, commits=_commits(tools, before.recorded, planned_in(done.log).release))
+    found = review(subject, done.log)
+    text = page(found)
+    _write(tools, arguments, Written(text, {**about, "markdown": markdown(text), **as_dict(found)}), None)
     return 0
 
 
@@ -92,8 +141,12 @@ def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bo
         source=source,
         evidence=before_it.evidence if before_it else (),
         ran_there=before_it.history if before_it else (),
+        live_there=before_it.live if before_it else None,
         rollback=rollback,
         program=_program(tools),
+        asked=tools.origin.who or tools.machine.user(),
+        run=tools.origin.run,
+        at=tools.machine.clock(),
     )
 
 
@@ -103,6 +156,20 @@ def _program(tools: Tools) -> Program:
         return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)))
     except UsageError as error:
         return Program(unknown=error.why or error.what)
+
+
+def _observed(tools: Tools, environment: str) -> tuple[Observed | None, str]:
+    """What AWS says now, or why it does not. A review is possible without it."""
+    try:
+        return tools.cloud.observed(tools.project.names(environment)), ""
+    except ReleaseError as error:
+        return None, error.why or error.what
+
+
+def _commits(tools: Tools, recorded: Recorded | None, release: Release | None) -> Commits | None:
+    """What lies between the two releases; None where one of them has no commit, or it is the same one."""
+    old, new = recorded.live.commit if recorded else "", release.commit if release else ""
+    return tools.git.commits(tools.project.root, old, new) if old and new and old != new else None
 
 
 def _record(tools: Tools, source: str | None) -> Recorded | None:
@@ -120,22 +187,16 @@ def _config(
     return {"imageDigest": digest, "rollbackFrom": leaves.live.digest}
 
 
-def _write(
-    tools: Tools,
-    arguments: argparse.Namespace,
-    text: str,
-    environment: str,
-    digest: str,
-    error: ReleaseError | None,
-) -> None:
-    """To the file, else to stdout (with --json the edge alone writes an error)."""
-    if arguments.out:
-        _write_file(Path(arguments.out), text)
-        tools.terminal.say(f"The review is in {arguments.out}.")
+def _write(tools: Tools, arguments: argparse.Namespace, written: Written, error: ReleaseError | None) -> None:
+    """To the files, else to stdout (with --json the edge alone writes an error)."""
+    for file in arguments.out:
+        form = arguments.format or SUFFIXES.get(Path(file).suffix, "markdown")
+        _write_file(Path(file), written.as_(form))
+        tools.terminal.say(f"The review is in {file}.")
     if tools.terminal.json and error is None:
-        tools.terminal.emit({"environment": environment, "digest": digest, "markdown": text}, "")
+        tools.terminal.emit(written.data, "")
     elif not tools.terminal.json and not arguments.out:
-        tools.terminal.emit(None, text)
+        tools.terminal.emit(None, written.as_(arguments.format or "markdown"))
 
 
 def _write_file(path: Path, text: str) -> None:
