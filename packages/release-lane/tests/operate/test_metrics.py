@@ -50,6 +50,12 @@ def test_an_update_that_moved_no_users_is_no_deployment(ledger: Chronicle) -> No
     assert counted(ledger).deployments == 0
 
 
+def test_restoring_the_standby_after_a_refused_rollback_is_no_rollback(ledger: Chronicle) -> None:
+    ledger.ended(ledger.began(DAY, verb="rollback", details={"decision": "heal"}), DAY + 60, moved=False)
+    ledger.ended(ledger.began(2 * DAY, verb="rollback", details={"decision": "traffic-only"}), 2 * DAY + 20)
+    assert counted(ledger).rollbacks == Share(part=1, of=1)
+
+
 def test_a_rollback_and_a_drill_are_no_deployments(ledger: Chronicle) -> None:
     ledger.back(DAY)
     ledger.released(2 * DAY, verb="drill")
@@ -145,6 +151,14 @@ def test_what_a_gate_stopped_is_no_failure_of_a_change_but_stopped_in_time(ledge
     ledger.ended(ledger.began(DAY), DAY + 60, result)
     found = counted(ledger)
     assert (found.failures, found.stopped) == (Share(part=0, of=0), 1)
+
+
+def test_a_refusal_before_anything_began_is_counted_as_stopped_in_time(ledger: Chronicle) -> None:
+    ledger.add(EntryKind.OUTCOME, DAY, verb="promote", result=Result.REFUSED)
+    ledger.add(EntryKind.OUTCOME, DAY, verb="promote", result=Result.DONE)  # there was nothing to do
+    ledger.add(EntryKind.OUTCOME, DAY, verb="recover", result=Result.REFUSED)
+    found = counted(ledger)
+    assert (found.stopped, found.deployments) == (1, 0)
 
 
 # ---- The lane's own

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -46,7 +47,10 @@ RELEASING = frozenset({"deploy", "promote", "rollback", "heal", "watch", UPDATE}
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One intent with its outcome; None while it is under way, or if its end is not known."""
+    """One intent with its outcome; None while it is under way, or if its end is not known.
+
+    What was refused before it began has no intent: the outcome is both.
+    """
 
     intent: Entry
     outcome: Entry | None = None
@@ -111,14 +115,26 @@ class Change:
 
 
 def changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
-    """Every change of an environment that was begun, oldest first."""
+    """Every change of an environment that was begun or refused, oldest first.
+
+    A refusal before anything began is an outcome without an intent. A heal moves no users, and is no change.
+    """
     known = list(entries)
     ends = {each.of: each for each in known if each.kind is EntryKind.OUTCOME}
-    return tuple(
-        Change(intent=each, outcome=ends.get(each.sequence))
-        for each in known
-        if each.kind is EntryKind.INTENT and each.environment and each.verb in RELEASING
-    )
+    found = (_change(each, ends) for each in known if each.environment and each.verb in RELEASING)
+    return tuple(each for each in found if each and _would_move(each))
+
+
+def _change(entry: Entry, ends: Mapping[int, Entry]) -> Change | None:
+    if entry.kind is EntryKind.INTENT:
+        return Change(intent=entry, outcome=ends.get(entry.sequence))
+    alone = entry.kind is EntryKind.OUTCOME and not entry.of and entry.result is not Result.DONE
+    return Change(intent=entry, outcome=entry) if alone else None
+
+
+def _would_move(change: Change) -> bool:
+    decision = str(change.intent.details.get("decision") or "")
+    return decision not in list(DecisionKind) or DecisionKind(decision).moves_users
 
 
 # ---- The figures
