@@ -43,8 +43,8 @@ def _block(block: Block) -> Iterator[str]:
                 said, below = (item, ()) if isinstance(item, str) else item
                 yield f"- {plain(said)}"
                 yield from (f"  - {plain(each)}" for each in below)
-        case Table(head=head, rows=rows):
-            yield from _table([tuple(map(str.upper, head)), *(tuple(map(plain, row)) for row in rows)])
+        case Table():
+            yield from _table(block)
         case Bars(bars=bars):
             yield from bars_in_letters(bars)
         case Plots(plots=plots):
@@ -58,6 +58,18 @@ def _block(block: Block) -> Iterator[str]:
                 yield from (f"    {plain(item)}" for item in card.items)
 
 
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    yield from ("  ".join(map(str.ljust, row, widths)) for row in rows)
+def _table(table: Table) -> Iterator[str]:
+    """Aligned columns; where these would be too wide, one row below the other."""
+    rows = [tuple(map(plain, row)) for row in table.rows]
+    columns = [tuple(map(str.upper, table.head)), *rows]
+    widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
+    if sum(widths) + 2 * len(widths) <= WIDEST:
+        yield from ("  ".join(map(str.ljust, row, widths)) for row in columns)
+        return
+    for first, *rest in rows:
+        yield first
+        yield from (f"    {of}: {cell}" for of, cell in zip(table.head[1:], rest, strict=True))
+
+
+WIDEST = 120
+"""Letters of a line of a table."""
