@@ -73,7 +73,7 @@ STEPS = (
     ("Decide", "machine", "evidence, order of commits, placement, drift, alarms; before anything changes",
      "no proof of the environment before, an older commit, drift, an alarm that is firing"),
     ("Approve", "person", "reads the review and starts the update, or says no",
-     "something moved since the review; nobody answers"),
+     "something moved since the review; no answer comes"),
     ("Image", "machine", "the registry still has it, for the processors that the tasks have",
      "a lifecycle rule that deleted it"),
     ("Rollout", "machine", "the idle colour runs it, all tasks healthy; no user is there",
