@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from release_lane.command.adapters.git import FakeGit
 from release_lane.command.adapters.machine import FakeMachine
-from release_lane.ledger.memory import Memory, in_memory
+from release_lane.ledger.memory import Memory
 from tests.command.words import Stage
 from tests.operate.ledgers import DAY, HOUR, START, Chronicle
 
 pytestmark = pytest.mark.cli
+
+LEDGER = "file://.local/ledger"
 
 
 def stage(days: float = 28) -> Stage:
@@ -21,7 +23,10 @@ def stage(days: float = 28) -> Stage:
     ledger.released(HOUR, "a", environment="staging")
     ledger.released(DAY, "a")
     return Stage(
-        ledger=ledger.ledger, machine=FakeMachine(began=START + days * DAY), git=FakeGit(times={"a" * 40: START})
+        ledger=ledger.objects,
+        ledger_url=LEDGER,
+        machine=FakeMachine(began=START + days * DAY),
+        git=FakeGit(times={"a" * 40: START}),
     )
 
 
@@ -80,7 +85,7 @@ def test_without_a_ledger_it_says_what_to_do() -> None:
 
 
 def test_a_ledger_that_is_away_is_an_error_of_the_cloud() -> None:
-    on = Stage(ledger=in_memory(Memory(away=True)))
+    on = Stage(ledger=Memory(away=True), ledger_url=LEDGER)
     assert on.run("metrics") == 3
     assert "The network is down." in on.err
 
@@ -100,5 +105,5 @@ def test_what_is_no_day_and_no_duration_is_refused(since: str) -> None:
 
 
 def test_an_unknown_environment_is_refused_before_anything_is_read() -> None:
-    on = Stage(ledger=in_memory(Memory(away=True)))
+    on = Stage(ledger=Memory(away=True), ledger_url=LEDGER)
     assert on.run("metrics", "elsewhere") == 2

@@ -10,7 +10,7 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
 from release_lane.errors import CloudError
-from release_lane.ledger.memory import Memory, in_memory
+from release_lane.ledger.memory import Memory
 from release_lane.operate.watching import Look
 from release_lane.record.commit import Commits, Logged
 from release_lane.record.ledger import Result
@@ -34,7 +34,8 @@ def stage(**over: object) -> Stage:
     given = {
         "engine": FakeEngine(states=states()),
         "cloud": FakeCloud(seen=[SEEN]),
-        "ledger": ledger.ledger,
+        "ledger": ledger.objects,
+        "ledger_url": "file://.local/ledger",
         "git": FakeGit(between=Commits(old=A.commit, new=B.commit, added=(Logged(sha=B.commit),))),
         "alarms": {"names": ["theirs"]},
     }
@@ -97,7 +98,7 @@ def test_without_aws_without_a_ledger_and_without_git_it_says_so_and_goes_on() -
             del names
             raise CloudError("AWS does not answer.")
 
-    on = stage(cloud=Away(), ledger=None, git=FakeGit())
+    on = stage(cloud=Away(), ledger_url="", git=FakeGit())
     assert on.run("plan", "--json") == 0
     found = {check["about"]: check for check in on.data["environments"][1]["checklist"]}
     assert {about for about, check in found.items() if check["level"] == "unknown"} == {
@@ -108,7 +109,7 @@ def test_without_aws_without_a_ledger_and_without_git_it_says_so_and_goes_on() -
 
 
 def test_a_ledger_that_is_away_stops_no_plan() -> None:
-    on = stage(ledger=in_memory(Memory(away=True)))
+    on = stage(ledger=Memory(away=True))
     assert on.run("plan") == 0
     assert "Without the ledger: " in on.err
     assert "The network is down." in on.err

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from release_lane.ledger.memory import in_memory
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.ledger.store import Ledger
 from release_lane.record.ledger import Draft, Entry, EntryKind, Result
 
@@ -24,8 +24,13 @@ def at(second: float) -> str:
 class Chronicle:
     """A ledger that is filled by sentences; times are seconds after START."""
 
-    ledger: Ledger = field(default_factory=in_memory)
+    objects: Memory = field(default_factory=Memory)
     number: int = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        """On these objects."""
+        return in_memory(self.objects)
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -12,7 +12,7 @@ from release_lane.command.tools import Tools
 from release_lane.command.verbs.status import Row
 from release_lane.engine.locks import Holder
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, ReleaseError
+from release_lane.errors import CloudError, ReleaseError, UsageError
 from release_lane.operate.metrics import Spread, changes
 from release_lane.operate.situation import Situation
 from release_lane.record.alarms import Alarm
@@ -104,10 +104,8 @@ def _reviews(entries: Sequence[Entry], environment: str) -> tuple[Entry, ...]:
 
 def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
     """The ledger's entries, and why there are none: a plan and a board are possible without it."""
-    store = next((store for each in tools.project.route.environments if (store := tools.ledger(each))), None)
-    if store is None:
-        return None, "no stack file names a ledger"
     try:
-        return store.entries(), ""
-    except CloudError as error:
+        store = tools.ledger()
+        return (store.entries(), "") if store else (None, "no stack file names a ledger")
+    except (CloudError, UsageError) as error:
         return None, " ".join(filter(None, (error.what, error.why)))

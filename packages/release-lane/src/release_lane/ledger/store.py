@@ -20,6 +20,7 @@ from release_lane.record.ledger import (
     MarkKind,
     hash_of,
     marks_of,
+    name_of,
     sequence_in,
 )
 
@@ -55,6 +56,9 @@ class Store(Protocol):
     def append(self, draft: Draft) -> Entry:
         """Write it as the newest entry, and the marks that it makes."""
 
+    def entry(self, sequence: int) -> Entry:
+        """One of them."""
+
     def newest(self) -> Entry | None:
         """The newest entry; its `open` says which intents have no outcome."""
 
@@ -89,6 +93,11 @@ class Ledger:
         raise CloudError(
             f"The ledger {self.url} has another writer that was faster {RACES} times.", next_step="run it again."
         )
+
+    def entry(self, sequence: int) -> Entry:
+        """By its name."""
+        with self._answering("read"):
+            return Entry.from_bytes(self.objects.read(name_of(sequence)))
 
     def newest(self) -> Entry | None:
         """By a listing of one name, and a read."""

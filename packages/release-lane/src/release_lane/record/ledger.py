@@ -160,7 +160,7 @@ class Entry(Draft):
     @property
     def name(self) -> str:
         """Its name in a store."""
-        return f"{ENTRIES}{HIGHEST - self.sequence:012d}-{self.sequence}.json"
+        return name_of(self.sequence)
 
     @staticmethod
     def from_bytes(written: bytes) -> Entry:
@@ -184,6 +184,11 @@ def _opened(draft: Draft, sequence: int, before: Mapping[str, int]) -> Mapping[s
             return {name: of for name, of in before.items() if of != draft.of}
         case _:
             return dict(before)
+
+
+def name_of(sequence: int) -> str:
+    """The name of an entry in a store."""
+    return f"{ENTRIES}{HIGHEST - sequence:012d}-{sequence}.json"
 
 
 def sequence_in(name: str) -> int | None:
@@ -227,8 +232,12 @@ _TEXTS = ("environment", "verb", "digest", "commit", "release", "who", "approver
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who acts: what the command hands to an update. `verb`: deploy, promote … `details`: what the command knows."""
+    """Who acts: what the command hands to an update. `id` names this call of the command; `verb`: deploy, promote …
 
+    `details`: what the command knows; they go into the details of the intent.
+    """
+
+    id: str = ""
     verb: str = ""
     who: str = ""
     approver: str = ""
@@ -245,11 +254,14 @@ class Actor:
         """Read what `as_text` wrote; nothing for any other text."""
         try:
             value = json.loads(text or "{}")
-            texts = {name: str(value.get(name) or "") for name in ("verb", "who", "approver", "run", "reason")}
+            texts = {name: str(value.get(name) or "") for name in ("id", "verb", "who", "approver", "run", "reason")}
             return Actor(**texts, details=dict(value.get("details") or {}))
         except (ValueError, AttributeError, TypeError):
             return Actor()
 
+
+COMMAND = "command"
+"""In the details of an entry: the `id` of the call of the command that it belongs to."""
 
 ACTOR_VARIABLE = "RELEASE_LANE_ACTOR"
 """Read by the provider. A plain `pulumi up` has none: then who and where is read from the environment."""

@@ -45,7 +45,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     since = parse_since(arguments.since, now)
     if since >= now:
         raise UsageError(f"--since {arguments.since} is not in the past.", next_step="name an earlier day.")
-    found = metrics_of(tools, entries_of(tools, wanted), wanted, since, now)
+    found = metrics_of(tools, entries_of(tools), wanted, since, now)
     page, data = metrics_page(tools.project.name, found), {"environments": [each.as_dict() for each in found]}
     if arguments.out:
         write_into(arguments.out, {"metrics.html": html(page), "metrics.json": json.dumps(data, indent=2)})
@@ -54,16 +54,16 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def entries_of(tools: Tools, environments: Iterable[str]) -> tuple[Entry, ...]:
-    """The ledger that these environments share; `UsageError` where no stack file names one."""
-    stores = [store for each in environments if (store := tools.ledger(each))]
-    if not stores:
+def entries_of(tools: Tools) -> tuple[Entry, ...]:
+    """The ledger; `UsageError` where no stack file names one."""
+    store = tools.ledger()
+    if store is None:
         raise UsageError(
             "There is no ledger to count from.",
             why="no stack file says where it is, so updates leave no entries",
             next_step="add `ledger` to the stack files (docs/stack-settings.example.yaml), and release.",
         )
-    return stores[0].entries()
+    return store.entries()
 
 
 def metrics_of(
