@@ -27,7 +27,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_lane.record.chain import MOVED
 from release_lane.record.decisions import DecisionKind
+from release_lane.record.intended import GOES_BACK, MOVED_AT, OVERRIDES
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -68,7 +70,7 @@ class Change:
     @property
     def goes_back(self) -> bool:
         """Is it a rollback?"""
-        return self.intent.verb in ("rollback", "watch") or bool(self.said("goesBack"))
+        return self.intent.verb in ("rollback", "watch") or bool(self.said(GOES_BACK))
 
     @property
     def hotfix(self) -> bool:
@@ -78,7 +80,7 @@ class Change:
     @property
     def live(self) -> bool:
         """Did its release go live?"""
-        return self.result is Result.DONE and bool(self.said("moved"))
+        return self.result is Result.DONE and bool(self.said(MOVED))
 
     @property
     def met(self) -> bool:
@@ -103,7 +105,7 @@ class Change:
     @property
     def reached_users(self) -> float:
         """When users met its release: when the weights moved; else, at the latest, when it ended."""
-        moved = epoch(str(self.said("movedAt") or ""))
+        moved = epoch(str(self.said(MOVED_AT) or ""))
         if moved is not None:
             return moved
         return self.ended if self.live else self.began
@@ -305,7 +307,7 @@ def _lead(change: Change, committed: Mapping[str, float]) -> float | None:
 
 
 def _overridden(change: Change) -> tuple[str, ...]:
-    said = change.said("overrides")
+    said = change.said(OVERRIDES)
     return tuple(str(name) for name in said) if isinstance(said, Mapping) else ()
 
 
