@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
-from release_lane.command.options import alarm_accepted, replace_allowed
+from release_lane.command.options import alarm_accepted, excused, replace_allowed
 from release_lane.command.reviewing import Given, approver_of, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
@@ -62,7 +62,7 @@ def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tu
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
     """Hold it to its seal, confirm, update, report. A refusal or failure of the engine is raised, after healing the
     idle colour."""
-    config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments)}
+    config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
     change = _approved(tools, change, before)
     held = _held_to_seal(tools, change, before)
@@ -241,7 +241,8 @@ def _healed(tools: Tools, change: Change) -> str:
     if against := _against_healing(tools, change.environment):
         return f"The idle colour of {change.environment} was not healed: {against}"
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
-    run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
+    healing = tools.acting(replace(tools.actor, verb="heal", reason="after a refused release"))
+    run = healing.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
     why = _why(tools, change.environment, run)
@@ -282,7 +283,8 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")
-    run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
+    healing = tools.acting(replace(tools.actor, verb="heal", reason="the idle colour keeps less (idle.afterWatch)"))
+    run = healing.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: a rollback may be a deployment, see `release status`."
     why = _why(tools, change.environment, run)
