@@ -58,9 +58,9 @@ class EnvironmentSettings(Stack):
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
-    without_ledger: Annotated[str, sound(reason)] | None = None
     sealed: Annotated[str, sound(seal_problem)] = ""
     approval: ApprovalSettings = ApprovalSettings()
+    without_ledger: Annotated[str, sound(reason)] | None = None
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
