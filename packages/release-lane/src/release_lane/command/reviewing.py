@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 
 from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog
@@ -14,10 +15,12 @@ from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.operate.planned import planned_in
 from release_lane.operate.review import Program, Review, Subject, review
 from release_lane.operate.sealing import bound_by, facts
+from release_lane.record.approval import Person, approved_by, authors_of
 from release_lane.record.commit import Commits
 from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
 from release_lane.record.seal import Facts, Seal, check_meant, check_unmoved
+from release_lane.settings.approval import ApprovalSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,3 +137,35 @@ def _facts(tools: Tools, given: Given, log: EngineLog, program: Program) -> Fact
         settings=tools.project.stacks[given.environment].config,
         given=given.config,
     )
+
+
+# ---- The approval ---------------------------------------------------------------------------------------------
+
+
+def approver_of(tools: Tools, environment: str, digest: str, before: StackState, wanted: ApprovalSettings) -> str:
+    """Who approved the release, "" where that is not known and not required. Raises `Refused` as the settings want."""
+
+    @cache
+    def ends() -> tuple[str, str]:
+        return before.recorded.live.commit if before.recorded else "", _commit_of(tools, environment, digest)
+
+    found = tools.approvals.of(environment, ends)
+    if found and found.unknown:
+        tools.terminal.say(f"Who approved this release is unknown: {found.unknown}.")
+    authors = _authors(tools, *ends()) if found and found.approvers else ()
+    return approved_by(found, authors, environment, distinct=wanted.distinct, required=wanted.required)
+
+
+def _authors(tools: Tools, old: str, new: str) -> tuple[Person, ...]:
+    """By git, which may know them where the CI system does not."""
+    return authors_of(tools.git.commits(tools.project.root, old, new).added) if old and new and old != new else ()
+
+
+def _commit_of(tools: Tools, environment: str, digest: str) -> str:
+    """The commit of an image, by the environment before, or by the stack that has its registry; "" if unknown."""
+    source = tools.project.route.source_of(environment)
+    before_it = _record(tools, source)
+    if before_it and (release := before_it.was_live(digest)):
+        return release.commit
+    built = tools.engine.state(tools.project.artifacts_of(environment))
+    return str(built.outputs.get("commit") or "") if built and built.outputs.get("imageDigest") == digest else ""

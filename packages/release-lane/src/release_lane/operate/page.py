@@ -1,7 +1,7 @@
 """A page for people, without its looks: sections of text, lists, tables and pictures. Pure.
 
-Markdown and HTML render it. Texts have four marks of Markdown: `code`, **bold**, *soft* and [words](https://…). What
-comes from elsewhere goes through `quoted`, so that it is shown as it is.
+Markdown, HTML and plain text render it. Texts have four marks of Markdown: `code`, **bold**, *soft* and
+[words](https://…). What comes from elsewhere goes through `quoted`, so that it is shown as it is.
 """
 
 from __future__ import annotations
@@ -14,19 +14,34 @@ MARKS = re.compile(r"([\\`*<|]|\](?=\())")
 """What Markdown or HTML would take for more than a character."""
 
 
+INLINE = re.compile(
+    r"\\(?P<plain>.)"
+    r"|`(?P<code>[^`]*)`"
+    r"|\*\*(?P<bold>.+?)\*\*"
+    r"|\*(?P<soft>[^*]+)\*"
+    r"|\[(?P<words>(?:\\.|[^\]\\])+)\]\((?P<url>https?://[^\s)]+)\)"
+)
+"""One mark in a text, by the name of its group."""
+
+
 def flat(text: str) -> str:
     """In one line."""
     return " ".join(text.split())
 
 
+def harmless(text: str) -> str:
+    """In one line; what cannot be seen (control characters, changes of direction) is an escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in flat(text))
+
+
 def quoted(text: str) -> str:
     """Text from elsewhere, in one line; it can be no mark, no tag, no table's end."""
-    return MARKS.sub(r"\\\1", flat(text))
+    return MARKS.sub(r"\\\1", harmless(text))
 
 
 def code(text: str) -> str:
     """As code; "" stays empty. Inside of code no mark counts, so a backtick is left out."""
-    return f"`{flat(text).replace('`', '')}`" if text else ""
+    return f"`{harmless(text).replace('`', '')}`" if text else ""
 
 
 def link(words: str, url: str) -> str:
@@ -80,7 +95,53 @@ class Bars:
     bars: tuple[Bar, ...]
 
 
-Block = Text | Alert | Bullets | Table | Bars
+@dataclass(frozen=True)
+class Point:
+    """One column of a plot: its label, how high it is, how much of that is `bad`, and both in words.
+
+    `short`: some four letters above the column.
+    """
+
+    label: str
+    value: float
+    said: str
+    bad: float = 0.0
+    short: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture of figures over time, one column each. `title` says what it shows."""
+
+    title: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Pictures next to each other."""
+
+    plots: tuple[Plot, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One box: what it is about, a word on that, and what is in it."""
+
+    title: str
+    note: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Boxes in a row, each leading to the next one. `title` says what the row is."""
+
+    title: str
+    cards: tuple[Card, ...]
+
+
+Block = Text | Alert | Bullets | Table | Bars | Plots | Cards
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,22 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from release_lane.operate.page import Alert, Bar, Bars, Block, Bullets, Page, Section, Table, Text
-
-_INLINE = re.compile(
-    r"\\(?P<plain>.)"
-    r"|`(?P<code>[^`]*)`"
-    r"|\*\*(?P<bold>.+?)\*\*"
-    r"|\*(?P<soft>[^*]+)\*"
-    r"|\[(?P<words>(?:\\.|[^\]\\])+)\]\((?P<url>https?://[^\s)]+)\)"
+from release_lane.operate.page import (
+    INLINE,
+    Alert,
+    Bar,
+    Bars,
+    Block,
+    Bullets,
+    Card,
+    Cards,
+    Page,
+    Plot,
+    Plots,
+    Point,
+    Section,
+    Table,
+    Text,
 )
 
 STYLE = """
@@ -42,24 +50,42 @@ svg text { font: 13px system-ui, sans-serif; fill: var(--text) } svg .on { fill:
   width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } tr { padding: .4rem 0;
   border-bottom: 1px solid var(--line) } th, td { border: 0; padding: .1rem 0 } td[data-of]::before {
   content: attr(data-of) ": "; color: var(--soft) } }
+main.wide { max-width: 84rem } .note { color: var(--soft); font-weight: 400 }
+.cards { display: flex; gap: 2.2rem; padding: 0; list-style: none }
+.cards > li { flex: 1 1 0; min-width: 0; position: relative; border: 1px solid var(--line); border-radius: .5rem;
+  padding: .7rem .9rem } .cards ul { padding: 0; list-style: none } .cards h3 { font-size: 1rem; margin: 0 }
+.cards ul li { margin: .3rem 0 } .cards > li + li::before { content: "\\2192" / ""; position: absolute; left: -1.7rem;
+  top: .6rem; color: var(--soft); font-size: 1.2rem }
+.plot { max-width: 27rem } svg.plot text { font-size: 11px }
+.plot rect { fill: var(--blue) } .plot .bad { fill: none; stroke: var(--edge); stroke-width: 2;
+  stroke-dasharray: 4 3 } .plots { display: flex; flex-wrap: wrap; gap: 0 2rem }
+.plots figure { flex: 1 1 20rem; min-width: 0 } summary { color: var(--soft) }
+@media (max-width: 48rem) { .cards { flex-direction: column } .cards > li + li::before { content: "\\2193" / "";
+  left: 50%; top: -2rem } }
 """
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""Content-Security-Policy: a text from elsewhere that got past `escape` could neither run nor load anything."""
 
-def html(page: Page) -> str:
-    """The whole file."""
+
+def html(page: Page, *, wide: bool = False) -> str:
+    """The whole file. `wide`: for a page with boxes in a row."""
     title = escape(page.title)
+    main = '<main class="wide">' if wide else "<main>"
     body = "\n".join(part for section in page.sections for part in _section(section))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta name="referrer" content="no-referrer">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<style>{STYLE}</style>\n</head>\n<body>\n{main}\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
 def inline(text: str) -> str:
     """The marks as tags; everything else escaped."""
     parts, at = [], 0
-    for found in _INLINE.finditer(text):
+    for found in INLINE.finditer(text):
         parts += [escape(text[at : found.start()]), _marked(found)]
         at = found.end()
     return "".join([*parts, escape(text[at:])])
@@ -96,6 +122,10 @@ def _block(block: Block) -> Iterator[str]:
             yield "</ul>"
         case Table():
             yield from _table(block)
+        case Plots(plots=plots):
+            yield f'<div class="plots">{"".join(map(_plot, plots))}</div>'
+        case Cards(title=title, cards=cards):
+            yield f'<ol class="cards" aria-label="{escape(title, quote=True)}">{"".join(map(_card, cards))}</ol>'
         case Bars(title=title, bars=bars):
             yield f"<figure>{_svg(title, bars)}<figcaption>{escape(title)}</figcaption></figure>"
 
@@ -109,7 +139,7 @@ def _item(item: str | tuple[str, tuple[str, ...]]) -> str:
 
 def _table(table: Table) -> Iterator[str]:
     """A row begins with its heading. On a phone each cell names its column, as the headings are out of sight."""
-    yield '<div class="scroll"><table><thead><tr>'
+    yield '<div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr>'
     yield "".join(f'<th scope="col">{inline(each)}</th>' if each else "<td></td>" for each in table.head)
     yield "</tr></thead><tbody>"
     for first, *cells in table.rows:
@@ -162,3 +192,48 @@ def _bar(top: int, bar: Bar) -> str:
 def _fitting(name: str, share: int, width: int) -> str:
     """What fits into a part: name and share, the share alone, or nothing; the label of the picture has all of it."""
     return next((words for words in (f"{name} {share} %", f"{share} %") if width >= 8 * len(words)), "")
+
+
+def _card(card: Card) -> str:
+    note = f' <span class="note">{inline(card.note)}</span>' if card.note else ""
+    items = "".join(f"<li>{inline(item)}</li>" for item in card.items)
+    return f"<li><h3>{inline(card.title)}{note}</h3><ul>{items}</ul></li>"
+
+
+# ---- A plot: columns of SVG, and the same figures as a table for who cannot see it
+
+WIDE, HIGH, ABOVE, BELOW = 340, 110, 16, 20
+
+
+def _plot(plot: Plot) -> str:
+    most = max((each.value for each in plot.points), default=0) or 1
+    wide = WIDE / max(len(plot.points), 6)
+    columns = "".join(_column(number * wide, wide, each, most) for number, each in enumerate(plot.points))
+    figures = "".join(_table(Table(("", "Figure"), tuple((each.label, each.said) for each in plot.points))))
+    return (
+        f'<figure><figcaption>{inline(plot.title)}</figcaption><svg class="plot" aria-hidden="true" '
+        f'viewBox="0 0 {WIDE} {ABOVE + HIGH + BELOW}">{columns}'
+        f'<rect y="{ABOVE + HIGH}" width="{WIDE}" height="1"/>{_ends(plot, wide)}</svg>'
+        f"<details><summary>The figures</summary>{figures}</details></figure>"
+    )
+
+
+def _ends(plot: Plot, wide: float) -> str:
+    """The labels of the first and the last column, below them."""
+    first, *_, last = plot.points if len(plot.points) > 1 else (*plot.points, *plot.points)
+    texts = [f'<text x="4" y="{ABOVE + HIGH + 15}">{escape(first.label)}</text>']
+    if wide * len(plot.points) > WIDE / 2:
+        at = wide * len(plot.points) - 4
+        texts.append(f'<text x="{at:.1f}" y="{ABOVE + HIGH + 15}" text-anchor="end">{escape(last.label)}</text>')
+    return "".join(texts)
+
+
+def _column(left: float, wide: float, point: Point, most: float) -> str:
+    """The bad part is on top: empty, within a dashed line."""
+    high, bad = HIGH * point.value / most, HIGH * point.bad / most
+    top, x, width = ABOVE + HIGH - high, left + wide * 0.15, wide * 0.7
+    drawn = f'<rect x="{x:.1f}" y="{top + bad:.1f}" width="{width:.1f}" height="{high - bad:.1f}"/>'
+    if point.bad:
+        drawn += f'<rect class="bad" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bad:.1f}"/>'
+    middle = left + wide / 2
+    return f'{drawn}<text x="{middle:.1f}" y="{top - 4:.1f}" text-anchor="middle">{escape(point.short)}</text>'

@@ -226,6 +226,18 @@ def test_git_says_what_is_checked_out_and_what_differs(tmp_path: Path) -> None:
         git.to_build(tmp_path, App())
 
 
+def test_git_says_when_commits_were_made_and_leaves_out_those_that_are_not_here(tmp_path: Path) -> None:
+    git = RealGit()
+    assert git.committed(tmp_path, {"c" * 40}) == {}
+    me = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    at = {"GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+01:00"}
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, env=environment() | me | at)
+    head = git.head(tmp_path)
+    assert git.committed(tmp_path, {head, "c" * 40, "--all", ""}) == {head: 1767319445.0}
+    assert git.committed(tmp_path, {"--all"}) == {}
+
+
 def test_only_what_is_expected_becomes_an_option() -> None:
     assert Expected().options() == []
     assert Expected(digest="d", commit="c").options() == ["--expect-digest", "d", "--expect-commit", "c"]

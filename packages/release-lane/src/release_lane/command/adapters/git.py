@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,9 @@ class Git(Protocol):
     def changed(self, folder: Path) -> tuple[str, ...]:
         """Files that differ from the commit (untracked ones count)."""
 
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """When each commit was made, in epoch seconds, as far as git knows; never raises."""
+
     def commits(self, folder: Path, old: str, new: str) -> Commits:
         """What lies between two commits, and the remote; never raises: what git cannot say is in `unknown`."""
 
@@ -42,6 +46,13 @@ class RealGit:
     def changed(self, folder: Path) -> tuple[str, ...]:
         """By `git status --porcelain`."""
         return git.changed(folder)
+
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """By `git log --no-walk`; nothing is fetched."""
+        try:
+            return git.committed(folder, commits)
+        except UsageError:
+            return {}
 
     def commits(self, folder: Path, old: str, new: str) -> Commits:
         """By `git log`, both ways; nothing is fetched."""
@@ -65,6 +76,7 @@ class FakeGit:
     commit: str = "c" * 40
     differing: tuple[str, ...] = ()
     refused: str = ""
+    times: Mapping[str, float] = field(default_factory=dict)
     between: Commits | None = None
 
     def to_build(self, source: Path, app: App) -> str:
@@ -82,6 +94,11 @@ class FakeGit:
         """As given."""
         self.head(folder)
         return self.differing
+
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """As given."""
+        del folder
+        return {commit: at for commit, at in self.times.items() if commit in commits}
 
     def commits(self, folder: Path, old: str, new: str) -> Commits:
         """As given."""

@@ -25,7 +25,8 @@ from release_lane.settings.https import HttpsSettings
 from release_lane.settings.ledger import apart
 from release_lane.settings.model import part
 from release_lane.settings.notify import NotifySettings
-from release_lane.settings.shift import IdleSettings
+from release_lane.settings.rollout import RolloutSettings, SmokeSettings
+from release_lane.settings.shift import IdleSettings, ShiftSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,21 @@ class StackFile:
     def alarms(self) -> AlarmSettings:
         """Which alarms have a say."""
         return cast("AlarmSettings", self._part("alarms"))
+
+    @property
+    def shift(self) -> ShiftSettings:
+        """In which steps traffic moves, and how long each is watched."""
+        return cast("ShiftSettings", self._part("shift"))
+
+    @property
+    def rollout(self) -> RolloutSettings:
+        """For how long tasks may take to start."""
+        return cast("RolloutSettings", self._part("rollout"))
+
+    @property
+    def smoke(self) -> SmokeSettings:
+        """For how long smoke checks may be repeated."""
+        return cast("SmokeSettings", self._part("smoke"))
 
     @property
     def ledger(self) -> str:
