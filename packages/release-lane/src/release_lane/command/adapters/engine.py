@@ -98,7 +98,7 @@ def command_of(environ: Mapping[str, str]) -> str:
         return found
     raise CloudError(
         "The Pulumi engine is not on the PATH. Nothing was changed.",
-        next_step="local cloud: `make up`, then `. .local/env`; else install the version that pyproject.toml pins.",
+        next_step="local cloud: `local-aws up`, then `. .local/env`; else install the version in pyproject.toml.",
     )
 
 
@@ -136,7 +136,7 @@ class PulumiEngine:
             raise CloudError(
                 f"{local if self.environ.get('LOCAL_AWS_HOME') else known} does not answer. Nothing was changed.",
                 why=why,
-                next_step="start the local cloud: `make up`, then `. .local/env`.",
+                next_step="start the local cloud: `local-aws up`, then `. .local/env`.",
             )
 
     def state(self, stack: str) -> StackState | None:
@@ -150,7 +150,7 @@ class PulumiEngine:
             raise CloudError(
                 f"The state of stack {stack} cannot be read.",
                 why=why,
-                next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `make up`, then `. .local/env`).",
+                next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `local-aws up`, `. .local/env`).",
             )
         return StackState.of(stack, self.project.name, json.loads(done.stdout))
 
