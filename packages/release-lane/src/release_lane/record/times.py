@@ -22,3 +22,8 @@ def iso(second: float) -> str:
 def in_words(second: float) -> str:
     """An epoch second for people: `2026-01-31 23:59:59 UTC`."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def day(second: float) -> str:
+    """An epoch second's day: `2026-01-31`, in UTC."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d")
