@@ -65,7 +65,7 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
     change = _approved(tools, change, before)
-    tools = _acting(tools, change)
+    tools = tools.acting(replace(tools.actor, approver=change.approver))
     held = _held_to_seal(tools, change, before)
     confirm(tools, change, before.recorded, yes=arguments.yes)
     heals = not getattr(arguments, "no_heal", True)
@@ -77,12 +77,6 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
 
     tools.terminal.emit(*carried_out(tools, held, before, wait=arguments.lock_wait, heals=heals, waited=waited))
     return 0
-
-
-def _acting(tools: Tools, change: Change) -> Tools:
-    """The same tools; what they do is written into the ledger with approver and seal."""
-    seal = {"seal": change.seal} if change.seal else {}
-    return tools.acting(replace(tools.actor, approver=change.approver, details={**tools.actor.details, **seal}))
 
 
 def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
