@@ -23,6 +23,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     """Do it as an actor that the ledger names; the exit code. Without a ledger it is just done."""
     if not tools.project.ledger:
         return act(tools)
+    seal = getattr(arguments, "seal", "")
     tools = tools.acting(
         Actor(
             id=uuid.uuid4().hex,
@@ -30,6 +31,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
             who=tools.origin.who or tools.machine.user(),
             run=tools.origin.run,
             reason=getattr(arguments, "reason", None) or "",
+            details={"seal": seal} if seal else {},
         )
     )
     try:

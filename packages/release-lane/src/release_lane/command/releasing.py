@@ -71,6 +71,8 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
     change = _approved(tools, change, before)
+    if change.approver:
+        tools = tools.acting(replace(tools.actor, approver=change.approver))
     held = _held_to_seal(tools, change, before)
     confirm(tools, change, before.recorded, yes=arguments.yes)
     heals = not getattr(arguments, "no_heal", True)
