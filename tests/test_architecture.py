@@ -261,7 +261,7 @@ def test_there_are_stack_files() -> None:
 @pytest.mark.parametrize("path", stack_files(), ids=relative)
 @pytest.mark.parametrize(
     "key",
-    ["imageDigest", "rollbackFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace", "source", "adopt"],
+    ["imageDigest", "rollbackFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace", "drill", "source", "adopt"],
 )
 def test_what_is_given_per_run_is_never_committed(path: Path, key: str) -> None:
     assert f"release-lane:{key}" not in yaml.safe_load(path.read_text())["config"]

@@ -24,7 +24,7 @@ from release_lane.gates.timing import Timing
 from release_lane.record.adoption import COMMIT_UNKNOWN
 from release_lane.record.alarms import Watched
 from release_lane.record.digest import Digest
-from release_lane.record.evidence import Proof
+from release_lane.record.evidence import Drill, Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
@@ -129,6 +129,25 @@ def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
     recorded = Recorded.from_outputs(json.loads(json.dumps(moved(cloud(), move))))
     assert recorded is not None
     assert recorded.evidence[-1].unchecked == ("the commit is unknown",)
+
+
+@pytest.mark.provider
+def test_both_halves_of_a_drill_are_recorded_by_the_switch(cloud: Make) -> None:
+    """A on blue is what the drill is of; it goes to B, and then B's record says that A was left by one."""
+    of_a = Proof(digest=A.digest, commit=A.commit, release_id=A.id, at="then")
+    standing = Recorded(live_colour=BLUE, live=A, previous=B, history=(B, A), evidence=(of_a,))
+    recorded = Recorded.from_outputs(moved(cloud(), replace(MOVE, standing=standing, drill=Drill.BACK)))
+    assert recorded is not None
+    assert recorded.drilling is not None
+    assert recorded.drilling.digest == A.digest
+    forward = replace(
+        MOVE, standing=replace(standing, evidence=(replace(of_a, digest=B.digest, release_id=B.id, drilling="now"),))
+    )
+    recorded = Recorded.from_outputs(moved(cloud(), replace(forward, drill=Drill.FORWARD)))
+    assert recorded is not None
+    assert recorded.drilling is None
+    (proof,) = [each for each in recorded.evidence if each.digest == B.digest]
+    assert proof.drilled == proof.at
 
 
 @pytest.mark.pure

@@ -31,6 +31,8 @@ SETTINGS: dict[str, list[Any] | str] = {
     "onAlarm": ENUM,
     "allowOlder": ["latest"],
     "allowReplace": ENUM,
+    "drill": ENUM,
+    "requireDrill": ENUM,
     "promotesFrom": ["staging", "artifacts", "other/project/dev", ""],
     "artifacts": ["staging", "a b"],
     "service.cpu": [300, 8192],

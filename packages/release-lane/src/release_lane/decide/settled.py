@@ -11,7 +11,7 @@ from release_lane.decide.idle import need_of_idle
 from release_lane.decide.lineage import Order
 from release_lane.decide.refusals import older_commit, silent_rollback
 from release_lane.record.digest import short
-from release_lane.record.evidence import proof_of
+from release_lane.record.evidence import Drill, proof_of
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Recorded
 
@@ -40,12 +40,22 @@ def ordinary(case: Case, standing: Recorded) -> Decision:
     if past:
         if requested.rollback_from != live.digest:
             raise silent_rollback(past.digest, live.digest, requested.rollback_from)
-        return to_idle(case, past, standing, f"rollback from {short(live.digest)}", rollback=True)
+        return to_idle(case, past, standing, f"{_way(case)} from {short(live.digest)}", rollback=True)
     if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
         # Live here so long ago that the history forgot it; the evidence has not.
         raise silent_rollback(digest, live.digest, requested.rollback_from)
     release = new_release(case)
     return to_idle(case, release, standing, _reason(case, release, standing.live))
+
+
+def _way(case: Case) -> str:
+    match case.requested.drill:
+        case Drill.BACK:
+            return "drill: back"
+        case Drill.FORWARD:
+            return "drill: forward again"
+        case None:
+            return "rollback"
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:

@@ -374,5 +374,6 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
     )
-    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
+    left = move.standing.live.digest if move.standing else ""
+    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof, move.drill, left))
     return {**recorded.as_outputs(), "url": production(cloud.names, balancer.dns_name).url}
