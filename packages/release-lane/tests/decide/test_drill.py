@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.decide.decision import Decision, Deploy, OnAlarm, Refuse, Requested, TrafficOnly, decide
+from release_lane.decide.decision import Decision, Deploy, Keep, OnAlarm, Refuse, Requested, TrafficOnly, decide
 from release_lane.errors import Refused
 from release_lane.record.alarms import Alarm
 from release_lane.record.digest import short
@@ -86,8 +86,13 @@ def test_a_drill_goes_back_to_the_previous_release_and_to_no_earlier_one() -> No
     assert "no traffic-only rollback" in refused(decision(record, observed(A, B, GREEN), BACK)).what
 
 
-def test_a_drill_is_of_a_release_that_passed_here() -> None:
-    """What an interrupted switch brought was not recorded, so a drill of it could not be either."""
+@pytest.mark.parametrize("proven", [[proof(A)], [proof(A), replace(proof(B), release_id="other")]])
+def test_a_drill_is_of_a_release_whose_proof_can_say_so(proven: list[Proof]) -> None:
+    record = replace(LIVE, evidence=tuple(proven))
+    assert "no traffic-only rollback" in refused(decision(record, observed(A, B, GREEN), BACK)).what
+
+
+def test_the_undoing_of_an_interrupted_switch_is_no_drill() -> None:
     cloud = observed(A, B, GREEN, journal((BLUE, A), (GREEN, B), Phase.MOVED))
     assert "no traffic-only rollback" in refused(decision(recorded(BLUE, A), cloud, BACK)).what
 
@@ -123,10 +128,40 @@ def test_forward_goes_where_the_drill_came_from_and_only_after_its_first_half() 
     assert "cannot go forward" in refused(decision(rolled_back, observed(A, B, BLUE), FORWARD)).what
 
 
+def test_forward_goes_nowhere_else() -> None:
+    elsewhere = replace(FORWARD, digest=C.digest)
+    assert "cannot go forward" in refused(decision(halfway(), observed(A, C, BLUE), elsewhere)).what
+
+
 def test_forward_by_a_deployment_is_no_drill_and_says_how_users_get_there() -> None:
     error = refused(decision(halfway(), observed(A, side(B, **SICK), BLUE), FORWARD))
     assert "would be: deploy" in error.what
     assert "`release rollback`" in error.next_step
+
+
+PASSED = Requested(service=SERVICE, drill=Drill.PASSED)
+
+
+def drilling(**over: Any) -> Recorded:
+    return replace(LIVE, evidence=(proof(A), replace(proof(B), drilling="then", **over)))
+
+
+def test_a_result_is_recorded_by_an_update_that_moves_nothing() -> None:
+    assert isinstance(decision(drilling(), observed(A, B, GREEN), PASSED), Keep)
+
+
+@pytest.mark.parametrize(
+    ("record", "cloud"),
+    [
+        (LIVE, observed(A, B, GREEN)),
+        (drilling(release_id="other"), observed(A, B, GREEN)),
+        (halfway(), observed(A, B, BLUE)),
+        (drilling(), observed(C, B, GREEN)),
+    ],
+    ids=["no drill", "one of other settings", "half of one", "the standby is lost"],
+)
+def test_there_is_no_result_of_a_drill_that_did_not_take_place(record: Recorded, cloud: Observed) -> None:
+    assert "no drill that could have passed" in refused(decision(record, cloud, PASSED)).what
 
 
 # ---- where a digest needs one

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from release_lane.record.digest import Digest
-from release_lane.record.evidence import KEPT, NOT_RECORDED, Drill, Proof, proof_of, with_proof
+from release_lane.record.evidence import KEPT, NOT_RECORDED, Drill, Proof, proof_of, with_passed_drill, with_proof
 
 pytestmark = pytest.mark.pure
 
@@ -66,11 +66,14 @@ BEGUN = with_proof([proof(1), proof(2)], proof(1, "back"), Drill.BACK, digest(2)
 """2 was live, and a drill led traffic back to 1."""
 
 
-def test_a_drill_is_proven_once_traffic_went_back_and_forward_again() -> None:
+def test_a_drill_is_proven_once_traffic_went_back_and_forward_again_and_no_request_failed() -> None:
     assert (of(BEGUN, 2).drilling, of(BEGUN, 2).drilled) == ("back", "")
     ended = with_proof(BEGUN, proof(2, "forward"), Drill.FORWARD, digest(1))
-    assert (of(ended, 2).drilling, of(ended, 2).drilled) == ("", "forward")
-    assert not of(ended, 1).drilled
+    assert (of(ended, 2).drilling, of(ended, 2).drilled) == ("back", "")
+    passed = with_passed_drill(ended, digest(2))
+    assert (of(passed, 2).drilling, of(passed, 2).drilled) == ("", "back")
+    assert not of(passed, 1).drilled
+    assert with_passed_drill(ended, digest(1)) == ended
 
 
 @pytest.mark.parametrize(
@@ -78,11 +81,12 @@ def test_a_drill_is_proven_once_traffic_went_back_and_forward_again() -> None:
 )
 def test_any_other_switch_ends_a_drill_without_a_result(later: int, half: Drill | None) -> None:
     after = with_proof(BEGUN, proof(later, "later"), half, digest(1))
-    assert not any(each.drilled or each.drilling for each in after)
+    assert not any(each.drilled or each.drilling for each in with_passed_drill(after, digest(2)))
 
 
 def test_half_a_drill_is_none() -> None:
-    assert not of(with_proof([proof(1), proof(2)], proof(2, "forward"), Drill.FORWARD, digest(1)), 2).drilled
+    half = with_proof([proof(1), proof(2)], proof(2, "forward"), Drill.FORWARD, digest(1))
+    assert not of(with_passed_drill(half, digest(2)), 2).drilled
 
 
 def test_the_drill_of_a_release_is_remembered_when_it_passes_again_but_not_with_another_configuration() -> None:

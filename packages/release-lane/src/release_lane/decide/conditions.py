@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from release_lane.decide.choice import Decision, Deploy, OnAlarm, Requested, TrafficOnly, goes_back
+from release_lane.decide.choice import Decision, Deploy, Keep, OnAlarm, Requested, TrafficOnly, goes_back
 from release_lane.decide.refusals import (
     alarms_firing,
     alarms_stop_drill,
+    no_drill_to_pass,
     no_such_alarms,
     no_way_back,
     no_way_forward,
@@ -43,16 +44,17 @@ def check_conditions(
 
 def _drill(decision: Decision, standing: Recorded | None, drill: Drill) -> None:
     """A drill shows a traffic-only rollback, so it has to be one, and its second half has to end where it began."""
-    to = decision.release if isinstance(decision, TrafficOnly) else None
+    to = decision.release.id if isinstance(decision, TrafficOnly) else ""
     match drill:
         case Drill.BACK:
-            live = proof_of(standing.live.digest, standing.evidence) if standing else None
-            if not (to and standing and live and live.release_id == standing.live.id and to == standing.previous):
+            if not (to and standing and standing.proof and standing.previous and to == standing.previous.id):
                 raise no_way_back(decision.kind, standing)
         case Drill.FORWARD:
-            begun = standing.drilling if standing else None
-            if not (to and begun and to.id == begun.release_id):
+            if not (to and standing and standing.left_by_drill and to == standing.left_by_drill.release_id):
                 raise no_way_forward(decision.kind)
+        case Drill.PASSED:
+            if not (isinstance(decision, Keep) and standing and standing.proof and standing.proof.drilling):
+                raise no_drill_to_pass(decision.kind)
 
 
 def start_of_live(standing: Recorded | None, memory: float) -> Start | None:

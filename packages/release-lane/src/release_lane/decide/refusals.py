@@ -70,6 +70,15 @@ def no_way_forward(decision: str) -> Refused:
     )
 
 
+def no_drill_to_pass(decision: str) -> Refused:
+    """A result for a drill that did not take place, or after which something is amiss."""
+    return Refused(
+        f"There is no drill that could have passed: this update would be: {decision}.",
+        why="a drill is recorded once traffic went back and forward again and both colours are as recorded",
+        next_step="`release drill` does all of it.",
+    )
+
+
 def alarms_stop_drill(alarms: Sequence[Alarm]) -> Refused:
     """Alarms about what users get now."""
     return Refused(

@@ -54,7 +54,7 @@ def _way(case: Case) -> str:
             return "drill: back"
         case Drill.FORWARD:
             return "drill: forward again"
-        case None:
+        case _:
             return "rollback"
 
 

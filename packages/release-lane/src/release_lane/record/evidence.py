@@ -17,18 +17,21 @@ NOT_RECORDED = "an earlier version of the lane did not record what it could not 
 
 
 class Drill(StrEnum):
-    """The two updates of a drill: traffic goes back to the previous release, then forward again."""
+    """The updates of a drill: traffic goes back to the previous release, then forward again; and once it was counted
+    that no request failed, the proof says so."""
 
     BACK = "back"
     FORWARD = "forward"
+    PASSED = "passed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
     """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
 
-    `unchecked` are short sentences of what no gate could see. `drilled`: when a drill of this release ended, traffic
-    having gone back from it and forward again ("" if none did). `drilling`: when one began that has not ended.
+    `unchecked` are short sentences of what no gate could see. `drilled`: when a drill of this release began
+    in which traffic went back from it and forward again without a failed request ("" if none did). `drilling`: when one
+    began that has no result yet.
     """
 
     digest: Digest
@@ -78,14 +81,21 @@ def with_proof(
     """Evidence with one more proof: one entry a digest, oldest first, at most `KEPT`.
 
     `drill` says which half of a drill the switch was, `left` which digest the traffic came from. A drill that began
-    ends with the next switch: well if that is its other half, and without a result if it is anything else. An earlier
-    drill of the same release stays.
+    ends without a result at any switch that is not its other half. An earlier drill of the same release stays.
     """
     known = [*evidence]
     earlier = proof_of(proof.digest, known)
     if earlier and earlier.release_id == proof.release_id:
-        ended = proof.at if drill is Drill.FORWARD and earlier.drilling else ""
-        proof = replace(proof, drilled=ended or earlier.drilled)
+        goes_on = earlier.drilling if drill is Drill.FORWARD else ""
+        proof = replace(proof, drilled=earlier.drilled, drilling=goes_on)
     begun = left if drill is Drill.BACK else ""
     others = [replace(old, drilling=proof.at if old.digest == begun else "") for old in known]
     return (*(old for old in others if old.digest != proof.digest), proof)[-KEPT:]
+
+
+def with_passed_drill(evidence: Iterable[Proof], digest: str) -> tuple[Proof, ...]:
+    """Evidence after a drill of this digest in which no request failed."""
+    return tuple(
+        replace(proof, drilled=proof.drilling, drilling="") if proof.digest == digest and proof.drilling else proof
+        for proof in evidence
+    )

@@ -287,7 +287,7 @@ class SwitchInputs:
     located: Located = NOWHERE
     known: Known | None = None
     drill: Drill | None = None
-    """Which half of a drill this is, so that its proof says so."""
+    """What this update is of a drill, so that evidence says so."""
     pass_of_before: Produced = None
 
     def as_dict(self) -> dict[str, Any]:

@@ -44,10 +44,19 @@ class Recorded:
     evidence: tuple[Proof, ...] = ()
 
     @property
-    def drilling(self) -> Proof | None:
+    def proof(self) -> Proof | None:
+        """That of the live release."""
+        return self._proof_of(self.live)
+
+    @property
+    def left_by_drill(self) -> Proof | None:
         """The proof of the previous release, if a drill led traffic back from it and not forward again yet."""
-        proof = proof_of(self.previous.digest, self.evidence) if self.previous else None
-        return proof if proof and self.previous and proof.drilling and proof.release_id == self.previous.id else None
+        proof = self._proof_of(self.previous) if self.previous else None
+        return proof if proof and proof.drilling else None
+
+    def _proof_of(self, release: Release) -> Proof | None:
+        proof = proof_of(release.digest, self.evidence)
+        return proof if proof and proof.release_id == release.id else None
 
     def was_live(self, digest: str) -> Release | None:
         """The latest release with this digest that was live here, or None."""

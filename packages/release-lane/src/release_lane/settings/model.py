@@ -203,8 +203,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems += size_problems(settings.release_service())
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
-    if settings.drill and not settings.rollback_from:
-        problems.append("drill: is half of a rollback and its way back; give imageDigest and rollbackFrom as well")
+    if settings.drill in (Drill.BACK, Drill.FORWARD) and not settings.rollback_from:
+        problems.append(f"drill: {settings.drill} moves traffic; give imageDigest and rollbackFrom as well")
     if settings.require_drill and not settings.promotes_from:
         problems.append("requireDrill: asks for a drill in the environment before, but promotesFrom names none")
     problems += name_problems(settings.env, settings.secrets)
