@@ -99,7 +99,7 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
     assert world.one(":Image").inputs["active"] is False
 
 
-def test_the_switch_is_told_which_half_of_a_drill_it_is() -> None:
+def test_the_switch_gets_what_an_update_is_of_a_drill() -> None:
     live = release(SECOND)
     proof = Proof(digest=live.digest, commit="", release_id=live.id, at="then")
     passed = {"evidence": [proof.as_dict()]}

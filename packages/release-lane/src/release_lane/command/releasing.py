@@ -41,6 +41,8 @@ class Change:
     environment: str
     digest: Digest | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    keeps_idle: bool = False
+    """The idle colour is not reduced afterwards: the next update needs it as it is."""
 
     @property
     def message(self) -> str:
@@ -91,7 +93,7 @@ def carried_out(
     data, text = report(tools, change, before, run)
     if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
 
 
