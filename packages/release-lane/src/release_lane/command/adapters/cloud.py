@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from release_lane.errors import CloudError, Refused
 from release_lane.operate.aborting import ProductionRule
+from release_lane.operate.drift import Call
 from release_lane.operate.recovery import SERVICE, Existing
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
@@ -42,6 +44,9 @@ class Cloud(Protocol):
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
         """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
 
+    def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
+        """The last calls of these names to AWS that CloudTrail knows, newest first."""
+
 
 class RealCloud:
     """AWS, through `release_lane.aws` (which loads boto3, so it is imported only when needed)."""
@@ -51,7 +56,7 @@ class RealCloud:
         from release_lane.aws.observe import account_checked_meanwhile, observed
 
         with _failing_as_cloud_error():
-            return Observed.from_dict(account_checked_meanwhile(names, observed))
+            return Observed.from_dict(account_checked_meanwhile(names, partial(observed, scaled=True)))
 
     def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
         """By the API that creates it."""
@@ -117,6 +122,13 @@ class RealCloud:
                 else None,
             )
 
+    def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
+        """By LookupEvents."""
+        from release_lane.aws.trail import lookup
+
+        with _failing_as_cloud_error():
+            return tuple(map(Call.of, lookup(names.access, made)))
+
 
 def _production_rule(rule: Rule | None) -> ProductionRule | None:
     if rule is None:
@@ -153,6 +165,8 @@ class FakeCloud:
     looks: int = 0
     seen: list[Look] = field(default_factory=list)
     listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
+    trail: tuple[Call, ...] | CloudError = ()
+    asked_for: list[tuple[str, ...]] = field(default_factory=list)
 
     def observed(self, names: Names) -> Observed:
         """As given; `each` happens first."""
@@ -189,3 +203,11 @@ class FakeCloud:
         self.looks += 1
         self.listened.append((alarms, traffic))
         return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
+
+    def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
+        """As given; fails if `trail` is an error."""
+        del names
+        self.asked_for.append(tuple(made))
+        if isinstance(self.trail, CloudError):
+            raise self.trail
+        return self.trail
