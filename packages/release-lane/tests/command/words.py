@@ -24,6 +24,7 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import Held, StackState
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
@@ -199,17 +200,21 @@ ROOT = Path("/checkout")
 
 
 def project(
-    notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None, alarms: Mapping[str, Any] | None = None
+    notify: Mapping[str, Any] | None = None,
+    idle_tasks: int | None = None,
+    alarms: Mapping[str, Any] | None = None,
+    ledger: str = "",
 ) -> Project:
     def stack(name: str, **own: Any) -> StackFile:
         config = {f"release-lane:{key}": value for key, value in own.items()}
         return StackFile(name=name, path=ROOT / f"Pulumi.{name}.yaml", project="release-lane", config=config)
 
+    at = {"account": "000000000000"}
     idle = {"afterWatch": idle_tasks} if idle_tasks is not None else None
     stacks = [
         stack("artifacts", role="artifacts"),
-        stack("staging", notify=notify, idle=idle, alarms=alarms),
-        stack("production", promotesFrom="staging", notify=notify),
+        stack("staging", notify=notify, idle=idle, alarms=alarms, ledger=ledger or None, **at),
+        stack("production", promotesFrom="staging", notify=notify, ledger=ledger or None, **at),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 
@@ -229,6 +234,8 @@ class Stage:
     notify: Mapping[str, Any] | None = None
     alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
+    ledger_url: str = ""
+    ledger: Memory = field(default_factory=Memory)
     origin: Origin = field(default_factory=Origin)
     answer: str | None = None
     colour: bool = False
@@ -248,10 +255,11 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms), engine=self.engine,
-            backend=self.backend, cloud=self.cloud,
+            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms, self.ledger_url),
+            engine=self.engine, backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
             notifier=self.notifier, origin=self.origin,
+            stores=lambda _url, _access: in_memory(self.ledger),
         )  # fmt: skip
 
     @property

@@ -7,7 +7,6 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import grpc
 import pulumi
 import pytest
 from release_lane.decide.lineage import Order, Relation
@@ -23,6 +22,7 @@ from tests.program.mocks import (
     SECOND,
     SERVICE,
     THIRD,
+    Failed,
     World,
     observed,
     outputs_of,
@@ -304,16 +304,6 @@ def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
     assert type(refused) is Refused
     assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
     assert type(as_reported("release:index:observe", RuntimeError("it crashed"))) is CloudError
-
-
-class Failed(grpc.RpcError):
-    """The engine's answer to a question that failed."""
-
-    def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.UNKNOWN
-
-    def details(self) -> str:
-        return str(self.args[0])
 
 
 class Failing(World):

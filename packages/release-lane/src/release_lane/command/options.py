@@ -31,6 +31,12 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         help="proceed: move the traffic although an alarm is firing; this release is the fix",
     )
     add_allow_replace(parser)
+    add_reason(parser)
+    parser.add_argument(
+        "--without-ledger",
+        metavar="REASON",
+        help="begin although the ledger cannot be written; the evidence says so, and why",
+    )
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -67,6 +73,16 @@ def add_allow_replace(parser: argparse.ArgumentParser) -> None:
 def replace_allowed(arguments: argparse.Namespace) -> dict[str, str]:
     """`allowReplace` for this run."""
     return {"allowReplace": "true"} if arguments.allow_replace else {}
+
+
+def add_reason(parser: argparse.ArgumentParser) -> None:
+    """`--reason`, of every verb whose entry in the ledger should say why."""
+    parser.add_argument("--reason", metavar="TEXT", help="why, for the ledger (`release history`)")
+
+
+def excused(arguments: argparse.Namespace) -> dict[str, str]:
+    """`withoutLedger` for this run."""
+    return {"withoutLedger": arguments.without_ledger} if arguments.without_ledger else {}
 
 
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
-from release_lane.command.options import replace_allowed
+from release_lane.command.options import excused, replace_allowed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
@@ -64,6 +64,7 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
         **change.config,
         **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}),
         **replace_allowed(arguments),
+        **excused(arguments),
     }
     heals = not getattr(arguments, "no_heal", True)
     change = replace(change, config=config)
@@ -221,7 +222,8 @@ def _healed(tools: Tools, change: Change) -> str:
     if against := _against_healing(tools, change.environment):
         return f"The idle colour of {change.environment} was not healed: {against}"
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
-    run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
+    healing = tools.acting(replace(tools.actor, verb="heal", reason="after a refused release"))
+    run = healing.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
     why = _why(tools, change.environment, run)
@@ -262,7 +264,8 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")
-    run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
+    healing = tools.acting(replace(tools.actor, verb="heal", reason="the idle colour keeps less (idle.afterWatch)"))
+    run = healing.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: a rollback may be a deployment, see `release status`."
     why = _why(tools, change.environment, run)

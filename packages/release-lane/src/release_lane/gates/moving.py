@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from provider_kit import Cancelled, Context, Props
 
@@ -28,6 +28,7 @@ from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, U
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
 from release_lane.gates.reality import where, words
+from release_lane.gates.recording import RECORDING
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.gates.undoing import Timeline, roll_back
@@ -75,6 +76,7 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
         raise roll_back(ctx, cloud, move, before, breach, switch.timeline) from breach
     finally:
         switch.end()
+        RECORDING.note(timeline=switch.timeline.lines(), probes=switch.probes())
     return _record(cloud, before, move, report)
 
 
@@ -286,6 +288,11 @@ class Switching:
 
     def _look_at_rule(self) -> Balancer:
         return self.cloud.balancer(self.before.located)
+
+    def probes(self) -> list[dict[str, Any]]:
+        """What came of the probes of the last step, for the ledger."""
+        tallies = self.watch.prober.tallies() if self.watch.prober else ()
+        return [{"place": each.place, "sent": each.sent, "failed": each.failed} for each in tallies]
 
     def end(self) -> None:
         """No more probes."""

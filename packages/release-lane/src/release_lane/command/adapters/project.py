@@ -21,6 +21,7 @@ from release_lane.settings.alarms import AlarmSettings
 from release_lane.settings.artifacts import AppSettings
 from release_lane.settings.credentials import HANDED, access_of
 from release_lane.settings.https import HttpsSettings
+from release_lane.settings.ledger import apart
 from release_lane.settings.model import part
 from release_lane.settings.notify import NotifySettings
 from release_lane.settings.shift import IdleSettings
@@ -82,6 +83,11 @@ class StackFile:
         return cast("AlarmSettings", self._part("alarms"))
 
     @property
+    def ledger(self) -> str:
+        """Where it writes what was begun and how it ended, "" where that is nowhere."""
+        return str(self._part("ledger") or "")
+
+    @property
     def domain(self) -> str:
         """The name that users come by, "" where that is plain HTTP."""
         return cast("HttpsSettings", self._part("https")).domain
@@ -126,6 +132,18 @@ class Project:
         """The order of environments; `UsageError` for circles and unknown names."""
         environments = (stack for stack in self.stacks.values() if not stack.builds)
         return route_of({stack.name: stack.promotes_from for stack in environments})
+
+    @property
+    def ledger(self) -> str:
+        """The ledger of all environments, "" for none; `UsageError` where they do not name the same."""
+        named = {name: self.stacks[name].ledger for name in self.route.environments}
+        if found := apart(named):
+            raise UsageError(
+                f"The environments do not name the same ledger: {found}.",
+                why="a ledger is one chain over all environments; in two of them neither shows the whole route",
+                next_step="give `ledger` the same value in all their stack files, or leave it out of all.",
+            )
+        return next(iter(named.values()), "")
 
     def artifacts_of(self, environment: str) -> str:
         """The stack whose image this environment takes."""

@@ -19,6 +19,7 @@ from release_lane.record.digest import Digest, parse_digest
 
 ORDER = 30
 NAME = "deploy"
+IN_LEDGER = True
 HELP = "Release a digest to an environment: start it on the idle colour, pass the gates, move the traffic."
 DETAILS = """\
 Without --digest it takes the digest that was built or adopted last. If a gate refuses the

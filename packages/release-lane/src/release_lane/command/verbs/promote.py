@@ -19,6 +19,7 @@ from release_lane.record.digest import Digest
 
 ORDER = 40
 NAME = "promote"
+IN_LEDGER = True
 HELP = "Release to an environment the digest that is live in the environment before it."
 DETAILS = """\
 `promotesFrom` in the stack file names the environment before. The environment takes only a
