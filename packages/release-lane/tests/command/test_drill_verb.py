@@ -10,7 +10,9 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.prober import FakeProber
 from release_lane.engine.state import StackState
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.evidence import Proof
+from release_lane.record.ledger import Entry, Result
 from release_lane.record.placement import Colour, Release, Weights, all_on
 from release_lane.record.records import Observed
 from tests.command.words import (
@@ -240,6 +242,61 @@ def test_weights_that_cannot_be_read_do_not_hide_why_it_failed() -> None:
     assert on.run("drill", "staging") == 1
     assert "The smoke gate refused blue" in on.err
     assert "Users get 503, and green is recorded. Next: `release recover staging`." in on.err
+
+
+# ---- the ledger
+
+IN_LEDGER: dict[str, Any] = {"ledger_url": "s3://shop-releases"}
+
+
+def entry(on: Stage) -> Entry:
+    (only,) = in_memory(on.ledger).entries()
+    return only
+
+
+def test_a_drill_is_one_entry_in_the_ledger_with_its_times_and_counts() -> None:
+    on = stage("back", "forward", "passed", **IN_LEDGER)
+    assert on.run("drill", "staging", "--reason", "nightly") == 0
+    drill = entry(on)
+    assert (drill.kind, drill.result, drill.environment, drill.verb) == ("drill", Result.DONE, "staging", "drill")
+    assert (drill.digest, drill.release, drill.reason, drill.who) == (B.digest, B.id, "nightly", "me@here")
+    assert (drill.details["drilled"], drill.details["requests"]["sent"]) == (True, 50)
+    assert {"backSeconds", "forwardSeconds"} <= drill.details.keys()
+
+
+def test_a_drill_that_users_noticed_is_a_failed_one() -> None:
+    on = stage("back", "forward", prober=FakeProber(failed=2), **IN_LEDGER)
+    assert on.run("drill", "staging") == 1
+    assert (entry(on).result, entry(on).details["requests"]["failed"]) == (Result.FAILED, 2)
+
+
+@pytest.mark.parametrize(("run", "code"), [(SAID_NO, 4), (refused_by_gate(), 1)], ids=["refused", "a gate said no"])
+def test_a_drill_that_ended_halfway_is_in_the_ledger_with_where_users_are(run: Run, code: int) -> None:
+    on = stage("back", run, ran(*plan("keep", BLUE, A, target=None)), **IN_LEDGER)
+    assert on.run("drill", "staging") == code
+    drill = entry(on)
+    assert (drill.kind, drill.result, drill.digest) == ("drill", Result.FAILED, B.digest)
+    assert drill.details["standing"].startswith("Users are on blue")
+    assert drill.details["why"]
+
+
+def test_a_drill_that_was_refused_at_once_is_a_refused_one() -> None:
+    on = stage(SAID_NO, **IN_LEDGER)
+    assert on.run("drill", "staging") == 4
+    assert (entry(on).kind, entry(on).result) == ("drill", Result.REFUSED)
+
+
+def test_a_ledger_that_is_away_in_the_end_is_a_warning() -> None:
+    on = stage("back", "forward", "passed", ledger=Memory(away=True), **IN_LEDGER)
+    assert on.run("drill", "staging") == 0
+    assert "The ledger does not have this drill as a whole" in on.err
+
+
+def test_a_drill_without_the_ledger_has_to_say_why() -> None:
+    on = stage("back", "forward", "passed", ledger=Memory(away=True), **IN_LEDGER)
+    assert on.run("drill", "staging", "--without-ledger", "it is down") == 0
+    assert {config["withoutLedger"] for _, _, config in on.engine.calls} == {"it is down"}
+    assert "ledger" not in on.err
 
 
 # ---- status

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from release_lane.command.adapters.prober import Counting
-from release_lane.command.options import add_environment, add_lock_wait
+from release_lane.command.options import add_environment, add_lock_wait, add_reason, add_without_ledger, excused
 from release_lane.command.releasing import Change, carried_out
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.rollback import goal
@@ -23,11 +23,14 @@ from release_lane.probe.tally import Report
 from release_lane.record.digest import short
 from release_lane.record.endpoint import recorded_endpoint
 from release_lane.record.evidence import Drill
+from release_lane.record.intended import result_of
+from release_lane.record.ledger import EntryKind, Result
 from release_lane.record.placement import Weights, whole
 from release_lane.record.records import Recorded
 
 ORDER = 55
 NAME = "drill"
+IN_LEDGER = True
 HELP = "Move the traffic back to the previous release and forward again, and count what users get meanwhile."
 DETAILS = """\
 It shows that a rollback would work: both moves are updates that start no task, with all gates,
@@ -111,6 +114,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--yes", "-y", action="store_true", help="do not ask for a confirmation (asked where promotesFrom is set)"
     )
     add_lock_wait(parser)
+    add_reason(parser)
+    add_without_ledger(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -121,10 +126,13 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     recorded = _drillable(before.recorded, environment)
     settings = _counted(before, recorded, environment, arguments.rate)
     _confirm(tools, environment, recorded, yes=arguments.yes)
-    with tools.prober.counting(settings) as counting, _saying_where_it_stands(tools, environment):
-        drilled = _there_and_back(tools, environment, counting, arguments.lock_wait)
+    moves = Moves(tools=tools, environment=environment, wait=arguments.lock_wait, given=excused(arguments))
+    with tools.prober.counting(settings) as counting, _saying_where_it_stands(moves, recorded):
+        drilled = _there_and_back(moves, counting)
         if drilled.well:
-            _move(tools, environment, Drill.PASSED, arguments.lock_wait)
+            moves.move(Drill.PASSED)
+    result = Result.DONE if drilled.well else Result.FAILED
+    _write(moves, drilled.recorded, result, drilled.as_dict())
     tools.terminal.emit(drilled.as_dict(), drilled.text())
     return 0 if drilled.well else CheckFailed.exit_code
 
@@ -172,7 +180,30 @@ def _counted(before: StackState, recorded: Recorded, environment: str, rate: flo
         ) from error
 
 
-def _there_and_back(tools: Tools, environment: str, counting: Counting, wait: float) -> Drilled:
+@dataclass(frozen=True, kw_only=True)
+class Moves:
+    """The updates of one drill; `given` is configuration for all of them, `wait` how long for the lock (seconds)."""
+
+    tools: Tools
+    environment: str
+    wait: float
+    given: Mapping[str, str]
+
+    def move(self, drill: Drill) -> float:
+        """One update; its seconds. Each half goes to the release that was live before."""
+        before = self.tools.existing(self.environment)
+        config, digest, recorded = {**self.given, "drill": str(drill)}, None, before.recorded
+        if drill is not Drill.PASSED and recorded and recorded.previous:
+            digest = recorded.previous.digest
+            config |= {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
+        change = Change(verb=NAME, environment=self.environment, digest=digest, config=config, keeps_idle=True)
+        began = self.tools.machine.now()
+        carried_out(self.tools, change, before, wait=self.wait, heals=True)
+        return self.tools.machine.now() - began
+
+
+def _there_and_back(moves: Moves, counting: Counting) -> Drilled:
+    tools, environment = moves.tools, moves.environment
     if not counting.wait_until_ready(READY_WITHIN):
         report = counting.stop()
         raise CloudError(
@@ -184,49 +215,59 @@ def _there_and_back(tools: Tools, environment: str, counting: Counting, wait: fl
     recorded = _recorded(tools, environment)
     if recorded.left_by_drill:
         tools.terminal.say(f"An earlier drill in {environment} ended halfway: going forward again first.")
-        _move(tools, environment, Drill.FORWARD, wait)
+        moves.move(Drill.FORWARD)
         recorded = _recorded(tools, environment)
     counting.mark(Drill.BACK)
-    back = _move(tools, environment, Drill.BACK, wait)
+    back = moves.move(Drill.BACK)
     counting.mark(Drill.FORWARD)
-    forward = _move(tools, environment, Drill.FORWARD, wait)
+    forward = moves.move(Drill.FORWARD)
     tools.machine.sleep(AFTERWARDS)
     return Drilled(environment=environment, recorded=recorded, back=back, forward=forward, report=counting.stop())
 
 
-def _move(tools: Tools, environment: str, drill: Drill, wait: float) -> float:
-    """One update of the drill; its seconds. Each half goes to the release that was live before."""
-    before = tools.existing(environment)
-    config: dict[str, str] = {"drill": drill}
-    digest = None
-    if drill is not Drill.PASSED and (recorded := before.recorded) and recorded.previous:
-        digest = recorded.previous.digest
-        config |= {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
-    change = Change(verb=NAME, environment=environment, digest=digest, config=config, keeps_idle=True)
-    began = tools.machine.now()
-    carried_out(tools, change, before, wait=wait, heals=True)
-    return tools.machine.now() - began
-
-
 @contextmanager
-def _saying_where_it_stands(tools: Tools, environment: str) -> Iterator[None]:
-    """An error says in addition on which colour users are, and how to go on."""
+def _saying_where_it_stands(moves: Moves, recorded: Recorded) -> Iterator[None]:
+    """An error says in addition on which colour users are, and how to go on; so does the ledger."""
     try:
         yield
     except ReleaseError as error:
-        error.add_note(_standing(tools, environment, sure=error.users is not Users.UNSURE))
+        where, halfway = _standing(moves, sure=error.users is not Users.UNSURE)
+        error.add_note(where)
+        why = " ".join(filter(None, (error.what, error.why)))
+        result = Result.FAILED if halfway else result_of(error)
+        _write(moves, recorded, result, {"why": why, "standing": where})
         raise
     except KeyboardInterrupt as stopped:
-        where = _standing(tools, environment, sure=True)
-        raise Interrupted(f"The drill of {environment} was stopped.", next_step=where) from stopped
+        where, _ = _standing(moves, sure=True)
+        interrupted = Interrupted(f"The drill of {moves.environment} was stopped.", next_step=where)
+        _write(moves, recorded, result_of(interrupted), {"why": "Stopped.", "standing": where})
+        raise interrupted from stopped
 
 
-def _standing(tools: Tools, environment: str, *, sure: bool) -> str:
+def _standing(moves: Moves, *, sure: bool) -> tuple[str, bool]:
+    """Where users are and how to go on; and whether the drill ended halfway."""
+    tools, environment = moves.tools, moves.environment
     try:
         rule = tools.cloud.production_rule(tools.project.names(environment))
-        return _where_it_stands(environment, _recorded(tools, environment), rule.weights if rule else None, sure=sure)
+        recorded, weights = _recorded(tools, environment), rule.weights if rule else None
+        where = _where_it_stands(environment, recorded, weights, sure=sure)
+        return where, recorded.left_by_drill is not None
     except ReleaseError as unread:  # must not hide why the drill failed
-        return f"Where users are cannot be read now ({unread.what}). Next: `release recover {environment}`."
+        return f"Where users are cannot be read now ({unread.what}). Next: `release recover {environment}`.", False
+
+
+def _write(moves: Moves, recorded: Recorded, result: Result, details: Mapping[str, Any]) -> None:
+    """One entry in the ledger for the whole drill, next to those of its updates. It is done, even if that fails."""
+    tools = moves.tools
+    if moves.given:
+        return
+    draft, live = tools.draft(EntryKind.DRILL, moves.environment), recorded.live
+    of = replace(draft, digest=live.digest, commit=live.commit, release=live.id, result=result)
+    try:
+        if store := tools.ledger(moves.environment):
+            store.append(replace(of, details={**draft.details, **details}))
+    except CloudError as away:
+        tools.terminal.say(f"The ledger does not have this drill as a whole: {away.what} {away.why}")
 
 
 def _recorded(tools: Tools, environment: str) -> Recorded:
