@@ -111,6 +111,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument("--rate", type=float, default=50.0, metavar="N", help="requests a second (default %(default)g)")
     parser.add_argument(
+        "--timeout", type=float, default=5.0, metavar="SECONDS", help="a request has failed after this (default 5)"
+    )
+    parser.add_argument(
         "--yes", "-y", action="store_true", help="do not ask for a confirmation (asked where promotesFrom is set)"
     )
     add_lock_wait(parser)
@@ -124,7 +127,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     recorded = _drillable(before.recorded, environment)
-    settings = _counted(before, recorded, environment, arguments.rate)
+    settings = _counted(before, recorded, environment, arguments)
     _confirm(tools, environment, recorded, yes=arguments.yes)
     moves = Moves(tools=tools, environment=environment, wait=arguments.lock_wait, given=excused(arguments))
     with tools.prober.counting(settings) as counting, _saying_where_it_stands(moves, recorded):
@@ -155,7 +158,7 @@ def _confirm(tools: Tools, environment: str, recorded: Recorded, *, yes: bool) -
     )
 
 
-def _counted(before: StackState, recorded: Recorded, environment: str, rate: float) -> Settings:
+def _counted(before: StackState, recorded: Recorded, environment: str, arguments: argparse.Namespace) -> Settings:
     """What is asked for: one request that both releases understand."""
     assert recorded.previous is not None
     asked, other = recorded.live.service.asked, recorded.previous.service.asked
@@ -172,7 +175,13 @@ def _counted(before: StackState, recorded: Recorded, environment: str, rate: flo
         )
     try:
         return Settings(
-            url=at.url + path, connect_to=at.connect_to, rate=rate, identify=how, well=well, wait_ready=True
+            url=at.url + path,
+            connect_to=at.connect_to,
+            rate=arguments.rate,
+            timeout=arguments.timeout,
+            identify=how,
+            well=well,
+            wait_ready=True,
         )
     except ValueError as error:
         raise UsageError(
