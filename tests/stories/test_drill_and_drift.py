@@ -16,7 +16,7 @@ from release_lane.record.ledger import Entry
 from release_lane.record.names import Access
 
 from tests.patience import ANSWER_WITHIN
-from tests.stories.cloud import client, tasks, weights
+from tests.stories.cloud import client, move_by_hand, tasks, weights
 from tools.lane import PROJECT, ROOT, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
@@ -82,10 +82,8 @@ def test_drift_names_what_was_changed_by_hand_and_by_whom_and_changes_nothing(re
     assert clean["compared"] > 20
 
     _record_calls(staging)
-    name, elb, ec2 = f"{PROJECT}-{staging.name}", client(staging.lane, "elbv2"), client(staging.lane, "ec2")
-    (rule, forward) = _production_rule(staging)
-    divided = [{**group, "Weight": 50} for group in forward["TargetGroups"]]
-    elb.modify_rule(RuleArn=rule, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": divided}}])
+    name, ec2 = f"{PROJECT}-{staging.name}", client(staging.lane, "ec2")
+    move_by_hand(staging, blue=50, green=50)
     groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{name}*"]}])["SecurityGroups"]
     hole = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
     ec2.authorize_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[hole])
@@ -112,14 +110,3 @@ def _record_calls(stack: Stack) -> None:
     )
     with urllib.request.urlopen(request, timeout=ANSWER_WITHIN) as answer:
         assert json.load(answer)["applied"]
-
-
-def _production_rule(stack: Stack) -> tuple[str, Mapping[str, Any]]:
-    """Its ARN, and what it forwards to."""
-    elb, name = client(stack.lane, "elbv2"), f"{PROJECT}-{stack.name}"
-    (balancer,) = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
-    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    (listener,) = [each for each in listeners if each["Port"] == 80]
-    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
-    (rule,) = [each for each in rules if not each["IsDefault"]]
-    return rule["RuleArn"], rule["Actions"][0]["ForwardConfig"]
