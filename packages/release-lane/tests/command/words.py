@@ -234,6 +234,7 @@ class Stage:
     notify: Mapping[str, Any] | None = None
     alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
+    project: Project | None = None
     ledger_url: str = ""
     ledger: Memory = field(default_factory=Memory)
     origin: Origin = field(default_factory=Origin)
@@ -255,7 +256,8 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms, self.ledger_url),
+            terminal=terminal,
+            project=self.project or project(self.notify, self.idle_tasks, self.alarms, self.ledger_url),
             engine=self.engine, backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
             notifier=self.notifier, origin=self.origin,

@@ -15,7 +15,7 @@ from release_lane.operate.recovery import SERVICE, Existing
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
 from release_lane.record.journal import Abort, Journal
-from release_lane.record.names import Names
+from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed
 
@@ -46,6 +46,9 @@ class Cloud(Protocol):
 
     def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
         """The last calls of these names to AWS that CloudTrail knows, newest first."""
+
+    def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
+        """Make the bucket of a ledger, or bring it to what it should be; what was done, in words."""
 
 
 class RealCloud:
@@ -129,6 +132,15 @@ class RealCloud:
         with _failing_as_cloud_error():
             return tuple(map(Call.of, lookup(names.access, made)))
 
+    def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
+        """By S3, in the account of the stack."""
+        from release_lane.aws.session import check_account
+        from release_lane.ledger.bucket import created
+
+        with _failing_as_cloud_error():
+            check_account(access)
+            return list(created(access, bucket, days=days, compliance=compliance))
+
 
 def _production_rule(rule: Rule | None) -> ProductionRule | None:
     if rule is None:
@@ -164,6 +176,8 @@ class FakeCloud:
     each: Callable[[FakeCloud], object] = bool
     looks: int = 0
     seen: list[Look] = field(default_factory=list)
+    ledgers: list[tuple[str, str, int, bool]] = field(default_factory=list)
+    """Account, bucket, days and compliance of each that was made."""
     listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
     trail: tuple[Call, ...] | CloudError = ()
     asked_for: list[tuple[str, ...]] = field(default_factory=list)
@@ -211,3 +225,8 @@ class FakeCloud:
         if isinstance(self.trail, CloudError):
             raise self.trail
         return self.trail
+
+    def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
+        """Remembered."""
+        self.ledgers.append((access.account, bucket, days, compliance))
+        return [f"made the bucket {bucket}"]
