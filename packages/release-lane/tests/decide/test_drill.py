@@ -6,12 +6,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from release_lane.decide.decision import Decision, Deploy, Keep, OnAlarm, Refuse, Requested, TrafficOnly, decide
+from release_lane.decide.decision import (
+    Decision,
+    Deploy,
+    Keep,
+    OnAlarm,
+    Refuse,
+    Requested,
+    TrafficOnly,
+    advance,
+    decide,
+)
+from release_lane.decide.freeze import Freeze, Window
 from release_lane.errors import Refused
 from release_lane.record.alarms import Alarm
 from release_lane.record.digest import short
 from release_lane.record.evidence import Drill, Proof, with_proof
+from release_lane.record.halts import Halts
 from release_lane.record.journal import Phase
+from release_lane.record.ledger import Draft, EntryKind
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded, Scaling
 from tests.decide.situations import (
@@ -136,7 +149,28 @@ def test_forward_goes_nowhere_else() -> None:
 def test_forward_by_a_deployment_is_no_drill_and_says_how_users_get_there() -> None:
     error = refused(decision(halfway(), observed(A, side(B, **SICK), BLUE), FORWARD))
     assert "would be: deploy" in error.what
-    assert "`release rollback`" in error.next_step
+    assert "--again" in error.next_step
+
+
+STOPPED = Draft(id="1", kind=EntryKind.STOPPED, at="", environment="production", reason="x").after(None, "")
+ALWAYS = Freeze(zone="UTC", windows=(Window(begins=0, ends=7 * 24 * 60, weekly=True, words="always", reason="x"),))
+
+
+@pytest.mark.parametrize(
+    "waits", [{"halts": Halts(stopped=STOPPED)}, {"freeze": ALWAYS, "now": 1e9}], ids=["stopped", "frozen"]
+)
+def test_where_nothing_goes_forward_no_drill_begins_but_one_that_began_goes_forward_again(waits: Any) -> None:
+    assert isinstance(decision(LIVE, observed(A, B, GREEN), BACK, drill=None, **waits), TrafficOnly), "in earnest"
+    refused(decision(LIVE, observed(A, B, GREEN), BACK, **waits))
+    assert isinstance(decision(halfway(), observed(A, B, BLUE), FORWARD, **waits), TrafficOnly)
+
+
+def test_a_drill_leaves_the_history_as_it_was() -> None:
+    back = advance(recorded(GREEN, C, A, B), BLUE, A, Drill.BACK)
+    assert back.history == (C, A, B, A)
+    forward = advance(back, GREEN, B, Drill.FORWARD)
+    assert (forward.live_colour, forward.live, forward.previous, forward.history) == (GREEN, B, A, (C, A, B))
+    assert advance(back, GREEN, B).history == (C, A, B, A, B), "a rollback is one that happened"
 
 
 PASSED = Requested(service=SERVICE, drill=Drill.PASSED)

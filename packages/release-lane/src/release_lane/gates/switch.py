@@ -65,7 +65,7 @@ class TrafficSwitch(Resource):
         if isinstance(given.pass_of_before, Mapping):
             # The gates' outputs are known in a preview only if they will not run in the update.
             reported(lambda: Move.of(given))
-        recorded = advance(given.standing, given.live, given.release)
+        recorded = advance(given.standing, given.live, given.release, given.drill)
         kept = {"url": old.outputs.get("url", UNKNOWN) if old else UNKNOWN}
         return {**inputs, **kept, **recorded.as_outputs(), "evidence": UNKNOWN}
 

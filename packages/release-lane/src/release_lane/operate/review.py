@@ -254,7 +254,9 @@ def _evidence(review: Review) -> list[str]:
     lines += [f"- **Cannot be checked here:** {_flat(each)}." for each in here if each not in there]
     if subject.recorded and subject.recorded.was_live(release.digest):
         lines.append(f"- It has been live in {subject.environment} before.")
-    if subject.rollback and subject.recorded:
+    if subject.recorded and subject.recorded.left_by_rollback(release.digest):
+        lines.append(f"- **Going forward again:** users were rolled back from it to `{subject.recorded.live.digest}`.")
+    elif subject.rollback and subject.recorded:
         lines.append(f"- Requested as a **rollback** from `{subject.recorded.live.digest}`.")
     return lines
 

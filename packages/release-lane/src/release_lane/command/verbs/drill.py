@@ -296,5 +296,6 @@ def _where_it_stands(environment: str, recorded: Recorded, weights: Weights | No
         return f"{on}, {short(recorded.live.digest)}, which the record says is live: no move is left half done."
     return (
         f"{on}, {short(recorded.live.digest)}: the previous release, where the drill of {short(left.digest)} led them. "
-        f"To go on: `release drill {environment}` goes forward first; `release rollback {environment}` only goes there."
+        f"To go on: `release drill {environment}` goes forward first; `release deploy` (or `promote`) with that digest "
+        "and --again goes there without a drill."
     )

@@ -6,13 +6,17 @@ import argparse
 from pathlib import Path
 
 from release_lane.command.options import (
+    add_again,
     add_allow_older,
     add_allow_replace,
     add_digest,
     add_environment,
+    add_through_freeze,
+    again_allowed,
     digest_given,
     older_allowed,
     replace_allowed,
+    through_freeze,
 )
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
@@ -48,6 +52,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="review `release rollback` instead (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
+    add_again(parser)
+    add_through_freeze(parser)
     add_allow_replace(parser)
     parser.add_argument("--out", metavar="FILE", help="write to this file instead of stdout")
 
@@ -64,7 +70,9 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     config = {
         **_config(tools, environment, before, given, rollback=arguments.rollback),
         **older_allowed(arguments, before),
+        **again_allowed(arguments, before),
         **replace_allowed(arguments),
+        **through_freeze(arguments),
     }
     digest = config["imageDigest"]
     done = tools.engine.preview(environment, config)
@@ -117,7 +125,8 @@ def _config(
     if not rollback:
         return {"imageDigest": given or _default(tools, environment)}
     digest, leaves = goal(given, before.recorded, environment)
-    return {"imageDigest": digest, "rollbackFrom": leaves.live.digest}
+    confirms = "forwardFrom" if leaves.left_by_rollback(digest) else "rollbackFrom"
+    return {"imageDigest": digest, confirms: leaves.live.digest}
 
 
 def _write(

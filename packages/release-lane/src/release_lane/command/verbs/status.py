@@ -104,6 +104,12 @@ class Row:
         enough = held is not None and held.tasks >= max(1, live.tasks if live else 1)
         return Rollback.TRAFFIC_ONLY if there and enough else Rollback.DEPLOY
 
+    @property
+    def again(self) -> bool:
+        """Would a rollback go forward again, since users were rolled back from the previous release?"""
+        recorded = self.recorded
+        return bool(recorded and recorded.previous and recorded.left_by_rollback(recorded.previous.digest))
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
@@ -185,7 +191,7 @@ def _full(row: Row, ledger: str) -> str:
         ("release", recorded.live.id),
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
-        ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked)"),
+        ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked){_again(row)}"),
         ("drill", row.drill),
         ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
@@ -195,6 +201,10 @@ def _full(row: Row, ledger: str) -> str:
     ]
     width = max(len(name) for name, _ in facts)
     return "\n".join(f"{name.ljust(width)}  {fact}" for name, fact in facts)
+
+
+def _again(row: Row) -> str:
+    return "; users were rolled back from the previous release: going there is going forward again" if row.again else ""
 
 
 def _operations(row: Row) -> str:
@@ -223,7 +233,7 @@ def _data(row: Row) -> dict[str, Any]:
         "testUrls": state.outputs.get("testUrls") if state else None,
         "previousDigest": previous.digest if previous else None,
         "drilled": (recorded.proof.drilled or None) if recorded and recorded.proof else None,
-        "rollback": {"costs": str(row.rollback), "basis": "recorded"},
+        "rollback": {"costs": str(row.rollback), "basis": "recorded", **({"forwardAgain": True} if row.again else {})},
         "history": [past.as_dict() for past in recorded.history] if recorded else [],
         "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
         "pending": list(state.pending) if state else [],
