@@ -27,6 +27,7 @@ from release_lane.record.journal import Phase
 from release_lane.record.ledger import Draft, EntryKind
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded, Scaling
+from release_lane.record.times import minute_in
 from tests.decide.situations import (
     BLUE,
     GREEN,
@@ -153,11 +154,12 @@ def test_forward_by_a_deployment_is_no_drill_and_says_how_users_get_there() -> N
 
 
 STOPPED = Draft(id="1", kind=EntryKind.STOPPED, at="", environment="production", reason="x").after(None, "")
-ALWAYS = Freeze(zone="UTC", windows=(Window(begins=0, ends=7 * 24 * 60, weekly=True, words="always", reason="x"),))
+NOW = minute_in("UTC", 1.8e9)
+FROZEN = Freeze(zone="UTC", windows=(Window(begins=NOW - 60, ends=NOW + 60, weekly=False, words="now", reason="x"),))
 
 
 @pytest.mark.parametrize(
-    "waits", [{"halts": Halts(stopped=STOPPED)}, {"freeze": ALWAYS, "now": 1e9}], ids=["stopped", "frozen"]
+    "waits", [{"halts": Halts(stopped=STOPPED)}, {"freeze": FROZEN, "now": 1.8e9}], ids=["stopped", "frozen"]
 )
 def test_where_nothing_goes_forward_no_drill_begins_but_one_that_began_goes_forward_again(waits: Any) -> None:
     assert isinstance(decision(LIVE, observed(A, B, GREEN), BACK, drill=None, **waits), TrafficOnly), "in earnest"
