@@ -37,7 +37,7 @@ ALSO_PURE = (
 )
 
 PURE_STDLIB = {
-    *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "itertools"),
+    *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools"),
     *("ipaddress", "json", "math", "operator", "re", "string", "textwrap", "types", "typing", "xml"),
 }
 """What a module that only decides may use: nothing of it reads a clock, a file, a process or an environment."""
@@ -273,6 +273,7 @@ def test_there_are_stack_files() -> None:
         "drill",
         "throughFreeze",
         "withoutLedger",
+        "sealed",
         "source",
         "adopt",
     ],

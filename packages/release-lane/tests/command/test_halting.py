@@ -9,7 +9,7 @@ from release_lane.record.halts import Halts
 from release_lane.record.ledger import Entry, EntryKind
 from tests.command.test_recording import IN_CI, URL
 from tests.command.test_releasing import stage
-from tests.command.words import BLUE, A, B, Stage, plan, ran, refused_by_gate
+from tests.command.words import BLUE, A, B, Stage, plan, ran, refused_by_gate, state
 
 pytestmark = pytest.mark.cli
 
@@ -76,6 +76,31 @@ def test_a_line_that_is_not_stopped_cannot_be_resumed() -> None:
     on = on_ledger()
     assert on.run("resume", "production", "--reason", "why not") == 4
     assert "The line of production is not stopped." in on.err
+
+
+@pytest.mark.parametrize("argv", [(), ("production",)], ids=["all", "one"])
+def test_status_says_that_a_line_is_stopped_and_the_previous_release_in_quarantine(argv: tuple[str, ...]) -> None:
+    first = on_ledger()
+    first.run("stop-the-line", "production", "--reason", SICK)
+    again(first).run("quarantine", B.digest, "--reason", "it charges twice")
+    on = again(first)
+    on.engine.states["production"] = state(BLUE, A, B, A)
+    assert on.run("status", *argv) == 0
+    assert f"the line is stopped: {SICK} (ann, " in on.out
+    assert "the previous release is in quarantine: it charges twice (ann, " in on.out
+    data = again(first)
+    data.run("status", "production", "--json")
+    (row,) = data.data["environments"]
+    assert row["lineStopped"].startswith(SICK)
+    assert row["previousInQuarantine"] is None, "it has had one release only"
+
+
+def test_a_ledger_that_is_away_does_not_hide_what_is_live() -> None:
+    on = on_ledger(ledger=Memory(away=True))
+    assert on.run("status", "staging") == 0
+    assert B.digest in on.out
+    assert "halted" in on.out
+    assert "unknown: The ledger memory cannot be read." in on.out
 
 
 # ---- quarantine

@@ -167,6 +167,13 @@ def test_where_nothing_goes_forward_no_drill_begins_but_one_that_began_goes_forw
     assert isinstance(decision(halfway(), observed(A, B, BLUE), FORWARD, **waits), TrafficOnly)
 
 
+def test_a_drill_needs_no_seal_since_both_releases_were_approved() -> None:
+    assert isinstance(decision(LIVE, observed(A, B, GREEN), BACK, needs_seal=True), TrafficOnly)
+    assert isinstance(decision(halfway(), observed(A, B, BLUE), FORWARD, needs_seal=True), TrafficOnly)
+    again = replace(FORWARD, drill=None)
+    assert "seal" in refused(decision(halfway(), observed(A, B, BLUE), again, needs_seal=True)).what
+
+
 def test_a_drill_leaves_the_history_as_it_was() -> None:
     back = advance(recorded(GREEN, C, A, B), BLUE, A, Drill.BACK)
     assert back.history == (C, A, B, A)

@@ -37,6 +37,27 @@ def test_the_intent_is_written_before_anything_is_registered() -> None:
     assert (details["decision"], details["to"]["colour"], details["from"]["colour"]) == ("deploy", "green", "blue")
 
 
+def test_the_intent_says_which_rules_are_overridden_and_a_refusal_does_as_well() -> None:
+    ((_, given),) = run(world(), {**DEPLOY, "release-lane:onAlarm": "proceed"}).ledger
+    assert Intended.from_dict(given).details["overrides"] == {"onAlarm": "proceed"}
+    there = world()
+    with pytest.raises(Refused):
+        run(there, {**DEPLOY, "release-lane:promotesFrom": "dev", "release-lane:allowOlder": FIRST})
+    ((_, given),) = there.ledger
+    assert Intended.from_dict(given).details["overrides"] == {"allowOlder": FIRST}
+
+
+def test_the_intent_of_a_rollback_by_plain_update_says_that_it_goes_back() -> None:
+    there = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.BLUE, release(FIRST))},
+        observed=observed(blue=release(SECOND), live=Colour.BLUE, image=FIRST),
+    )
+    ((_, given),) = run(
+        there, {**LEDGER, "release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND}
+    ).ledger
+    assert Intended.from_dict(given).details["goesBack"] is True
+
+
 def test_without_a_ledger_nothing_is_written() -> None:
     assert run(world(), {"release-lane:imageDigest": SECOND}).ledger == []
 

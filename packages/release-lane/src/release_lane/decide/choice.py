@@ -74,6 +74,9 @@ class Requested:
     now: float = 0.0
     through_freeze: str = ""
     halts: Halts = field(default_factory=Halts)
+    sealed: str = ""
+    """The decision that was reviewed, as a hash (`record.seal.bound`)."""
+    needs_seal: bool = False
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

@@ -23,7 +23,7 @@ def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
     halts = requested.halts
     if halts.quarantined and release.digest == requested.digest:
         raise quarantined(release.digest, halts.quarantined)
-    if not _forward(case, verdict, release):
+    if not going_forward(case, verdict):
         return ()
     if halts.stopped:
         raise line_stopped(halts.stopped)
@@ -43,14 +43,16 @@ def released(case: Case, verdict: Verdict) -> Release | None:
     return None
 
 
-def _forward(case: Case, verdict: Verdict, release: Release) -> bool:
-    """Is it no way back? Going forward again after a rollback is none.
+def going_forward(case: Case, verdict: Verdict) -> bool:
+    """Is a release moved to that is no way back? Going forward again after a rollback is none.
 
     A drill does not begin where nothing goes forward; once it began, users are not left on the previous release.
     """
+    release, standing = released(case, verdict), verdict.standing
+    if release is None:
+        return False
     if drill := case.requested.drill:
         return drill is Drill.BACK
-    standing = verdict.standing
     again = standing is not None and standing.left_by_rollback(release.digest)
     return again or not goes_back(verdict.decision, standing)
 

@@ -37,9 +37,11 @@ from release_lane.gates.watching import Senses, Stage, Watch
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release_lane.record.endpoint import of_colour, production
-from release_lane.record.evidence import Proof, with_proof
+from release_lane.record.evidence import NAMED, Proof, with_proof
+from release_lane.record.intended import MOVED_AT
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
 from release_lane.record.placement import Weights, all_on, shared
+from release_lane.record.times import iso
 from release_lane.smoke import warm
 from release_lane.smoke.checks import Report
 from release_lane.watch.judge import Bake
@@ -80,8 +82,13 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
         raise ended from breach
     finally:
         switch.end()
-        RECORDING.note(timeline=switch.timeline.lines(), probes=switch.probes())
+        RECORDING.note(timeline=switch.timeline.lines(), probes=switch.probes(), **_met(switch.timeline))
     return _record(cloud, before, move, report)
+
+
+def _met(timeline: Timeline) -> dict[str, str]:
+    """When the first users met the release, if any did."""
+    return {} if timeline.began is None else {MOVED_AT: iso(timeline.began)}
 
 
 # ---- Before any traffic moves
@@ -400,6 +407,7 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
+        checks=report.names[:NAMED],
     )
     left = move.standing.live.digest if move.standing else ""
     recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof, move.drill, left))

@@ -91,6 +91,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         now=time.time(),
         through_freeze=settings.through_freeze,
         halts=seen.halts,
+        sealed=settings.sealed,
+        needs_seal=settings.approval.required,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)

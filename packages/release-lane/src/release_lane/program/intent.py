@@ -17,7 +17,7 @@ from release_lane.errors import CloudError, ReleaseError
 from release_lane.program.plan import Environment, Plan
 from release_lane.program.recall import call, without_ledger
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.intended import Intended, Standing
+from release_lane.record.intended import GOES_BACK, OVERRIDES, Intended, Standing
 from release_lane.record.records import Recorded
 from release_lane.settings.model import EnvironmentSettings
 
@@ -36,7 +36,7 @@ class Intent:
         if settings.ledger is None or settings.without_ledger or pulumi.runtime.is_dry_run():
             return Intent(intended=None)
         release = plan.release if plan else None
-        details = _details(plan, standing) if plan and begins else {}
+        details = {**(_details(plan, standing) if plan and begins else {}), **_overridden(settings)}
         return Intent(
             intended=Intended(
                 ledger=settings.ledger,
@@ -94,4 +94,23 @@ def _refused(intended: Intended, error: ReleaseError) -> None:
 def _details(plan: Plan, standing: Recorded | None) -> dict[str, Any]:
     live = {"colour": str(standing.live_colour), "digest": standing.live.digest} if standing else None
     held = {"colour": str(plan.target), "digest": plan.release.digest if plan.release else ""}
-    return {"decision": str(plan.kind), "because": plan.reason, "from": live, "to": held, "course": plan.course.words()}
+    back = {GOES_BACK: True} if plan.course.goes_back else {}
+    return {
+        "decision": str(plan.kind),
+        "because": plan.reason,
+        "from": live,
+        "to": held,
+        "course": plan.course.words(),
+        **back,
+    }
+
+
+def _overridden(settings: EnvironmentSettings) -> dict[str, Any]:
+    """The rules that this update was asked to override, by their keys."""
+    given = {
+        "onAlarm": settings.on_alarm,
+        "allowOlder": settings.allow_older,
+        "allowReplace": "true" if settings.allow_replace else None,
+    }
+    found = {name: str(value) for name, value in given.items() if value}
+    return {OVERRIDES: found} if found else {}

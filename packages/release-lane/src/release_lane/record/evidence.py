@@ -12,6 +12,9 @@ from release_lane.record.digest import Digest
 KEPT = 50
 """How many digests a stack remembers as proven; the oldest are forgotten first."""
 
+NAMED = 50
+"""How many checks of a digest are kept by name."""
+
 NOT_RECORDED = "an earlier version of the lane did not record what it could not check"
 """All that can be said of a proof that is older than the field `unchecked`."""
 
@@ -29,9 +32,9 @@ class Drill(StrEnum):
 class Proof:
     """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
 
-    `unchecked` are short sentences of what no gate could see. `drilled`: when a drill of this release began
-    in which traffic went back from it and forward again without a failed request ("" if none did). `drilling`: when one
-    began that has no result yet.
+    `checks` are the names of the smoke checks that passed; `unchecked` are short sentences of what no gate could see.
+    `drilled`: when a drill of this release began in which traffic went back from it and forward again without a failed
+    request ("" if none did). `drilling`: when one began that has no result yet.
     """
 
     digest: Digest
@@ -40,6 +43,7 @@ class Proof:
     at: str
     smoke: str = ""
     unchecked: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     drilled: str = ""
     drilling: str = ""
 
@@ -52,6 +56,7 @@ class Proof:
             "at": self.at,
             "smoke": self.smoke,
             "unchecked": list(self.unchecked),
+            **({"checks": list(self.checks)} if self.checks else {}),
             **{key: at for key, at in (("drilled", self.drilled), ("drilling", self.drilling)) if at},
         }
 
@@ -65,6 +70,7 @@ class Proof:
             at=str(value.get("at") or ""),
             smoke=str(value.get("smoke") or ""),
             unchecked=tuple(str(sentence) for sentence in value.get("unchecked", [NOT_RECORDED])),
+            checks=tuple(str(name) for name in value.get("checks") or ()),
             drilled=str(value.get("drilled") or ""),
             drilling=str(value.get("drilling") or ""),
         )

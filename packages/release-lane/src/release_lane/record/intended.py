@@ -95,8 +95,12 @@ class Intended:
         return (release.digest, release.commit, release.id) if release else (self.digest, "", "")
 
 
-STANDING = "standing"
-"""In the details of an intent."""
+STANDING, GOES_BACK, OVERRIDES = "standing", "goesBack", "overrides"
+"""In the details of an intent: what stood when it began; that it goes to a release that was live before; and the rules
+that it was asked to override, by their keys."""
+
+MOVED_AT = "movedAt"
+"""In the details of an outcome: when the first users met the release (ISO 8601)."""
 
 
 def came_of(intent: Entry, now: Standing) -> tuple[Result, str, dict[str, Any]]:

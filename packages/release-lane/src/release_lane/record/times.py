@@ -75,3 +75,8 @@ def in_zone(zone: str, second: float) -> str:
     """An epoch second for people who live by the zone's clock: `Mon 2026-01-31 23:59 Europe/Berlin`."""
     local = datetime.fromtimestamp(second, ZoneInfo(zone))
     return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M} {zone}"
+
+
+def day(second: float) -> str:
+    """An epoch second's day: `2026-01-31`, in UTC."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d")

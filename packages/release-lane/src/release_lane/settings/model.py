@@ -24,6 +24,7 @@ from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
 from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
+from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
 from release_lane.settings.freeze import FreezeSettings, freeze_problems
 from release_lane.settings.https import HttpsSettings, https_problems
@@ -63,6 +64,8 @@ class EnvironmentSettings(Stack):
     drill: Drill | None = None
     through_freeze: Annotated[str, sound(reason)] = ""
     without_ledger: Annotated[str, sound(reason)] | None = None
+    sealed: Annotated[str, sound(seal_problem)] = ""
+    approval: ApprovalSettings = ApprovalSettings()
     promotes_from: StackName | None = None
     require_drill: bool = False
     artifacts: StackName = "artifacts"

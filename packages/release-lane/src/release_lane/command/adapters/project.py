@@ -18,13 +18,15 @@ from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.alarms import AlarmSettings
+from release_lane.settings.approval import ApprovalSettings
 from release_lane.settings.artifacts import AppSettings
 from release_lane.settings.credentials import HANDED, access_of
 from release_lane.settings.https import HttpsSettings
 from release_lane.settings.ledger import apart
 from release_lane.settings.model import part
 from release_lane.settings.notify import NotifySettings
-from release_lane.settings.shift import IdleSettings
+from release_lane.settings.rollout import RolloutSettings, SmokeSettings
+from release_lane.settings.shift import IdleSettings, ShiftSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +80,29 @@ class StackFile:
         return cast("NotifySettings", self._part("notify"))
 
     @property
+    def approval(self) -> ApprovalSettings:
+        """What an approval has to be."""
+        return cast("ApprovalSettings", self._part("approval"))
+
+    @property
     def alarms(self) -> AlarmSettings:
         """Which alarms have a say."""
         return cast("AlarmSettings", self._part("alarms"))
+
+    @property
+    def shift(self) -> ShiftSettings:
+        """In which steps traffic moves, and how long each is watched."""
+        return cast("ShiftSettings", self._part("shift"))
+
+    @property
+    def rollout(self) -> RolloutSettings:
+        """For how long tasks may take to start."""
+        return cast("RolloutSettings", self._part("rollout"))
+
+    @property
+    def smoke(self) -> SmokeSettings:
+        """For how long smoke checks may be repeated."""
+        return cast("SmokeSettings", self._part("smoke"))
 
     @property
     def ledger(self) -> str:

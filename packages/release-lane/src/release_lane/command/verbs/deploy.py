@@ -10,6 +10,7 @@ from release_lane.command.options import (
     add_digest,
     add_environment,
     add_options,
+    add_seal,
     add_through_freeze,
     again_allowed,
     digest_given,
@@ -39,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that was built or adopted last")
     add_options(parser)
+    add_seal(parser)
     add_allow_older(parser)
     add_again(parser)
     add_through_freeze(parser)

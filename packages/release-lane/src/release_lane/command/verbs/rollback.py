@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from release_lane.command.halting import needed_ledger, reason
-from release_lane.command.options import add_environment, add_options
+from release_lane.command.options import add_environment, add_options, add_seal
 from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
@@ -42,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what is wrong with the release that is left: no environment releases it until `release pardon`",
     )
     add_options(parser)
+    add_seal(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from release_lane.command.terminal import table
 from release_lane.command.tools import Tools
 from release_lane.engine.state import StackState
-from release_lane.errors import UsageError
+from release_lane.errors import ReleaseError, UsageError
+from release_lane.ledger.halts import halts_in
 from release_lane.record.digest import short
 from release_lane.record.endpoint import LOAD_BALANCER, recorded_endpoint
 from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.halts import Halts, why
 from release_lane.record.records import Recorded
 
 ORDER = 70
@@ -51,11 +53,16 @@ class Rollback(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One environment; `state` is None where the stack does not exist."""
+    """One environment; `state` is None where the stack does not exist.
+
+    `halts`: what the ledger says of its line and of the previous release; `silent`: why it says nothing, "" if it does.
+    """
 
     environment: str
     source: str | None
     state: StackState | None
+    halts: Halts = field(default_factory=Halts)
+    silent: str = ""
 
     @property
     def recorded(self) -> Recorded | None:
@@ -110,6 +117,13 @@ class Row:
         recorded = self.recorded
         return bool(recorded and recorded.previous and recorded.left_by_rollback(recorded.previous.digest))
 
+    @property
+    def halted(self) -> str:
+        """What the ledger says against releases here, in words; "" for nothing."""
+        line, previous = self.halts.stopped, self.halts.quarantined
+        said = [f"the line is stopped: {why(line)}"] if line else []
+        return "; ".join([*said, *([f"the previous release is in quarantine: {why(previous)}"] if previous else [])])
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
@@ -122,14 +136,26 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     wanted = (route.check(arguments.environment),) if arguments.environment else route.environments
     with ThreadPoolExecutor(max_workers=8) as pool:
         states = list(pool.map(tools.engine.state, wanted))
-    rows = [
-        Row(environment=name, source=route.source_of(name), state=state)
-        for name, state in zip(wanted, states, strict=True)
-    ]
+        rows = [
+            Row(environment=name, source=route.source_of(name), state=state)
+            for name, state in zip(wanted, states, strict=True)
+        ]
+        rows = list(pool.map(lambda row: _asked(tools, row), rows))
     url, ledger = _ledger(tools)
     text = _full(rows[0], ledger) if arguments.environment else _table(rows, "" if url else ledger)
     tools.terminal.emit({"environments": [_data(row) for row in rows], "ledger": url}, text)
     return 0
+
+
+def _asked(tools: Tools, row: Row) -> Row:
+    """With what the ledger says; one that is away must not hide what is live."""
+    previous = row.recorded.previous if row.recorded else None
+    try:
+        store = tools.ledger(row.environment)
+        digest = previous.digest if previous else ""
+        return replace(row, halts=halts_in(store, row.environment, digest)) if store else row
+    except ReleaseError as error:
+        return replace(row, silent=error.what)
 
 
 def _ledger(tools: Tools) -> tuple[str | None, str]:
@@ -151,6 +177,8 @@ def _table(rows: list[Row], without_ledger: str) -> str:
     ]
     notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
     notes += [f"{row.environment}: a drill {row.drill}." for row in rows if row.recorded and row.recorded.left_by_drill]
+    notes += [f"{row.environment}: {row.halted}." for row in rows if row.halted]
+    notes += [f"{row.environment}: whether its line is stopped is unknown: {row.silent}" for row in rows if row.silent]
     basis = "ROLLBACK is what the last updates recorded; AWS was not asked."
     notes += [f"Ledger: {without_ledger.removesuffix('.')}."] if without_ledger else []
     return "\n".join([lines, "", *notes, basis])
@@ -198,6 +226,7 @@ def _full(row: Row, ledger: str) -> str:
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),
         ("ledger", ledger),
+        *([("halted", row.halted or f"unknown: {row.silent}")] if row.halted or row.silent else []),
     ]
     width = max(len(name) for name, _ in facts)
     return "\n".join(f"{name.ljust(width)}  {fact}" for name, fact in facts)
@@ -237,4 +266,6 @@ def _data(row: Row) -> dict[str, Any]:
         "history": [past.as_dict() for past in recorded.history] if recorded else [],
         "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
         "pending": list(state.pending) if state else [],
+        "lineStopped": why(row.halts.stopped) if row.halts.stopped else None,
+        "previousInQuarantine": why(row.halts.quarantined) if row.halts.quarantined else None,
     }
