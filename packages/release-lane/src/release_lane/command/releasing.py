@@ -43,6 +43,8 @@ class Change:
     environment: str
     digest: Digest | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    keeps_idle: bool = False
+    """The idle colour is not reduced afterwards: the next update needs it as it is."""
     leaves: Digest | None = None
     fault: str = ""
     """Why what a rollback leaves goes into quarantine, "" for not at all."""
@@ -131,7 +133,7 @@ def carried_out(
     text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
     if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
 
 

@@ -251,6 +251,8 @@ def _proven(subject: Subject, proof: Proof, release: Release) -> Iterator[str]:
     yield f"**{subject.source}** proved {code(release.digest)}{commit} on {proof.at}: {quoted(proof.smoke)}."
     if proof.checks:
         yield f"Checks that passed there: {', '.join(map(code, proof.checks))}."
+    if proof.drilled:
+        yield f"Drilled there on {proof.drilled}: users went back from it and forward again, and no request failed."
     if subject.live_there is None:
         return
     if subject.live_there.digest != release.digest:
