@@ -81,7 +81,7 @@ def test_the_text_has_a_diagram_steps_and_checklists() -> None:
     assert on.run("plan") == 0
     assert "[image] machine\n" in on.out
     assert "    |\n    v\n[production]\n" in on.out
-    assert "BEFORE PRODUCTION TAKES IT\n\n- ✓ ok: Evidence: staging proved it on" in on.out
+    assert "BEFORE PRODUCTION TAKES IT\n\n- ✓ ok: Evidence: staging proved it at" in on.out
     assert "    What usually breaks: errors, slow answers or an alarm under real traffic\n" in on.out
 
 

@@ -61,9 +61,10 @@ def test_an_image_that_is_live_needs_no_checklist() -> None:
 
 
 def test_without_proof_of_the_environment_before_it_says_what_to_do() -> None:
-    level, text = only("Evidence", replace(READY, proofs=(proof(A),)))
-    assert level is Level.NO
-    assert text == f"staging has no proof of it: `release deploy staging --digest {C.digest}` first"
+    (check,) = about("Evidence", replace(READY, proofs=(proof(A),)))
+    assert check.level is Level.NO
+    assert check.text == "staging has no proof of it; release it there first"
+    assert check.do == f"release deploy staging --digest {C.digest}"
 
 
 def test_the_first_environment_of_the_route_needs_no_proof() -> None:

@@ -20,6 +20,7 @@ from release_lane.record.digest import Digest, short
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.ledger import Entry
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.times import minute
 
 
 class Level(StrEnum):
@@ -39,12 +40,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One line of a checklist: what it is about, and how it stands. `link` leads to more."""
+    """One line of a checklist: what it is about, and how it stands. `link` leads to more, `do` is what helps."""
 
     level: Level
     about: str
     text: str
     link: str = ""
+    do: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def is_live(at: Situation, digest: str) -> bool:
 def checklist(at: Situation, wanted: Wanted) -> tuple[Check, ...]:
     """Everything that has to be looked at before this image is released there, in the order of the route."""
     if at.recorded and is_live(at, wanted.digest):
-        since = f" since {at.since}" if at.since else ""
+        since = f" since {minute(at.since)}" if at.since else ""
         return (Check(Level.OK, "Live", f"{at.environment} has it live{since}"),)
     return tuple(
         check
@@ -117,10 +119,10 @@ def _evidence(at: Situation, wanted: Wanted) -> Iterator[Check]:
         return
     proof = proof_of(wanted.digest, at.proofs)
     if proof is None:
-        text = f"{at.source} has no proof of it: `release deploy {at.source} --digest {wanted.digest}` first"
-        yield Check(Level.NO, "Evidence", text)
+        do = f"release deploy {at.source} --digest {wanted.digest}"
+        yield Check(Level.NO, "Evidence", f"{at.source} has no proof of it; release it there first", do=do)
         return
-    yield Check(Level.OK, "Evidence", f"{at.source} proved it on {proof.at}: {proof.smoke or 'gates'}")
+    yield Check(Level.OK, "Evidence", f"{at.source} proved it at {minute(proof.at)}: {proof.smoke or 'gates'}")
     for sentence in proof.unchecked:
         yield Check(Level.OPEN, "Not checked", sentence)
 
@@ -153,18 +155,18 @@ def _review(at: Situation, wanted: Wanted) -> Iterator[Check]:
         return
     found = next((each for each in reversed(at.reviews) if each.digest == wanted.digest), None)
     if found is None:
-        text = f"it was not reviewed for {at.environment} so far: `release review {at.environment}`"
-        yield Check(Level.OPEN, "Review", text)
+        do = f"release review {at.environment}"
+        yield Check(Level.OPEN, "Review", f"it was not reviewed for {at.environment} so far", do=do)
     else:
         by = f" by {found.who}" if found.who else ""
-        yield Check(Level.OK, "Review", f"reviewed on {found.at}{by}", found.run)
+        yield Check(Level.OK, "Review", f"reviewed at {minute(found.at)}{by}", found.run)
 
 
 def _under_way(at: Situation, wanted: Wanted) -> Iterator[Check]:
     del wanted
     if at.pending:
-        text = f"a killed update left {len(at.pending)} unfinished: `release recover {at.environment}`"
-        yield Check(Level.NO, "Updates", text)
+        text = f"a killed update left {len(at.pending)} of its operations unfinished"
+        yield Check(Level.NO, "Updates", text, do=f"release recover {at.environment}")
     if at.holders is None:
         yield Check(Level.UNKNOWN, "Updates", "this backend does not say who holds its locks")
     elif at.holders:
@@ -189,8 +191,8 @@ def _placement(at: Situation, wanted: Wanted) -> Iterator[Check]:
             text = f"users are on {found.live_colour}, as recorded; {side.healthy} of {side.wanted} tasks are healthy"
             yield Check(level, "Placement", text)
         case Interrupted():
-            text = f"a switch was interrupted: the next update finishes it, or `release recover {at.environment}`"
-            yield Check(Level.NO, "Placement", text)
+            text = "a switch was interrupted; the next update finishes it"
+            yield Check(Level.NO, "Placement", text, do=f"release recover {at.environment}")
         case _:
             yield Check(Level.NO, "Placement", f"drift: {found.what}")
 

@@ -24,6 +24,12 @@ def in_words(second: float) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def minute(text: str) -> str:
+    """A time in ISO 8601 for people, to the minute: `2026-01-31 23:59 UTC`; any other text as it is."""
+    second = epoch(text)
+    return text if second is None else datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def day(second: float) -> str:
     """An epoch second's day: `2026-01-31`, in UTC."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d")
