@@ -269,6 +269,7 @@ def test_there_are_stack_files() -> None:
         "onAlarm",
         "allowOlder",
         "allowReplace",
+        "sealed",
         "withoutLedger",
         "source",
         "adopt",

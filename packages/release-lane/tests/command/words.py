@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from release_lane.command import run
+from release_lane.command.adapters.approvals import FakeApprovals
 from release_lane.command.adapters.backend import FakeBackend
 from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine, Run
@@ -204,6 +205,7 @@ def project(
     notify: Mapping[str, Any] | None = None,
     idle_tasks: int | None = None,
     alarms: Mapping[str, Any] | None = None,
+    approval: Mapping[str, Any] | None = None,
     ledger: str = "",
 ) -> Project:
     def stack(name: str, **own: Any) -> StackFile:
@@ -215,7 +217,7 @@ def project(
     stacks = [
         stack("artifacts", role="artifacts"),
         stack("staging", notify=notify, idle=idle, alarms=alarms, ledger=ledger or None, **at),
-        stack("production", promotesFrom="staging", notify=notify, ledger=ledger or None, **at),
+        stack("production", promotesFrom="staging", notify=notify, approval=approval, ledger=ledger or None, **at),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 
@@ -233,9 +235,12 @@ class Stage:
     machine: FakeMachine = field(default_factory=FakeMachine)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     pages: FakePages = field(default_factory=FakePages)
+    approvals: FakeApprovals = field(default_factory=FakeApprovals)
+    approval: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
+    project: Project | None = None
     ledger_url: str = ""
     ledger: Memory = field(default_factory=Memory)
     origin: Origin = field(default_factory=Origin)
@@ -257,10 +262,13 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms, self.ledger_url),
+            terminal=terminal,
+            project=self.project or project(
+                self.notify, self.idle_tasks, self.alarms, self.approval, self.ledger_url
+            ),
             engine=self.engine, backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
-            notifier=self.notifier, origin=self.origin,
+            notifier=self.notifier, approvals=self.approvals, origin=self.origin,
             stores=lambda _url, _access: in_memory(self.ledger), pages=self.pages,
         )  # fmt: skip
 

@@ -13,7 +13,9 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
+from release_lane.record.inputs import SwitchInputs
 from release_lane.record.placement import Colour
+from release_lane.record.seal import bound
 from tests.program.mocks import (
     ARTIFACTS,
     FIRST,
@@ -218,6 +220,25 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     world.registered.clear()
     released(world, imageDigest=THIRD)
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
+
+
+def test_where_a_seal_is_required_the_program_itself_takes_nothing_forward_without_and_only_what_was_sealed() -> None:
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+        observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+    )
+    required = '{"required": true}'
+    with pytest.raises(Refused, match="only with the seal of its review"):
+        released(world, imageDigest=SECOND, approval=required)
+    with pytest.raises(Refused, match="no longer the one that was reviewed"):
+        released(world, imageDigest=SECOND, approval=required, sealed="0123456789")
+    assert not world.registered
+    given = SwitchInputs.from_dict(released(world, imageDigest=SECOND).one("TrafficSwitch").inputs)
+    # As the command computes it from the inputs of a preview.
+    seal = bound(given.decision, given.live, given.release.id, given.expected, given.standing)
+    world.registered.clear()
+    released(world, imageDigest=SECOND, approval=required, sealed=seal)
+    assert world.one("TrafficSwitch").inputs["decision"] == "deploy"
 
 
 def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeypatch: pytest.MonkeyPatch) -> None:

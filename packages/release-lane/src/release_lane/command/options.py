@@ -25,11 +25,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         "--yes", "-y", action="store_true", help="do not ask for a confirmation (asked where promotesFrom is set)"
     )
     add_lock_wait(parser)
-    parser.add_argument(
-        "--on-alarm",
-        choices=("proceed",),
-        help="proceed: move the traffic although an alarm is firing; this release is the fix",
-    )
+    add_on_alarm(parser)
     add_allow_replace(parser)
     add_reason(parser)
     parser.add_argument(
@@ -44,6 +40,30 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
             help="after a failed release leave the idle colour as it is, for inspection (`release heal` restores the"
             " standby later); after a successful one do not reduce it (idle.afterWatch)",
         )
+
+
+def add_on_alarm(parser: argparse.ArgumentParser) -> None:
+    """`--on-alarm`, of every verb that updates an environment, and of the review."""
+    parser.add_argument(
+        "--on-alarm",
+        choices=("proceed",),
+        help="proceed: move the traffic although an alarm is firing; this release is the fix",
+    )
+
+
+def alarm_accepted(arguments: argparse.Namespace) -> dict[str, str]:
+    """`onAlarm` for this run."""
+    return {"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}
+
+
+def add_seal(parser: argparse.ArgumentParser) -> None:
+    """`--seal`, of every verb that releases what was reviewed."""
+    parser.add_argument(
+        "--seal",
+        metavar="s1:…",
+        default="",
+        help="the seal of the review that was approved: preview again, and refuse if anything it covers has moved",
+    )
 
 
 def add_allow_older(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from release_lane.command.adapters.approvals import Approvals, RealApprovals
 from release_lane.command.adapters.backend import Backend, RealBackend
 from release_lane.command.adapters.cloud import Cloud, RealCloud
 from release_lane.command.adapters.engine import Engine, PulumiEngine, backend_url
@@ -44,6 +45,7 @@ class Tools:
     prober: Prober
     machine: Machine
     notifier: Notifier
+    approvals: Approvals
     stores: Callable[[str, Access], Store]
     """Opens the ledger at a URL."""
     pages: Pages = field(default_factory=Loopback)
@@ -124,6 +126,7 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         prober=OpenLoop(),
         machine=machine,
         notifier=RealNotifier(),
+        approvals=RealApprovals(environ),
         stores=lambda url, access: ledger_at(url, access, project.root),
         origin=origin,
     )

@@ -22,11 +22,16 @@ from release_lane.record.records import Observed, Recorded
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The program's commit; `unknown` is git's reason why there is none."""
+    """The program's commit, and files that differ from it; `unknown` is git's reason why there is none."""
 
     commit: str = ""
-    dirty: bool = False
+    differing: tuple[str, ...] = ()
     unknown: str = ""
+
+    @property
+    def dirty(self) -> bool:
+        """Is the program more than its commit?"""
+        return bool(self.differing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +209,7 @@ def as_dict(review: Review) -> dict[str, Any]:
         "warnings": [message.text for message in review.warnings],
         "policies": [message.text for message in review.policies],
         "program": subject.program.commit or None,
+        "seal": review.seal or None,
     }
 
 

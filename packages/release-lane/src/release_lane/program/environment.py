@@ -82,6 +82,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=_site(settings, names),
         allow_replace=settings.allow_replace,
+        sealed=settings.sealed,
+        needs_seal=settings.approval.required,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)

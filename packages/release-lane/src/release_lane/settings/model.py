@@ -23,6 +23,7 @@ from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
 from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
+from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
 from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.ledger import place, reason
@@ -57,6 +58,8 @@ class EnvironmentSettings(Stack):
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
+    sealed: Annotated[str, sound(seal_problem)] = ""
+    approval: ApprovalSettings = ApprovalSettings()
     without_ledger: Annotated[str, sound(reason)] | None = None
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"

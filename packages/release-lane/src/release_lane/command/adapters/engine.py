@@ -302,6 +302,7 @@ class FakeEngine:
     unlocked: list[str] = field(default_factory=list)
     written: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     refreshed: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     actors: list[Actor] = field(default_factory=list)
     """Those that it acted for, in order."""
 
@@ -327,7 +328,7 @@ class FakeEngine:
 
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """The next run."""
-        del message
+        self.messages.append(message)
         return self._next("update", stack, config)
 
     def unlock(self, stack: str) -> None:

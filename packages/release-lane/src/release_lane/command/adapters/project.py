@@ -18,6 +18,7 @@ from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.alarms import AlarmSettings
+from release_lane.settings.approval import ApprovalSettings
 from release_lane.settings.artifacts import AppSettings
 from release_lane.settings.credentials import HANDED, access_of
 from release_lane.settings.https import HttpsSettings
@@ -77,6 +78,11 @@ class StackFile:
     def notify(self) -> NotifySettings:
         """Which events are sent, and where to."""
         return cast("NotifySettings", self._part("notify"))
+
+    @property
+    def approval(self) -> ApprovalSettings:
+        """What an approval has to be."""
+        return cast("ApprovalSettings", self._part("approval"))
 
     @property
     def alarms(self) -> AlarmSettings:

@@ -9,6 +9,7 @@ from release_lane.command.options import (
     add_digest,
     add_environment,
     add_options,
+    add_seal,
     digest_given,
     older_allowed,
 )
@@ -35,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that was built or adopted last")
     add_options(parser)
+    add_seal(parser)
     add_allow_older(parser)
 
 

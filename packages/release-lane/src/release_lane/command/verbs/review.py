@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,25 @@ from release_lane.command.options import (
     add_allow_replace,
     add_digest,
     add_environment,
+    add_on_alarm,
+    alarm_accepted,
     digest_given,
     older_allowed,
     replace_allowed,
 )
+from release_lane.command.reviewing import Given, reviewed, subject_of
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.command.verbs.promote import live_in
 from release_lane.command.verbs.rollback import goal
-from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.operate.page import Page
 from release_lane.operate.page_html import html
 from release_lane.operate.page_markdown import markdown
-from release_lane.operate.planned import planned_in
-from release_lane.operate.review import Program, Subject, as_dict, review
+from release_lane.operate.review import as_dict
 from release_lane.operate.review_page import page, refusal
-from release_lane.record.commit import Commits
 from release_lane.record.digest import Digest
-from release_lane.record.placement import Release
-from release_lane.record.records import Observed, Recorded
 
 ORDER = 60
 NAME = "review"
@@ -48,11 +45,14 @@ shown. A release that the program refuses is shown as refused, with exit code 4.
 
   release review production
   release review production --digest sha256:… >> "$GITHUB_STEP_SUMMARY"
-  release review production --out review.md --out review.html
+  release review production --out review.md --out review.html --out review.seal
+
+The seal covers everything that the review shows. `release promote production --seal …` refuses if
+anything of it has moved since, and says what.
 """
 
-FORMATS = ("markdown", "html", "json")
-SUFFIXES = {".md": "markdown", ".html": "html", ".json": "json"}
+FORMATS = ("markdown", "html", "json", "seal")
+SUFFIXES = {".md": "markdown", ".html": "html", ".json": "json", ".seal": "seal"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +65,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="review `release rollback` instead (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
+    add_on_alarm(parser)
     add_allow_replace(parser)
     parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE, else markdown")
     parser.add_argument(
@@ -72,7 +73,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="write to this file instead of stdout (.md, .html or .json); may be given several times",
+        help="write to this file instead of stdout (.md, .html, .json; .seal: the seal alone); several are possible",
     )
 
 
@@ -82,6 +83,7 @@ class Written:
 
     page: Page
     data: Mapping[str, Any]
+    seal: str = ""
 
     def as_(self, form: str) -> str:
         """As text."""
@@ -90,91 +92,43 @@ class Written:
                 return html(self.page)
             case "json":
                 return json.dumps(self.data, indent=2) + "\n"
+            case "seal":
+                return f"{self.seal}\n" if self.seal else ""
         return markdown(self.page)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Preview, then write."""
     environment = tools.project.route.check(arguments.environment)
-    given = digest_given(arguments)
+    asked_for = digest_given(arguments)
     for file in arguments.out:
         _write_file(Path(file), "")  # an old review must not be taken for this one if this fails
     tools.engine.ready()
     before = tools.existing(environment)
     config = {
-        **_config(tools, environment, before, given, rollback=arguments.rollback),
+        **_config(tools, environment, before, asked_for, rollback=arguments.rollback),
         **older_allowed(arguments, before),
+        **alarm_accepted(arguments),
         **replace_allowed(arguments),
     }
-    digest = config["imageDigest"]
-    with ThreadPoolExecutor(1) as pool:
-        looked = pool.submit(_observed, tools, environment)
-        subject = _subject(tools, environment, before, rollback=arguments.rollback)
-        done = tools.engine.preview(environment, config)
-        observed, unseen = looked.result()
-    subject = replace(subject, observed=observed, unseen=unseen)
-    about = {"environment": environment, "digest": digest}
-    if done.signal is not None:
-        raise Interrupted("The preview was stopped. It changes nothing.")
-    if done.exit_code != 0:
-        error = failure(done.log, done.stderr)
+    given = Given(environment=environment, config=config, before=before)
+    about = {"environment": environment, "digest": given.digest}
+    subject = subject_of(tools, environment, before, rollback=arguments.rollback)
+    try:
+        found, _ = reviewed(tools, given, subject)
+    except Interrupted:
+        raise
+    except ReleaseError as error:
         _write(tools, arguments, Written(refusal(subject, error), {**about, **error.as_dict()}), error)
-        raise error
-    subject = replace(subject, commits=_commits(tools, before.recorded, planned_in(done.log).release))
-    found = review(subject, done.log)
+        raise
     text = page(found)
-    _write(tools, arguments, Written(text, {**about, "markdown": markdown(text), **as_dict(found)}), None)
+    _write(tools, arguments, Written(text, {**about, "markdown": markdown(text), **as_dict(found)}, found.seal), None)
     return 0
 
 
 def _default(tools: Tools, environment: str) -> Digest:
     source = tools.project.route.source_of(environment)
     return live_in(tools, source) if source else built_last(tools, environment)
-
-
-def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
-    source = tools.project.route.source_of(environment)
-    before_it = _record(tools, source)
-    return Subject(
-        environment=environment,
-        recorded=before.recorded,
-        source=source,
-        evidence=before_it.evidence if before_it else (),
-        ran_there=before_it.history if before_it else (),
-        live_there=before_it.live if before_it else None,
-        rollback=rollback,
-        program=_program(tools),
-        asked=tools.origin.who or tools.machine.user(),
-        run=tools.origin.run,
-        at=tools.machine.clock(),
-    )
-
-
-def _program(tools: Tools) -> Program:
-    root = tools.project.root
-    try:
-        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)))
-    except UsageError as error:
-        return Program(unknown=error.why or error.what)
-
-
-def _observed(tools: Tools, environment: str) -> tuple[Observed | None, str]:
-    """What AWS says now, or why it does not. A review is possible without it."""
-    try:
-        return tools.cloud.observed(tools.project.names(environment)), ""
-    except ReleaseError as error:
-        return None, error.why or error.what
-
-
-def _commits(tools: Tools, recorded: Recorded | None, release: Release | None) -> Commits | None:
-    """What lies between the two releases; None where one of them has no commit, or it is the same one."""
-    old, new = recorded.live.commit if recorded else "", release.commit if release else ""
-    return tools.git.commits(tools.project.root, old, new) if old and new and old != new else None
-
-
-def _record(tools: Tools, source: str | None) -> Recorded | None:
-    state = tools.engine.state(source) if source else None
-    return state.recorded if state else None
 
 
 def _config(

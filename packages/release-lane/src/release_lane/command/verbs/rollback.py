@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from release_lane.command.options import add_environment, add_options
+from release_lane.command.options import add_environment, add_options, add_seal
 from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
@@ -34,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
     add_options(parser)
+    add_seal(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
