@@ -1,7 +1,7 @@
 """Pages in a real browser: Chromium, spoken to over a pipe by its own protocol, and axe for what hinders people.
 
-`axe.min.js` (npm package axe-core, under the MPL) is not part of this repository: `make axe` fetches it, or AXE names the
-file. A test that needs what this machine lacks is skipped, and says what.
+`axe.min.js` (npm package axe-core, under the MPL) is not part of this repository: `make axe` fetches it, or AXE names
+the file. A test that needs what this machine lacks is skipped, and says what.
 
 Sources: chromedevtools.github.io/devtools-protocol; content/browser/devtools/devtools_pipe_handler.cc (descriptors 3
 and 4, messages that end with a zero byte); github.com/dequelabs/axe-core/blob/develop/doc/API.md.

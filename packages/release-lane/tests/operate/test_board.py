@@ -15,6 +15,7 @@ from release_lane.operate.page_text import text
 from release_lane.operate.situation import Situation
 from release_lane.record.alarms import Alarm
 from release_lane.record.evidence import Proof
+from release_lane.record.halts import State, of_digest
 from release_lane.record.ledger import EntryKind, Result
 from release_lane.record.placement import all_on, shared
 from release_lane.record.records import Observed, Side
@@ -173,6 +174,15 @@ def test_an_environment_says_what_is_live_where_users_are_and_what_a_rollback_co
 )  # fmt: skip
 def test_each_state_of_an_environment_has_its_words(over: dict[str, Any], said: str) -> None:
     assert said in shown(**over)
+
+
+def test_a_release_in_quarantine_is_called_that_where_it_comes_from_and_where_it_goes_to() -> None:
+    ledger = chronicle()
+    mark = of_digest(C.digest, State.QUARANTINED)
+    ledger.add(EntryKind.QUARANTINE, 28 * DAY, digest=C.digest, who="ann", reason="it lost orders", marks=(mark,))
+    page = text(board_page(board(ledger, spoiled="it lost mails")))
+    assert "in quarantine: it lost orders (ann, " in page
+    assert "that release is in quarantine: it lost mails" in page
 
 
 def test_an_update_under_way_leads_to_its_run() -> None:

@@ -222,6 +222,29 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
 
 
+ALWAYS = '{"windows": [{"from": "2000-01-01", "to": "2199-12-31", "reason": "closed"}]}'
+BYGONE = '{"windows": [{"from": "2000-01-01", "to": "2000-12-31"}]}'
+
+
+def test_a_freeze_window_is_refused_by_the_program_itself_and_no_way_back_is() -> None:
+    live = {**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD)
+    world = World(outputs=live, observed=seen)
+    with pytest.raises(Refused, match=r"a freeze window holds until Wed 2200-01-01 00:00 UTC"):
+        released(world, imageDigest=THIRD, freeze=ALWAYS)
+    assert not world.registered
+    released(world, imageDigest=FIRST, rollbackFrom=SECOND, freeze=ALWAYS)
+    assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
+    world.registered.clear()
+    released(world, imageDigest=THIRD, freeze=BYGONE)
+    assert world.one("TrafficSwitch").inputs["unchecked"] == []
+    world.registered.clear()
+    released(world, imageDigest=THIRD, freeze=ALWAYS, throughFreeze="the shop is down")
+    said = "released in the freeze window 2000-01-01 to 2199-12-31 UTC (closed): the shop is down"
+    assert said in world.one("TrafficSwitch").inputs["unchecked"]
+    assert said not in world.one(":Image").inputs["unchecked"], "it is true of this switch, and not of the image"
+
+
 def test_where_a_seal_is_required_the_program_itself_takes_nothing_forward_without_and_only_what_was_sealed() -> None:
     world = World(
         outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},

@@ -81,6 +81,35 @@ def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str
     return {"allowOlder": live} if arguments.allow_older and live else {}
 
 
+def add_again(parser: argparse.ArgumentParser) -> None:
+    """`--again`, of every verb that releases, and of the review."""
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="go forward again to a release that users were rolled back from (refused otherwise)",
+    )
+
+
+def again_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str, str]:
+    """`forwardFrom` for this run: the live digest, so that a release that comes in between is not replaced."""
+    live = before.recorded.live.digest if before.recorded else None
+    return {"forwardFrom": live} if arguments.again and live else {}
+
+
+def add_through_freeze(parser: argparse.ArgumentParser) -> None:
+    """`--through-freeze`, of every verb that releases, and of the review."""
+    parser.add_argument(
+        "--through-freeze",
+        metavar="REASON",
+        help="release although a freeze window of the stack file holds; the reason is recorded",
+    )
+
+
+def through_freeze(arguments: argparse.Namespace) -> dict[str, str]:
+    """`throughFreeze` for this run."""
+    return {"throughFreeze": arguments.through_freeze} if arguments.through_freeze is not None else {}
+
+
 def add_allow_replace(parser: argparse.ArgumentParser) -> None:
     """`--allow-replace`, of every verb that updates an environment, and of the review."""
     parser.add_argument(

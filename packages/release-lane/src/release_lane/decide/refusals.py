@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from release_lane.decide.foundations import Foundations, Moved
+from release_lane.decide.freeze import Frozen
 from release_lane.decide.whereabouts import Drift, percent
 from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
+from release_lane.record.halts import why
 from release_lane.record.journal import End
+from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
-from release_lane.record.times import in_words
+from release_lane.record.times import in_words, in_zone
 
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
 
@@ -48,6 +51,38 @@ def silent_rollback(past: str, live: str, said: str | None) -> Refused:
     )
 
 
+def silent_return(left: str, live: str, said: str | None) -> Refused:
+    """Users were rolled back from `left` to `live`; going forward to it again was not asked for (forwardFrom)."""
+    words = f"forwardFrom says {short(said)}" if said else "forwardFrom is not given"
+    return Refused(
+        f"{short(left)} was live here before users were rolled back to {short(live)}, so releasing it is going forward "
+        f"again; but {words}.",
+        why="a stale file or an old job must never bring back what users were rolled back from",
+        next_step="if you mean it: --again with `release deploy` or `release promote`, or give "
+        f"forwardFrom={live} as well.",
+    )
+
+
+def quarantined(digest: str, entry: Entry) -> Refused:
+    """A fault was found in it, in some environment."""
+    return Refused(
+        f"{short(digest)} is in quarantine: no environment releases it.",
+        why=f"users were rolled back from it in {entry.environment}: {why(entry)}",
+        next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
+        "this again.",
+    )
+
+
+def line_stopped(entry: Entry) -> Refused:
+    """Somebody stopped the line of this environment."""
+    return Refused(
+        f"The line of {entry.environment} is stopped: nothing goes forward there.",
+        why=why(entry),
+        next_step="going back is possible: `release rollback`. Once the reason is gone: "
+        f"`release resume {entry.environment} --reason …`.",
+    )
+
+
 def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
     """The live commit contains the one asked for; `said` is what allowOlder says."""
     words = f"allowOlder says {short(said)}" if said else "allowOlder is not given"
@@ -57,6 +92,18 @@ def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
         why=f"live is {short(live.digest)}; the job of an older commit that runs last must not undo a newer release",
         next_step="nothing, if an old job ran late. If you mean it: --allow-older with `release deploy` or "
         f"`release promote`, or give allowOlder={live.digest} as well.",
+    )
+
+
+def frozen(release: Release, closed: Frozen) -> Refused:
+    """A freeze window holds."""
+    return Refused(
+        f"{short(release.digest)} is not released now: a freeze window holds until "
+        f"{in_zone(closed.zone, closed.until)} ({in_words(closed.until)}).",
+        why=f"`freeze` in the stack file: {closed.words}; until then nothing goes forward here",
+        next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: "
+        "--through-freeze REASON with `release deploy` or `release promote`, or give throughFreeze=REASON as well; "
+        "the reason is recorded.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from release_lane.decide.lineage import is_about_order
+from release_lane.decide.forward import of_one_switch
 from release_lane.gates.passes import Pass, demand, together
 from release_lane.record.alarms import Alarm, Watched, memory
 from release_lane.record.course import Course
@@ -76,6 +76,13 @@ class Move:
         return self.course.steps or (100,)
 
     @property
+    def goes_forward(self) -> bool:
+        """Is it no way back? Going forward again after a rollback is none."""
+        standing = self.standing
+        again = standing is not None and standing.left_by_rollback(self.release.digest)
+        return again or not self.course.goes_back
+
+    @property
     def alarm_memory(self) -> float:
         """For at most so many seconds an alarm fires about something that is over."""
         return memory(self.period, self.datapoints, self.lateness)
@@ -116,7 +123,7 @@ class Move:
         """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
         evidence = self.standing.evidence if self.standing else ()
         earlier = None if self.starts else proof_of(self.release.digest, evidence)
-        of_image = [each for each in earlier.unchecked if not is_about_order(each)] if earlier else []
+        of_image = [each for each in earlier.unchecked if not of_one_switch(each)] if earlier else []
         return together(self.foreseen, of_image, self.passed.unchecked, self._unwatched())
 
     def _unwatched(self) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from release_lane.decide.whereabouts import Interrupted, locate
 from release_lane.operate.metrics import Change, Metrics, changes
-from release_lane.operate.situation import Situation
+from release_lane.operate.situation import Situation, halts_of
 from release_lane.record.alarms import forbidding
 from release_lane.record.evidence import Proof
+from release_lane.record.halts import why
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.records import Recorded
 
@@ -32,6 +33,8 @@ class Coming:
     environment: str
     source: str
     proof: Proof
+    halted: str = ""
+    """Why it is in quarantine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ def board_of(
         project=project,
         at=at,
         situations=tuple(situations),
-        coming=tuple(each for one in situations for each in coming(one)),
+        coming=tuple(_spoiled(each, entries or ()) for one in situations for each in coming(one)),
         waiting=tuple(waiting(entries or ())),
         last=tuple(reversed(ended[-LAST:])),
         metrics=tuple(metrics),
@@ -79,6 +82,11 @@ def coming(at: Situation) -> tuple[Coming, ...]:
     new = [proof for proof in at.proofs[behind:] if not (at.recorded and at.recorded.was_live(proof.digest))]
     found = [Coming(environment=at.environment, source=at.source, proof=proof) for proof in reversed(new)]
     return tuple(found[:ON_THEIR_WAY])
+
+
+def _spoiled(coming: Coming, entries: Sequence[Entry]) -> Coming:
+    entry = halts_of(entries, "", coming.proof.digest).quarantined
+    return replace(coming, halted=why(entry)) if entry else coming
 
 
 def waiting(entries: Sequence[Entry]) -> Iterator[Waiting]:
@@ -118,7 +126,13 @@ def board_data(board: Board) -> dict[str, Any]:
         "withoutLedger": board.without or None,
         "environments": [_environment(each) for each in board.situations],
         "onTheirWay": [
-            {"environment": each.environment, "from": each.source, **each.proof.as_dict()} for each in board.coming
+            {
+                "environment": each.environment,
+                "from": each.source,
+                "quarantine": each.halted or None,
+                **each.proof.as_dict(),
+            }
+            for each in board.coming
         ],
         "waiting": [_entry(each.entry) for each in board.waiting],
         "last": [
@@ -141,6 +155,7 @@ def _environment(at: Situation) -> dict[str, Any]:
         "since": at.since or None,
         "weights": {str(colour): weight for colour, weight in weights.items()} if weights else None,
         "rollback": {"costs": at.rollback, "seconds": at.back.median if at.back else None},
+        "previousInQuarantine": at.spoiled or None,
         "alerts": list(alerts(at)),
         "underWay": [holder.as_dict() for holder in at.holders] if at.holders is not None else None,
     }

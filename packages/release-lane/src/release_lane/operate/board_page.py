@@ -13,7 +13,7 @@ from release_lane.operate.page import Alert, Card, Cards, Page, Section, Table, 
 from release_lane.operate.situation import Situation
 from release_lane.record.digest import short
 from release_lane.record.records import Recorded
-from release_lane.record.times import minute
+from release_lane.record.times import to_the_minute
 
 
 def board_page(board: Board) -> Page:
@@ -22,7 +22,7 @@ def board_page(board: Board) -> Page:
     unsound = tuple(Alert(f"**{quoted(environment)}**: {quoted(said)}") for environment, said in found)
     cards = Cards("Environments", tuple(map(_card, board.situations)))
     sections = [
-        Section("", (Text(f"As of {quoted(minute(board.at))}, read anew each time."), *unsound)),
+        Section("", (Text(f"As of {quoted(to_the_minute(board.at))}, read anew each time."), *unsound)),
         Section("Environments", (cards,)),
         Section("On their way", (_coming(board.coming),)),
         Section("Approvals that wait", (_waiting(board),)),
@@ -42,10 +42,11 @@ def _card(at: Situation) -> Card:
     commit = f", commit {code(live.commit[:10])}" if live.commit else ""
     items = [
         f"**live:** {code(short(live.digest))}{commit}",
-        f"**on:** {recorded.live_colour}{f' since {quoted(minute(at.since))}' if at.since else ''}",
+        f"**on:** {recorded.live_colour}{f' since {quoted(to_the_minute(at.since))}' if at.since else ''}",
         f"**users:** {_users(at)}",
         f"**idle:** {_idle(at, recorded)}",
         f"**rollback:** {_rollback(at, recorded)}",
+        *([f"**✗ that release is in quarantine:** {quoted(at.spoiled)}"] if at.spoiled else []),
         *_under_way(at),
     ]
     return Card(
@@ -99,8 +100,9 @@ def _coming(coming: Sequence[Coming]) -> Table | Text:
             code(short(each.proof.digest)),
             code(each.proof.commit[:10]) or "unknown",
             f"{quoted(each.source)} → {quoted(each.environment)}",
-            quoted(minute(each.proof.at)),
-            f"✓ {quoted(each.proof.smoke or 'gates passed')}"
+            quoted(to_the_minute(each.proof.at)),
+            (f"**✗ in quarantine**: {quoted(each.halted)}; " if each.halted else "")
+            + f"✓ {quoted(each.proof.smoke or 'gates passed')}"
             + (f"; ○ not checked: {quoted('; '.join(each.proof.unchecked))}" if each.proof.unchecked else ""),
         )
         for each in coming
@@ -118,7 +120,7 @@ def _waiting(board: Board) -> Table | Text:
             code(short(each.entry.digest)),
             quoted(each.entry.environment),
             quoted(each.entry.who) or "unknown",
-            quoted(minute(each.entry.at)),
+            quoted(to_the_minute(each.entry.at)),
             link("the review", each.entry.run) if each.entry.run else "no CI run",
         )
         for each in board.waiting
@@ -145,6 +147,6 @@ def _release(change: Change) -> tuple[str, ...]:
     why = " ".join(filter(None, (intent.reason, str(change.said("why") or ""))))
     took = spoken(change.took) if outcome.of else ""
     return (
-        quoted(minute(outcome.at)), quoted(intent.environment), what, f"{sign} {change.result}",
+        quoted(to_the_minute(outcome.at)), quoted(intent.environment), what, f"{sign} {change.result}",
         code(short(intent.digest)), took, who, quoted(why),
     )  # fmt: skip

@@ -238,7 +238,10 @@ def _evidence(review: Review) -> Section | None:
     lines += [quoted(each) for each in subject.drills]
     if review.was_live:
         lines.append(f"It has been live in {subject.environment} before.")
-    if subject.rollback and subject.recorded:
+    if subject.recorded and subject.recorded.left_by_rollback(release.digest):
+        live = code(subject.recorded.live.digest)
+        lines.append(f"**Going forward again:** users were rolled back from it to {live}.")
+    elif subject.rollback and subject.recorded:
         lines.append(f"Requested as a **rollback** from {code(subject.recorded.live.digest)}.")
     return section("Evidence", bullets(lines))
 

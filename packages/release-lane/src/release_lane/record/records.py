@@ -47,6 +47,14 @@ class Recorded:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
 
+    def left_by_rollback(self, digest: str) -> bool:
+        """Did users come back from it to what is live? By the history: what is live was live before it, and is again.
+
+        Releasing it is going forward again, not a rollback. What the history forgot is not known.
+        """
+        order = [str(past.digest) for past in self.history]
+        return {digest, self.live.digest} <= {*order} and order.index(digest) > order.index(self.live.digest)
+
     def as_outputs(self) -> dict[str, Any]:
         """The outputs of the switch and its stack, all but `url`; `from_outputs` is the inverse."""
         return {
