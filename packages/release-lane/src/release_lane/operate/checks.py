@@ -1,10 +1,10 @@
 """The checks of a commit that a project names in its pyproject.toml: which of them run, and what is said of them. Pure.
 
-    [tool.release-lane]
-    hotfix = ["tests"]                 # what a hotfix needs; absent: all
+[tool.release-lane]
+hotfix = ["tests"]                 # what a hotfix needs; absent: all
 
-    [tool.release-lane.checks]         # name = a command of the shell, run in the project's folder
-    tests = "python -m pytest -q"
+[tool.release-lane.checks]         # name = a command of the shell, run in the project's folder
+tests = "python -m pytest -q"
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from release_lane.errors import UsageError
 
 USUAL = ("tests", "lint", "types", "dependencies", "image")
 """Checks that most pipelines have. Each one that a project does not name is said to be missing."""
-NEXT = "name them in pyproject.toml: `[tool.release-lane.checks]`, name = \"command\"."
+NEXT = 'name them in pyproject.toml: `[tool.release-lane.checks]`, name = "command".'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,9 @@ def as_text(picked: Chosen, checked: Sequence[Checked]) -> str:
         f"Left out{why}: {', '.join(picked.left_out)}." if picked.left_out else "",
         f"This project has no check called {' or '.join(picked.missing)}." if picked.missing else "",
     ]
-    return "\n".join(["| check | result | time |", "| --- | --- | --- |", *rows, *(f"\n{line}" for line in below if line)])
+    return "\n".join(
+        ["| check | result | time |", "| --- | --- | --- |", *rows, *(f"\n{line}" for line in below if line)]
+    )
 
 
 def as_data(picked: Chosen, checked: Sequence[Checked]) -> dict[str, Any]:
