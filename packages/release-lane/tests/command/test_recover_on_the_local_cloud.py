@@ -323,7 +323,7 @@ def test_a_lock_in_s3_is_read_explained_and_removed(lane: Checkout) -> None:
     s3.create_bucket(Bucket=bucket)
     endpoint = lane.variables[key].removeprefix("http://")
     query = f"region=us-east-1&endpoint={endpoint}&disableSSL=true&s3ForcePathStyle=true"
-    backend = {"PULUMI_BACKEND_URL": f"s3://{bucket}/states?{query}", "PULUMI_CONFIG_PASSPHRASE": "of this test"}
+    backend = {"PULUMI_BACKEND_URL": f"s3://{bucket}/states?{query}"}
     lane.run("pulumi", "stack", "init", "artifacts", "--no-select", "--non-interactive", **backend).ok()
     lock = {"pid": 4711, "username": "ann", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05.678Z"}
     path = f"states/.pulumi/locks/organization/{lane.project}/artifacts/0b7b5d1e-0000-4000-8000-000000000000.json"
