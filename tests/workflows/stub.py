@@ -24,7 +24,7 @@ STUB = """#!{python}
 import json, os, pathlib, signal, sys, time
 home = pathlib.Path({home!r})
 verb, *rest = sys.argv[1:]
-kept = {{name: os.environ.get(name, "") for name in ("AWS_ROLE_ARN", "PULUMI_BACKEND_URL")}}
+kept = {{name: os.environ.get(name, "") for name in ("RELEASE_ROLE", "PULUMI_BACKEND_URL")}}
 def note(**more):
     with (home / "calls").open("a") as file:
         file.write(json.dumps({{"verb": verb, "arguments": rest, **kept, **more}}) + "\\n")
@@ -57,6 +57,11 @@ class Call:
     def text(self) -> str:
         """The command line."""
         return " ".join([self.verb, *self.arguments])
+
+    @property
+    def role(self) -> str:
+        """The role that .ci/prepare was asked to take."""
+        return self.environ["RELEASE_ROLE"]
 
 
 class Stubbed:

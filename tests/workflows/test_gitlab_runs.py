@@ -118,10 +118,11 @@ def stub(shared: Stub) -> Stub:
 
 @pipeline
 def test_without_an_approval_a_push_ends_with_the_review(stub: Stub) -> None:
-    done = stub.gitlab()
+    done = stub.gitlab(BUILD_ROLE_ARN="builds", DEPLOY_ROLE_ARN="deploys", REVIEW_ROLE_ARN="reads")
     assert done.code == 0, done.out
     calls = stub.calls()
     assert texts(calls) == PROVEN
+    assert [call.role for call in calls] == ["builds", "", "deploys", "reads"]
     assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
 
 
