@@ -37,7 +37,7 @@ ALSO_PURE = (
 )
 
 PURE_STDLIB = {
-    *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "itertools"),
+    *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools"),
     *("ipaddress", "json", "math", "operator", "re", "string", "textwrap", "types", "typing", "xml"),
 }
 """What a module that only decides may use: nothing of it reads a clock, a file, a process or an environment."""
@@ -194,7 +194,8 @@ def test_nothing_imports_the_command_but_itself() -> None:
     ("room", "besides"),
     [
         ("program", ("release_lane.disk",)),
-        ("gates", ("release_lane.aws", "release_lane.smoke")),
+        ("gates", ("release_lane.aws", "release_lane.smoke", "release_lane.ledger")),
+        ("ledger", ("release_lane.aws",)),
         ("aws", ()),
         ("probe", ()),
         ("disk", ()),
@@ -261,7 +262,18 @@ def test_there_are_stack_files() -> None:
 @pytest.mark.parametrize("path", stack_files(), ids=relative)
 @pytest.mark.parametrize(
     "key",
-    ["imageDigest", "rollbackFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace", "source", "adopt"],
+    [
+        "imageDigest",
+        "rollbackFrom",
+        "onDrift",
+        "onAlarm",
+        "allowOlder",
+        "allowReplace",
+        "sealed",
+        "withoutLedger",
+        "source",
+        "adopt",
+    ],
 )
 def test_what_is_given_per_run_is_never_committed(path: Path, key: str) -> None:
     assert f"release-lane:{key}" not in yaml.safe_load(path.read_text())["config"]

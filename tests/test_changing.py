@@ -249,7 +249,7 @@ def test_a_wording_of_the_review_is_one_line_and_one_golden_file(tmp_path: Path)
     change(copied(tmp_path, LIBRARY, "packages/release-lane/tests/operate/reviews"), title)
     program = (
         "import pathlib, sys, tests.operate.test_review as golden\n"
-        "import release_lane.operate.review as review\n"
+        "import release_lane.operate.review_page as review\n"
         f"assert pathlib.Path(review.__file__).is_relative_to({str(tmp_path)!r}), review.__file__\n"
         f"golden.REVIEWS = pathlib.Path({str(tmp_path)!r}, 'packages/release-lane/tests/operate/reviews')\n"
         "for name, test in vars(golden).items():\n"

@@ -8,8 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from enum import StrEnum
 from typing import Any
 
 import grpc
@@ -22,6 +24,17 @@ GRACE = 4.0  # seconds for work under way to end itself; the engine kills after 
 PARENT_POLL = 0.25  # seconds between looks at whether the parent is still there
 FLUSH = 0.5  # seconds at most for the last answers to leave
 CHILD_GRACE = 0.5  # seconds for child processes between SIGTERM and SIGKILL
+
+
+class Ending(StrEnum):
+    """Why the process ends."""
+
+    CLOSED = "closed"
+    """The engine is done with it, or a person ended it."""
+    CANCELLED = "cancelled"
+    """The update was interrupted before."""
+    ORPHANED = "orphaned"
+    """The engine is gone without a word."""
 
 
 def start(
@@ -39,10 +52,16 @@ def start(
     return server, port, servicer
 
 
-def serve(provider: Provider, argv: Sequence[str], cancelled: threading.Event | None = None) -> None:
+def serve(
+    provider: Provider,
+    argv: Sequence[str],
+    cancelled: threading.Event | None = None,
+    at_end: Callable[[Ending], None] = lambda _: None,
+) -> None:
     """Be the plugin process: `argv` are its arguments, of which the last is the engine's address.
 
-    `cancelled` is set when the update is interrupted, for code that no context reaches.
+    `cancelled` is set when the update is interrupted, for code that no context reaches. `at_end` runs once no request
+    is at work any more, in the seconds before the engine kills; what it raises has no reader.
 
     Prints the port, serves, and does not return: the process ends on SIGINT or SIGTERM (the engine uses
     the first) or with its parent, and takes its child processes along.
@@ -54,9 +73,12 @@ def serve(provider: Provider, argv: Sequence[str], cancelled: threading.Event | 
     server, port, servicer = start(provider, argv[-1], cancelled)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    _wait_for_the_end(bell, parent)
+    orphaned = _wait_for_the_end(bell, parent)
+    ending = Ending.CANCELLED if servicer.cancelled.is_set() else Ending.ORPHANED if orphaned else Ending.CLOSED
     servicer.cancelled.set()
     _wait_for_work(servicer, bell)
+    with suppress(Exception):
+        at_end(ending)
     server.stop(FLUSH).wait(FLUSH)
     _end_children()
     os._exit(0)  # threads of work that does not end must not keep the process
@@ -82,9 +104,12 @@ def _rung(bell: int, seconds: float) -> bool:
     return bool(readable)
 
 
-def _wait_for_the_end(bell: int, parent: int) -> None:
-    while os.getppid() == parent and not _rung(bell, PARENT_POLL):
-        pass
+def _wait_for_the_end(bell: int, parent: int) -> bool:
+    """Until a signal, or until the parent is gone: is it gone?"""
+    while os.getppid() == parent:
+        if _rung(bell, PARENT_POLL):
+            return False
+    return True
 
 
 def _wait_for_work(servicer: Servicer, bell: int) -> None:

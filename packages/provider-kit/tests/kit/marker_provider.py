@@ -108,4 +108,4 @@ def provider() -> Provider:
 
 
 if __name__ == "__main__":
-    serve(provider(), sys.argv[1:])
+    serve(provider(), sys.argv[1:], at_end=lambda ending: print(f"ending: {ending}", file=sys.stderr, flush=True))

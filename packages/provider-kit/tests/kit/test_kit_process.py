@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from google.protobuf import empty_pb2
 from tests.kit.serving import Client, Refusal, fake_engine
 
 from tests.patience import PATIENCE
@@ -56,6 +57,8 @@ def test_it_ends_on_a_signal(number: signal.Signals) -> None:
         port_of(process)
         process.send_signal(number)
         assert process.wait(timeout=PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == "ending: closed\n"
 
 
 def test_it_ends_on_SIGINT_even_where_its_parent_ignored_that() -> None:
@@ -73,6 +76,17 @@ def test_it_ends_with_its_parent_even_one_that_is_killed() -> None:
         ended = os.pidfd_open(pid)
         parent.kill()
         assert _readable(ended, seconds=PATIENCE), "the provider outlived its parent"
+        assert parent.stderr is not None
+        assert parent.stderr.read() == "ending: orphaned\n"
+
+
+def test_after_an_interrupt_it_ends_as_cancelled() -> None:
+    with running([*PROVIDER, ""]) as process:
+        Client.to(port_of(process)).stub.Cancel(empty_pb2.Empty())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == "ending: cancelled\n"
 
 
 def test_work_under_way_learns_it_and_may_end_before_the_process_does() -> None:

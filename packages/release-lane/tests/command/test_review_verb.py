@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
+from release_lane.engine.locks import Origin
 from release_lane.errors import CloudError
+from release_lane.record.commit import Commits, Logged
 from tests.command.words import GREEN, A, B, Stage, built, digest, failed, plan, ran, said, states
 
 pytestmark = pytest.mark.cli
@@ -136,3 +140,44 @@ def test_a_program_of_no_known_commit_is_said_to_be_one_in_gits_words() -> None:
     on = stage(PREVIEW, git=FakeGit(refused="fatal: not a git repository"))
     assert on.run("review", "production") == 0
     assert "**commit is unknown**: fatal: not a git repository" in on.out
+
+
+def test_one_preview_is_written_in_several_forms(tmp_path: Path) -> None:
+    on = stage(PREVIEW)
+    files = [tmp_path / f"review.{suffix}" for suffix in ("md", "html", "json")]
+    assert on.run("review", "production", *(part for file in files for part in ("--out", str(file)))) == 0
+    assert [verb for verb, _, _ in on.engine.calls] == ["preview"]
+    assert files[0].read_text().startswith("# Review: production")
+    assert files[1].read_text().startswith("<!doctype html>")
+    assert json.loads(files[2].read_text())["kind"] == "image only"
+
+
+def test_a_form_can_be_asked_for_on_stdout() -> None:
+    on = stage(PREVIEW)
+    assert on.run("review", "production", "--format", "html") == 0
+    assert on.out.startswith("<!doctype html>")
+
+
+def test_a_review_says_who_asks() -> None:
+    on = stage(PREVIEW, origin=Origin(who="ann", run="https://ci.test/7"))
+    on.run("review", "production")
+    assert "Asked by ann in [this CI run](https://ci.test/7), 2026-01-02" in on.out
+    by_hand = stage(PREVIEW)
+    by_hand.run("review", "production")
+    assert "Asked by me@here, outside CI" in by_hand.out
+
+
+def test_a_review_is_possible_where_aws_cannot_be_observed() -> None:
+    def away(_: object) -> None:
+        raise CloudError("AWS refused a request.", why="no credentials")
+
+    on = stage(PREVIEW, cloud=FakeCloud(each=away))
+    assert on.run("review", "production") == 0
+    assert "**What the colours run now is unknown:** no credentials" in on.out
+
+
+def test_the_commits_between_live_and_new_are_asked_of_git() -> None:
+    between = Commits(old=A.commit, new=B.commit, added=(Logged(sha="1" * 40, subject="Fix it"),))
+    on = stage(PREVIEW, git=FakeGit(between=between))
+    on.run("review", "production")
+    assert "`1111111` Fix it" in on.out

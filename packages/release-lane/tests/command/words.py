@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from release_lane.command import run
+from release_lane.command.adapters.approvals import FakeApprovals
 from release_lane.command.adapters.backend import FakeBackend
 from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine, Run
@@ -24,6 +25,7 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import Held, StackState
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
@@ -199,17 +201,22 @@ ROOT = Path("/checkout")
 
 
 def project(
-    notify: Mapping[str, Any] | None = None, idle_tasks: int | None = None, alarms: Mapping[str, Any] | None = None
+    notify: Mapping[str, Any] | None = None,
+    idle_tasks: int | None = None,
+    alarms: Mapping[str, Any] | None = None,
+    approval: Mapping[str, Any] | None = None,
+    ledger: str = "",
 ) -> Project:
     def stack(name: str, **own: Any) -> StackFile:
         config = {f"release-lane:{key}": value for key, value in own.items()}
         return StackFile(name=name, path=ROOT / f"Pulumi.{name}.yaml", project="release-lane", config=config)
 
+    at = {"account": "000000000000"}
     idle = {"afterWatch": idle_tasks} if idle_tasks is not None else None
     stacks = [
         stack("artifacts", role="artifacts"),
-        stack("staging", notify=notify, idle=idle, alarms=alarms),
-        stack("production", promotesFrom="staging", notify=notify),
+        stack("staging", notify=notify, idle=idle, alarms=alarms, ledger=ledger or None, **at),
+        stack("production", promotesFrom="staging", notify=notify, approval=approval, ledger=ledger or None, **at),
     ]
     return Project(name="release-lane", root=ROOT, stacks={stack.name: stack for stack in stacks})
 
@@ -226,9 +233,14 @@ class Stage:
     prober: FakeProber = field(default_factory=FakeProber)
     machine: FakeMachine = field(default_factory=FakeMachine)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    approvals: FakeApprovals = field(default_factory=FakeApprovals)
+    approval: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     alarms: Mapping[str, Any] | None = None
     idle_tasks: int | None = None
+    project: Project | None = None
+    ledger_url: str = ""
+    ledger: Memory = field(default_factory=Memory)
     origin: Origin = field(default_factory=Origin)
     answer: str | None = None
     colour: bool = False
@@ -248,10 +260,14 @@ class Stage:
 
     def _tools(self, terminal: Terminal) -> Tools:
         return Tools(
-            terminal=terminal, project=project(self.notify, self.idle_tasks, self.alarms), engine=self.engine,
-            backend=self.backend, cloud=self.cloud,
+            terminal=terminal,
+            project=self.project or project(
+                self.notify, self.idle_tasks, self.alarms, self.approval, self.ledger_url
+            ),
+            engine=self.engine, backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
-            notifier=self.notifier, origin=self.origin,
+            notifier=self.notifier, approvals=self.approvals, origin=self.origin,
+            stores=lambda _url, _access: in_memory(self.ledger),
         )  # fmt: skip
 
     @property

@@ -13,16 +13,21 @@ from provider_kit import Cancelled, Context
 from release_lane.aws import session
 from release_lane.decide.shift import Course
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
+from release_lane.gates import moving
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
+from release_lane.gates.recording import Recording
 from release_lane.gates.watching import LOOK
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.alarms import Watched
 from release_lane.record.asking import Identify
 from release_lane.record.digest import Digest
+from release_lane.record.intended import Intended
 from release_lane.record.journal import ABORT, Abort, End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import Recorded
+from release_lane.record.times import epoch
 from release_lane.smoke.checks import Expected
 from release_lane.watch.rollout import Task
 from tests.gates.fake_cloud import FakeCloud, holding, names, sick
@@ -119,6 +124,22 @@ def test_users_are_moved_step_by_step_and_watched_after_each(stage: Stage) -> No
     assert (recorded.live_colour, recorded.live, recorded.previous) == (GREEN, B, A)
     assert stage.seconds >= 3 * 120
     assert stage.journal == replace(TO_B, phase=Phase.MOVED)
+
+
+def test_the_ledger_gets_the_moment_at_which_the_first_users_met_the_release(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = Memory()
+    kept = Recording(store_of=lambda _: in_memory(objects), environ={})
+    monkeypatch.setattr(moving, "RECORDING", kept)
+    ctx = Context(config={}, cancelled=stage.cancelled, log=lambda *_, **__: None)
+    kept.begin(ctx, Intended(ledger="memory", access=stage.cloud.names.access, environment="production", release=B))
+    stage.perform()
+    kept.done()
+    *_, outcome = in_memory(objects).entries()
+    met = epoch(outcome.details["movedAt"])
+    assert met is not None
+    assert NOON <= met < NOON + 120  # before the first bake is over
 
 
 def test_while_two_releases_share_the_live_url_the_new_one_is_checked_by_itself_too(stage: Stage) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog, Step
-from release_lane.errors import Refused, UsageError
+from release_lane.errors import Refused, ReleaseError, UsageError
+from release_lane.operate import page_markdown, review_page
 from release_lane.operate.costs import monthly
-from release_lane.operate.review import Program, Subject, markdown, refusal, review
+from release_lane.operate.review import Program, Review, Subject, review
 from release_lane.record.asking import Identify
 from release_lane.record.placement import Release, all_on
 from tests.command.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
@@ -39,6 +40,14 @@ def promotion(*more: Any) -> EngineLog:
     return log(*plan("deploy", GREEN, B, target=GREEN, starts=True), *ON_GREEN, *more)
 
 
+def markdown(found: Review) -> str:
+    return page_markdown.markdown(review_page.page(found))
+
+
+def refusal(subject: Subject, error: ReleaseError) -> str:
+    return page_markdown.markdown(review_page.refusal(subject, error))
+
+
 def check(name: str, text: str) -> None:
     golden = REVIEWS / f"{name}.md"
     if os.environ.get("UPDATE"):
@@ -51,7 +60,7 @@ def test_a_promotion() -> None:
 
 
 def test_a_first_release() -> None:
-    subject = Subject(environment="staging", program=Program(commit="d" * 40, dirty=True))
+    subject = Subject(environment="staging", program=Program(commit="d" * 40, differing=("infra/x.py",)))
     first = log(
         *plan("deploy", BLUE, A, target=BLUE, starts=True, expected=None),
         pre("create", "release-lane:infra:Network", "release-lane-staging", custom=False),

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pulumi
 from pulumi.runtime import mocks as engine_mocks
 from pulumi.runtime import settings
+from release_lane.errors import CloudError
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Located
 
@@ -27,6 +29,16 @@ SERVICE = Service()
 def release(digest: str, service: Service = SERVICE) -> Release:
     """A release of this digest with the default configuration."""
     return Release(digest=digest, service=service, commit="c" * 40)  # type: ignore[arg-type]
+
+
+class Failed(grpc.RpcError):
+    """The engine's answer to a question that failed."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass
@@ -87,6 +99,10 @@ class World(engine_mocks.Mocks):
     """What EC2 has of a network that exists already."""
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
+    ledger: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    """What was to be written there, and after how many registered resources: `begin` or `refuse`, with its args."""
+    away: bool = False
+    """The ledger does not answer."""
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         """Answer a function call."""
@@ -97,6 +113,11 @@ class World(engine_mocks.Mocks):
             case "release:index:observe":
                 self.asked = args.args
                 return dict(self.observed)
+            case "release:index:begin" | "release:index:refuse" if self.away:
+                raise Failed(str(CloudError("The ledger s3://releases cannot be written.", why="no network")))
+            case "release:index:begin" | "release:index:refuse":
+                self.ledger.append((args.token.rsplit(":", 1)[1], {**args.args, "before": len(self.registered)}))
+                return {"sequence": len(self.ledger)}
             case "release:index:describeNetwork":
                 return dict(self.network)
             case "pulumi:pulumi:readStackResourceOutputs":

@@ -7,14 +7,15 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import grpc
 import pulumi
 import pytest
 from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
+from release_lane.record.inputs import SwitchInputs
 from release_lane.record.placement import Colour
+from release_lane.record.seal import bound
 from tests.program.mocks import (
     ARTIFACTS,
     FIRST,
@@ -22,6 +23,7 @@ from tests.program.mocks import (
     SECOND,
     SERVICE,
     THIRD,
+    Failed,
     World,
     observed,
     outputs_of,
@@ -220,6 +222,25 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
 
 
+def test_where_a_seal_is_required_the_program_itself_takes_nothing_forward_without_and_only_what_was_sealed() -> None:
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(FIRST), Colour.BLUE)},
+        observed=observed(blue=release(FIRST), live=Colour.BLUE, image=SECOND),
+    )
+    required = '{"required": true}'
+    with pytest.raises(Refused, match="only with the seal of its review"):
+        released(world, imageDigest=SECOND, approval=required)
+    with pytest.raises(Refused, match="no longer the one that was reviewed"):
+        released(world, imageDigest=SECOND, approval=required, sealed="0123456789")
+    assert not world.registered
+    given = SwitchInputs.from_dict(released(world, imageDigest=SECOND).one("TrafficSwitch").inputs)
+    # As the command computes it from the inputs of a preview.
+    seal = bound(given.decision, given.live, given.release.id, given.expected, given.standing)
+    world.registered.clear()
+    released(world, imageDigest=SECOND, approval=required, sealed=seal)
+    assert world.one("TrafficSwitch").inputs["decision"] == "deploy"
+
+
 def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that many commits have in common has as many tags."""
     asked: list[str] = []
@@ -289,16 +310,6 @@ def test_what_a_function_of_ours_refuses_stays_a_refusal(wrapping: str) -> None:
     assert type(refused) is Refused
     assert (refused.what, refused.why, refused.next_step) == ("Foreign credentials.", "theirs", "log in.")
     assert type(as_reported("release:index:observe", RuntimeError("it crashed"))) is CloudError
-
-
-class Failed(grpc.RpcError):
-    """The engine's answer to a question that failed."""
-
-    def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.UNKNOWN
-
-    def details(self) -> str:
-        return str(self.args[0])
 
 
 class Failing(World):

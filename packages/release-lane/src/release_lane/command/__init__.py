@@ -18,7 +18,8 @@ from typing import NoReturn
 
 from provider_kit.streams import conclude, outlive_readers
 
-from release_lane.command.parser import parse
+from release_lane.command.parser import Chosen, parse
+from release_lane.command.recording import recorded
 from release_lane.command.terminal import Terminal
 from release_lane.command.tools import Tools, real_tools
 from release_lane.errors import CloudError, Interrupted, ReleaseError
@@ -42,14 +43,23 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
         chosen = parse(argv, terminal)
         if chosen is None:
             return 0
-        given = make(terminal) if getattr(chosen.verb, "NEEDS_PROJECT", True) else terminal
-        return chosen.verb.run(given, chosen.arguments)
+        if not getattr(chosen.verb, "NEEDS_PROJECT", True):
+            return chosen.verb.run(terminal, chosen.arguments)
+        return _run(make(terminal), chosen)
     except ReleaseError as error:
         return _failed(terminal, error, argv)
     except KeyboardInterrupt:
         return _failed(terminal, Interrupted("Stopped.", next_step="`release status` shows what is live."), argv)
     except Exception as bug:
         return _failed(terminal, _own_mistake(bug), argv)
+
+
+def _run(tools: Tools, chosen: Chosen) -> int:
+    """A verb that changes something leaves an entry in the ledger, whatever comes of it."""
+    verb, arguments = chosen.verb, chosen.arguments
+    if getattr(verb, "IN_LEDGER", False):
+        return recorded(tools, verb.NAME, arguments, lambda acting: verb.run(acting, arguments))
+    return verb.run(tools, arguments)
 
 
 def _own_mistake(bug: Exception) -> CloudError:

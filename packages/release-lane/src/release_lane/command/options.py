@@ -25,12 +25,14 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
         "--yes", "-y", action="store_true", help="do not ask for a confirmation (asked where promotesFrom is set)"
     )
     add_lock_wait(parser)
-    parser.add_argument(
-        "--on-alarm",
-        choices=("proceed",),
-        help="proceed: move the traffic although an alarm is firing; this release is the fix",
-    )
+    add_on_alarm(parser)
     add_allow_replace(parser)
+    add_reason(parser)
+    parser.add_argument(
+        "--without-ledger",
+        metavar="REASON",
+        help="begin although the ledger cannot be written; the evidence says so, and why",
+    )
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -38,6 +40,30 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
             help="after a failed release leave the idle colour as it is, for inspection (`release heal` restores the"
             " standby later); after a successful one do not reduce it (idle.afterWatch)",
         )
+
+
+def add_on_alarm(parser: argparse.ArgumentParser) -> None:
+    """`--on-alarm`, of every verb that updates an environment, and of the review."""
+    parser.add_argument(
+        "--on-alarm",
+        choices=("proceed",),
+        help="proceed: move the traffic although an alarm is firing; this release is the fix",
+    )
+
+
+def alarm_accepted(arguments: argparse.Namespace) -> dict[str, str]:
+    """`onAlarm` for this run."""
+    return {"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}
+
+
+def add_seal(parser: argparse.ArgumentParser) -> None:
+    """`--seal`, of every verb that releases what was reviewed."""
+    parser.add_argument(
+        "--seal",
+        metavar="s1:…",
+        default="",
+        help="the seal of the review that was approved: preview again, and refuse if anything it covers has moved",
+    )
 
 
 def add_allow_older(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +93,16 @@ def add_allow_replace(parser: argparse.ArgumentParser) -> None:
 def replace_allowed(arguments: argparse.Namespace) -> dict[str, str]:
     """`allowReplace` for this run."""
     return {"allowReplace": "true"} if arguments.allow_replace else {}
+
+
+def add_reason(parser: argparse.ArgumentParser) -> None:
+    """`--reason`, of every verb whose entry in the ledger should say why."""
+    parser.add_argument("--reason", metavar="TEXT", help="why, for the ledger (`release history`)")
+
+
+def excused(arguments: argparse.Namespace) -> dict[str, str]:
+    """`withoutLedger` for this run."""
+    return {"withoutLedger": arguments.without_ledger} if arguments.without_ledger else {}
 
 
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,10 @@ from release_lane.errors import UsageError
 
 
 class Verb(Protocol):
-    """A module of release_lane.command.verbs. With `NEEDS_PROJECT = False` it gets the terminal, not all tools."""
+    """A module of release_lane.command.verbs. With `NEEDS_PROJECT = False` it gets the terminal, not all tools.
+
+    With `IN_LEDGER = True` each call leaves an entry in the ledger (`release_lane.command.recording`).
+    """
 
     ORDER: int
     """Where help lists it: along the route of a release, lowest first."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
-from release_lane.command.options import replace_allowed
+from release_lane.command.options import alarm_accepted, excused, replace_allowed
+from release_lane.command.reviewing import Given, approver_of, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
@@ -18,7 +19,7 @@ from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
-from release_lane.operate.review import Planned, planned_in
+from release_lane.operate.planned import Planned, planned_in
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, short
 from release_lane.record.endpoint import LOAD_BALANCER
@@ -41,11 +42,14 @@ class Change:
     environment: str
     digest: Digest | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    seal: str = ""
+    approver: str = ""
 
     @property
     def message(self) -> str:
         """For the stack's history."""
-        return " ".join(filter(None, ["release", self.verb, self.environment, self.digest]))
+        approved = f"(approved by {self.approver})" if self.approver else ""
+        return " ".join(filter(None, ["release", self.verb, self.environment, self.digest, approved]))
 
 
 def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
@@ -56,21 +60,39 @@ def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tu
 
 
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
-    """Confirm, update, report. A refusal or failure of the engine is raised, after healing the idle colour."""
+    """Hold it to its seal, confirm, update, report. A refusal or failure of the engine is raised, after healing the
+    idle colour."""
+    config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
+    change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
+    change = _approved(tools, change, before)
+    held = _held_to_seal(tools, change, before)
     confirm(tools, change, before.recorded, yes=arguments.yes)
-    config = {
-        **change.config,
-        **({"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}),
-        **replace_allowed(arguments),
-    }
     heals = not getattr(arguments, "no_heal", True)
-    change = replace(change, config=config)
 
     def waited() -> None:
+        """Another update may have come and gone: the seal is looked at again."""
         _confirm_anew(tools, change, before.recorded, yes=arguments.yes)
+        _held_to_seal(tools, change, tools.existing(change.environment))
 
-    tools.terminal.emit(*carried_out(tools, change, before, wait=arguments.lock_wait, heals=heals, waited=waited))
+    tools.terminal.emit(*carried_out(tools, held, before, wait=arguments.lock_wait, heals=heals, waited=waited))
     return 0
+
+
+def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
+    """The same with what its seal binds the program to; without a seal the same."""
+    if not change.seal:
+        return change
+    given = Given(environment=change.environment, config=change.config, before=before)
+    return replace(change, config={**change.config, "sealed": unsealed(tools, given, change.seal)})
+
+
+def _approved(tools: Tools, change: Change, before: StackState) -> Change:
+    """The same with who approved it, as the CI says. A rollback needs no approval: it has to be quick."""
+    wanted = tools.project.stacks[change.environment].approval
+    asked = change.seal or wanted.required or tools.project.route.guarded(change.environment)
+    if change.verb == "rollback" or not asked or change.digest is None:
+        return change
+    return replace(change, approver=approver_of(tools, change.environment, change.digest, before, wanted))
 
 
 def carried_out(
@@ -219,7 +241,8 @@ def _healed(tools: Tools, change: Change) -> str:
     if against := _against_healing(tools, change.environment):
         return f"The idle colour of {change.environment} was not healed: {against}"
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
-    run = tools.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
+    healing = tools.acting(replace(tools.actor, verb="heal", reason="after a refused release"))
+    run = healing.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
     why = _why(tools, change.environment, run)
@@ -260,7 +283,8 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
         return ""
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")
-    run = tools.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
+    healing = tools.acting(replace(tools.actor, verb="heal", reason="the idle colour keeps less (idle.afterWatch)"))
+    run = healing.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: a rollback may be a deployment, see `release status`."
     why = _why(tools, change.environment, run)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from release_lane.command.adapters.approvals import Approvals, RealApprovals
 from release_lane.command.adapters.backend import Backend, RealBackend
 from release_lane.command.adapters.cloud import Cloud, RealCloud
 from release_lane.command.adapters.engine import Engine, PulumiEngine, backend_url
@@ -20,7 +22,12 @@ from release_lane.command.terminal import Terminal
 from release_lane.engine.locks import Origin
 from release_lane.engine.state import StackState
 from release_lane.errors import UsageError
+from release_lane.ledger.place import ledger_at
+from release_lane.ledger.store import Store
 from release_lane.operate.shell import need_own_cloud
+from release_lane.record.ledger import COMMAND, Actor, Draft, EntryKind
+from release_lane.record.names import Access
+from release_lane.record.times import iso
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +44,37 @@ class Tools:
     prober: Prober
     machine: Machine
     notifier: Notifier
+    approvals: Approvals
+    stores: Callable[[str, Access], Store]
+    """Opens the ledger at a URL."""
     origin: Origin = field(default_factory=Origin)
+    actor: Actor = field(default_factory=Actor)
+    """This call of the command, as its updates and its own entries name it."""
+
+    def acting(self, actor: Actor) -> Tools:
+        """The same, for this actor: updates that begin from now on name it in the ledger."""
+        return replace(self, actor=actor, engine=self.engine.acting(actor))
+
+    def ledger(self, stack: str = "") -> Store | None:
+        """The ledger, reached as this stack is (by default the first environment); None where none is named."""
+        url, route = self.project.ledger, self.project.route
+        return self.stores(url, self.project.stacks[stack or route.environments[0]].access) if url else None
+
+    def draft(self, kind: EntryKind, environment: str = "") -> Draft:
+        """An entry of this call of the command, now."""
+        actor = self.actor
+        return Draft(
+            id=uuid.uuid4().hex,
+            kind=kind,
+            at=iso(self.machine.clock()),
+            environment=environment,
+            verb=actor.verb,
+            who=actor.who,
+            approver=actor.approver,
+            run=actor.run,
+            reason=actor.reason,
+            details={**actor.details, **({COMMAND: actor.id} if actor.id else {})},
+        )
 
     def existing(self, stack: str) -> StackState:
         """The stack's state; `UsageError` if there is no such stack."""
@@ -87,5 +124,7 @@ def real_tools(terminal: Terminal, environ: Mapping[str, str] = os.environ) -> T
         prober=OpenLoop(),
         machine=machine,
         notifier=RealNotifier(),
+        approvals=RealApprovals(environ),
+        stores=lambda url, access: ledger_at(url, access, project.root),
         origin=origin,
     )

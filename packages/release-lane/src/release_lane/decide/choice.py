@@ -59,6 +59,9 @@ class Requested:
     allow_replace: bool = False
     relations: Mapping[str, Relation] = field(default_factory=dict)
     allow_older: Digest | None = None
+    sealed: str = ""
+    """The decision that was reviewed, as a hash (`record.seal.bound`)."""
+    needs_seal: bool = False
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

@@ -35,6 +35,7 @@ from release_lane.decide.interrupted import interrupted
 from release_lane.decide.lineage import said_of_order
 from release_lane.decide.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
 from release_lane.decide.refusals import no_rebuild, nothing_found, unfit_certificate
+from release_lane.decide.sealed import check_sealed
 from release_lane.decide.settled import first, ordinary
 from release_lane.decide.whereabouts import Drift, Interrupted, found_interrupted, locate
 from release_lane.errors import ReleaseError
@@ -81,6 +82,7 @@ def decide(
     try:
         verdict = _decide(case)
         check_foundations(verdict.decision, observed, stands_on)
+        check_sealed(verdict, observed, requested)
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         return replace(verdict, notes=(*verdict.notes, *lost, *notes), unchecked=_unchecked(case, verdict))

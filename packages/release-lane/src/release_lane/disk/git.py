@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import posixpath
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from release_lane.errors import UsageError
 from release_lane.record.app import App
+from release_lane.record.commit import Logged, is_commit
 
 INHERITED = ("GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 """What of git's own variables a child keeps: where git's programs are, and how a remote is reached."""
@@ -81,6 +82,48 @@ def changed(folder: Path, below: str = ".") -> tuple[str, ...]:
         refused=f"git does not say what differs in {folder}.",
     )
     return tuple(shown(line[3:]) for line in found.split("\0") if line)
+
+
+def committed(folder: Path, commits: Collection[str]) -> dict[str, float]:
+    """When each of these commits was made (its committer's clock, epoch seconds); without those that are not here.
+
+    Nothing is fetched. Raises `UsageError` with git's words.
+    """
+    asked = sorted(filter(is_commit, commits))
+    if not asked:
+        return {}
+    found = ask(
+        folder,
+        *("log", "--no-walk=unsorted", "--ignore-missing", "--format=%H %ct", *asked, "--"),
+        refused=f"git does not say when commits of {folder} were made.",
+        GIT_NO_LAZY_FETCH="1",
+    )
+    return {sha: float(at) for sha, _, at in (line.partition(" ") for line in found.splitlines())}
+
+
+def remote(folder: Path) -> str:
+    """The URL of the remote `origin`, "" without one. Credentials in it are left out."""
+    done = run(folder, "remote", "get-url", "origin")
+    found = os.fsdecode(done.stdout).strip() if done.returncode == 0 else ""
+    scheme, there, rest = found.partition("://")
+    return f"{scheme}://{rest.split('/', 1)[0].rsplit('@', 1)[-1]}/{rest.partition('/')[2]}" if there else found
+
+
+def logged(folder: Path, since: str, until: str) -> tuple[Logged, ...]:
+    """The commits that `until` contains and `since` does not, newest first. Raises `UsageError` with git's words."""
+    form = "%x1f".join(("%H", "%an", "%ae", "%cI", "%s"))
+    found = ask(
+        folder,
+        *("log", "-z", f"--format={form}", f"{since}..{until}", "--"),
+        refused=f"git does not say what is between {since[:12]} and {until[:12]}.",
+        GIT_NO_LAZY_FETCH="1",
+        LC_ALL="C",
+    )
+    parts = (line.split("\x1f", 4) for line in found.split("\0") if line)
+    return tuple(
+        Logged(sha=sha, author=shown(author), email=email, at=at, subject=shown(subject))
+        for sha, author, email, at, subject in parts
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from release_lane import gates
 from release_lane.aws.patience import INTERRUPTED
 from release_lane.gates.adopt import examine_image
 from release_lane.gates.observe import describe_network, find_image, observe
+from release_lane.gates.recording import RECORDING, begin, refuse
 
 VERSION = "0.2.0"
 
@@ -25,7 +26,7 @@ def main() -> None:
     # What every update needs first takes a while to load: begin before the engine asks.
     threading.Thread(target=importlib.import_module, args=("boto3",), daemon=True).start()
     os.chdir(project_root(Path.cwd()))
-    serve(provider(), sys.argv[1:], INTERRUPTED)
+    serve(provider(), sys.argv[1:], INTERRUPTED, RECORDING.abandoned)
 
 
 def project_root(start: Path) -> Path:
@@ -47,6 +48,8 @@ def provider() -> Provider:
             "release:index:findImage": find_image,
             "release:index:describeNetwork": describe_network,
             "release:index:examineImage": examine_image,
+            "release:index:begin": begin,
+            "release:index:refuse": refuse,
         },
     )
 

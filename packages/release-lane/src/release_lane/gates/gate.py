@@ -16,6 +16,7 @@ from provider_kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, S
 from release_lane.aws.cloud import Cloud
 from release_lane.errors import CloudError, Interrupted, ReleaseError, Users, parse
 from release_lane.gates.passes import Pass
+from release_lane.gates.recording import RECORDING
 from release_lane.record.inputs import GATE_OUTPUTS, is_active, pass_of_before
 from release_lane.record.names import Names
 
@@ -34,15 +35,20 @@ def reported(work: Callable[[], Result]) -> Result:
         return work()
     except ReleaseError as error:
         error.users = error.users or Users.UNTOUCHED
+        RECORDING.failed(error)
         raise UserError(str(error)) from error
     except Cancelled as error:
         interrupted = parse(str(error)) or Interrupted(str(error), users=Users.UNTOUCHED)
+        RECORDING.failed(interrupted)
         raise Cancelled(str(interrupted)) from error
     except Exception as error:
         refused = readable(error)
         if refused is None:
+            RECORDING.failed(parse(str(error)) or CloudError(f"{type(error).__name__}: {error}", users=Users.UNSURE))
             raise
-        raise UserError(str(CloudError(refused, users=Users.UNTOUCHED))) from error
+        said = CloudError(refused, users=Users.UNTOUCHED)
+        RECORDING.failed(said)
+        raise UserError(str(said)) from error
 
 
 class Gate(Resource):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from provider_kit import Cancelled, Context, Props
 
@@ -28,6 +28,7 @@ from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, U
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
 from release_lane.gates.reality import where, words
+from release_lane.gates.recording import RECORDING
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.gates.undoing import Timeline, roll_back
@@ -35,9 +36,11 @@ from release_lane.gates.watching import Senses, Stage, Watch
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
 from release_lane.record.endpoint import of_colour, production
-from release_lane.record.evidence import Proof, with_proof
+from release_lane.record.evidence import NAMED, Proof, with_proof
+from release_lane.record.intended import MOVED_AT
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
 from release_lane.record.placement import Weights, all_on, shared
+from release_lane.record.times import iso
 from release_lane.smoke import warm
 from release_lane.smoke.checks import Report
 from release_lane.watch.judge import Bake
@@ -75,7 +78,13 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
         raise roll_back(ctx, cloud, move, before, breach, switch.timeline) from breach
     finally:
         switch.end()
+        RECORDING.note(timeline=switch.timeline.lines(), probes=switch.probes(), **_met(switch.timeline))
     return _record(cloud, before, move, report)
+
+
+def _met(timeline: Timeline) -> dict[str, str]:
+    """When the first users met the release, if any did."""
+    return {} if timeline.began is None else {MOVED_AT: iso(timeline.began)}
 
 
 # ---- Before any traffic moves
@@ -287,6 +296,11 @@ class Switching:
     def _look_at_rule(self) -> Balancer:
         return self.cloud.balancer(self.before.located)
 
+    def probes(self) -> list[dict[str, Any]]:
+        """What came of the probes of the last step, for the ledger."""
+        tallies = self.watch.prober.tallies() if self.watch.prober else ()
+        return [{"place": each.place, "sent": each.sent, "failed": each.failed} for each in tallies]
+
     def end(self) -> None:
         """No more probes."""
         if self.watch.prober:
@@ -373,6 +387,7 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
+        checks=report.names[:NAMED],
     )
     recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
     return {**recorded.as_outputs(), "url": production(cloud.names, balancer.dns_name).url}

@@ -19,6 +19,7 @@ from release_lane.gates.https import open_https
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.reality import Deviation, deviation, settled
+from release_lane.gates.recording import RECORDING
 from release_lane.record.endpoint import production
 from release_lane.record.inputs import SwitchInputs, environment_of, is_active
 from release_lane.record.records import OUTPUTS, Recorded
@@ -43,6 +44,7 @@ class TrafficSwitch(Resource):
             return [Change(path) for path in changed] or [Change("active")]
         problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs))
         if problem is None:
+            RECORDING.done()  # an update that moves no traffic ends here
             return []
         if problem.plain:
             return [Change("url")]
@@ -97,7 +99,9 @@ class TrafficSwitch(Resource):
         if given.names.domain:
             open_https(ctx, cloud, given)
         if move:
-            return perform(ctx, cloud, move)
+            outputs = perform(ctx, cloud, move)
+            RECORDING.done(Recorded.from_outputs(outputs))
+            return outputs
         kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, given.standing)
         problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:

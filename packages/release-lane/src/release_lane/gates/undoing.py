@@ -58,6 +58,11 @@ class Timeline:
         lines = sorted([*moves, *self.notes], key=lambda line: line[0])
         return [f"{_clock(at)}  {what}" for at, what in lines]
 
+    @property
+    def began(self) -> float | None:
+        """When weights were set first; None if they never were."""
+        return self.entries[0][0] if self.entries else None
+
     def exposed(self, colour: Colour) -> str:
         """Its share, and for how long: `10 % of the users for 42 s`, or `up to all of the users within 90 s`."""
         shares = [(at, weights[colour]) for at, weights, _ in self.entries if weights.get(colour)]

@@ -15,6 +15,7 @@ from release_lane.decide.foundations import LEAST_ZONES, Foundations, Site, zone
 from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
+from release_lane.program.intent import Intent, missing_in_ledger
 from release_lane.program.lineage import relations as order_of
 from release_lane.program.plan import Doable, Environment
 from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, described, see, zones_of_account
@@ -34,7 +35,8 @@ def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable
     verdict, environment = _decided(settings, names, artifacts)
     match verdict.decision:
         case Refuse(error=error):
-            raise error
+            with Intent.of_refusal(environment).recorded():
+                raise error
         case decision:
             _announce(verdict, environment)
             return environment, decision, verdict.standing
@@ -80,6 +82,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=_site(settings, names),
         allow_replace=settings.allow_replace,
+        sealed=settings.sealed,
+        needs_seal=settings.approval.required,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
@@ -88,7 +92,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         names=names,
         repository=artifacts.repository,
         observed=seen.observed,
-        unchecked=verdict.unchecked,
+        unchecked=(*verdict.unchecked, *missing_in_ledger(settings)),
         stands_on=seen.stands_on,
         zones=(),
         cidr=settings.network.cidr,
@@ -183,7 +187,7 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     release = getattr(decision, "release", None)
     what = f"{short(release.digest)} on {target}: " if release and target else f"{target}: " if target else ""
     pulumi.log.info(f"Decision: {decision.kind}. {what}{getattr(decision, 'reason', '')}")
-    for sentence in verdict.unchecked:
+    for sentence in environment.unchecked:
         pulumi.log.warn(f"Not checked: {sentence}.")
     if isinstance(decision, Deploy | TrafficOnly | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)

@@ -21,6 +21,7 @@ from release_lane.errors import Refused
 from release_lane.program.environment import read_environment
 from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
 from release_lane.program.hold import Hold, frozen
+from release_lane.program.intent import Intent
 from release_lane.program.outputs import switch_and_outputs, test_urls
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
@@ -50,11 +51,15 @@ class Lane:
     hold: Hold
     released: bool
     """Was `release` called?"""
+    intent: Intent
+    """What the ledger gets of this update."""
 
     @staticmethod
     def read(settings: EnvironmentSettings) -> Lane:
-        """Recall, observe, decide. Raises `ReleaseError` before anything is registered."""
-        return Lane(*read_environment(settings))
+        """Recall, observe, decide, write the intent. Raises `ReleaseError` before anything is registered."""
+        lane = Lane(*read_environment(settings))
+        lane.intent.begin()
+        return lane
 
     def __init__(self, environment: Environment, decision: Doable, standing: Recorded | None) -> None:
         self._environment, self._standing = environment, standing
@@ -64,7 +69,9 @@ class Lane:
         self.existing, self.cidr = environment.settings.network.existing.network, environment.cidr
         self.egress = self._egress()
         self.released = False
-        _need_room_for_secrets(self._services())
+        self.intent = Intent.of_plan(environment, self._plan, standing)
+        with self.intent.recorded():
+            _need_room_for_secrets(self._services())
         self.hold, self._registered = _hold(self._plan, standing, environment.observed.secured), _roll()
 
     # ---- What both colours stand on

@@ -33,8 +33,9 @@ def _build(environment: Callable[[Lane], None]) -> None:
     match _settings():
         case EnvironmentSettings() as settings:
             lane = Lane.read(settings)
-            environment(lane)
-            _need_release(lane)
+            with lane.intent.recorded():
+                environment(lane)
+                _need_release(lane)
         case ArtifactsSettings() as settings:
             from release_lane.program.artifacts import build_artifacts  # no other stack needs Docker's SDK
 

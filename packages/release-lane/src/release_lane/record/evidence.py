@@ -11,6 +11,9 @@ from release_lane.record.digest import Digest
 KEPT = 50
 """How many digests a stack remembers as proven; the oldest are forgotten first."""
 
+NAMED = 50
+"""How many checks of a digest are kept by name."""
+
 NOT_RECORDED = "an earlier version of the lane did not record what it could not check"
 """All that can be said of a proof that is older than the field `unchecked`."""
 
@@ -19,7 +22,7 @@ NOT_RECORDED = "an earlier version of the lane did not record what it could not 
 class Proof:
     """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
 
-    `unchecked` are short sentences of what no gate could see.
+    `checks` are the names of the smoke checks that passed; `unchecked` are short sentences of what no gate could see.
     """
 
     digest: Digest
@@ -28,6 +31,7 @@ class Proof:
     at: str
     smoke: str = ""
     unchecked: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value, as kept in stack outputs."""
@@ -38,6 +42,7 @@ class Proof:
             "at": self.at,
             "smoke": self.smoke,
             "unchecked": list(self.unchecked),
+            **({"checks": list(self.checks)} if self.checks else {}),
         }
 
     @staticmethod
@@ -50,6 +55,7 @@ class Proof:
             at=str(value.get("at") or ""),
             smoke=str(value.get("smoke") or ""),
             unchecked=tuple(str(sentence) for sentence in value.get("unchecked", [NOT_RECORDED])),
+            checks=tuple(str(name) for name in value.get("checks") or ()),
         )
 
 

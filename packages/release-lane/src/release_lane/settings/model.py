@@ -23,8 +23,10 @@ from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
 from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
+from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
 from release_lane.settings.https import HttpsSettings, https_problems
+from release_lane.settings.ledger import place, reason
 from release_lane.settings.network import AddressRange, NetworkSettings, network_problems, test_access
 from release_lane.settings.notify import NotifySettings
 from release_lane.settings.rollout import RolloutSettings, SmokeSettings, smoke_problems
@@ -56,6 +58,9 @@ class EnvironmentSettings(Stack):
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
+    sealed: Annotated[str, sound(seal_problem)] = ""
+    approval: ApprovalSettings = ApprovalSettings()
+    without_ledger: Annotated[str, sound(reason)] | None = None
     promotes_from: StackName | None = None
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
@@ -72,6 +77,7 @@ class EnvironmentSettings(Stack):
     insecure: bool = False
     access_logs: AccessLogSettings = AccessLogSettings()
     deletion_protection: bool | None = None
+    ledger: Annotated[str, sound(place)] | None = None
     network: NetworkSettings = NetworkSettings()
     test_access: list[AddressRange] = Field(default=[])
 

@@ -35,11 +35,15 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One run of the checks: how many there were, a line for each that failed, and what they could not see."""
+    """One run of the checks: how many there were, a line for each that failed, and what they could not see.
+
+    `names` are those of all that ran, each once.
+    """
 
     checks: int
     failures: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 ENVIRONMENT: Mapping[str, str] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -67,7 +71,8 @@ def read_report(text: str, asked: Asked | None = None) -> Report:
         failures.append("smoke: not a single check was run")
     skipped = [_skipped(case) for case in found if case not in cases]
     unchecked = dict.fromkeys([*(asked.unchecked if asked else ()), *skipped])
-    return Report(checks=len(cases), failures=tuple(failures), unchecked=tuple(unchecked))
+    names = dict.fromkeys(str(case.get("name")) for case in cases)
+    return Report(checks=len(cases), failures=tuple(failures), unchecked=tuple(unchecked), names=tuple(names))
 
 
 def _skipped(case: ElementTree.Element) -> str:

@@ -226,6 +226,18 @@ def test_git_says_what_is_checked_out_and_what_differs(tmp_path: Path) -> None:
         git.to_build(tmp_path, App())
 
 
+def test_git_says_when_commits_were_made_and_leaves_out_those_that_are_not_here(tmp_path: Path) -> None:
+    git = RealGit()
+    assert git.committed(tmp_path, {"c" * 40}) == {}
+    me = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    at = {"GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+01:00"}
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, env=environment() | me | at)
+    head = git.head(tmp_path)
+    assert git.committed(tmp_path, {head, "c" * 40, "--all", ""}) == {head: 1767319445.0}
+    assert git.committed(tmp_path, {"--all"}) == {}
+
+
 def test_only_what_is_expected_becomes_an_option() -> None:
     assert Expected().options() == []
     assert Expected(digest="d", commit="c").options() == ["--expect-digest", "d", "--expect-commit", "c"]
@@ -307,3 +319,32 @@ def test_what_is_built_is_read_from_the_artifacts_stack_file(tmp_path: Path) -> 
     stacks = read_project(tmp_path).stacks
     assert stacks["artifacts"].app == App(folder=".", dockerfile="release.Dockerfile")
     assert stacks["staging"].app == App()
+
+
+def test_commits_between_two_releases_are_read_both_ways(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.test")
+        done = subprocess.run(
+            ["git", "-C", str(tmp_path), *who, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
+        return done.stdout.strip()
+
+    def commit(subject: str) -> str:
+        git("commit", "--quiet", "--allow-empty", "-m", subject)
+        return git("rev-parse", "HEAD")
+
+    git("init", "--quiet")
+    first = commit("first")
+    live = commit("live")
+    git("checkout", "--quiet", first)
+    new = commit("new: | and <b>")
+    git("remote", "add", "origin", "https://token:x@github.com/o/r.git")
+    found = RealGit().commits(tmp_path, live, new)
+    assert [(each.sha, each.subject, each.author) for each in found.added] == [(new, "new: | and <b>", "Ann")]
+    assert [each.sha for each in found.removed] == [live]
+    assert found.remote == "https://github.com/o/r.git"
+    assert "nvalid revision range" in RealGit().commits(tmp_path, live, "f" * 40).unknown

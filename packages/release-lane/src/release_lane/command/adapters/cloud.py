@@ -13,7 +13,7 @@ from release_lane.operate.recovery import SERVICE, Existing
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
 from release_lane.record.journal import Abort, Journal
-from release_lane.record.names import Names
+from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed
 
@@ -41,6 +41,9 @@ class Cloud(Protocol):
 
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
         """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
+
+    def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
+        """Make the bucket of a ledger, or bring it to what it should be; what was done, in words."""
 
 
 class RealCloud:
@@ -117,6 +120,15 @@ class RealCloud:
                 else None,
             )
 
+    def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
+        """By S3, in the account of the stack."""
+        from release_lane.aws.session import check_account
+        from release_lane.ledger.bucket import created
+
+        with _failing_as_cloud_error():
+            check_account(access)
+            return list(created(access, bucket, days=days, compliance=compliance))
+
 
 def _production_rule(rule: Rule | None) -> ProductionRule | None:
     if rule is None:
@@ -152,6 +164,8 @@ class FakeCloud:
     each: Callable[[FakeCloud], object] = bool
     looks: int = 0
     seen: list[Look] = field(default_factory=list)
+    ledgers: list[tuple[str, str, int, bool]] = field(default_factory=list)
+    """Account, bucket, days and compliance of each that was made."""
     listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
 
     def observed(self, names: Names) -> Observed:
@@ -189,3 +203,8 @@ class FakeCloud:
         self.looks += 1
         self.listened.append((alarms, traffic))
         return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
+
+    def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
+        """Remembered."""
+        self.ledgers.append((access.account, bucket, days, compliance))
+        return [f"made the bucket {bucket}"]

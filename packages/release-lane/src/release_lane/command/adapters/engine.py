@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Note, Origin
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, UsageError
+from release_lane.record.ledger import ACTOR_VARIABLE, Actor
 from release_lane.settings.limits import configuration
 
 NO_SUCH_STACK = 6
@@ -58,6 +59,9 @@ class Engine(Protocol):
 
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """Update the stack with this configuration, given for this run only."""
+
+    def acting(self, actor: Actor) -> Engine:
+        """The same, whose updates name this actor in the ledger."""
 
     def unlock(self, stack: str) -> None:
         """Remove all locks of the stack. Raises `CloudError` if that fails."""
@@ -112,6 +116,11 @@ class PulumiEngine:
     machine: Machine
     origin: Origin
     colour: bool = False
+    actor: Actor = field(default_factory=Actor)
+
+    def acting(self, actor: Actor) -> PulumiEngine:
+        """The same engine."""
+        return replace(self, actor=actor)
 
     def ready(self) -> None:
         """Check the command and the endpoint, if one is set; delete what killed runs left here."""
@@ -252,7 +261,8 @@ class PulumiEngine:
     def _env(self) -> dict[str, str]:
         kept = {name: value for name, value in self.environ.items() if name not in BANNED}
         # The flag --event-log exists only with this set.
-        return {**kept, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        acting = {ACTOR_VARIABLE: self.actor.as_text()} if self.actor != Actor() else {}
+        return {**kept, **acting, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
 
 
 _LEFT = "The engine ended without removing its lock: it was killed. Next: `release recover {stack}`."
@@ -292,6 +302,14 @@ class FakeEngine:
     unlocked: list[str] = field(default_factory=list)
     written: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     refreshed: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    actors: list[Actor] = field(default_factory=list)
+    """Those that it acted for, in order."""
+
+    def acting(self, actor: Actor) -> FakeEngine:
+        """Remembered."""
+        self.actors.append(actor)
+        return self
 
     def ready(self) -> None:
         """Fails if `away` says so."""
@@ -310,7 +328,7 @@ class FakeEngine:
 
     def update(self, stack: str, config: Mapping[str, str], message: str) -> Run:
         """The next run."""
-        del message
+        self.messages.append(message)
         return self._next("update", stack, config)
 
     def unlock(self, stack: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from release_lane.disk import git
 from release_lane.errors import UsageError
 from release_lane.record.app import App
+from release_lane.record.commit import Commits
 
 
 class Git(Protocol):
@@ -22,6 +24,12 @@ class Git(Protocol):
 
     def changed(self, folder: Path) -> tuple[str, ...]:
         """Files that differ from the commit (untracked ones count)."""
+
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """When each commit was made, in epoch seconds, as far as git knows; never raises."""
+
+    def commits(self, folder: Path, old: str, new: str) -> Commits:
+        """What lies between two commits, and the remote; never raises: what git cannot say is in `unknown`."""
 
 
 class RealGit:
@@ -39,6 +47,27 @@ class RealGit:
         """By `git status --porcelain`."""
         return git.changed(folder)
 
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """By `git log --no-walk`; nothing is fetched."""
+        try:
+            return git.committed(folder, commits)
+        except UsageError:
+            return {}
+
+    def commits(self, folder: Path, old: str, new: str) -> Commits:
+        """By `git log`, both ways; nothing is fetched."""
+        try:
+            remote = git.remote(folder)
+            return Commits(
+                old=old,
+                new=new,
+                added=git.logged(folder, old, new),
+                removed=git.logged(folder, new, old),
+                remote=remote,
+            )
+        except UsageError as error:
+            return Commits(old=old, new=new, unknown=error.why or error.what)
+
 
 @dataclass
 class FakeGit:
@@ -47,6 +76,8 @@ class FakeGit:
     commit: str = "c" * 40
     differing: tuple[str, ...] = ()
     refused: str = ""
+    times: Mapping[str, float] = field(default_factory=dict)
+    between: Commits | None = None
 
     def to_build(self, source: Path, app: App) -> str:
         """As given."""
@@ -63,3 +94,13 @@ class FakeGit:
         """As given."""
         self.head(folder)
         return self.differing
+
+    def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
+        """As given."""
+        del folder
+        return {commit: at for commit, at in self.times.items() if commit in commits}
+
+    def commits(self, folder: Path, old: str, new: str) -> Commits:
+        """As given."""
+        del folder
+        return self.between or Commits(old=old, new=new, unknown="the history is not here")

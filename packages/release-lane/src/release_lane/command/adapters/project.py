@@ -18,12 +18,15 @@ from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.alarms import AlarmSettings
+from release_lane.settings.approval import ApprovalSettings
 from release_lane.settings.artifacts import AppSettings
 from release_lane.settings.credentials import HANDED, access_of
 from release_lane.settings.https import HttpsSettings
+from release_lane.settings.ledger import apart
 from release_lane.settings.model import part
 from release_lane.settings.notify import NotifySettings
-from release_lane.settings.shift import IdleSettings
+from release_lane.settings.rollout import RolloutSettings, SmokeSettings
+from release_lane.settings.shift import IdleSettings, ShiftSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +80,34 @@ class StackFile:
         return cast("NotifySettings", self._part("notify"))
 
     @property
+    def approval(self) -> ApprovalSettings:
+        """What an approval has to be."""
+        return cast("ApprovalSettings", self._part("approval"))
+
+    @property
     def alarms(self) -> AlarmSettings:
         """Which alarms have a say."""
         return cast("AlarmSettings", self._part("alarms"))
+
+    @property
+    def shift(self) -> ShiftSettings:
+        """In which steps traffic moves, and how long each is watched."""
+        return cast("ShiftSettings", self._part("shift"))
+
+    @property
+    def rollout(self) -> RolloutSettings:
+        """For how long tasks may take to start."""
+        return cast("RolloutSettings", self._part("rollout"))
+
+    @property
+    def smoke(self) -> SmokeSettings:
+        """For how long smoke checks may be repeated."""
+        return cast("SmokeSettings", self._part("smoke"))
+
+    @property
+    def ledger(self) -> str:
+        """Where it writes what was begun and how it ended, "" where that is nowhere."""
+        return str(self._part("ledger") or "")
 
     @property
     def domain(self) -> str:
@@ -126,6 +154,18 @@ class Project:
         """The order of environments; `UsageError` for circles and unknown names."""
         environments = (stack for stack in self.stacks.values() if not stack.builds)
         return route_of({stack.name: stack.promotes_from for stack in environments})
+
+    @property
+    def ledger(self) -> str:
+        """The ledger of all environments, "" for none; `UsageError` where they do not name the same."""
+        named = {name: self.stacks[name].ledger for name in self.route.environments}
+        if found := apart(named):
+            raise UsageError(
+                f"The environments do not name the same ledger: {found}.",
+                why="a ledger is one chain over all environments; in two of them neither shows the whole route",
+                next_step="give `ledger` the same value in all their stack files, or leave it out of all.",
+            )
+        return next(iter(named.values()), "")
 
     def artifacts_of(self, environment: str) -> str:
         """The stack whose image this environment takes."""

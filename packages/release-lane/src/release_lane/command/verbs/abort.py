@@ -14,6 +14,7 @@ from release_lane.record.names import Names
 
 ORDER = 120
 NAME = "abort"
+IN_LEDGER = True
 HELP = "Abort the switch that is under way: its traffic is rolled back and its update fails."
 DETAILS = """\
 It leaves an abort request where the switch looks for one (a tag on the production rule), waits

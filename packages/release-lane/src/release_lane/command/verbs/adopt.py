@@ -17,6 +17,7 @@ from release_lane.record.commit import is_commit
 
 ORDER = 20
 NAME = "adopt"
+IN_LEDGER = True
 HELP = "Copy an image that your own CI built into the registry; print its digest."
 DETAILS = """\
 Use it instead of `release build`. The image keeps its digest, with all platforms, labels,

@@ -13,6 +13,7 @@ from release_lane.errors import CloudError, Interrupted
 
 ORDER = 10
 NAME = "build"
+IN_LEDGER = True
 HELP = "Build and push the image of the checked-out commit; print its digest."
 DETAILS = """\
 It builds the service's folder (app.folder of the artifacts stack, app/ by default) of the commit,

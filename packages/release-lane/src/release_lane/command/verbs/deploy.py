@@ -9,6 +9,7 @@ from release_lane.command.options import (
     add_digest,
     add_environment,
     add_options,
+    add_seal,
     digest_given,
     older_allowed,
 )
@@ -19,6 +20,7 @@ from release_lane.record.digest import Digest, parse_digest
 
 ORDER = 30
 NAME = "deploy"
+IN_LEDGER = True
 HELP = "Release a digest to an environment: start it on the idle colour, pass the gates, move the traffic."
 DETAILS = """\
 Without --digest it takes the digest that was built or adopted last. If a gate refuses the
@@ -34,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that was built or adopted last")
     add_options(parser)
+    add_seal(parser)
     add_allow_older(parser)
 
 

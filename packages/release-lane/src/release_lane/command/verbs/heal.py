@@ -10,6 +10,7 @@ from release_lane.command.tools import Tools
 
 ORDER = 110
 NAME = "heal"
+IN_LEDGER = True
 HELP = "Restore an environment without releasing anything new."
 DETAILS = """\
 It runs one update without a digest: the idle colour gets the previous release back as a standby,

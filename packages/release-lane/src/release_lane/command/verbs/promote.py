@@ -9,6 +9,7 @@ from release_lane.command.options import (
     add_digest,
     add_environment,
     add_options,
+    add_seal,
     digest_given,
     older_allowed,
 )
@@ -19,6 +20,7 @@ from release_lane.record.digest import Digest
 
 ORDER = 40
 NAME = "promote"
+IN_LEDGER = True
 HELP = "Release to an environment the digest that is live in the environment before it."
 DETAILS = """\
 `promotesFrom` in the stack file names the environment before. The environment takes only a
@@ -34,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that is live in the environment before")
     add_options(parser)
+    add_seal(parser)
     add_allow_older(parser)
 
 

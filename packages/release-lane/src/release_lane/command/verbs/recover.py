@@ -43,6 +43,7 @@ from release_lane.settings.notify import Event
 
 ORDER = 130
 NAME = "recover"
+IN_LEDGER = True
 HELP = "After a kill or a crash: report what was left behind, and clear it."
 DETAILS = """\
 It looks for a lock whose owner is dead, plugins that outlived their engine on this machine,

@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from release_lane.command.options import (
     add_allow_older,
     add_allow_replace,
     add_digest,
     add_environment,
+    add_on_alarm,
+    alarm_accepted,
     digest_given,
     older_allowed,
     replace_allowed,
 )
+from release_lane.command.reviewing import Given, reviewed, subject_of
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.command.verbs.promote import live_in
 from release_lane.command.verbs.rollback import goal
-from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, ReleaseError, UsageError
-from release_lane.operate.review import Program, Subject, markdown, refusal, review
+from release_lane.operate.page import Page
+from release_lane.operate.page_html import html
+from release_lane.operate.page_markdown import markdown
+from release_lane.operate.review import as_dict
+from release_lane.operate.review_page import page, refusal
 from release_lane.record.digest import Digest
-from release_lane.record.records import Recorded
 
 ORDER = 60
 NAME = "review"
-HELP = "Preview a release and write, as Markdown, what an approver needs to know."
+HELP = "Preview a release and write what an approver needs to know."
 DETAILS = """\
-It has the decision, old and new side by side, the evidence, and everything else that would
-change, deletions first and in bold. It shows only the paths of properties, never their values. A
-release that the program refuses is shown as refused, with exit code 4. It changes nothing.
+It begins with the kind of change (image only, configuration, infrastructure, destructive) and what
+must not be missed, then has old and new side by side with the commits in between, the evidence, the
+traffic, what a rollback costs afterwards, and everything else that would change. Secrets are never
+shown. A release that the program refuses is shown as refused, with exit code 4. It changes nothing.
 
   release review production
   release review production --digest sha256:… >> "$GITHUB_STEP_SUMMARY"
+  release review production --out review.md --out review.html --out review.seal
+
+The seal covers everything that the review shows. `release promote production --seal …` refuses if
+anything of it has moved since, and says what.
 """
+
+FORMATS = ("markdown", "html", "json", "seal")
+SUFFIXES = {".md": "markdown", ".html": "html", ".json": "json", ".seal": "seal"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,66 +65,70 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="review `release rollback` instead (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
+    add_on_alarm(parser)
     add_allow_replace(parser)
-    parser.add_argument("--out", metavar="FILE", help="write to this file instead of stdout")
+    parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE, else markdown")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write to this file instead of stdout (.md, .html, .json; .seal: the seal alone); several are possible",
+    )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A review in all its forms."""
+
+    page: Page
+    data: Mapping[str, Any]
+    seal: str = ""
+
+    def as_(self, form: str) -> str:
+        """As text."""
+        match form:
+            case "html":
+                return html(self.page)
+            case "json":
+                return json.dumps(self.data, indent=2) + "\n"
+            case "seal":
+                return f"{self.seal}\n" if self.seal else ""
+        return markdown(self.page)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Preview, then write."""
     environment = tools.project.route.check(arguments.environment)
-    given = digest_given(arguments)
-    if arguments.out:
-        _write_file(Path(arguments.out), "")  # an old review must not be taken for this one if this fails
+    asked_for = digest_given(arguments)
+    for file in arguments.out:
+        _write_file(Path(file), "")  # an old review must not be taken for this one if this fails
     tools.engine.ready()
     before = tools.existing(environment)
-    subject = _subject(tools, environment, before, rollback=arguments.rollback)
     config = {
-        **_config(tools, environment, before, given, rollback=arguments.rollback),
+        **_config(tools, environment, before, asked_for, rollback=arguments.rollback),
         **older_allowed(arguments, before),
+        **alarm_accepted(arguments),
         **replace_allowed(arguments),
     }
-    digest = config["imageDigest"]
-    done = tools.engine.preview(environment, config)
-    if done.signal is not None:
-        raise Interrupted("The preview was stopped. It changes nothing.")
-    if done.exit_code != 0:
-        error = failure(done.log, done.stderr)
-        _write(tools, arguments, refusal(subject, error), environment, digest, error)
-        raise error
-    _write(tools, arguments, markdown(review(subject, done.log)), environment, digest, None)
+    given = Given(environment=environment, config=config, before=before)
+    about = {"environment": environment, "digest": given.digest}
+    subject = subject_of(tools, environment, before, rollback=arguments.rollback)
+    try:
+        found, _ = reviewed(tools, given, subject)
+    except Interrupted:
+        raise
+    except ReleaseError as error:
+        _write(tools, arguments, Written(refusal(subject, error), {**about, **error.as_dict()}), error)
+        raise
+    text = page(found)
+    _write(tools, arguments, Written(text, {**about, "markdown": markdown(text), **as_dict(found)}, found.seal), None)
     return 0
 
 
 def _default(tools: Tools, environment: str) -> Digest:
     source = tools.project.route.source_of(environment)
     return live_in(tools, source) if source else built_last(tools, environment)
-
-
-def _subject(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
-    source = tools.project.route.source_of(environment)
-    before_it = _record(tools, source)
-    return Subject(
-        environment=environment,
-        recorded=before.recorded,
-        source=source,
-        evidence=before_it.evidence if before_it else (),
-        ran_there=before_it.history if before_it else (),
-        rollback=rollback,
-        program=_program(tools),
-    )
-
-
-def _program(tools: Tools) -> Program:
-    root = tools.project.root
-    try:
-        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)))
-    except UsageError as error:
-        return Program(unknown=error.why or error.what)
-
-
-def _record(tools: Tools, source: str | None) -> Recorded | None:
-    state = tools.engine.state(source) if source else None
-    return state.recorded if state else None
 
 
 def _config(
@@ -120,22 +141,16 @@ def _config(
     return {"imageDigest": digest, "rollbackFrom": leaves.live.digest}
 
 
-def _write(
-    tools: Tools,
-    arguments: argparse.Namespace,
-    text: str,
-    environment: str,
-    digest: str,
-    error: ReleaseError | None,
-) -> None:
-    """To the file, else to stdout (with --json the edge alone writes an error)."""
-    if arguments.out:
-        _write_file(Path(arguments.out), text)
-        tools.terminal.say(f"The review is in {arguments.out}.")
+def _write(tools: Tools, arguments: argparse.Namespace, written: Written, error: ReleaseError | None) -> None:
+    """To the files, else to stdout (with --json the edge alone writes an error)."""
+    for file in arguments.out:
+        form = arguments.format or SUFFIXES.get(Path(file).suffix, "markdown")
+        _write_file(Path(file), written.as_(form))
+        tools.terminal.say(f"The review is in {file}.")
     if tools.terminal.json and error is None:
-        tools.terminal.emit({"environment": environment, "digest": digest, "markdown": text}, "")
+        tools.terminal.emit(written.data, "")
     elif not tools.terminal.json and not arguments.out:
-        tools.terminal.emit(None, text)
+        tools.terminal.emit(None, written.as_(arguments.format or "markdown"))
 
 
 def _write_file(path: Path, text: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
-from release_lane.command.options import add_environment, add_options
+from release_lane.command.options import add_environment, add_options, add_seal
 from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
@@ -16,6 +17,7 @@ from release_lane.record.records import Recorded
 
 ORDER = 50
 NAME = "rollback"
+IN_LEDGER = True
 HELP = "Go back to a digest that was live in the environment before; by default the previous one."
 DETAILS = """\
 While the idle colour still runs the previous release, only the traffic moves: no build, no new
@@ -32,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
     add_options(parser)
+    add_seal(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -58,7 +61,8 @@ def back_to(
     tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float
 ) -> tuple[dict[str, Any], str]:
     """Roll back without asking; the report, as data and in words."""
-    return carried_out(tools, _change(environment, digest, recorded), before, wait=wait, heals=True)
+    acting = tools.acting(replace(tools.actor, verb=NAME, reason="`release watch` saw a failing signal"))
+    return carried_out(acting, _change(environment, digest, recorded), before, wait=wait, heals=True)
 
 
 def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:

@@ -11,6 +11,7 @@ from typing import Any
 from release_lane.command.terminal import table
 from release_lane.command.tools import Tools
 from release_lane.engine.state import StackState
+from release_lane.errors import UsageError
 from release_lane.record.digest import short
 from release_lane.record.endpoint import LOAD_BALANCER, recorded_endpoint
 from release_lane.record.evidence import Proof, proof_of
@@ -104,12 +105,22 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         Row(environment=name, source=route.source_of(name), state=state)
         for name, state in zip(wanted, states, strict=True)
     ]
-    text = _full(rows[0]) if arguments.environment else _table(rows)
-    tools.terminal.emit({"environments": [_data(row) for row in rows]}, text)
+    url, ledger = _ledger(tools)
+    text = _full(rows[0], ledger) if arguments.environment else _table(rows, "" if url else ledger)
+    tools.terminal.emit({"environments": [_data(row) for row in rows], "ledger": url}, text)
     return 0
 
 
-def _table(rows: list[Row]) -> str:
+def _ledger(tools: Tools) -> tuple[str | None, str]:
+    """Its URL, and what is to be said of it; a wrong setting must not hide what is live."""
+    try:
+        url = tools.project.ledger
+    except UsageError as error:
+        return None, error.what
+    return url or None, url or "none is kept: the stack files name none, so `release history` has nothing"
+
+
+def _table(rows: list[Row], without_ledger: str) -> str:
     headings = ("ENVIRONMENT", "LIVE", "DIGEST", "COMMIT", "SINCE", "PREVIOUS", "ROLLBACK", "PROVEN")
     lines = table(headings, [_cells(row) for row in rows])
     broken = [row for row in rows if row.state and row.state.pending]
@@ -119,6 +130,7 @@ def _table(rows: list[Row]) -> str:
     ]
     notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
     basis = "ROLLBACK is what the last updates recorded; AWS was not asked."
+    notes += [f"Ledger: {without_ledger.removesuffix('.')}."] if without_ledger else []
     return "\n".join([lines, "", *notes, basis])
 
 
@@ -139,7 +151,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _full(row: Row) -> str:
+def _full(row: Row, ledger: str) -> str:
     """One environment, a line a fact."""
     recorded, state = row.recorded, row.state
     if recorded is None or state is None:
@@ -162,6 +174,7 @@ def _full(row: Row) -> str:
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),
+        ("ledger", ledger),
     ]
     width = max(len(name) for name, _ in facts)
     return "\n".join(f"{name.ljust(width)}  {fact}" for name, fact in facts)

@@ -1,0 +1,111 @@
+"""Reading what is known of environments now, for plan and board: states, locks, AWS, the ledger; nothing is changed.
+
+What does not answer is said to be unknown. Only the engine's states are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from release_lane.command.tools import Tools
+from release_lane.command.verbs.status import Row
+from release_lane.engine.locks import Holder
+from release_lane.engine.state import StackState
+from release_lane.errors import CloudError, ReleaseError, UsageError
+from release_lane.operate.metrics import Spread, changes
+from release_lane.operate.situation import Situation
+from release_lane.record.alarms import Alarm
+from release_lane.record.ledger import Entry, EntryKind
+from release_lane.record.records import Observed
+
+READERS = 8
+
+
+def situations(tools: Tools, entries: Sequence[Entry] | None, *, asks_aws: bool = True) -> tuple[Situation, ...]:
+    """Every environment of the route, in its order. `entries`: the ledger, None without one."""
+    route = tools.project.route.environments
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        states = dict(zip(route, pool.map(tools.engine.state, route), strict=True))
+        return tuple(pool.map(lambda each: _situation(tools, each, states, entries, asks_aws), route))
+
+
+def _situation(
+    tools: Tools,
+    environment: str,
+    states: dict[str, StackState | None],
+    entries: Sequence[Entry] | None,
+    asks_aws: bool,
+) -> Situation:
+    state, source = states[environment], tools.project.route.source_of(environment)
+    row = Row(environment=environment, source=source, state=state)
+    before = states[source] if source else None
+    proved = before.recorded if before else None
+    observed, alarms, unseen = _aws(tools, environment, state) if asks_aws else (None, None, "as requested")
+    return Situation(
+        environment=environment,
+        source=source,
+        exists=state is not None,
+        recorded=row.recorded,
+        since=row.since,
+        rollback=str(row.rollback),
+        proofs=proved.evidence if proved else (),
+        observed=observed,
+        alarms=alarms,
+        unseen=unseen,
+        holders=_holders(tools, environment),
+        pending=state.pending if state else (),
+        idle_tasks=tools.project.stacks[environment].idle_tasks,
+        back=_back(entries or (), environment),
+        reviews=_reviews(entries, environment) if entries is not None else None,
+    )
+
+
+def _aws(
+    tools: Tools, environment: str, state: StackState | None
+) -> tuple[Observed | None, tuple[Alarm, ...] | None, str]:
+    """Placement and alarms; None each, and why, where AWS does not say."""
+    if state is None:
+        return None, None, "there is no stack yet"
+    try:
+        names, settings = tools.project.names(environment), tools.project.stacks[environment].alarms
+        observed = tools.cloud.observed(names)
+        look = tools.cloud.look(names, settings.watched(names), settings.period_seconds, None)
+    except ReleaseError as error:
+        return None, None, " ".join(filter(None, (error.what, error.why)))
+    return observed, look.alarms, ""
+
+
+def _holders(tools: Tools, environment: str) -> tuple[Holder, ...] | None:
+    """Who holds the lock; None where the backend does not say."""
+    try:
+        return tools.backend.holders(environment)
+    except CloudError:
+        return None
+
+
+def _back(entries: Iterable[Entry], environment: str) -> Spread | None:
+    """How long traffic-only rollbacks took here."""
+    return Spread.of(
+        [
+            each.took
+            for each in changes(entries)
+            if each.intent.environment == environment
+            and each.goes_back
+            and each.live
+            and each.said("decision") in (None, "traffic-only")
+        ]
+    )
+
+
+def _reviews(entries: Sequence[Entry], environment: str) -> tuple[Entry, ...]:
+    return tuple(each for each in entries if each.kind is EntryKind.REVIEW and each.environment == environment)
+
+
+def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
+    """The ledger's entries, and why there are none: a plan and a board are possible without it."""
+    try:
+        store = tools.ledger()
+        return (store.entries(), "") if store else (None, "no stack file names a ledger")
+    except (CloudError, UsageError) as error:
+        return None, " ".join(filter(None, (error.what, error.why)))

@@ -1,0 +1,77 @@
+"""One entry in the ledger for each call of a verb that changes something: where its updates wrote none, it is written
+here. That is a verb without an update, a refusal before the update, or an update that had nothing to do."""
+
+from __future__ import annotations
+
+import argparse
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+from release_lane.command.tools import Tools
+from release_lane.errors import CloudError, Interrupted, ReleaseError, UsageError
+from release_lane.ledger.store import Store
+from release_lane.record.intended import result_of
+from release_lane.record.ledger import COMMAND, Actor, Entry, EntryKind, Result
+
+LOOKED_AT = 8
+"""The newest entries among which those of this call's updates are: other environments write as well."""
+
+
+def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callable[[Tools], int]) -> int:
+    """Do it as an actor that the ledger names; the exit code. Without a ledger it is just done."""
+    if not tools.project.ledger:
+        return act(tools)
+    tools = tools.acting(
+        Actor(
+            id=uuid.uuid4().hex,
+            verb=verb,
+            who=tools.origin.who or tools.machine.user(),
+            run=tools.origin.run,
+            reason=getattr(arguments, "reason", None) or "",
+        )
+    )
+    try:
+        code = act(tools)
+    except UsageError:
+        raise
+    except ReleaseError as error:
+        _write(tools, arguments, result_of(error), " ".join(filter(None, (error.what, error.why))))
+        raise
+    except KeyboardInterrupt:
+        _write(tools, arguments, result_of(Interrupted("")), "Stopped.")
+        raise
+    _write(tools, arguments, Result.DONE)
+    return code
+
+
+def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str = "") -> None:
+    """Unless an update of this call did. What was done is done, even if the ledger is away."""
+    if getattr(arguments, "without_ledger", None):
+        return
+    environment = str(getattr(arguments, "environment", None) or "")
+    try:
+        store = tools.ledger(environment)
+        if store is None or any(each.details.get(COMMAND) == tools.actor.id for each in _recent(store)):
+            return
+        draft = tools.draft(EntryKind.OUTCOME, environment)
+        digest = str(getattr(arguments, "digest", None) or getattr(arguments, "to", None) or "")
+        details = {**draft.details, **({"why": why} if why else {})}
+        store.append(replace(draft, result=result, digest=digest, details=details))
+    except CloudError as away:
+        tools.terminal.say(
+            f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what} {away.why}"
+        )
+
+
+def _recent(store: Store) -> Iterator[Entry]:
+    """The newest entries, newest first, each read when it is asked for."""
+
+    def back() -> Iterator[Entry]:
+        entry = store.newest()
+        while entry:
+            yield entry
+            entry = store.entry(entry.sequence - 1) if entry.sequence > 1 else None
+
+    return islice(back(), LOOKED_AT)

@@ -1,0 +1,171 @@
+"""What `review` and every sealed release share: a preview, what was read next to it, and the seal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+
+from release_lane.command.tools import Tools
+from release_lane.engine.events import EngineLog
+from release_lane.engine.outcome import failure
+from release_lane.engine.state import StackState
+from release_lane.errors import Interrupted, ReleaseError, UsageError
+from release_lane.operate.planned import planned_in
+from release_lane.operate.review import Program, Review, Subject, review
+from release_lane.operate.sealing import bound_by, facts
+from release_lane.record.approval import Person, approved_by, authors_of
+from release_lane.record.commit import Commits
+from release_lane.record.placement import Release
+from release_lane.record.records import Observed, Recorded
+from release_lane.record.seal import Facts, Seal, check_meant, check_unmoved
+from release_lane.settings.approval import ApprovalSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A release that is asked for: the keys for this run, and the state it was asked in."""
+
+    environment: str
+    config: Mapping[str, str]
+    before: StackState
+
+    @property
+    def digest(self) -> str:
+        """The image."""
+        return self.config["imageDigest"]
+
+
+def previewed(tools: Tools, given: Given) -> EngineLog:
+    """What the engine says of a preview. Raises what it failed with."""
+    done = tools.engine.preview(given.environment, given.config)
+    if done.signal is not None:
+        raise Interrupted("The preview was stopped. It changes nothing.")
+    if done.exit_code != 0:
+        raise failure(done.log, done.stderr)
+    return done.log
+
+
+# ---- The review -----------------------------------------------------------------------------------------------
+
+
+def reviewed(tools: Tools, given: Given, subject: Subject) -> tuple[Review, Facts]:
+    """The review with its seal, and what that covers. AWS is observed, and git asked, next to the preview."""
+    with ThreadPoolExecutor(1) as pool:
+        looked = pool.submit(_observed, tools, given.environment)
+        log = previewed(tools, given)
+        observed, unseen = looked.result()
+    commits = commits_between(tools, given.before.recorded, planned_in(log).release)
+    subject = replace(subject, observed=observed, unseen=unseen, commits=commits)
+    covered = _facts(tools, given, log, subject.program)
+    seal = Seal.of(given.environment, subject.at, covered)
+    return replace(review(subject, log), seal=str(seal)), covered
+
+
+def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
+    """Everything but the preview, and what is read next to it."""
+    source = tools.project.route.source_of(environment)
+    before_it = _record(tools, source)
+    return Subject(
+        environment=environment,
+        recorded=before.recorded,
+        source=source,
+        evidence=before_it.evidence if before_it else (),
+        ran_there=before_it.history if before_it else (),
+        live_there=before_it.live if before_it else None,
+        rollback=rollback,
+        program=program_of(tools),
+        asked=tools.origin.who or tools.machine.user(),
+        run=tools.origin.run,
+        at=tools.machine.clock(),
+    )
+
+
+def program_of(tools: Tools) -> Program:
+    """The commit that is checked out, and what differs from it."""
+    root = tools.project.root
+    try:
+        return Program(commit=tools.git.head(root), differing=tools.git.changed(root))
+    except UsageError as error:
+        return Program(unknown=error.why or error.what)
+
+
+def commits_between(tools: Tools, recorded: Recorded | None, release: Release | None) -> Commits | None:
+    """What lies between the two releases; None where one of them has no commit, or it is the same one."""
+    old, new = recorded.live.commit if recorded else "", release.commit if release else ""
+    return tools.git.commits(tools.project.root, old, new) if old and new and old != new else None
+
+
+def _observed(tools: Tools, environment: str) -> tuple[Observed | None, str]:
+    """What AWS says now, or why it does not. A review is possible without it."""
+    try:
+        return tools.cloud.observed(tools.project.names(environment)), ""
+    except ReleaseError as error:
+        return None, error.why or error.what
+
+
+def _record(tools: Tools, source: str | None) -> Recorded | None:
+    state = tools.engine.state(source) if source else None
+    return state.recorded if state else None
+
+
+# ---- The seal -------------------------------------------------------------------------------------------------
+
+
+def unsealed(tools: Tools, given: Given, text: str) -> str:
+    """Hold a release to the seal of its review; what the program has to hold it to, under the lock.
+
+    Raises `Refused` with a list of exactly what has moved since, and what the preview failed with. This is the one
+    preview of a sealed release: its update has none.
+    """
+    seal = Seal.parse(text)
+    valid = tools.project.stacks[given.environment].approval.seconds
+    check_meant(seal, given.environment, given.digest, tools.machine.clock(), valid)
+    log = previewed(tools, given)
+    check_unmoved(seal, _facts(tools, given, log, program_of(tools)))
+    return bound_by(log)
+
+
+def _facts(tools: Tools, given: Given, log: EngineLog, program: Program) -> Facts:
+    return facts(
+        log,
+        environment=given.environment,
+        digest=given.digest,
+        exported=given.before.exported,
+        program=program,
+        settings=tools.project.stacks[given.environment].config,
+        given=given.config,
+    )
+
+
+# ---- The approval ---------------------------------------------------------------------------------------------
+
+
+def approver_of(tools: Tools, environment: str, digest: str, before: StackState, wanted: ApprovalSettings) -> str:
+    """Who approved the release, "" where that is not known and not required. Raises `Refused` as the settings want."""
+
+    @cache
+    def ends() -> tuple[str, str]:
+        return before.recorded.live.commit if before.recorded else "", _commit_of(tools, environment, digest)
+
+    found = tools.approvals.of(environment, ends)
+    if found and found.unknown:
+        tools.terminal.say(f"Who approved this release is unknown: {found.unknown}.")
+    authors = _authors(tools, *ends()) if found and found.approvers else ()
+    return approved_by(found, authors, environment, distinct=wanted.distinct, required=wanted.required)
+
+
+def _authors(tools: Tools, old: str, new: str) -> tuple[Person, ...]:
+    """By git, which may know them where the CI system does not."""
+    return authors_of(tools.git.commits(tools.project.root, old, new).added) if old and new and old != new else ()
+
+
+def _commit_of(tools: Tools, environment: str, digest: str) -> str:
+    """The commit of an image, by the environment before, or by the stack that has its registry; "" if unknown."""
+    source = tools.project.route.source_of(environment)
+    before_it = _record(tools, source)
+    if before_it and (release := before_it.was_live(digest)):
+        return release.commit
+    built = tools.engine.state(tools.project.artifacts_of(environment))
+    return str(built.outputs.get("commit") or "") if built and built.outputs.get("imageDigest") == digest else ""

@@ -1,0 +1,92 @@
+"""What the seal of a review covers, read from a preview. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from release_lane.engine.events import EngineLog, Step
+from release_lane.operate.planned import Planned, planned_in
+from release_lane.operate.review import Program
+from release_lane.record.seal import Facts, Part, bound
+
+GATES = "release:index:"
+"""Resources whose inputs change from look to look (tasks, ARNs): of those the decision counts, and no input."""
+
+PASSING = ("created", "modified")
+"""Times that the engine keeps of each resource."""
+
+ONE_RUN = ("imageDigest", "rollbackFrom")
+"""Given for this run; the digest is a part of its own, and a rollback shows in the plan."""
+
+
+def facts(
+    log: EngineLog,
+    *,
+    environment: str,
+    digest: str,
+    exported: Mapping[str, Any],
+    program: Program,
+    settings: Mapping[str, Any],
+    given: Mapping[str, str],
+) -> Facts:
+    """`exported`: the stack's state. `settings`: its stack file. `given`: keys for this run. Values that may be
+    configuration of a team are hashed one by one: a refusal names the keys."""
+    planned = planned_in(log)
+    service = planned.release.service.as_dict() if planned.release else {}
+    return {
+        Part.ENVIRONMENT: environment,
+        Part.DIGEST: digest,
+        Part.PLAN: _plan(log, planned),
+        Part.STATE: {"resources": _hash(_lasting(exported))},
+        Part.PROGRAM: _program(program),
+        Part.CONFIGURATION: {
+            **{key: _hash(value) for key, value in sorted(settings.items())},
+            **{f"release.{key}": _hash(value) for key, value in service.items()},
+            **{f"-c {key}": value for key, value in sorted(given.items()) if key not in ONE_RUN},
+        },
+        Part.WEIGHTS: {str(colour): share for colour, share in (planned.before or {}).items()},
+        Part.POLICIES: sorted(message.text for message in log.policies),
+    }
+
+
+def bound_by(log: EngineLog) -> str:
+    """The decision of the preview, as the program computes it under the lock; "" where there is no release."""
+    planned = planned_in(log)
+    if planned.release is None:
+        return ""
+    return bound(planned.decision, planned.live, planned.release.id, planned.before, planned.standing)
+
+
+def _plan(log: EngineLog, planned: Planned) -> dict[str, str]:
+    """Each step by its resource, and the decision."""
+    course = planned.course.as_dict()
+    watched = list(planned.alarms.names)
+    decision = [planned.live, planned.target, planned.tasks, planned.starts, planned.idle_tasks, course, watched]
+    steps = {f"{step.type.rsplit(':', 1)[-1]} {step.name}": _step(step) for step in log.steps if step.changes}
+    return {"decision": f"{planned.decision} {_hash(decision)}", **steps}
+
+
+def _step(step: Step) -> str:
+    shown = [step.urn, step.paths, {} if step.type.startswith(GATES) else step.inputs]
+    return step.op if step.type.startswith(GATES) else f"{step.op} {_hash(shown)}"
+
+
+def _lasting(exported: Mapping[str, Any]) -> Any:
+    deployment = exported.get("deployment") or {}
+    kept = [
+        {key: value for key, value in each.items() if key not in PASSING} for each in deployment.get("resources", ())
+    ]
+    return [kept, deployment.get("pending_operations") or []]
+
+
+def _program(program: Program) -> str:
+    if not program.commit:
+        return "unknown"
+    return program.commit + (f" with changes {_hash(sorted(program.differing))}" if program.differing else "")
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]

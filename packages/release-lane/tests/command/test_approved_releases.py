@@ -1,0 +1,95 @@
+"""What an approval, or its absence, does to a release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from release_lane.command.adapters.approvals import FakeApprovals
+from release_lane.command.adapters.engine import FakeEngine
+from release_lane.command.adapters.git import FakeGit
+from release_lane.command.releasing import Change
+from release_lane.record.approval import Approval, Person
+from release_lane.record.commit import Commits, Logged
+from tests.command.words import BLUE, GREEN, A, B, Stage, becomes, plan, ran, state, states
+
+pytestmark = pytest.mark.cli
+
+ANN, BO = Person(login="ann"), Person(login="bo")
+BY_ANOTHER, BY_HERSELF = (Approval(asked=(ANN,), approvers=(each,)) for each in (BO, ANN))
+PROMOTED = becomes("production", state(GREEN, A, B, idle=A), ran(*plan("deploy", GREEN, B, target=GREEN, starts=True)))
+
+
+def stage(found: Approval | None, *runs: Any, **over: Any) -> Stage:
+    return Stage(engine=FakeEngine(states=states(), runs=list(runs)), approvals=FakeApprovals(found), **over)
+
+
+def test_the_approver_is_in_the_message_of_the_update() -> None:
+    on = stage(BY_ANOTHER, PROMOTED)
+    assert on.run("promote", "production", "--yes") == 0
+    assert on.engine.messages == [f"release promote production {B.digest} (approved by bo)"]
+    assert on.approvals.ends == (A.commit, B.commit)
+
+
+def test_who_asked_may_not_be_the_only_one_who_approved() -> None:
+    on = stage(BY_HERSELF)
+    assert on.run("promote", "production", "--yes") == 4
+    assert "has no approval by another person" in on.err
+    assert "Why: ann asked for it (approval.distinct)" in on.err
+    assert on.engine.calls == []
+
+
+def test_one_person_may_do_both_where_the_stack_says_so() -> None:
+    on = stage(BY_HERSELF, PROMOTED, approval={"distinct": False})
+    assert on.run("promote", "production", "--yes") == 0
+    assert on.engine.messages[0].endswith("(approved by ann)")
+
+
+def test_an_author_by_git_does_not_count() -> None:
+    between = Commits(old=A.commit, new=B.commit, added=(Logged(sha="1" * 40, email="7+bo@users.noreply.github.com"),))
+    on = stage(BY_ANOTHER, git=FakeGit(between=between))
+    assert on.run("promote", "production", "--yes") == 4
+    assert "bo is an author of its commits" in on.err
+
+
+@pytest.mark.parametrize(
+    "approval",
+    [None, Approval(asked=(ANN,)), Approval(unknown="the API answered 403")],
+    ids=["no CI", "none", "unknown"],
+)
+def test_no_approval_is_refused_where_one_is_required(approval: Approval | None) -> None:
+    required = stage(approval, approval={"required": True})
+    assert required.run("promote", "production", "--yes") == 4
+    assert "has no approval" in required.err
+    assert required.engine.calls == []
+    otherwise = stage(approval, PROMOTED)
+    assert otherwise.run("promote", "production", "--yes") == 0
+    assert otherwise.engine.messages == [f"release promote production {B.digest}"]
+
+
+def test_an_approval_that_cannot_be_read_is_reported() -> None:
+    on = stage(Approval(unknown="the API answered 403"), PROMOTED)
+    on.run("promote", "production", "--yes")
+    assert "Who approved this release is unknown: the API answered 403." in on.err
+
+
+def test_a_rollback_needs_no_approval() -> None:
+    on = stage(BY_HERSELF, ran(*plan("traffic-only", BLUE, A, target=BLUE)), approval={"required": True})
+    on.engine.states["production"] = state(GREEN, A, B, idle=A)
+    assert on.run("rollback", "production", "--yes") == 0
+    assert on.approvals.ends is None
+
+
+def test_the_first_environment_asks_no_ci_system() -> None:
+    on = stage(BY_HERSELF, ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run("deploy", "staging") == 0
+
+
+def test_outside_of_ci_no_state_is_read_for_it() -> None:
+    on = stage(None, PROMOTED)
+    assert on.run("promote", "production", "--yes") == 0
+    assert on.approvals.ends is None
+
+
+def test_a_message_without_an_approver_is_as_before() -> None:
+    assert Change(verb="heal", environment="staging").message == "release heal staging"

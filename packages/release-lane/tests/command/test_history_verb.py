@@ -1,0 +1,206 @@
+"""`release history`, what `--verify` finds, and `release ledger create`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from release_lane.command.adapters.engine import FakeEngine
+from release_lane.ledger.memory import Memory, in_memory
+from release_lane.record.chain import MOVED, PROVEN, Traces
+from release_lane.record.ledger import Draft, EntryKind, Mark, MarkKind, Result
+from release_lane.record.placement import Release
+from tests.command.words import BLUE, GREEN, A, B, Stage, project, state, states
+
+pytestmark = pytest.mark.cli
+
+URL = "s3://shop-releases"
+
+
+def draft(kind: EntryKind, second: int, **more: Any) -> Draft:
+    plain = Draft(id=str(second), kind=kind, at=f"2026-01-02T03:04:{second:02}+00:00", who="ann")
+    return replace(plain, **more)
+
+
+def update(ledger: Memory, second: int, of: Release, environment: str, result: Result | None, **more: Any) -> None:
+    """One update; without a result it is open."""
+    store, named = in_memory(ledger), {"digest": of.digest, "commit": of.commit, "release": of.id}
+    intent = draft(EntryKind.INTENT, second, environment=environment, verb="promote", reason="a fix", **named)
+    entry = store.append(intent)
+    if result is not None:
+        ended = draft(EntryKind.OUTCOME, second + 5, environment=environment, of=entry.sequence, result=result, **named)
+        store.append(replace(ended, details={"why": "it exits", **more}))
+
+
+@pytest.fixture
+def on() -> Stage:
+    """Production has A live, by the ledger as by the record; B was refused there, and another try is open."""
+    ledger = Memory()
+    live = state(BLUE, A)
+    assert live.recorded is not None
+    proven = live.recorded.evidence[-1].at
+    update(ledger, 1, A, "production", Result.DONE, **{MOVED: True, PROVEN: proven})
+    update(ledger, 11, B, "production", Result.REFUSED)
+    in_memory(ledger).append(draft(EntryKind.STOPPED, 20, environment="staging", reason="an outage"))
+    update(ledger, 31, B, "production", None)
+    return Stage(engine=FakeEngine(states=states(production=live)), ledger_url=URL, ledger=ledger)
+
+
+def edit(ledger: Memory, sequence: int) -> None:
+    name = next(each for each in ledger.objects if each.endswith(f"-{sequence}.json"))
+    ledger.objects[name] = ledger.objects[name].replace(b'"who":"ann"', b'"who":"eve"')
+
+
+def test_an_update_is_one_line_and_killed_and_refused_ones_are_there(on: Stage) -> None:
+    assert on.run("history") == 0
+    heading, *lines = on.out.splitlines()
+    assert heading.split()[:3] == ["ENTRY", "WHEN", "(UTC)"]
+    assert [line.split()[0] for line in lines] == ["1", "3", "5", "6"]
+    done, refused, stopped, open_ = lines
+    assert "2026-01-02 03:04:01  production   promote  sha256:aaaaaaaaaaaa  aaaaaaa  done" in done
+    assert "5 s" in done
+    assert "refused" in refused
+    assert "stopped" in stopped
+    assert "an outage" in stopped
+    assert "under way, or dead" in open_
+
+
+def test_one_environment_alone(on: Stage) -> None:
+    assert on.run("history", "staging") == 0
+    assert [line.split()[0] for line in on.out.splitlines()[1:]] == ["5"]
+
+
+def test_the_last_ones_alone(on: Stage) -> None:
+    assert on.run("history", "production", "--last", "2") == 0
+    assert [line.split()[0] for line in on.out.splitlines()[1:]] == ["3", "6"]
+    assert on.run("history", "--last", "0") == 0
+    assert len(on.out.splitlines()) == 5
+
+
+def test_json_has_the_entries_as_they_are_stored(on: Stage) -> None:
+    assert on.run("history", "--json") == 0
+    assert on.data["ledger"] == URL
+    assert [entry["kind"] for entry in on.data["entries"]][:2] == ["intent", "outcome"]
+    assert on.data["entries"][1]["details"]["why"] == "it exits"
+
+
+def test_an_empty_ledger_says_so() -> None:
+    on = Stage(engine=FakeEngine(states=states()), ledger_url=URL)
+    assert on.run("history") == 0
+    assert on.out == "The ledger is empty.\n"
+
+
+def test_without_a_ledger_it_says_how_to_get_one() -> None:
+    on = Stage(engine=FakeEngine(states=states()))
+    assert on.run("history") == 2
+    assert "release ledger create" in on.err
+
+
+# ---- --verify
+
+
+def test_an_intact_ledger_is_proven_so_with_what_is_live(on: Stage) -> None:
+    assert on.run("history", "--verify") == 0
+    assert "Intact: 6 entries, each with the hash of the one before; nothing is missing." in on.out
+    assert "production: sha256:aaaaaaaaaaaa is live, as entry 2 says." in on.out
+    assert "staging: sha256:bbbbbbbbbbbb is live; no entry says since when." in on.out
+    assert "This store keeps no versions" in on.out
+
+
+def test_a_bucket_that_keeps_versions_is_named_as_one(on: Stage) -> None:
+    on.ledger.traced = Traces(kept=True)
+    assert on.run("history", "--verify") == 0
+    assert "The bucket keeps versions: nothing was deleted or written again." in on.out
+
+
+def test_an_edited_entry_ends_with_1_and_is_named(on: Stage) -> None:
+    edit(on.ledger, 3)
+    assert on.run("history", "--verify", "--json") == 1
+    assert on.data["intact"] is False
+    assert on.data["findings"] == [
+        {"fault": "changed", "entry": 3, "what": "entry 3 is not what it was when entry 4 was written"}
+    ]
+    assert on.run("history", "--verify") == 1
+    assert "NOT INTACT: 1 findings." in on.out
+
+
+def test_a_live_release_that_the_ledger_does_not_know_ends_with_1(on: Stage) -> None:
+    on.engine.states["production"] = state(GREEN, A, B)
+    assert on.run("history", "--verify") == 1
+    assert "production recorded sha256:bbbbbbbbbbbb" in on.out
+    assert "the last outcome here is sha256:aaaaaaaaaaaa" in on.out
+
+
+def test_looking_changes_nothing(on: Stage) -> None:
+    before = dict(on.ledger.objects)
+    on.run("history", "--verify")
+    assert on.ledger.objects == before
+
+
+def test_a_ledger_that_is_away_is_an_error_of_the_cloud(on: Stage) -> None:
+    on.ledger.away = True
+    assert on.run("history") == 3
+    assert "The ledger memory cannot be read." in on.err
+
+
+def test_a_lost_mark_is_found(on: Stage) -> None:
+    mark = Mark(kind=MarkKind.RELEASE, subject="b" * 64, state="quarantined")
+    in_memory(on.ledger).append(draft(EntryKind.QUARANTINE, 50, digest=B.digest, marks=(mark,)))
+    del on.ledger.objects[next(name for name in on.ledger.objects if name.startswith("marks/"))]
+    assert on.run("history", "--verify") == 1
+    assert "updates do not see it" in on.out
+
+
+# ---- the setting, and the bucket
+
+
+def test_environments_with_different_ledgers_are_refused_before_anything_happens() -> None:
+    given = project(ledger=URL)
+    stacks = {**given.stacks, "staging": project(ledger="s3://another").stacks["staging"]}
+    on = Stage(engine=FakeEngine(states=states()), project=replace(given, stacks=stacks))
+    assert on.run("promote", "production", "--yes") == 2
+    assert "production: s3://shop-releases, staging: s3://another" in on.err
+    assert on.engine.calls == []
+
+
+def test_status_says_which_ledger_is_kept_or_that_none_is(on: Stage) -> None:
+    on.run("status", "--json")
+    assert on.data["ledger"] == URL
+    on.run("status", "production")
+    assert URL in on.out
+    on.ledger_url = ""
+    on.run("status")
+    assert "Ledger: none is kept" in on.out
+
+
+def test_the_bucket_is_made_in_the_account_of_the_last_environment() -> None:
+    on = Stage(engine=FakeEngine(states=states()), ledger_url=f"{URL}/shop")
+    assert on.run("ledger", "create") == 0
+    assert on.cloud.ledgers == [("000000000000", "shop-releases", 400, False)]
+    assert on.out == f"{URL}/shop: made the bucket shop-releases.\n"
+
+
+def test_a_bucket_that_no_stack_file_names_yet_says_what_to_do_with_it() -> None:
+    on = Stage(engine=FakeEngine(states=states()))
+    assert on.run("ledger", "create", "--at", URL, "--keep-days", "30", "--compliance") == 0
+    assert on.cloud.ledgers == [("000000000000", "shop-releases", 30, True)]
+    assert f"give all environments `ledger: {URL}`" in on.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "Which bucket is not said"),
+        (["--at", "file://.local/ledger"], "is a folder"),
+        (["--at", "shop"], "should be s3://BUCKET"),
+        (["--at", URL, "--keep-days", "0"], "should be 1 to 36500"),
+        (["--at", URL, "--stack", "nowhere"], "There is no environment 'nowhere'"),
+    ],
+    ids=["none", "a folder", "no bucket", "no day", "no stack"],
+)
+def test_what_cannot_be_made_is_refused(argv: list[str], said: str) -> None:
+    on = Stage(engine=FakeEngine(states=states()))
+    assert on.run("ledger", "create", *argv) == 2
+    assert said in on.err
+    assert on.cloud.ledgers == []

@@ -1,0 +1,47 @@
+"""The pages that verbs write, in a real browser: on a desktop and a phone, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from release_lane.operate.page_html import html
+from tests.operate.test_metrics_page import busy, page
+
+from tests.browser import DESKTOP, PHONE, Browser, axe, browser
+
+pytestmark = pytest.mark.cli
+
+PAGES = {"metrics": lambda: html(page(busy()))}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all."""
+    axe()
+    with browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
+    shown: Browser, tmp_path: Path, name: str, dark: bool, size: tuple[int, int]
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(PAGES[name]())
+    shown.open(file, size=size, dark=dark)
+    assert shown.hindrances() == []
+    assert not shown.too_wide()
+
+
+def test_a_page_runs_no_script_even_if_one_got_into_it(shown: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(PAGES["metrics"]().replace("</main>", "<script>window.ran = true</script></main>"))
+    shown.open(file)
+    assert shown.evaluate("window.ran === undefined")
+    file.write_text("<script>window.ran = true</script>")
+    shown.open(file)
+    assert shown.evaluate("window.ran")

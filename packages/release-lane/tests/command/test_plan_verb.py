@@ -1,0 +1,131 @@
+"""`release plan`: the route, the checklists, and what it does where something cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from release_lane.command.adapters.cloud import FakeCloud
+from release_lane.command.adapters.engine import FakeEngine
+from release_lane.command.adapters.git import FakeGit
+from release_lane.errors import CloudError
+from release_lane.ledger.memory import Memory
+from release_lane.operate.watching import Look
+from release_lane.record.commit import Commits, Logged
+from release_lane.record.ledger import Result
+from release_lane.record.names import Names
+from release_lane.record.records import Observed
+from tests.command.words import A, B, C, Stage, built, states
+from tests.operate.ledgers import DAY, Chronicle
+
+pytestmark = pytest.mark.cli
+
+SEEN = Look(rule=None, health={}, alarms=(), traffic=None)
+
+
+def stage(**over: object) -> Stage:
+    """Staging has B live, production A."""
+    ledger = Chronicle()
+    ledger.released(DAY, "a")
+    why = f"The rollout gate refused green: {B.digest} exits. It said a lot"
+    ledger.ended(ledger.began(2 * DAY, "b"), 2 * DAY + 9, Result.REFUSED, why=why)
+    ledger.ended(ledger.began(2 * DAY, "c"), 2 * DAY + 9, Result.REFUSED, why=why.replace(B.digest, C.digest))
+    given = {
+        "engine": FakeEngine(states=states()),
+        "cloud": FakeCloud(seen=[SEEN]),
+        "ledger": ledger.objects,
+        "ledger_url": "file://.local/ledger",
+        "git": FakeGit(between=Commits(old=A.commit, new=B.commit, added=(Logged(sha=B.commit),))),
+        "alarms": {"names": ["theirs"]},
+    }
+    return Stage(**{**given, **over})  # type: ignore[arg-type]
+
+
+def test_the_plan_is_of_what_was_built_last_and_goes_along_the_route() -> None:
+    on = stage()
+    assert on.run("plan", "--json") == 0
+    assert (on.data["digest"], on.data["commit"]) == (B.digest, B.commit)
+    staging, production = on.data["environments"]
+    assert (staging["environment"], staging["checklist"][0]["about"]) == ("staging", "Live")
+    assert staging["alarms"] == ["theirs"]
+    levels = {check["about"]: check["level"] for check in production["checklist"]}
+    assert levels["Evidence"] == "ok"
+    assert levels["Order"] == "ok"
+    assert production["people"] == ["confirms at the terminal, or the pipeline says --yes"]
+    assert on.engine.calls == []
+
+
+def test_what_usually_breaks_is_counted_from_the_ledger_without_what_is_of_one_release() -> None:
+    on = stage()
+    assert on.run("plan", "--json") == 0
+    _, production = on.data["environments"]
+    assert production["soFar"] == {"refused": 2, "done": 1}
+    assert production["usuallyBreaks"] == [{"why": "The rollout gate refused green: exits", "count": 2}]
+
+
+def test_another_digest_can_be_planned() -> None:
+    on = stage()
+    assert on.run("plan", C.digest, "--json") == 0
+    levels = {check["about"]: check["level"] for check in on.data["environments"][1]["checklist"]}
+    assert levels["Evidence"] == "no"
+    assert on.data["commit"] is None
+
+
+def test_a_tag_is_refused() -> None:
+    assert stage().run("plan", "latest") == 2
+
+
+def test_the_text_has_a_diagram_steps_and_checklists() -> None:
+    on = stage()
+    assert on.run("plan") == 0
+    assert "[image] machine\n" in on.out
+    assert "    |\n    v\n[production]\n" in on.out
+    assert "BEFORE PRODUCTION TAKES IT\n\n- ✓ ok: Evidence: staging proved it on" in on.out
+    assert "    What usually breaks: errors, slow answers or an alarm under real traffic\n" in on.out
+
+
+def test_it_leaves_a_page_and_the_data_for_a_pipeline(tmp_path: Path) -> None:
+    on = stage()
+    assert on.run("plan", "--out", str(tmp_path), "--json") == 0
+    assert json.loads((tmp_path / "plan.json").read_text()) == on.data
+    assert "<h2>Before production takes it</h2>" in (tmp_path / "plan.html").read_text()
+
+
+def test_without_aws_without_a_ledger_and_without_git_it_says_so_and_goes_on() -> None:
+    class Away(FakeCloud):
+        def observed(self, names: Names) -> Observed:
+            del names
+            raise CloudError("AWS does not answer.")
+
+    on = stage(cloud=Away(), ledger_url="", git=FakeGit())
+    assert on.run("plan", "--json") == 0
+    found = {check["about"]: check for check in on.data["environments"][1]["checklist"]}
+    assert {about for about, check in found.items() if check["level"] == "unknown"} == {
+        "Order", "Review", "Updates", "Placement", "Alarms"
+    }  # fmt: skip
+    assert "AWS does not answer." in found["Placement"]["text"]
+    assert "Without the ledger: no stack file names a ledger." in on.err
+
+
+def test_a_ledger_that_is_away_stops_no_plan() -> None:
+    on = stage(ledger=Memory(away=True))
+    assert on.run("plan") == 0
+    assert "Without the ledger: " in on.err
+    assert "The network is down." in on.err
+
+
+def test_an_environment_without_a_stack_is_not_asked_about() -> None:
+    on = stage()
+    del on.engine.states["production"]
+    assert on.run("plan", "--json") == 0
+    found = {check["about"]: check["text"] for check in on.data["environments"][1]["checklist"]}
+    assert found["Placement"] == "AWS was not asked: there is no stack yet"
+    assert on.cloud.looks == 2  # of staging
+
+
+def test_without_an_image_it_says_what_to_build() -> None:
+    on = stage(engine=FakeEngine(states=states(artifacts=built("b"))))
+    on.engine.states["artifacts"] = type(built("b"))()
+    assert on.run("plan") == 2
+    assert "No image was built or adopted yet" in on.err

@@ -1,0 +1,144 @@
+"""`--seal`: one preview, and a refusal that lists what moved; nothing is updated then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from release_lane.command.adapters.backend import FakeBackend
+from release_lane.command.adapters.engine import FakeEngine
+from release_lane.command.adapters.git import FakeGit
+from release_lane.command.adapters.machine import FakeMachine
+from release_lane.operate.sealing import bound_by
+from tests.command.test_releasing import LOCKED
+from tests.command.words import BLUE, GREEN, A, B, Stage, becomes, failed, plan, ran, said, state, states
+
+pytestmark = pytest.mark.cli
+
+DEPLOY = plan("deploy", GREEN, B, target=GREEN, starts=True)
+PREVIEW = ran(*DEPLOY)
+BACK = ran(*plan("traffic-only", BLUE, A, target=BLUE))
+PROMOTED = becomes("production", state(GREEN, A, B, idle=A), PREVIEW)
+
+
+def stage(*runs: object, **over: object) -> Stage:
+    return Stage(engine=FakeEngine(states=states(), runs=list(runs)), **over)  # type: ignore[arg-type]
+
+
+def seal_of(*argv: str, preview: Any = PREVIEW, **over: object) -> str:
+    on = stage(preview, **over)
+    assert on.run("review", *argv, "--format", "seal") == 0, on.err
+    return on.out.strip()
+
+
+def verbs(on: Stage) -> list[str]:
+    return [verb for verb, _, _ in on.engine.calls]
+
+
+def test_a_sealed_promotion_previews_once_and_binds_its_update() -> None:
+    seal = seal_of("production")
+    on = stage(PREVIEW, PROMOTED)
+    assert on.run("promote", "production", "--yes", "--seal", seal) == 0, on.err
+    assert verbs(on) == ["preview", "update"]
+    assert on.engine.calls[1][2] == {"imageDigest": B.digest, "sealed": bound_by(PREVIEW.log)}
+
+
+def test_without_a_seal_there_is_no_preview() -> None:
+    on = stage(PROMOTED)
+    assert on.run("promote", "production", "--yes") == 0
+    assert verbs(on) == ["update"]
+
+
+@pytest.mark.parametrize("argv", [["deploy", "staging"], ["rollback", "staging"]])
+def test_deploy_and_rollback_take_a_seal_as_well(argv: list[str]) -> None:
+    verb, environment = argv
+    preview = BACK if verb == "rollback" else ran(*plan("keep", GREEN, B, target=None))
+    seal = seal_of(environment, *(["--rollback"] if verb == "rollback" else []), preview=preview)
+    on = stage(preview, preview)
+    assert on.run(verb, environment, "--seal", seal) == 0, on.err
+    assert verbs(on) == ["preview", "update"]
+
+
+def test_what_moved_since_the_review_is_listed_and_nothing_is_updated() -> None:
+    seal = seal_of("production")
+    moved = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, expected={"blue": 90, "green": 10}))
+    on = stage(moved, git=FakeGit(commit="e" * 40))
+    assert on.run("promote", "production", "--yes", "--seal", seal) == 4
+    assert "production is no longer what was reviewed" in on.err
+    assert f"  the commit of the program: now {'e' * 40}\n" in on.err
+    assert '  the observed weights: now {"blue": 90, "green": 10}\n' in on.err
+    assert "the plan" not in on.err
+    assert "Next: `release review production`" in on.err
+    assert verbs(on) == ["preview"]
+
+
+def test_a_seal_of_another_environment_digest_or_day_costs_no_preview() -> None:
+    seal = seal_of("production")
+    other = stage()
+    assert other.run("deploy", "staging", "--seal", seal) == 4
+    assert "This seal is of production, and not of staging." in other.err
+    digest = stage()
+    assert digest.run("promote", "production", "--yes", "--digest", A.digest, "--seal", seal) == 4
+    assert "This seal is of another digest." in digest.err
+    late = stage(machine=FakeMachine(time=25 * 3600))
+    assert late.run("promote", "production", "--yes", "--seal", seal) == 4
+    assert "This seal has expired." in late.err
+    assert verbs(other) == verbs(digest) == verbs(late) == []
+
+
+def test_something_else_than_a_seal_is_a_mistake_of_the_call() -> None:
+    on = stage()
+    assert on.run("promote", "production", "--yes", "--seal", "approved") == 2
+    assert "is not a whole seal" in on.err
+
+
+def test_a_digest_that_was_quarantined_since_is_refused_in_the_programs_words() -> None:
+    seal = seal_of("production")
+    on = stage(failed(said(f"{B.digest} is quarantined.\nNext: pardon it.\nKind: Refused"), touched=False))
+    assert on.run("promote", "production", "--yes", "--seal", seal) == 4
+    assert "is quarantined" in on.err
+    assert verbs(on) == ["preview"]
+
+
+def test_a_release_that_was_not_reviewed_with_a_firing_alarm_needs_another_review() -> None:
+    seal = seal_of("production")
+    on = stage(PREVIEW)
+    assert on.run("promote", "production", "--yes", "--seal", seal, "--on-alarm", "proceed") == 4
+    assert "the configuration: now" in on.err
+    again = seal_of("production", "--on-alarm", "proceed")
+    assert stage(PREVIEW, PROMOTED).run("promote", "production", "--yes", "--seal", again, "--on-alarm", "proceed") == 0
+
+
+def test_of_two_promotions_at_once_the_second_is_void_once_the_first_is_done() -> None:
+    """Both were approved. The second waits for the lock; then what it was approved for has moved."""
+    seal = seal_of("production")
+    after = ran(*plan("keep", GREEN, B, target=None))
+
+    def locked(engine: FakeEngine) -> Any:
+        first = state(GREEN, A, B, idle=A)
+        engine.states["production"] = replace(first, exported={"deployment": {"resources": [{"urn": "by the first"}]}})
+        return failed(stderr=LOCKED, touched=False)
+
+    on = stage(PREVIEW, locked, after, backend=FakeBackend(readable=False), answer="y")
+    assert on.run("promote", "production", "--yes", "--seal", seal, "--lock-wait", "60") == 4
+    assert "the state of the stack: now" in on.err
+    assert verbs(on) == ["preview", "update", "preview"]
+
+
+def test_a_review_hands_out_its_seal_in_every_form(tmp_path: Path) -> None:
+    on = stage(PREVIEW)
+    files = [tmp_path / f"review.{suffix}" for suffix in ("md", "html", "json", "seal")]
+    assert on.run("review", "production", *(part for file in files for part in ("--out", str(file)))) == 0
+    seal = files[3].read_text().strip()
+    assert seal == seal_of("production")
+    assert all(seal in file.read_text() for file in files)
+
+
+def test_a_refused_release_has_no_seal(tmp_path: Path) -> None:
+    file = tmp_path / "review.seal"
+    file.write_text("s1:old")
+    on = stage(failed(said("It is refused.\nKind: Refused"), touched=False))
+    assert on.run("review", "production", "--out", str(file)) == 4
+    assert file.read_text() == ""

@@ -1,0 +1,109 @@
+"""What a seal covers: each part follows from its own source, and what only passes by does not count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from release_lane.operate.review import Program
+from release_lane.operate.sealing import bound_by, facts
+from release_lane.record.seal import Part, Seal
+from tests.command.words import GREEN, A, B, log, plan, pre, said
+
+pytestmark = pytest.mark.pure
+
+SERVICE = "aws:ecs/service:Service"
+STEP = pre("update", SERVICE, "release-lane-production-green", paths=["taskDefinition"], taskDefinition="a")
+
+
+def resource(**over: Any) -> dict[str, Any]:
+    return {"urn": "urn:a", "inputs": {"a": 1}, "modified": "2026-01-01T00:00:00Z", **over}
+
+
+def covered(*events: Any, of: Any = B, **over: Any) -> dict[Part, Any]:
+    given: dict[str, Any] = {
+        "environment": "production",
+        "digest": of.digest,
+        "exported": {"deployment": {"resources": [resource()], "manifest": {"time": "now"}}},
+        "program": Program(commit="d" * 40),
+        "settings": {"release-lane:shift": {"steps": [100]}},
+        "given": {"imageDigest": of.digest},
+        **over,
+    }
+    return dict(facts(log(*(events or [*plan("deploy", GREEN, of, target=GREEN, starts=True), STEP])), **given))
+
+
+SEAL = Seal.of("production", 1, covered())
+
+
+def moved(*events: Any, **over: Any) -> set[Part]:
+    return set(SEAL.moved(covered(*events, **over)))
+
+
+def deploy(**over: Any) -> list[Any]:
+    return plan("deploy", GREEN, B, target=GREEN, starts=True, **over)
+
+
+def test_the_same_preview_again_moves_nothing() -> None:
+    assert moved() == set()
+
+
+@pytest.mark.parametrize(
+    ("over", "part"),
+    [
+        ({"environment": "staging"}, Part.ENVIRONMENT),
+        ({"digest": A.digest}, Part.DIGEST),
+        ({"exported": {"deployment": {"resources": [resource(inputs={"a": 2})]}}}, Part.STATE),
+        ({"exported": {"deployment": {"resources": [resource()], "pending_operations": [1]}}}, Part.STATE),
+        ({"program": Program(commit="e" * 40)}, Part.PROGRAM),
+        ({"program": Program(commit="d" * 40, differing=("infra/x.py",))}, Part.PROGRAM),
+        ({"settings": {"release-lane:shift": {"steps": [10, 100]}}}, Part.CONFIGURATION),
+        ({"given": {"imageDigest": B.digest, "onAlarm": "proceed"}}, Part.CONFIGURATION),
+    ],
+)
+def test_each_part_follows_from_its_source_alone(over: dict[str, Any], part: Part) -> None:
+    assert moved(**over) == {part}
+
+
+@pytest.mark.parametrize(
+    ("events", "parts"),
+    [
+        ([*deploy(), STEP, pre("delete", "aws:ec2/subnet:Subnet", "x")], {Part.PLAN}),
+        ([*deploy(), pre("replace", SERVICE, "release-lane-production-green", taskDefinition="a")], {Part.PLAN}),
+        ([*deploy(), pre("update", SERVICE, "release-lane-production-green", taskDefinition="b")], {Part.PLAN}),
+        ([*deploy(course={"steps": [10, 100], "bakeSeconds": 60}), STEP], {Part.PLAN}),
+        ([*deploy(watch={"alarms": {"theirs": ["queue"]}}), STEP], {Part.PLAN}),
+        ([*deploy(expected={"blue": 90, "green": 10}), STEP], {Part.WEIGHTS}),
+        (
+            [*deploy(), STEP, {"policyEvent": {"policyName": "no-public", "message": "a bucket is public"}}],
+            {Part.POLICIES},
+        ),
+    ],
+)
+def test_what_the_preview_says_is_covered(events: list[Any], parts: set[Part]) -> None:
+    assert moved(*events) == parts
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"known": {"image": "x", "release": "r", "taskDefinition": "t", "deployment": "d", "tasks": {"10.0.0.1": "x"}}},
+        {"reason": "in other words"},
+    ],
+)
+def test_tasks_and_words_do_not_count(more: dict[str, Any]) -> None:
+    assert moved(*deploy(**more), STEP) == set()
+
+
+def test_when_a_state_was_written_does_not_count() -> None:
+    again = {"deployment": {"resources": [resource(modified="2027-01-01T00:00:00Z")], "manifest": {"time": "later"}}}
+    assert moved(exported=again) == set()
+
+
+def test_a_warning_does_not_count() -> None:
+    assert moved(*deploy(), STEP, said("careful", severity="warning")) == set()
+
+
+def test_a_preview_without_a_release_binds_nothing() -> None:
+    assert bound_by(log(pre("create", "aws:ec2/vpc:Vpc", "x"))) == ""
+    assert bound_by(log(*deploy()))

@@ -1,0 +1,206 @@
+"""The checklist before a release: what is said for each state of each thing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from release_lane.engine.locks import SOMEBODY
+from release_lane.operate.metrics import Spread
+from release_lane.operate.situation import Check, Level, Situation, Wanted, checklist
+from release_lane.record.alarms import Alarm
+from release_lane.record.commit import Commits, Logged
+from release_lane.record.ledger import EntryKind
+from release_lane.record.placement import Colour, all_on, shared
+from release_lane.record.records import Observed, Side
+from tests.command.words import BLUE, GREEN, A, B, C, proof, recorded
+from tests.operate.ledgers import Chronicle
+
+pytestmark = pytest.mark.pure
+
+HOLDS_A, HOLDS_B = (
+    Side(
+        exists=True, digest=each.digest, release=each, wanted=2, running=2, healthy=2,
+        task_definition="arn", deployment="1", tasks={"1": each.digest, "2": each.digest},
+    )
+    for each in (A, B)
+)  # fmt: skip
+WELL = Observed(weights=all_on(GREEN), journal=None, sides={GREEN: HOLDS_B, BLUE: HOLDS_A})
+LOGGED = tuple(Logged(sha=letter * 40) for letter in "xy")
+NEWER = Commits(old=B.commit, new=C.commit, added=LOGGED, remote="https://github.com/a/b")
+READY = Situation(
+    environment="production",
+    source="staging",
+    recorded=recorded(GREEN, A, B),
+    proofs=(proof(C),),
+    observed=WELL,
+    alarms=(Alarm(name="green-errors", firing=False, colour=GREEN),),
+    reviews=(),
+    back=Spread(count=3, median=12.0, ninety=20.0),
+)
+C_WANTED = Wanted(digest=C.digest, commit=C.commit, commits=NEWER)
+
+
+def about(what: str, at: Situation = READY, wanted: Wanted = C_WANTED) -> list[Check]:
+    return [check for check in checklist(at, wanted) if check.about == what]
+
+
+def only(what: str, at: Situation = READY, wanted: Wanted = C_WANTED) -> tuple[Level, str]:
+    (check,) = about(what, at, wanted)
+    return check.level, check.text
+
+
+def test_where_all_is_well_only_the_review_is_open() -> None:
+    assert [check.about for check in checklist(READY, C_WANTED) if check.level is not Level.OK] == ["Review"]
+
+
+def test_an_image_that_is_live_needs_no_checklist() -> None:
+    (check,) = checklist(replace(READY, since="today"), Wanted(digest=B.digest))
+    assert (check.level, check.text) == (Level.OK, "production has it live since today")
+
+
+def test_without_proof_of_the_environment_before_it_says_what_to_do() -> None:
+    level, text = only("Evidence", replace(READY, proofs=(proof(A),)))
+    assert level is Level.NO
+    assert text == f"staging has no proof of it: `release deploy staging --digest {C.digest}` first"
+
+
+def test_the_first_environment_of_the_route_needs_no_proof() -> None:
+    assert only("Evidence", replace(READY, source=None))[0] is Level.OK
+
+
+def test_what_no_gate_could_check_there_is_for_a_person() -> None:
+    at = replace(READY, proofs=(replace(proof(C), unchecked=("answers name no release",)),))
+    assert only("Not checked", at) == (Level.OPEN, "answers name no release")
+
+
+@pytest.mark.parametrize(
+    ("commits", "level", "words"),
+    [
+        (NEWER, Level.OK, "2 commits newer than the live release"),
+        (replace(NEWER, added=(), removed=LOGGED), Level.NO, "2 commits would be taken back (--allow-older)"),
+        (replace(NEWER, removed=LOGGED[:1]), Level.OPEN, "lacks 1 commit that the live release has, and adds 2"),
+        (Commits(old="b", new="c", unknown="it is shallow"), Level.UNKNOWN, "it is shallow"),
+        (None, Level.UNKNOWN, "a commit is not known"),
+    ],
+)
+def test_the_order_of_the_commits(commits: Commits | None, level: Level, words: str) -> None:
+    found = only("Order", wanted=replace(C_WANTED, commits=commits))
+    assert found[0] is level
+    assert words in found[1]
+
+
+def test_the_same_commit_has_no_order() -> None:
+    assert about("Order", wanted=Wanted(digest=C.digest, commit=B.commit)) == []
+
+
+def test_an_image_that_was_live_here_before_is_called_that() -> None:
+    first, _ = about("Order", wanted=Wanted(digest=A.digest, commit=A.commit, commits=replace(NEWER)))
+    assert (first.level, "was live in production before" in first.text) == (Level.OPEN, True)
+
+
+def test_a_review_of_this_image_is_found_with_its_run() -> None:
+    ledger = Chronicle()
+    ledger.add(EntryKind.REVIEW, 0, digest=C.digest, who="ann", run="https://ci/1")
+    (check,) = about("Review", replace(READY, reviews=ledger.entries))
+    assert (check.level, check.link) == (Level.OK, "https://ci/1")
+    assert only("Review", replace(READY, reviews=ledger.entries), Wanted(digest=A.digest))[0] is Level.OPEN
+
+
+def test_without_a_ledger_reviews_are_unknown() -> None:
+    assert only("Review", replace(READY, reviews=None))[0] is Level.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("over", "level"),
+    [
+        ({"holders": ()}, Level.OK),
+        ({"holders": (SOMEBODY,)}, Level.NO),
+        ({"holders": None}, Level.UNKNOWN),
+        ({"pending": ("urn",)}, Level.NO),
+    ],
+)
+def test_an_update_under_way_or_unfinished_stands_in_the_way(over: dict[str, Any], level: Level) -> None:
+    assert only("Updates", replace(READY, **over))[0] is level
+
+
+@pytest.mark.parametrize(
+    ("observed", "level", "words"),
+    [
+        (WELL, Level.OK, "users are on green, as recorded; 2 of 2 tasks are healthy"),
+        (replace(WELL, sides={GREEN: replace(HOLDS_B, healthy=1), BLUE: HOLDS_A}), Level.NO, "1 of 2 tasks"),
+        (replace(WELL, weights=shared(GREEN, 50)), Level.NO, "drift: users are served blue 50%, green 50%"),
+        (replace(WELL, weights=None), Level.NO, "drift: the production rule is gone"),
+        (None, Level.UNKNOWN, "AWS was not asked: no network"),
+    ],
+)
+def test_the_placement_is_compared_with_the_record(observed: Observed | None, level: Level, words: str) -> None:
+    found = only("Placement", replace(READY, observed=observed, unseen="no network"))
+    assert found[0] is level
+    assert words in found[1]
+
+
+def test_an_idle_colour_that_is_no_standby_is_named_but_stands_not_in_the_way() -> None:
+    level, text = only("Idle colour", replace(READY, observed=replace(WELL, sides={GREEN: HOLDS_B, BLUE: Side()})))
+    assert level is Level.OPEN
+    assert "blue is not fully healthy" in text
+
+
+def test_an_idle_colour_that_lacks_a_part_stands_in_the_way() -> None:
+    sides = {GREEN: HOLDS_B, BLUE: replace(HOLDS_A, missing=("the target group x",))}
+    assert only("Idle colour", replace(READY, observed=replace(WELL, sides=sides))) == (
+        Level.NO,
+        "blue lacks the target group x",
+    )
+
+
+def alarm(colour: Colour | None, **more: Any) -> Alarm:
+    return Alarm(**{"name": "a", "firing": False, "colour": colour, **more})
+
+
+@pytest.mark.parametrize(
+    ("alarms", "levels"),
+    [
+        ((alarm(GREEN),), [Level.OK]),
+        ((alarm(GREEN, firing=True),), [Level.NO]),
+        ((alarm(None, firing=True),), [Level.NO]),
+        ((alarm(BLUE, firing=True),), [Level.OK]),
+        ((alarm(GREEN, no_data=True),), [Level.OPEN]),
+        ((alarm(BLUE, no_data=True),), [Level.OK]),
+        ((), [Level.OPEN]),
+        (None, [Level.UNKNOWN]),
+    ],
+    ids=["ok", "firing", "theirs-firing", "idle-firing", "no-data", "idle-no-data", "none", "not-asked"],
+)
+def test_an_alarm_counts_if_it_is_about_what_users_get(alarms: tuple[Alarm, ...] | None, levels: list[Level]) -> None:
+    assert [check.level for check in about("Alarms", replace(READY, alarms=alarms))] == levels
+
+
+def test_what_halts_a_release_comes_first() -> None:
+    at = replace(READY, halted=("the line is stopped",))
+    first, second, *_ = checklist(at, replace(C_WANTED, halted=("it is in quarantine",)))
+    assert [(each.level, each.text) for each in (first, second)] == [
+        (Level.NO, "it is in quarantine"),
+        (Level.NO, "the line is stopped"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("over", "level", "words"),
+    [
+        ({}, Level.OK, "the traffic alone moves back to sha256:bbbbbbbbbbbb; rollbacks here took 12 s (median of 3)"),
+        ({"idle_tasks": 1}, Level.OPEN, "the idle colour keeps 1 task: a rollback is a deployment then"),
+        ({"recorded": None, "observed": replace(WELL, weights=None)}, Level.OPEN, "nothing was live here before"),
+    ],
+)
+def test_the_way_back_and_what_it_costs(over: dict[str, Any], level: Level, words: str) -> None:
+    found = only("Way back", replace(READY, **over))
+    assert found[0] is level
+    assert words in found[1]
+
+
+def test_a_first_release_has_no_order_and_nothing_to_drift_from() -> None:
+    at = replace(READY, recorded=None, observed=replace(WELL, weights=None))
+    assert about("Order", at) == []
+    assert only("Placement", at) == (Level.OK, "nothing is live yet")

@@ -1,0 +1,72 @@
+"""Approvals: distinct means somebody who neither asked nor wrote it; required means that there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from release_lane.errors import Refused
+from release_lane.record.approval import Approval, Person, approved_by, authors_of
+from release_lane.record.commit import Logged
+
+pytestmark = pytest.mark.pure
+
+ANN, BO, CY = (Person(login=login) for login in ("ann", "bo", "cy"))
+
+
+def by(approval: Approval | None, *authors: Person, **over: Any) -> str:
+    return approved_by(approval, authors, "production", **{"distinct": True, "required": False, **over})
+
+
+def test_another_person_is_the_approver() -> None:
+    assert by(Approval(asked=(ANN,), approvers=(BO,))) == "bo"
+
+
+@pytest.mark.parametrize(
+    ("approval", "authors", "why"),
+    [
+        (Approval(asked=(ANN,), approvers=(ANN,)), (), "ann asked for it"),
+        (Approval(asked=(ANN,), approvers=(Person(login="ANN"),)), (), "ANN asked for it"),
+        (Approval(asked=(ANN,), approvers=(BO,), authors=(BO,)), (), "bo is an author of its commits"),
+        (Approval(asked=(ANN,), approvers=(BO,)), (Person(email="12+bo@users.noreply.github.com"),), "bo is an author"),
+        (Approval(asked=(ANN,), approvers=(Person(login="bo", name="B"),)), (Person(name="B"),), "bo is an author"),
+        (Approval(asked=(ANN,), approvers=(ANN, BO), authors=(ANN, BO)), (), "ann asked for it and is an author"),
+    ],
+)  # fmt: skip
+def test_the_same_person_and_an_author_do_not_count(approval: Approval, authors: tuple[Person, ...], why: str) -> None:
+    with pytest.raises(Refused, match="has no approval by another person") as error:
+        by(approval, *authors)
+    assert why in error.value.why
+    assert by(approval, *authors, distinct=False)
+
+
+def test_one_independent_approver_is_enough_and_is_the_one_who_is_named() -> None:
+    assert by(Approval(asked=(ANN,), approvers=(ANN, BO, CY), authors=(CY,))) == "bo"
+
+
+@pytest.mark.parametrize(
+    ("approval", "why"),
+    [
+        (None, "no CI system says who approved"),
+        (Approval(asked=(ANN,)), "the CI run has no approval for this environment"),
+        (Approval(unknown="the API answered 403"), "the API answered 403"),
+    ],
+)
+def test_without_an_approval_a_release_is_refused_only_where_one_is_required(
+    approval: Approval | None, why: str
+) -> None:
+    assert by(approval) == ""
+    with pytest.raises(Refused, match="has no approval") as error:
+        by(approval, required=True)
+    assert why in error.value.why
+
+
+def test_people_without_anything_in_common_are_not_the_same() -> None:
+    assert not Person(login="ann").is_(Person(name="ann"))
+    assert not Person().is_(Person())
+    assert Person(email="A@example.test").is_(Person(name="x", email="a@example.test"))
+
+
+def test_authors_come_from_git_each_once() -> None:
+    logged = [Logged(sha=sha, author="Ann", email="a@example.test") for sha in "12"]
+    assert authors_of(logged) == (Person(name="Ann", email="a@example.test"),)
