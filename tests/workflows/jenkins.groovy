@@ -151,9 +151,11 @@ abstract class Pipeline extends Script {
   String readFile(String name) { agent().resolve(name).toFile().text }
 
   void archiveArtifacts(Map named) {
-    def path = agent().resolve(named.artifacts).toFile()
-    if (!path.exists() && !named.allowEmptyArchive) { throw new FileNotFoundException(named.artifacts) }
-    say("archived ${named.artifacts}: ${path.exists() ? path.text.trim() : 'nothing'}")
+    named.artifacts.split(', *').each { name ->
+      def path = agent().resolve(name).toFile()
+      if (!path.exists() && !named.allowEmptyArchive) { throw new FileNotFoundException(name) }
+      say("archived ${name}: ${path.exists() ? path.text.trim() : 'nothing'}")
+    }
   }
 
   String input(Map named) {

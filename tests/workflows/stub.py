@@ -13,11 +13,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "b" * 64
+SEAL = "s1:production:1:abc"
 BACKEND = "file:///states"
 
 STUB = """#!{python}
@@ -29,6 +31,10 @@ def note(**more):
     with (home / "calls").open("a") as file:
         file.write(json.dumps({{"verb": verb, "arguments": rest, **kept, **more}}) + "\\n")
 note()
+def write(text):
+    for file in [rest[at + 1] for at, each in enumerate(rest) if each == "--out"]:
+        seal = text[:0] if text.endswith("why") else {seal!r}
+        pathlib.Path(file).write_text(seal if file.endswith(".seal") else "# " + text)
 if (home / "hang" / verb).exists():
     def stop(number, frame):
         note(signal=signal.Signals(number).name)
@@ -38,9 +44,10 @@ if (home / "hang" / verb).exists():
     while True: time.sleep(0.02)
 if (home / "fail" / verb).exists():
     print("stub: " + verb + " refuses", file=sys.stderr)
-    print("# " + verb + " says why")
+    write(verb + " says why")
     sys.exit(1)
-print({digest!r} if verb in ("build", "adopt") else "# " + " ".join([verb, *rest]))
+write(" ".join([verb, *rest]))
+if verb in ("build", "adopt"): print({digest!r})
 """
 
 
@@ -55,8 +62,11 @@ class Call:
 
     @property
     def text(self) -> str:
-        """The command line."""
-        return " ".join([self.verb, *self.arguments])
+        """The command line; files that it writes by their last names."""
+        return " ".join([self.verb, *map(self._last_name, self.arguments)])
+
+    def _last_name(self, argument: str) -> str:
+        return argument.rsplit("/", 1)[-1] if ("--out", argument) in pairwise(self.arguments) else argument
 
     @property
     def role(self) -> str:
@@ -77,7 +87,7 @@ class Stubbed:
             copy(ROOT / name, self.folder / name)
         release = self.folder / ".venv/bin/release"
         release.parent.mkdir(parents=True)
-        release.write_text(STUB.format(python=sys.executable, home=str(self.home), digest=DIGEST))
+        release.write_text(STUB.format(python=sys.executable, home=str(self.home), digest=DIGEST, seal=SEAL))
         release.chmod(0o755)
         (self.folder / ".local").mkdir()
         (self.folder / ".local/env").write_text(f"export PULUMI_BACKEND_URL={BACKEND}\n")
@@ -140,3 +150,18 @@ def checks_that_take_no_time(checkout: Path) -> None:
 def texts(calls: list[Call]) -> list[str]:
     """The command lines."""
     return [call.text for call in calls]
+
+
+def proven(review: str, hotfix: str = "") -> list[str]:
+    """The command lines of a release up to the approval; `review`: the files that the review writes."""
+    return [
+        "build --lock-wait 900",
+        f"check --hotfix {hotfix}",
+        f"deploy staging --digest {DIGEST} --hotfix {hotfix} --lock-wait 900",
+        f"review production --digest {DIGEST} {review}",
+    ]
+
+
+def promoted(hotfix: str = "") -> str:
+    """The command line after the approval."""
+    return f"promote production --digest {DIGEST} --seal {SEAL} --hotfix {hotfix} --yes --lock-wait 900"

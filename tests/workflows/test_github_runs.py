@@ -14,20 +14,15 @@ from release_lane.record.adoption import REVISION
 from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud
 
 from tests.workflows import github
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
 
 pipeline = pytest.mark.pipeline
 
 PULL = {"head": {"repo": {"full_name": "acme/shop"}, "ref": "change"}, "base": {"ref": "main"}, "number": 7}
 PULL_REQUEST = {"pull_request": PULL, "repository": {"full_name": "acme/shop"}}
 FORKED = {"pull_request": {**PULL, "head": {"repo": {"full_name": "else/shop"}, "ref": "change"}}}
-RELEASED = [
-    "build --lock-wait 900",
-    "check --hotfix ",
-    f"deploy staging --digest {DIGEST} --lock-wait 900",
-    f"review production --digest {DIGEST}",
-    f"promote production --digest {DIGEST} --yes --lock-wait 900",
-]
+REVIEW = "--out review.md --out review.seal"
+RELEASED = [*proven(REVIEW), promoted()]
 
 
 class Stub(Stubbed):
@@ -109,19 +104,18 @@ def test_without_an_approval_nothing_of_production_runs(stub: Stub) -> None:
 
 
 @pipeline
-def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_the_checks(stub: Stub) -> None:
+def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stub) -> None:
     assert stub.dispatch("hotfix", reason="prices; are 'wrong'").code == 0
-    calls = stub.calls()
-    assert calls[1].arguments == ("--hotfix", "prices; are 'wrong'")
-    assert texts(calls[:1] + calls[2:]) == RELEASED[:1] + RELEASED[2:]
+    why = "prices; are 'wrong'"
+    assert texts(stub.calls()) == [*proven(REVIEW, why), promoted(why)]
 
 
 @pipeline
 @pytest.mark.parametrize(
     ("digest", "command"),
     [
-        ("", "rollback production --yes --lock-wait 900"),
-        (DIGEST, f"rollback production --to {DIGEST} --yes --lock-wait 900"),
+        ("", "rollback production --reason errors --yes --lock-wait 900"),
+        (DIGEST, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
     ],
 )
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, digest: str, command: str) -> None:

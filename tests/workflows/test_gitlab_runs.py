@@ -15,7 +15,7 @@ from tests.command.checkout import Ended, on_the_local_cloud, until
 
 from tests.patience import PATIENCE
 from tests.workflows import gitlab
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("rsync"), reason="rsync is not installed (./bootstrap as root does it)"
@@ -24,13 +24,9 @@ pipeline = pytest.mark.pipeline
 pure = pytest.mark.pure
 
 ROOT = Path(__file__).resolve().parents[2]
-PROVEN = [
-    "build --lock-wait 900",
-    "check --hotfix ",
-    f"deploy staging --digest {DIGEST} --lock-wait 900",
-    f"review production --digest {DIGEST}",
-]
-PROMOTED = f"promote production --digest {DIGEST} --yes --lock-wait 900"
+REVIEW = "--out review.md --out review.html --out review.seal"
+PROVEN = proven(REVIEW)
+PROMOTED = promoted()
 
 
 def read() -> dict[str, Any]:
@@ -148,27 +144,26 @@ def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached:
     done = stub.gitlab(manual=("production",))
     assert done.code != 0
     assert texts(stub.calls()) == PROVEN[:reached]
-    assert ("# review says why" in done.out) == (verb == "review")
+    if verb == "review":
+        assert (stub.folder / "review.md").read_text() == "# review says why"
 
 
 @pipeline
-def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_the_checks(stub: Stub) -> None:
+def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stub) -> None:
     assert stub.gitlab(source="web", HOTFIX="prices; are 'wrong'").code == 0
-    calls = stub.calls()
-    assert calls[1].arguments == ("--hotfix", "prices; are 'wrong'")
-    assert texts(calls[:1] + calls[2:]) == PROVEN[:1] + PROVEN[2:]
+    assert texts(stub.calls()) == proven(REVIEW, "prices; are 'wrong'")
 
 
 @pipeline
 @pytest.mark.parametrize(
     ("more", "command"),
     [
-        ({}, "rollback production --yes --lock-wait 900"),
-        ({"ROLLBACK_TO": DIGEST}, f"rollback production --to {DIGEST} --yes --lock-wait 900"),
+        ({}, "rollback production --reason errors --yes --lock-wait 900"),
+        ({"ROLLBACK_TO": DIGEST}, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
     ],
 )
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], command: str) -> None:
-    assert stub.gitlab(source="web", ROLLBACK="production", **more).code == 0
+    assert stub.gitlab(source="web", ROLLBACK="production", REASON="errors", **more).code == 0
     assert texts(stub.calls()) == [command]
 
 
@@ -176,7 +171,7 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
 def test_a_merge_request_is_previewed_for_staging_and_nothing_else(stub: Stub) -> None:
     same = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "7", "CI_PROJECT_ID": "7"}
     assert stub.gitlab(source="merge_request_event", **same).code == 0
-    assert texts(stub.calls()) == ["review staging"]
+    assert texts(stub.calls()) == ["review staging --out review.md --out review.html"]
 
 
 @pipeline

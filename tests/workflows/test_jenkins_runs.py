@@ -13,18 +13,14 @@ from tests.command.checkout import Ended, on_the_local_cloud, until
 
 from tests.patience import PATIENCE
 from tests.workflows import jenkins
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
 
 pytestmark = pytest.mark.skipif(not shutil.which("java"), reason="Java is not installed")
 pipeline = pytest.mark.pipeline
 
-PROVEN = [
-    "build --lock-wait 900",
-    "check --hotfix ",
-    f"deploy staging --digest {DIGEST} --lock-wait 900",
-    f"review production --digest {DIGEST}",
-]
-PROMOTED = f"promote production --digest {DIGEST} --yes --lock-wait 900"
+REVIEW = "--out review.md --out review.html --out review.seal"
+PROVEN = proven(REVIEW)
+PROMOTED = promoted()
 ROLES = {f"{name}_ROLE_ARN": f"{name.lower()}'s" for name in ("BUILD", "STAGING", "REVIEW", "PRODUCTION", "PREVIEW")}
 SUCCESS, FAILURE, ABORTED = 0, 1, 2
 
@@ -88,7 +84,7 @@ def test_a_rejected_approval_promotes_nothing_and_one_that_waits_holds_no_agent_
     assert texts(stub.calls()) == PROVEN
     (asked,) = said(done, "input")
     assert asked.endswith("submitter ann,bob; without an agent; locks []")
-    assert said(done, "archived") == [f"review.md: # {PROVEN[-1]}"]
+    assert said(done, "archived") == [f"{name}: # {PROVEN[-1]}" for name in ("review.md", "review.html")]
 
 
 @pipeline
@@ -100,7 +96,7 @@ def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached:
     assert done.code == FAILURE
     assert texts(stub.calls()) == [*PROVEN, PROMOTED][:reached]
     if verb == "review":
-        assert said(done, "archived") == ["review.md: # review says why"]
+        assert said(done, "archived") == [f"{name}: # review says why" for name in ("review.md", "review.html")]
 
 
 @pipeline
@@ -111,23 +107,21 @@ def test_an_adopted_image_takes_the_same_way(stub: Stub) -> None:
 
 
 @pipeline
-def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_the_checks(stub: Stub) -> None:
+def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stub) -> None:
     assert stub.jenkins(PARAM_HOTFIX="prices; are 'wrong'").code == ABORTED
-    calls = stub.calls()
-    assert calls[1].arguments == ("--hotfix", "prices; are 'wrong'")
-    assert texts(calls[:1] + calls[2:]) == PROVEN[:1] + PROVEN[2:]
+    assert texts(stub.calls()) == proven(REVIEW, "prices; are 'wrong'")
 
 
 @pipeline
 @pytest.mark.parametrize(
     ("more", "command"),
     [
-        ({}, "rollback production --yes --lock-wait 900"),
-        ({"PARAM_ROLLBACK_TO": DIGEST}, f"rollback production --to {DIGEST} --yes --lock-wait 900"),
+        ({}, "rollback production --reason errors --yes --lock-wait 900"),
+        ({"PARAM_ROLLBACK_TO": DIGEST}, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
     ],
 )
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], command: str) -> None:
-    done = stub.jenkins(PARAM_ROLLBACK="production", **more)
+    done = stub.jenkins(PARAM_ROLLBACK="production", PARAM_REASON="errors", **more)
     assert done.code == SUCCESS
     (call,) = stub.calls()
     assert (call.text, call.role) == (command, "production's")
@@ -138,7 +132,7 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
 def test_a_pull_request_is_previewed_for_staging_and_another_branch_does_nothing(stub: Stub) -> None:
     assert stub.jenkins(CHANGE_ID="7", BRANCH_NAME="PR-7").code == SUCCESS
     (call,) = stub.calls()
-    assert (call.text, call.role) == ("review staging", "preview's")
+    assert (call.text, call.role) == ("review staging --out review.md --out review.html", "preview's")
     assert stub.jenkins(BRANCH_NAME="other").code == SUCCESS
     assert stub.calls() == []
 

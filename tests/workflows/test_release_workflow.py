@@ -82,8 +82,11 @@ def test_no_permission_is_given_but_what_a_job_needs() -> None:
     assert all(read(path)["permissions"] == {} for path in WORKFLOWS if path != PREPARE)
     hotfix = workflow("hotfix")["jobs"]
     for name, job in {**all_jobs(), **hotfix}.items():
-        takes_a_role = {"id-token": "write"} if name != "checks" else {}  # tests are other people's code
-        assert job["permissions"] == {"contents": "read", **takes_a_role}, name
+        more = {
+            "checks": {},  # tests are other people's code
+            **dict.fromkeys(("production", "release"), {"actions": "read", "id-token": "write"}),  # who approved
+        }.get(name, {"id-token": "write"})
+        assert job["permissions"] == {"contents": "read", **more}, name
 
 
 @pure
@@ -159,7 +162,15 @@ def test_the_image_is_built_once_and_goes_on_by_its_digest() -> None:
     assert [name for name, command in commands.items() if "/release build" in command] == ["build"]
     for name in ("staging", "review", "production"):
         assert '--digest "$DIGEST"' in commands[name]
-        assert releasing()[name]["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+        assert releasing()[name]["env"]["DIGEST"] == "${{ needs.build.outputs.digest }}"
+
+
+@pure
+def test_what_is_promoted_is_what_the_approved_review_sealed() -> None:
+    promote = releasing()["production"]
+    assert '--seal "$SEAL"' in promote["run"]
+    assert promote["env"]["SEAL"] == "${{ needs.review.outputs.seal }}"
+    assert promote["env"]["GITHUB_TOKEN"] == "${{ github.token }}"
 
 
 @pure

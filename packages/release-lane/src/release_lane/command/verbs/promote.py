@@ -8,6 +8,7 @@ from release_lane.command.options import (
     add_allow_older,
     add_digest,
     add_environment,
+    add_hotfix,
     add_options,
     add_seal,
     digest_given,
@@ -36,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that is live in the environment before")
     add_options(parser)
+    add_hotfix(parser)
     add_seal(parser)
     add_allow_older(parser)
 
