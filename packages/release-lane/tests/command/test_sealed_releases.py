@@ -169,6 +169,15 @@ def test_a_review_is_an_entry_with_its_seal_and_what_that_covers() -> None:
     assert entry.details["kind"] == "image only"
 
 
+def test_a_review_says_that_there_is_no_ledger() -> None:
+    on = stage(PREVIEW)
+    on.run("review", "production")
+    assert "No ledger is named" in on.out
+    kept = with_ledger(PREVIEW)
+    kept.run("review", "production")
+    assert "No ledger is named" not in kept.out
+
+
 def test_where_the_ledger_has_the_review_a_refusal_names_old_and_new() -> None:
     ledger = Memory()
     reviewed = with_ledger(PREVIEW, ledger=ledger)

@@ -83,6 +83,7 @@ def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: 
         asked=tools.origin.who or tools.machine.user(),
         run=tools.origin.run,
         at=tools.machine.clock(),
+        unrecorded=not tools.project.ledger,
     )
 
 

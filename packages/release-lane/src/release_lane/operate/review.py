@@ -41,7 +41,7 @@ class Subject:
     `ran_there` are the releases that `source` remembers, with the configuration they ran with; `live_there` is live
     there now. `asked`: who asks, `run`: the URL of the CI run. `at`: epoch second of the review. `observed` is None
     where AWS could not be asked, `unseen` says why. `rollbacks`: seconds that traffic-only rollbacks took here.
-    `drills`: what the ledger says of drills of this digest, in words.
+    `drills`: what the ledger says of drills of this digest, in words. `unrecorded`: no ledger is named.
     """
 
     environment: str
@@ -60,6 +60,7 @@ class Subject:
     unseen: str = ""
     rollbacks: tuple[float, ...] = ()
     drills: tuple[str, ...] = ()
+    unrecorded: bool = False
 
 
 class Kind(StrEnum):
