@@ -173,11 +173,12 @@ def test_a_history_that_git_does_not_have_is_said_to_be_unknown() -> None:
 
 
 def test_checks_are_named_and_how_long_it_has_been_live_there() -> None:
-    seen = replace(proof(B), checks=("test_status", "test_health"))
+    seen = replace(proof(B), checks=("test_status", "test_health"), drilled="2026-01-02")
     at = (epoch(seen.at) or 0.0) + 7200
     subject = replace(SUBJECT, evidence=(seen,), live_there=B, at=at)
     said = text(reviewed(subject))
     assert "- Checks that passed there: `test_status`, `test_health`." in said
+    assert "- Drilled there on 2026-01-02: users went back from it and forward again, and no request failed." in said
     assert "- It has been live in staging for 2 h." in said
     assert "**It is no longer live in staging**" in text(reviewed(replace(subject, live_there=C)))
 

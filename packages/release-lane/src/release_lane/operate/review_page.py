@@ -238,7 +238,10 @@ def _evidence(review: Review) -> Section | None:
     lines += [quoted(each) for each in subject.drills]
     if review.was_live:
         lines.append(f"It has been live in {subject.environment} before.")
-    if subject.rollback and subject.recorded:
+    if subject.recorded and subject.recorded.left_by_rollback(release.digest):
+        live = code(subject.recorded.live.digest)
+        lines.append(f"**Going forward again:** users were rolled back from it to {live}.")
+    elif subject.rollback and subject.recorded:
         lines.append(f"Requested as a **rollback** from {code(subject.recorded.live.digest)}.")
     return section("Evidence", bullets(lines))
 
@@ -248,6 +251,8 @@ def _proven(subject: Subject, proof: Proof, release: Release) -> Iterator[str]:
     yield f"**{subject.source}** proved {code(release.digest)}{commit} on {proof.at}: {quoted(proof.smoke)}."
     if proof.checks:
         yield f"Checks that passed there: {', '.join(map(code, proof.checks))}."
+    if proof.drilled:
+        yield f"Drilled there on {proof.drilled}: users went back from it and forward again, and no request failed."
     if subject.live_there is None:
         return
     if subject.live_there.digest != release.digest:
