@@ -52,6 +52,15 @@ def alarm_accepted(arguments: argparse.Namespace) -> dict[str, str]:
     return {"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}
 
 
+def add_hotfix(parser: argparse.ArgumentParser) -> None:
+    """`--hotfix`, of every verb that goes forward."""
+    parser.add_argument(
+        "--hotfix",
+        metavar="REASON",
+        help="this release is a hotfix, for the ledger and `release metrics`; empty: it is none",
+    )
+
+
 def add_seal(parser: argparse.ArgumentParser) -> None:
     """`--seal`, of every verb that releases what was reviewed."""
     parser.add_argument(

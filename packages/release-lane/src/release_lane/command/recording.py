@@ -24,14 +24,15 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     if not tools.project.ledger:
         return act(tools)
     seal = getattr(arguments, "seal", "")
+    hotfix = (getattr(arguments, "hotfix", None) or "").strip()
     tools = tools.acting(
         Actor(
             id=uuid.uuid4().hex,
             verb=verb,
             who=tools.origin.who or tools.machine.user(),
             run=tools.origin.run,
-            reason=getattr(arguments, "reason", None) or "",
-            details={"seal": seal} if seal else {},
+            reason=getattr(arguments, "reason", None) or hotfix,
+            details={**({"seal": seal} if seal else {}), **({"hotfix": hotfix} if hotfix else {})},
         )
     )
     try:
