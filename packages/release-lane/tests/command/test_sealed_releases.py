@@ -49,6 +49,11 @@ def test_a_sealed_promotion_previews_once_and_binds_its_update() -> None:
     assert on.engine.calls[1][2] == {"imageDigest": B.digest, "sealed": bound_by(PREVIEW.log)}
 
 
+def test_the_review_itself_in_the_checkout_moves_nothing() -> None:
+    seal = seal_of("production", git=FakeGit(untracked=("review.md", "review.seal")))
+    assert stage(PREVIEW, PROMOTED).run("promote", "production", "--yes", "--seal", seal) == 0
+
+
 def test_without_a_seal_there_is_no_preview() -> None:
     on = stage(PROMOTED)
     assert on.run("promote", "production", "--yes") == 0

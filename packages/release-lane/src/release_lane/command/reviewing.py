@@ -91,7 +91,7 @@ def program_of(tools: Tools) -> Program:
     """The commit that is checked out, and what differs from it."""
     root = tools.project.root
     try:
-        return Program(commit=tools.git.head(root), differing=tools.git.changed(root))
+        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)), edited=tools.git.edited(root))
     except UsageError as error:
         return Program(unknown=error.why or error.what)
 

@@ -22,16 +22,15 @@ from release_lane.record.records import Observed, Recorded
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The program's commit, and files that differ from it; `unknown` is git's reason why there is none."""
+    """The program's commit. `dirty`: something in the checkout differs from it; `edited`: files of the commit that do.
+
+    `unknown` is git's reason why there is no commit.
+    """
 
     commit: str = ""
-    differing: tuple[str, ...] = ()
+    dirty: bool = False
+    edited: tuple[str, ...] = ()
     unknown: str = ""
-
-    @property
-    def dirty(self) -> bool:
-        """Is the program more than its commit?"""
-        return bool(self.differing)
 
 
 @dataclass(frozen=True, kw_only=True)
