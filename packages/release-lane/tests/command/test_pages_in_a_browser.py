@@ -6,14 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from release_lane.errors import Refused
+from release_lane.operate import review_page
 from release_lane.operate.page_html import html
 from tests.operate.test_metrics_page import busy, page
+from tests.operate.test_review_facts import SUBJECT, destructive_sample, sample
 
 from tests.browser import DESKTOP, PHONE, Browser, axe, browser
 
 pytestmark = pytest.mark.cli
 
-PAGES = {"metrics": lambda: html(page(busy()))}
+PAGES = {
+    "metrics": lambda: html(page(busy())),
+    "review": lambda: html(review_page.page(sample())),
+    "destructive": lambda: html(review_page.page(destructive_sample())),
+    "refusal": lambda: html(
+        review_page.refusal(SUBJECT, Refused("It is refused.", why="a <b>", next_step="`release`."))
+    ),
+}
 
 
 @pytest.fixture(scope="module")

@@ -230,7 +230,10 @@ def _report(terminal: Terminal, folder: Path, files: Mapping[str, str], answers:
     ]
     text = [f"{len(files)} files are in {folder}. RELEASING.md says what each is for."]
     text += [f"Note: {note}" for note in notes]
-    text += [f"Next, in {folder}:", *(f"  {command}" for command in commands)]
+    text += [
+        f"Next, in {folder} (with the wheels in a folder: `uv sync --find-links FOLDER`):",
+        *(f"  {command}" for command in commands),
+    ]
     data = {"folder": str(folder), "files": sorted(files), "notes": notes, "next": commands}
     terminal.emit(data, "\n".join(text))
 
