@@ -23,7 +23,8 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     """Do it as an actor that the ledger names; the exit code. Without a ledger it is just done."""
     if not tools.project.ledger:
         return act(tools)
-    seal, hotfix = getattr(arguments, "seal", ""), (getattr(arguments, "hotfix", None) or "").strip()
+    seal = getattr(arguments, "seal", "")
+    hotfix = (getattr(arguments, "hotfix", None) or "").strip()
     tools = tools.acting(
         Actor(
             id=uuid.uuid4().hex,
@@ -31,7 +32,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
             who=tools.origin.who or tools.machine.user(),
             run=tools.origin.run,
             reason=getattr(arguments, "reason", None) or hotfix,
-            details={name: given for name, given in (("seal", seal), ("hotfix", hotfix)) if given},
+            details={**({"seal": seal} if seal else {}), **({"hotfix": hotfix} if hotfix else {})},
         )
     )
     try:

@@ -50,6 +50,8 @@ svg text { font: 13px system-ui, sans-serif; fill: var(--text) } svg .on { fill:
   width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } tr { padding: .4rem 0;
   border-bottom: 1px solid var(--line) } th, td { border: 0; padding: .1rem 0 } td[data-of]::before {
   content: attr(data-of) ": "; color: var(--soft) } }
+h1, h2, h3, p { overflow-wrap: anywhere } @media (min-width: 40.01rem) { th code, td code { white-space: nowrap } }
+@media (max-width: 40rem) { tbody th { white-space: normal; overflow-wrap: anywhere } }
 main.wide { max-width: 84rem } .note { color: var(--soft); font-weight: 400 }
 .cards { display: flex; gap: 2.2rem; padding: 0; list-style: none }
 .cards > li { flex: 1 1 0; min-width: 0; position: relative; border: 1px solid var(--line); border-radius: .5rem;

@@ -111,6 +111,7 @@ def _overridden(settings: EnvironmentSettings) -> dict[str, Any]:
         "onAlarm": settings.on_alarm,
         "allowOlder": settings.allow_older,
         "allowReplace": "true" if settings.allow_replace else None,
+        "throughFreeze": settings.through_freeze,
     }
     found = {name: str(value) for name, value in given.items() if value}
     return {OVERRIDES: found} if found else {}

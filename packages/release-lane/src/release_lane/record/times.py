@@ -34,6 +34,17 @@ def in_words(second: float) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def to_the_minute(text: str) -> str:
+    """A time in ISO 8601 for people, to the minute: `2026-01-31 23:59 UTC`; any other text as it is."""
+    second = epoch(text)
+    return text if second is None else datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def day(second: float) -> str:
+    """An epoch second's day: `2026-01-31`, in UTC."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d")
+
+
 # ---- The calendar of a time zone
 
 
@@ -75,8 +86,3 @@ def in_zone(zone: str, second: float) -> str:
     """An epoch second for people who live by the zone's clock: `Mon 2026-01-31 23:59 Europe/Berlin`."""
     local = datetime.fromtimestamp(second, ZoneInfo(zone))
     return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M} {zone}"
-
-
-def day(second: float) -> str:
-    """An epoch second's day: `2026-01-31`, in UTC."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d")
