@@ -270,6 +270,7 @@ def test_there_are_stack_files() -> None:
         "onAlarm",
         "allowOlder",
         "allowReplace",
+        "drill",
         "throughFreeze",
         "withoutLedger",
         "sealed",

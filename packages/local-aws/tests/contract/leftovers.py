@@ -181,10 +181,20 @@ def _buckets(aws: Aws) -> Iterable[tuple[str, str]]:
 
 def _delete_bucket(aws: Aws, name: str) -> None:
     s3 = aws.client("s3")
+    # Only a bucket with object lock takes the header by which a retention is bypassed.
+    locked = {"BypassGovernanceRetention": True} if _locks(aws, name) else {}
     for key in ("Versions", "DeleteMarkers"):
         for each in pages(aws, "s3", "list_object_versions", key, Bucket=name):
-            s3.delete_object(Bucket=name, Key=each["Key"], VersionId=each["VersionId"])
+            s3.delete_object(Bucket=name, Key=each["Key"], VersionId=each["VersionId"], **locked)
     s3.delete_bucket(Bucket=name)
+
+
+def _locks(aws: Aws, name: str) -> bool:
+    try:
+        aws.client("s3").get_object_lock_configuration(Bucket=name)
+    except ClientError:
+        return False
+    return True
 
 
 def _queues(aws: Aws) -> Iterable[tuple[str, str]]:

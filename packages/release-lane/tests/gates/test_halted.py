@@ -17,6 +17,7 @@ from release_lane.gates.recording import Recording
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.course import Course
+from release_lane.record.evidence import Drill
 from release_lane.record.halts import Halts, State, of_digest, of_line
 from release_lane.record.journal import Abort, Phase
 from release_lane.record.ledger import Draft, EntryKind, Mark
@@ -88,6 +89,13 @@ def test_a_way_back_and_the_end_of_an_interrupted_switch_go_on(stage: Ledgered, 
     stage.cloud.weights = {BLUE: 50, GREEN: 50}
     stage.cloud.tags = {**TO_B.as_tags()}
     stage.perform(replace(MOVE, expected={BLUE: 50, GREEN: 50}))
+    assert stage.cloud.weights == all_on(GREEN)
+
+
+def test_a_drill_does_not_begin_once_the_line_is_stopped_but_goes_forward_again(stage: Ledgered) -> None:
+    stage.say(LINE)
+    stage.fails(Refused, replace(BACK, drill=Drill.BACK))
+    stage.perform(replace(AGAIN, drill=Drill.FORWARD))
     assert stage.cloud.weights == all_on(GREEN)
 
 

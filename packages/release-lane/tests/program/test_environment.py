@@ -13,6 +13,7 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
+from release_lane.record.evidence import Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.placement import Colour
 from release_lane.record.seal import bound
@@ -98,6 +99,20 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
     assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
     assert world.one("Rollout").inputs["starts"] is False
     assert world.one(":Image").inputs["active"] is False
+
+
+def test_the_switch_gets_what_an_update_is_of_a_drill() -> None:
+    live = release(SECOND)
+    proof = Proof(digest=live.digest, commit="", release_id=live.id, at="then")
+    passed = {"evidence": [proof.as_dict()]}
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN, release(FIRST)) | passed},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        ),
+        {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND, "release-lane:drill": "back"},
+    )
+    assert world.one("TrafficSwitch").inputs["drill"] == "back"
 
 
 def handed_on(world: World) -> dict[str, tuple[bool, object]]:

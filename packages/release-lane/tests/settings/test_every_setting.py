@@ -32,6 +32,8 @@ SETTINGS: dict[str, list[Any] | str] = {
     "onAlarm": ENUM,
     "allowOlder": ["latest"],
     "allowReplace": ENUM,
+    "drill": ENUM,
+    "requireDrill": ENUM,
     "throughFreeze": ["", " ", "a\nb", "x" * 301],
     "sealed": ["x", "ABCDEF0123"],
     "approval.validFor": ["", "0m", "24", "1d", "90s", "1m1h"],

@@ -28,11 +28,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     add_on_alarm(parser)
     add_allow_replace(parser)
     add_reason(parser)
-    parser.add_argument(
-        "--without-ledger",
-        metavar="REASON",
-        help="begin although the ledger cannot be written; the evidence says so, and why",
-    )
+    add_without_ledger(parser)
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -54,6 +50,15 @@ def add_on_alarm(parser: argparse.ArgumentParser) -> None:
 def alarm_accepted(arguments: argparse.Namespace) -> dict[str, str]:
     """`onAlarm` for this run."""
     return {"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}
+
+
+def add_hotfix(parser: argparse.ArgumentParser) -> None:
+    """`--hotfix`, of every verb that goes forward."""
+    parser.add_argument(
+        "--hotfix",
+        metavar="REASON",
+        help="this release is a hotfix, for the ledger and `release metrics`; empty: it is none",
+    )
 
 
 def add_seal(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +132,15 @@ def replace_allowed(arguments: argparse.Namespace) -> dict[str, str]:
 def add_reason(parser: argparse.ArgumentParser) -> None:
     """`--reason`, of every verb whose entry in the ledger should say why."""
     parser.add_argument("--reason", metavar="TEXT", help="why, for the ledger (`release history`)")
+
+
+def add_without_ledger(parser: argparse.ArgumentParser) -> None:
+    """`--without-ledger`, of every verb that updates an environment."""
+    parser.add_argument(
+        "--without-ledger",
+        metavar="REASON",
+        help="begin although the ledger cannot be written; the evidence says so, and why",
+    )
 
 
 def excused(arguments: argparse.Namespace) -> dict[str, str]:

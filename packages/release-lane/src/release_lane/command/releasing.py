@@ -43,6 +43,8 @@ class Change:
     environment: str
     digest: Digest | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    keeps_idle: bool = False
+    """The idle colour is not reduced afterwards: the next update needs it as it is."""
     leaves: Digest | None = None
     fault: str = ""
     """Why what a rollback leaves goes into quarantine, "" for not at all."""
@@ -71,6 +73,8 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
     change = _approved(tools, change, before)
+    if change.approver:
+        tools = tools.acting(replace(tools.actor, approver=change.approver))
     held = _held_to_seal(tools, change, before)
     confirm(tools, change, before.recorded, yes=arguments.yes)
     heals = not getattr(arguments, "no_heal", True)
@@ -129,7 +133,7 @@ def carried_out(
     text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
     if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
 
 

@@ -89,7 +89,7 @@ class Tools:
             raise UsageError(
                 f"The stack {stack} does not exist in this backend. Nothing was changed.",
                 why=f"there is a file Pulumi.{stack}.yaml, but the stack was not created yet",
-                next_step=f"`pulumi stack init {stack}` (local cloud: `make up`), or check PULUMI_BACKEND_URL.",
+                next_step=f"`pulumi stack init {stack}` (local cloud: `local-aws up`), or check PULUMI_BACKEND_URL.",
             )
         return state
 

@@ -14,6 +14,7 @@ from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
+from release_lane.record.evidence import Drill
 from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
@@ -45,6 +46,8 @@ class Requested:
     `site` is what the settings want the environment to stand on (None where that was not asked); `allow_replace` says
     that it may be built anew, because it has no users.
     `alarm_memory`: for so many seconds an alarm may fire about something that is over.
+    `drill` is the half of a drill that this update is; `requires_drill`: a new image must have had one where it is
+    promoted from.
     `freeze`: the windows in which nothing goes forward at `now` (epoch seconds), unless `through_freeze` says why.
     `halts`: what the ledger says against the digest, and of the environment's line.
     """
@@ -65,6 +68,8 @@ class Requested:
     allow_replace: bool = False
     relations: Mapping[str, Relation] = field(default_factory=dict)
     allow_older: Digest | None = None
+    drill: Drill | None = None
+    requires_drill: bool = False
     freeze: Freeze = field(default_factory=Freeze)
     now: float = 0.0
     through_freeze: str = ""

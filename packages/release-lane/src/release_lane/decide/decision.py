@@ -84,7 +84,9 @@ def decide(
         verdict = _decide(case)
         check_foundations(verdict.decision, observed, stands_on)
         exceptions = check_forward(case, verdict)
-        check_sealed(verdict, observed, requested, forward=going_forward(case, verdict))
+        # A drill moves between two releases that were approved here.
+        forward = not requested.drill and going_forward(case, verdict)
+        check_sealed(verdict, observed, requested, forward=forward)
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         unchecked = (*_unchecked(case, verdict), *exceptions)

@@ -9,6 +9,7 @@ from release_lane.decide.freeze import Frozen, frozen_at
 from release_lane.decide.lineage import is_about_order
 from release_lane.decide.refusals import frozen, line_stopped, quarantined
 from release_lane.decide.whereabouts import Interrupted, locate
+from release_lane.record.evidence import Drill
 from release_lane.record.placement import Release
 
 THROUGH = "released in the freeze window"
@@ -43,10 +44,15 @@ def released(case: Case, verdict: Verdict) -> Release | None:
 
 
 def going_forward(case: Case, verdict: Verdict) -> bool:
-    """Is a release moved to that is no way back? Going forward again after a rollback is none."""
+    """Is a release moved to that is no way back? Going forward again after a rollback is none.
+
+    A drill does not begin where nothing goes forward; once it began, users are not left on the previous release.
+    """
     release, standing = released(case, verdict), verdict.standing
     if release is None:
         return False
+    if drill := case.requested.drill:
+        return drill is Drill.BACK
     again = standing is not None and standing.left_by_rollback(release.digest)
     return again or not goes_back(verdict.decision, standing)
 

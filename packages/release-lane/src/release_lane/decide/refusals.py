@@ -41,6 +41,56 @@ def never_proven(digest: str, source: str, proven: int) -> Refused:
     )
 
 
+def never_drilled(digest: str, source: str) -> Refused:
+    """It passed the gates of the environment before this one, but the way back from it was not tried there."""
+    return Refused(
+        f"{short(digest)} had no drill on {source}.",
+        why="requireDrill: an image is released here once traffic went back from it and forward again there",
+        next_step=f"while it is live there: `release drill {source}`.",
+    )
+
+
+def no_way_back(decision: str, standing: Recorded | None) -> Refused:
+    """A drill whose way back is no traffic-only rollback; `decision` is what this update would do."""
+    previous = standing.previous if standing else None
+    idle = standing.live_colour.other if standing else None
+    held = f"the way back to {short(previous.digest)} would be: {decision}" if previous else "nothing was live before"
+    return Refused(
+        "There is nothing to drill: no traffic-only rollback is at hand.",
+        why=f"{held}; a drill moves traffic to the release that {idle} already runs, and starts no task",
+        next_step="`release heal` restores the standby (idle.afterWatch of the stack file must keep enough of it); "
+        "then drill again.",
+    )
+
+
+def no_way_forward(decision: str) -> Refused:
+    """The second half of a drill that is no traffic-only switch to where the first half came from."""
+    return Refused(
+        f"The drill cannot go forward again: this update would be: {decision}.",
+        why="it goes back to the release that the drill came from, which the idle colour must still run, fully healthy",
+        next_step="`release deploy` (or `promote`) with its digest and --again goes there without a drill, by a "
+        "deployment if need be; until then users stay where they are.",
+    )
+
+
+def no_drill_to_pass(decision: str) -> Refused:
+    """A result for a drill that did not take place, or after which something is amiss."""
+    return Refused(
+        f"There is no drill that could have passed: this update would be: {decision}.",
+        why="a drill is recorded once traffic went back and forward again and both colours are as recorded",
+        next_step="`release drill` does all of it.",
+    )
+
+
+def alarms_stop_drill(alarms: Sequence[Alarm]) -> Refused:
+    """Alarms about what users get now."""
+    return Refused(
+        f"No drill while {'; '.join(alarm.words() for alarm in alarms)}.",
+        why="a drill moves users for practice, so they have to be well",
+        next_step="drill again once it is OK. To go back in earnest: `release rollback`, which alarms do not stop.",
+    )
+
+
 def silent_rollback(past: str, live: str, said: str | None) -> Refused:
     """Releasing `past` again is a rollback from `live`, which was not asked for; `said` is what rollbackFrom says."""
     words = f"rollbackFrom says {short(said)}" if said else "rollbackFrom is not given"

@@ -52,10 +52,11 @@ def _return(case: Case, past: Release, standing: Recorded) -> str:
     if standing.left_by_rollback(past.digest):
         if live not in (requested.forward_from, requested.rollback_from):
             raise silent_return(past.digest, live, requested.forward_from)
-        return f"going forward again from {short(live)}"
+        why = "drill: forward again" if requested.drill else "going forward again"
+        return f"{why} from {short(live)}"
     if requested.rollback_from != live:
         raise silent_rollback(past.digest, live, requested.rollback_from)
-    return f"rollback from {short(live)}"
+    return f"{'drill: back' if requested.drill else 'rollback'} from {short(live)}"
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:

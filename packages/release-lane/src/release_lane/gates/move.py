@@ -9,7 +9,7 @@ from release_lane.gates.passes import Pass, demand, together
 from release_lane.record.alarms import Alarm, Watched, memory
 from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.evidence import proof_of
+from release_lane.record.evidence import Drill, proof_of
 from release_lane.record.inputs import NOWHERE, SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Weights
@@ -43,6 +43,7 @@ class Move:
     lateness: float = 120.0
     datapoints: int = 1
     located: Located = NOWHERE
+    drill: Drill | None = None
 
     @staticmethod
     def of(given: SwitchInputs) -> Move:
@@ -63,6 +64,7 @@ class Move:
             lateness=given.watch.late,
             datapoints=given.watch.datapoints,
             located=given.located,
+            drill=given.drill,
         )
 
     def journal(self, phase: Phase) -> Journal:
@@ -77,7 +79,12 @@ class Move:
 
     @property
     def goes_forward(self) -> bool:
-        """Is it no way back? Going forward again after a rollback is none."""
+        """Is it no way back? Going forward again after a rollback is none.
+
+        A drill does not begin where nothing goes forward; once it began, users are not left on the previous release.
+        """
+        if self.drill:
+            return self.drill is Drill.BACK
         standing = self.standing
         again = standing is not None and standing.left_by_rollback(self.release.digest)
         return again or not self.course.goes_back

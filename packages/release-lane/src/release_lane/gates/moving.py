@@ -399,7 +399,7 @@ def _has(balancer: Balancer, weights: Weights) -> bool:
 
 
 def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Props:
-    recorded = advance(move.standing, move.live, move.release)
+    recorded = advance(move.standing, move.live, move.release, move.drill)
     proof = Proof(
         digest=move.release.digest,
         commit=move.release.commit,
@@ -409,5 +409,6 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         unchecked=together(move.unchecked(), report.unchecked),
         checks=report.names[:NAMED],
     )
-    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
+    left = move.standing.live.digest if move.standing else ""
+    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof, move.drill, left))
     return {**recorded.as_outputs(), "url": production(cloud.names, balancer.dns_name).url}

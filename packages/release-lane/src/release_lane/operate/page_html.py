@@ -43,7 +43,7 @@ a { color: var(--link) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line) }
 td { overflow-wrap: anywhere } th { color: var(--soft); font-weight: 600 } tbody th { white-space: nowrap }
-figure { margin: .6rem 0 } figcaption { color: var(--soft) } svg { width: 100%; max-width: 40rem; height: auto }
+figure { margin: .6rem 0 } figcaption { color: var(--soft) } svg { width: 100%; max-width: 28rem; height: auto }
 svg text { font: 13px system-ui, sans-serif; fill: var(--text) } svg .on { fill: var(--on) }
 .blue { fill: var(--blue) } .green { fill: var(--green) } .none { fill: none; stroke: var(--line) }
 @media (max-width: 40rem) { table, thead, tbody, tr, th, td { display: block } thead { position: absolute;
@@ -157,7 +157,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[`*\\]", "", text)
 
 
-LABEL, BAR, HEIGHT, GAP = 130, 400, 26, 8
+LABEL, BAR, HEIGHT, GAP = 58, 300, 24, 6
 
 
 def _svg(title: str, bars: tuple[Bar, ...]) -> str:

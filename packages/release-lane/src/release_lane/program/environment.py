@@ -85,6 +85,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=_site(settings, names),
         allow_replace=settings.allow_replace,
+        drill=settings.drill,
+        requires_drill=settings.require_drill,
         freeze=settings.freeze.freeze(),
         now=time.time(),
         through_freeze=settings.through_freeze,

@@ -18,6 +18,7 @@ from release_lane.decide.decision import OnAlarm, OnDrift
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError
 from release_lane.record.digest import Digest, parse_digest
+from release_lane.record.evidence import Drill
 from release_lane.record.names import other_projects
 from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
@@ -60,11 +61,13 @@ class EnvironmentSettings(Stack):
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
+    drill: Drill | None = None
     through_freeze: Annotated[str, sound(reason)] = ""
     without_ledger: Annotated[str, sound(reason)] | None = None
     sealed: Annotated[str, sound(seal_problem)] = ""
     approval: ApprovalSettings = ApprovalSettings()
     promotes_from: StackName | None = None
+    require_drill: bool = False
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
     env: dict[str, Variable] = Field(default={})
@@ -211,6 +214,10 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems += size_problems(settings.release_service())
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
+    if settings.drill in (Drill.BACK, Drill.FORWARD) and not settings.rollback_from:
+        problems.append(f"drill: {settings.drill} moves traffic; give imageDigest and rollbackFrom as well")
+    if settings.require_drill and not settings.promotes_from:
+        problems.append("requireDrill: asks for a drill in the environment before, but promotesFrom names none")
     if settings.forward_from and not settings.image_digest:
         problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
     problems += name_problems(settings.env, settings.secrets)

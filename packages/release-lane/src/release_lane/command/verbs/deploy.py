@@ -9,6 +9,7 @@ from release_lane.command.options import (
     add_allow_older,
     add_digest,
     add_environment,
+    add_hotfix,
     add_options,
     add_seal,
     add_through_freeze,
@@ -40,6 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that was built or adopted last")
     add_options(parser)
+    add_hotfix(parser)
     add_seal(parser)
     add_allow_older(parser)
     add_again(parser)

@@ -24,7 +24,7 @@ from release_lane.command.options import (
     replace_allowed,
     through_freeze,
 )
-from release_lane.command.reviewing import Given, reviewed, subject_of
+from release_lane.command.reviewing import Given, reviewed, subject_of, write_review
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.command.verbs.promote import live_in
@@ -40,6 +40,7 @@ from release_lane.record.digest import Digest
 
 ORDER = 60
 NAME = "review"
+IN_LEDGER = True
 HELP = "Preview a release and write what an approver needs to know."
 DETAILS = """\
 It begins with the kind of change (image only, configuration, infrastructure, destructive) and what
@@ -123,12 +124,13 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     about = {"environment": environment, "digest": given.digest}
     subject = subject_of(tools, environment, before, rollback=arguments.rollback)
     try:
-        found, _ = reviewed(tools, given, subject)
+        found, covered = reviewed(tools, given, subject)
     except Interrupted:
         raise
     except ReleaseError as error:
         _write(tools, arguments, Written(refusal(subject, error), {**about, **error.as_dict()}), error)
         raise
+    write_review(tools, found, covered)
     text = page(found)
     _write(tools, arguments, Written(text, {**about, "markdown": markdown(text), **as_dict(found)}, found.seal), None)
     return 0

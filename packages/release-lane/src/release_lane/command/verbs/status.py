@@ -31,6 +31,7 @@ It shows what the last updates recorded; it does not ask AWS.
             deploy        that release has to be started again
             settings      same image, other configuration: change the stack file
             none          nothing was live before
+  DRILL     of one environment: when traffic went back from the live release and forward again
   PROVEN    how many digests passed all gates there (--json lists the last 50 as evidence).
             A new release of the next environment must be one of these
 
@@ -82,6 +83,20 @@ class Row:
     def unchecked(self) -> tuple[str, ...]:
         """What no gate could check of the live release."""
         return self._proof.unchecked if self._proof else ()
+
+    @property
+    def drill(self) -> str:
+        """Was the way back from the live release tried? In words."""
+        recorded = self.recorded
+        if recorded and (left := recorded.left_by_drill):
+            return (
+                f"ended halfway: users are on the previous release of {short(left.digest)}; "
+                f"`release drill {self.environment}` goes forward first"
+            )
+        proof = recorded.proof if recorded else None
+        if proof and proof.drilled:
+            return f"passed, {proof.drilled}"
+        return "without a result" if proof and proof.drilling else "none of this release"
 
     @property
     def rollback(self) -> Rollback:
@@ -161,6 +176,7 @@ def _table(rows: list[Row], without_ledger: str) -> str:
         for row in broken
     ]
     notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
+    notes += [f"{row.environment}: a drill {row.drill}." for row in rows if row.recorded and row.recorded.left_by_drill]
     notes += [f"{row.environment}: {row.halted}." for row in rows if row.halted]
     notes += [f"{row.environment}: whether its line is stopped is unknown: {row.silent}" for row in rows if row.silent]
     basis = "ROLLBACK is what the last updates recorded; AWS was not asked."
@@ -204,6 +220,7 @@ def _full(row: Row, ledger: str) -> str:
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
         ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked){_again(row)}"),
+        ("drill", row.drill),
         ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
@@ -244,6 +261,7 @@ def _data(row: Row) -> dict[str, Any]:
         LOAD_BALANCER: state.outputs.get(LOAD_BALANCER) if state else None,
         "testUrls": state.outputs.get("testUrls") if state else None,
         "previousDigest": previous.digest if previous else None,
+        "drilled": (recorded.proof.drilled or None) if recorded and recorded.proof else None,
         "rollback": {"costs": str(row.rollback), "basis": "recorded", **({"forwardAgain": True} if row.again else {})},
         "history": [past.as_dict() for past in recorded.history] if recorded else [],
         "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
