@@ -84,7 +84,7 @@ def test_no_permission_is_given_but_what_a_job_needs() -> None:
     for name, job in {**all_jobs(), **hotfix}.items():
         more = {
             "checks": {},  # tests are other people's code
-            **dict.fromkeys(("production", "release"), {"actions": "read", "id-token": "write"}),  # who approved
+            **{each: {"actions": "read", "id-token": "write"} for each in ("production", "release")},  # who approved
         }.get(name, {"id-token": "write"})
         assert job["permissions"] == {"contents": "read", **more}, name
 
