@@ -127,7 +127,7 @@ def test_what_the_watch_rolled_back_from_comes_back_once_it_is_pardoned_and_the_
     assert stopped.code == 4, stopped.err
     assert "The line of staging is stopped" in stopped.err
     assert "users ask why" in stopped.err
-    lane.release("resume", "staging", "--reason", "they have an answer").ok()
+    lane.release("resume", "staging", "--reason", "they know").ok()
     review = lane.release("review", "staging", "--digest", Story.moody, "--again").ok()
     assert "**Going forward again:**" in review.out
     assert lane.release("history", "--verify").code == 0

@@ -121,6 +121,28 @@ def test_a_gates_no_ends_with_1_and_the_idle_colour_is_healed(lane: Checkout) ->
     assert (status["digest"], status["rollback"]["costs"]) == (Story.second, "traffic-only")
 
 
+def test_plan_board_and_metrics_read_what_is_there(lane: Checkout) -> None:
+    """Staging has the second release; production was rolled back from it; staging refused the third one."""
+    staging, production = lane.release("plan", Story.second, "--json").ok().data["environments"]
+    assert [check["about"] for check in staging["checklist"]] == ["Live"]
+    levels = {check["about"]: check["level"] for check in production["checklist"]}
+    ready = ("Evidence", "Updates", "Placement", "Idle colour", "Way back")
+    assert {about: levels[about] for about in ready} == dict.fromkeys(ready, "ok")
+    assert staging["usuallyBreaks"][0]["count"] == 1
+    board = lane.release("board", "--out", ".local/public", "--json").ok().data
+    staging, production = board["environments"]
+    assert staging["weights"][staging["liveColour"]] == production["weights"][production["liveColour"]] == 100
+    assert production["rollback"]["seconds"] > 0
+    assert [(each["environment"], each["result"]) for each in board["last"][:2]] == [
+        ("staging", "refused"), ("production", "done")
+    ]  # fmt: skip
+    assert (lane.folder / ".local/public/board.html").read_text().startswith("<!doctype html>")
+    (metrics,) = lane.release("metrics", "production", "--json").ok().data["environments"]
+    assert (metrics["deployments"]["count"], metrics["rollbacks"]["share"]) == (2, 1.0)
+    assert (metrics["changeFailures"]["count"], metrics["leadTime"]["unknown"]) == (1, 0)
+    assert metrics["timeToRestore"]["medianSeconds"] > 0
+
+
 def test_without_healing_a_rollback_costs_a_deploy_until_heal(lane: Checkout) -> None:
     assert lane.release("deploy", "staging", "--digest", Story.broken, "--no-heal").code == 1
     assert lane.status("staging")["rollback"]["costs"] == "deploy"

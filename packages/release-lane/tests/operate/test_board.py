@@ -210,7 +210,7 @@ def test_without_a_ledger_the_board_says_what_is_not_known() -> None:
     assert "METRICS" not in page
 
 
-EVIL = "<img src=x onerror=alert(1)>[x](javascript:alert(1))`**|\x1b]0;\u202e"
+EVIL = "<img src=x onerror=alert(1)>[x](javascript:alert(1))[bank](https://evil.example/)`**|\x1b]0;\u202e"
 
 
 def everything_evil() -> Board:
@@ -243,6 +243,7 @@ def test_nothing_from_outside_becomes_a_tag_a_link_or_a_control_character() -> N
     assert page.count("&lt;img src=x") > 10
     assert "<img" not in page
     assert 'href="javascript' not in page.lower()
+    assert 'href="https://evil.example' not in page
     assert not {"\x1b", "\u202e"} & set(page + plain)
 
 

@@ -18,7 +18,7 @@ from tests.operate.test_situation import C_WANTED, READY
 
 pytestmark = pytest.mark.pure
 
-EVIL = "<img src=x onerror=alert(1)>[x](javascript:alert(1))`**|\x1b]0;\u202e"
+EVIL = "<img src=x onerror=alert(1)>[x](javascript:alert(1))[bank](https://evil.example/)`**|\x1b]0;\u202e"
 STAGING = Leg(environment="staging", source=None, course=Course(), rollout=300, smoke=20)
 PRODUCTION = Leg(
     environment="production",
@@ -83,4 +83,5 @@ def test_nothing_from_outside_becomes_a_tag_a_link_or_a_control_character() -> N
     shown = page(Tally(reasons=((EVIL, 1),)), evil, leg)
     assert "<img" not in html(shown)
     assert 'href="javascript' not in html(shown)
+    assert 'href="https://evil.example' not in html(shown)
     assert not {"\x1b", "\u202e"} & set(html(shown) + text(shown))

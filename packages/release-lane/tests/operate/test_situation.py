@@ -72,6 +72,15 @@ def test_the_first_environment_of_the_route_needs_no_proof() -> None:
     assert only("Evidence", replace(READY, source=None))[0] is Level.OK
 
 
+@pytest.mark.parametrize(
+    ("drilled", "required", "levels"),
+    [("2026-01-02T03:04:05+00:00", True, [Level.OK]), ("", True, [Level.NO]), ("", False, [])],
+)
+def test_a_drill_counts_where_it_is_required(drilled: str, required: bool, levels: list[Level]) -> None:
+    at = replace(READY, proofs=(replace(proof(C), drilled=drilled),), requires_drill=required)
+    assert [check.level for check in about("Drill", at)] == levels
+
+
 def test_what_no_gate_could_check_there_is_for_a_person() -> None:
     at = replace(READY, proofs=(replace(proof(C), unchecked=("answers name no release",)),))
     assert only("Not checked", at) == (Level.OPEN, "answers name no release")

@@ -5,7 +5,7 @@ What does not answer is said to be unknown. Only the engine's states are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from release_lane.command.tools import Tools
@@ -14,7 +14,8 @@ from release_lane.decide.freeze import frozen_at
 from release_lane.engine.locks import Holder
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, ReleaseError, UsageError
-from release_lane.operate.metrics import Spread, changes
+from release_lane.operate.history import rollbacks_in
+from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Situation, halts_of
 from release_lane.record.alarms import Alarm
 from release_lane.record.halts import Halts, why
@@ -56,6 +57,7 @@ def _situation(
         rollback=str(row.rollback),
         spoiled=why(spoiled) if (spoiled := halts.quarantined) else "",
         proofs=proved.evidence if proved else (),
+        requires_drill=tools.project.stacks[environment].requires_drill,
         observed=observed,
         alarms=alarms,
         unseen=unseen,
@@ -63,7 +65,7 @@ def _situation(
         pending=state.pending if state else (),
         halted=tuple(_halted(tools, environment, halts)),
         idle_tasks=tools.project.stacks[environment].idle_tasks,
-        back=_back(entries or (), environment),
+        back=Spread.of(rollbacks_in(entries or (), environment)),
         reviews=_reviews(entries, environment) if entries is not None else None,
     )
 
@@ -103,20 +105,6 @@ def _holders(tools: Tools, environment: str) -> tuple[Holder, ...] | None:
         return tools.backend.holders(environment)
     except CloudError:
         return None
-
-
-def _back(entries: Iterable[Entry], environment: str) -> Spread | None:
-    """How long traffic-only rollbacks took here."""
-    return Spread.of(
-        [
-            each.took
-            for each in changes(entries)
-            if each.intent.environment == environment
-            and each.goes_back
-            and each.live
-            and each.said("decision") in (None, "traffic-only")
-        ]
-    )
 
 
 def _reviews(entries: Sequence[Entry], environment: str) -> tuple[Entry, ...]:

@@ -136,7 +136,7 @@ def board_data(board: Board) -> dict[str, Any]:
         ],
         "waiting": [_entry(each.entry) for each in board.waiting],
         "last": [
-            {**_entry(each.intent), "result": str(each.result), "seconds": each.took, "why": each.said("why")}
+            {**_entry(each.first), "result": str(each.result), "seconds": each.seconds, "why": each.said("why")}
             for each in board.last
         ],
         "metrics": [each.as_dict() for each in board.metrics],

@@ -138,14 +138,14 @@ def _last(board: Board) -> Table | Text:
 
 
 def _release(change: Change) -> tuple[str, ...]:
-    intent, outcome = change.intent, change.outcome
+    intent, outcome = change.first, change.outcome
     assert outcome is not None
     sign = {"done": "✓", "rolled-back": "✗", "failed": "✗", "refused": "✗"}.get(str(change.result), "?")
     approved = f", approved by {quoted(intent.approver)}" if intent.approver else ""
     who = f"{link(quoted(intent.who) or 'unknown', intent.run)}{approved}"
     what = quoted(intent.verb) + (" (hotfix)" if change.hotfix else "")
     why = " ".join(filter(None, (intent.reason, str(change.said("why") or ""))))
-    took = spoken(change.took) if outcome.of else ""
+    took = spoken(change.seconds) if change.seconds is not None else ""
     return (
         quoted(to_the_minute(outcome.at)), quoted(intent.environment), what, f"{sign} {change.result}",
         code(short(intent.digest)), took, who, quoted(why),

@@ -23,10 +23,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_lane.operate.history import Passage, passages
 from release_lane.record.chain import MOVED
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.intended import GOES_BACK, MOVED_AT, OVERRIDES
@@ -38,29 +39,21 @@ SOURCE = "https://dora.dev/guides/dora-metrics/"
 
 UPDATE = "update"
 """The verb of a plain `pulumi up`."""
-DRILL = "drill"
-"""A rehearsed way back and forward is neither a deployment nor a failure."""
 RELEASING = frozenset({"deploy", "promote", "rollback", "heal", "watch", UPDATE})
-"""Verbs whose updates can move users; `watch` rolls back on a breach."""
+"""Verbs whose updates move users; `watch` rolls back on a breach. A drill goes back and forward: it is no change."""
 
 
 # ---- What the ledger says of changes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """One intent with its outcome; None while it is under way, or if its end is not known.
-
-    What was refused before it began has no intent: the outcome is both.
-    """
-
-    intent: Entry
-    outcome: Entry | None = None
+class Change(Passage):
+    """An update that moved users, would have, or was refused before it began."""
 
     def said(self, key: str) -> Any:
         """A detail, of the outcome or else of the intent."""
         found = self.outcome.details.get(key) if self.outcome else None
-        return self.intent.details.get(key) if found is None else found
+        return self.first.details.get(key) if found is None else found
 
     @property
     def result(self) -> Result:
@@ -70,7 +63,7 @@ class Change:
     @property
     def goes_back(self) -> bool:
         """Is it a rollback?"""
-        return self.intent.verb in ("rollback", "watch") or bool(self.said(GOES_BACK))
+        return self.first.verb in ("rollback", "watch") or bool(self.said(GOES_BACK))
 
     @property
     def hotfix(self) -> bool:
@@ -95,7 +88,7 @@ class Change:
     @property
     def began(self) -> float:
         """When it began, in epoch seconds."""
-        return epoch(self.intent.at) or 0.0
+        return epoch(self.first.at) or 0.0
 
     @property
     def ended(self) -> float:
@@ -110,33 +103,22 @@ class Change:
             return moved
         return self.ended if self.live else self.began
 
-    @property
-    def took(self) -> float:
-        """Seconds from its beginning to its end."""
-        return self.ended - self.began
 
-
-def changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
+def changes(entries: Sequence[Entry]) -> tuple[Change, ...]:
     """Every change of an environment that was begun or refused, oldest first.
 
-    A refusal before anything began is an outcome without an intent. A heal moves no users, and is no change.
+    A refusal before anything began is an outcome by itself; one that is done had nothing to do. A heal moves no users.
     """
-    known = list(entries)
-    ends = {each.of: each for each in known if each.kind is EntryKind.OUTCOME}
-    found = (_change(each, ends) for each in known if each.environment and each.verb in RELEASING)
-    return tuple(each for each in found if each and _would_move(each))
+    return tuple(Change(first=each.first, outcome=each.outcome) for each in passages(entries) if _is_change(each))
 
 
-def _change(entry: Entry, ends: Mapping[int, Entry]) -> Change | None:
-    if entry.kind is EntryKind.INTENT:
-        return Change(intent=entry, outcome=ends.get(entry.sequence))
-    alone = entry.kind is EntryKind.OUTCOME and not entry.of and entry.result is not Result.DONE
-    return Change(intent=entry, outcome=entry) if alone else None
-
-
-def _would_move(change: Change) -> bool:
-    decision = str(change.intent.details.get("decision") or "")
-    return decision not in list(DecisionKind) or DecisionKind(decision).moves_users
+def _is_change(passage: Passage) -> bool:
+    first, alone = passage.first, passage.outcome is passage.first
+    if not (first.environment and first.verb in RELEASING) or first.kind not in (EntryKind.INTENT, EntryKind.OUTCOME):
+        return False
+    decision = str(first.details.get("decision") or "")
+    moves = decision not in list(DecisionKind) or DecisionKind(decision).moves_users
+    return moves and not (alone and first.result is Result.DONE)
 
 
 # ---- The figures
@@ -244,26 +226,25 @@ def _plain(spread: Spread | None) -> dict[str, Any] | None:
 
 
 def measured(
-    entries: Iterable[Entry], environment: str, *, since: float, until: float, committed: Mapping[str, float]
+    entries: Sequence[Entry], environment: str, *, since: float, until: float, committed: Mapping[str, float]
 ) -> Metrics:
     """The figures of one environment. `committed`: the time of each commit that git knows, in epoch seconds.
 
     A change counts when it began in the period. The period does not reach back behind the first entry of the ledger:
     nothing is known of the time before.
     """
-    known = list(entries)
-    first = min((at for each in known if (at := epoch(each.at)) is not None), default=until)
+    first = min((at for each in entries if (at := epoch(each.at)) is not None), default=until)
     since = min(max(since, first), until)
-    ours = [each for each in changes(known) if each.intent.environment == environment]
+    ours = [each for each in changes(entries) if each.first.environment == environment]
     restored = _restored(ours)
     ours = [each for each in ours if since <= each.began <= until]
     forward = [each for each in ours if not each.goes_back]
     live, met = [each for each in forward if each.live], [each for each in forward if each.met]
-    failed = [each for each in met if each.intent.sequence in restored]
+    failed = [each for each in met if each.first.sequence in restored]
     back = [each for each in ours if each.goes_back]
     moved = [each for each in ours if each.met]
-    ends = [(each, end) for each in failed if (end := restored[each.intent.sequence]) is not None]
-    leads = {each.intent.sequence: lead for each in live if (lead := _lead(each, committed)) is not None}
+    ends = [(each, end) for each in failed if (end := restored[each.first.sequence]) is not None]
+    leads = {each.first.sequence: lead for each in live if (lead := _lead(each, committed)) is not None}
     return Metrics(
         environment=environment,
         since=since,
@@ -275,12 +256,12 @@ def measured(
         restore=Spread.of([end - each.reached_users for each, end in ends]),
         unrestored=len(failed) - len(ends),
         stopped=sum(each.stopped for each in forward),
-        pipeline=Share(part=sum(bool(each.intent.run) for each in moved), of=len(moved)),
-        plain=Share(part=sum(each.intent.verb == UPDATE for each in moved), of=len(moved)),
+        pipeline=Share(part=sum(bool(each.first.run) for each in moved), of=len(moved)),
+        plain=Share(part=sum(each.first.verb == UPDATE for each in moved), of=len(moved)),
         overrides=dict(sorted(Counter(name for each in ours for name in _overridden(each)).items())),
-        hotfixes=Spread.of([each.took for each in live if each.hotfix]),
+        hotfixes=Spread.of([each.ended - each.began for each in live if each.hotfix]),
         rollbacks=Share(part=sum(each.live for each in back), of=sum(each.outcome is not None for each in back)),
-        rollback=Spread.of([each.took for each in back if each.live]),
+        rollback=Spread.of([each.ended - each.began for each in back if each.live]),
         weeks=tuple(_weeks(met, failed, leads, since=since, until=until)),
     )
 
@@ -292,9 +273,9 @@ def _restored(ours: Sequence[Change]) -> dict[int, float | None]:
     """The release that users have, if nothing but itself came since."""
     for each in ours:
         if forward and (each.goes_back or each.hotfix):
-            found[forward.intent.sequence] = each.ended if each.live else found.get(forward.intent.sequence)
+            found[forward.first.sequence] = each.ended if each.live else found.get(forward.first.sequence)
         if each.result is Result.ROLLED_BACK and not each.goes_back:
-            found[each.intent.sequence] = each.ended
+            found[each.first.sequence] = each.ended
         if each.live:
             forward = None if each.goes_back else each
     return found
@@ -302,7 +283,7 @@ def _restored(ours: Sequence[Change]) -> dict[int, float | None]:
 
 def _lead(change: Change, committed: Mapping[str, float]) -> float | None:
     """Seconds from the commit to live; None where the commit's time is unknown, or later than that (another clock)."""
-    at = committed.get(change.outcome.commit or change.intent.commit) if change.outcome else None
+    at = committed.get(change.outcome.commit or change.first.commit) if change.outcome else None
     return change.ended - at if at is not None and at <= change.ended else None
 
 
@@ -319,7 +300,7 @@ def _weeks(
     start = until - WEEK * number
     for week in range(number):
         of_it = [each for each in met if min(int((each.began - start) // WEEK), number - 1) == week]
-        lead = Spread.of([leads[each.intent.sequence] for each in of_it if each.intent.sequence in leads])
+        lead = Spread.of([leads[each.first.sequence] for each in of_it if each.first.sequence in leads])
         yield Week(
             begins=start + WEEK * week,
             released=len(of_it),

@@ -62,9 +62,9 @@ class Tally:
         return sum(count for _, count in self.results)
 
 
-def tally(entries: Iterable[Entry], environment: str) -> Tally:
+def tally(entries: Sequence[Entry], environment: str) -> Tally:
     """From the ledger."""
-    ended = [each for each in changes(entries) if each.intent.environment == environment and each.outcome]
+    ended = [each for each in changes(entries) if each.first.environment == environment and each.outcome]
     reasons = Counter(why for each in ended if (why := _reason(str(each.said("why") or ""))))
     return Tally(
         results=tuple(Counter(each.result for each in ended).most_common()), reasons=tuple(reasons.most_common(3))

@@ -70,6 +70,7 @@ class Situation:
     rollback: str = "none"
     spoiled: str = ""
     proofs: tuple[Proof, ...] = ()
+    requires_drill: bool = False
     observed: Observed | None = None
     alarms: tuple[Alarm, ...] | None = None
     unseen: str = ""
@@ -142,6 +143,11 @@ def _evidence(at: Situation, wanted: Wanted) -> Iterator[Check]:
         yield Check(Level.NO, "Evidence", f"{at.source} has no proof of it; release it there first", do=do)
         return
     yield Check(Level.OK, "Evidence", f"{at.source} proved it at {to_the_minute(proof.at)}: {proof.smoke or 'gates'}")
+    if proof.drilled:
+        yield Check(Level.OK, "Drill", f"{at.source} drilled going back from it at {to_the_minute(proof.drilled)}")
+    elif at.requires_drill:
+        do = f"release drill {at.source}"
+        yield Check(Level.NO, "Drill", f"{at.source} did not drill going back from it (requireDrill)", do=do)
     for sentence in proof.unchecked:
         yield Check(Level.OPEN, "Not checked", sentence)
 

@@ -81,6 +81,11 @@ class StackFile:
         return cast("NotifySettings", self._part("notify"))
 
     @property
+    def requires_drill(self) -> bool:
+        """Does an image need a drill in the environment before?"""
+        return bool(self._part("requireDrill"))
+
+    @property
     def freeze(self) -> FreezeSettings:
         """In which windows nothing goes forward."""
         return cast("FreezeSettings", self._part("freeze"))

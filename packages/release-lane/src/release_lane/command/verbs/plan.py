@@ -24,8 +24,9 @@ NAME = "plan"
 HELP = "Show the route of a release, who does what, what usually breaks, and the checklist before it."
 DETAILS = """\
 For one image (by default the one that was built or adopted last), each environment that does not
-have it live gets a checklist: quarantine, freeze, evidence, order of commits, review, updates under way, placement,
-idle colour, alarms, the way back. What cannot be read is said to be unknown. It changes nothing.
+have it live gets a checklist: quarantine, stopped line, freeze window, evidence, drill, order of commits,
+review, updates under way, placement, idle colour, alarms, the way back. What cannot be read is
+said to be unknown. It changes nothing.
 
   release plan
   release plan sha256:… --out public     # plan.html and plan.json
