@@ -106,6 +106,7 @@ class TrafficSwitch(Resource):
         problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:
             raise _not_as_recorded(problem)
+        RECORDING.done()
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
 
 
