@@ -16,7 +16,7 @@ from release_lane.record.ledger import Entry
 from release_lane.record.names import Access
 
 from tests.patience import ANSWER_WITHIN
-from tests.stories.cloud import client, move_by_hand, tasks, weights
+from tests.stories.cloud import client, move_by_hand, no_alarm_fires, tasks, weights
 from tools.lane import PROJECT, ROOT, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
@@ -59,6 +59,7 @@ def evidence(stack: Stack) -> Mapping[str, Any]:
 def test_a_drill_moves_users_back_and_forward_without_a_failed_request_and_is_proven(
     release: Command, staging: Stack, ledger: Callable[[], tuple[Entry, ...]]
 ) -> None:
+    no_alarm_fires(staging)
     before, ran = staging.outputs, {colour: tasks(staging, colour) for colour in ("blue", "green")}
     code, drill = release("drill", "--timeout", str(ANSWER_WITHIN))
     assert code == 0, drill
@@ -82,23 +83,25 @@ def test_drift_names_what_was_changed_by_hand_and_by_whom_and_changes_nothing(re
     assert clean["compared"] > 20
 
     _record_calls(staging)
-    name, ec2 = f"{PROJECT}-{staging.name}", client(staging.lane, "ec2")
     move_by_hand(staging, blue=50, green=50)
-    groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{name}*"]}])["SecurityGroups"]
-    hole = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
-    ec2.authorize_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[hole])
+    elb, live = client(staging.lane, "elbv2"), f"{PROJECT}-{staging.name}-{staging.outputs['liveColour']}"
+    (group,) = elb.describe_target_groups(Names=[live])["TargetGroups"]
+    arn, threshold = group["TargetGroupArn"], group["UnhealthyThresholdCount"]
+    elb.modify_target_group(TargetGroupArn=arn, UnhealthyThresholdCount=threshold + 1)
     state = staging.state
     try:
         code, found = release("drift")
-        assert code == 1
-        drift = {each["type"]: each for each in found["drift"]}
-        assert drift.keys() == {"traffic", "aws:ec2/securityGroup:SecurityGroup"}
-        assert "blue 50%, green 50%" in drift["traffic"]["what"]
-        assert (drift["traffic"]["who"]["call"], drift["traffic"]["who"]["by"][-10:]) == ("ModifyRule", ":user/test")
-        assert staging.state == state
-        assert set(weights(staging).values()) == {50}
     finally:
-        ec2.revoke_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[hole])
+        elb.modify_target_group(TargetGroupArn=arn, UnhealthyThresholdCount=threshold)
+    assert code == 1
+    assert {each["type"]: each["paths"] for each in found["drift"]} == {
+        "traffic": [],
+        "aws:lb/targetGroup:TargetGroup": ["healthCheck.unhealthyThreshold"],
+    }
+    who = [(each["who"]["call"], each["who"]["by"].rpartition("/")[2]) for each in found["drift"]]
+    assert who == [("ModifyRule", "test"), ("ModifyTargetGroup", "test")]
+    assert staging.state == state
+    assert set(weights(staging).values()) == {50}
 
 
 def _record_calls(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """What was changed outside the lane: traffic and tasks as observed, everything else as a refresh finds it. Pure.
 
+A refresh reads what the state has. What was added next to it (a further rule in a security group) it does not see.
 Of a resource only the paths of changed properties are named, never their values, so no secret can appear.
 """
 
@@ -31,7 +32,14 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "aws:lb/loadBalancer:LoadBalancer": ("ModifyLoadBalancerAttributes", "SetSecurityGroups", "DeleteLoadBalancer"),
     "aws:lb/targetGroup:TargetGroup": ("ModifyTargetGroup", "ModifyTargetGroupAttributes", "DeleteTargetGroup"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": ("PutMetricAlarm", "DeleteAlarms", "DisableAlarmActions"),
-    "aws:ec2/securityGroup:SecurityGroup": ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"),
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": (
+        "RevokeSecurityGroupIngress",
+        "ModifySecurityGroupRules",
+    ),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": (
+        "RevokeSecurityGroupEgress",
+        "ModifySecurityGroupRules",
+    ),
     "aws:iam/role:Role": ("UpdateAssumeRolePolicy", "DeleteRole"),
     "aws:iam/rolePolicy:RolePolicy": ("PutRolePolicy", "DeleteRolePolicy"),
 }

@@ -17,8 +17,9 @@ NAME = "drift"
 HELP = "Show what was changed outside the lane, and by whom where CloudTrail says so."
 DETAILS = """\
 Weights and live tasks are compared with the record, everything else in the stack's state with
-AWS, by a refresh that is only previewed. Of properties only the paths are shown. It changes
-nothing and takes no lock. Exit code 1 if anything was changed.
+AWS, by a refresh that is only previewed: what was added next to it (a further rule in a security
+group) is not seen. Of properties only the paths are shown. It changes nothing and takes no lock.
+Exit code 1 if anything was changed.
 
   release drift production
   release drift production --json
