@@ -116,7 +116,11 @@ OF_STATES = (
 STATES = Check(
     "states", ("env", "STATE=s3", *pytest("-m", "cloud", *OF_STATES, "--durations=10")), show="at the end"
 )  # fmt: skip
-PIPELINES = Check("pipelines", pytest("-m", "pipeline", *FOLDERS, "--durations=10"), show="at the end")
+PIPELINES = Check(
+    "pipelines",
+    pytest("-m", "pipeline", *FOLDERS, "--numprocesses=3", "--dist=loadfile", "--durations=5"),
+    show="at the end",
+)
 """Not among the rings: its tools are fetched, perhaps by a proxy, when they are asked for first."""
 EVERY = {
     check.name: check

@@ -45,7 +45,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return folder
 
 
-SINCE = ("insecure", "deletionProtection")
+SINCE = ("insecure", "deletionProtection", "ledger")
 """Keys of this version's stack files that an earlier one did not have."""
 
 

@@ -1,6 +1,6 @@
 // Runs the stages of a Jenkinsfile on this machine, by Groovy: java -cp groovy.jar groovy.ui.GroovyMain jenkins.groovy
 //   JENKINSFILE CHECKOUT WORK     WORK is an empty folder; each agent gets a workspace of its own below it
-// Environment: PARAM_<NAME> (a parameter), BRANCH_NAME, CHANGE_ID, APPROVER (absent: the approval is rejected),
+// Environment: PARAM_<NAME> (a parameter), BRANCH_NAME, CHANGE_ID, CAUSE (what triggered it), APPROVER (absent: the approval is rejected),
 // ABORT (a file: once it exists, the build is aborted). Exit codes: 0 success, 1 failure, 2 aborted.
 //
 // It knows the directives and steps below, and stops at any other. What it cannot show: the transformation of Jenkins'
@@ -21,6 +21,7 @@ class Conditions {
   void beforeAgent(boolean first) { }
   void branch(String name) { found << (jenkinsfile.env.BRANCH_NAME == name && !jenkinsfile.env.CHANGE_ID) }
   void changeRequest() { found << (jenkinsfile.env.CHANGE_ID as boolean) }
+  void triggeredBy(String cause) { found << (System.getenv('CAUSE') == cause) }
   void expression(Closure asked) { found << (asked() as boolean) }
   void not(Closure inner) { found << !of(jenkinsfile, inner) }
   static boolean of(Script jenkinsfile, Closure asked) {
@@ -58,6 +59,10 @@ class Stages {
   }
 }
 
+class Triggers {
+  void cron(String when) { }
+}
+
 class Options {
   void skipDefaultCheckout() { }
   void timeout(Map limit) { }
@@ -76,6 +81,7 @@ class Directives {
   Script jenkinsfile
   List<Stage> all = []
   void agent(Object where) { if (where != 'none') { throw new IllegalStateException('only `agent none` is known here') } }
+  void triggers(Closure block) { run(block, new Triggers()) }
   void options(Closure block) { run(block, new Options()) }
   void parameters(Closure block) { run(block, new Parameters(values: jenkinsfile.params)) }
   void stages(Closure block) { run(block, new Stages(all: all)) }

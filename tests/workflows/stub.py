@@ -152,12 +152,13 @@ def texts(calls: list[Call]) -> list[str]:
     return [call.text for call in calls]
 
 
-def proven(review: str, hotfix: str = "") -> list[str]:
+def proven(review: str, hotfix: str = "", *, drill: bool = False) -> list[str]:
     """The command lines of a release up to the approval; `review`: the files that the review writes."""
     return [
         "build --lock-wait 900",
         f"check --hotfix {hotfix}",
         f"deploy staging --digest {DIGEST} --hotfix {hotfix} --lock-wait 900",
+        *(["drill staging --lock-wait 900"] if drill else []),
         f"review production --digest {DIGEST} {review}",
     ]
 

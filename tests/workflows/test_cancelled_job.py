@@ -45,7 +45,7 @@ RELEASE = ".venv/bin/release deploy staging --digest"
 def step(job: str) -> str:
     """The script of the shipped workflow's step that updates."""
     steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"][job]["steps"]
-    (script,) = [each["run"] for each in steps if ".venv/bin/release" in each.get("run", "")]
+    (script,) = [each["run"] for each in steps if ".venv/bin/release deploy" in each.get("run", "")]
     return str(script)
 
 

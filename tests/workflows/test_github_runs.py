@@ -21,7 +21,7 @@ pipeline = pytest.mark.pipeline
 PULL = {"head": {"repo": {"full_name": "acme/shop"}, "ref": "change"}, "base": {"ref": "main"}, "number": 7}
 PULL_REQUEST = {"pull_request": PULL, "repository": {"full_name": "acme/shop"}}
 FORKED = {"pull_request": {**PULL, "head": {"repo": {"full_name": "else/shop"}, "ref": "change"}}}
-REVIEW = "--out review.md --out review.seal"
+REVIEW = "--out result --out review.seal"
 RELEASED = [*proven(REVIEW), promoted()]
 
 
@@ -69,9 +69,10 @@ def test_a_push_to_main_is_built_once_and_its_digest_goes_from_job_to_job(stub: 
 
 
 @pipeline
-def test_a_promoted_release_is_watched_where_the_team_says_how_long(stub: Stub) -> None:
-    assert stub.act("release", "push", {}, "--var", "WATCH=15m").code == 0
-    assert texts(stub.calls())[-1] == "watch production --for 15m --yes --lock-wait 900"
+def test_a_release_is_drilled_and_watched_where_the_team_says_so(stub: Stub) -> None:
+    assert stub.act("release", "push", {}, "--var", "WATCH=15m", "--var", "DRILL=yes").code == 0
+    watched = "watch production --for 15m --yes --lock-wait 900"
+    assert texts(stub.calls()) == [*proven(REVIEW, drill=True), promoted(), watched]
 
 
 @pipeline
@@ -121,6 +122,13 @@ def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stu
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, digest: str, command: str) -> None:
     assert stub.dispatch("rollback", environment="production", digest=digest, reason="errors").code == 0
     assert texts(stub.calls()) == [command]
+
+
+@pipeline
+def test_each_night_asks_for_drift_everywhere_even_if_there_is_some_in_one(stub: Stub) -> None:
+    stub.fails("drift")
+    assert stub.act("nightly", "schedule").code != 0
+    assert sorted(texts(stub.calls())) == ["drift production", "drift staging"]
 
 
 @pipeline

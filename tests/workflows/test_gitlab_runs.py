@@ -34,7 +34,7 @@ def read() -> dict[str, Any]:
     return found
 
 
-JOBS = ("build", "checks", "staging", "review", "production", "rollback", "preview")
+JOBS = ("build", "checks", "staging", "review", "production", "rollback", "preview", "nightly")
 
 
 # ---- Read off the file
@@ -57,6 +57,7 @@ def test_each_job_takes_a_role_of_its_own_by_oidc_and_checks_take_none() -> None
     assert roles == {
         "build": "$BUILD_ROLE_ARN", "checks": None, "staging": "$DEPLOY_ROLE_ARN", "review": "$REVIEW_ROLE_ARN",
         "production": "$DEPLOY_ROLE_ARN", "rollback": "$DEPLOY_ROLE_ARN", "preview": "$PREVIEW_ROLE_ARN",
+        "nightly": "$REVIEW_ROLE_ARN",
     }  # fmt: skip
     asks = {name: ".role" in read()[name]["extends"] for name in JOBS}
     assert [name for name, asked in asks.items() if not asked] == ["checks"]
@@ -124,9 +125,9 @@ def test_without_an_approval_a_push_ends_with_the_review(stub: Stub) -> None:
 
 @pipeline
 def test_an_approved_release_is_promoted_by_the_digest_that_was_built_and_watched(stub: Stub) -> None:
-    assert stub.gitlab(manual=("production",), WATCH="15m").code == 0
+    assert stub.gitlab(manual=("production",), WATCH="15m", DRILL="yes").code == 0
     watched = "watch production --for 15m --yes --lock-wait 900"
-    assert texts(stub.calls()) == [*PROVEN, PROMOTED, watched]
+    assert texts(stub.calls()) == [*proven(REVIEW, drill=True), PROMOTED, watched]
 
 
 @pipeline
@@ -165,6 +166,12 @@ def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stu
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], command: str) -> None:
     assert stub.gitlab(source="web", ROLLBACK="production", REASON="errors", **more).code == 0
     assert texts(stub.calls()) == [command]
+
+
+@pipeline
+def test_each_night_asks_for_drift_and_nothing_else(stub: Stub) -> None:
+    assert stub.gitlab(source="schedule").code == 0
+    assert sorted(texts(stub.calls())) == ["drift production", "drift staging"]
 
 
 @pipeline

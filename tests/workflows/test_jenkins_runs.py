@@ -68,11 +68,13 @@ def said(done: Ended, what: str) -> list[str]:
 @pipeline
 def test_an_approved_release_is_promoted_by_the_digest_that_was_built_and_watched(stub: Stub) -> None:
     """Each agent has a workspace of its own: nothing but the digest goes from stage to stage."""
-    done = stub.jenkins(APPROVER="ann", WATCH="15m")
+    done = stub.jenkins(APPROVER="ann", WATCH="15m", DRILL="yes")
     assert done.code == SUCCESS, done.out
     calls = stub.calls()
-    assert texts(calls) == [*PROVEN, PROMOTED, "watch production --for 15m --yes --lock-wait 900"]
-    assert [call.role for call in calls] == ["build's", "", "staging's", "review's", "production's", "production's"]
+    watched = "watch production --for 15m --yes --lock-wait 900"
+    assert texts(calls) == [*proven(REVIEW, drill=True), PROMOTED, watched]
+    roles = ["build's", "", "staging's", "staging's", "review's", "production's", "production's"]
+    assert [call.role for call in calls] == roles
     assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
     assert said(done, "lock") == ["release-artifacts", "release-staging", "release-production"]
 
@@ -126,6 +128,14 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
     (call,) = stub.calls()
     assert (call.text, call.role) == (command, "production's")
     assert said(done, "lock") == ["release-production"]
+
+
+@pipeline
+def test_each_night_asks_for_drift_and_nothing_else(stub: Stub) -> None:
+    assert stub.jenkins(CAUSE="TimerTrigger").code == SUCCESS
+    assert [(call.text, call.role) for call in stub.calls()] == [
+        ("drift staging", "review's"), ("drift production", "review's")
+    ]  # fmt: skip
 
 
 @pipeline

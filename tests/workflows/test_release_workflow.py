@@ -110,6 +110,7 @@ def test_each_job_takes_a_role_of_its_own_from_variables() -> None:
         "production": "${{ vars.DEPLOY_ROLE_ARN }}",
         "rollback": "${{ vars.DEPLOY_ROLE_ARN }}",
         "preview": "${{ vars.PREVIEW_ROLE_ARN }}",
+        "drift": "${{ vars.REVIEW_ROLE_ARN }}",
     }
     # DEPLOY_ROLE_ARN is a variable of the environment, so it is another one in each.
     assert {name: job["environment"] for name, job in all_jobs().items() if "environment" in job} == {
@@ -146,12 +147,12 @@ def calling() -> list[Mapping[str, Any]]:
 
 
 def releasing() -> dict[str, Mapping[str, Any]]:
-    """The one step of each job that runs the command; `adopt` and `watch` have a step of their own next to it."""
+    """The one step of each job that runs the command; `adopt`, `watch`, `drill` have a step of their own next to it."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for name, job in all_jobs().items():
         for step in (step for step in job["steps"] if step in calling()):
             verb = step["run"].split(".venv/bin/release ", 1)[1].split()[0]
-            found.setdefault(verb if verb in ("adopt", "watch") else name, []).append(step)
+            found.setdefault(verb if verb in ("adopt", "watch", "drill") else name, []).append(step)
     assert all(len(steps) == 1 for steps in found.values())
     return {name: steps[0] for name, steps in found.items()}
 

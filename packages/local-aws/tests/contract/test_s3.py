@@ -100,6 +100,26 @@ def test_a_bucket_with_object_lock_keeps_versions(locked: str, aws: Aws) -> None
 
 
 @contract(
+    says="HeadBucket of a bucket that does not exist is 404, and no error of one that does; a block of public access "
+    "can be put on a bucket again and again.",
+    source="https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html",
+    otherwise="`release ledger create` would fail for a bucket that is there, or try to make one that another "
+    "account has",
+    used_by=(LEDGER,),
+)
+def test_a_bucket_is_found_and_closed_to_the_public(locked: str, aws: Aws) -> None:
+    s3 = aws.client("s3")
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    with pytest.raises(ClientError, match="404"):
+        s3.head_bucket(Bucket=f"{locked}-none")
+    s3.head_bucket(Bucket=locked)
+    for _ in range(2):
+        s3.put_public_access_block(Bucket=locked, PublicAccessBlockConfiguration=dict.fromkeys(names, True))
+    found = s3.get_public_access_block(Bucket=locked)["PublicAccessBlockConfiguration"]
+    assert found == dict.fromkeys(names, True)
+
+
+@contract(
     says="Of several PutObject with If-None-Match: * at once one succeeds; others are 412 PreconditionFailed or 409.",
     source=f"{GUIDE}/conditional-writes.html",
     otherwise="two updates could take the same place in the ledger, and one of them would be lost",

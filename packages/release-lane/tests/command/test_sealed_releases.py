@@ -49,6 +49,11 @@ def test_a_sealed_promotion_previews_once_and_binds_its_update() -> None:
     assert on.engine.calls[1][2] == {"imageDigest": B.digest, "sealed": bound_by(PREVIEW.log)}
 
 
+def test_the_review_itself_in_the_checkout_moves_nothing() -> None:
+    seal = seal_of("production", git=FakeGit(untracked=("review.md", "review.seal")))
+    assert stage(PREVIEW, PROMOTED).run("promote", "production", "--yes", "--seal", seal) == 0
+
+
 def test_without_a_seal_there_is_no_preview() -> None:
     on = stage(PROMOTED)
     assert on.run("promote", "production", "--yes") == 0
@@ -167,6 +172,15 @@ def test_a_review_is_an_entry_with_its_seal_and_what_that_covers() -> None:
     assert entry.details["seal"] == on.out.strip()
     assert entry.details["sealed"]["weights"] == {"blue": 100, "green": 0}
     assert entry.details["kind"] == "image only"
+
+
+def test_a_review_says_that_there_is_no_ledger() -> None:
+    on = stage(PREVIEW)
+    on.run("review", "production")
+    assert "No ledger is named" in on.out
+    kept = with_ledger(PREVIEW)
+    kept.run("review", "production")
+    assert "No ledger is named" not in kept.out
 
 
 def test_where_the_ledger_has_the_review_a_refusal_names_old_and_new() -> None:

@@ -242,15 +242,19 @@ class Releasing(RuleBasedStateMachine):
         assert len(self.world.serving()) == 2
         world = self.world.clone()
         world.proves(FRESH)
-        refused = world.verdict(list(requests_out(world, self._ask(), FRESH))[-1]).decision
+        refused = world.verdict(list(requests_out(world, self._ask_for_a_way_out(), FRESH))[-1]).decision
         assert isinstance(refused, Refuse)
         advice = re.search(r"set the weight of (blue|green) to 0", refused.error.next_step)
         assert advice, refused.error
         world.hand_moves(all_on(Colour(advice[1]).other))
         assert self._way_out(world), refused.error
 
+    def _ask_for_a_way_out(self) -> Requested:
+        """A stopped line closes none, unless hands destroyed all that an environment could go back to."""
+        return replace(self._ask(), halts=Halts() if self.hands else self.halts)
+
     def _way_out(self, world: FakeWorld) -> FakeWorld | None:
-        for request in requests_out(world, self._ask(), FRESH):
+        for request in requests_out(world, self._ask_for_a_way_out(), FRESH):
             there = world.clone()
             there.time_passes()
             there.proves(FRESH)
@@ -300,7 +304,8 @@ class Meddling(Releasing):
         colour=colours, digest=st.sampled_from([*GOOD, FOREIGN]), service=st.sampled_from(SERVICES), ours=st.booleans()
     )
     def somebody_rolls_a_colour(self, colour: Colour, digest: Digest, service: Service, ours: bool) -> None:
-        release = Release(digest=digest, service=service) if ours else None
+        # The label of a task definition of ours names the commit, so the same release is the same in all of it.
+        release = Release(digest=digest, service=service, commit=commit_of(digest)) if ours else None
         self.world.hand_places(colour, release, digest)
 
     @rule(colour=colours, service_too=st.booleans())

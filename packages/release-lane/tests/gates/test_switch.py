@@ -21,6 +21,7 @@ from release_lane.gates.passes import RUN, Pass
 from release_lane.gates.reality import Deviation, deviation, settled
 from release_lane.gates.switch import TrafficSwitch
 from release_lane.gates.timing import Timing
+from release_lane.ledger.memory import Memory
 from release_lane.record.adoption import COMMIT_UNKNOWN
 from release_lane.record.alarms import Watched
 from release_lane.record.digest import Digest
@@ -32,6 +33,7 @@ from release_lane.record.records import Known, Recorded
 from release_lane.watch.rollout import Reading, Target, Task
 from tests.gates.fake_cloud import LOCATED, FakeCloud, holding, names, sick, site
 from tests.gates.fake_senses import AT_ONCE
+from tests.gates.test_recording import Update
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 A, B, C = (Release(digest=Digest("sha256:" + letter * 64), service=Service(), commit=letter * 40) for letter in "abc")
@@ -562,6 +564,28 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], shown: str 
 
 def switch(at: FakeCloud) -> TrafficSwitch:
     return TrafficSwitch(lambda _: at)  # type: ignore[arg-type,return-value]
+
+
+RECORDED = {**RECORD.as_outputs(), "url": "http://x"}
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("changes", [False, True], ids=["as recorded at once", "as recorded in the end"])
+def test_an_update_that_moves_no_traffic_has_ended_well_in_the_ledger_once_all_is_as_recorded(
+    changes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one: the switch's diff saw a colour that AWS scales out, or users who still come by plain HTTP."""
+    healing = Update(Memory())
+    healing.begin()
+    monkeypatch.setattr("release_lane.gates.switch.RECORDING", healing.recording)
+    sides = {BLUE: holding(A, "ecs-svc/1"), GREEN: holding(B, "ecs-svc/2", colour_number=2)}
+    at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: B}, weights=all_on(BLUE))
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs=RECORDED)
+    if changes:
+        switch(at).update(context(), old, inputs(active=False))
+    else:
+        assert switch(at).diff(context(), old, inputs(active=False), []) == []
+    assert [entry.result for entry in healing.entries] == ["", "done"]
 
 
 def nothing_released(at: FakeCloud) -> str:

@@ -60,7 +60,7 @@ def test_a_promotion() -> None:
 
 
 def test_a_first_release() -> None:
-    subject = Subject(environment="staging", program=Program(commit="d" * 40, differing=("infra/x.py",)))
+    subject = Subject(environment="staging", program=Program(commit="d" * 40, dirty=True, edited=("infra/x.py",)))
     first = log(
         *plan("deploy", BLUE, A, target=BLUE, starts=True, expected=None),
         pre("create", "release-lane:infra:Network", "release-lane-staging", custom=False),

@@ -56,7 +56,7 @@ def test_the_same_preview_again_moves_nothing() -> None:
         ({"exported": {"deployment": {"resources": [resource(inputs={"a": 2})]}}}, Part.STATE),
         ({"exported": {"deployment": {"resources": [resource()], "pending_operations": [1]}}}, Part.STATE),
         ({"program": Program(commit="e" * 40)}, Part.PROGRAM),
-        ({"program": Program(commit="d" * 40, differing=("infra/x.py",))}, Part.PROGRAM),
+        ({"program": Program(commit="d" * 40, dirty=True, edited=("infra/x.py",))}, Part.PROGRAM),
         ({"settings": {"release-lane:shift": {"steps": [10, 100]}}}, Part.CONFIGURATION),
         ({"given": {"imageDigest": B.digest, "onAlarm": "proceed"}}, Part.CONFIGURATION),
     ],
@@ -98,6 +98,10 @@ def test_tasks_and_words_do_not_count(more: dict[str, Any]) -> None:
 def test_when_a_state_was_written_does_not_count() -> None:
     again = {"deployment": {"resources": [resource(modified="2027-01-01T00:00:00Z")], "manifest": {"time": "later"}}}
     assert moved(exported=again) == set()
+
+
+def test_what_a_job_left_in_its_checkout_does_not_count() -> None:
+    assert moved(program=Program(commit="d" * 40, dirty=True)) == set()
 
 
 def test_a_warning_does_not_count() -> None:

@@ -124,6 +124,9 @@ ELSEWHERE = {
     ("https", "hostedZone"): "Z9",
     ("https", "certificateArn"): "arn:aws:acm:us-east-1:000000000000:certificate/1",
     ("network", "egress"): "endpoints",
+    ("approval", "validFor"): "8h",
+    ("approval", "distinct"): False,
+    ("approval", "required"): True,
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 

@@ -107,7 +107,7 @@ def test_what_is_optional_is_installed_by_root_and_not_asked_of_a_user(
     monkeypatch.setattr(bootstrap, "WISHED", {**bootstrap.WISHED, str(tools / "keyring.gpg"): "a-keyring"})
     (tools / "keyring.gpg").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert bootstrap.packages_to_install() == ["mmdebstrap", "skopeo", "uidmap"]
+    assert bootstrap.packages_to_install() == ["mmdebstrap", "rsync", "skopeo", "uidmap"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert bootstrap.packages_to_install() == []
 
@@ -118,7 +118,7 @@ def test_a_user_learns_the_one_command_that_brings_all(
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (tools / "haproxy").unlink()
-    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap skopeo uidmap"):
+    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap rsync skopeo uidmap"):
         bootstrap.install_packages(bootstrap.packages_to_install())
 
 

@@ -83,6 +83,7 @@ def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: 
         asked=tools.origin.who or tools.machine.user(),
         run=tools.origin.run,
         at=tools.machine.clock(),
+        unrecorded=not tools.project.ledger,
     )
 
 
@@ -90,7 +91,7 @@ def program_of(tools: Tools) -> Program:
     """The commit that is checked out, and what differs from it."""
     root = tools.project.root
     try:
-        return Program(commit=tools.git.head(root), differing=tools.git.changed(root))
+        return Program(commit=tools.git.head(root), dirty=bool(tools.git.changed(root)), edited=tools.git.edited(root))
     except UsageError as error:
         return Program(unknown=error.why or error.what)
 

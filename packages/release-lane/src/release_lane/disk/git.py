@@ -70,15 +70,16 @@ def head(folder: Path) -> str:
     )
 
 
-def changed(folder: Path, below: str = ".") -> tuple[str, ...]:
-    """Files that differ from the commit, untracked ones and submodules included, at or below a path of that folder.
+def changed(folder: Path, below: str = ".", *, untracked: bool = True) -> tuple[str, ...]:
+    """Files that differ from the commit, submodules included and untracked ones if wanted, at or below a path of that
+    folder.
 
     A courtesy: ignored files and those whose index entry says "assume unchanged" are not among them.
     """
     found = ask(
         folder,
         *("-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z"),
-        *("--untracked-files=all", "--ignore-submodules=none", "--no-renames", "--", below),
+        *(f"--untracked-files={'all' if untracked else 'no'}", "--ignore-submodules=none", "--no-renames", "--", below),
         refused=f"git does not say what differs in {folder}.",
     )
     return tuple(shown(line[3:]) for line in found.split("\0") if line)

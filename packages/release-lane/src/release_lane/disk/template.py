@@ -22,6 +22,7 @@ FROM_ROOT = (
     ".github/workflows/hotfix.yml",
     ".github/workflows/rollback.yml",
     ".github/workflows/preview.yml",
+    ".github/workflows/nightly.yml",
     ".github/actions/prepare/action.yml",
     ".gitlab-ci.yml",
     "Jenkinsfile",

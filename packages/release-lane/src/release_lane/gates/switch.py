@@ -112,6 +112,7 @@ class TrafficSwitch(Resource):
             raise _not_as_recorded(problem)
         if given.drill is Drill.PASSED:
             kept = _with_drill(kept)
+        RECORDING.done()
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
 
 

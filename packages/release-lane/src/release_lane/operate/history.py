@@ -115,7 +115,7 @@ def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...
 def _went_back(passage: Passage) -> bool:
     ended = passage.outcome
     return bool(
-        passage.first.verb in ("rollback", "watch")
+        passage.first.verb in ("rollback", "watch", "drill")
         and ended
         and ended.result is Result.DONE
         and (ended.details.get("decision") or passage.first.details.get("decision")) == DecisionKind.TRAFFIC_ONLY

@@ -22,16 +22,15 @@ from release_lane.record.records import Observed, Recorded
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The program's commit, and files that differ from it; `unknown` is git's reason why there is none."""
+    """The program's commit. `dirty`: something in the checkout differs from it; `edited`: files of the commit that do.
+
+    `unknown` is git's reason why there is no commit.
+    """
 
     commit: str = ""
-    differing: tuple[str, ...] = ()
+    dirty: bool = False
+    edited: tuple[str, ...] = ()
     unknown: str = ""
-
-    @property
-    def dirty(self) -> bool:
-        """Is the program more than its commit?"""
-        return bool(self.differing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ class Subject:
     `ran_there` are the releases that `source` remembers, with the configuration they ran with; `live_there` is live
     there now. `asked`: who asks, `run`: the URL of the CI run. `at`: epoch second of the review. `observed` is None
     where AWS could not be asked, `unseen` says why. `rollbacks`: seconds that traffic-only rollbacks took here.
-    `drills`: what the ledger says of drills of this digest, in words.
+    `drills`: what the ledger says of drills of this digest, in words. `unrecorded`: no ledger is named.
     """
 
     environment: str
@@ -60,6 +59,7 @@ class Subject:
     unseen: str = ""
     rollbacks: tuple[float, ...] = ()
     drills: tuple[str, ...] = ()
+    unrecorded: bool = False
 
 
 class Kind(StrEnum):

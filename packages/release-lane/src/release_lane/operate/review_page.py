@@ -422,7 +422,13 @@ def _said(message: Message) -> str:
 
 def _ending(subject: Subject, seal: str) -> Section | None:
     """Which program previewed it, and the seal."""
-    return section("", *(Text(text) for text in _program(subject)), *_sealed(subject.environment, seal))
+    without = Text("No ledger is named (`ledger` in the stack files), so this review is kept nowhere.")
+    return section(
+        "",
+        *(Text(text) for text in _program(subject)),
+        *_sealed(subject.environment, seal),
+        without if subject.unrecorded else None,
+    )
 
 
 def _program(subject: Subject) -> Iterable[str]:

@@ -84,9 +84,10 @@ def _lasting(exported: Mapping[str, Any]) -> Any:
 
 
 def _program(program: Program) -> str:
+    """What a job leaves in its checkout, such as the review itself, does not count."""
     if not program.commit:
         return "unknown"
-    return program.commit + (f" with changes {_hash(sorted(program.differing))}" if program.differing else "")
+    return program.commit + (f" with changes {_hash(sorted(program.edited))}" if program.edited else "")
 
 
 def _hash(value: Any) -> str:

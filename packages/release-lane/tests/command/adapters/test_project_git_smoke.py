@@ -347,4 +347,7 @@ def test_commits_between_two_releases_are_read_both_ways(tmp_path: Path) -> None
     assert [(each.sha, each.subject, each.author) for each in found.added] == [(new, "new: | and <b>", "Ann")]
     assert [each.sha for each in found.removed] == [live]
     assert found.remote == "https://github.com/o/r.git"
+    (tmp_path / "review.md").write_text("left by a job")
+    assert RealGit().changed(tmp_path) == ("review.md",)
+    assert RealGit().edited(tmp_path) == ()
     assert "nvalid revision range" in RealGit().commits(tmp_path, live, "f" * 40).unknown

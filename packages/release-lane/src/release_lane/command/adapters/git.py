@@ -25,6 +25,9 @@ class Git(Protocol):
     def changed(self, folder: Path) -> tuple[str, ...]:
         """Files that differ from the commit (untracked ones count)."""
 
+    def edited(self, folder: Path) -> tuple[str, ...]:
+        """Files of the commit that differ from it."""
+
     def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
         """When each commit was made, in epoch seconds, as far as git knows; never raises."""
 
@@ -46,6 +49,10 @@ class RealGit:
     def changed(self, folder: Path) -> tuple[str, ...]:
         """By `git status --porcelain`."""
         return git.changed(folder)
+
+    def edited(self, folder: Path) -> tuple[str, ...]:
+        """By the same."""
+        return git.changed(folder, untracked=False)
 
     def committed(self, folder: Path, commits: Collection[str]) -> Mapping[str, float]:
         """By `git log --no-walk`; nothing is fetched."""
@@ -75,6 +82,7 @@ class FakeGit:
 
     commit: str = "c" * 40
     differing: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
     refused: str = ""
     times: Mapping[str, float] = field(default_factory=dict)
     between: Commits | None = None
@@ -91,6 +99,10 @@ class FakeGit:
         return self.commit
 
     def changed(self, folder: Path) -> tuple[str, ...]:
+        """As given."""
+        return (*self.edited(folder), *self.untracked)
+
+    def edited(self, folder: Path) -> tuple[str, ...]:
         """As given."""
         self.head(folder)
         return self.differing
