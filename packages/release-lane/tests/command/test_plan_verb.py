@@ -133,7 +133,7 @@ def test_without_aws_without_a_ledger_and_without_git_it_says_so_and_goes_on() -
     assert on.run("plan", "--json") == 0
     found = {check["about"]: check for check in on.data["environments"][1]["checklist"]}
     assert {about for about, check in found.items() if check["level"] == "unknown"} == {
-        "Order", "Review", "Updates", "Placement", "Alarms"
+        "Halted", "Order", "Review", "Updates", "Placement", "Alarms"
     }  # fmt: skip
     assert "AWS does not answer." in found["Placement"]["text"]
     assert "Without the ledger: no stack file names a ledger." in on.err

@@ -138,8 +138,9 @@ def test_a_review_of_this_image_is_found_with_its_run() -> None:
     assert only("Review", replace(READY, reviews=ledger.entries), Wanted(digest=A.digest))[0] is Level.OPEN
 
 
-def test_without_a_ledger_reviews_are_unknown() -> None:
+def test_without_a_ledger_reviews_quarantine_and_stopped_lines_are_unknown() -> None:
     assert only("Review", replace(READY, reviews=None))[0] is Level.UNKNOWN
+    assert only("Halted", replace(READY, reviews=None))[0] is Level.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,12 @@ from release_lane.record.times import in_zone
 READERS = 8
 
 
-def situations(tools: Tools, entries: Sequence[Entry] | None, *, asks_aws: bool = True) -> tuple[Situation, ...]:
+def situations(tools: Tools, entries: Sequence[Entry] | None) -> tuple[Situation, ...]:
     """Every environment of the route, in its order. `entries`: the ledger, None without one."""
     route = tools.project.route.environments
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         states = dict(zip(route, pool.map(tools.engine.state, route), strict=True))
-        return tuple(pool.map(lambda each: _situation(tools, each, states, entries, asks_aws), route))
+        return tuple(pool.map(lambda each: _situation(tools, each, states, entries), route))
 
 
 def _situation(
@@ -39,7 +39,6 @@ def _situation(
     environment: str,
     states: dict[str, StackState | None],
     entries: Sequence[Entry] | None,
-    asks_aws: bool,
 ) -> Situation:
     state, source = states[environment], tools.project.route.source_of(environment)
     row = Row(environment=environment, source=source, state=state)
@@ -47,7 +46,7 @@ def _situation(
     halts = halts_of(entries or (), environment, previous.digest if previous else "")
     before = states[source] if source else None
     proved = before.recorded if before else None
-    observed, alarms, unseen = _aws(tools, environment, state) if asks_aws else (None, None, "as requested")
+    observed, alarms, unseen = _aws(tools, environment, state)
     return Situation(
         environment=environment,
         source=source,

@@ -131,6 +131,8 @@ def checklist(at: Situation, wanted: Wanted) -> tuple[Check, ...]:
 def _halted(at: Situation, wanted: Wanted) -> Iterator[Check]:
     for sentence in (*wanted.halted, *at.halted):
         yield Check(Level.NO, "Halted", sentence)
+    if at.reviews is None:
+        yield Check(Level.UNKNOWN, "Halted", "without the ledger, quarantine and stopped lines are not known")
 
 
 def _evidence(at: Situation, wanted: Wanted) -> Iterator[Check]:
