@@ -98,6 +98,7 @@ def test_drift_names_what_was_changed_by_hand_and_by_whom_and_changes_nothing(re
         "traffic": [],
         "aws:lb/targetGroup:TargetGroup": ["healthCheck.unhealthyThreshold"],
     }
+    assert all(each["who"] for each in found["drift"]), found
     who = [(each["who"]["call"], each["who"]["by"].rpartition("/")[2]) for each in found["drift"]]
     assert who == [("ModifyRule", "test"), ("ModifyTargetGroup", "test")]
     assert staging.state == state
