@@ -16,7 +16,7 @@ from release_lane.record.ledger import Entry
 from release_lane.record.names import Access
 
 from tests.patience import ANSWER_WITHIN
-from tests.stories.cloud import client, move_by_hand, no_alarm_fires, tasks, weights
+from tests.stories.cloud import client, idle_of, move_by_hand, no_alarm_fires, tasks, weights
 from tools.lane import PROJECT, ROOT, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
@@ -84,23 +84,26 @@ def test_drift_names_what_was_changed_by_hand_and_by_whom_and_changes_nothing(re
 
     _record_calls(staging)
     move_by_hand(staging, blue=50, green=50)
-    elb, live = client(staging.lane, "elbv2"), f"{PROJECT}-{staging.name}-{staging.outputs['liveColour']}"
-    (group,) = elb.describe_target_groups(Names=[live])["TargetGroups"]
-    arn, threshold = group["TargetGroupArn"], group["UnhealthyThresholdCount"]
-    elb.modify_target_group(TargetGroupArn=arn, UnhealthyThresholdCount=threshold + 1)
+    ecs, names = client(staging.lane, "ecs"), {"cluster": f"{PROJECT}-{staging.name}"}
+    idle = {**names, "service": f"{PROJECT}-{staging.name}-{idle_of(staging)}"}
+    tasks_before = ecs.describe_services(cluster=idle["cluster"], services=[idle["service"]])["services"][0][
+        "desiredCount"
+    ]
+    ecs.update_service(**idle, desiredCount=tasks_before + 1)
     state = staging.state
     try:
         code, found = release("drift")
     finally:
-        elb.modify_target_group(TargetGroupArn=arn, UnhealthyThresholdCount=threshold)
+        ecs.update_service(**idle, desiredCount=tasks_before)
     assert code == 1
     assert {each["type"]: each["paths"] for each in found["drift"]} == {
         "traffic": [],
-        "aws:lb/targetGroup:TargetGroup": ["healthCheck.unhealthyThreshold"],
+        "aws:ecs/service:Service": ["desiredCount"],
     }
-    assert all(each["who"] for each in found["drift"]), found
-    who = [(each["who"]["call"], each["who"]["by"].rpartition("/")[2]) for each in found["drift"]]
-    assert who == [("ModifyRule", "test"), ("ModifyTargetGroup", "test")]
+    who = {each["type"]: each["who"] for each in found["drift"]}
+    service = who["aws:ecs/service:Service"]
+    assert (service["call"], service["by"].rpartition("/")[2]) == ("UpdateService", "test")
+    assert who["traffic"] is None, "the local cloud's CloudTrail does not name calls of the load balancer"
     assert staging.state == state
     assert set(weights(staging).values()) == {50}
 
