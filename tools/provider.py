@@ -1,6 +1,7 @@
 """The stories once more, with the real AWS provider in place of its stand-in.
 
-python -m tools.provider             `make test-provider`: all stories, the command's, a sample of faults and crashes
+python -m tools.provider             `make test-provider`: all stories, the command's, a sample of faults and crashes;
+                                     meanwhile every type's lives through the provider and through its stand-in
 python -m tools.provider --sample    as many of them as CI has time for; left out, with the reason, where the provider
                                      can neither be found nor built
 
@@ -14,7 +15,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from local_aws import processes, provider
@@ -26,6 +29,7 @@ from local_aws.toolchain.provider import ensure_provider
 from provider_kit.streams import outliving
 
 from tools.checks import (
+    GOES,
     ROOT,
     Check,
     Outcome,
@@ -37,12 +41,16 @@ from tools.checks import (
     left_out,
     perform,
     pytest,
+    side_by_side,
 )
 
 STORIES = ("first_day", "known_failures", "bad_input")
 COMMAND = "packages/release-lane/tests/command"
 SAMPLE = (*(f"tests/stories/test_{name}.py" for name in STORIES), f"{COMMAND}/test_on_the_local_cloud.py")
 WHOLE = ("tests/stories", COMMAND, "tests/faults/test_crashes.py", "tests/faults/test_command_crashes.py")
+STANDINS = "packages/local-aws/tests/local/standins"
+LIKE_STANDINS = (f"{STANDINS}/real", f"{STANDINS}/lifecycle/test_like_the_real_provider.py")
+"""What compares it with its stand-ins; on an emulator of its own."""
 WORKERS = 4
 """Side by side: more would starve containers on two processors, fewer would wait for load balancers in turn."""
 
@@ -53,12 +61,18 @@ def check(name: str, paths: tuple[str, ...]) -> Check:
     return Check(name, pytest(*options, *paths), show="as it comes")
 
 
+def compared() -> Check:
+    """In one process, which leads all types through their lives at once: almost all of it is waiting."""
+    return Check("provider and stand-ins", pytest("-m", "cloud", "--durations=5", *LIKE_STANDINS), show="at the end")
+
+
 def main(argv: list[str]) -> int:
     match argv:
         case []:
-            wanted, must = check("provider", WHOLE), True
+            wanted, must = [check("provider", WHOLE), compared()], True
         case ["--sample"]:
-            wanted, must = check(f"provider (a sample: {', '.join(Path(each).stem for each in SAMPLE)})", SAMPLE), False
+            sample = f"provider (a sample: {', '.join(Path(each).stem for each in SAMPLE)})"
+            wanted, must = [check(sample, SAMPLE)], False
         case _:
             print(__doc__, file=sys.stderr if argv[:1] not in (["-h"], ["--help"]) else sys.stdout)
             return 0 if argv[:1] in (["-h"], ["--help"]) else 2
@@ -74,11 +88,11 @@ def main(argv: list[str]) -> int:
         processes.end_children()
 
 
-def run(wanted: Check, *, must: bool) -> list[Outcome]:
+def run(wanted: Sequence[Check], *, must: bool) -> list[Outcome]:
     """`must`: a provider that cannot be had is a failure."""
     places = Places.read({**os.environ, "LOCAL_RUNTIME": str(Places.read().runtime / "provider-stories")})
     if why_not := cloud_cannot_run():
-        return left_out([wanted], why_not)
+        return left_out(wanted, why_not)
     made = bring_provider(places.cache)
     if not made.ok:
         return without(made, wanted, must=must)
@@ -87,19 +101,19 @@ def run(wanted: Check, *, must: bool) -> list[Outcome]:
     with alone(places.lock, "test-provider"), as_it_was(places) as goes:
         up = bring_up([places], "real")
         if not up.ok:
-            return [made, up, *left_out([wanted], "the local cloud did not come up")]
+            return [made, up, *left_out(wanted, "the local cloud did not come up")]
         serves = provider.noted(places)
         assert serves is not None
-        environment = {**environment_of(places), "LOCAL_AWS_PROVIDER": "real"}
-        print(f"provider: {serves.what}; {' '.join(each for each in wanted.command if Path(ROOT / each).exists())}")
-        done = perform(wanted, {**environment, **({"LOCAL_CLOUD_GOES": "1"} if goes else {})})
-        return [made, up, done]
+        environment = {**environment_of(places), "LOCAL_AWS_PROVIDER": "real", **(GOES if goes else {})}
+        paths = [each for check in wanted for each in check.command if Path(ROOT / each).exists()]
+        print(f"provider: {serves.what}; {' '.join(paths)}")
+        return [made, up, *side_by_side([partial(perform, check, environment) for check in wanted])]
 
 
-def without(made: Outcome, wanted: Check, *, must: bool) -> list[Outcome]:
+def without(made: Outcome, wanted: Sequence[Check], *, must: bool) -> list[Outcome]:
     """A sample is left out, with the reason. For who asked for the stories themselves it is a failure."""
     failed = [replace(made, left_out="")] if must else []
-    return [*failed, *left_out([wanted], f"no provider: {made.left_out}")]
+    return [*failed, *left_out(wanted, f"no provider: {made.left_out}")]
 
 
 def bring_provider(cache: Path) -> Outcome:

@@ -158,9 +158,12 @@ def essence(rule: Mapping[str, Any]) -> Essence:
 
 
 def check_rules(wanted: Mapping[Essence, str], there: Mapping[str, Essence]) -> None:
-    """`wanted`: to the id of the rule that becomes it, "" for a new one; `there`: the group's rules by id."""
+    """`wanted`: to the id of the rule that becomes it, "" for a new one; `there`: the group's rules by id.
+
+    An id that is not there is that of an egress rule.
+    """
     for rule, becomes in wanted.items():
-        if any(rule == one for id, one in there.items() if id != becomes):
+        if becomes in {"", *there} and any(rule == one for id, one in there.items() if id != becomes):
             protocol, low, high, sources = rule
             what = f"peer: {', '.join(sources)}, {protocol}, from port: {low}, to port: {high}, ALLOW"
             raise ServiceError("InvalidPermission.Duplicate", f'the specified rule "{what}" already exists')

@@ -369,7 +369,7 @@ def _delete_vpc_endpoints(params: Params, ec2: Any) -> Tree:
     for id in texts(params.tree("VpcEndpointId")):
         if id not in lost:
             _drop(ec2._vpc_endpoints[id], ec2)
-    code = "InvalidVpcEndpointId.NotFound"
+    code = "InvalidVpcEndpoint.NotFound"  # what pulumi-aws takes for success, unlike the code of a describe call
     why = {id: {"code": code, "message": f"The Vpc Endpoint Id '{id}' does not exist"} for id in lost}
     return {"unsuccessful": [{"resourceId": id, "error": error} for id, error in why.items()]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from local_aws.standins.aws.base import AwsResource
 from local_aws.standins.aws.functions import FUNCTIONS
 from local_aws.standins.aws.provider import TYPES
+from local_aws.standins.departures import DEPARTURES
 from local_aws.standins.docker.image import Image
 from local_aws.standins.schema import Prop, Table
 from local_aws.standins.versions import plugin_version
@@ -44,6 +46,14 @@ DIFFERENCES = (
     "with one of these words, they differ in that; the others are differences in what is done."
 )
 
+LIVES = (
+    "Their lives are compared as well: every type is led through the real provider and through its stand-in, on one "
+    "emulator, step by step (created, refreshed, imported, each property changed in place, changed by hand, replaced, "
+    "deleted by hand, deleted, half made and completed), and diffs, replacements and outputs are held against each "
+    "other (`make test-provider`: `packages/local-aws/tests/local/standins/lifecycle/test_like_the_real_provider.py`). "
+    "They differ in this alone:"
+)
+
 
 def page() -> str:
     """docs/standins.md."""
@@ -62,7 +72,15 @@ def _differences(types: Sequence[type[AwsResource | Image]]) -> str:
         for path, prop in all_of(type_.props)
         if prop.departs
     )
-    return f"{DIFFERENCES}\n\n| type | property | here |\n| --- | --- | --- |\n{rows}\n"
+    lives = "\n".join(f"- {_readable(each.case)}: {each.why}." for each in DEPARTURES)
+    return f"{DIFFERENCES}\n\n| type | property | here |\n| --- | --- | --- |\n{rows}\n\n{LIVES}\n\n{lives}\n"
+
+
+def _readable(pattern: str) -> str:
+    """The types that a Departure's pattern names."""
+    names = [type_.token.rpartition(":")[2] for type_ in TYPES]
+    cases = (one for name in names for one in (name, f"{name}-group", f"{name}-interface"))
+    return _words([*dict.fromkeys(case.partition("-")[0] for case in cases if re.fullmatch(pattern, case))])
 
 
 def _section(type_: type[AwsResource | Image]) -> str:

@@ -119,3 +119,7 @@ def test_no_rule_is_changed_into_another_one() -> None:
     check_rules(changed(modified("sgr-2", "3")), there)
     with pytest.raises(ServiceError, match="already exists"):
         check_rules(changed(modified("sgr-1", "2")), there)
+
+
+def test_an_egress_rule_may_be_what_an_ingress_rule_is() -> None:
+    check_rules(changed(modified("sgr-of-egress", "2")), {"sgr-2": essence(HOME)})

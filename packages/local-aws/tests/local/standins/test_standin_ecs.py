@@ -77,6 +77,12 @@ def test_load_balancers_that_are_taken_away_are_an_empty_list() -> None:
     assert call["loadBalancers"] == []
 
 
+def test_tags_that_are_no_longer_propagated_stay_so_as_with_the_provider() -> None:
+    after = {key: value for key, value in EXAMPLE.items() if key != "propagateTags"}
+    (call,) = updated(EXAMPLE, after).named("ecs.update_service")
+    assert "propagateTags" not in call
+
+
 def test_a_create_says_all_that_matters_for_a_rollout() -> None:
     resource, aws = standin(Service)
     resource.create(CONTEXT, checked(resource, EXAMPLE))

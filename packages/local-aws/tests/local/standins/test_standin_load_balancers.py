@@ -70,6 +70,24 @@ def test_a_forward_to_one_group_is_no_drift_however_it_was_given(action: dict[st
     assert structural(inputs, found[1]) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "recorded"), [(SIMPLE, "targetGroupArn"), (FULL, "forward"), (None, "targetGroupArn")]
+)
+def test_a_forward_is_recorded_in_the_spelling_that_was_asked_for(asked: dict[str, Any] | None, recorded: str) -> None:
+    """Moved by hand from an action of another kind, in the short one."""
+    resource, _ = standin(
+        Listener,
+        elbv2__describe_listeners=live_listener(AS_AWS_ANSWERS),
+        elbv2__describe_tags={"TagDescriptions": [{"Tags": []}]},
+    )
+    action = asked or {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain"}}
+    inputs = checked(resource, {"loadBalancerArn": "arn:lb", "port": 80, "defaultActions": [action]})
+    found = resource.read(CONTEXT, "arn:l", inputs, inputs)
+    assert found is not None
+    (live,) = found[0]["defaultActions"]
+    assert live.keys() & {"targetGroupArn", "forward"} == {recorded}
+
+
 def test_moved_weights_are_drift() -> None:
     moved = {
         "Type": "forward",

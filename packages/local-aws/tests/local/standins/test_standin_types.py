@@ -6,6 +6,7 @@ What the calls do, and what is read afterwards, is in `lifecycle/`, on the emula
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ SCRIPT: dict[str, Answer] = {
             "RoleName": "a",
             "RoleId": "AROA0123456789ABCDEF",
             "Arn": "arn:aws:iam::000000000000:role/a",
-            "CreateDate": "2026-01-01",
+            "CreateDate": datetime(2026, 1, 1, tzinfo=UTC),
             "AssumeRolePolicyDocument": "%7B%7D",
         }
     },

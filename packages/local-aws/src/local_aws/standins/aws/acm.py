@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from provider_kit import Context, Props, UserError
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AwsResource, rfc3339, tag_list, tag_map
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.aws.waiting import until, while_in_use
 from local_aws.standins.fields import from_api, to_api
@@ -87,8 +86,8 @@ class Certificate(AwsResource):
             "subjectAlternativeNames": _alternatives(shown, known),
             "validationMethod": options[0].get("ValidationMethod", "NONE") if options else "NONE",
             "domainValidationOptions": [_option(one) for one in options],
-            "notAfter": _rfc3339(shown.get("NotAfter")),
-            "notBefore": _rfc3339(shown.get("NotBefore")),
+            "notAfter": rfc3339(shown.get("NotAfter")),
+            "notBefore": rfc3339(shown.get("NotBefore")),
             "renewalEligibility": shown.get("RenewalEligibility", ""),
             "status": shown["Status"],
             "type": shown.get("Type", ""),
@@ -125,10 +124,6 @@ def _option(one: Mapping[str, Any]) -> Props:
         "resourceRecordType": record.get("Type", ""),
         "resourceRecordValue": record.get("Value", ""),
     }
-
-
-def _rfc3339(time: datetime | None) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else ""
 
 
 class CertificateValidation(AwsResource):

@@ -7,6 +7,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from provider_kit import (
@@ -229,6 +230,11 @@ class AwsResource(Resource):
             return {}
         tags = values.get("tags")
         return {"tagsAll": {} if tags is None else tags}
+
+
+def rfc3339(time: datetime | None) -> str:
+    """A time as the provider spells it; empty where there is none."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else ""
 
 
 def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]]:

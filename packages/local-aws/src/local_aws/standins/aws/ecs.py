@@ -251,7 +251,6 @@ class Service(EcsResource):
     _NONE: ClassVar[dict[str, tuple[str, Any]]] = {
         "loadBalancers": ("loadBalancers", []),
         "healthCheckGracePeriodSeconds": ("healthCheckGracePeriodSeconds", 0),
-        "propagateTags": ("propagateTags", "NONE"),
     }
 
     @override

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from provider_kit import Context, Props, UserError
 from typing_extensions import override
 
-from local_aws.standins.aws.base import TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import TAGS, AutoName, AwsResource, rfc3339, tag_list, tag_map
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.fields import from_api, to_api
 from local_aws.standins.schema import Prop, Table, canonical, upstream
@@ -81,7 +81,7 @@ class Role(AwsResource):
         live |= {
             "arn": role["Arn"],
             "uniqueId": role["RoleId"],
-            "createDate": str(role.get("CreateDate", "")),
+            "createDate": rfc3339(role.get("CreateDate")),
             "assumeRolePolicy": _document(role["AssumeRolePolicyDocument"]),
             "tags": tag_map(role.get("Tags")),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from provider_kit import Change, Context, Props, State, UserError
@@ -355,7 +356,11 @@ class Listener(ElbResource):
         certificates = listener.get("Certificates") or ()
         if certificates:
             live["certificateArn"] = certificates[0]["CertificateArn"]
-        live["defaultActions"] = [_both_spellings(action) for action in live.get("defaultActions") or ()]
+        asked = known.get("defaultActions") or ()
+        actions = [_both_spellings(action) for action in live.get("defaultActions") or ()]
+        live["defaultActions"] = [
+            _spelled_like(action, one) for action, one in zip_longest(actions, asked[: len(actions)])
+        ]
         return live
 
     @override
@@ -374,6 +379,14 @@ def _both_spellings(action: Props) -> Props:
         return action
     arn = action.get("targetGroupArn") or (groups[0]["arn"] if groups else None)
     return {"forward": {"targetGroups": [{"arn": arn, "weight": 1}]}} | action | {"targetGroupArn": arn}
+
+
+def _spelled_like(action: Props, asked: Props | None) -> Props:
+    """As it was asked for: the provider records a forward in that spelling alone."""
+    given = {"forward", "targetGroupArn"} & (asked or {}).keys() or {"targetGroupArn"}
+    if "targetGroupArn" not in action or len(given) > 1:
+        return action
+    return {name: value for name, value in action.items() if name not in ("forward", "targetGroupArn") or name in given}
 
 
 def _simple_spelling(action: Props) -> Props:

@@ -23,7 +23,7 @@ class Topic(AwsResource):
             "name": Prop(replace=True),
             "displayName": Prop(attribute="DisplayName"),
             "kmsMasterKeyId": Prop(attribute="KmsMasterKeyId"),
-            "policy": Prop(attribute="Policy", json=True, computed=True),
+            "policy": Prop(attribute="Policy", json=True, computed=True, departs="an object is taken as well"),
         }
         | TAGS
         | REGION

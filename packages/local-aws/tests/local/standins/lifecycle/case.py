@@ -34,6 +34,8 @@ class Case:
     take_away: ByHand
     """Delete it in AWS."""
     import_id: Callable[[Managed], str] = lambda made: made.id
+    slow: bool = False
+    """The real provider waits for it at each change: all changes are made in one update there."""
     twice: str = ""
     """What is said when another one of the same name is created; empty where names are not unique, or AWS takes it."""
     not_tried: Mapping[str, str] = field(default_factory=dict)

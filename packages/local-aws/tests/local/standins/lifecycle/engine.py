@@ -78,7 +78,7 @@ class Managed:
         except Refusal as refusal:
             self._keep(refusal, news)
             raise
-        self.id, self.inputs, self.outputs, self.failed = made.id, news, plain(made.properties), False
+        self.id, self.inputs, self.outputs, self.failed = made.id, news, _kept(made.properties), False
 
     def _update(self, news: Props) -> None:
         place = {"urn": self.urn, "id": self.id}
@@ -89,12 +89,12 @@ class Managed:
         except Refusal as refusal:
             self._keep(refusal, news)
             raise
-        self.inputs, self.outputs, self.failed = news, plain(made.properties), False
+        self.inputs, self.outputs, self.failed = news, _kept(made.properties), False
 
     def _keep(self, refusal: Refusal, news: Props) -> None:
         if refusal.kept is not None:
             self.id, self.inputs, self.failed = refusal.kept.id, news, True
-            self.outputs = plain(refusal.kept.properties)
+            self.outputs = _kept(refusal.kept.properties)
 
     def _replace(self, inputs: Mapping[str, Any], *, first_delete: bool) -> None:
         old = Managed(self.client, self.token, self.name, self.id, self.inputs, self.outputs)
@@ -129,7 +129,7 @@ class Managed:
         if not found.id:
             self.id, self.inputs, self.outputs = "", {}, {}
             return "gone"
-        inputs, outputs = plain(found.inputs), plain(found.properties)
+        inputs, outputs = _kept(found.inputs), _kept(found.properties)
         same = (inputs, outputs) == (self.inputs, self.outputs)
         self.inputs, self.outputs = inputs, outputs
         return "same" if same else "update"
@@ -150,7 +150,7 @@ class Managed:
         """Import what is there already. AssertionError when it is not."""
         found = self.client.read(id, {}, {}, urn=self.urn)
         assert found.id, f"{id} is not there"
-        self.id, self.inputs, self.outputs = found.id, plain(found.inputs), plain(found.properties)
+        self.id, self.inputs, self.outputs = found.id, _kept(found.inputs), _kept(found.properties)
 
     def destroy(self) -> None:
         """Delete it. Raises Refusal; then it stays in the state."""
@@ -162,6 +162,16 @@ class Managed:
     def in_clear(self) -> str:
         """All of the state that is not marked as secret, as text."""
         return json.dumps([list(_clear(self.inputs)), list(_clear(self.outputs))])
+
+
+def _kept(properties: Any) -> Props:
+    """What the engine keeps of an answer: no secret of nothing, which it could not hand over again."""
+    nothing = {"value": None}
+    return {
+        name: value
+        for name, value in plain(properties).items()
+        if not (isinstance(value, dict) and SIGNATURE in value and value.items() >= nothing.items())
+    }
 
 
 def _clear(value: Any) -> Iterator[Any]:

@@ -177,6 +177,7 @@ CASES = (
         in_place=lambda _: {"enableDnsSupport": False, "enableDnsHostnames": False, **tag("b")},
         replacing=lambda _: {"cidrBlock": "10.8.0.0/16", "instanceTenancy": "dedicated", **ELSEWHERE},
         by_hand=("enableDnsHostnames", vpc_without_names),
+        slow=True,
         take_away=delete("delete_vpc", "VpcId"),
     ),
     Case(
@@ -216,8 +217,8 @@ CASES = (
         token="aws:ec2/routeTableAssociation:RouteTableAssociation",
         good=lambda world: {"subnetId": fresh_subnet(world), "routeTableId": world.tables[0]},
         replacing=lambda world: {
-            "routeTableId": world.tables[1],
             "subnetId": fresh_subnet(world),
+            "routeTableId": world.tables[1],
             "gatewayId": world.gateway,
             **ELSEWHERE,
         },

@@ -378,7 +378,7 @@ CASES = (
         in_place=lambda _: {
             "displayName": "B",
             "kmsMasterKeyId": "alias/aws/sns",
-            "policy": ALLOW,
+            "policy": json.dumps(ALLOW),
             **tag("b"),
         },
         replacing=lambda world: {"name": world.name(), **ELSEWHERE},
@@ -467,6 +467,7 @@ CASES = (
         },
         by_hand=("idleTimeout", balancer_timed),
         take_away=balancer_gone,
+        slow=True,
         twice="there is a load balancer",
         not_tried={"ipAddressType": NO_BUILD, "xffHeaderProcessingMode": NO_BUILD},
     ),
@@ -558,6 +559,7 @@ CASES = (
         in_place=lambda _: {"ttl": 61, "records": ["two.test."]},
         replacing=lambda world: {"name": f"{world.name()}.test", "zoneId": "Z1", "type": "A"},
         by_hand=("ttl", record_aged),
+        slow=True,
         take_away=lambda world, made: change_record(world, made, "DELETE", 60),
         twice="already exists",
         not_tried={

@@ -128,6 +128,7 @@ AGAINST = {
     # where one excludes the other
     **dict.fromkeys(("cidrIpv6", "referencedSecurityGroupId", "prefixListId"), ("cidrIpv4",)),
     "gatewayId": ("subnetId",),
+    "connectivityType": ("allocationId",),
 }
 
 
