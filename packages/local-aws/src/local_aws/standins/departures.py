@@ -43,6 +43,15 @@ DEPARTURES: tuple[Departure, ...] = (
         "nothing and records what is there; the update after that one completes it. Here the next one completes it",
     ),
     Departure(
+        "Vpc|Subnet|InternetGateway|RouteTable|Eip|NatGateway|VpcEndpoint.*|SecurityGroup|Role|RolePolicy|LogGroup"
+        "|MetricAlarm.*|Topic|Cluster|Service|LoadBalancer|TargetGroup|Listener.*|Certificate|Record|Repository",
+        "half_changed",
+        "changed again|refresh after that|no change after that",
+        ".*",
+        "the same after an update that failed half-way: the next one records what is there, the one after that does "
+        "what is missing. Here the next one does it",
+    ),
+    Departure(
         "Service",
         "half_made",
         "completed",
@@ -74,7 +83,7 @@ DEPARTURES: tuple[Departure, ...] = (
     ),
     Departure(
         "SecurityGroup(In|E)gressRule-group",
-        "changes",
+        "changes|half_changed",
         "back|no change after changes|tags put right",
         "description",
         "ministack keeps a description that a change leaves out; the provider records what it asked for, the stand-in "
