@@ -179,6 +179,7 @@ def killed_at_half(stack: Stack, digest: str) -> None:
 def test_killed_at_half_the_next_update_finishes_it(stack: Stack, unseen: Unseen, users: Probe) -> None:
     best = unseen(stack)
     killed_at_half(stack, best)
+    no_alarm_fires(stack)
     way_back(stack)
     assert stack.outputs["imageDigest"] == best == stack.served()["digest"]
     assert sorted(weights(stack).values()) == [0, 100]
