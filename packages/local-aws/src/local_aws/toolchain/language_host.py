@@ -324,14 +324,17 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[Any]:
             yield item
 
 
-def wait_for_the_end_of(parent: int) -> None:
-    """Block until process `parent`, which started us, is gone."""
+def wait_for_the_end_of(parent: int, woken: int) -> None:
+    """Block until process `parent`, which started us, is gone, or until there is something to read from `woken`.
+
+    A signal that comes just before `select` does not interrupt it, so each one also writes there.
+    """
     try:
         handle = os.pidfd_open(parent)
     except OSError:
         return
     if os.getppid() == parent:  # else it went before we could watch it
-        select.select([handle], [], [])
+        select.select([handle, woken], [], [])
 
 
 def main(argv: list[str]) -> None:
@@ -342,6 +345,9 @@ def main(argv: list[str]) -> None:
         children.end()
         os._exit(0)  # the server's threads may be in the middle of a call that will never be answered
 
+    woken, waking = os.pipe()
+    os.set_blocking(waking, False)
+    signal.set_wakeup_fd(waking)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, leave)
     engine = next((argument for argument in argv if not argument.startswith("-")), "")
@@ -350,7 +356,7 @@ def main(argv: list[str]) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    wait_for_the_end_of(parent)
+    wait_for_the_end_of(parent, woken)
     leave()
 
 

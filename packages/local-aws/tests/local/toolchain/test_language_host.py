@@ -372,3 +372,11 @@ def test_it_does_not_load_the_whole_sdk(project: Path) -> None:
     assert "pulumi.runtime.proto.language_pb2" in loaded
     assert "pulumi.resource" not in loaded
     assert "asyncio.base_events" not in loaded
+
+
+def test_a_signal_that_came_just_before_it_waits_is_not_lost() -> None:
+    woken, waking = os.pipe()
+    os.write(waking, bytes([signal.SIGTERM]))  # as the interpreter does, whatever the main thread is about to do
+    host.wait_for_the_end_of(os.getppid(), woken)
+    os.close(woken)
+    os.close(waking)
