@@ -1,6 +1,6 @@
 # `make` lists what there is; the text after ## is the manual.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-provider lint types fmt up down status bench soak contract aws-check lock dist bootstrap
+.PHONY: help demo test test-all test-fast test-provider axe lint types fmt up down status bench soak contract aws-check lock dist bootstrap
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED := 1
 # `make up PROVIDER=real`, or `PROVIDER=real make demo`: the real AWS provider in place of its stand-in.
@@ -22,11 +22,17 @@ test: bootstrap ## what the lane guarantees: lint, types, all rings, command and
 test-all: test ## `make test`, then the long stories, and the local cloud's own suite
 	@$(PYTHON) -m tools.checks --rest
 
-test-fast: bootstrap ## of `make test`, what needs no cloud: lint, types and rings; about a minute on two cores
+test-fast: bootstrap ## of `make test`, what needs no cloud: lint, types and rings; about a minute and a half on two cores
 	@$(PYTHON) -m tools.checks --fast
 
 test-provider: bootstrap ## the stories with the real AWS provider in place of its stand-in; builds it if it cannot be found
 	@$(PYTHON) -m tools.provider $(OPTIONS)
+
+AXE := axe-core-4.14.1
+axe: ## fetch axe from npm: with it the tests of pages look for what hinders people (they are skipped without)
+	@mkdir -p .local/axe && cd .local/axe && npm pack --silent $(subst core-,core@,$(AXE)) >/dev/null \
+	&& echo "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745  $(AXE).tgz" | sha256sum --check --quiet && tar -xzOf $(AXE).tgz package/axe.min.js >axe.min.js.new \
+	&& mv axe.min.js.new axe.min.js
 
 lint: bootstrap ## style and format, changing nothing
 	@$(PYTHON) -m tools.checks lint format

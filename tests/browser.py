@@ -1,7 +1,7 @@
 """Pages in a real browser: Chromium, spoken to over a pipe by its own protocol, and axe for what hinders people.
 
-`axe.min.js` (npm package axe-core) is not part of this repository: AXE names the file, or it is in `.local/axe`. A test
-that needs what this machine lacks is skipped, and says what.
+`axe.min.js` (npm package axe-core, under the MPL) is not part of this repository: `make axe` fetches it, or AXE names
+the file. A test that needs what this machine lacks is skipped, and says what.
 
 Sources: chromedevtools.github.io/devtools-protocol; content/browser/devtools/devtools_pipe_handler.cc (descriptors 3
 and 4, messages that end with a zero byte); github.com/dequelabs/axe-core/blob/develop/doc/API.md.
@@ -24,7 +24,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 AXE = Path(os.environ.get("AXE") or ROOT / ".local/axe/axe.min.js")
-AXE_VERSION = "4.14.1"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = (1280, 900), (390, 844)
 """Width and height, in CSS pixels."""
@@ -41,7 +40,7 @@ def program() -> str:
 def axe() -> str:
     """The text of axe.min.js; the test is skipped where it is not installed."""
     if not AXE.exists():
-        pytest.skip(f"axe is not installed: `npm pack axe-core@{AXE_VERSION}`, and its axe.min.js to {AXE}")
+        pytest.skip(f"there is no {AXE}: `make axe`")
     return AXE.read_text(encoding="utf-8")
 
 

@@ -2,10 +2,11 @@
 
 python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
 python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
-python -m tools.checks --rest    what the first one leaves out: the long stories, the local cloud's own suite, and
-                                 locks, crashes and recovery once more, with states in S3
+python -m tools.checks --rest    what the first one leaves out: the pipelines, the long stories, the local cloud's own
+                                 suite, and locks, crashes and recovery once more, with states in S3
 python -m tools.checks --all     both
-python -m tools.checks NAME …    only these: lint format types rings command stories long long-command local states
+python -m tools.checks NAME …    only these: lint format types rings command stories pipelines long
+                                 long-command local states
 """
 
 from __future__ import annotations
@@ -88,8 +89,11 @@ LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
 RINGS = Check(
-    "rings", pytest("-m", "not cloud", "--numprocesses=3", "--dist=loadfile"), show="as it comes", proxied=True
-)  # fmt: skip
+    "rings",
+    pytest("-m", "not cloud and not pipeline", "--numprocesses=3", "--dist=loadfile"),
+    show="as it comes",
+    proxied=True,
+)
 COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
 LONG = Check("long", pytest("-m", "cloud and long", "tests", "--durations=10"), show="as it comes")
@@ -112,13 +116,16 @@ OF_STATES = (
 STATES = Check(
     "states", ("env", "STATE=s3", *pytest("-m", "cloud", *OF_STATES, "--durations=10")), show="at the end"
 )  # fmt: skip
+PIPELINES = Check("pipelines", pytest("-m", "pipeline", *FOLDERS, "--durations=10"), show="at the end")
+"""Not among the rings: its tools are fetched, perhaps by a proxy, when they are asked for first."""
 EVERY = {
-    check.name: check for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, LONG, LONG_COMMAND, LOCAL, STATES)
+    check.name: check
+    for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
 }
 PAIRS = ((COMMAND, STORIES), (LOCAL, LONG_COMMAND), (STATES, LONG))
 """What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
 they work."""
-REST = (*PAIRS[1], *PAIRS[2])
+REST = (PIPELINES, *PAIRS[1], *PAIRS[2])
 SETS = {
     "": tuple(check for check in EVERY.values() if check not in REST),
     "--fast": (LINT, FORMAT, TYPES, RINGS),

@@ -157,8 +157,8 @@ class Lane:
 
     def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
         content = yaml.safe_load(overlay(read_project(ROOT), like))
-        # A lane is removed again at its end.
-        given = config if like == "artifacts" else {"deletionProtection": False, **config}
+        # A lane is removed again at its end. Without a ledger: what breaches put there would be refused in the next.
+        given = config if like == "artifacts" else {"deletionProtection": False, "ledger": None, **config}
         content["config"] |= {f"{PROJECT}:{key}": value for key, value in given.items()}
         content["config"] = {key: value for key, value in content["config"].items() if value is not None}
         path = self.folder / f"Pulumi.{name}.yaml"

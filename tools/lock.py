@@ -12,9 +12,9 @@ from pathlib import Path
 
 from local_aws.errors import LocalError
 from local_aws.toolchain import go
-from local_aws.toolchain.act import act_recipe
 from local_aws.toolchain.cache import Say
 from local_aws.toolchain.engine import engine_recipe, installed_sdk
+from local_aws.toolchain.pipelines import act_recipe, actionlint_recipe
 from local_aws.toolchain.uv import uv
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,12 @@ def write_locks(say: Say, *, upgrade: bool = False) -> None:
     for lock in LOCKS:
         say(lock.locked)
         _compile(lock, upgrade)
-    for name, recipe in (("engine.sum", engine_recipe(installed_sdk())), ("act.sum", act_recipe())):
+    recipes = (
+        ("engine.sum", engine_recipe(installed_sdk())),
+        ("act.sum", act_recipe()),
+        ("actionlint.sum", actionlint_recipe()),
+    )
+    for name, recipe in recipes:
         say(f"{TOOLCHAIN}/{name}")
         with tempfile.TemporaryDirectory() as folder:
             sums = go.sums(recipe, Path(folder), say)

@@ -94,8 +94,8 @@ def test_who_asks_for_help_gets_it_and_nothing_else(module: str, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-MARKS = ("pure", "program", "provider", "cli", "cloud", "story", "long")
-ALONE: list[set[str]] = [{mark} for mark in MARKS[:4]]
+MARKS = ("pure", "program", "provider", "cli", "pipeline", "cloud", "story", "long")
+ALONE: list[set[str]] = [{mark} for mark in MARKS[:5]]
 MARKED = [
     set(),
     *ALONE,
@@ -126,6 +126,8 @@ def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) ->
 
 def expected(marks: set[str], folder: str) -> str:
     """By what a test needs, how long it takes, and whose it is."""
+    if "pipeline" in marks:
+        return "pipelines"
     if "cloud" not in marks:
         return "rings"
     if folder == OF_THE_CLOUD:

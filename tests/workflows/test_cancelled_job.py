@@ -39,13 +39,13 @@ sys.exit(255)
 """
 
 
-RELEASE = "python -m release_lane.command deploy staging --digest"
+RELEASE = ".venv/bin/release deploy staging --digest"
 
 
 def step(job: str) -> str:
     """The script of the shipped workflow's step that updates."""
     steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"][job]["steps"]
-    (script,) = [each["run"] for each in steps if "release_lane.command" in each.get("run", "")]
+    (script,) = [each["run"] for each in steps if ".venv/bin/release" in each.get("run", "")]
     return str(script)
 
 
@@ -70,6 +70,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A project whose engine takes note of signals and ends when it is asked to, in the folder HOME."""
     (tmp_path / "Pulumi.yaml").write_text("name: release-lane\nruntime: python\n")
     (tmp_path / "Pulumi.staging.yaml").write_text("config:\n  release-lane:account: '1'\n")
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "pulumi").write_text(PULUMI.format(python=sys.executable))
     (tmp_path / "pulumi").chmod(0o755)
     kept = {

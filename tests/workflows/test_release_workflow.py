@@ -1,26 +1,25 @@
-"""The release workflow: what can be read off the files, and a run of it by act on the local cloud."""
+"""The GitHub workflows: what can be read off the files. test_github_runs.py runs them."""
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
+import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from release_lane.record.adoption import REVISION
-from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
+WORKFLOWS = sorted(path for path in (ROOT / ".github").rglob("*.yml") if path.name != "zizmor.yml")
 RELEASE = ROOT / ".github/workflows/release.yml"
 PREPARE = ROOT / ".github/actions/prepare/action.yml"
-UPDATES = {"build": "artifacts", "staging": "staging", "production": "production"}
+UPDATES = {
+    "build": "artifacts", "staging": "staging", "production": "production", "rollback": "${{ inputs.environment }}"
+}  # fmt: skip
 """Jobs that update a stack, and which."""
 
 pure = pytest.mark.pure
@@ -32,13 +31,24 @@ def read(path: Path) -> dict[str, Any]:
     return {"on" if key is True else key: value for key, value in content.items()}
 
 
+def workflow(name: str) -> dict[str, Any]:
+    return read(ROOT / f".github/workflows/{name}.yml")
+
+
 def jobs() -> dict[str, Any]:
+    """Those of the release."""
     found: dict[str, Any] = read(RELEASE)["jobs"]
     return found
 
 
+def all_jobs() -> dict[str, Any]:
+    """Jobs of all workflows that have steps of their own."""
+    found = [job for path in WORKFLOWS if path != PREPARE for job in read(path)["jobs"].items()]
+    return {name: job for name, job in found if "steps" in job}
+
+
 def steps() -> list[Mapping[str, Any]]:
-    return [*(step for job in jobs().values() for step in job["steps"]), *read(PREPARE)["runs"]["steps"]]
+    return [*(step for job in all_jobs().values() for step in job["steps"]), *read(PREPARE)["runs"]["steps"]]
 
 
 def remote() -> list[Mapping[str, Any]]:
@@ -69,9 +79,14 @@ def test_the_same_action_is_pinned_the_same_everywhere() -> None:
 
 @pure
 def test_no_permission_is_given_but_what_a_job_needs() -> None:
-    assert read(RELEASE)["permissions"] == {}
-    for name, job in jobs().items():
-        assert job["permissions"] == {"contents": "read", "id-token": "write"}, name
+    assert all(read(path)["permissions"] == {} for path in WORKFLOWS if path != PREPARE)
+    hotfix = workflow("hotfix")["jobs"]
+    for name, job in {**all_jobs(), **hotfix}.items():
+        more = {
+            "checks": {},  # tests are other people's code
+            **{each: {"actions": "read", "id-token": "write"} for each in ("production", "release")},  # who approved
+        }.get(name, {"id-token": "write"})
+        assert job["permissions"] == {"contents": "read", **more}, name
 
 
 @pure
@@ -86,16 +101,19 @@ def test_there_is_no_long_lived_key() -> None:
 
 @pure
 def test_each_job_takes_a_role_of_its_own_from_variables() -> None:
-    roles = {name: job["steps"][1]["with"]["role"] for name, job in jobs().items()}
+    roles = {name: job["steps"][1].get("with", {}).get("role") for name, job in all_jobs().items()}
     assert roles == {
         "build": "${{ vars.BUILD_ROLE_ARN }}",
+        "checks": None,
         "staging": "${{ vars.DEPLOY_ROLE_ARN }}",
         "review": "${{ vars.REVIEW_ROLE_ARN }}",
         "production": "${{ vars.DEPLOY_ROLE_ARN }}",
+        "rollback": "${{ vars.DEPLOY_ROLE_ARN }}",
+        "preview": "${{ vars.PREVIEW_ROLE_ARN }}",
     }
     # DEPLOY_ROLE_ARN is a variable of the environment, so it is another one in each.
-    assert {name: job.get("environment") for name, job in jobs().items()} == {
-        "build": None, "staging": "staging", "review": None, "production": "production"
+    assert {name: job["environment"] for name, job in all_jobs().items() if "environment" in job} == {
+        "staging": "staging", "production": "production", "rollback": "${{ inputs.environment }}"
     }  # fmt: skip
 
 
@@ -111,21 +129,29 @@ def test_scripts_stop_at_the_first_failure_also_in_a_pipe() -> None:
 
 
 @pure
-def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off() -> None:
-    groups = {name: job.get("concurrency") for name, job in jobs().items()}
+def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off_or_thrown_away() -> None:
+    """`queue: max` (GitHub, May 2026): without it a third run throws away the second, which waits for an approval."""
+    groups = {name: job["concurrency"] for name, job in all_jobs().items() if name in UPDATES}
     assert groups == {
-        name: {"group": f"release-{UPDATES[name]}", "cancel-in-progress": False} if name in UPDATES else None
-        for name in jobs()
+        name: {"group": f"release-{stack}", "cancel-in-progress": False, "queue": "max"}
+        for name, stack in UPDATES.items()
     }
+    others = {name: job.get("concurrency", {}) for name, job in all_jobs().items() if name not in UPDATES}
+    assert not any(each["group"].startswith("release-") for each in others.values() if each)
+
+
+def calling() -> list[Mapping[str, Any]]:
+    """All steps that run the command."""
+    return [step for step in steps() if ".venv/bin/release" in step.get("run", "")]
 
 
 def releasing() -> dict[str, Mapping[str, Any]]:
-    """The one step of each job that runs the command; `adopt`: what the build does in place of building."""
-    found = {
-        name: [s for s in job["steps"] if "release_lane.command" in s.get("run", "")] for name, job in jobs().items()
-    }
-    adopting = [step for step in found["build"] if "release_lane.command adopt" in step["run"]]
-    found = {"adopt": adopting, **found, "build": [step for step in found["build"] if step not in adopting]}
+    """The one step of each job that runs the command; `adopt` and `watch` have a step of their own next to it."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for name, job in all_jobs().items():
+        for step in (step for step in job["steps"] if step in calling()):
+            verb = step["run"].split(".venv/bin/release ", 1)[1].split()[0]
+            found.setdefault(verb if verb in ("adopt", "watch") else name, []).append(step)
     assert all(len(steps) == 1 for steps in found.values())
     return {name: steps[0] for name, steps in found.items()}
 
@@ -133,10 +159,18 @@ def releasing() -> dict[str, Mapping[str, Any]]:
 @pure
 def test_the_image_is_built_once_and_goes_on_by_its_digest() -> None:
     commands = {name: step["run"] for name, step in releasing().items()}
-    assert [name for name, command in commands.items() if "release_lane.command build" in command] == ["build"]
+    assert [name for name, command in commands.items() if "/release build" in command] == ["build"]
     for name in ("staging", "review", "production"):
         assert '--digest "$DIGEST"' in commands[name]
-        assert releasing()[name]["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+        assert releasing()[name]["env"]["DIGEST"] == "${{ needs.build.outputs.digest }}"
+
+
+@pure
+def test_what_is_promoted_is_what_the_approved_review_sealed() -> None:
+    promote = releasing()["production"]
+    assert '--seal "$SEAL"' in promote["run"]
+    assert promote["env"]["SEAL"] == "${{ needs.review.outputs.seal }}"
+    assert promote["env"]["GITHUB_TOKEN"] == "${{ github.token }}"
 
 
 @pure
@@ -147,7 +181,8 @@ def test_an_image_that_another_job_built_is_adopted_in_place_of_a_build() -> Non
     written = [step["run"].rsplit("> ", 1)[1].strip() for step in (build, adopt)]
     assert written == ['"$RUNNER_TEMP/digest"'] * 2
     on = read(RELEASE)["on"]
-    assert [*on["workflow_dispatch"]["inputs"]] == [*on["workflow_call"]["inputs"]] == ["image", "commit", "source"]
+    assert [*on["workflow_dispatch"]["inputs"]] == ["image", "commit", "source"]
+    assert [*on["workflow_call"]["inputs"]] == ["image", "commit", "source", "hotfix"]
 
 
 @pure
@@ -163,13 +198,14 @@ def test_the_command_takes_the_shells_place_so_that_a_cancelled_job_reaches_it()
     """test_cancelled_job.py sends the signals."""
     for name, step in releasing().items():
         (line,) = step["run"].strip().splitlines()
-        assert line.startswith("exec python -m release_lane.command "), name
+        assert line.startswith("exec .venv/bin/release "), name
         assert not set("|;&`") & set(line), name
 
 
 @pure
 def test_production_comes_after_staging_and_a_review() -> None:
-    assert jobs()["staging"]["needs"] == "build"
+    assert jobs()["checks"]["needs"] == "build"
+    assert jobs()["staging"]["needs"] == ["build", "checks"]
     assert jobs()["review"]["needs"] == ["build", "staging"]
     assert jobs()["production"]["needs"] == ["build", "review"]
 
@@ -177,7 +213,7 @@ def test_production_comes_after_staging_and_a_review() -> None:
 @pure
 def test_only_main_is_released() -> None:
     assert read(RELEASE)["on"]["push"] == {"branches": ["main"]}
-    assert jobs()["build"]["if"] == "github.ref == 'refs/heads/main'"
+    assert jobs()["build"]["if"] == all_jobs()["rollback"]["if"] == "github.ref == 'refs/heads/main'"
 
 
 @pure
@@ -190,110 +226,55 @@ def test_the_engine_is_the_one_that_the_sdk_is_pinned_to() -> None:
 @pure
 def test_what_needs_the_internet_is_left_out_by_act() -> None:
     """But for the checkout: act copies the working directory in its place."""
-    assert all(step["if"] == "${{ !env.ACT }}" for step in remote() if "checkout" not in step["uses"])
+    assert all(step["if"].startswith("${{ !env.ACT ") for step in remote() if "checkout" not in step["uses"])
 
 
-# ---- Run by act -----------------------------------------------------------------------------------------------
-
-MUST_NOT_RUN = """
-name: stands in for an action that must not run here
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      run: exit 99
-"""
+@pure
+def test_a_pull_request_of_a_fork_is_never_previewed_and_no_secret_reaches_one() -> None:
+    preview = workflow("preview")
+    assert [*preview["on"]] == ["pull_request"]  # never pull_request_target, which gives forks this repository's roles
+    job = preview["jobs"]["preview"]
+    assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+    assert "environment" not in job
 
 
-class Act:
-    """act on this machine itself, without any container and without the internet."""
-
-    def __init__(self, binary: Path, folder: Path, checkout: Checkout) -> None:
-        self.binary, self.folder, self.checkout = binary, folder, checkout
-        folder.mkdir()
-        (folder / "action.yml").write_text(MUST_NOT_RUN)
-
-    def push(self) -> Ended:
-        """What a push of HEAD to main would run."""
-        return self._run("push", {"after": self.checkout.git("rev-parse", "HEAD")})
-
-    def dispatch(self, **inputs: str) -> Ended:
-        """What a person starts by hand on main, with these inputs."""
-        return self._run("workflow_dispatch", {"inputs": inputs})
-
-    def _run(self, name: str, about: Mapping[str, Any]) -> Ended:
-        event = {"ref": "refs/heads/main", "repository": {}, **about}
-        (self.folder / "event.json").write_text(json.dumps(event))
-        stand_ins = [f"--local-repository={step['uses']}={self.folder}" for step in remote()]
-        return self.checkout.run(
-            str(self.binary), name, "--workflows", ".github/workflows/release.yml", "--use-gitignore=false",
-            "--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(self.folder / "event.json"),
-            "--env", f"PYTHONPATH={self.checkout.folder}", "--action-offline-mode", *dict.fromkeys(stand_ins),
-            XDG_CACHE_HOME=str(self.folder / "cache"), XDG_CONFIG_HOME=str(self.folder / "config"),
-        )  # fmt: skip
+@pure
+def test_a_preview_asks_only_for_a_review_of_staging() -> None:
+    assert releasing()["preview"]["run"] == 'exec .venv/bin/release review staging > "$RUNNER_TEMP/result"'
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    with on_the_local_cloud(tmp_path_factory.mktemp("workflow") / "checkout") as made:
-        yield made
+@pure
+def test_a_hotfix_is_a_release_with_a_reason() -> None:
+    hotfix = workflow("hotfix")
+    (job,) = hotfix["jobs"].values()
+    assert (job["uses"], job["with"]) == ("./.github/workflows/release.yml", {"hotfix": "${{ inputs.reason }}"})
+    assert hotfix["on"]["workflow_dispatch"]["inputs"]["reason"]["required"] is True
 
 
-@pytest.fixture(scope="module")
-def act(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Act:
-    from local_aws.toolchain import ensure_act
+@pure
+def test_nothing_that_a_step_writes_becomes_part_of_the_environment_of_later_steps() -> None:
+    """But for what act takes from this machine. zizmor: github-env."""
+    for step in steps():
+        if step.get("if") != "${{ env.ACT }}":
+            assert "GITHUB_ENV" not in step.get("run", ""), step["name"]
+            assert "GITHUB_PATH" not in step.get("run", ""), step["name"]
+
+
+@pure
+def test_zizmor_finds_nothing() -> None:
+    zizmor = Path(sys.executable).with_name("zizmor")
+    done = subprocess.run([zizmor, "--offline", "--quiet", "."], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.pipeline
+def test_actionlint_finds_nothing() -> None:
+    """But for `queue`, which it does not know yet."""
+    from local_aws.toolchain import ensure_actionlint
     from local_aws.toolchain.cache import cache_folder
 
-    binary = ensure_act(cache_folder(), lambda text: print(text, file=sys.stderr))
-    return Act(binary, tmp_path_factory.mktemp("act") / "act", checkout)
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_push_to_main_goes_to_production_by_one_digest(act: Act, checkout: Checkout) -> None:
-    done = act.push()
-    assert done.code == 0, done.out + done.err
-    staging, production = checkout.status("staging"), checkout.status("production")
-    assert production["commit"] == checkout.git("rev-parse", "HEAD")
-    assert staging["digest"] == production["digest"]
-    assert "# Review: production" in done.out
-    assert f"**staging** proved `{staging['digest']}`" in done.out
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Checkout) -> None:
-    before = checkout.status("production")
-    done = act.push()
-    assert done.code == 0, done.out + done.err
-    assert checkout.status("production") == before
-    assert "nothing to do" in done.out
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed (./bootstrap as root installs it)")
-def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, checkout: Checkout) -> None:
-    registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
-    ours = f"{registry}/{checkout.project}/app"
-    commit = checkout.commit("Built by another job")
-    recipe = f"FROM {ours}@{checkout.status('production')['digest']}\nENV COMMIT={commit}\nLABEL {REVISION}={commit}\n"
-    checkout.run_with("docker", "build", "-q", "-t", f"{ours}:ci-7", "-", given=recipe).ok()
-    digest = checkout.run("docker", "push", f"{ours}:ci-7").ok().out.rsplit("digest: ", 1)[1].split()[0]
-    done = act.dispatch(image=f"{ours}@{digest}", commit=commit, source="https://example.test/shop")
-    assert done.code == 0, done.out + done.err
-    production = checkout.status("production")
-    assert (production["digest"], production["commit"]) == (digest, commit)
-    assert "that it is commit" in " ".join(production["unchecked"])
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_broken_commit_stops_in_staging(act: Act, checkout: Checkout) -> None:
-    before = {name: checkout.status(name)["digest"] for name in ("staging", "production")}
-    checkout.change("app/checksums.py", *FAULT)
-    done = act.push()
-    assert done.code != 0
-    assert "The smoke gate refused" in done.out
-    assert "Promote to production" not in re.sub(r"(?m)^.*Job.*skipped.*$", "", done.out)
-    assert {name: checkout.status(name)["digest"] for name in ("staging", "production")} == before
+    binary = ensure_actionlint(cache_folder(), lambda text: print(text, file=sys.stderr))
+    files = [str(path) for path in WORKFLOWS if path != PREPARE]
+    queue = 'unexpected key "queue" for "concurrency" section'
+    done = subprocess.run([binary, "-ignore", queue, *files], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

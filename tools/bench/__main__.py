@@ -1,8 +1,8 @@
 """`python -m tools.bench [--json] [PART…]`: measure on the local cloud, print, keep as JSON in bench/results/.
 
-Parts: `updates`, `peers`, `refusals`, `weights`, `users`, `sizes`; all of them if none is named. Ratios, not seconds,
-are what compares across machines: everything is divided by a `pulumi up` that changes nothing, measured in the same
-run.
+Parts: `updates`, `peers`, `refusals`, `weights`, `users`, `sizes`, `reviews`; all of them if none is named. Ratios, not
+seconds, are what compares across machines: everything is divided by a `pulumi up` that changes nothing (a review by its
+preview), measured in the same run.
 Exit codes: 0 measured (whether or not aims were met), 1 users noticed something, 2 there is no such part,
 3 something that was to be measured failed, 4 another command uses the local cloud.
 """
@@ -26,7 +26,7 @@ from local_aws.progress import Progress
 from local_aws.status import status
 from provider_kit.streams import outliving
 
-from tools.bench import measure, peers, report, sizes
+from tools.bench import measure, peers, report, reviews, sizes
 from tools.bench.measure import Figure, Say
 from tools.bench.refusal import Refused, refused
 from tools.bench.report import Results
@@ -36,7 +36,7 @@ from tools.demo.source import GOOD, Source
 from tools.lane import Lane, Stack
 from tools.torn import push_torn
 
-PARTS = ("updates", "peers", "refusals", "weights", "users", "sizes")
+PARTS = ("updates", "peers", "refusals", "weights", "users", "sizes", "reviews")
 BARE_MOVES = 20
 
 
@@ -119,6 +119,8 @@ def _measured(ready: Prepared, parts: Collection[str], folder: Path, say: Say) -
         results.users = measure.under_load(ready.one, ready.variant("fourth"), ready.variant("liar"), say)
     if "sizes" in parts:
         results.figures += sizes.switches(ready.lane, ready.digests, say)
+    if "reviews" in parts:
+        results.figures += reviews.reviews(ready.lane, ready.digests[0], say)
     return results
 
 

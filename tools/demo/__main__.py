@@ -57,11 +57,15 @@ def _demo(places: Places, begun: float) -> int:
     stage = Stage(up.environment, places.root, places.logs / "demo.log")
     stage.log.write_text("")
     source = Source(places.runtime / "demo" / "source", places.root)
+    broken = ""
     try:
         broken = _story(stage, source)
     finally:
-        counts = stage.counts()
-    return _summary(places, stage, counts, broken, time.monotonic() - begun)
+        counts, seconds = stage.counts(), time.monotonic() - begun
+        _show(stage, counts, seconds)
+        if not broken:
+            print(f"{_users(counts)} until then. The environments stay up until `make down`.")
+    return _summary(places, stage, counts, broken, seconds)
 
 
 def _story(stage: Stage, source: Source) -> str:
@@ -151,7 +155,8 @@ def _quoted(said: Mapping[str, str]) -> str:
     return "\n".join(f"             | {line}" for line in lines[:9])
 
 
-def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds: float) -> int:
+def _show(stage: Stage, counts: COUNTS, seconds: float) -> None:
+    """The steps that began, and how many requests failed in each; also of a story that broke off."""
     names = list(counts)
     table = Table(title=f"The whole route in {seconds:.0f} s", title_justify="left", box=SIMPLE)
     for heading in ("step", "s", "digest", "live", *(f"{name}\nfailed/total" for name in names)):
@@ -166,11 +171,21 @@ def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds:
             *(asked.get(name, "-") for name in names),
         )
     Console(width=None if sys.stdout.isatty() else 100).print(table)
-    failed = sum(each.failed for steps in counts.values() for each in steps.values())
+
+
+def _failed(counts: COUNTS) -> int:
+    return sum(each.failed for steps in counts.values() for each in steps.values())
+
+
+def _users(counts: COUNTS) -> str:
     sent = sum(each.sent for steps in counts.values() for each in steps.values())
-    unharmed = failed == 0 and broken not in served(counts)
-    print(f"Users: {failed} of {sent} requests failed; the broken build answered {'NONE' if unharmed else 'SOME'}.")
-    for name in names:
+    return f"Users: {_failed(counts)} of {sent} requests failed"
+
+
+def _summary(places: Places, stage: Stage, counts: COUNTS, broken: str, seconds: float) -> int:
+    unharmed = _failed(counts) == 0 and broken not in served(counts)
+    print(f"{_users(counts)}; the broken build answered {'NONE' if unharmed else 'SOME'}.")
+    for name in counts:
         print(f"  {name:<11} {stage.probes[name].settings.url.removesuffix('/api/v1/status')}")
     print(f"The updates ran the provider: {serves.what if (serves := provider.noted(places)) else 'unknown'}.")
     print("These stay up until `make down`. By hand: . .local/env, then `release status`, or see README.")

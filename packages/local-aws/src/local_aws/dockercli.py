@@ -118,8 +118,11 @@ def remove_networks(places: Places) -> int:
 def remove_untagged_images(places: Places) -> int:
     """What tasks pulled by digest from this cloud's registry, which ends with it; how many there were.
 
-    By names, not by ids: an image that has a tag, or a name in another cloud's registry, keeps that.
+    By names, not by ids: an image that has a tag, or a name in another cloud's registry, keeps that. A cloud without a
+    slot has no registry: the port that it would get first may be another one's.
     """
+    if not places.slot_file.exists():
+        return 0
     registries = tuple(f"{host}:{places.port}/" for host in ("localhost", "127.0.0.1"))
     rows = _rows("image", "ls", "--digests", "--no-trunc")
     ours = [row for row in rows if row["Repository"].startswith(registries) and row["Tag"] == "<none>"]

@@ -19,11 +19,34 @@ esac
 """
 
 
+IMAGES = """#!/bin/sh
+[ "$2" = ls ] || { echo "$@" >> "$0.removed"; exit; }
+echo '{"Repository":"localhost:4566/shop/app","Tag":"<none>","Digest":"sha256:1"}'
+"""
+
+
+def _docker(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "docker").write_text(script)
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_images_of_the_first_slot_are_left_to_the_cloud_that_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(root=tmp_path, runtime=tmp_path / ".local", cache=tmp_path)
+    _docker(tmp_path, IMAGES, monkeypatch)
+    assert dockercli.remove_untagged_images(places) == 0
+    assert not (tmp_path / "docker.removed").exists()
+    places.runtime.mkdir()
+    places.slot_file.write_text("0\n")
+    assert dockercli.remove_untagged_images(places) == 1
+    assert (tmp_path / "docker.removed").read_text() == "image rm localhost:4566/shop/app@sha256:1\n"
+
+
 def test_what_an_earlier_version_left_is_its_own_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = Places(root=tmp_path, runtime=tmp_path / ".local", cache=tmp_path)
-    (tmp_path / "docker").write_text(DOCKER.format(cloud=places.cloud_id))
-    (tmp_path / "docker").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    _docker(tmp_path, DOCKER.format(cloud=places.cloud_id), monkeypatch)
     found = dockercli.ours(places)
     assert found.containers == ("ps-new", "ps-earlier")
     assert found.networks == ("network-new", "network-earlier")

@@ -74,9 +74,11 @@ class ReleaseError(Exception):
 
 
 class CheckFailed(ReleaseError):
-    """A gate or check said no. `users` says whether it said so before or after their traffic was moved."""
+    """A gate or check said no. `users` says whether it said so before or after their traffic was moved. `foreign`: it
+    speaks of another writer of the weights, and not of the release."""
 
     exit_code = 1
+    foreign: bool = False
 
 
 class UsageError(ReleaseError):

@@ -114,3 +114,20 @@ def test_a_breach_that_only_users_meet_is_rolled_back_after_the_update(lane: Che
     users.mark("afterwards")
     until(lambda: users.snapshot().step("afterwards").sent > 50, "users asked again")
     assert users.snapshot().step("afterwards").failed == 0
+
+
+def test_what_the_watch_rolled_back_from_comes_back_once_it_is_pardoned_and_the_line_goes_on(lane: Checkout) -> None:
+    again = ("deploy", "staging", "--digest", Story.moody, "--again")
+    quarantined = lane.release(*again)
+    assert quarantined.code == 4, quarantined.err
+    assert "is in quarantine: no environment releases it" in quarantined.err
+    lane.release("pardon", Story.moody, "--reason", "only a rehearsal").ok()
+    lane.release("stop-the-line", "staging", "--reason", "users ask why").ok()
+    stopped = lane.release(*again)
+    assert stopped.code == 4, stopped.err
+    assert "The line of staging is stopped" in stopped.err
+    assert "users ask why" in stopped.err
+    lane.release("resume", "staging", "--reason", "they were told").ok()
+    review = lane.release("review", "staging", "--digest", Story.moody, "--again").ok()
+    assert "**Going forward again:**" in review.out
+    assert lane.release("history", "--verify").code == 0

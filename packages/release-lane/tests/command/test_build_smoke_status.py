@@ -182,6 +182,18 @@ def test_status_says_what_a_rollback_would_cost(found: StackState, costs: str) -
     assert row["digest"] == found.outputs["imageDigest"]
 
 
+def test_status_does_not_call_it_a_rollback_to_go_where_users_were_rolled_back_from() -> None:
+    on = stage()
+    on.engine.states["staging"] = state(GREEN, A, B, A, idle=B)
+    on.run("status", "staging", "--json")
+    (row,) = on.data["environments"]
+    assert row["rollback"] == {"costs": "traffic-only", "basis": "recorded", "forwardAgain": True}
+    other = stage()
+    other.engine.states["staging"] = state(GREEN, A, B, A, idle=B)
+    other.run("status", "staging")
+    assert "users were rolled back from the previous release: going there is going forward again" in other.out
+
+
 def test_status_tells_a_missing_stack_from_one_without_a_release() -> None:
     on = stage()
     on.engine.states = {"staging": StackState()}

@@ -40,6 +40,17 @@ def test_a_team_gets_few_files_and_few_lines(shop: Path) -> None:
     assert {"Pulumi.yaml", "infra/__main__.py", "smoke/test_service.py", ".gitignore", "RELEASING.md"} <= {*files}
 
 
+@pytest.mark.parametrize("ci", ["gitlab", "jenkins"])
+def test_another_ci_system_makes_no_more_of_them_and_is_known_again(tmp_path: Path, ci: str) -> None:
+    assert Stage().run("init", str(tmp_path), *FLAGS, "--ci", ci) == 0
+    files = written(tmp_path)
+    assert len(files) <= MOST_FILES
+    assert sum(len(text.splitlines()) for text in files.values()) <= MOST_LINES
+    on = Stage()
+    assert on.run("init", str(tmp_path), "--diff") == 0
+    assert on.out == "No difference.\n"
+
+
 def test_it_ends_with_what_is_missing_and_the_next_three_commands(tmp_path: Path) -> None:
     on = Stage()
     assert on.run("init", str(tmp_path), *FLAGS, "--json", "--app", "service") == 0

@@ -72,16 +72,26 @@ def test_by_hand_as_the_readme_shows_it_uncommitted_settings_stay_as_they_are(la
     file.write_text(committed)
 
 
-def test_a_second_release_is_reviewed_before_it_is_promoted(lane: Checkout) -> None:
+def test_a_second_release_is_reviewed_before_it_is_promoted_with_the_seal_of_its_review(lane: Checkout) -> None:
     lane.change("app/service.py", '"""', '"""Second edition. ')
     Story.second = lane.release("build").ok().out.strip()
     lane.release("deploy", "staging").ok()
-    review = lane.release("review", "production").ok().out
-    assert f"**Deploy: `{Story.second[:19]}` starts on green (2 tasks)" in review
-    assert f"**staging** proved `{Story.second}`" in review
-    assert "## What else changes\n\nNothing." in review
-    promoted = lane.release("promote", "production", "--yes", "--json").ok().data
+    review, seal = lane.folder / ".local/review.md", lane.folder / ".local/review.seal"
+    lane.release("review", "production", "--out", str(review), "--out", str(seal)).ok()
+    shown = review.read_text()
+    assert f"**Image only.** Deploy: `{Story.second[:19]}` starts on green (2 tasks)" in shown
+    assert f"**staging** proved `{Story.second}`" in shown
+    assert "Checks that passed there: `test_" in shown
+    assert f"- Observed now: blue runs `{Story.first[:19]}`, 2 of 2 tasks healthy." in shown
+    assert "## What else changes\n\nNothing." in shown
+    sealed = ("promote", "production", "--yes", "--seal", seal.read_text().strip())
+    promoted = lane.release(*sealed, "--json").ok().data
     assert (promoted["digest"], promoted["replaced"], promoted["liveColour"]) == (Story.second, Story.first, "green")
+    void = lane.release(*sealed)
+    assert void.code == 4, void.err
+    for moved in ("the plan", "the state of the stack", "the observed weights"):
+        assert f"  {moved}: " in void.err
+    assert "the commit of the program" not in void.err
 
 
 def test_nothing_to_do_is_done_at_once(lane: Checkout) -> None:

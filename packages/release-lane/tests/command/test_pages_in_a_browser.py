@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from release_lane.errors import Refused
+from release_lane.operate import review_page
+from release_lane.operate.board_page import board_page
 from release_lane.operate.page_html import html
-from tests.operate.test_metrics_page import busy, page
+from tests.operate import test_board, test_metrics_page, test_plan
+from tests.operate.test_review_facts import SUBJECT, destructive_sample, sample
 
 from tests.browser import DESKTOP, PHONE, Browser, axe, browser
 
 pytestmark = pytest.mark.cli
 
-PAGES = {"metrics": lambda: html(page(busy()))}
+PAGES: dict[str, Callable[[], str]] = {
+    "metrics": lambda: html(test_metrics_page.page(test_metrics_page.busy())),
+    "plan": lambda: html(test_plan.page(), wide=True),
+    "board": lambda: html(board_page(test_board.board(pending=("urn",))), wide=True),
+    "evil": lambda: html(board_page(test_board.everything_evil()), wide=True),
+    "review": lambda: html(review_page.page(sample())),
+    "destructive": lambda: html(review_page.page(destructive_sample())),
+    "refusal": lambda: html(
+        review_page.refusal(SUBJECT, Refused("It is refused.", why="a <b>", next_step="`release`."))
+    ),
+}
 
 
 @pytest.fixture(scope="module")

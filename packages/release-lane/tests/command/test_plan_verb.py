@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
 from release_lane.errors import CloudError
-from release_lane.ledger.memory import Memory
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.operate.watching import Look
 from release_lane.record.commit import Commits, Logged
-from release_lane.record.ledger import Result
+from release_lane.record.halts import State, of_digest, of_line
+from release_lane.record.ledger import Draft, EntryKind, Result
 from release_lane.record.names import Names
 from release_lane.record.records import Observed
-from tests.command.words import A, B, C, Stage, built, states
+from tests.command.words import A, B, C, Stage, built, project, states
 from tests.operate.ledgers import DAY, Chronicle
 
 pytestmark = pytest.mark.cli
@@ -52,7 +54,7 @@ def test_the_plan_is_of_what_was_built_last_and_goes_along_the_route() -> None:
     levels = {check["about"]: check["level"] for check in production["checklist"]}
     assert levels["Evidence"] == "ok"
     assert levels["Order"] == "ok"
-    assert production["people"] == ["confirms at the terminal, or the pipeline says --yes"]
+    assert production["people"] == ["confirms at the terminal, or the pipeline says --yes; approval.required is off"]
     assert on.engine.calls == []
 
 
@@ -62,6 +64,35 @@ def test_what_usually_breaks_is_counted_from_the_ledger_without_what_is_of_one_r
     _, production = on.data["environments"]
     assert production["soFar"] == {"refused": 2, "done": 1}
     assert production["usuallyBreaks"] == [{"why": "The rollout gate refused green: exits", "count": 2}]
+
+
+def test_where_an_approval_is_required_a_person_has_to_give_it() -> None:
+    on = stage(approval={"required": True, "validFor": "8h"})
+    assert on.run("plan", "--json") == 0
+    (said,) = on.data["environments"][1]["people"]
+    assert said.startswith("somebody who neither asked nor wrote it approves the review")
+    assert said.endswith("valid for 8h")
+
+
+def test_quarantine_a_stopped_line_and_a_freeze_window_come_first() -> None:
+    there = project(ledger="file://.local/ledger")
+    window = {"windows": [{"from": "2026-01-01", "to": "2026-02-01"}]}
+    production = there.stacks["production"]
+    production = replace(production, config={**production.config, "release-lane:freeze": window})
+    on = stage(project=replace(there, stacks={**there.stacks, "production": production}))
+    ledger = in_memory(on.ledger)
+    for kind, mark in (
+        (EntryKind.QUARANTINE, of_digest(B.digest, State.QUARANTINED)),
+        (EntryKind.STOPPED, of_line("production", State.STOPPED)),
+    ):
+        ledger.append(Draft(id=str(kind), kind=kind, at="2026-01-03", who="ann", reason=f"{kind}!", marks=(mark,)))
+    assert on.run("plan", "--json") == 0
+    halted = [check["text"] for check in on.data["environments"][1]["checklist"] if check["about"] == "Halted"]
+    assert [text.split(" (")[0] for text in halted] == [
+        "it is in quarantine: quarantine!",
+        "the line is stopped: stopped!",
+        "a freeze window holds until Mon 2026-02-02 00:00 UTC: 2026-01-01 to 2026-02-01 UTC",
+    ]
 
 
 def test_another_digest_can_be_planned() -> None:
@@ -81,7 +112,7 @@ def test_the_text_has_a_diagram_steps_and_checklists() -> None:
     assert on.run("plan") == 0
     assert "[image] machine\n" in on.out
     assert "    |\n    v\n[production]\n" in on.out
-    assert "BEFORE PRODUCTION TAKES IT\n\n- ✓ ok: Evidence: staging proved it on" in on.out
+    assert "BEFORE PRODUCTION TAKES IT\n\n- ✓ ok: Evidence: staging proved it at" in on.out
     assert "    What usually breaks: errors, slow answers or an alarm under real traffic\n" in on.out
 
 

@@ -44,6 +44,14 @@ def test_an_update_knows_who_acts_and_why() -> None:
     assert actor.id
 
 
+@pytest.mark.parametrize(("given", "details"), [("prices are wrong", {"hotfix": "prices are wrong"}), (" ", {})])
+def test_a_hotfix_is_flagged_and_its_reason_is_the_updates(given: str, details: dict[str, str]) -> None:
+    on = stage(PROMOTED, ledger_url=URL)
+    assert on.run("promote", "production", "--yes", "--hotfix", given) == 0
+    (actor,) = on.engine.actors
+    assert (actor.reason, actor.details) == (given.strip(), details)
+
+
 def test_outside_ci_a_person_acts_on_a_machine() -> None:
     on = stage(PROMOTED, ledger_url=URL)
     on.run("promote", "production", "--yes")

@@ -92,6 +92,36 @@ def test_rollback_goes_further_back_to_a_given_digest() -> None:
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": C.digest}]
 
 
+RETURNED = state(GREEN, A, B, A, idle=B)
+"""Users were rolled back from B to A."""
+
+
+def test_after_a_rollback_the_way_forward_is_offered_in_so_many_words() -> None:
+    back = ran(*plan("traffic-only", BLUE, A, target=BLUE))
+    on = stage(becomes("staging", state(BLUE, A, B, A, idle=B), back))
+    assert on.run("rollback", "staging") == 0
+    assert f"To go forward again later: `release deploy staging --digest {B.digest} --again`." in on.out
+
+
+@pytest.mark.parametrize(("verb", "environment"), [("deploy", "staging"), ("promote", "production")])
+def test_going_forward_again_names_what_is_live_now(verb: str, environment: str) -> None:
+    on = stage(ran(*plan("traffic-only", BLUE, B, target=BLUE)))
+    on.engine.states[environment] = RETURNED
+    assert on.run(verb, environment, "--digest", B.digest, "--again", "--yes") == 0
+    assert configs(on.engine) == [{"imageDigest": B.digest, "forwardFrom": A.digest}]
+
+
+def test_a_rollback_of_a_rollback_goes_forward_again_and_asks_in_these_words() -> None:
+    on = stage(ran(*plan("traffic-only", BLUE, B, target=BLUE)), answer="yes")
+    on.engine.states["production"] = RETURNED
+    assert on.run("rollback", "production") == 0
+    assert (
+        "This is no rollback: production was rolled back from sha256:bbbbbbbbbbbb. Going forward to it again." in on.err
+    )
+    assert "To go forward again later" not in on.out
+    assert configs(on.engine) == [{"imageDigest": B.digest, "forwardFrom": A.digest}]
+
+
 @pytest.mark.parametrize(
     ("argv", "live"),
     [(("deploy", "staging", "--digest", C.digest), B), (("promote", "production", "--digest", C.digest, "--yes"), A)],
@@ -110,6 +140,13 @@ def test_allow_older_is_nothing_where_nothing_is_live() -> None:
     on.engine.states["staging"] = StackState()
     assert on.run("deploy", "staging", "--digest", C.digest, "--allow-older") == 0
     assert configs(on.engine) == [{"imageDigest": C.digest}]
+
+
+@pytest.mark.parametrize(("verb", "environment"), [("deploy", "staging"), ("promote", "production")])
+def test_a_reason_to_release_in_a_freeze_window_is_handed_to_the_program(verb: str, environment: str) -> None:
+    on = stage(ran(*plan("keep", GREEN, B, target=None)))
+    assert on.run(verb, environment, "--digest", C.digest, "--yes", "--through-freeze", "the shop is down") == 0
+    assert configs(on.engine) == [{"imageDigest": C.digest, "throughFreeze": "the shop is down"}]
 
 
 def test_heal_names_no_digest_at_all() -> None:

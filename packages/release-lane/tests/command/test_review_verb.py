@@ -12,7 +12,7 @@ from release_lane.command.adapters.git import FakeGit
 from release_lane.engine.locks import Origin
 from release_lane.errors import CloudError
 from release_lane.record.commit import Commits, Logged
-from tests.command.words import GREEN, A, B, Stage, built, digest, failed, plan, ran, said, states
+from tests.command.words import GREEN, A, B, Stage, built, digest, failed, plan, ran, said, state, states
 
 pytestmark = pytest.mark.cli
 
@@ -46,6 +46,14 @@ def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
     assert on.run("review", "staging", "--rollback", "--digest", A.digest) == 0
     assert on.engine.calls == [("preview", "staging", {"imageDigest": A.digest, "rollbackFrom": B.digest})]
     assert "Requested as a **rollback**" in on.out
+
+
+def test_a_review_of_a_way_forward_again_says_so() -> None:
+    on = stage(ran(*plan("traffic-only", GREEN.other, B, target=GREEN.other)))
+    on.engine.states["staging"] = state(GREEN, A, B, A)
+    assert on.run("review", "staging", "--digest", B.digest, "--again") == 0
+    assert on.engine.calls == [("preview", "staging", {"imageDigest": B.digest, "forwardFrom": A.digest})]
+    assert f"**Going forward again:** users were rolled back from it to `{A.digest}`" in on.out
 
 
 def test_a_review_of_a_rollback_is_of_what_a_rollback_would_do() -> None:

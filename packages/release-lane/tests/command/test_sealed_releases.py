@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from release_lane.command.adapters.approvals import FakeApprovals
 from release_lane.command.adapters.backend import FakeBackend
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
 from release_lane.command.adapters.machine import FakeMachine
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.operate.sealing import bound_by
+from release_lane.record.approval import Approval, Person
+from release_lane.record.ledger import Draft, Entry, EntryKind, Result
 from tests.command.test_releasing import LOCKED
 from tests.command.words import BLUE, GREEN, A, B, Stage, becomes, failed, plan, ran, said, state, states
 
@@ -142,3 +146,80 @@ def test_a_refused_release_has_no_seal(tmp_path: Path) -> None:
     on = stage(failed(said("It is refused.\nKind: Refused"), touched=False))
     assert on.run("review", "production", "--out", str(file)) == 4
     assert file.read_text() == ""
+
+
+# ---- With a ledger --------------------------------------------------------------------------------------------
+
+
+def with_ledger(*runs: object, **over: object) -> Stage:
+    return stage(*runs, ledger_url="s3://ledger", **over)
+
+
+def entries(on: Stage) -> tuple[Entry, ...]:
+    return in_memory(on.ledger).entries()
+
+
+def test_a_review_is_an_entry_with_its_seal_and_what_that_covers() -> None:
+    on = with_ledger(PREVIEW)
+    assert on.run("review", "production", "--format", "seal") == 0
+    (entry,) = entries(on)
+    assert (entry.kind, entry.environment, entry.digest) == (EntryKind.REVIEW, "production", B.digest)
+    assert entry.details["seal"] == on.out.strip()
+    assert entry.details["sealed"]["weights"] == {"blue": 100, "green": 0}
+    assert entry.details["kind"] == "image only"
+
+
+def test_where_the_ledger_has_the_review_a_refusal_names_old_and_new() -> None:
+    ledger = Memory()
+    reviewed = with_ledger(PREVIEW, ledger=ledger)
+    reviewed.run("review", "production", "--format", "seal")
+    moved = ran(*plan("deploy", GREEN, B, target=GREEN, starts=True, expected={"blue": 90, "green": 10}))
+    on = with_ledger(moved, ledger=ledger)
+    assert on.run("promote", "production", "--yes", "--seal", reviewed.out.strip()) == 4
+    assert "  the observed weights: blue: 100 -> 90; green: 0 -> 10\n" in on.err
+    refused = entries(on)[-1]
+    assert (refused.verb, refused.result) == ("promote", "refused")
+    assert refused.details["seal"] == reviewed.out.strip()
+
+
+def test_a_review_that_was_refused_is_an_entry_as_well() -> None:
+    on = with_ledger(failed(said("It is refused.\nKind: Refused"), touched=False))
+    assert on.run("review", "production") == 4
+    assert [(each.kind, each.result) for each in entries(on)] == [(EntryKind.OUTCOME, "refused")]
+
+
+def test_a_ledger_that_is_away_stops_no_review_and_no_seal() -> None:
+    on = with_ledger(PREVIEW, ledger=Memory(away=True))
+    assert on.run("review", "production", "--format", "seal") == 0
+    assert "The ledger does not have this review" in on.err
+    moved = with_ledger(PREVIEW, ledger=Memory(away=True), git=FakeGit(commit="e" * 40))
+    assert moved.run("promote", "production", "--yes", "--seal", on.out.strip()) == 4
+    assert f"  the commit of the program: now {'e' * 40}\n" in moved.err
+
+
+def test_an_update_hands_seal_and_approver_to_the_ledger() -> None:
+    seal = seal_of("production", ledger_url="s3://ledger")
+    approval = Approval(asked=(Person(login="ann"),), approvers=(Person(login="bo"),))
+    on = with_ledger(PREVIEW, PROMOTED, approvals=FakeApprovals(approval))
+    assert on.run("promote", "production", "--yes", "--seal", seal) == 0, on.err
+    assert (on.engine.actors[-1].approver, on.engine.actors[-1].details["seal"]) == ("bo", seal)
+
+
+def test_a_review_times_rollbacks_and_names_drills_by_the_ledger() -> None:
+    ledger = in_memory(memory := Memory())
+    began = Draft(
+        id="1", kind=EntryKind.INTENT, at="2026-01-02T03:00:00+00:00", environment="production", verb="rollback",
+        details={"decision": "traffic-only"},
+    )  # fmt: skip
+    intent = ledger.append(began)
+    ended = replace(began, id="2", kind=EntryKind.OUTCOME, at="2026-01-02T03:00:07+00:00", of=intent.sequence)
+    ledger.append(replace(ended, result=Result.DONE))
+    drill = Draft(
+        id="3", kind=EntryKind.DRILL, at="2026-01-02T04:00:00+00:00", environment="staging", digest=B.digest,
+        result=Result.DONE,
+    )  # fmt: skip
+    ledger.append(drill)
+    on = with_ledger(PREVIEW, ledger=memory)
+    assert on.run("review", "production") == 0
+    assert "then only moves the traffic: 7 s the last time here." in on.out
+    assert "staging drilled going back and forward with it on 2026-01-02T04:00:00+00:00: done." in on.out

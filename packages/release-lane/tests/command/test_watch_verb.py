@@ -12,6 +12,8 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.prober import FakeProber
 from release_lane.engine.state import StackState
+from release_lane.ledger.halts import halts_in
+from release_lane.ledger.memory import in_memory
 from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.watching import Look
 from release_lane.probe.sampling import Place, Unheard
@@ -85,6 +87,24 @@ def test_a_breach_is_reported_rolled_back_through_the_pipeline_and_ends_with_1()
     assert on.data["reason"] == "green has no healthy target"
     assert (on.data["digest"], on.data["rollback"]["digest"]) == (B.digest, A.digest)
     assert [notice.event for notice in on.notifier.sent] == [Event.BREACH, Event.ROLLBACK]
+
+
+def test_what_a_watch_rolls_back_from_is_in_quarantine_where_there_is_a_ledger() -> None:
+    on = stage([BREACH], BACK, ledger_url="s3://shop-releases")
+    assert on.run("watch", "staging", "--for", "30m", "--json") == 1
+    found = halts_in(in_memory(on.ledger), "production", B.digest).quarantined
+    assert found is not None
+    assert (found.environment, found.reason) == ("staging", "green has no healthy target")
+    assert on.data["rollback"]["quarantine"] == {"digest": B.digest, "entry": found.sequence}
+
+
+def test_a_watch_goes_forward_to_nothing_that_users_were_rolled_back_from() -> None:
+    on = stage([BREACH], BACK)
+    on.engine.states["staging"] = state(GREEN, B, A, B)
+    assert on.run("watch", "staging", "--for", "30m") == 4
+    assert on.engine.calls == []
+    assert "is the release that staging was rolled back from, so this is not a rollback" in on.err
+    assert "earlier releases: none" in on.err
 
 
 def test_no_rollback_only_tells() -> None:

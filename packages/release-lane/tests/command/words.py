@@ -17,6 +17,7 @@ from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.git import FakeGit
 from release_lane.command.adapters.machine import FakeMachine
 from release_lane.command.adapters.notify import FakeNotifier
+from release_lane.command.adapters.pages import FakePages
 from release_lane.command.adapters.prober import FakeProber
 from release_lane.command.adapters.project import Project, StackFile
 from release_lane.command.adapters.smoke import FakeSmoke
@@ -233,6 +234,7 @@ class Stage:
     prober: FakeProber = field(default_factory=FakeProber)
     machine: FakeMachine = field(default_factory=FakeMachine)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    pages: FakePages = field(default_factory=FakePages)
     approvals: FakeApprovals = field(default_factory=FakeApprovals)
     approval: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
@@ -267,7 +269,7 @@ class Stage:
             engine=self.engine, backend=self.backend, cloud=self.cloud,
             git=self.git, smoke=self.smoke, prober=self.prober, machine=self.machine,
             notifier=self.notifier, approvals=self.approvals, origin=self.origin,
-            stores=lambda _url, _access: in_memory(self.ledger),
+            stores=lambda _url, _access: in_memory(self.ledger), pages=self.pages,
         )  # fmt: skip
 
     @property

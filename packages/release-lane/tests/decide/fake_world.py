@@ -422,6 +422,10 @@ class Run:
         finishing = record is None or world.serving() != [record.live_colour]
         if undo or (finishing and release.id in world.begun):
             return
+        again = standing is not None and standing.left_by_rollback(release.digest)
+        back = standing is not None and standing.was_live(release.digest) and not again
+        live = standing is not None and release.id == standing.live.id
+        assert not request.halts.stopped or back or live, "forward while the line is stopped"
         if standing and release.digest != standing.live.digest and standing.was_live(release.digest):
             assert request.rollback_from == standing.live.digest, "a rollback that was not requested"
             assert request.digest == release.digest, "a rollback to a digest that was not requested"

@@ -18,7 +18,9 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.decide.shift import Shift
 from release_lane.errors import CheckFailed
 from release_lane.record.digest import Digest
+from release_lane.record.halts import Halts
 from release_lane.record.journal import Journal, Phase
+from release_lane.record.ledger import Draft, EntryKind
 from release_lane.record.placement import Colour, Release, Service, all_on, whole
 from tests.decide.fake_world import Breach, FakeWorld, Fault, Outcome, Step, requests_out
 
@@ -42,6 +44,8 @@ RELATIONS = {
     for one in [*LINE, FRESH]
 }
 
+STOPPED = Halts(stopped=Draft(id="1", kind=EntryKind.STOPPED, at="2026-01-01T00:00:00Z").after(None, ""))
+
 colours = st.sampled_from(Colour)
 digests = st.sampled_from([None, *GOOD, *GOOD, *GOOD, DEAD, FAULTY, UNKNOWN])
 switching = [Step.JOURNAL, Step.WEIGHTS, Step.LATER_WEIGHTS, Step.CONFIRMING, Step.ROLLING_BACK]
@@ -61,6 +65,7 @@ class Releasing(RuleBasedStateMachine):
         self.world = FakeWorld()
         self.service = SERVICES[0]
         self.idle: int | None = None
+        self.halts = Halts()
 
     @initialize(
         guarded=st.booleans(),
@@ -83,7 +88,7 @@ class Releasing(RuleBasedStateMachine):
 
     def _ask(self, **more: Any) -> Requested:
         """A request with what the stack file says."""
-        asked = Requested(service=self.service, idle_tasks=self.idle, **more)
+        asked = Requested(service=self.service, idle_tasks=self.idle, halts=self.halts, **more)
         return (
             replace(asked, commit=commit_of(asked.digest), relations=RELATIONS[asked.digest]) if asked.digest else asked
         )
@@ -111,6 +116,10 @@ class Releasing(RuleBasedStateMachine):
     @rule(colour=colours)
     def a_task_falls_sick(self, colour: Colour) -> None:
         self.world.falls_sick(colour)
+
+    @rule(stopped=st.booleans())
+    def the_line_is_stopped_or_goes_on(self, stopped: bool) -> None:
+        self.halts = STOPPED if stopped else Halts()
 
     @rule(firing=st.sets(st.sampled_from([*Colour, None])))
     def alarms_fire_or_go_back_to_ok(self, firing: set[Colour | None]) -> None:

@@ -11,10 +11,12 @@ from provider_kit.server import Ending
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates import gate, recording
 from release_lane.gates.recording import Recording
+from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.chain import MOVED, PROVEN, verify
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
+from release_lane.record.halts import Halts, why
 from release_lane.record.intended import Intended, Standing
 from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Entry, EntryKind, Result
 from release_lane.record.names import Access
@@ -117,8 +119,29 @@ def test_an_outcome_is_written_once(update: Update) -> None:
     assert update.entries[-1].details["why"] == "The rollout gate refused green."
 
 
+def test_a_release_that_users_were_rolled_back_from_for_a_fault_is_in_quarantine_with_the_outcome(
+    update: Update,
+) -> None:
+    update.begin()
+    update.recording.fault("errors of green: 7 % of 400 requests")
+    update.recording.failed(CheckFailed("green had 10 % of the users; … timeline", users=Users.RESTORED))
+    found = halts_in(in_memory(update.objects), "staging", A.digest).quarantined
+    assert found == update.entries[-1]
+    assert (found.result, found.environment) == (Result.ROLLED_BACK, "production")
+    assert why(found).startswith("errors of green: 7 % of 400 requests (")
+    assert verify(in_memory(update.objects).contents(), {}) == ()
+
+
+def test_an_abort_puts_nothing_into_quarantine(update: Update) -> None:
+    update.begin()
+    update.recording.fault("")
+    update.recording.failed(Interrupted("ann asked to abort this switch", users=Users.RESTORED))
+    assert halts_in(in_memory(update.objects), "staging", A.digest) == Halts()
+
+
 def test_without_an_intent_nothing_is_written(update: Update) -> None:
     """A preview, an update with nothing to do, one without a ledger."""
+    update.recording.fault("x")
     update.recording.done(LIVE)
     update.recording.failed(CheckFailed("x"))
     update.recording.abandoned(Ending.ORPHANED)

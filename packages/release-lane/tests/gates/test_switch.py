@@ -25,7 +25,7 @@ from release_lane.ledger.memory import Memory
 from release_lane.record.adoption import COMMIT_UNKNOWN
 from release_lane.record.alarms import Watched
 from release_lane.record.digest import Digest
-from release_lane.record.evidence import Proof
+from release_lane.record.evidence import Drill, Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
@@ -131,6 +131,30 @@ def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
     recorded = Recorded.from_outputs(json.loads(json.dumps(moved(cloud(), move))))
     assert recorded is not None
     assert recorded.evidence[-1].unchecked == ("the commit is unknown",)
+
+
+@pytest.mark.provider
+def test_the_switch_records_what_it_is_of_a_drill(cloud: Make) -> None:
+    """A on blue is what the drill is of: traffic goes to B on green, and back to A."""
+    of_a = Proof(digest=A.digest, commit=A.commit, release_id=A.id, at="then")
+    standing = Recorded(live_colour=BLUE, live=A, previous=B, history=(B, A), evidence=(of_a,))
+    halfway = Recorded.from_outputs(moved(cloud(), replace(MOVE, standing=standing, drill=Drill.BACK)))
+    assert halfway is not None
+    assert halfway.left_by_drill is not None
+    assert halfway.left_by_drill.digest == A.digest
+    forward = replace(
+        MOVE,
+        live=BLUE,
+        release=A,
+        expected=all_on(GREEN),
+        passed=replace(PASS, digest=A.digest, colour="blue", taskDefinition=f"app:{A.id}", deployment="ecs-svc/1"),
+        course=Course(home=GREEN),
+    )
+    at = cloud(weights=all_on(GREEN))
+    after = Recorded.from_outputs(moved(at, replace(forward, standing=halfway, drill=Drill.FORWARD)))
+    assert after is not None
+    assert after.proof is not None
+    assert (after.live, after.proof.drilling, after.proof.drilled) == (A, halfway.left_by_drill.drilling, "")
 
 
 @pytest.mark.pure
@@ -570,6 +594,26 @@ def nothing_released(at: FakeCloud) -> str:
     with pytest.raises(UserError) as failed:
         switch(at).update(context(), old, inputs(active=False))
     return str(failed.value)
+
+
+@pytest.mark.pure
+def test_a_drill_that_passed_is_recorded_by_an_update_that_moves_nothing_once_reality_is_as_recorded() -> None:
+    begun = Proof(digest=A.digest, commit="", release_id=A.id, at="now", drilling="then")
+    record = replace(RECORD, evidence=(begun,))
+    old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**record.as_outputs(), "url": "http://x"})
+    passed = inputs(active=False, drill="passed")
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1")
+    assert switch(at).diff(context(), old, passed, []) == [Change("drill")]
+    after = switch(at).update(context(), old, passed)
+    recorded = Recorded.from_outputs(after)
+    assert recorded is not None
+    assert recorded == replace(record, evidence=(replace(begun, drilling="", drilled="then"),))
+    assert after["url"] == "http://x"
+    assert at.writes == []
+    at.sides[BLUE] = holding(A, "ecs-svc/1", tasks=0)
+    with pytest.raises(UserError, match="not what was recorded"):
+        switch(at).update(context(), old, passed)
 
 
 @pytest.mark.pure

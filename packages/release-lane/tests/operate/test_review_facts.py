@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from release_lane.decide.shift import Course
 from release_lane.operate.page_markdown import markdown
-from release_lane.operate.review import Kind, Review, Subject, Way, as_dict, review
+from release_lane.operate.review import Kind, Program, Review, Subject, Way, as_dict, review
 from release_lane.operate.review_page import SHOWN, page
 from release_lane.record.commit import Commits, Logged
 from release_lane.record.placement import Release
@@ -173,11 +173,12 @@ def test_a_history_that_git_does_not_have_is_said_to_be_unknown() -> None:
 
 
 def test_checks_are_named_and_how_long_it_has_been_live_there() -> None:
-    seen = replace(proof(B), checks=("test_status", "test_health"))
+    seen = replace(proof(B), checks=("test_status", "test_health"), drilled="2026-01-02")
     at = (epoch(seen.at) or 0.0) + 7200
     subject = replace(SUBJECT, evidence=(seen,), live_there=B, at=at)
     said = text(reviewed(subject))
     assert "- Checks that passed there: `test_status`, `test_health`." in said
+    assert "- Drilled there on 2026-01-02: users went back from it and forward again, and no request failed." in said
     assert "- It has been live in staging for 2 h." in said
     assert "**It is no longer live in staging**" in text(reviewed(replace(subject, live_there=C)))
 
@@ -200,3 +201,37 @@ def test_data_has_the_same_facts() -> None:
     assert found["changes"] == [{"operation": "delete", "type": SUBNET, "name": "x", "properties": []}]
     assert found["evidence"]["from"] == "staging"
     assert found["weights"] == {"now": {"blue": 100, "green": 0}, "after": {"green": 100, "blue": 0}}
+
+
+# ---- Samples, as a browser shows them (command/test_pages_in_a_browser.py) ------------------------------------
+
+STEPS = Course(steps=(10, 50, 100), bake=300, home=BLUE).as_dict()
+WATCH = {"alarms": {"own": {"shop-production-green-errors": "green"}, "theirs": ["orders-queue-age"]}}
+SEALED = "s1:production:1767334405:0a1b2c3d4e-1a2b3c4d5e-2a2b3c4d5e-3a2b3c4d5e-4a2b3c4d5e-5a2b3c4d5e:aabbccddee"
+
+
+def sample() -> Review:
+    """A promotion with everything that a review may have."""
+    seen = replace(proof(B), checks=("test_health", "test_every_task_answers"), unchecked=("the commit is unknown",))
+    subject = replace(
+        SUBJECT, commits=COMMITS, evidence=(seen,), live_there=B, at=(epoch(seen.at) or 0.0) + 21600, asked="ann",
+        run="https://github.com/o/r/actions/runs/7", observed=observed(side(A), side(None), BLUE),
+        rollbacks=(6.0, 8.0, 7.0), drills=("staging drilled going back and forward with it on 2026-01-02: done.",),
+        program=Program(commit="d" * 40),
+    )  # fmt: skip
+    return replace(reviewed(subject, B, course=STEPS, watch=WATCH), seal=SEALED)
+
+
+def destructive_sample() -> Review:
+    """Everything that an approver must not miss, and names that are no friends of a page."""
+    seen = observed(side(A), side(None), {BLUE: 90, GREEN: 10})
+    subject = replace(SUBJECT, evidence=(), observed=seen, asked="<script>alert(1)</script>")
+    evil = "x" * 90 + "<img src=x onerror=alert(1)>"
+    more = [pre("delete", SUBNET, evil), pre("replace", "aws:lb/loadBalancer:LoadBalancer", "lb", paths=["subnets"])]
+    return reviewed(subject, release("b", memory=1024), *more, course=STEPS, expected={"blue": 90, "green": 10})
+
+
+def test_samples_show_what_they_are_meant_to() -> None:
+    assert sample().kind is Kind.IMAGE
+    assert destructive_sample().kind is Kind.DESTRUCTIVE
+    assert "Drift" in text(destructive_sample())

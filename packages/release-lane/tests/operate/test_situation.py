@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from release_lane.engine.locks import SOMEBODY
 from release_lane.operate.metrics import Spread
-from release_lane.operate.situation import Check, Level, Situation, Wanted, checklist
+from release_lane.operate.situation import Check, Level, Situation, Wanted, checklist, halts_of
 from release_lane.record.alarms import Alarm
 from release_lane.record.commit import Commits, Logged
+from release_lane.record.halts import Halts, State, of_digest, of_line
 from release_lane.record.ledger import EntryKind
 from release_lane.record.placement import Colour, all_on, shared
 from release_lane.record.records import Observed, Side
@@ -61,9 +62,10 @@ def test_an_image_that_is_live_needs_no_checklist() -> None:
 
 
 def test_without_proof_of_the_environment_before_it_says_what_to_do() -> None:
-    level, text = only("Evidence", replace(READY, proofs=(proof(A),)))
-    assert level is Level.NO
-    assert text == f"staging has no proof of it: `release deploy staging --digest {C.digest}` first"
+    (check,) = about("Evidence", replace(READY, proofs=(proof(A),)))
+    assert check.level is Level.NO
+    assert check.text == "staging has no proof of it; release it there first"
+    assert check.do == f"release deploy staging --digest {C.digest}"
 
 
 def test_the_first_environment_of_the_route_needs_no_proof() -> None:
@@ -95,9 +97,28 @@ def test_the_same_commit_has_no_order() -> None:
     assert about("Order", wanted=Wanted(digest=C.digest, commit=B.commit)) == []
 
 
-def test_an_image_that_was_live_here_before_is_called_that() -> None:
-    first, _ = about("Order", wanted=Wanted(digest=A.digest, commit=A.commit, commits=replace(NEWER)))
-    assert (first.level, "was live in production before" in first.text) == (Level.OPEN, True)
+def test_an_image_that_was_live_here_before_is_a_rollback() -> None:
+    first, _ = about("Order", wanted=Wanted(digest=A.digest, commit=A.commit, commits=NEWER))
+    assert (first.level, first.do) == (Level.OPEN, f"release rollback production --to {A.digest}")
+
+
+def test_an_image_that_users_were_rolled_back_from_goes_forward_again() -> None:
+    at = replace(READY, recorded=recorded(GREEN, A, C, A))
+    first, _ = about("Order", at)
+    assert (first.level, "going forward again" in first.text) == (Level.OPEN, True)
+
+
+def test_the_newest_word_of_the_ledger_about_an_image_and_a_line_counts() -> None:
+    ledger = Chronicle()
+    bad = ledger.add(EntryKind.QUARANTINE, 0, digest=A.digest, marks=(of_digest(A.digest, State.QUARANTINED),))
+    stopped = ledger.add(EntryKind.STOPPED, 1, marks=(of_line("production", State.STOPPED),))
+    ledger.add(EntryKind.STOPPED, 1, "staging", marks=(of_line("staging", State.STOPPED),))
+    assert halts_of(ledger.entries, "production", A.digest) == Halts(quarantined=bad, stopped=stopped)
+    assert halts_of(ledger.entries, "production", B.digest).quarantined is None
+    ledger.add(EntryKind.PARDON, 2, digest=A.digest, marks=(of_digest(A.digest, State.PARDONED),))
+    ledger.add(EntryKind.RESUMED, 2, marks=(of_line("production", State.RESUMED),))
+    assert halts_of(ledger.entries, "production", A.digest) == Halts()
+    assert halts_of(ledger.entries, "staging", "").stopped is not None
 
 
 def test_a_review_of_this_image_is_found_with_its_run() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from release_lane.disk import template
-from release_lane.operate.template import JOBS, Answers, answers_in, merged_ignores, problems, render
+from release_lane.operate.template import JOBS, Answers, Ci, answers_in, ci_of, merged_ignores, problems, render
 from release_lane.record.app import App
 from release_lane.record.asking import Identify
 from release_lane.settings.artifacts import ArtifactsSettings
@@ -91,6 +91,19 @@ def test_no_file_speaks_of_the_template() -> None:
     assert "promote live --digest" in workflow
     assert not {"staging", "production"} & {*workflow.replace(".", " ").replace(":", " ").split()}
     assert 'name = "shop-releases"' in FILES["pyproject.toml"]
+
+
+@pytest.mark.parametrize("ci", Ci)
+def test_only_the_pipeline_of_the_chosen_ci_system_is_written_with_the_names_of_the_environments(ci: Ci) -> None:
+    files = render(template.read(), replace(SHOP, environments=("test", "live-eu"), ci=ci))
+    first = {Ci.GITHUB: ".github/workflows/release.yml", Ci.GITLAB: ".gitlab-ci.yml", Ci.JENKINS: "Jenkinsfile"}
+    assert [name for name in first.values() if name in files] == [first[ci]]
+    assert (".ci/prepare" in files) is (ci is not Ci.GITHUB)
+    pipeline = files[first[ci]]
+    assert "promote live-eu --digest" in pipeline
+    assert not re.search(r"\b(?:staging|production)\b", pipeline)
+    assert not re.search(r"STAGING|PRODUCTION", pipeline)
+    assert ci_of(files) is ci
 
 
 def test_every_link_leads_to_a_file_of_the_team() -> None:

@@ -15,6 +15,7 @@ import pulumi
 from pulumi.runtime import mocks as engine_mocks
 from pulumi.runtime import settings
 from release_lane.errors import CloudError
+from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Located
 
@@ -102,7 +103,12 @@ class World(engine_mocks.Mocks):
     ledger: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     """What was to be written there, and after how many registered resources: `begin` or `refuse`, with its args."""
     away: bool = False
-    """The ledger does not answer."""
+    """The ledger takes nothing."""
+    unread: bool = False
+    """The ledger does not answer a question."""
+    halts: Halts = field(default_factory=Halts)
+    """What it says against a release."""
+    halts_asked: list[Mapping[str, Any]] = field(default_factory=list)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         """Answer a function call."""
@@ -118,6 +124,11 @@ class World(engine_mocks.Mocks):
             case "release:index:begin" | "release:index:refuse":
                 self.ledger.append((args.token.rsplit(":", 1)[1], {**args.args, "before": len(self.registered)}))
                 return {"sequence": len(self.ledger)}
+            case "release:index:readHalts" if self.unread:
+                raise Failed(str(CloudError("The ledger s3://releases cannot be read.", why="no network")))
+            case "release:index:readHalts":
+                self.halts_asked.append(args.args)
+                return self.halts.as_dict()
             case "release:index:describeNetwork":
                 return dict(self.network)
             case "pulumi:pulumi:readStackResourceOutputs":

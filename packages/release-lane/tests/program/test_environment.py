@@ -13,6 +13,7 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
+from release_lane.record.evidence import Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.placement import Colour
 from release_lane.record.seal import bound
@@ -98,6 +99,20 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
     assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
     assert world.one("Rollout").inputs["starts"] is False
     assert world.one(":Image").inputs["active"] is False
+
+
+def test_the_switch_gets_what_an_update_is_of_a_drill() -> None:
+    live = release(SECOND)
+    proof = Proof(digest=live.digest, commit="", release_id=live.id, at="then")
+    passed = {"evidence": [proof.as_dict()]}
+    world = run(
+        World(
+            outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN, release(FIRST)) | passed},
+            observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        ),
+        {"release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND, "release-lane:drill": "back"},
+    )
+    assert world.one("TrafficSwitch").inputs["drill"] == "back"
 
 
 def handed_on(world: World) -> dict[str, tuple[bool, object]]:
@@ -220,6 +235,29 @@ def test_an_older_commit_is_refused_by_the_program_itself_and_taken_where_it_is_
     world.registered.clear()
     released(world, imageDigest=THIRD)
     assert world.one("TrafficSwitch").inputs["release"]["commit"] == newer, "the image is of both commits"
+
+
+ALWAYS = '{"windows": [{"from": "2000-01-01", "to": "2199-12-31", "reason": "closed"}]}'
+BYGONE = '{"windows": [{"from": "2000-01-01", "to": "2000-12-31"}]}'
+
+
+def test_a_freeze_window_is_refused_by_the_program_itself_and_no_way_back_is() -> None:
+    live = {**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD)
+    world = World(outputs=live, observed=seen)
+    with pytest.raises(Refused, match=r"a freeze window holds until Wed 2200-01-01 00:00 UTC"):
+        released(world, imageDigest=THIRD, freeze=ALWAYS)
+    assert not world.registered
+    released(world, imageDigest=FIRST, rollbackFrom=SECOND, freeze=ALWAYS)
+    assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
+    world.registered.clear()
+    released(world, imageDigest=THIRD, freeze=BYGONE)
+    assert world.one("TrafficSwitch").inputs["unchecked"] == []
+    world.registered.clear()
+    released(world, imageDigest=THIRD, freeze=ALWAYS, throughFreeze="the shop is down")
+    said = "released in the freeze window 2000-01-01 to 2199-12-31 UTC (closed): the shop is down"
+    assert said in world.one("TrafficSwitch").inputs["unchecked"]
+    assert said not in world.one(":Image").inputs["unchecked"], "it is true of this switch, and not of the image"
 
 
 def test_where_a_seal_is_required_the_program_itself_takes_nothing_forward_without_and_only_what_was_sealed() -> None:

@@ -20,7 +20,7 @@ def release(letter: str, **service: Any) -> Release:
     return Release(digest=Digest("sha256:" + letter * 64), service=Service(**service), commit=letter * 40)
 
 
-A, B = release("a"), release("b")
+A, B, C = release("a"), release("b"), release("c")
 HOLDING = Side(exists=True, digest=A.digest, release=A, wanted=2, running=2, healthy=2, deployment="ecs-svc/1")
 
 
@@ -64,6 +64,27 @@ def test_of_several_releases_with_a_digest_the_latest_was_live() -> None:
     recorded = Recorded(live_colour=Colour.BLUE, live=B, history=(older, newer, B))
     assert recorded.was_live(A.digest) is newer
     assert recorded.was_live("sha256:" + "f" * 64) is None
+
+
+@pytest.mark.parametrize(
+    ("history", "left"),
+    [
+        ([A], []),
+        ([A, B], []),
+        ([A, B, A], [B]),
+        ([A, B, C, A], [B, C]),
+        ([A, B, C, B], [C]),
+        ([A, B, A, C], []),
+        ([A, B, A, B], []),
+        ([A, B, A, B, A], [B]),
+    ],
+    ids=lambda value: "".join(each.digest[7] for each in value),
+)
+def test_a_release_was_left_by_a_rollback_if_what_is_live_was_live_before_it(
+    history: list[Release], left: list[Release]
+) -> None:
+    recorded = Recorded(live_colour=Colour.BLUE, live=history[-1], history=tuple(history))
+    assert [each for each in (A, B, C) if recorded.left_by_rollback(each.digest)] == left
 
 
 # ---- what is observed

@@ -162,6 +162,15 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
         ({"alarms": {"names": ["a", "a"]}}, "alarms.names: a is named twice"),
         ({"alarms": {"actions": ["x"]}}, "alarms.actions.0: should be an ARN of at most 1024 characters"),
         ({"alarms": {"errorPercent": 0}}, "alarms.errorPercent: Input should be greater than 0, not 0"),
+        ({"drill": "both"}, "drill: Input should be 'back', 'forward' or 'passed', not 'both'"),
+        (
+            {"drill": "back", "imageDigest": f"sha256:{'a' * 64}"},
+            "drill: back moves traffic; give imageDigest and rollbackFrom as well",
+        ),
+        (
+            {"requireDrill": "true"},
+            "requireDrill: asks for a drill in the environment before, but promotesFrom names none",
+        ),
         ({"onAlarm": "ignore"}, "onAlarm: Input should be 'proceed', not 'ignore'"),
         *(
             ({"idle": {"afterWatch": value}}, f"idle.afterWatch: should be keep or 0 to 200 tasks, not {value!r}")

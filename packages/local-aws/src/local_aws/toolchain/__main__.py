@@ -1,4 +1,4 @@
-"""`python -m local_aws.toolchain engine|act`: make the tool if it is missing, print where it is."""
+"""`python -m local_aws.toolchain engine|act|actionlint|node|groovy`: make it if it is missing, print where it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from provider_kit.streams import outliving
 
 from local_aws.errors import LocalError
-from local_aws.toolchain import ensure_act, ensure_engine
+from local_aws.toolchain import ensure_act, ensure_actionlint, ensure_engine, ensure_groovy, ensure_node_tools
 from local_aws.toolchain.cache import cache_folder
 
 
@@ -21,6 +21,12 @@ def main(argv: list[str]) -> int:
                 print(ensure_engine(cache_folder(), say).bin)
             case ["act"]:
                 print(ensure_act(cache_folder(), say))
+            case ["actionlint"]:
+                print(ensure_actionlint(cache_folder(), say))
+            case ["node"]:
+                print(ensure_node_tools(cache_folder(), say))
+            case ["groovy"]:
+                print(ensure_groovy(cache_folder(), say))
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

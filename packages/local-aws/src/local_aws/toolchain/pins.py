@@ -9,6 +9,10 @@ ENGINE_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 ENGINE_VERSION_SYMBOL = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 ACT_VERSION = "v0.2.89"
 ACT_PACKAGE = "github.com/nektos/act"
+ACTIONLINT_VERSION = "v1.7.12"
+ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint"
+GROOVY = "org.apache.groovy:groovy:4.0.28"
+GROOVY_SHA256 = "d77164a44ab994837e61eecead64721bdb1794fa2bc6704ac6fe70cd32ef9dd3"
 
 _VERSION = re.compile(r"v?(?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)")
 
@@ -45,6 +49,10 @@ def engine_go_mod(version: Version) -> str:
 
 def act_go_mod() -> str:
     return f"module local-aws/act\n\ngo 1.25.0\n\nrequire {ACT_PACKAGE} {ACT_VERSION}\n"
+
+
+def actionlint_go_mod() -> str:
+    return f"module local-aws/actionlint\n\ngo 1.25.0\n\nrequire {ACTIONLINT_PACKAGE} {ACTIONLINT_VERSION}\n"
 
 
 @dataclass(frozen=True)

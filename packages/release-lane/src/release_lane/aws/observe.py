@@ -25,13 +25,14 @@ Seen = TypeVar("Seen")
 
 
 def observed(
-    cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED, certificate: str = ""
+    cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED, certificate: str = "", *, scaled: bool = False
 ) -> dict[str, Any]:
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
     Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags}
     of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located (`Located.as_dict`), and
-    certificateProblem: why the `certificate` (an ARN) is not fit for the name that users come by.
+    certificateProblem: why the `certificate` (an ARN) is not fit for the name that users come by. Scalable targets are
+    read where a `digest` is given, where they are asked for (`scaled`), and where the colours differ in size.
     """
     access, domain = cloud.names.access, cloud.names.domain
     fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
@@ -39,12 +40,12 @@ def observed(
     groups = submit(cloud.target_groups)
     readings = submit(partial(_sides, cloud, groups.result))
     heard = submit(partial(alarms, cloud, watched)) if watched.names else None
-    scaled = submit(partial(scaling, cloud)) if digest else None
+    targets = submit(partial(scaling, cloud)) if digest or scaled else None
     balancer = cloud.balancer(groups=groups.result)
     sides = readings.result()
     found = image.result() if image else None
     known = heard.result() if heard else ()
-    _add_scaling(cloud, sides, scaled.result() if scaled else None)
+    _add_scaling(cloud, sides, targets.result() if targets else None)
     for colour in Colour:
         sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
     return {

@@ -185,7 +185,7 @@ def _in_vain(call: _Call, operation: Any, tried: Any) -> CloudError:
     error = CloudError(
         f"AWS did not do {name_of(operation)} within {spent:.0f} s ({tries} {'try' if tries == 1 else 'tries'}).",
         why=f"the last answer was: {_failure(tried)}",
-        next_step="run the update again when AWS answers; for the local cloud: `make status`, then `make up`.",
+        next_step="run the update again when AWS answers; local cloud: `local-aws status`, then `local-aws up`.",
     )
     error.unclear = call.unclear
     return error

@@ -5,19 +5,22 @@ What does not answer is said to be unknown. Only the engine's states are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.status import Row
+from release_lane.decide.freeze import frozen_at
 from release_lane.engine.locks import Holder
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, ReleaseError, UsageError
 from release_lane.operate.metrics import Spread, changes
-from release_lane.operate.situation import Situation
+from release_lane.operate.situation import Situation, halts_of
 from release_lane.record.alarms import Alarm
+from release_lane.record.halts import Halts, why
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.records import Observed
+from release_lane.record.times import in_zone
 
 READERS = 8
 
@@ -39,6 +42,8 @@ def _situation(
 ) -> Situation:
     state, source = states[environment], tools.project.route.source_of(environment)
     row = Row(environment=environment, source=source, state=state)
+    previous = row.recorded.previous if row.recorded else None
+    halts = halts_of(entries or (), environment, previous.digest if previous else "")
     before = states[source] if source else None
     proved = before.recorded if before else None
     observed, alarms, unseen = _aws(tools, environment, state) if asks_aws else (None, None, "as requested")
@@ -49,16 +54,32 @@ def _situation(
         recorded=row.recorded,
         since=row.since,
         rollback=str(row.rollback),
+        spoiled=why(spoiled) if (spoiled := halts.quarantined) else "",
         proofs=proved.evidence if proved else (),
         observed=observed,
         alarms=alarms,
         unseen=unseen,
         holders=_holders(tools, environment),
         pending=state.pending if state else (),
+        halted=tuple(_halted(tools, environment, halts)),
         idle_tasks=tools.project.stacks[environment].idle_tasks,
         back=_back(entries or (), environment),
         reviews=_reviews(entries, environment) if entries is not None else None,
     )
+
+
+def _halted(tools: Tools, environment: str, halts: Halts) -> Iterator[str]:
+    """A stopped line, and a freeze window that holds now."""
+    if halts.stopped:
+        yield f"the line is stopped: {why(halts.stopped)}"
+    if frozen := frozen_at(tools.project.stacks[environment].freeze.freeze(), tools.machine.clock()):
+        yield f"a freeze window holds until {in_zone(frozen.zone, frozen.until)}: {frozen.words}"
+
+
+def quarantine(entries: Sequence[Entry], digest: str) -> tuple[str, ...]:
+    """Why an image is refused everywhere; () if it is not."""
+    entry = halts_of(entries, "", digest).quarantined
+    return (f"it is in quarantine: {why(entry)}",) if entry else ()
 
 
 def _aws(

@@ -28,11 +28,7 @@ def add_options(parser: argparse.ArgumentParser, *, heals: bool = True) -> None:
     add_on_alarm(parser)
     add_allow_replace(parser)
     add_reason(parser)
-    parser.add_argument(
-        "--without-ledger",
-        metavar="REASON",
-        help="begin although the ledger cannot be written; the evidence says so, and why",
-    )
+    add_without_ledger(parser)
     if heals:
         parser.add_argument(
             "--no-heal",
@@ -54,6 +50,15 @@ def add_on_alarm(parser: argparse.ArgumentParser) -> None:
 def alarm_accepted(arguments: argparse.Namespace) -> dict[str, str]:
     """`onAlarm` for this run."""
     return {"onAlarm": arguments.on_alarm} if arguments.on_alarm else {}
+
+
+def add_hotfix(parser: argparse.ArgumentParser) -> None:
+    """`--hotfix`, of every verb that goes forward."""
+    parser.add_argument(
+        "--hotfix",
+        metavar="REASON",
+        help="this release is a hotfix, for the ledger and `release metrics`; empty: it is none",
+    )
 
 
 def add_seal(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +86,35 @@ def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str
     return {"allowOlder": live} if arguments.allow_older and live else {}
 
 
+def add_again(parser: argparse.ArgumentParser) -> None:
+    """`--again`, of every verb that releases, and of the review."""
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="go forward again to a release that users were rolled back from (refused otherwise)",
+    )
+
+
+def again_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str, str]:
+    """`forwardFrom` for this run: the live digest, so that a release that comes in between is not replaced."""
+    live = before.recorded.live.digest if before.recorded else None
+    return {"forwardFrom": live} if arguments.again and live else {}
+
+
+def add_through_freeze(parser: argparse.ArgumentParser) -> None:
+    """`--through-freeze`, of every verb that releases, and of the review."""
+    parser.add_argument(
+        "--through-freeze",
+        metavar="REASON",
+        help="release although a freeze window of the stack file holds; the reason is recorded",
+    )
+
+
+def through_freeze(arguments: argparse.Namespace) -> dict[str, str]:
+    """`throughFreeze` for this run."""
+    return {"throughFreeze": arguments.through_freeze} if arguments.through_freeze is not None else {}
+
+
 def add_allow_replace(parser: argparse.ArgumentParser) -> None:
     """`--allow-replace`, of every verb that updates an environment, and of the review."""
     parser.add_argument(
@@ -98,6 +132,15 @@ def replace_allowed(arguments: argparse.Namespace) -> dict[str, str]:
 def add_reason(parser: argparse.ArgumentParser) -> None:
     """`--reason`, of every verb whose entry in the ledger should say why."""
     parser.add_argument("--reason", metavar="TEXT", help="why, for the ledger (`release history`)")
+
+
+def add_without_ledger(parser: argparse.ArgumentParser) -> None:
+    """`--without-ledger`, of every verb that updates an environment."""
+    parser.add_argument(
+        "--without-ledger",
+        metavar="REASON",
+        help="begin although the ledger cannot be written; the evidence says so, and why",
+    )
 
 
 def excused(arguments: argparse.Namespace) -> dict[str, str]:

@@ -23,13 +23,16 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     """Do it as an actor that the ledger names; the exit code. Without a ledger it is just done."""
     if not tools.project.ledger:
         return act(tools)
+    seal = getattr(arguments, "seal", "")
+    hotfix = (getattr(arguments, "hotfix", None) or "").strip()
     tools = tools.acting(
         Actor(
             id=uuid.uuid4().hex,
             verb=verb,
             who=tools.origin.who or tools.machine.user(),
             run=tools.origin.run,
-            reason=getattr(arguments, "reason", None) or "",
+            reason=getattr(arguments, "reason", None) or hotfix,
+            details={**({"seal": seal} if seal else {}), **({"hotfix": hotfix} if hotfix else {})},
         )
     )
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
+from release_lane.command.halting import Quarantine
 from release_lane.command.options import alarm_accepted, excused, replace_allowed
 from release_lane.command.reviewing import Given, approver_of, unsealed
 from release_lane.command.telling import tell, tell_failure
@@ -42,6 +43,13 @@ class Change:
     environment: str
     digest: Digest | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    keeps_idle: bool = False
+    """The idle colour is not reduced afterwards: the next update needs it as it is."""
+    leaves: Digest | None = None
+    fault: str = ""
+    """Why what a rollback leaves goes into quarantine, "" for not at all."""
+    again: bool = False
+    """Does a rollback go forward again, to a release that users were rolled back from?"""
     seal: str = ""
     approver: str = ""
 
@@ -65,6 +73,8 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
     change = _approved(tools, change, before)
+    if change.approver:
+        tools = tools.acting(replace(tools.actor, approver=change.approver))
     held = _held_to_seal(tools, change, before)
     confirm(tools, change, before.recorded, yes=arguments.yes)
     heals = not getattr(arguments, "no_heal", True)
@@ -90,7 +100,7 @@ def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with who approved it, as the CI says. A rollback needs no approval: it has to be quick."""
     wanted = tools.project.stacks[change.environment].approval
     asked = change.seal or wanted.required or tools.project.route.guarded(change.environment)
-    if change.verb == "rollback" or not asked or change.digest is None:
+    if (change.verb == "rollback" and not change.again) or not asked or change.digest is None:
         return change
     return replace(change, approver=approver_of(tools, change.environment, change.digest, before, wanted))
 
@@ -105,16 +115,36 @@ def carried_out(
     waited: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], str]:
     """Update and notify; the report, as data and in words. Raises what it failed with."""
+    quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
+    if quarantine:
+        quarantine.say()
     run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
+    if quarantine:
+        quarantine.say()
     if run.signal is not None or run.exit_code != 0:
         error = failed(tools, change, run, heal=heals)
+        if quarantine:
+            error.add_note(quarantine.words)
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change, before, run)
+    if quarantine:
+        data, text = {**data, "quarantine": quarantine.data}, f"{text}\n{quarantine.words}"
+    text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
     if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals)
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
+
+
+def _way_forward(tools: Tools, change: Change, data: Mapping[str, Any]) -> str:
+    """After a rollback: how to go forward again, in so many words."""
+    if change.verb != "rollback" or change.again or not data["replaced"]:
+        return ""
+    if change.fault:
+        return "Going forward to it again needs `release pardon` first."
+    verb = "promote" if tools.project.route.source_of(change.environment) else "deploy"
+    return f"To go forward again later: `release {verb} {change.environment} --digest {data['replaced']} --again`."
 
 
 # ---- Asking ---------------------------------------------------------------------------------------------------
@@ -142,6 +172,8 @@ def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes:
 
 def _intent(change: Change, before: Recorded | None) -> str:
     digest = f" {short(change.digest)}" if change.digest else ""
+    if change.again:
+        return f"This is no rollback: {change.environment} was rolled back from{digest}. Going forward to it again."
     same = (
         " That image is already live: only changed settings are released."
         if (before and change.digest == before.live.digest)

@@ -11,15 +11,17 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import EngineLog
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import Interrupted, ReleaseError, UsageError
+from release_lane.errors import CloudError, Interrupted, ReleaseError, UsageError
+from release_lane.operate.history import drills_in, rollbacks_in
 from release_lane.operate.planned import planned_in
 from release_lane.operate.review import Program, Review, Subject, review
 from release_lane.operate.sealing import bound_by, facts
 from release_lane.record.approval import Person, approved_by, authors_of
 from release_lane.record.commit import Commits
+from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
-from release_lane.record.seal import Facts, Seal, check_meant, check_unmoved
+from release_lane.record.seal import Facts, Seal, as_dict, check_meant, check_unmoved, from_dict
 from release_lane.settings.approval import ApprovalSettings
 
 
@@ -52,12 +54,14 @@ def previewed(tools: Tools, given: Given) -> EngineLog:
 
 def reviewed(tools: Tools, given: Given, subject: Subject) -> tuple[Review, Facts]:
     """The review with its seal, and what that covers. AWS is observed, and git asked, next to the preview."""
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         looked = pool.submit(_observed, tools, given.environment)
+        read = pool.submit(_entries, tools, given.environment)
         log = previewed(tools, given)
-        observed, unseen = looked.result()
+        (observed, unseen), entries = looked.result(), read.result()
     commits = commits_between(tools, given.before.recorded, planned_in(log).release)
-    subject = replace(subject, observed=observed, unseen=unseen, commits=commits)
+    rollbacks, drills = rollbacks_in(entries, given.environment), drills_in(entries, subject.source, given.digest)
+    subject = replace(subject, observed=observed, unseen=unseen, commits=commits, rollbacks=rollbacks, drills=drills)
     covered = _facts(tools, given, log, subject.program)
     seal = Seal.of(given.environment, subject.at, covered)
     return replace(review(subject, log), seal=str(seal)), covered
@@ -123,7 +127,8 @@ def unsealed(tools: Tools, given: Given, text: str) -> str:
     valid = tools.project.stacks[given.environment].approval.seconds
     check_meant(seal, given.environment, given.digest, tools.machine.clock(), valid)
     log = previewed(tools, given)
-    check_unmoved(seal, _facts(tools, given, log, program_of(tools)))
+    covered = _facts(tools, given, log, program_of(tools))
+    check_unmoved(seal, covered, _reviewed_as(tools, given.environment, text) if seal.moved(covered) else None)
     return bound_by(log)
 
 
@@ -137,6 +142,43 @@ def _facts(tools: Tools, given: Given, log: EngineLog, program: Program) -> Fact
         settings=tools.project.stacks[given.environment].config,
         given=given.config,
     )
+
+
+# ---- The ledger -----------------------------------------------------------------------------------------------
+
+LOOKED_AT = 100
+"""Newest entries among which a review, and what earlier rollbacks took, are looked for."""
+
+
+def write_review(tools: Tools, found: Review, covered: Facts) -> None:
+    """An entry with the seal and what it covers, so that a refusal can name old and new. A review changes nothing, so
+    a ledger that is away is only reported."""
+    release = found.planned.release
+    draft = tools.draft(EntryKind.REVIEW, found.subject.environment)
+    if release:
+        draft = replace(draft, digest=release.digest, commit=release.commit, release=release.id)
+    about = {"seal": found.seal, "kind": str(found.kind), "sealed": as_dict(covered)}
+    try:
+        if store := tools.ledger(found.subject.environment):
+            store.append(replace(draft, details={**draft.details, **about}))
+    except CloudError as away:
+        tools.terminal.say(f"The ledger does not have this review: {away.what} {away.why}")
+
+
+def _entries(tools: Tools, environment: str) -> tuple[Entry, ...]:
+    """The newest ones; none without a ledger, or while it is away: what is read of them is only shown."""
+    try:
+        store = tools.ledger(environment)
+        return store.entries(LOOKED_AT) if store else ()
+    except CloudError:
+        return ()
+
+
+def _reviewed_as(tools: Tools, environment: str, seal: str) -> Facts | None:
+    """What the review with this seal covered, by the ledger; None where it does not know."""
+    found = (each for each in reversed(_entries(tools, environment)) if each.details.get("seal") == seal.strip())
+    review = next((each for each in found if each.kind is EntryKind.REVIEW), None)
+    return from_dict(review.details.get("sealed") or {}) if review else None
 
 
 # ---- The approval ---------------------------------------------------------------------------------------------

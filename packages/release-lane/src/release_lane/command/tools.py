@@ -15,6 +15,7 @@ from release_lane.command.adapters.engine import Engine, PulumiEngine, backend_u
 from release_lane.command.adapters.git import Git, RealGit
 from release_lane.command.adapters.machine import Machine, RealMachine
 from release_lane.command.adapters.notify import Notifier, RealNotifier
+from release_lane.command.adapters.pages import Loopback, Pages
 from release_lane.command.adapters.prober import OpenLoop, Prober
 from release_lane.command.adapters.project import STACKS, Project, changed_since, find_root, read_project
 from release_lane.command.adapters.smoke import PytestSmoke, Smoke
@@ -47,6 +48,7 @@ class Tools:
     approvals: Approvals
     stores: Callable[[str, Access], Store]
     """Opens the ledger at a URL."""
+    pages: Pages = field(default_factory=Loopback)
     origin: Origin = field(default_factory=Origin)
     actor: Actor = field(default_factory=Actor)
     """This call of the command, as its updates and its own entries name it."""
@@ -87,7 +89,7 @@ class Tools:
             raise UsageError(
                 f"The stack {stack} does not exist in this backend. Nothing was changed.",
                 why=f"there is a file Pulumi.{stack}.yaml, but the stack was not created yet",
-                next_step=f"`pulumi stack init {stack}` (local cloud: `make up`), or check PULUMI_BACKEND_URL.",
+                next_step=f"`pulumi stack init {stack}` (local cloud: `local-aws up`), or check PULUMI_BACKEND_URL.",
             )
         return state
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from release_lane.record.evidence import Drill
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Recorded
 
@@ -11,13 +12,19 @@ HISTORY = 20
 """How many past releases a stack remembers. Releasing a digest older than that is a promotion, not a rollback."""
 
 
-def advance(recorded: Recorded | None, colour: Colour, release: Release) -> Recorded:
-    """The record after users were moved to `release` on `colour`; unchanged if that is where they were."""
+def advance(recorded: Recorded | None, colour: Colour, release: Release, drill: Drill | None = None) -> Recorded:
+    """The record after users were moved to `release` on `colour`; unchanged if that is where they were.
+
+    A drill leaves the history as it was: what was live before is worth more than how often its way back was tried.
+    """
     if recorded is None:
         return Recorded(live_colour=colour, live=release, history=(release,))
     if recorded.live.id == release.id and recorded.live_colour is colour:
         return recorded
     same = recorded.live.id == release.id
+    before = recorded.history[:-1]
+    if drill is Drill.FORWARD and before and before[-1].id == release.id:
+        return replace(recorded, live_colour=colour, live=release, previous=recorded.live, history=before)
     return replace(
         recorded,
         live_colour=colour,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from release_lane.decide.choice import Decision, Deploy, Finish, OnDrift, Requested, TrafficOnly
 from release_lane.decide.foundations import Foundations
-from release_lane.decide.refusals import never_proven, no_record, not_in_registry, serves
+from release_lane.decide.refusals import never_drilled, never_proven, no_record, not_in_registry, serves
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.placement import Colour, Release, whole
 from release_lane.record.records import Observed, Recorded
@@ -33,15 +33,20 @@ class Case:
 
 
 def new_release(case: Case) -> Release:
-    """The release that is asked for; it must be in the registry and proven where it is promoted from."""
+    """The release that is asked for; it must be in the registry and proven where it is promoted from.
+
+    The first release of an environment needs no drill: there is no way back that it could show.
+    """
     requested, evidence = case.requested, case.evidence
     digest = requested.digest
     assert digest is not None
     if not requested.in_registry:
         raise not_in_registry(digest)
-    source = requested.promotes_from
-    if source and proof_of(digest, evidence) is None:
+    source, proof = requested.promotes_from, proof_of(digest, evidence)
+    if source and proof is None:
         raise never_proven(digest, source, len(evidence))
+    if source and proof and requested.requires_drill and case.recorded and not proof.drilled:
+        raise never_drilled(digest, source)
     return Release(digest=digest, service=requested.service, commit=requested.commit, adopted=requested.adopted)
 
 

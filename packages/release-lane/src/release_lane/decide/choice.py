@@ -8,11 +8,14 @@ from enum import StrEnum
 from typing import ClassVar
 
 from release_lane.decide.foundations import Site
+from release_lane.decide.freeze import Freeze
 from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
+from release_lane.record.evidence import Drill
+from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
 
@@ -32,7 +35,8 @@ class OnAlarm(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now.
+    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so is
+    `forward_from`, where users go forward again to a release that they were rolled back from.
 
     `commit` is the digest's tag in the registry, or what was given when it was adopted (`adopted`); `in_registry` is
     False when the registry does not have it. `promotes_from` names the environment whose gates it must have passed
@@ -42,11 +46,16 @@ class Requested:
     `site` is what the settings want the environment to stand on (None where that was not asked); `allow_replace` says
     that it may be built anew, because it has no users.
     `alarm_memory`: for so many seconds an alarm may fire about something that is over.
+    `drill` is the half of a drill that this update is; `requires_drill`: a new image must have had one where it is
+    promoted from.
+    `freeze`: the windows in which nothing goes forward at `now` (epoch seconds), unless `through_freeze` says why.
+    `halts`: what the ledger says against the digest, and of the environment's line.
     """
 
     service: Service
     digest: Digest | None = None
     rollback_from: Digest | None = None
+    forward_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     alarm_memory: float = 0.0
@@ -59,6 +68,12 @@ class Requested:
     allow_replace: bool = False
     relations: Mapping[str, Relation] = field(default_factory=dict)
     allow_older: Digest | None = None
+    drill: Drill | None = None
+    requires_drill: bool = False
+    freeze: Freeze = field(default_factory=Freeze)
+    now: float = 0.0
+    through_freeze: str = ""
+    halts: Halts = field(default_factory=Halts)
     sealed: str = ""
     """The decision that was reviewed, as a hash (`record.seal.bound`)."""
     needs_seal: bool = False

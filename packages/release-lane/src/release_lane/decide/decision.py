@@ -30,6 +30,7 @@ from release_lane.decide.choice import (
 )
 from release_lane.decide.conditions import check_conditions
 from release_lane.decide.drifted import drifted
+from release_lane.decide.forward import check_forward, going_forward
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.interrupted import interrupted
 from release_lane.decide.lineage import said_of_order
@@ -82,10 +83,14 @@ def decide(
     try:
         verdict = _decide(case)
         check_foundations(verdict.decision, observed, stands_on)
-        check_sealed(verdict, observed, requested)
+        exceptions = check_forward(case, verdict)
+        # A drill moves between two releases that were approved here.
+        forward = not requested.drill and going_forward(case, verdict)
+        check_sealed(verdict, observed, requested, forward=forward)
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        return replace(verdict, notes=(*verdict.notes, *lost, *notes), unchecked=_unchecked(case, verdict))
+        unchecked = (*_unchecked(case, verdict), *exceptions)
+        return replace(verdict, notes=(*verdict.notes, *lost, *notes), unchecked=unchecked)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 

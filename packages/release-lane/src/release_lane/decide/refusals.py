@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from release_lane.decide.foundations import Foundations, Moved
+from release_lane.decide.freeze import Frozen
 from release_lane.decide.whereabouts import Drift, percent
 from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
+from release_lane.record.halts import why
 from release_lane.record.journal import End
+from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
-from release_lane.record.times import in_words
+from release_lane.record.times import in_words, in_zone
 
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
 
@@ -38,6 +41,56 @@ def never_proven(digest: str, source: str, proven: int) -> Refused:
     )
 
 
+def never_drilled(digest: str, source: str) -> Refused:
+    """It passed the gates of the environment before this one, but the way back from it was not tried there."""
+    return Refused(
+        f"{short(digest)} had no drill on {source}.",
+        why="requireDrill: an image is released here once traffic went back from it and forward again there",
+        next_step=f"while it is live there: `release drill {source}`.",
+    )
+
+
+def no_way_back(decision: str, standing: Recorded | None) -> Refused:
+    """A drill whose way back is no traffic-only rollback; `decision` is what this update would do."""
+    previous = standing.previous if standing else None
+    idle = standing.live_colour.other if standing else None
+    held = f"the way back to {short(previous.digest)} would be: {decision}" if previous else "nothing was live before"
+    return Refused(
+        "There is nothing to drill: no traffic-only rollback is at hand.",
+        why=f"{held}; a drill moves traffic to the release that {idle} already runs, and starts no task",
+        next_step="`release heal` restores the standby (idle.afterWatch of the stack file must keep enough of it); "
+        "then drill again.",
+    )
+
+
+def no_way_forward(decision: str) -> Refused:
+    """The second half of a drill that is no traffic-only switch to where the first half came from."""
+    return Refused(
+        f"The drill cannot go forward again: this update would be: {decision}.",
+        why="it goes back to the release that the drill came from, which the idle colour must still run, fully healthy",
+        next_step="`release deploy` (or `promote`) with its digest and --again goes there without a drill, by a "
+        "deployment if need be; until then users stay where they are.",
+    )
+
+
+def no_drill_to_pass(decision: str) -> Refused:
+    """A result for a drill that did not take place, or after which something is amiss."""
+    return Refused(
+        f"There is no drill that could have passed: this update would be: {decision}.",
+        why="a drill is recorded once traffic went back and forward again and both colours are as recorded",
+        next_step="`release drill` does all of it.",
+    )
+
+
+def alarms_stop_drill(alarms: Sequence[Alarm]) -> Refused:
+    """Alarms about what users get now."""
+    return Refused(
+        f"No drill while {'; '.join(alarm.words() for alarm in alarms)}.",
+        why="a drill moves users for practice, so they have to be well",
+        next_step="drill again once it is OK. To go back in earnest: `release rollback`, which alarms do not stop.",
+    )
+
+
 def silent_rollback(past: str, live: str, said: str | None) -> Refused:
     """Releasing `past` again is a rollback from `live`, which was not asked for; `said` is what rollbackFrom says."""
     words = f"rollbackFrom says {short(said)}" if said else "rollbackFrom is not given"
@@ -45,6 +98,38 @@ def silent_rollback(past: str, live: str, said: str | None) -> Refused:
         f"{short(past)} was live here before, so releasing it is a rollback from {short(live)}; but {words}.",
         why="a stale file or an old job must never roll back by itself",
         next_step=f"if you mean it: `release rollback`, or give rollbackFrom={live} as well.",
+    )
+
+
+def silent_return(left: str, live: str, said: str | None) -> Refused:
+    """Users were rolled back from `left` to `live`; going forward to it again was not asked for (forwardFrom)."""
+    words = f"forwardFrom says {short(said)}" if said else "forwardFrom is not given"
+    return Refused(
+        f"{short(left)} was live here before users were rolled back to {short(live)}, so releasing it is going forward "
+        f"again; but {words}.",
+        why="a stale file or an old job must never bring back what users were rolled back from",
+        next_step="if you mean it: --again with `release deploy` or `release promote`, or give "
+        f"forwardFrom={live} as well.",
+    )
+
+
+def quarantined(digest: str, entry: Entry) -> Refused:
+    """A fault was found in it, in some environment."""
+    return Refused(
+        f"{short(digest)} is in quarantine: no environment releases it.",
+        why=f"users were rolled back from it in {entry.environment}: {why(entry)}",
+        next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
+        "this again.",
+    )
+
+
+def line_stopped(entry: Entry) -> Refused:
+    """Somebody stopped the line of this environment."""
+    return Refused(
+        f"The line of {entry.environment} is stopped: nothing goes forward there.",
+        why=why(entry),
+        next_step="going back is possible: `release rollback`. Once the reason is gone: "
+        f"`release resume {entry.environment} --reason …`.",
     )
 
 
@@ -57,6 +142,18 @@ def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
         why=f"live is {short(live.digest)}; the job of an older commit that runs last must not undo a newer release",
         next_step="nothing, if an old job ran late. If you mean it: --allow-older with `release deploy` or "
         f"`release promote`, or give allowOlder={live.digest} as well.",
+    )
+
+
+def frozen(release: Release, closed: Frozen) -> Refused:
+    """A freeze window holds."""
+    return Refused(
+        f"{short(release.digest)} is not released now: a freeze window holds until "
+        f"{in_zone(closed.zone, closed.until)} ({in_words(closed.until)}).",
+        why=f"`freeze` in the stack file: {closed.words}; until then nothing goes forward here",
+        next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: "
+        "--through-freeze REASON with `release deploy` or `release promote`, or give throughFreeze=REASON as well; "
+        "the reason is recorded.",
     )
 
 

@@ -6,15 +6,17 @@ again, under the lock: between the two, weights may have moved, or another updat
 
 from __future__ import annotations
 
-from release_lane.decide.choice import Deploy, Finish, Heal, Keep, Requested, TrafficOnly, Verdict, goes_back
+from release_lane.decide.choice import Deploy, Finish, Heal, Keep, Requested, TrafficOnly, Verdict
 from release_lane.errors import Refused
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed
 from release_lane.record.seal import bound
 
 
-def check_sealed(verdict: Verdict, observed: Observed, requested: Requested) -> None:
-    """Raises `Refused` where the decision is not the sealed one, or where the stack demands a seal and has none."""
+def check_sealed(verdict: Verdict, observed: Observed, requested: Requested, *, forward: bool) -> None:
+    """Raises `Refused` where the decision is not the sealed one, or where it goes `forward` without a seal although the
+    stack demands one.
+    """
     if requested.sealed:
         if _bound(verdict, observed) != requested.sealed:
             raise Refused(
@@ -22,16 +24,12 @@ def check_sealed(verdict: Verdict, observed: Observed, requested: Requested) -> 
                 why=f"it would now {_words(verdict)}",
                 next_step="review it again, have it approved, and give the new seal.",
             )
-    elif requested.needs_seal and _goes_forward(verdict):
+    elif requested.needs_seal and forward:
         raise Refused(
             "This environment takes a release only with the seal of its review. Nothing was changed.",
             why="`approval.required` in its stack file; a rollback needs none",
             next_step="`release review`, have it approved, then `release promote` (or `deploy`) with --seal.",
         )
-
-
-def _goes_forward(verdict: Verdict) -> bool:
-    return isinstance(verdict.decision, Deploy | TrafficOnly) and not goes_back(verdict.decision, verdict.standing)
 
 
 def _bound(verdict: Verdict, observed: Observed) -> str:

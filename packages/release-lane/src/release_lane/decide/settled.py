@@ -9,7 +9,7 @@ from release_lane.decide.choice import Decision, Keep, Prepare
 from release_lane.decide.difference import settings_apart
 from release_lane.decide.idle import need_of_idle
 from release_lane.decide.lineage import Order
-from release_lane.decide.refusals import older_commit, silent_rollback
+from release_lane.decide.refusals import older_commit, silent_return, silent_rollback
 from release_lane.record.digest import short
 from release_lane.record.evidence import proof_of
 from release_lane.record.placement import Colour, Release
@@ -38,14 +38,25 @@ def ordinary(case: Case, standing: Recorded) -> Decision:
         return to_idle(case, release, standing, f"same image, new configuration ({changed})")
     past = standing.was_live(digest)
     if past:
-        if requested.rollback_from != live.digest:
-            raise silent_rollback(past.digest, live.digest, requested.rollback_from)
-        return to_idle(case, past, standing, f"rollback from {short(live.digest)}", rollback=True)
+        return to_idle(case, past, standing, _return(case, past, standing), rollback=True)
     if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
         # Live here so long ago that the history forgot it; the evidence has not.
         raise silent_rollback(digest, live.digest, requested.rollback_from)
     release = new_release(case)
     return to_idle(case, release, standing, _reason(case, release, standing.live))
+
+
+def _return(case: Case, past: Release, standing: Recorded) -> str:
+    """Why a release that was live before is live again; it has to be asked for in so many words."""
+    live, requested = standing.live.digest, case.requested
+    if standing.left_by_rollback(past.digest):
+        if live not in (requested.forward_from, requested.rollback_from):
+            raise silent_return(past.digest, live, requested.forward_from)
+        why = "drill: forward again" if requested.drill else "going forward again"
+        return f"{why} from {short(live)}"
+    if requested.rollback_from != live:
+        raise silent_rollback(past.digest, live, requested.rollback_from)
+    return f"{'drill: back' if requested.drill else 'rollback'} from {short(live)}"
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:

@@ -19,7 +19,13 @@ FROM_ROOT = (
     "smoke/test_release.py",
     "tests/infra/test_environment.py",
     ".github/workflows/release.yml",
+    ".github/workflows/hotfix.yml",
+    ".github/workflows/rollback.yml",
+    ".github/workflows/preview.yml",
     ".github/actions/prepare/action.yml",
+    ".gitlab-ci.yml",
+    "Jenkinsfile",
+    ".ci/prepare",
 )
 """Files of the repository's root, by pattern. Not every stack file: a checkout may have more, of its own."""
 

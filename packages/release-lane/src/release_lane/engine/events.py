@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,8 @@ class EngineLog:
     """The engine did not come to its own end while something was being changed."""
     touched: bool = False
     """A step that changes something was finished, or was begun and failed, or was begun when the log breaks off."""
+    refreshed: tuple[Step, ...] = ()
+    """What a refresh found of each resource that it read: `same`, `update` or `delete`."""
     result: str = ""
     outputs: Mapping[str, Any] | None = None
     """The stack's outputs as the engine stored them at the end; None if the log does not say."""
@@ -103,9 +105,21 @@ def read_log(lines: Iterable[str]) -> EngineLog:
         began=began,
         broke_off=bool(began) and not ended,
         touched=any(_touches(event) for event in events) or bool(began and not ended),
+        refreshed=tuple(_refreshed(events)),
         result=result,
         outputs=_outputs(event["resOutputsEvent"] for event in events if "resOutputsEvent" in event),
     )
+
+
+def _refreshed(events: Iterable[Mapping[str, Any]]) -> Iterator[Step]:
+    """A refresh says first that it reads a resource, then what it found."""
+    reading = set()
+    for event in events:
+        begun, ended = event.get("resourcePreEvent") or {}, event.get("resOutputsEvent") or {}
+        if begun and begun["metadata"]["op"] == "refresh":
+            reading.add(begun["metadata"]["urn"])
+        if ended and ended["metadata"]["urn"] in reading:
+            yield _step(ended["metadata"])
 
 
 def _outputs(found: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

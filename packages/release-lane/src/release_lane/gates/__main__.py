@@ -15,6 +15,7 @@ from provider_kit import Provider, Resource, serve
 from release_lane import gates
 from release_lane.aws.patience import INTERRUPTED
 from release_lane.gates.adopt import examine_image
+from release_lane.gates.halts import read_halts
 from release_lane.gates.observe import describe_network, find_image, observe
 from release_lane.gates.recording import RECORDING, begin, refuse
 
@@ -46,6 +47,7 @@ def provider() -> Provider:
         {
             "release:index:observe": observe,
             "release:index:findImage": find_image,
+            "release:index:readHalts": read_halts,
             "release:index:describeNetwork": describe_network,
             "release:index:examineImage": examine_image,
             "release:index:begin": begin,

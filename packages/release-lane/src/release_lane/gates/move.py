@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from release_lane.decide.lineage import is_about_order
+from release_lane.decide.forward import of_one_switch
 from release_lane.gates.passes import Pass, demand, together
 from release_lane.record.alarms import Alarm, Watched, memory
 from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.evidence import proof_of
+from release_lane.record.evidence import Drill, proof_of
 from release_lane.record.inputs import NOWHERE, SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Weights
@@ -43,6 +43,7 @@ class Move:
     lateness: float = 120.0
     datapoints: int = 1
     located: Located = NOWHERE
+    drill: Drill | None = None
 
     @staticmethod
     def of(given: SwitchInputs) -> Move:
@@ -63,6 +64,7 @@ class Move:
             lateness=given.watch.late,
             datapoints=given.watch.datapoints,
             located=given.located,
+            drill=given.drill,
         )
 
     def journal(self, phase: Phase) -> Journal:
@@ -74,6 +76,18 @@ class Move:
     def stages(self) -> tuple[int, ...]:
         """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
         return self.course.steps or (100,)
+
+    @property
+    def goes_forward(self) -> bool:
+        """Is it no way back? Going forward again after a rollback is none.
+
+        A drill does not begin where nothing goes forward; once it began, users are not left on the previous release.
+        """
+        if self.drill:
+            return self.drill is Drill.BACK
+        standing = self.standing
+        again = standing is not None and standing.left_by_rollback(self.release.digest)
+        return again or not self.course.goes_back
 
     @property
     def alarm_memory(self) -> float:
@@ -116,7 +130,7 @@ class Move:
         """What no gate could see. Where tasks are not started anew, what was not seen when they were."""
         evidence = self.standing.evidence if self.standing else ()
         earlier = None if self.starts else proof_of(self.release.digest, evidence)
-        of_image = [each for each in earlier.unchecked if not is_about_order(each)] if earlier else []
+        of_image = [each for each in earlier.unchecked if not of_one_switch(each)] if earlier else []
         return together(self.foreseen, of_image, self.passed.unchecked, self._unwatched())
 
     def _unwatched(self) -> tuple[str, ...]:

@@ -23,8 +23,9 @@ from release_lane.aws.cloud import Balancer, Cloud, ahead, starting_with, submit
 from release_lane.aws.session import credentials_last
 from release_lane.decide.conditions import start_of_live
 from release_lane.decide.decision import advance
-from release_lane.decide.refusals import alarms_firing, unwatchable
+from release_lane.decide.refusals import alarms_firing, line_stopped, quarantined, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
+from release_lane.gates.faults import fault_of
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
 from release_lane.gates.reality import where, words
@@ -71,11 +72,14 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
     roll = RollCall([alarm.name for alarm in alarms])
     switch = Switching.of(ctx, cloud, move, before, senses, bake, roll, timing)
     if move.course.steps:
+        _not_halted(before, move)
         _begin(cloud, before, move)
     try:
         report = switch.all_steps()
     except Exception as breach:
-        raise roll_back(ctx, cloud, move, before, breach, switch.timeline) from breach
+        ended = roll_back(ctx, cloud, move, before, breach, switch.timeline)
+        RECORDING.fault(fault_of(breach, ended, move))
+        raise ended from breach
     finally:
         switch.end()
         RECORDING.note(timeline=switch.timeline.lines(), probes=switch.probes(), **_met(switch.timeline))
@@ -111,6 +115,20 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
             next_step="find out who moved them, then run the update again.",
             users=Users.UNTOUCHED,
         )
+
+
+def _not_halted(before: Balancer, move: Move) -> None:
+    """Neither was the line stopped since the decision, nor the digest put into quarantine. Ways back and the end of an
+    interrupted switch pass."""
+    journal = Journal.from_tags(before.rule.tags) if before.rule else None
+    finishes = journal and journal.phase is Phase.MOVING and journal.to.release_id == move.release.id
+    if finishes or not move.goes_forward:
+        return
+    halts = RECORDING.halts()
+    if said := halts.quarantined or halts.stopped:
+        error = quarantined(move.release.digest, said) if halts.quarantined else line_stopped(said)
+        error.users = Users.UNTOUCHED
+        raise error
 
 
 def _honour_abort(ctx: Context, cloud: Cloud, before: Balancer, move: Move, senses: Senses) -> None:
@@ -351,7 +369,9 @@ class Switching:
         self.watch.heed(balancer.rule)
         if not _has(balancer, weights):
             found = balancer.rule.weights if balancer.rule else None
-            raise CheckFailed(f"The weights did not become what was set: {words(found)}")
+            changed = CheckFailed(f"The weights did not become what was set: {words(found)}")
+            changed.foreign = True
+            raise changed
         return balancer
 
     def _start_probes(self) -> None:
@@ -379,7 +399,7 @@ def _has(balancer: Balancer, weights: Weights) -> bool:
 
 
 def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Props:
-    recorded = advance(move.standing, move.live, move.release)
+    recorded = advance(move.standing, move.live, move.release, move.drill)
     proof = Proof(
         digest=move.release.digest,
         commit=move.release.commit,
@@ -389,5 +409,6 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         unchecked=together(move.unchecked(), report.unchecked),
         checks=report.names[:NAMED],
     )
-    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof))
+    left = move.standing.live.digest if move.standing else ""
+    recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof, move.drill, left))
     return {**recorded.as_outputs(), "url": production(cloud.names, balancer.dns_name).url}

@@ -24,11 +24,13 @@ from provider_kit.server import Ending
 from release_lane.aws.patience import at_most, insisting
 from release_lane.engine.locks import Origin
 from release_lane.errors import CloudError, Interrupted, ReleaseError, Users, parse
+from release_lane.ledger.halts import halts_in
 from release_lane.ledger.place import ledger_at
 from release_lane.ledger.store import Store
 from release_lane.record.chain import MOVED, PROVEN, proven_at
+from release_lane.record.halts import FAULT, Halts, State, of_digest
 from release_lane.record.intended import STANDING, Intended, came_of, result_of
-from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Result
+from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Mark, Result
 from release_lane.record.records import Recorded
 
 PLAIN = "update"
@@ -80,6 +82,24 @@ class Recording:
         if self._open:
             self._open.details.update(details)
 
+    def halts(self) -> Halts:
+        """What the ledger says now against the release of this update. One that is away by now stops nothing."""
+        if self._open is None:
+            return Halts()
+        intent = self._open.intent
+        try:
+            with at_most(AT_OUTCOME):
+                return halts_in(self._open.store, intent.environment, intent.digest)
+        except CloudError as away:
+            self._open.warn(f"Whether the line was stopped meanwhile is not known: {away.what} {away.why}")
+            return Halts()
+
+    def fault(self, reason: str) -> None:
+        """Users were rolled back from the release for this fault of its own ("" for none): it goes into quarantine."""
+        if self._open and reason:
+            self._open.marks = (of_digest(self._open.intent.digest, State.QUARANTINED),)
+            self._open.details[FAULT] = reason
+
     def done(self, recorded: Recorded | None = None) -> None:
         """It ended well. `recorded`: the new record, where users were moved or recorded there."""
         moved = {MOVED: True, PROVEN: proven_at(recorded)} if recorded else {}
@@ -117,7 +137,7 @@ class Recording:
             open_, self._open = self._open, None
         if open_ is None:
             return
-        draft = _outcome_of(open_.intent, result, {**open_.details, **details})
+        draft = replace(_outcome_of(open_.intent, result, {**open_.details, **details}), marks=open_.marks)
         try:
             with insisting(), at_most(seconds):
                 open_.store.append(draft)
@@ -156,6 +176,7 @@ class _Open:
     intent: Entry
     warn: Callable[[str], None]
     details: dict[str, Any] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
 
 
 RECORDING = Recording()

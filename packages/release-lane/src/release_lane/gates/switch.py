@@ -6,6 +6,7 @@ How it moves users is in `gates.moving`; what it records, and how reality may di
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
@@ -21,6 +22,7 @@ from release_lane.gates.moving import perform
 from release_lane.gates.reality import Deviation, deviation, settled
 from release_lane.gates.recording import RECORDING
 from release_lane.record.endpoint import production
+from release_lane.record.evidence import Drill, with_passed_drill
 from release_lane.record.inputs import SwitchInputs, environment_of, is_active
 from release_lane.record.records import OUTPUTS, Recorded
 
@@ -42,6 +44,8 @@ class TrafficSwitch(Resource):
                 path for key in SwitchInputs.SHOWN for path in _changed(key, old.inputs.get(key), inputs.get(key))
             ]
             return [Change(path) for path in changed] or [Change("active")]
+        if inputs.get("drill"):
+            return [Change("drill")]
         problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs))
         if problem is None:
             RECORDING.done()  # an update that moves no traffic ends here
@@ -61,7 +65,7 @@ class TrafficSwitch(Resource):
         if isinstance(given.pass_of_before, Mapping):
             # The gates' outputs are known in a preview only if they will not run in the update.
             reported(lambda: Move.of(given))
-        recorded = advance(given.standing, given.live, given.release)
+        recorded = advance(given.standing, given.live, given.release, given.drill)
         kept = {"url": old.outputs.get("url", UNKNOWN) if old else UNKNOWN}
         return {**inputs, **kept, **recorded.as_outputs(), "evidence": UNKNOWN}
 
@@ -106,6 +110,8 @@ class TrafficSwitch(Resource):
         problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:
             raise _not_as_recorded(problem)
+        if given.drill is Drill.PASSED:
+            kept = _with_drill(kept)
         RECORDING.done()
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
 
@@ -131,6 +137,15 @@ def _not_as_recorded(problem: Deviation) -> CheckFailed:
         "there, or go back (`release rollback`).",
         users=Users.UNTOUCHED,
     )
+
+
+def _with_drill(outputs: Props) -> Props:
+    """The record, with a drill of what is live that passed."""
+    recorded = Recorded.from_outputs(outputs)
+    if recorded is None:
+        return outputs
+    evidence = with_passed_drill(recorded.evidence, recorded.live.digest)
+    return {**outputs, **replace(recorded, evidence=evidence).as_outputs()}
 
 
 def _taken_up(cloud: Cloud, standing: Recorded | None) -> Props:

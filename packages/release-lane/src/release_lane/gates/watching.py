@@ -172,4 +172,8 @@ class Watch:
         """No other writer changes the weights at the same time."""
         self._odd = 0 if rule and rule.weights == stage.weights else self._odd + 1
         if self._odd >= ODD_LOOKS:
-            raise CheckFailed("somebody else changed the weights, or deleted the production rule, during this switch")
+            changed = CheckFailed(
+                "somebody else changed the weights, or deleted the production rule, during this switch"
+            )
+            changed.foreign = True
+            raise changed

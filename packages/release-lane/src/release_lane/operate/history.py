@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
-from release_lane.record.ledger import Entry, EntryKind
+from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
 UNDER_WAY = "under way, or dead"
@@ -100,3 +101,29 @@ def cells(passage: Passage) -> tuple[str, ...]:
         first.approver,
         why if len(why) <= WIDEST_WHY else f"{why[:WIDEST_WHY]}…",
     )
+
+
+# ---- For the review -------------------------------------------------------------------------------------------
+
+
+def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...]:
+    """Seconds that rollbacks of an environment took in which no task started; oldest first."""
+    found = (each for each in passages(entries) if each.first.environment == environment and _went_back(each))
+    return tuple(each.seconds for each in found if each.seconds is not None)
+
+
+def _went_back(passage: Passage) -> bool:
+    ended = passage.outcome
+    return bool(
+        passage.first.verb in ("rollback", "watch")
+        and ended
+        and ended.result is Result.DONE
+        and (ended.details.get("decision") or passage.first.details.get("decision")) == DecisionKind.TRAFFIC_ONLY
+    )
+
+
+def drills_in(entries: Sequence[Entry], environment: str | None, digest: str) -> tuple[str, ...]:
+    """The last drill of this image there, as a sentence; none without one."""
+    drills = (each for each in reversed(entries) if each.kind is EntryKind.DRILL and each.digest == digest)
+    last = next((each for each in drills if each.environment == environment), None)
+    return (f"{environment} drilled going back and forward with it on {last.at}: {last.result}.",) if last else ()

@@ -43,13 +43,15 @@ a { color: var(--link) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line) }
 td { overflow-wrap: anywhere } th { color: var(--soft); font-weight: 600 } tbody th { white-space: nowrap }
-figure { margin: .6rem 0 } figcaption { color: var(--soft) } svg { width: 100%; max-width: 40rem; height: auto }
+figure { margin: .6rem 0 } figcaption { color: var(--soft) } svg { width: 100%; max-width: 28rem; height: auto }
 svg text { font: 13px system-ui, sans-serif; fill: var(--text) } svg .on { fill: var(--on) }
 .blue { fill: var(--blue) } .green { fill: var(--green) } .none { fill: none; stroke: var(--line) }
 @media (max-width: 40rem) { table, thead, tbody, tr, th, td { display: block } thead { position: absolute;
   width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } tr { padding: .4rem 0;
   border-bottom: 1px solid var(--line) } th, td { border: 0; padding: .1rem 0 } td[data-of]::before {
   content: attr(data-of) ": "; color: var(--soft) } }
+h1, h2, h3, p { overflow-wrap: anywhere } @media (min-width: 40.01rem) { th code, td code { white-space: nowrap } }
+@media (max-width: 40rem) { tbody th { white-space: normal; overflow-wrap: anywhere } }
 main.wide { max-width: 84rem } .note { color: var(--soft); font-weight: 400 }
 .cards { display: flex; gap: 2.2rem; padding: 0; list-style: none }
 .cards > li { flex: 1 1 0; min-width: 0; position: relative; border: 1px solid var(--line); border-radius: .5rem;
@@ -155,7 +157,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[`*\\]", "", text)
 
 
-LABEL, BAR, HEIGHT, GAP = 130, 400, 26, 8
+LABEL, BAR, HEIGHT, GAP = 58, 300, 24, 6
 
 
 def _svg(title: str, bars: tuple[Bar, ...]) -> str:

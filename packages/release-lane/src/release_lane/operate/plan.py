@@ -10,7 +10,20 @@ from typing import Any
 
 from release_lane.operate.duration import spoken
 from release_lane.operate.metrics import changes
-from release_lane.operate.page import Block, Bullets, Card, Cards, Page, Section, Table, Text, code, link, quoted
+from release_lane.operate.page import (
+    Block,
+    Bullets,
+    Card,
+    Cards,
+    Page,
+    Section,
+    Table,
+    Text,
+    code,
+    harmless,
+    link,
+    quoted,
+)
 from release_lane.operate.situation import Check, Level, Situation, Wanted, checklist, is_live
 from release_lane.record.course import Course
 from release_lane.record.ledger import Entry, Result
@@ -103,8 +116,13 @@ def plan_page(
         for each, image in zip(at, wanted, strict=True)
     )
     return Page(
-        f"Release plan: {quoted(project)}",
-        (Section("", (Text(said), cards)), *lists, Section("What each environment does with it", (steps,))),
+        f"Release plan: {harmless(project)}",
+        (
+            Section("", (Text(said),)),
+            Section("The route", (cards,)),
+            *lists,
+            Section("Every step, and what usually breaks", (steps,)),
+        ),
     )
 
 
@@ -133,8 +151,8 @@ def _so_far(tally: Tally) -> str:
 
 def _heading(at: Situation, wanted: Wanted) -> str:
     if is_live(at, wanted.digest):
-        return f"{quoted(at.environment)} has it"
-    return f"Before {quoted(at.environment)} takes it"
+        return f"{harmless(at.environment)} has it"
+    return f"Before {harmless(at.environment)} takes it"
 
 
 def _bullets(checks: Iterable[Check]) -> Block:
@@ -145,7 +163,8 @@ def check_words(check: Check) -> str:
     """One line: sign, level, what it is about, how it stands."""
     text = quoted(check.text)
     level = f"**{check.level.sign} {check.level}**" if check.level is Level.NO else f"{check.level.sign} {check.level}"
-    return f"{level}: {check.about}: {link(text, check.link) if check.link else text}"
+    do = f": {code(check.do)}" if check.do else ""
+    return f"{level}: {check.about}: {link(text, check.link) if check.link else text}{do}"
 
 
 def plan_data(
@@ -167,7 +186,13 @@ def plan_data(
                 "soFar": {str(result): count for result, count in tally.results},
                 "usuallyBreaks": [{"why": why, "count": count} for why, count in tally.reasons],
                 "checklist": [
-                    {"level": str(check.level), "about": check.about, "text": check.text, "link": check.link or None}
+                    {
+                        "level": str(check.level),
+                        "about": check.about,
+                        "text": check.text,
+                        "do": check.do or None,
+                        "link": check.link or None,
+                    }
                     for check in checklist(each, image)
                 ],
             }

@@ -238,7 +238,10 @@ def _evidence(review: Review) -> Section | None:
     lines += [quoted(each) for each in subject.drills]
     if review.was_live:
         lines.append(f"It has been live in {subject.environment} before.")
-    if subject.rollback and subject.recorded:
+    if subject.recorded and subject.recorded.left_by_rollback(release.digest):
+        live = code(subject.recorded.live.digest)
+        lines.append(f"**Going forward again:** users were rolled back from it to {live}.")
+    elif subject.rollback and subject.recorded:
         lines.append(f"Requested as a **rollback** from {code(subject.recorded.live.digest)}.")
     return section("Evidence", bullets(lines))
 
@@ -248,6 +251,8 @@ def _proven(subject: Subject, proof: Proof, release: Release) -> Iterator[str]:
     yield f"**{subject.source}** proved {code(release.digest)}{commit} on {proof.at}: {quoted(proof.smoke)}."
     if proof.checks:
         yield f"Checks that passed there: {', '.join(map(code, proof.checks))}."
+    if proof.drilled:
+        yield f"Drilled there on {proof.drilled}: users went back from it and forward again, and no request failed."
     if subject.live_there is None:
         return
     if subject.live_there.digest != release.digest:
@@ -361,7 +366,8 @@ def _seconds(past: tuple[float, ...]) -> str:
     if not past:
         return "seconds (none has been timed here yet)"
     last = past[-3:]
-    return f"{', '.join(spoken(each) for each in last)} the last {_number(len(last), 'time')} here"
+    times = "the last time" if len(last) == 1 else f"the last {len(last)} times"
+    return f"{', '.join(spoken(each) for each in last)} {times} here"
 
 
 # ---- What else ------------------------------------------------------------------------------------------------
@@ -395,10 +401,9 @@ def _others(review: Review) -> Section | None:
     title = "What else changes"
     if not review.others:
         return section(title, Text("Nothing."))
-    listed = [step for step in review.others if step not in review.created]
-    made = (
-        f"**Creates {_number(len(review.created), 'resource')}:** {folded(review.created)}." if review.created else ""
-    )
+    created = review.created
+    listed = [step for step in review.others if not (created and step.op == "create")]
+    made = f"**Creates {_number(len(created), 'resource')}:** {folded(created)}." if created else ""
     cost = monthly(review.others)
     rows = [_row(step) for step in sorted(listed, key=lambda step: (not destroys(step), step.type, step.name))]
     table = Table(("Operation", "Type", "Name", "Properties"), tuple(rows)) if rows else None

@@ -18,8 +18,9 @@ GATES = "release:index:"
 PASSING = ("created", "modified")
 """Times that the engine keeps of each resource."""
 
-ONE_RUN = ("imageDigest", "rollbackFrom")
-"""Given for this run; the digest is a part of its own, and a rollback shows in the plan."""
+ONE_RUN = ("imageDigest", "rollbackFrom", "withoutLedger")
+"""Given for this run, and not counted: the digest is a part of its own, a rollback shows in the plan, and whether the
+ledger is there says nothing about the release."""
 
 
 def facts(

@@ -18,5 +18,5 @@ def need_own_cloud(environ: Mapping[str, str], root: str) -> None:
         raise UsageError(
             f"This shell uses the local cloud of {home}, but this is {root}. Nothing was changed.",
             why="each checkout has a local cloud and a state of its own; `. .local/env` was run in the other one",
-            next_step=f"`. {root}/.local/env` (after `make up` there), or work in {home}.",
+            next_step=f"`. {root}/.local/env` (after `local-aws up` there), or work in {home}.",
         )

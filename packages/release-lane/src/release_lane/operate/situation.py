@@ -5,7 +5,7 @@ What could not be read is unknown, and said to be; it is never taken for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,8 +18,10 @@ from release_lane.record.alarms import Alarm, forbidding, without_data
 from release_lane.record.commit import Commits
 from release_lane.record.digest import Digest, short
 from release_lane.record.evidence import Proof, proof_of
-from release_lane.record.ledger import Entry
+from release_lane.record.halts import Halts, State, of_digest, of_line
+from release_lane.record.ledger import Entry, Mark
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.times import to_the_minute
 
 
 class Level(StrEnum):
@@ -39,12 +41,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One line of a checklist: what it is about, and how it stands. `link` leads to more."""
+    """One line of a checklist: what it is about, and how it stands. `link` leads to more, `do` is what helps."""
 
     level: Level
     about: str
     text: str
     link: str = ""
+    do: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,8 @@ class Situation:
     or did not answer, `unseen` says why; `alarms` likewise. `holders`: who holds the lock, None where the backend does
     not say. `pending`: operations that a killed update left. `halted`: a freeze window, a stopped line, in sentences.
     `idle_tasks`: how many the idle colour keeps (None: as many as the live one). `back`: how long rollbacks took here.
-    `rollback`: what one costs now, in a word. `reviews` are entries of the ledger, None without one.
+    `rollback`: what one costs now, in a word; `spoiled`: why the release that it goes to is in quarantine. `reviews`
+    are entries of the ledger, None without one.
     """
 
     environment: str
@@ -64,6 +68,7 @@ class Situation:
     recorded: Recorded | None = None
     since: str = ""
     rollback: str = "none"
+    spoiled: str = ""
     proofs: tuple[Proof, ...] = ()
     observed: Observed | None = None
     alarms: tuple[Alarm, ...] | None = None
@@ -89,6 +94,22 @@ class Wanted:
     halted: tuple[str, ...] = field(default=())
 
 
+def halts_of(entries: Sequence[Entry], environment: str, digest: str) -> Halts:
+    """What a whole ledger says against releases to an environment, and against an image: by the newest marks."""
+    return Halts(
+        quarantined=_newest(entries, of_digest(digest, State.QUARANTINED)) if digest else None,
+        stopped=_newest(entries, of_line(environment, State.STOPPED)),
+    )
+
+
+def _newest(entries: Sequence[Entry], wanted: Mark) -> Entry | None:
+    """The entry of the newest mark about this subject, if it says that."""
+    about = ((entry, mark) for entry in reversed(entries) for mark in entry.marks)
+    same = ((entry, mark) for entry, mark in about if (mark.kind, mark.subject) == (wanted.kind, wanted.subject))
+    entry, mark = next(same, (None, wanted))
+    return entry if mark.state == wanted.state else None
+
+
 def is_live(at: Situation, digest: str) -> bool:
     """Has this environment that image live?"""
     return at.recorded is not None and at.recorded.live.digest == digest
@@ -97,7 +118,7 @@ def is_live(at: Situation, digest: str) -> bool:
 def checklist(at: Situation, wanted: Wanted) -> tuple[Check, ...]:
     """Everything that has to be looked at before this image is released there, in the order of the route."""
     if at.recorded and is_live(at, wanted.digest):
-        since = f" since {at.since}" if at.since else ""
+        since = f" since {to_the_minute(at.since)}" if at.since else ""
         return (Check(Level.OK, "Live", f"{at.environment} has it live{since}"),)
     return tuple(
         check
@@ -117,10 +138,10 @@ def _evidence(at: Situation, wanted: Wanted) -> Iterator[Check]:
         return
     proof = proof_of(wanted.digest, at.proofs)
     if proof is None:
-        text = f"{at.source} has no proof of it: `release deploy {at.source} --digest {wanted.digest}` first"
-        yield Check(Level.NO, "Evidence", text)
+        do = f"release deploy {at.source} --digest {wanted.digest}"
+        yield Check(Level.NO, "Evidence", f"{at.source} has no proof of it; release it there first", do=do)
         return
-    yield Check(Level.OK, "Evidence", f"{at.source} proved it on {proof.at}: {proof.smoke or 'gates'}")
+    yield Check(Level.OK, "Evidence", f"{at.source} proved it at {to_the_minute(proof.at)}: {proof.smoke or 'gates'}")
     for sentence in proof.unchecked:
         yield Check(Level.OPEN, "Not checked", sentence)
 
@@ -129,9 +150,11 @@ def _order(at: Situation, wanted: Wanted) -> Iterator[Check]:
     """The live commit, and this one."""
     if at.recorded is None or wanted.commit == at.recorded.live.commit != "":
         return
-    if at.recorded.was_live(wanted.digest):
-        text = f"it was live in {at.environment} before: this is a rollback, or going forward again"
-        yield Check(Level.OPEN, "Order", text)
+    if at.recorded.left_by_rollback(wanted.digest):
+        yield Check(Level.OPEN, "Order", "users were rolled back from it: this is going forward again (--again)")
+    elif at.recorded.was_live(wanted.digest):
+        do = f"release rollback {at.environment} --to {wanted.digest}"
+        yield Check(Level.OPEN, "Order", f"it was live in {at.environment} before: this is a rollback", do=do)
     commits = wanted.commits
     if commits is None or commits.unknown:
         why = commits.unknown if commits else "a commit is not known"
@@ -153,18 +176,18 @@ def _review(at: Situation, wanted: Wanted) -> Iterator[Check]:
         return
     found = next((each for each in reversed(at.reviews) if each.digest == wanted.digest), None)
     if found is None:
-        text = f"it was not reviewed for {at.environment} so far: `release review {at.environment}`"
-        yield Check(Level.OPEN, "Review", text)
+        do = f"release review {at.environment}"
+        yield Check(Level.OPEN, "Review", f"it was not reviewed for {at.environment} so far", do=do)
     else:
         by = f" by {found.who}" if found.who else ""
-        yield Check(Level.OK, "Review", f"reviewed on {found.at}{by}", found.run)
+        yield Check(Level.OK, "Review", f"reviewed at {to_the_minute(found.at)}{by}", found.run)
 
 
 def _under_way(at: Situation, wanted: Wanted) -> Iterator[Check]:
     del wanted
     if at.pending:
-        text = f"a killed update left {len(at.pending)} unfinished: `release recover {at.environment}`"
-        yield Check(Level.NO, "Updates", text)
+        text = f"a killed update left {len(at.pending)} of its operations unfinished"
+        yield Check(Level.NO, "Updates", text, do=f"release recover {at.environment}")
     if at.holders is None:
         yield Check(Level.UNKNOWN, "Updates", "this backend does not say who holds its locks")
     elif at.holders:
@@ -189,8 +212,8 @@ def _placement(at: Situation, wanted: Wanted) -> Iterator[Check]:
             text = f"users are on {found.live_colour}, as recorded; {side.healthy} of {side.wanted} tasks are healthy"
             yield Check(level, "Placement", text)
         case Interrupted():
-            text = f"a switch was interrupted: the next update finishes it, or `release recover {at.environment}`"
-            yield Check(Level.NO, "Placement", text)
+            text = "a switch was interrupted; the next update finishes it"
+            yield Check(Level.NO, "Placement", text, do=f"release recover {at.environment}")
         case _:
             yield Check(Level.NO, "Placement", f"drift: {found.what}")
 

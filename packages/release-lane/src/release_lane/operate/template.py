@@ -7,8 +7,9 @@ that differs for another project is replaced here. `answers_in` reads the answer
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from release_lane.record.app import App
@@ -22,8 +23,11 @@ TEMPLATE_PROJECT = "release-lane"
 TEMPLATE_ENVIRONMENTS = ("staging", "production")
 ARTIFACTS = "artifacts"
 
-JOBS = ("build", "review")
-"""Jobs of the release workflow. Each environment is one more, so none may be called like these."""
+JOBS = ("build", "checks", "review")
+"""Jobs of the release pipeline. Each environment is one more."""
+
+TAKEN = (*JOBS, "rollback", "preview", "default", "stages", "variables", "workflow")
+"""What no environment can be called: other jobs, and GitLab's keywords next to these."""
 
 JOB = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 """A job's name on GitHub (workflow syntax, jobs.<job_id>)."""
@@ -34,7 +38,9 @@ THE_TEAMS = re.compile(r"Pulumi\..+\.yaml|smoke/test_service\.py")
 """Files that a team fills in from the first day on: `--diff` leaves them out."""
 
 IN_WORDS = re.compile(rf"\b({'|'.join(TEMPLATE_ENVIRONMENTS)})\b")
-RENAMED_IN = re.compile(r"Pulumi\..*|RELEASING\.md|pyproject\.toml|\.github/.*|docs/.*")
+ROLES = re.compile(rf"\b({'|'.join(name.upper() for name in TEMPLATE_ENVIRONMENTS)})(_ROLE_ARN)\b")
+"""Variables of a Jenkinsfile that begin with the name of an environment."""
+RENAMED_IN = re.compile(r"Pulumi\..*|RELEASING\.md|pyproject\.toml|\.github/.*|\.gitlab-ci\.yml|Jenkinsfile|docs/.*")
 """Files in which the names of environments and keys are replaced. `release-lane:` in infra/ is a type of resources."""
 
 ONLY_HERE = re.compile(r"^[^\n]*>>> only in this repository.*?<<<[^\n]*\n", re.MULTILINE | re.DOTALL)
@@ -46,6 +52,25 @@ GUIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(docs/[^)#]+)[^)]*\)")
 
 PAGE = re.compile(r"(?<![\w/])docs/(?:adr|guides)/[\w-]+\.md(?! of release-lane)")
 """The plain name of such a page."""
+
+
+class Ci(StrEnum):
+    """CI systems for which the template has a pipeline."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    JENKINS = "jenkins"
+
+
+PIPELINES = {
+    Ci.GITHUB: re.compile(r"\.github/.*"),
+    Ci.GITLAB: re.compile(r"\.gitlab-ci\.yml|\.ci/prepare"),
+    Ci.JENKINS: re.compile(r"Jenkinsfile|\.ci/prepare"),
+}
+"""The files of each."""
+
+SHARED = ".ci/prepare"
+"""The file that two of them have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +93,7 @@ class Answers:
     status_path: str = ""
     identify: Identify = Identify.NONE
     app: App = field(default_factory=App)
+    ci: Ci = Ci.GITHUB
 
     @property
     def stacks(self) -> tuple[str, ...]:
@@ -109,17 +135,24 @@ def problems(answers: Answers) -> list[str]:
 
 
 def _as_a_job(name: str) -> str:
-    """What is wrong with the environment's name as that of a job in the release workflow."""
-    if name in JOBS:
-        return f"{name} is a job of the release workflow, so no environment can be called so"
+    """What is wrong with the environment's name as that of a job in the release pipeline."""
+    if name in TAKEN:
+        return f"{name} is a job or a keyword of a pipeline, so no environment can be called so"
     if JOB.fullmatch(name):
         return ""
-    return f"{name} should be letters, digits, - and _, first a letter: a job of the release workflow is called so"
+    return f"{name} should be letters, digits, - and _, first a letter: a job of the release pipeline is called so"
 
 
 def render(template: Mapping[str, str], answers: Answers) -> dict[str, str]:
     """The project's files by their names."""
-    return {_named(name, answers): _text(name, text, answers) for name, text in template.items()}
+    wanted = {name: text for name, text in template.items() if _of_pipeline(name, answers.ci)}
+    return {_named(name, answers): _text(name, text, answers) for name, text in wanted.items()}
+
+
+def _of_pipeline(name: str, ci: Ci) -> bool:
+    """Is the file of that CI system's pipeline, or of none?"""
+    owners = [each for each, files in PIPELINES.items() if files.fullmatch(name)]
+    return ci in owners or not owners
 
 
 def merged_ignores(existing: str, wanted: str) -> str:
@@ -136,6 +169,8 @@ def _named(name: str, answers: Answers) -> str:
 def _renamed(text: str, answers: Answers) -> str:
     """Both at once, so that names may be exchanged."""
     to = dict(zip(TEMPLATE_ENVIRONMENTS, answers.environments, strict=True))
+    variables = {old.upper(): new.upper().replace("-", "_") for old, new in to.items()}
+    text = ROLES.sub(lambda found: variables[found[1]] + found[2], text)
     return IN_WORDS.sub(lambda found: to[found[1]], text)
 
 
@@ -192,7 +227,13 @@ def _quoted(text: str) -> str:
 # ---- back
 
 
-def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]]) -> Answers:
+def ci_of(names: Collection[str]) -> Ci:
+    """The CI system whose pipeline is among a project's files."""
+    there = (ci for ci, files in PIPELINES.items() if any(files.fullmatch(each) for each in names if each != SHARED))
+    return next(there, Ci.GITHUB)
+
+
+def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]], ci: Ci = Ci.GITHUB) -> Answers:
     """The answers that a project's files give: `stacks` are the `config` mappings of its stack files.
 
     What they do not say has its default; of more than two environments, the first two of the route count.
@@ -211,6 +252,7 @@ def answers_in(project: str, stacks: Mapping[str, Mapping[str, Any]]) -> Answers
             name: found for name in (ARTIFACTS, first, second) if not limits.account(found := _account(own, name))
         },
         environments=environments,
+        ci=ci,
         **_door(_section(own, second, "https")),
         port=int(service.get("port") or Answers.port),
         health_path=str(service.get("healthPath") or HEALTH_PATH),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,13 +64,15 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn)
+    ledger = "" if settings.without_ledger else settings.ledger or ""
+    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn, ledger)
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
         service=settings.release_service(),
         digest=settings.digest,
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
+        forward_from=settings.forward_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         alarm_memory=settings.alarms.memory,
@@ -82,6 +85,12 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=_site(settings, names),
         allow_replace=settings.allow_replace,
+        drill=settings.drill,
+        requires_drill=settings.require_drill,
+        freeze=settings.freeze.freeze(),
+        now=time.time(),
+        through_freeze=settings.through_freeze,
+        halts=seen.halts,
         sealed=settings.sealed,
         needs_seal=settings.approval.required,
     )

@@ -15,7 +15,7 @@ import pulumi
 
 from release_lane.errors import CloudError, ReleaseError
 from release_lane.program.plan import Environment, Plan
-from release_lane.program.recall import call
+from release_lane.program.recall import call, without_ledger
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.intended import GOES_BACK, OVERRIDES, Intended, Standing
 from release_lane.record.records import Recorded
@@ -62,12 +62,7 @@ class Intent:
         try:
             entry = call("release:index:begin", self.intended.as_dict())
         except CloudError as away:
-            raise CloudError(
-                f"{away.what} Nothing was changed.",
-                why=away.why,
-                next_step=f"{away.next_step} If users cannot wait for that: --without-ledger REASON "
-                "(`-c withoutLedger=REASON`).",
-            ) from away
+            raise without_ledger(away) from away
         pulumi.log.info(f"Ledger: entry {int(entry['sequence'])}.")
 
     @contextmanager
@@ -116,6 +111,7 @@ def _overridden(settings: EnvironmentSettings) -> dict[str, Any]:
         "onAlarm": settings.on_alarm,
         "allowOlder": settings.allow_older,
         "allowReplace": "true" if settings.allow_replace else None,
+        "throughFreeze": settings.through_freeze,
     }
     found = {name: str(value) for name, value in given.items() if value}
     return {OVERRIDES: found} if found else {}

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from release_lane.decide.existing_network import ExistingNetwork
+from release_lane.decide.forward import of_one_switch
 from release_lane.decide.foundations import SECRET_STORES, Egress, identity
-from release_lane.decide.lineage import is_about_order
 from release_lane.decide.refusals import would_delete
 from release_lane.errors import Refused
 from release_lane.program.environment import read_environment
@@ -153,8 +153,8 @@ class Lane:
         needed = self._environment.stands_on.needed(secured=self.hold.secured)
         if self.hold.settled and (dropped := sorted(needed - self._registered)):
             raise would_delete(dropped)
-        # The order of commits is the switch's to say.
-        unseen = tuple(each for each in self._environment.unchecked if not is_about_order(each))
+        # What is true of this switch alone is the switch's to say.
+        unseen = tuple(each for each in self._environment.unchecked if not of_one_switch(each))
         self._image = image_gate(
             ImageInputs(active=plan.starts, names=self.names, digest=plan.release.digest, unchecked=unseen)
         )

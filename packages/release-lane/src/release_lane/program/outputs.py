@@ -68,6 +68,7 @@ def _inputs(
         idle_tasks=environment.settings.idle.tasks,
         located=located,
         known=None if plan.moves else environment.observed.sides[live].known,
+        drill=environment.settings.drill,
         pass_of_before=checked.passedFor,
     )
 

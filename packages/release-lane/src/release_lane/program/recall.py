@@ -18,6 +18,7 @@ from release_lane.decide.foundations import Foundations
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
 from release_lane.record.commit import is_commit
+from release_lane.record.halts import Halts
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
 from release_lane.settings.credentials import access_of
@@ -80,21 +81,24 @@ class Seen:
     own: Recorded | None
     source: Recorded | None
     stands_on: Foundations
+    halts: Halts
 
 
-def see(names: Names, digest: str, source: str | None, watched: Watched, certificate: str) -> Seen:
+def see(names: Names, digest: str, source: str | None, watched: Watched, certificate: str, ledger: str) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
-    alarms that have a say; `certificate` is the ARN that the settings name ("" for none).
+    alarms that have a say; `certificate` is the ARN that the settings name ("" for none); `ledger` is asked whether it
+    says anything against the digest ("" for none).
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's.
     """
     asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict(), "certificate": certificate}
-    own, found, identity, resources, proven = _own_outputs_after(
+    own, found, identity, resources, proven, said = _own_outputs_after(
         called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),
         called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
         _proven_by(source),
+        _said_against(digest, ledger, names.access),
     )
     _check(identity, names.access.account)
     image = found.get("image") or {}
@@ -105,6 +109,7 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, certifi
         own=Recorded.from_outputs(own),
         source=Recorded.from_outputs(proven),
         stands_on=Foundations.from_resources(resources.get("outputs") or {}),
+        halts=Halts.from_dict(said),
     )
 
 
@@ -207,6 +212,27 @@ async def _proven_by(source: str | None) -> dict[str, Any]:
         return _outputs_in(await called(STACK_OUTPUTS, {"name": _full_name(source)}))
     except UsageError as error:
         raise _no_stack(source, "a digest is promoted from there") from error
+
+
+async def _said_against(digest: str, ledger: str, access: Access) -> dict[str, Any]:
+    """What the ledger says against a digest; empty where there is none of both."""
+    if not (digest and ledger):
+        return {}
+    asked = {"ledger": ledger, "access": access.as_dict(), "environment": pulumi.get_stack(), "digest": digest}
+    try:
+        return await called("release:index:readHalts", asked)
+    except CloudError as away:
+        raise without_ledger(away) from away
+
+
+def without_ledger(away: CloudError) -> CloudError:
+    """The ledger is away before anything was registered."""
+    return CloudError(
+        f"{away.what} Nothing was changed.",
+        why=away.why,
+        next_step=f"{away.next_step} If users cannot wait for that: --without-ledger REASON "
+        "(`-c withoutLedger=REASON`).",
+    )
 
 
 def _no_stack(stack: str, why: str) -> UsageError:

@@ -15,6 +15,7 @@ from release_lane.record.alarms import Watched
 from release_lane.record.asking import HEALTH_PATH, Asked
 from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
+from release_lane.record.evidence import Drill
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Known, Located, Recorded
@@ -285,6 +286,8 @@ class SwitchInputs:
     idle_tasks: int | None = None
     located: Located = NOWHERE
     known: Known | None = None
+    drill: Drill | None = None
+    """What this update is of a drill, so that evidence says so."""
     pass_of_before: Produced = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -307,6 +310,7 @@ class SwitchInputs:
             "passOfBefore": self.pass_of_before,
             "environment": self.names.as_dict(),
             **_handed_on(self.located, self.known),
+            **({"drill": str(self.drill)} if self.drill else {}),
         }
 
     @staticmethod
@@ -331,6 +335,7 @@ class SwitchInputs:
             idle_tasks=None if idle is None else int(idle),
             located=_located(value),
             known=Known.from_dict(value.get("known")),
+            drill=Drill(value["drill"]) if value.get("drill") else None,
             pass_of_before=pass_of_before(value),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release_lane.record.alarms import Alarm
-from release_lane.record.evidence import Proof
+from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.journal import Journal
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.schema import schema_of
@@ -43,9 +43,32 @@ class Recorded:
     history: tuple[Release, ...] = ()
     evidence: tuple[Proof, ...] = ()
 
+    @property
+    def proof(self) -> Proof | None:
+        """That of the live release."""
+        return self._proof_of(self.live)
+
+    @property
+    def left_by_drill(self) -> Proof | None:
+        """The proof of the previous release, if a drill led traffic back from it and not forward again yet."""
+        proof = self._proof_of(self.previous) if self.previous else None
+        return proof if proof and proof.drilling else None
+
+    def _proof_of(self, release: Release) -> Proof | None:
+        proof = proof_of(release.digest, self.evidence)
+        return proof if proof and proof.release_id == release.id else None
+
     def was_live(self, digest: str) -> Release | None:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
+
+    def left_by_rollback(self, digest: str) -> bool:
+        """Did users come back from it to what is live? By the history: what is live was live before it, and is again.
+
+        Releasing it is going forward again, not a rollback. What the history forgot is not known.
+        """
+        order = [str(past.digest) for past in self.history]
+        return {digest, self.live.digest} <= {*order} and order.index(digest) > order.index(self.live.digest)
 
     def as_outputs(self) -> dict[str, Any]:
         """The outputs of the switch and its stack, all but `url`; `from_outputs` is the inverse."""

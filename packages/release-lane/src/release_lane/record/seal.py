@@ -42,6 +42,16 @@ Facts = Mapping[Part, Any]
 """What each part is: plain JSON values, without secrets."""
 
 
+def as_dict(facts: Facts) -> dict[str, Any]:
+    """For the ledger; `from_dict` is the inverse."""
+    return {part.name.lower(): value for part, value in facts.items()}
+
+
+def from_dict(value: Mapping[str, Any]) -> Facts:
+    """Read what `as_dict` wrote; what is not known is left out."""
+    return {part: value[part.name.lower()] for part in Part if part.name.lower() in value}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Seal:
     """`at`: epoch second of the review."""

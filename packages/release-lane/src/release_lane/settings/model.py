@@ -18,6 +18,7 @@ from release_lane.decide.decision import OnAlarm, OnDrift
 from release_lane.decide.shift import Shift
 from release_lane.errors import ReleaseError
 from release_lane.record.digest import Digest, parse_digest
+from release_lane.record.evidence import Drill
 from release_lane.record.names import other_projects
 from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
@@ -25,6 +26,7 @@ from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
 from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
+from release_lane.settings.freeze import FreezeSettings, freeze_problems
 from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.ledger import place, reason
 from release_lane.settings.network import AddressRange, NetworkSettings, network_problems, test_access
@@ -54,14 +56,18 @@ class EnvironmentSettings(Stack):
     role: Literal["environment"] = "environment"
     image_digest: DigestText | None = None
     rollback_from: DigestText | None = None
+    forward_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
+    drill: Drill | None = None
+    through_freeze: Annotated[str, sound(reason)] = ""
+    without_ledger: Annotated[str, sound(reason)] | None = None
     sealed: Annotated[str, sound(seal_problem)] = ""
     approval: ApprovalSettings = ApprovalSettings()
-    without_ledger: Annotated[str, sound(reason)] | None = None
     promotes_from: StackName | None = None
+    require_drill: bool = False
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
     env: dict[str, Variable] = Field(default={})
@@ -72,6 +78,7 @@ class EnvironmentSettings(Stack):
     shift: ShiftSettings = ShiftSettings()
     alarms: AlarmSettings = AlarmSettings()
     idle: IdleSettings = IdleSettings()
+    freeze: FreezeSettings = FreezeSettings()
     notify: NotifySettings = NotifySettings()
     https: HttpsSettings = HttpsSettings()
     insecure: bool = False
@@ -197,6 +204,7 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems = service_problems(settings.service, settings.health_check)
     problems += smoke_problems(settings.smoke, settings.service)
     problems += shift_problems(settings.shift)
+    problems += freeze_problems(settings.freeze)
     problems += alarm_problems(settings.alarms, settings.account, region)
     problems += _other_stacks(settings, stack)
     if "access_logs" in settings.model_fields_set and not settings.access_logs.bucket:
@@ -206,6 +214,12 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems += size_problems(settings.release_service())
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
+    if settings.drill in (Drill.BACK, Drill.FORWARD) and not settings.rollback_from:
+        problems.append(f"drill: {settings.drill} moves traffic; give imageDigest and rollbackFrom as well")
+    if settings.require_drill and not settings.promotes_from:
+        problems.append("requireDrill: asks for a drill in the environment before, but promotesFrom names none")
+    if settings.forward_from and not settings.image_digest:
+        problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
     problems += name_problems(settings.env, settings.secrets)
     https = settings.https if "https" in settings.model_fields_set else None
     problems += https_problems(https, region, asked=https_asked, insecure=settings.insecure)

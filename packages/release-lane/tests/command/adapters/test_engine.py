@@ -343,7 +343,7 @@ def test_a_state_that_went_with_its_local_cloud_is_not_blamed_on_the_backend(wor
     with none_there() as endpoint, pytest.raises(CloudError) as caught:
         world.engine(AWS_ENDPOINT_URL=endpoint, LOCAL_AWS_HOME="/a").state("broken")
     assert caught.value.what.startswith(f"The local cloud is not running: its endpoint {endpoint} does not answer.")
-    assert (caught.value.why, "`make up`" in caught.value.next_step) == ("no access to the bucket", True)
+    assert (caught.value.why, "`local-aws up`" in caught.value.next_step) == ("no access to the bucket", True)
 
 
 def test_an_endpoint_that_answers_is_enough(world: World) -> None:

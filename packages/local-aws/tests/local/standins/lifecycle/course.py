@@ -117,6 +117,24 @@ def half_made(case: Case, provider: Provider, place: Place) -> Course:
     return walk.seen
 
 
+def half_changed(case: Case, provider: Provider, place: Place) -> Course:
+    """AWS takes the first call of an update alone; then it is done again."""
+    walk = begin(case, provider, place)
+    walk.up("create", walk.good)
+    asked = walk.good | case.in_place(place.world)
+    if asked != walk.good:
+        walk.one.client = provider.refused
+        with provider.door.once():
+            walk.up("half changed", asked)
+        walk.one.client = provider.client
+        walk.up("changed again", asked)
+        walk.refresh("refresh after that")
+        walk.up("no change after that", asked)
+        walk.up("back", walk.good)
+    walk.destroy()
+    return walk.seen
+
+
 def after_refresh(case: Case, provider: Provider, place: Place) -> Course:
     """Given a value in place of every default, refreshed, and that left out again."""
     walk = begin(case, provider, place)
@@ -131,7 +149,7 @@ def after_refresh(case: Case, provider: Provider, place: Place) -> Course:
     return walk.seen
 
 
-LIVES: tuple[Life, ...] = (changes, ends, half_made, after_refresh)
+LIVES: tuple[Life, ...] = (changes, ends, half_made, half_changed, after_refresh)
 
 
 def begin(case: Case, provider: Provider, place: Place) -> Walk:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from release_lane.errors import CloudError, Refused
 from release_lane.operate.aborting import ProductionRule
+from release_lane.operate.drift import Call
 from release_lane.operate.recovery import SERVICE, Existing
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
@@ -42,6 +44,9 @@ class Cloud(Protocol):
     def look(self, names: Names, alarms: Watched, period: float, traffic: tuple[float, float] | None) -> Look:
         """What a watch sees now; `traffic` from one epoch second to another, in datapoints of `period` seconds."""
 
+    def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
+        """The last calls of these names to AWS that CloudTrail knows, newest first."""
+
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Make the bucket of a ledger, or bring it to what it should be; what was done, in words."""
 
@@ -54,7 +59,7 @@ class RealCloud:
         from release_lane.aws.observe import account_checked_meanwhile, observed
 
         with _failing_as_cloud_error():
-            return Observed.from_dict(account_checked_meanwhile(names, observed))
+            return Observed.from_dict(account_checked_meanwhile(names, partial(observed, scaled=True)))
 
     def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
         """By the API that creates it."""
@@ -120,6 +125,13 @@ class RealCloud:
                 else None,
             )
 
+    def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
+        """By LookupEvents."""
+        from release_lane.aws.trail import lookup
+
+        with _failing_as_cloud_error():
+            return tuple(map(Call.of, lookup(names.access, made)))
+
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """By S3, in the account of the stack."""
         from release_lane.aws.session import check_account
@@ -167,6 +179,8 @@ class FakeCloud:
     ledgers: list[tuple[str, str, int, bool]] = field(default_factory=list)
     """Account, bucket, days and compliance of each that was made."""
     listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
+    trail: tuple[Call, ...] | CloudError = ()
+    asked_for: list[tuple[str, ...]] = field(default_factory=list)
 
     def observed(self, names: Names) -> Observed:
         """As given; `each` happens first."""
@@ -203,6 +217,14 @@ class FakeCloud:
         self.looks += 1
         self.listened.append((alarms, traffic))
         return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
+
+    def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
+        """As given; fails if `trail` is an error."""
+        del names
+        self.asked_for.append(tuple(made))
+        if isinstance(self.trail, CloudError):
+            raise self.trail
+        return self.trail
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Remembered."""

@@ -72,6 +72,9 @@ class Engine(Protocol):
     def refresh(self, stack: str, urns: Sequence[str]) -> Run:
         """Refresh these resources."""
 
+    def refresh_preview(self, stack: str) -> Run:
+        """What a refresh of all resources would find. Takes no lock, changes nothing."""
+
 
 def backend_url(environ: Mapping[str, str], root: Path) -> str:
     """Where the engine keeps its states: as set, or as the engine itself says."""
@@ -98,7 +101,7 @@ def command_of(environ: Mapping[str, str]) -> str:
         return found
     raise CloudError(
         "The Pulumi engine is not on the PATH. Nothing was changed.",
-        next_step="local cloud: `make up`, then `. .local/env`; else install the version that pyproject.toml pins.",
+        next_step="local cloud: `local-aws up`, then `. .local/env`; else install the version in pyproject.toml.",
     )
 
 
@@ -136,7 +139,7 @@ class PulumiEngine:
             raise CloudError(
                 f"{local if self.environ.get('LOCAL_AWS_HOME') else known} does not answer. Nothing was changed.",
                 why=why,
-                next_step="start the local cloud: `make up`, then `. .local/env`.",
+                next_step="start the local cloud: `local-aws up`, then `. .local/env`.",
             )
 
     def state(self, stack: str) -> StackState | None:
@@ -150,7 +153,7 @@ class PulumiEngine:
             raise CloudError(
                 f"The state of stack {stack} cannot be read.",
                 why=why,
-                next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `make up`, then `. .local/env`).",
+                next_step="check PULUMI_BACKEND_URL and its credentials (local cloud: `local-aws up`, `. .local/env`).",
             )
         return StackState.of(stack, self.project.name, json.loads(done.stdout))
 
@@ -184,6 +187,10 @@ class PulumiEngine:
         message = f"release recover {stack}"
         with self._announced(stack, message) as started:
             return self._run(["refresh", "--yes", "--skip-preview", "--message", message, *targets], stack, {}, started)
+
+    def refresh_preview(self, stack: str) -> Run:
+        """`pulumi refresh --preview-only`."""
+        return self._run(["refresh", "--preview-only"], stack, {})
 
     def _ask(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """One short command, without a display. A terminal's Ctrl-C does not reach it."""
@@ -345,6 +352,10 @@ class FakeEngine:
         del stack
         self.refreshed += urns
         return Run(exit_code=0, log=read_log([]))
+
+    def refresh_preview(self, stack: str) -> Run:
+        """The next run."""
+        return self._next("refresh --preview-only", stack, {})
 
     def _next(self, verb: str, stack: str, config: Mapping[str, str]) -> Run:
         self.calls.append((verb, stack, dict(config)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
+from release_lane.probe import Probe
 from release_lane.probe.sampling import Place, Probing, Unheard
 from release_lane.probe.settings import Settings
 from release_lane.probe.tally import Report
@@ -29,11 +30,29 @@ class WatchProbes(Protocol):
         """Epoch second to (probes that this colour answered, with 5xx): CloudWatch counts them as users' requests."""
 
 
+class Counting(Protocol):
+    """Requests that are sent and counted while something else is done (`probe.Probe`)."""
+
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Did a good answer come within so many seconds? From then on they are counted."""
+
+    def mark(self, name: str) -> None:
+        """Begin a step of that name."""
+
+    def stop(self) -> Report:
+        """Send no more; what was counted."""
+
+
 class Prober(Protocol):
-    """What `release probe` and `release watch` need."""
+    """What `release probe`, `release drill` and `release watch` need."""
 
     def probe(self, settings: Settings, seconds: float | None) -> Report:
         """Ask for so many seconds, or until this process is interrupted."""
+
+    @contextmanager
+    def counting(self, settings: Settings) -> Iterator[Counting]:
+        """Ask while the block lasts."""
+        raise NotImplementedError
 
     @contextmanager
     def during(self, place: Place) -> Iterator[WatchProbes]:
@@ -51,6 +70,13 @@ class OpenLoop:
         return probe_for(settings, seconds)
 
     @contextmanager
+    def counting(self, settings: Settings) -> Iterator[Counting]:
+        """In a process of its own, so that nothing here slows it down."""
+        options = asdict(settings)
+        with Probe(options.pop("url"), options.pop("rate"), **options) as probe:
+            yield probe
+
+    @contextmanager
     def during(self, place: Place) -> Iterator[WatchProbes]:
         """In a thread that ends with the block."""
         probing = Probing([place], waits=True)
@@ -64,7 +90,8 @@ class OpenLoop:
 class FakeProber:
     """Everything was answered well, but for `failed` of the first second; remembers what it was asked.
 
-    `unready`: nothing was answered, and nothing counted.
+    `unready`: nothing was answered, and nothing counted. `counted` is what was asked
+    for while something else was done, `marks` its steps.
     `sums` are what the probes of a watch come to, look by look; the last one stays.
     """
 
@@ -75,6 +102,8 @@ class FakeProber:
     sums: list[Tally] = field(default_factory=list)
     watched: list[Place] = field(default_factory=list)
     silence: Unheard | None = None
+    counted: list[Settings] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
     def probe(self, settings: Settings, seconds: float | None) -> Report:
         """As given."""
@@ -89,6 +118,25 @@ class FakeProber:
             url=settings.url, rate=settings.rate, at=0.0, behind_ms=0.0, total=counts, steps=(counts,),
             unready=self.unready,
         )  # fmt: skip
+
+    @contextmanager
+    def counting(self, settings: Settings) -> Iterator[Counting]:
+        """As given, in one second."""
+        self.counted.append(settings)
+        yield self
+
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Unless it is `unready`."""
+        del seconds
+        return not self.unready
+
+    def mark(self, name: str) -> None:
+        """Remembered."""
+        self.marks.append(name)
+
+    def stop(self) -> Report:
+        """Of what was asked for last."""
+        return self.probe(self.counted[-1], None)
 
     @contextmanager
     def during(self, place: Place) -> Iterator[WatchProbes]:

@@ -21,6 +21,7 @@ from release_lane.settings.alarms import AlarmSettings
 from release_lane.settings.approval import ApprovalSettings
 from release_lane.settings.artifacts import AppSettings
 from release_lane.settings.credentials import HANDED, access_of
+from release_lane.settings.freeze import FreezeSettings
 from release_lane.settings.https import HttpsSettings
 from release_lane.settings.ledger import apart
 from release_lane.settings.model import part
@@ -78,6 +79,11 @@ class StackFile:
     def notify(self) -> NotifySettings:
         """Which events are sent, and where to."""
         return cast("NotifySettings", self._part("notify"))
+
+    @property
+    def freeze(self) -> FreezeSettings:
+        """In which windows nothing goes forward."""
+        return cast("FreezeSettings", self._part("freeze"))
 
     @property
     def approval(self) -> ApprovalSettings:

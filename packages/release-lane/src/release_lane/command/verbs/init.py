@@ -18,7 +18,9 @@ from release_lane.operate.template import (
     TEMPLATE_ENVIRONMENTS,
     THE_TEAMS,
     Answers,
+    Ci,
     answers_in,
+    ci_of,
     merged_ignores,
     problems,
     render,
@@ -32,9 +34,9 @@ NEEDS_PROJECT = False
 HELP = "Write the files with which a service is released, or show what a newer version would change in them."
 DETAILS = """\
 The files are the template: Pulumi.yaml and a stack file for each stack, infra/ (what an environment
-is made of), smoke/, CI for GitHub, and RELEASING.md. They are yours from then on; the rest is the
-package release-lane, which is upgraded by its version. The service stays where it is: --app names
-its folder.
+is made of), smoke/, the pipeline of one CI system (--ci), and RELEASING.md. They are yours from
+then on; the rest is the package release-lane, which is upgraded by its version. The service stays
+where it is: --app names its folder.
 
 A terminal is asked for what no flag gives. A file that exists is never overwritten without --force
 (lines are added to a .gitignore); if anything is refused, nothing is written.
@@ -77,6 +79,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--app", metavar="DIR", help="the service's folder, relative to DIR; . is all of it (default: app)")
     add("--dockerfile", metavar="FILE", help="relative to the service's folder (default: Dockerfile)")
+    add("--ci", choices=[str(each) for each in Ci], help="whose pipeline is written (default: github)")
     add("--force", action="store_true", help="overwrite files that exist")
     add("--diff", action="store_true", help="only show what the template of this version would change")
 
@@ -154,6 +157,7 @@ def _answers(terminal: Terminal, given: argparse.Namespace, folder: Path) -> Ans
         status_path=status,
         identify=Identify(given.identify or Identify.NONE),
         app=app,
+        ci=Ci(given.ci or Ci.GITHUB),
     )
     return replace(plain, accounts=_accounts(accounts or [], plain))
 
@@ -226,7 +230,10 @@ def _report(terminal: Terminal, folder: Path, files: Mapping[str, str], answers:
     ]
     text = [f"{len(files)} files are in {folder}. RELEASING.md says what each is for."]
     text += [f"Note: {note}" for note in notes]
-    text += [f"Next, in {folder}:", *(f"  {command}" for command in commands)]
+    text += [
+        f"Next, in {folder} (with the wheels in a folder: `uv sync --find-links FOLDER`):",
+        *(f"  {command}" for command in commands),
+    ]
     data = {"folder": str(folder), "files": sorted(files), "notes": notes, "next": commands}
     terminal.emit(data, "\n".join(text))
 
@@ -244,7 +251,7 @@ def _notes(folder: Path, answers: Answers) -> Iterator[str]:
     above = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
     if above is None:
         yield "this is no git repository yet; `git init` makes it one."
-    elif above != folder:
+    elif above != folder and answers.ci is Ci.GITHUB:
         yield f"GitHub reads .github in {above} only: move it there, and give each step this working-directory."
 
 
@@ -276,6 +283,10 @@ def _difference(folder: Path, name: str, wanted: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
+def _ci(folder: Path) -> Ci:
+    return ci_of([name for name in template.read() if (folder / name).exists()])
+
+
 def _answers_in(folder: Path) -> Answers:
     if not (folder / "Pulumi.yaml").is_file():
         raise UsageError(
@@ -284,7 +295,7 @@ def _answers_in(folder: Path) -> Answers:
         )
     project = read_project(folder)
     try:
-        return answers_in(project.name, {name: stack.config for name, stack in project.stacks.items()})
+        return answers_in(project.name, {name: stack.config for name, stack in project.stacks.items()}, _ci(folder))
     except (AttributeError, TypeError, ValueError) as error:
         raise UsageError(
             f"The stack files in {folder} cannot be read.", why=str(error), next_step="correct them."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 from release_lane.command.files import write_into
-from release_lane.command.looking import ledger_if_any, situations
+from release_lane.command.looking import ledger_if_any, quarantine, situations
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.operate.page_html import html
@@ -22,7 +24,7 @@ NAME = "plan"
 HELP = "Show the route of a release, who does what, what usually breaks, and the checklist before it."
 DETAILS = """\
 For one image (by default the one that was built or adopted last), each environment that does not
-have it live gets a checklist: evidence, order of commits, review, updates under way, placement,
+have it live gets a checklist: quarantine, freeze, evidence, order of commits, review, updates under way, placement,
 idle colour, alarms, the way back. What cannot be read is said to be unknown. It changes nothing.
 
   release plan
@@ -47,7 +49,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         tools.terminal.say(f"Without the ledger: {why}.")
     at = situations(tools, entries)
     commit = _commit(tools, digest, at)
-    wanted = [_wanted(tools, digest, commit, each) for each in at]
+    halted = quarantine(entries or (), digest)
+    wanted = [replace(_wanted(tools, digest, commit, each), halted=halted) for each in at]
     legs = [_leg(tools, each) for each in route]
     tallies = [tally(entries or (), each) for each in route]
     page, data = plan_page(tools.project.name, legs, tallies, wanted, at), plan_data(legs, tallies, wanted, at)
@@ -61,7 +64,6 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 def _leg(tools: Tools, environment: str) -> Leg:
     file, route = tools.project.stacks[environment], tools.project.route
     names = tools.project.names(environment)
-    confirmed = ("confirms at the terminal, or the pipeline says --yes",) if route.guarded(environment) else ()
     return Leg(
         environment=environment,
         source=route.source_of(environment),
@@ -69,9 +71,21 @@ def _leg(tools: Tools, environment: str) -> Leg:
         rollout=file.rollout.deadline_seconds,
         smoke=file.smoke.deadline_seconds,
         alarms=file.alarms.watched(names).names,
-        people=confirmed,
+        people=tuple(_people(tools, environment)),
         domain=file.domain,
     )
+
+
+def _people(tools: Tools, environment: str) -> Iterator[str]:
+    """What a person has to do for a release there."""
+    if not tools.project.route.guarded(environment):
+        return
+    approval = tools.project.stacks[environment].approval
+    if approval.required:
+        other = "somebody who neither asked nor wrote it " if approval.distinct else ""
+        yield f"{other}approves the review: its seal is required, and valid for {approval.valid_for}"
+    else:
+        yield "confirms at the terminal, or the pipeline says --yes; approval.required is off"
 
 
 def _commit(tools: Tools, digest: Digest, at: tuple[Situation, ...]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 
 from release_lane.command.options import (
+    add_again,
     add_allow_older,
     add_digest,
     add_environment,
+    add_hotfix,
     add_options,
     add_seal,
+    add_through_freeze,
+    again_allowed,
     digest_given,
     older_allowed,
+    through_freeze,
 )
 from release_lane.command.releasing import Change, carry_out, side_by_side
 from release_lane.command.tools import Tools
@@ -36,8 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     add_digest(parser, "the one that is live in the environment before")
     add_options(parser)
+    add_hotfix(parser)
     add_seal(parser)
     add_allow_older(parser)
+    add_again(parser)
+    add_through_freeze(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
@@ -52,7 +60,12 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     given = digest_given(arguments)
     tools.engine.ready()
     before, digest = side_by_side(lambda: tools.existing(environment), lambda: given or live_in(tools, source))
-    config = {"imageDigest": digest, **older_allowed(arguments, before)}
+    config = {
+        "imageDigest": digest,
+        **older_allowed(arguments, before),
+        **again_allowed(arguments, before),
+        **through_freeze(arguments),
+    }
     change = Change(verb=NAME, environment=environment, digest=digest, config=config)
     return carry_out(tools, change, arguments, before)
 

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from release_lane.command.options import (
+    add_again,
     add_allow_older,
     add_allow_replace,
     add_digest,
     add_environment,
     add_on_alarm,
+    add_through_freeze,
+    again_allowed,
     alarm_accepted,
     digest_given,
     older_allowed,
     replace_allowed,
+    through_freeze,
 )
-from release_lane.command.reviewing import Given, reviewed, subject_of
+from release_lane.command.reviewing import Given, reviewed, subject_of, write_review
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.command.verbs.promote import live_in
@@ -36,6 +40,7 @@ from release_lane.record.digest import Digest
 
 ORDER = 60
 NAME = "review"
+IN_LEDGER = True
 HELP = "Preview a release and write what an approver needs to know."
 DETAILS = """\
 It begins with the kind of change (image only, configuration, infrastructure, destructive) and what
@@ -65,6 +70,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="review `release rollback` instead (without --digest: back to the previous release)",
     )
     add_allow_older(parser)
+    add_again(parser)
+    add_through_freeze(parser)
     add_on_alarm(parser)
     add_allow_replace(parser)
     parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE, else markdown")
@@ -108,19 +115,22 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     config = {
         **_config(tools, environment, before, asked_for, rollback=arguments.rollback),
         **older_allowed(arguments, before),
+        **again_allowed(arguments, before),
         **alarm_accepted(arguments),
         **replace_allowed(arguments),
+        **through_freeze(arguments),
     }
     given = Given(environment=environment, config=config, before=before)
     about = {"environment": environment, "digest": given.digest}
     subject = subject_of(tools, environment, before, rollback=arguments.rollback)
     try:
-        found, _ = reviewed(tools, given, subject)
+        found, covered = reviewed(tools, given, subject)
     except Interrupted:
         raise
     except ReleaseError as error:
         _write(tools, arguments, Written(refusal(subject, error), {**about, **error.as_dict()}), error)
         raise
+    write_review(tools, found, covered)
     text = page(found)
     _write(tools, arguments, Written(text, {**about, "markdown": markdown(text), **as_dict(found)}, found.seal), None)
     return 0
@@ -138,7 +148,8 @@ def _config(
     if not rollback:
         return {"imageDigest": given or _default(tools, environment)}
     digest, leaves = goal(given, before.recorded, environment)
-    return {"imageDigest": digest, "rollbackFrom": leaves.live.digest}
+    confirms = "forwardFrom" if leaves.left_by_rollback(digest) else "rollbackFrom"
+    return {"imageDigest": digest, confirms: leaves.live.digest}
 
 
 def _write(tools: Tools, arguments: argparse.Namespace, written: Written, error: ReleaseError | None) -> None:

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from release_lane.command.halting import needed_ledger, reason
 from release_lane.command.options import add_environment, add_options, add_seal
 from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
 from release_lane.command.tools import Tools
@@ -22,7 +23,8 @@ HELP = "Go back to a digest that was live in the environment before; by default 
 DETAILS = """\
 While the idle colour still runs the previous release, only the traffic moves: no build, no new
 task. Otherwise the release is deployed again, through the same gates. `release status` shows
-which of the two it would be.
+which of the two it would be. After a rollback the previous release is the one that was left:
+going there is no rollback, and the command calls it going forward again.
 
   release rollback production
   release rollback production --to sha256:… --yes
@@ -33,6 +35,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
     parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
+    parser.add_argument(
+        "--fault",
+        metavar="REASON",
+        type=reason,
+        help="what is wrong with the release that is left: no environment releases it until `release pardon`",
+    )
     add_options(parser)
     add_seal(parser)
 
@@ -44,7 +52,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     digest, recorded = goal(given, before.recorded, environment)
-    return carry_out(tools, _change(environment, digest, recorded), arguments, before)
+    if arguments.fault:
+        needed_ledger(tools, environment)
+        tools = tools.acting(replace(tools.actor, reason=tools.actor.reason or arguments.fault))
+    return carry_out(tools, _change(environment, digest, recorded, arguments.fault or ""), arguments, before)
 
 
 def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
@@ -58,16 +69,21 @@ def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> t
 
 
 def back_to(
-    tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float
+    tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float, fault: str
 ) -> tuple[dict[str, Any], str]:
-    """Roll back without asking; the report, as data and in words."""
-    acting = tools.acting(replace(tools.actor, verb=NAME, reason="`release watch` saw a failing signal"))
-    return carried_out(acting, _change(environment, digest, recorded), before, wait=wait, heals=True)
+    """Roll back without asking; the report, as data and in words. `fault`: what was seen of what is left."""
+    acting = tools.acting(replace(tools.actor, verb=NAME, reason=f"`release watch` saw: {fault}"))
+    change = _change(environment, digest, recorded, fault if tools.ledger(environment) else "")
+    return carried_out(acting, change, before, wait=wait, heals=True)
 
 
-def _change(environment: str, digest: Digest, recorded: Recorded) -> Change:
-    config = {"imageDigest": digest, "rollbackFrom": recorded.live.digest}
-    return Change(verb=NAME, environment=environment, digest=digest, config=config)
+def _change(environment: str, digest: Digest, recorded: Recorded, fault: str) -> Change:
+    again = recorded.left_by_rollback(digest)
+    config = {"imageDigest": digest, "forwardFrom" if again else "rollbackFrom": recorded.live.digest}
+    leaves = recorded.live.digest
+    return Change(
+        verb=NAME, environment=environment, digest=digest, config=config, leaves=leaves, fault=fault, again=again
+    )
 
 
 def previous_of(recorded: Recorded, environment: str) -> Digest:
@@ -87,6 +103,31 @@ def previous_of(recorded: Recorded, environment: str) -> Digest:
             f"`release deploy {environment} --digest {previous.digest}`; or give an older digest with --to.",
         )
     return previous.digest
+
+
+def earlier_of(recorded: Recorded, environment: str) -> Digest:
+    """What users are rolled back to without a question; `Refused` where the previous release is a later one."""
+    digest = previous_of(recorded, environment)
+    if recorded.left_by_rollback(digest):
+        raise going_forward_again(digest, recorded, environment)
+    return digest
+
+
+def going_forward_again(digest: Digest, recorded: Recorded, environment: str) -> Refused:
+    """Users were rolled back from this release: going there is no rollback."""
+    return Refused(
+        f"{short(digest)} is the release that {environment} was rolled back from, so this is not a rollback.",
+        why=f"what is live, {short(recorded.live.digest)}, was live before it; {_older(recorded)}",
+        next_step=f"to go further back, give an earlier release with --to. To go forward again: `release deploy "
+        f"{environment} --digest {digest} --again` (`release promote`, where another environment proves it).",
+    )
+
+
+def _older(recorded: Recorded) -> str:
+    """The releases that a rollback can go to."""
+    others = dict.fromkeys(past.digest for past in reversed(recorded.history) if past.digest != recorded.live.digest)
+    older = [short(digest) for digest in others if not recorded.left_by_rollback(digest)]
+    return f"earlier releases: {', '.join(older) or 'none'}"
 
 
 def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:

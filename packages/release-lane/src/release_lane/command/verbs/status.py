@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from release_lane.command.terminal import table
 from release_lane.command.tools import Tools
 from release_lane.engine.state import StackState
-from release_lane.errors import UsageError
+from release_lane.errors import ReleaseError, UsageError
+from release_lane.ledger.halts import halts_in
 from release_lane.record.digest import short
 from release_lane.record.endpoint import LOAD_BALANCER, recorded_endpoint
 from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.halts import Halts, why
 from release_lane.record.records import Recorded
 
 ORDER = 70
@@ -29,6 +31,7 @@ It shows what the last updates recorded; it does not ask AWS.
             deploy        that release has to be started again
             settings      same image, other configuration: change the stack file
             none          nothing was live before
+  DRILL     of one environment: when traffic went back from the live release and forward again
   PROVEN    how many digests passed all gates there (--json lists the last 50 as evidence).
             A new release of the next environment must be one of these
 
@@ -50,11 +53,16 @@ class Rollback(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One environment; `state` is None where the stack does not exist."""
+    """One environment; `state` is None where the stack does not exist.
+
+    `halts`: what the ledger says of its line and of the previous release; `silent`: why it says nothing, "" if it does.
+    """
 
     environment: str
     source: str | None
     state: StackState | None
+    halts: Halts = field(default_factory=Halts)
+    silent: str = ""
 
     @property
     def recorded(self) -> Recorded | None:
@@ -77,6 +85,20 @@ class Row:
         return self._proof.unchecked if self._proof else ()
 
     @property
+    def drill(self) -> str:
+        """Was the way back from the live release tried? In words."""
+        recorded = self.recorded
+        if recorded and (left := recorded.left_by_drill):
+            return (
+                f"ended halfway: users are on the previous release of {short(left.digest)}; "
+                f"`release drill {self.environment}` goes forward first"
+            )
+        proof = recorded.proof if recorded else None
+        if proof and proof.drilled:
+            return f"passed, {proof.drilled}"
+        return "without a result" if proof and proof.drilling else "none of this release"
+
+    @property
     def rollback(self) -> Rollback:
         """By the state of the last update: what the idle colour was given."""
         recorded = self.recorded
@@ -88,6 +110,19 @@ class Row:
         there = held and held.release and held.release.id == recorded.previous.id
         enough = held is not None and held.tasks >= max(1, live.tasks if live else 1)
         return Rollback.TRAFFIC_ONLY if there and enough else Rollback.DEPLOY
+
+    @property
+    def again(self) -> bool:
+        """Would a rollback go forward again, since users were rolled back from the previous release?"""
+        recorded = self.recorded
+        return bool(recorded and recorded.previous and recorded.left_by_rollback(recorded.previous.digest))
+
+    @property
+    def halted(self) -> str:
+        """What the ledger says against releases here, in words; "" for nothing."""
+        line, previous = self.halts.stopped, self.halts.quarantined
+        said = [f"the line is stopped: {why(line)}"] if line else []
+        return "; ".join([*said, *([f"the previous release is in quarantine: {why(previous)}"] if previous else [])])
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,14 +136,26 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     wanted = (route.check(arguments.environment),) if arguments.environment else route.environments
     with ThreadPoolExecutor(max_workers=8) as pool:
         states = list(pool.map(tools.engine.state, wanted))
-    rows = [
-        Row(environment=name, source=route.source_of(name), state=state)
-        for name, state in zip(wanted, states, strict=True)
-    ]
+        rows = [
+            Row(environment=name, source=route.source_of(name), state=state)
+            for name, state in zip(wanted, states, strict=True)
+        ]
+        rows = list(pool.map(lambda row: _asked(tools, row), rows))
     url, ledger = _ledger(tools)
     text = _full(rows[0], ledger) if arguments.environment else _table(rows, "" if url else ledger)
     tools.terminal.emit({"environments": [_data(row) for row in rows], "ledger": url}, text)
     return 0
+
+
+def _asked(tools: Tools, row: Row) -> Row:
+    """With what the ledger says; one that is away must not hide what is live."""
+    previous = row.recorded.previous if row.recorded else None
+    try:
+        store = tools.ledger(row.environment)
+        digest = previous.digest if previous else ""
+        return replace(row, halts=halts_in(store, row.environment, digest)) if store else row
+    except ReleaseError as error:
+        return replace(row, silent=error.what)
 
 
 def _ledger(tools: Tools) -> tuple[str | None, str]:
@@ -129,6 +176,9 @@ def _table(rows: list[Row], without_ledger: str) -> str:
         for row in broken
     ]
     notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
+    notes += [f"{row.environment}: a drill {row.drill}." for row in rows if row.recorded and row.recorded.left_by_drill]
+    notes += [f"{row.environment}: {row.halted}." for row in rows if row.halted]
+    notes += [f"{row.environment}: whether its line is stopped is unknown: {row.silent}" for row in rows if row.silent]
     basis = "ROLLBACK is what the last updates recorded; AWS was not asked."
     notes += [f"Ledger: {without_ledger.removesuffix('.')}."] if without_ledger else []
     return "\n".join([lines, "", *notes, basis])
@@ -169,15 +219,21 @@ def _full(row: Row, ledger: str) -> str:
         ("release", recorded.live.id),
         ("since", row.since or "unknown"),
         ("previous", recorded.previous.digest if recorded.previous else "none"),
-        ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked)"),
+        ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked){_again(row)}"),
+        ("drill", row.drill),
         ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof")),
         ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),
         ("ledger", ledger),
+        *([("halted", row.halted or f"unknown: {row.silent}")] if row.halted or row.silent else []),
     ]
     width = max(len(name) for name, _ in facts)
     return "\n".join(f"{name.ljust(width)}  {fact}" for name, fact in facts)
+
+
+def _again(row: Row) -> str:
+    return "; users were rolled back from the previous release: going there is going forward again" if row.again else ""
 
 
 def _operations(row: Row) -> str:
@@ -205,8 +261,11 @@ def _data(row: Row) -> dict[str, Any]:
         LOAD_BALANCER: state.outputs.get(LOAD_BALANCER) if state else None,
         "testUrls": state.outputs.get("testUrls") if state else None,
         "previousDigest": previous.digest if previous else None,
-        "rollback": {"costs": str(row.rollback), "basis": "recorded"},
+        "drilled": (recorded.proof.drilled or None) if recorded and recorded.proof else None,
+        "rollback": {"costs": str(row.rollback), "basis": "recorded", **({"forwardAgain": True} if row.again else {})},
         "history": [past.as_dict() for past in recorded.history] if recorded else [],
         "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
         "pending": list(state.pending) if state else [],
+        "lineStopped": why(row.halts.stopped) if row.halts.stopped else None,
+        "previousInQuarantine": why(row.halts.quarantined) if row.halts.quarantined else None,
     }

@@ -10,7 +10,7 @@ from release_lane.command.adapters.prober import WatchProbes
 from release_lane.command.options import add_environment, add_lock_wait
 from release_lane.command.telling import tell
 from release_lane.command.tools import Tools
-from release_lane.command.verbs.rollback import back_to, previous_of
+from release_lane.command.verbs.rollback import back_to, earlier_of
 from release_lane.engine.state import StackState
 from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.duration import parse_duration, spoken
@@ -142,7 +142,7 @@ def _confirm(tools: Tools, environment: str, recorded: Recorded, arguments: argp
     """Confirm now that a breach may be rolled back: the person may have left by then."""
     if arguments.no_rollback:
         return
-    previous_of(recorded, environment)
+    earlier_of(recorded, environment)
     tools.terminal.confirm(
         f"On a breach {environment} is rolled back without another question. Go on?",
         yes=arguments.yes or not tools.project.route.guarded(environment),
@@ -246,7 +246,7 @@ def _conclude(
     if isinstance(found, Breach):
         tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.live.digest)
         if not arguments.no_rollback:
-            text = f"{text}\n{_rolled_back(tools, watch, data, arguments)}"
+            text = f"{text}\n{_rolled_back(tools, watch, data, found.reason, arguments)}"
     if isinstance(found, NoData):
         text = (
             f"{text}\nNext: watch again when there is data; `release smoke {watch.environment}` checks the service now."
@@ -267,11 +267,11 @@ def _named(found: Calm | Breach | NoData | Superseded) -> tuple[str, str]:
             return "superseded", where
 
 
-def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: argparse.Namespace) -> str:
+def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], fault: str, arguments: argparse.Namespace) -> str:
     """Through the pipeline, like `release rollback`; the result in words."""
     tools.terminal.say(f"Rolling back {watch.environment}.")
     try:
-        done, text = _roll_back(tools, watch, arguments)
+        done, text = _roll_back(tools, watch, fault, arguments)
     except ReleaseError as error:
         data.update(rolledBack=False, problem=error.what)
         tools.terminal.say(str(error))
@@ -280,10 +280,10 @@ def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], arguments: ar
     return f"Rolled back. {text}"
 
 
-def _roll_back(tools: Tools, watch: Watch, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+def _roll_back(tools: Tools, watch: Watch, fault: str, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     before: StackState = tools.existing(watch.environment)
     recorded = before.recorded
     if recorded is None or recorded.live != watch.recorded.live:
         raise UsageError(f"{watch.environment} has another release by now.", next_step="watch that one.")
-    digest = previous_of(recorded, watch.environment)
-    return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait)
+    digest = earlier_of(recorded, watch.environment)
+    return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait, fault=fault)

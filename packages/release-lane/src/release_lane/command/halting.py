@@ -1,0 +1,98 @@
+"""What stop-the-line, resume, quarantine, pardon and rollback say to the ledger."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from release_lane.aws.patience import at_most
+from release_lane.command.tools import Tools
+from release_lane.errors import CloudError, UsageError
+from release_lane.ledger.store import Store
+from release_lane.record.digest import Digest, short
+from release_lane.record.halts import State, of_digest, of_line
+from release_lane.record.ledger import Entry, EntryKind
+from release_lane.settings import ledger
+
+WITHIN = 10.0
+"""Seconds that a rollback waits for the ledger, before and once more after it."""
+
+NEEDS = "updates ask the ledger whether anything is said against a release, and these stack files name none"
+
+
+def require_reason(parser: argparse.ArgumentParser) -> None:
+    """`--reason`, which every refusal shows."""
+    parser.add_argument("--reason", metavar="TEXT", required=True, type=reason, help="why; every refusal shows it")
+
+
+def reason(text: str) -> str:
+    """One line that says something."""
+    if problem := ledger.reason(text):
+        raise argparse.ArgumentTypeError(problem)
+    return text
+
+
+def needed_ledger(tools: Tools, environment: str = "") -> Store:
+    """The ledger; `UsageError` where the stack files name none."""
+    store = tools.ledger(environment)
+    if store is None:
+        raise UsageError(
+            "There is no ledger, so this cannot be said to all environments.",
+            why=NEEDS,
+            next_step="name one in the stack files (`ledger`, docs/guides/ledger.md).",
+        )
+    return store
+
+
+def say_of_line(tools: Tools, store: Store, environment: str, state: State) -> Entry:
+    """Stop the line of an environment, or resume it, for the reason of this call."""
+    kind = EntryKind.STOPPED if state is State.STOPPED else EntryKind.RESUMED
+    return store.append(replace(tools.draft(kind, environment), marks=(of_line(environment, state),)))
+
+
+def say_of_digest(tools: Tools, store: Store, digest: str, state: State, environment: str = "") -> Entry:
+    """Put a digest into quarantine, or pardon it, for the reason of this call.
+
+    `environment`: where users were rolled back from it.
+    """
+    kind = EntryKind.QUARANTINE if state is State.QUARANTINED else EntryKind.PARDON
+    draft = tools.draft(kind, environment)
+    return store.append(replace(draft, digest=digest, marks=(of_digest(digest, state),)))
+
+
+class Quarantine:
+    """Of a release that users are rolled back from: said before the rollback, and once more after it if that failed.
+
+    A rollback never depends on it.
+    """
+
+    def __init__(self, tools: Tools, environment: str, digest: Digest, fault: str) -> None:
+        self._tools = tools.acting(replace(tools.actor, reason=fault))
+        self._environment, self._digest = environment, digest
+        self._entry: Entry | None = None
+        self._problem = ""
+
+    def say(self) -> None:
+        """Unless it was said."""
+        if self._entry is None:
+            try:
+                with at_most(WITHIN):
+                    store = needed_ledger(self._tools, self._environment)
+                    self._entry = say_of_digest(self._tools, store, self._digest, State.QUARANTINED, self._environment)
+            except CloudError as away:
+                self._problem = " ".join(filter(None, (away.what, away.why)))
+
+    @property
+    def words(self) -> str:
+        """What came of it."""
+        if self._entry:
+            return f"{short(self._digest)} is in quarantine for all environments (entry {self._entry.sequence})."
+        return (
+            f"{short(self._digest)} could NOT be put into quarantine ({self._problem}). "
+            f"Next: `release quarantine {self._digest} --reason …`."
+        )
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The same for `--json`."""
+        return {"digest": self._digest, "entry": self._entry.sequence if self._entry else None}

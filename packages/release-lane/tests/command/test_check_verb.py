@@ -1,0 +1,121 @@
+"""check: the commands that a project names, side by side, and what is said of those that were left out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.command.checkout import until
+from tests.command.words import Stage
+
+from tests.patience import PATIENCE
+
+pytestmark = pytest.mark.cli
+
+HEAD = '[tool.release-lane]\nhotfix = ["tests"]\n\n[tool.release-lane.checks]\n'
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(folder: Path, *lines: str) -> None:
+    (folder / "pyproject.toml").write_text(HEAD + "\n".join(lines) + "\n")
+
+
+def test_all_checks_run_in_the_projects_folder_and_are_reported_in_their_order(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names(here, 'tests = "test -f Pulumi.yaml"', 'lint = "true"')
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    on = Stage()
+    assert on.run("check") == 0
+    rows = [line.split(" | ")[:2] for line in on.out.splitlines() if line.startswith("| ")]
+    assert rows[2:] == [["| tests", "passed"], ["| lint", "passed"]]
+
+
+def test_they_run_side_by_side(here: Path) -> None:
+    meet = "touch {}; while [ ! -e {} ]; do sleep 0.02; done"
+    names(here, f'tests = "{meet.format("a", "b")}"', f'lint = "{meet.format("b", "a")}"')
+    assert Stage().run("check") == 0
+
+
+def test_a_failed_check_shows_its_output_and_the_others_are_reported(here: Path) -> None:
+    names(here, 'tests = "echo what went wrong; exit 7"', 'lint = "true"')
+    on = Stage()
+    assert on.run("check") == 1
+    assert "| tests | **failed** (code 7) |" in on.out
+    assert "| lint | passed |" in on.out
+    assert "what went wrong" in on.err
+    assert "1 of 2 checks failed: tests." in on.err
+
+
+def test_a_hotfix_runs_what_it_needs_and_names_the_rest_with_the_reason(here: Path) -> None:
+    names(here, 'tests = "true"', 'lint = "touch linted"', 'dependencies = "touch scanned"')
+    on = Stage()
+    assert on.run("check", "--hotfix", "prices are wrong") == 0
+    assert "Left out for a hotfix: prices are wrong: lint, dependencies." in on.out
+    assert not (here / "linted").exists()
+    assert not (here / "scanned").exists()
+
+
+def test_an_empty_reason_is_no_hotfix(here: Path) -> None:
+    names(here, 'tests = "true"', 'lint = "touch linted"')
+    assert Stage().run("check", "--hotfix", "") == 0
+    assert (here / "linted").exists()
+
+
+def test_usual_checks_that_a_project_does_not_have_are_named(here: Path) -> None:
+    names(here, 'tests = "true"')
+    on = Stage()
+    assert on.run("check", "--json") == 0
+    assert on.data["missing"] == ["lint", "types", "dependencies", "image"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "names no checks"),
+        ("[tool.release-lane]\nchecks = 3\n", "names no checks"),
+        ("[tool.release-lane.checks]\ntests = ''\n", "have no command: tests"),
+        ("[tool.release-lane.checks]\ntests = 4\n", "have no command: tests"),
+        ("[tool.release-lane]\nhotfix = ['a']\n[tool.release-lane.checks]\ntests = 'true'\n", "There is no check a"),
+        ("[tool.release-lane]\nhotfix = 'a'\n[tool.release-lane.checks]\ntests = 'true'\n", "There is no check a"),
+        ("= nonsense", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_so_that_a_pipeline_never_passes_for_it(
+    here: Path, text: str, said: str
+) -> None:
+    (here / "pyproject.toml").write_text(text)
+    on = Stage()
+    assert on.run("check", "--hotfix", "reason") == 2
+    assert said in on.err
+
+
+def test_no_pyproject_and_an_unknown_name_are_usage_errors(here: Path) -> None:
+    assert Stage().run("check") == 2
+    names(here, 'tests = "true"')
+    on = Stage()
+    assert on.run("check", "typos") == 2
+    assert "There is no check typos; there are tests." in on.err
+
+
+def test_an_interrupt_ends_what_runs(here: Path) -> None:
+    names(here, "tests = \"touch began; trap 'touch ended; exit 0' TERM; while :; do sleep 0.02; done\"")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "release_lane.command", "check"], cwd=here, env=dict(os.environ),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    until((here / "began").exists, "the check runs")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
+    assert (here / "ended").exists()

@@ -1,0 +1,112 @@
+"""A drill as the pipeline does it, and drift as it is found: by the command, on an environment of the stories."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from release_lane.ledger.place import ledger_at
+from release_lane.record.ledger import Entry
+from release_lane.record.names import Access
+
+from tests.patience import ANSWER_WITHIN
+from tests.stories.cloud import client, move_by_hand, tasks, weights
+from tools.lane import PROJECT, ROOT, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+
+Command = Callable[..., tuple[int, Any]]
+"""`release VERB` for the environment: its exit code, and what it wrote as JSON."""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Callable[[], tuple[Entry, ...]]:
+    """The entries of a ledger in a folder."""
+    access = Access(region="us-east-1", account="000000000000")
+    return lambda: ledger_at(f"file://{tmp_path}/ledger", access, ROOT).entries()
+
+
+@pytest.fixture
+def release(staging: Stack, tmp_path: Path) -> Command:
+    """The command, whose only stack files are those of this environment; it writes into that ledger."""
+    named = staging.with_settings(ledger=f"file://{tmp_path}/ledger")
+    shutil.copy(named.settings, tmp_path / f"Pulumi.{staging.name}.yaml")
+    shutil.copy(staging.lane.folder / "Pulumi.artifacts.yaml", tmp_path)
+    variables = {**staging.lane.variables, "RELEASE_LANE_STACKS": str(tmp_path)}
+
+    def run(verb: str, *options: str) -> tuple[int, Any]:
+        command = [str(ROOT / ".venv/bin/release"), verb, staging.name, "--json", *options]
+        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        print(done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    return run
+
+
+def evidence(stack: Stack) -> Mapping[str, Any]:
+    """The proof of the live release."""
+    outputs = stack.outputs
+    (proof,) = [each for each in outputs["evidence"] if each["digest"] == outputs["imageDigest"]]
+    return dict(proof)
+
+
+def test_a_drill_moves_users_back_and_forward_without_a_failed_request_and_is_proven(
+    release: Command, staging: Stack, ledger: Callable[[], tuple[Entry, ...]]
+) -> None:
+    before, ran = staging.outputs, {colour: tasks(staging, colour) for colour in ("blue", "green")}
+    code, drill = release("drill", "--timeout", str(ANSWER_WITHIN))
+    assert code == 0, drill
+    assert (drill["drilled"], drill["digest"], drill["requests"]["failed"]) == (True, before["imageDigest"], 0)
+    assert drill["requests"]["sent"] > 0
+    after = staging.outputs
+    assert {colour: tasks(staging, colour) for colour in ("blue", "green")} == ran, "no task was started"
+    kept = ("liveColour", "imageDigest", "releaseId", "previousDigest")
+    assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
+    assert weights(staging)[after["liveColour"]] == 100
+    assert evidence(staging)["drilled"]
+    assert [(entry.kind, entry.verb, entry.result) for entry in ledger()] == [
+        *[("intent", "drill", ""), ("outcome", "drill", "done")] * 2,
+        ("drill", "drill", "done"),
+    ]
+
+
+def test_drift_names_what_was_changed_by_hand_and_by_whom_and_changes_nothing(release: Command, staging: Stack) -> None:
+    code, clean = release("drift")
+    assert (code, clean["drift"], clean["unchecked"]) == (0, [], []), clean
+    assert clean["compared"] > 20
+
+    _record_calls(staging)
+    name, ec2 = f"{PROJECT}-{staging.name}", client(staging.lane, "ec2")
+    move_by_hand(staging, blue=50, green=50)
+    groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{name}*"]}])["SecurityGroups"]
+    hole = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
+    ec2.authorize_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[hole])
+    state = staging.state
+    try:
+        code, found = release("drift")
+        assert code == 1
+        drift = {each["type"]: each for each in found["drift"]}
+        assert drift.keys() == {"traffic", "aws:ec2/securityGroup:SecurityGroup"}
+        assert "blue 50%, green 50%" in drift["traffic"]["what"]
+        assert (drift["traffic"]["who"]["call"], drift["traffic"]["who"]["by"][-10:]) == ("ModifyRule", ":user/test")
+        assert staging.state == state
+        assert set(weights(staging).values()) == {50}
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[hole])
+
+
+def _record_calls(stack: Stack) -> None:
+    """The local cloud's CloudTrail knows what was called from now on."""
+    request = urllib.request.Request(
+        f"{stack.lane.variables['AWS_ENDPOINT_URL']}/_ministack/config",
+        json.dumps({"cloudtrail._recording_enabled": "true"}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=ANSWER_WITHIN) as answer:
+        assert json.load(answer)["applied"]

@@ -1,0 +1,218 @@
+"""The GitHub workflows, run by act: with a stub in place of `release`, and one way to production on the local cloud."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from release_lane.record.adoption import REVISION
+from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud
+
+from tests.workflows import github
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
+
+pipeline = pytest.mark.pipeline
+
+PULL = {"head": {"repo": {"full_name": "acme/shop"}, "ref": "change"}, "base": {"ref": "main"}, "number": 7}
+PULL_REQUEST = {"pull_request": PULL, "repository": {"full_name": "acme/shop"}}
+FORKED = {"pull_request": {**PULL, "head": {"repo": {"full_name": "else/shop"}, "ref": "change"}}}
+REVIEW = "--out review.md --out review.seal"
+RELEASED = [*proven(REVIEW), promoted()]
+
+
+class Stub(Stubbed):
+    """The workflows over the stub."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, ".github")
+        github.known_to_act(self.folder)
+        self.git("remote", "add", "origin", "https://github.com/acme/shop.git")
+        self.own = folder / "act"
+
+    def act(self, workflow: str, event: str = "push", about: Any = None, *options: str) -> Ended:
+        command = github.command(self.own, workflow, event, about or {}, options)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environ(**github.places(self.own)), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def dispatch(self, workflow: str, **inputs: str) -> Ended:
+        """What a person starts by hand on main, with these inputs."""
+        return self.act(workflow, "workflow_dispatch", {"inputs": inputs})
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Stub:
+    return Stub(tmp_path_factory.mktemp("github"))
+
+
+@pytest.fixture
+def stub(shared: Stub) -> Stub:
+    shared.fails()
+    shared.hangs()
+    shared.calls()
+    return shared
+
+
+@pipeline
+def test_a_push_to_main_is_built_once_and_its_digest_goes_from_job_to_job(stub: Stub) -> None:
+    assert stub.act("release").code == 0
+    calls = stub.calls()
+    assert texts(calls) == RELEASED
+    assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
+
+
+@pipeline
+def test_a_promoted_release_is_watched_where_the_team_says_how_long(stub: Stub) -> None:
+    assert stub.act("release", "push", {}, "--var", "WATCH=15m").code == 0
+    assert texts(stub.calls())[-1] == "watch production --for 15m --yes --lock-wait 900"
+
+
+@pipeline
+def test_an_adopted_image_takes_the_same_way(stub: Stub) -> None:
+    image = f"registry/app@{DIGEST}"
+    assert stub.dispatch("release", image=image, commit="abc", source="https://example.test").code == 0
+    calls = texts(stub.calls())
+    assert calls[0] == f"adopt {image} --commit abc --source https://example.test --lock-wait 900"
+    assert calls[1:] == RELEASED[1:]
+
+
+@pipeline
+@pytest.mark.parametrize(
+    ("verb", "reached"), [("build", 1), ("check", 2), ("deploy", 3), ("review", 4), ("promote", 5)]
+)
+def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached: int) -> None:
+    """`deploy` fails where the smoke gate refuses. A review that refuses shows why."""
+    stub.fails(verb)
+    done = stub.act("release", "push", {}, "--var", "WATCH=15m")
+    assert done.code != 0
+    assert texts(stub.calls()) == RELEASED[:reached]
+    assert ("# review says why" in done.out) == (verb == "review")
+
+
+@pipeline
+def test_without_an_approval_nothing_of_production_runs(stub: Stub) -> None:
+    """act knows no reviewers: it is asked for all jobs but the one whose environment has some."""
+    assert stub.act("release", "push", {}, "--job", "review").code == 0
+    assert texts(stub.calls()) == RELEASED[:-1]
+
+
+@pipeline
+def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stub) -> None:
+    assert stub.dispatch("hotfix", reason="prices; are 'wrong'").code == 0
+    why = "prices; are 'wrong'"
+    assert texts(stub.calls()) == [*proven(REVIEW, why), promoted(why)]
+
+
+@pipeline
+@pytest.mark.parametrize(
+    ("digest", "command"),
+    [
+        ("", "rollback production --reason errors --yes --lock-wait 900"),
+        (DIGEST, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
+    ],
+)
+def test_a_rollback_builds_and_checks_nothing(stub: Stub, digest: str, command: str) -> None:
+    assert stub.dispatch("rollback", environment="production", digest=digest, reason="errors").code == 0
+    assert texts(stub.calls()) == [command]
+
+
+@pipeline
+def test_a_pull_request_is_previewed_for_staging_and_one_of_a_fork_is_not(stub: Stub) -> None:
+    assert stub.act("preview", "pull_request", PULL_REQUEST).code == 0
+    assert texts(stub.calls()) == ["review staging"]
+    assert stub.act("preview", "pull_request", {**PULL_REQUEST, **FORKED}).code == 0
+    assert stub.calls() == []
+
+
+# ---- On the local cloud
+
+
+class Act:
+    """act in a checkout on the local cloud."""
+
+    def __init__(self, folder: Path, checkout: Checkout) -> None:
+        self.folder, self.checkout = folder, checkout
+
+    def push(self) -> Ended:
+        """What a push of HEAD to main would run."""
+        return self._run("push", {"after": self.checkout.git("rev-parse", "HEAD")})
+
+    def dispatch(self, **inputs: str) -> Ended:
+        """What a person starts by hand on main, with these inputs."""
+        return self._run("workflow_dispatch", {"inputs": inputs})
+
+    def _run(self, event: str, about: Any) -> Ended:
+        command = github.command(self.folder, "release", event, about, ["--env", f"PYTHONPATH={self.checkout.folder}"])
+        return self.checkout.run(*command, **github.places(self.folder))
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    with on_the_local_cloud(tmp_path_factory.mktemp("workflow") / "checkout") as made:
+        github.known_to_act(made.folder)
+        checks_that_take_no_time(made.folder)
+        made.commit("Checks that take no time")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def act(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Act:
+    return Act(tmp_path_factory.mktemp("act") / "act", checkout)
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+def test_a_push_to_main_goes_to_production_by_one_digest(act: Act, checkout: Checkout) -> None:
+    done = act.push()
+    assert done.code == 0, done.out + done.err
+    staging, production = checkout.status("staging"), checkout.status("production")
+    assert production["commit"] == checkout.git("rev-parse", "HEAD")
+    assert staging["digest"] == production["digest"]
+    assert "# Review: production" in done.out
+    assert f"**staging** proved `{staging['digest']}`" in done.out
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Checkout) -> None:
+    before = checkout.status("production")
+    done = act.push()
+    assert done.code == 0, done.out + done.err
+    assert checkout.status("production") == before
+    assert "nothing to do" in done.out
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed (./bootstrap as root installs it)")
+def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, checkout: Checkout) -> None:
+    registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
+    ours = f"{registry}/{checkout.project}/app"
+    commit = checkout.commit("Built by another job")
+    recipe = f"FROM {ours}@{checkout.status('production')['digest']}\nENV COMMIT={commit}\nLABEL {REVISION}={commit}\n"
+    checkout.run_with("docker", "build", "-q", "-t", f"{ours}:ci-7", "-", given=recipe).ok()
+    digest = checkout.run("docker", "push", f"{ours}:ci-7").ok().out.rsplit("digest: ", 1)[1].split()[0]
+    done = act.dispatch(image=f"{ours}@{digest}", commit=commit, source="https://example.test/shop")
+    assert done.code == 0, done.out + done.err
+    production = checkout.status("production")
+    assert (production["digest"], production["commit"]) == (digest, commit)
+    assert "that it is commit" in " ".join(production["unchecked"])
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+def test_a_broken_commit_stops_in_staging(act: Act, checkout: Checkout) -> None:
+    before = {name: checkout.status(name)["digest"] for name in ("staging", "production")}
+    checkout.change("app/checksums.py", *FAULT)
+    done = act.push()
+    assert done.code != 0
+    assert "The smoke gate refused" in done.out
+    assert "Promote to production" not in re.sub(r"(?m)^.*Job.*skipped.*$", "", done.out)
+    assert {name: checkout.status(name)["digest"] for name in ("staging", "production")} == before
