@@ -191,7 +191,7 @@ class FaultProxy:
         """The answer, true or not. Raises _Drop where there is to be none."""
         call = request.call
         if call is None:
-            return self._forward(request)
+            return self.forward(request)
         begun = time.monotonic()
         answer = self._answered(call, request)
         time.sleep(self.latency)
@@ -255,7 +255,7 @@ class FaultProxy:
         return next((old for old in reversed(earlier) if old.says != truth.says), truth)
 
     def _true_answer(self, call: Call, request: Request) -> Answer:
-        answer = self._forward(request)
+        answer = self.forward(request)
         self._let_happen(call, done=True)
         if answer.status == 200:
             with self._lock:
@@ -264,7 +264,8 @@ class FaultProxy:
                     known.append(answer)
         return answer
 
-    def _forward(self, request: Request) -> Answer:
+    def forward(self, request: Request) -> Answer:
+        """What the AWS behind it answers."""
         onward = http.client.HTTPConnection(urlsplit(self.endpoint).netloc, timeout=60)
         try:
             onward.request(request.method, request.path, request.body, dict(request.headers))

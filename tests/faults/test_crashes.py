@@ -19,7 +19,7 @@ from tests.faults.points import Point
 from tests.faults.proxy import FaultProxy
 from tests.faults.record import boundaries
 from tests.patience import PATIENCE
-from tests.stories.cloud import idle_of, running_digests, weights
+from tests.stories.cloud import cleared, idle_of, running_digests, weights
 from tools.lane import Lane, Result, Stack
 
 SAMPLE = 2
@@ -171,9 +171,6 @@ def _nothing_is_lost(before: dict[str, Any], after: dict[str, Any], digest: str)
 
 def _next_update(subject: Subject, digest: str) -> Result:
     """What the README says to do: free the lock, clear what was left half made, update again."""
-    freed = subject.stack.command("cancel", "--yes")
-    assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
-    with subject.stack.started("refresh", "--clear-pending-creates") as process:
-        refreshed = process.wait(PATIENCE)
+    refreshed = cleared(subject.stack)
     assert refreshed.ok, refreshed.text
     return subject.stack.up(**subject.asked_for(digest))

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from release_lane.disk.processes import end, stack_of, without_engine
 from release_lane.record.placement import Colour
 
 from tests.patience import PATIENCE
-from tools.lane import PROJECT, Lane, Stack
+from tools.lane import PROJECT, Lane, Result, Stack
 
 
 def client(lane: Lane, service: str) -> Any:
@@ -38,6 +39,25 @@ def no_alarm_fires(stack: Stack) -> None:
         return not watch.describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")["MetricAlarms"]
 
     eventually("none of its alarms is firing", none_fires)
+
+
+def end_what_outlived(stack: Stack) -> None:
+    """The first thing to do by hand after a kill: no update works next to a provider that goes on without its engine.
+
+    The real one goes on for many minutes. What else has lost its engine ends by itself.
+    """
+    for plugin in without_engine(stack_of(stack.lane.variables, PROJECT, stack.name)):
+        if plugin.name == "pulumi-resource-aws":
+            end(plugin)
+
+
+def cleared(stack: Stack) -> Result:
+    """All that the guide says to do by hand after a kill, before the next update; the result of the refresh."""
+    end_what_outlived(stack)
+    freed = stack.command("cancel", "--yes")
+    assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
+    with stack.started("refresh", "--clear-pending-creates") as process:
+        return process.wait(PATIENCE)
 
 
 def tasks(stack: Stack, colour: Colour | str) -> set[str]:

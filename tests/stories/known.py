@@ -21,7 +21,7 @@ from release_lane.record.records import Recorded
 from release_lane.settings.model import EnvironmentSettings, parse
 
 from tests.patience import PATIENCE
-from tests.stories.cloud import client, weights
+from tests.stories.cloud import client, end_what_outlived, weights
 from tools.lane import PROJECT, Result, Stack
 
 STEPS = 6
@@ -172,6 +172,7 @@ def do(stack: Stack, step: Step) -> Result:
         case Give(digest=digest):
             return stack.up(imageDigest=digest, **_leaving(stack, digest))
         case Clear():
+            end_what_outlived(stack)
             stack.command("cancel", "--yes")
             with stack.started("refresh", "--clear-pending-creates") as process:
                 refreshed = process.wait(PATIENCE)

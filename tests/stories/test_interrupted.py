@@ -13,7 +13,7 @@ from release_lane.probe import Probe
 
 from tests.held import IMPORTED, held_by
 from tests.patience import PATIENCE
-from tests.stories.cloud import eventually, idle_of, running_digests, tasks, weights
+from tests.stories.cloud import cleared, eventually, idle_of, running_digests, tasks, weights
 from tests.stories.slow_registry import SlowRegistry
 from tools.lane import Lane, Running, Stack
 
@@ -101,10 +101,7 @@ CASES = [
 
 def way_back(stack: Stack) -> None:
     """What the README says to do: free the lock, clear what was left half made, update again."""
-    freed = stack.command("cancel", "--yes")
-    assert freed.ok or "not currently locked" in freed.text or "no update in progress" in freed.text, freed.text
-    with stack.started("refresh", "--clear-pending-creates") as process:
-        refreshed = process.wait(PATIENCE)
+    refreshed = cleared(stack)
     assert refreshed.ok, refreshed.text
     again = stack.up()
     assert again.ok, again.text

@@ -11,7 +11,16 @@ import pytest
 from release_lane.probe import Probe
 
 from tests.patience import PATIENCE
-from tests.stories.cloud import client, eventually, idle_of, move_by_hand, running_digests, tasks, weights
+from tests.stories.cloud import (
+    client,
+    end_what_outlived,
+    eventually,
+    idle_of,
+    move_by_hand,
+    running_digests,
+    tasks,
+    weights,
+)
 from tests.stories.known import Known
 from tools.lane import PROJECT, Stack
 
@@ -132,6 +141,7 @@ def test_after_an_interrupted_run_a_rollback_leaves_the_release_it_was_asked_to_
         eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
         os.kill(running.process.pid, signal.SIGKILL)
         running.wait(PATIENCE)
+    end_what_outlived(stack)
     assert stack.command("cancel", "--yes").ok
     with stack.started("refresh", "--clear-pending-creates") as refresh:
         assert refresh.wait(PATIENCE).ok

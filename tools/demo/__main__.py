@@ -57,15 +57,21 @@ def _demo(places: Places, begun: float) -> int:
     stage = Stage(up.environment, places.root, places.logs / "demo.log")
     stage.log.write_text("")
     source = Source(places.runtime / "demo" / "source", places.root)
+    broken, counts = tell(stage, source, begun)
+    return _summary(places, stage, counts, broken, time.monotonic() - begun)
+
+
+def tell(stage: Stage, source: Source, begun: float) -> tuple[str, COUNTS]:
+    """Tell the story and show its table, also where it breaks off; the digest that must never have reached a user."""
     broken = ""
     try:
         broken = _story(stage, source)
     finally:
-        counts, seconds = stage.counts(), time.monotonic() - begun
-        _show(stage, counts, seconds)
+        counts = stage.counts()
+        _show(stage, counts, time.monotonic() - begun)
         if not broken:
             print(f"{_users(counts)} until then. The environments stay up until `make down`.")
-    return _summary(places, stage, counts, broken, seconds)
+    return broken, counts
 
 
 def _story(stage: Stage, source: Source) -> str:
@@ -156,7 +162,7 @@ def _quoted(said: Mapping[str, str]) -> str:
 
 
 def _show(stage: Stage, counts: COUNTS, seconds: float) -> None:
-    """The steps that began, and how many requests failed in each; also of a story that broke off."""
+    """The steps that began, and how many requests failed in each."""
     names = list(counts)
     table = Table(title=f"The whole route in {seconds:.0f} s", title_justify="left", box=SIMPLE)
     for heading in ("step", "s", "digest", "live", *(f"{name}\nfailed/total" for name in names)):

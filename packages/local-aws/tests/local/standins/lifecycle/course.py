@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local_aws.standins.aws.base import AwsResource
-from local_aws.standins.schema import Prop, Table
+from local_aws.standins.schema import Prop, Table, canonical, defaults
 from provider_kit import Props
 from tests.kit.serving import Client, Refusal
 from tests.local.standins.lifecycle.case import Case
@@ -103,16 +103,11 @@ def ends(case: Case, provider: Provider, place: Place) -> Course:
 def half_made(case: Case, provider: Provider, place: Place) -> Course:
     """AWS takes the first call of its create alone; then it is completed, and deleted."""
     walk = begin(case, provider, place)
-    walk.one.client = provider.refused
-    with provider.door.once():
-        walk.up("half made", walk.good)
+    walk.half("half made", walk.good, provider)
     kept = bool(walk.one.id)
     walk.seen["half made"] = replace(walk.seen["half made"], kept=kept, outputs=None)
-    walk.one.client = provider.client
     if kept:
-        walk.up("completed", walk.good)
-        walk.refresh("refresh after that")
-        walk.up("no change after that", walk.good)
+        walk.once_more("completed", walk.good)
         walk.destroy()
     return walk.seen
 
@@ -123,13 +118,8 @@ def half_changed(case: Case, provider: Provider, place: Place) -> Course:
     walk.up("create", walk.good)
     asked = walk.good | case.in_place(place.world)
     if asked != walk.good:
-        walk.one.client = provider.refused
-        with provider.door.once():
-            walk.up("half changed", asked)
-        walk.one.client = provider.client
-        walk.up("changed again", asked)
-        walk.refresh("refresh after that")
-        walk.up("no change after that", asked)
+        walk.half("half changed", asked, provider)
+        walk.once_more("changed again", asked)
         walk.up("back", walk.good)
     walk.destroy()
     return walk.seen
@@ -139,8 +129,7 @@ def after_refresh(case: Case, provider: Provider, place: Place) -> Course:
     """Given a value in place of every default, refreshed, and that left out again."""
     walk = begin(case, provider, place)
     walk.up("create", walk.good)
-    defaults = {name: prop.default for name, prop in place.type_.props.items() if prop.default is not None}
-    others = {name: value for name, value in case.in_place(place.world).items() if name in defaults}
+    others = {name: value for name, value in case.in_place(place.world).items() if name in defaults(place.type_.props)}
     if others:
         walk.up("other than the defaults", walk.good | others)
         walk.refresh("refresh")
@@ -182,6 +171,19 @@ class Walk:
         asked = self._asked(inputs) if self.one.id else Seen("")
         op = self.one.up(inputs)
         return Seen(op, asked.changed, asked.replaces, self.outputs(inputs))
+
+    def half(self, step: str, inputs: Props, provider: Provider) -> None:
+        """AWS takes its first change, and refuses all that comes after."""
+        self.one.client = provider.refused
+        with provider.door.once():
+            self.up(step, inputs)
+        self.one.client = provider.client
+
+    def once_more(self, step: str, inputs: Props) -> None:
+        """Done again, and looked at after that."""
+        self.up(step, inputs)
+        self.refresh("refresh after that")
+        self.up("no change after that", inputs)
 
     def diff(self, step: str, inputs: Props) -> None:
         self.step(step, lambda: self._asked(inputs))
@@ -260,9 +262,9 @@ def _shape(prop: Prop, value: Any) -> Any:
         case str() if value.isdigit():
             return float(value)  # some numbers are text to the provider
         case str():
-            return MADE_UP.sub("#", _canonical(value) if prop.json else value)
+            return MADE_UP.sub("#", _document(value) if prop.json else value)
         case dict():
-            return _canonical(value) if prop.json else _object(prop.fields, value)
+            return _document(value) if prop.json else _object(prop.fields, value)
         case list():
             items = [_shape(prop, item) for item in value]
             return sorted(items, key=_spelled) if prop.unordered or not prop.fields else items
@@ -279,9 +281,9 @@ def _object(fields: Table | None, value: Props) -> Props:
     return {name: one for name, one in shaped.items() if one not in EMPTY and (fields is None or name in fields)}
 
 
-def _canonical(document: Any) -> str:
+def _document(document: Any) -> str:
     try:
-        return _spelled(json.loads(document) if isinstance(document, str) else document)
+        return canonical(document)
     except ValueError:
         return str(document)
 
