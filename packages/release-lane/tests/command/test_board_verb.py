@@ -27,7 +27,7 @@ def stage(**over: object) -> Stage:
     """Staging has B live, production A; a review of B waits for production."""
     ledger = Chronicle()
     ledger.released(DAY, "a")
-    ledger.add(EntryKind.REVIEW, 2 * DAY, digest=B.digest, run="https://ci.example/7")
+    ledger.add(EntryKind.REVIEW, 19.5 * DAY, digest=B.digest, run="https://ci.example/7")
     there = {
         f"release-lane-{name}": Observed(weights=all_on(colour), journal=None)
         for name, colour in (("staging", GREEN), ("production", BLUE))

@@ -66,6 +66,7 @@ def _situation(
         idle_tasks=tools.project.stacks[environment].idle_tasks,
         back=Spread.of(rollbacks_in(entries or (), environment)),
         reviews=_reviews(entries, environment) if entries is not None else None,
+        fresh=tools.machine.clock() - tools.project.stacks[environment].approval.seconds,
     )
 
 
