@@ -125,7 +125,7 @@ def test_a_refusal_answers_a_review() -> None:
     assert list(waiting(ledger.entries)) == []
 
 
-def test_a_review_that_has_expired_waits_for_nobody() -> None:
+def test_a_review_that_has_expired_no_longer_waits() -> None:
     until = START + 27 * DAY
     assert [each.entry.digest for each in board(fresh=until).waiting] == [C.digest]
     assert board(fresh=until + 1).waiting == ()

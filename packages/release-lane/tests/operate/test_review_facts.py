@@ -130,6 +130,12 @@ def test_after_a_rollback_the_way_back_is_called_going_forward() -> None:
     assert "A rollback to" not in said
 
 
+def test_after_going_forward_again_the_way_back_is_a_rollback() -> None:
+    again = replace(SUBJECT, recorded=recorded(BLUE, A, B, A), rollback=True)
+    said = text(review(again, log(*plan("traffic-only", GREEN, B, target=GREEN))))
+    assert f"A rollback to `{A.digest[:19]}` then only moves the traffic" in said
+
+
 def test_steps_and_alarms_are_in_the_picture_of_the_traffic() -> None:
     course = Course(steps=(10, 50, 100), bake=60, home=BLUE).as_dict()
     watch = {"alarms": {"own": {"lane-green-errors": "green"}, "theirs": ["queue"]}}

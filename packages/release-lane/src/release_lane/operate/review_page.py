@@ -342,9 +342,10 @@ def _observed(colour: Colour, side: Side) -> str:
 def _way_back(review: Review) -> str:
     """What a rollback costs after this update, and until when."""
     recorded, planned = review.subject.recorded, review.planned
-    if recorded is None or planned.live is None:
+    if recorded is None or planned.live is None or planned.release is None:
         return ""
-    to = f"{'Going forward again' if review.subject.rollback else 'A rollback'} to {code(short(recorded.live.digest))}"
+    goes_back = review.subject.rollback and not recorded.left_by_rollback(planned.release.digest)
+    to = f"{'Going forward again' if goes_back else 'A rollback'} to {code(short(recorded.live.digest))}"
     kept = f"The idle colour ({planned.live.other}) keeps it until the next release"
     match review.way_back:
         case Way.TRAFFIC_ONLY:
