@@ -1,12 +1,12 @@
 """All checks, run side by side, with one summary at the end.
 
 python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
-python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
+python -m tools.checks --fast    lint, types and the ring of pure tests
 python -m tools.checks --rest    what the first one leaves out: the pipelines, the long stories, the local cloud's own
                                  suite, and locks, crashes and recovery once more, with states in S3
 python -m tools.checks --all     both
-python -m tools.checks NAME …    only these: lint format types rings command stories pipelines long
-                                 long-command local states
+python -m tools.checks NAME …    only these: lint format types pure rings command stories pipelines
+                                 long long-command local states
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ RINGS = Check(
     show="as it comes",
     proxied=True,
 )
+PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile"), show="as it comes")
+"""The part of the rings that starts no process and opens no connection."""
 COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
 LONG = Check("long", pytest("-m", "cloud and long", "tests", "--durations=10"), show="as it comes")
@@ -124,17 +126,17 @@ PIPELINES = Check(
 """Not among the rings: its tools are fetched, perhaps by a proxy, when they are asked for first."""
 EVERY = {
     check.name: check
-    for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
+    for check in (LINT, FORMAT, TYPES, PURE, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
 }
 PAIRS = ((COMMAND, STORIES), (LOCAL, LONG_COMMAND), (STATES, LONG))
 """What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
 they work."""
 REST = (PIPELINES, *PAIRS[1], *PAIRS[2])
 SETS = {
-    "": tuple(check for check in EVERY.values() if check not in REST),
-    "--fast": (LINT, FORMAT, TYPES, RINGS),
+    "": tuple(check for check in EVERY.values() if check not in (PURE, *REST)),
+    "--fast": (LINT, FORMAT, TYPES, PURE),
     "--rest": REST,
-    "--all": tuple(EVERY.values()),
+    "--all": tuple(check for check in EVERY.values() if check is not PURE),
 }
 GOES = {"LOCAL_CLOUD_GOES": "1"}
 """Tells tests that their cloud is brought down after them, so that they need not take down what they made."""

@@ -18,6 +18,8 @@ from tools.checks import (
     FOLDERS,
     OF_THE_CLOUD,
     PAIRS,
+    PURE,
+    RINGS,
     STATES,
     Check,
     Outcome,
@@ -119,8 +121,9 @@ def runs(check: Check, marks: set[str], folder: str) -> bool:
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("marks", MARKED, ids=lambda marks: "-".join(sorted(marks)) or "none")
 def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) -> None:
-    """A test without any mark as well. (Some of the cloud's run once more, with another backend.)"""
-    of_tests = [check for check in EVERY.values() if "pytest" in check.command and check is not STATES]
+    """A test without any mark as well. (Some of the cloud's run once more, with another backend; the pure ones
+    are rings.)"""
+    of_tests = [check for check in chosen(["--all"]) if "pytest" in check.command and check is not STATES]
     assert [check.name for check in of_tests if runs(check, marks, folder)] == [expected(marks, folder)]
 
 
@@ -141,14 +144,15 @@ def expected(marks: set[str], folder: str) -> str:
 def test_make_test_and_the_rest_are_everything_and_share_nothing() -> None:
     lane, rest, every = chosen([]), chosen(["--rest"]), chosen(["--all"])
     assert not set(lane) & set(rest)
-    assert set(lane) | set(rest) == set(every) == set(EVERY.values())
-    assert set(chosen(["--fast"])) < set(lane)
+    assert set(lane) | set(rest) == set(every) == {*EVERY.values()} - {PURE}
+    assert {*chosen(["--fast"])} - {PURE} < set(lane)
+    assert runs(RINGS, {"pure"}, "tests")
 
 
 @pytest.mark.pure
 def test_checks_are_chosen_by_name_and_set_each_once() -> None:
     names = [check.name for check in chosen(["stories", "--fast", "lint"])]
-    assert names == ["lint", "format", "types", "rings", "stories"]
+    assert names == ["lint", "format", "types", "pure", "stories"]
 
 
 LONG_ONE = re.compile(r"^@pytest\.mark\.long\n(?:@.*\n|[ \])].*\n)*def (test_\w+)", re.MULTILINE)
