@@ -189,6 +189,15 @@ def test_checks_are_named_and_how_long_it_has_been_live_there() -> None:
     assert "**It is no longer live in staging**" in text(reviewed(replace(subject, live_there=C)))
 
 
+@pytest.mark.parametrize(
+    ("subject", "verb"),
+    [(SUBJECT, "promote production"), (replace(SUBJECT, rollback=True), "rollback production"),
+     (Subject(environment="staging"), "deploy staging")],
+)  # fmt: skip
+def test_the_seal_comes_with_the_verb_that_takes_it(subject: Subject, verb: str) -> None:
+    assert f"`release {verb} --seal …` refuses" in text(replace(reviewed(subject), seal=SEALED))
+
+
 def test_who_asks_and_where_is_said() -> None:
     said = text(reviewed(replace(SUBJECT, asked="ann", run="https://ci.test/7")))
     assert "Asked by ann in [this CI run](https://ci.test/7)." in said

@@ -427,7 +427,7 @@ def _ending(subject: Subject, seal: str) -> Section | None:
     return section(
         "",
         *(Text(text) for text in _program(subject)),
-        *_sealed(subject.environment, seal),
+        *_sealed(subject, seal),
         without if subject.unrecorded else None,
     )
 
@@ -440,7 +440,8 @@ def _program(subject: Subject) -> Iterable[str]:
     return [f"Previewed with the program of commit {code(program.commit)}{dirty}."] if program.commit else []
 
 
-def _sealed(environment: str, seal: str) -> Iterator[Block]:
+def _sealed(subject: Subject, seal: str) -> Iterator[Block]:
     if seal:
-        refuses = f"`release promote {environment} --seal …` refuses if anything that it covers has moved."
+        verb = "rollback" if subject.rollback else "promote" if subject.source else "deploy"
+        refuses = f"`release {verb} {subject.environment} --seal …` refuses if anything that it covers has moved."
         yield Text(f"Seal: {code(seal)}. {refuses}")
