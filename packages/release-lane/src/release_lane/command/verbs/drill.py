@@ -37,8 +37,8 @@ It shows that a rollback would work: both moves are updates that start no task, 
 timed, while requests are sent to the live URL. If none failed, that is recorded as evidence of
 the live release; with requireDrill the next environment asks for it. Otherwise exit code 1.
 
-Refused where a rollback would be a deployment, and while an alarm is firing. If it ends halfway,
-users are on the previous release; the next drill goes forward first.
+Refused where a rollback would be a deployment, after a rollback, and while an alarm is firing. If
+it ends halfway, users are on the previous release; the next drill goes forward first.
 
   release drill staging
   release drill production --yes
