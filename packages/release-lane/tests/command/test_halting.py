@@ -6,7 +6,7 @@ import pytest
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.halts import Halts
-from release_lane.record.ledger import Entry, EntryKind
+from release_lane.record.ledger import Draft, Entry, EntryKind
 from tests.command.test_recording import IN_CI, URL
 from tests.command.test_releasing import stage
 from tests.command.words import BLUE, A, B, Stage, plan, ran, refused_by_gate, state
@@ -174,6 +174,16 @@ def test_a_rollback_does_not_wait_for_a_ledger_that_is_away_and_says_what_is_mis
     assert len(on.engine.calls) == 1
     assert "could NOT be put into quarantine" in on.out
     assert f"`release quarantine {B.digest} --reason" in on.out
+
+
+def test_a_rollback_does_not_fail_for_an_entry_that_a_later_version_wrote() -> None:
+    ledger = Memory()
+    newest = in_memory(ledger).append(Draft(id="later", kind=EntryKind.REVIEW, at=""))
+    ledger.objects[newest.name] = newest.as_bytes().replace(b'"schema":1', b'"schema":99')
+    on = on_ledger(BACK, ledger=ledger)
+    assert on.run("rollback", "staging", "--fault", "it charges twice") == 0
+    assert len(on.engine.calls) == 1
+    assert "could NOT be put into quarantine" in on.out
 
 
 def test_what_was_away_before_the_rollback_is_said_after_it() -> None:

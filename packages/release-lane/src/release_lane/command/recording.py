@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import islice
 
 from release_lane.command.tools import Tools
-from release_lane.errors import CloudError, Interrupted, ReleaseError, UsageError
+from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.ledger.store import Store
-from release_lane.record.intended import result_of
+from release_lane.record.intended import result_of, why_of
 from release_lane.record.ledger import COMMAND, Actor, Entry, EntryKind, Result
 
 LOOKED_AT = 8
@@ -40,7 +40,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     except UsageError:
         raise
     except ReleaseError as error:
-        _write(tools, arguments, result_of(error), " ".join(filter(None, (error.what, error.why))))
+        _write(tools, arguments, result_of(error), why_of(error))
         raise
     except KeyboardInterrupt:
         _write(tools, arguments, result_of(Interrupted("")), "Stopped.")
@@ -62,10 +62,8 @@ def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str
         digest = str(getattr(arguments, "digest", None) or getattr(arguments, "to", None) or "")
         details = {**draft.details, **({"why": why} if why else {})}
         store.append(replace(draft, result=result, digest=digest, details=details))
-    except CloudError as away:
-        tools.terminal.say(
-            f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what} {away.why}"
-        )
+    except ReleaseError as away:
+        tools.terminal.say(f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what_and_why}")
 
 
 def _recent(store: Store) -> Iterator[Entry]:

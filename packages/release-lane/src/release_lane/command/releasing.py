@@ -288,7 +288,7 @@ def _why(tools: Tools, stack: str, run: Run) -> str:
     if holders := lock_holders(run.stderr):
         return f"{stack} is now being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
     error = failure(run.log, run.stderr)
-    return error.what if error.shown else " ".join(filter(None, (error.what, error.why)))
+    return error.what if error.shown else error.what_and_why
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
@@ -367,7 +367,7 @@ def _outputs_now(tools: Tools, environment: str, run: Run) -> Mapping[str, Any]:
     except CloudError as error:
         raise CloudError(
             f"The update of {environment} succeeded, but its record cannot be read.",
-            why=" ".join(filter(None, (error.what, error.why))),
+            why=error.what_and_why,
             next_step=f"`release status {environment}`, once the backend answers.",
         ) from error
 

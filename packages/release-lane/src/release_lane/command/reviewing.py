@@ -163,7 +163,7 @@ def write_review(tools: Tools, found: Review, covered: Facts) -> None:
         if store := tools.ledger(found.subject.environment):
             store.append(replace(draft, details={**draft.details, **about}))
     except CloudError as away:
-        tools.terminal.say(f"The ledger does not have this review: {away.what} {away.why}")
+        tools.terminal.say(f"The ledger does not have this review: {away.what_and_why}")
 
 
 def _entries(tools: Tools, environment: str) -> tuple[Entry, ...]:

@@ -164,7 +164,7 @@ class Ledger:
             yield
         except ReleaseError as error:
             if isinstance(error, CloudError):
-                raise away(self.url, done, " ".join(filter(None, (error.what, error.why)))) from error
+                raise away(self.url, done, error.what_and_why) from error
             raise
         except Exception as error:
             raise away(self.url, done, str(error)) from error

@@ -88,7 +88,7 @@ def _refused(intended: Intended, error: ReleaseError) -> None:
     try:
         call("release:index:refuse", {**intended.as_dict(), "error": str(error)})
     except ReleaseError as away:
-        pulumi.log.warn(f"The ledger does not say that this update was refused: {away.what} {away.why}")
+        pulumi.log.warn(f"The ledger does not say that this update was refused: {away.what_and_why}")
 
 
 def _details(plan: Plan, standing: Recorded | None) -> dict[str, Any]:

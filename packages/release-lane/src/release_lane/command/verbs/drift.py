@@ -76,8 +76,7 @@ def _with_who(tools: Tools, names: Names, found: tuple[Finding, ...]) -> tuple[t
     try:
         return attributed(found, tools.cloud.calls(names, calls)), ""
     except ReleaseError as error:  # what was found counts without it
-        why = " ".join(filter(None, (error.what, error.why)))
-        return found, f"who did it: CloudTrail could not be asked ({why})"
+        return found, f"who did it: CloudTrail could not be asked ({error.what_and_why})"
 
 
 def _text(environment: str, found: tuple[Finding, ...], said: tuple[str, ...], unknown: str) -> str:
