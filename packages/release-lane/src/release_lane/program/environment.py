@@ -101,6 +101,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         names=names,
         repository=artifacts.repository,
         observed=seen.observed,
+        recorded=seen.own,
         unchecked=(*verdict.unchecked, *missing_in_ledger(settings)),
         stands_on=seen.stands_on,
         zones=(),

@@ -44,7 +44,7 @@ class Intent:
                 environment=pulumi.get_stack(),
                 release=release if begins else None,
                 digest=settings.image_digest or "",
-                standing=Standing.of(standing, environment.observed.journal),
+                standing=Standing.of(environment.recorded, environment.observed.journal),
                 details=details,
             ),
             begins=begins,
