@@ -20,8 +20,8 @@ Doable = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish
 class Environment:
     """What the graph is built from, besides the decision.
 
-    `recorded`: this stack's own record, which counts no interrupted switch. `stands_on`: what the state has of the environment. `zones`: those of its own network, `cidr`: the addresses of the
-    one that it is in.
+    `recorded`: this stack's own record, which counts no interrupted switch. `stands_on`: what the state has of the
+    environment. `zones`: those of its own network, `cidr`: the addresses of the one that it is in.
     """
 
     settings: EnvironmentSettings
