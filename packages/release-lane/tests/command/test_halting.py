@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from release_lane.command.adapters.machine import FakeMachine
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.halts import Halts
-from release_lane.record.ledger import Draft, Entry, EntryKind
+from release_lane.record.ledger import Draft, Entry, EntryKind, Result
 from tests.command.test_recording import IN_CI, URL
-from tests.command.test_releasing import stage
-from tests.command.words import BLUE, A, B, Stage, plan, ran, refused_by_gate, state
+from tests.command.test_releasing import LOCKED, stage
+from tests.command.words import BLUE, A, B, Stage, failed, plan, ran, refused_by_gate, state
 
 pytestmark = pytest.mark.cli
 
@@ -203,6 +204,14 @@ def test_a_rollback_that_is_refused_leaves_the_fault_in_quarantine_and_says_so()
     assert on.run("rollback", "staging", "--fault", "it charges twice") == 1
     assert halts(on).quarantined is not None
     assert "is in quarantine for all environments (entry 1)" in on.err
+
+
+def test_a_rollback_that_never_began_is_in_the_ledger_next_to_the_fault() -> None:
+    on = on_ledger(failed(stderr=LOCKED, touched=False), machine=FakeMachine())
+    assert on.run("rollback", "staging", "--fault", "it charges twice") == 4
+    fault, refused = entries(on)
+    assert (fault.kind, refused.kind) == (EntryKind.QUARANTINE, EntryKind.OUTCOME)
+    assert (refused.verb, refused.result, refused.reason) == ("rollback", Result.REFUSED, "it charges twice")
 
 
 def test_a_plain_rollback_puts_nothing_into_quarantine() -> None:

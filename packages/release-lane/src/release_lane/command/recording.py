@@ -31,7 +31,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
             verb=verb,
             who=tools.origin.who or tools.machine.user(),
             run=tools.origin.run,
-            reason=getattr(arguments, "reason", None) or hotfix,
+            reason=getattr(arguments, "reason", None) or hotfix or getattr(arguments, "fault", None) or "",
             details={**({"seal": seal} if seal else {}), **({"hotfix": hotfix} if hotfix else {})},
         )
     )
@@ -56,7 +56,7 @@ def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str
     environment = str(getattr(arguments, "environment", None) or "")
     try:
         store = tools.ledger(environment)
-        if store is None or any(each.details.get(COMMAND) == tools.actor.id for each in _recent(store)):
+        if store is None or any(_says_it(each, tools.actor, result) for each in _recent(store)):
             return
         draft = tools.draft(EntryKind.OUTCOME, environment)
         digest = str(getattr(arguments, "digest", None) or getattr(arguments, "to", None) or "")
@@ -64,6 +64,13 @@ def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str
         store.append(replace(draft, result=result, digest=digest, details=details))
     except ReleaseError as away:
         tools.terminal.say(f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what_and_why}")
+
+
+def _says_it(entry: Entry, actor: Actor, result: Result) -> bool:
+    """Is the entry of this call, and does it say how the call ended? That a digest is in quarantine does not say that
+    the rollback was refused."""
+    own = entry.details.get(COMMAND) == actor.id
+    return own and (result is Result.DONE or entry.kind in (EntryKind.INTENT, EntryKind.OUTCOME, EntryKind.DRILL))
 
 
 def _recent(store: Store) -> Iterator[Entry]:

@@ -54,7 +54,6 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     digest, recorded = goal(given, before.recorded, environment)
     if arguments.fault:
         needed_ledger(tools, environment)
-        tools = tools.acting(replace(tools.actor, reason=tools.actor.reason or arguments.fault))
     return carry_out(tools, _change(environment, digest, recorded, arguments.fault or ""), arguments, before)
 
 
