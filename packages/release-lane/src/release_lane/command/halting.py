@@ -83,6 +83,11 @@ class Quarantine:
                 self._problem = away.what_and_why
 
     @property
+    def said(self) -> bool:
+        """Is it in the ledger?"""
+        return self._entry is not None
+
+    @property
     def words(self) -> str:
         """What came of it."""
         if self._entry:

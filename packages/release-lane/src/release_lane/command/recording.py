@@ -29,7 +29,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
         Actor(
             id=uuid.uuid4().hex,
             verb=verb,
-            who=tools.origin.who or tools.machine.user(),
+            who=tools.who,
             run=tools.origin.run,
             reason=getattr(arguments, "reason", None) or hotfix or getattr(arguments, "fault", None) or "",
             details={**({"seal": seal} if seal else {}), **({"hotfix": hotfix} if hotfix else {})},

@@ -48,6 +48,8 @@ class Change:
     leaves: Digest | None = None
     fault: str = ""
     """Why what a rollback leaves goes into quarantine, "" for not at all."""
+    unattended: str = ""
+    """`withoutLedger` where what is left cannot be put into quarantine: no person is there to say it."""
     again: bool = False
     """Does a rollback go forward again, to a release that users were rolled back from?"""
     seal: str = ""
@@ -116,9 +118,12 @@ def carried_out(
 ) -> tuple[dict[str, Any], str]:
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
+    config = change.config
     if quarantine:
         quarantine.say()
-    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
+        if change.unattended and not quarantine.said:
+            config = {**config, "withoutLedger": change.unattended}
+    run = update(tools, change.environment, config, change.message, wait=wait, waited=waited)
     if quarantine:
         quarantine.say()
     if run.signal is not None or run.exit_code != 0:

@@ -80,7 +80,7 @@ def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: 
         live_there=before_it.live if before_it else None,
         rollback=rollback,
         program=program_of(tools),
-        asked=tools.origin.who or tools.machine.user(),
+        asked=tools.who,
         run=tools.origin.run,
         at=tools.machine.clock(),
         unrecorded=not tools.project.ledger,
