@@ -108,7 +108,7 @@ def test_the_quarantine_names_who_watched() -> None:
     assert (on.engine.actors[-1].who, on.engine.actors[-1].verb) == ("ann", "rollback")
 
 
-def test_a_breach_is_rolled_back_although_the_ledger_is_away_since_nobody_is_there_to_say_so() -> None:
+def test_a_breach_is_rolled_back_although_the_ledger_is_away_since_no_person_is_there_to_say_so() -> None:
     on = stage([BREACH], BACK, ledger_url="s3://shop-releases", ledger=Memory(away=True))
     assert on.run("watch", "staging", "--for", "30m", "--json") == 1
     ((_, _, config),) = on.engine.calls
