@@ -7,11 +7,11 @@ as it would have, with a warning; the next one completes the ledger from what th
 
 from __future__ import annotations
 
-import datetime
 import getpass
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,6 +33,7 @@ from release_lane.record.halts import FAULT, Halts, State, of_digest
 from release_lane.record.intended import STANDING, Intended, came_of, result_of, why_of
 from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Mark, Result
 from release_lane.record.records import Recorded
+from release_lane.record.times import iso
 
 PLAIN = "update"
 """The verb of a plain `pulumi up`."""
@@ -153,7 +154,7 @@ class Recording:
         return Draft(
             id=uuid.uuid4().hex,
             kind=kind,
-            at=_now(),
+            at=iso(time.time()),
             environment=intended.environment,
             digest=digest,
             commit=commit,
@@ -206,7 +207,7 @@ def _outcome_of(intent: Entry, result: Result, details: Mapping[str, Any]) -> Dr
     return Draft(
         id=uuid.uuid4().hex,
         kind=EntryKind.OUTCOME,
-        at=_now(),
+        at=iso(time.time()),
         environment=intent.environment,
         verb=intent.verb,
         digest=intent.digest,
@@ -229,10 +230,6 @@ def _why(error: ReleaseError) -> dict[str, Any]:
 
 def _missing(what: str, away: ReleaseError) -> str:
     return f"The ledger does not say {what}: {away.what_and_why} The next update completes it from the record."
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _user() -> str:
