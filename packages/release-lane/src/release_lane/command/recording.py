@@ -45,7 +45,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     except KeyboardInterrupt:
         _write(tools, arguments, result_of(Interrupted("")), "Stopped.")
         raise
-    _write(tools, arguments, Result.DONE)
+    _write(tools, arguments, Result.FAILED if code else Result.DONE)
     return code
 
 
