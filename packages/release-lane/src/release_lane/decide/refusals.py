@@ -63,6 +63,15 @@ def no_way_back(decision: str, standing: Recorded | None) -> Refused:
     )
 
 
+def no_rollback_to_drill(left: str, live: str) -> Refused:
+    """A drill whose way back would lead users to what they were rolled back from."""
+    return Refused(
+        f"There is nothing to drill: users were rolled back from the previous release {short(left)}.",
+        why=f"going there from {short(live)} is no rollback but going forward again, and not for practice",
+        next_step="drill after the next release.",
+    )
+
+
 def no_way_forward(decision: str) -> Refused:
     """The second half of a drill that is no traffic-only switch to where the first half came from."""
     return Refused(
@@ -114,10 +123,11 @@ def silent_return(left: str, live: str, said: str | None) -> Refused:
 
 
 def quarantined(digest: str, entry: Entry) -> Refused:
-    """A fault was found in it, in some environment."""
+    """A fault was found in it: in some environment, or by a person (`release quarantine`)."""
+    seen = f"users were rolled back from it in {entry.environment}: " if entry.environment else ""
     return Refused(
         f"{short(digest)} is in quarantine: no environment releases it.",
-        why=f"users were rolled back from it in {entry.environment}: {why(entry)}",
+        why=f"{seen}{why(entry)}",
         next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
         "this again.",
     )
