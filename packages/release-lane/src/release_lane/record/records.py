@@ -62,6 +62,11 @@ class Recorded:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
 
+    @property
+    def forward_again(self) -> bool:
+        """Would going to the previous release be going forward again, since users were rolled back from it?"""
+        return self.previous is not None and self.left_by_rollback(self.previous.digest)
+
     def left_by_rollback(self, digest: str) -> bool:
         """Did users come back from it to what is live? By the history: what is live was live before it, and is again.
 
