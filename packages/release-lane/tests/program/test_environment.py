@@ -88,7 +88,7 @@ def test_no_tasks_are_started_under_a_health_check_that_only_the_state_has(confi
     if config.get("imageDigest") != THIRD:
         run(world, given)
         return
-    with pytest.raises(Refused, match=r"every 30 s.*wanted is: /health every 5 s.*Nothing was changed"):
+    with pytest.raises(Refused, match=r"every 30 s.*wanted is /health every 5 s.*Nothing was changed"):
         run(world, given)
     assert not world.registered
 

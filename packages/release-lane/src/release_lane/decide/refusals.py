@@ -195,10 +195,10 @@ def would_delete(parts: Sequence[str]) -> Refused:
 def overlooked(group: str, found: GroupCheck, wanted: GroupCheck) -> Refused:
     """The state has a health check that AWS does not have, so the AWS provider would leave it as it is."""
     return Refused(
-        f"The tasks would be checked otherwise than the stack file says: AWS has for {group}: {found}; wanted is: "
-        f"{wanted}. Nothing was changed.",
-        why="the state says that it is as wanted, so an update writes nothing there: AWS refused it in an earlier "
-        "update, or it was changed by hand",
+        f"The health check of {group} is not the one in the stack file: AWS has {found}; wanted is {wanted}. Nothing "
+        "was changed.",
+        why="the state has the wanted one, so an update would not write it: AWS refused it in an earlier update, or it "
+        "was changed by hand",
         next_step="`pulumi refresh`, then run the update again, which writes it.",
     )
 
