@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from release_lane.command.looking import need_quiet
 from release_lane.command.options import add_environment
 from release_lane.command.tools import Tools
-from release_lane.engine.locks import locked
 from release_lane.engine.outcome import failure
 from release_lane.errors import CheckFailed, Interrupted, ReleaseError
 from release_lane.operate.drift import Finding, attributed, calls_about, notes, of_resources, of_traffic
@@ -36,7 +36,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     environment = tools.project.route.check(arguments.environment)
     tools.engine.ready()
     state = tools.existing(environment)
-    _need_quiet(tools, environment)
+    need_quiet(tools, environment)
     names, recorded = tools.project.names(environment), state.recorded
     observed = tools.cloud.observed(names)
     done = tools.engine.refresh_preview(environment)
@@ -59,13 +59,6 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     }
     tools.terminal.emit(data, _text(environment, found, said, unknown))
     return CheckFailed.exit_code if found else 0
-
-
-def _need_quiet(tools: Tools, environment: str) -> None:
-    """What an update is about to change would look like drift."""
-    holders = tools.backend.holders(environment)
-    if holders:
-        raise locked(environment, holders, gone=all(tools.machine.owner(each).dead for each in holders))
 
 
 def _with_who(tools: Tools, names: Names, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
