@@ -248,7 +248,7 @@ def _of_resources(there: Environment, here: Environment) -> Iterator[Difference]
 
 
 def _only_figures(found: Difference) -> Difference:
-    """No text is shown: an input of a resource may be a secret that nobody marked as one."""
+    """No text is shown: an input of a resource may be a secret without a mark."""
     if _FIGURE.fullmatch(found.there) and _FIGURE.fullmatch(found.here):
         return found
     there, here = (NONE if each == NONE else SET for each in (found.there, found.here))
