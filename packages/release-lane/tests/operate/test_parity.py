@@ -121,6 +121,12 @@ def test_what_the_stack_files_agree_on_waits_for_the_release_that_brings_it() ->
     assert [row.difference.what for row in found.of(Standing.WAITS)] == ["env.NEW"]
 
 
+def test_a_setting_that_differs_in_the_stack_files_is_not_said_once_more_of_the_live_releases() -> None:
+    there = environment("staging", {"env": {"A": "1"}}, live=release("b", env={"A": "1"}))
+    found = compare(there, environment("production", {"env": {"A": "2"}}, live=release("a", env={"A": "2"})))
+    assert [(row.difference.what, row.standing) for row in found.rows] == [("env.A", Standing.UNDECLARED)]
+
+
 def test_where_nothing_is_live_that_is_said() -> None:
     found = compare(environment("staging", {}, live=release("a")), environment("production", {}))
     assert found.unchecked == ("the live tasks: no release is live in production",)
@@ -154,8 +160,8 @@ def test_resources_are_alike_although_ids_accounts_and_addresses_are_not() -> No
 
 def test_a_resource_that_refers_to_another_one_than_its_counterpart_differs() -> None:
     def built(name: str, of: str) -> Environment:
-        made = (resource(VPC, f"shop-{name}-{each}", f"vpc-0{each}") for each in "ab")
-        return environment(name, {}, *made, resource(SUBNET, f"shop-{name}", "subnet-1", vpcId=f"vpc-0{of}"))
+        made = (resource(VPC, f"shop-{name}-{each}", f"vpc-{each * 17}") for each in "ab")
+        return environment(name, {}, *made, resource(SUBNET, f"shop-{name}", "subnet-1", vpcId=f"vpc-{of * 17}"))
 
     found = compare(built("staging", "a"), built("production", "b"))
     assert undeclared(found) == [f"{SUBNET} environment.vpcId: staging set, production set to another value"]
