@@ -18,7 +18,7 @@ _BUG = "Program failed with an unhandled exception"
 """The engine's own words (sdk/python/cmd/pulumi-language-python-exec)."""
 
 _PASSED_ON = {
-    "aws": "mend what it names; the same command then goes on from what this one did.",
+    "aws": "fix what it names; the same command then goes on from what this one did.",
     "docker": "see Docker's own words; once Dockerfile, base image and registry answer, run the same command again.",
 }
 """By package of the resource: errors of AWS and Docker that are passed on say nothing of it."""
