@@ -52,9 +52,9 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     if route.check(there) == here:
         raise UsageError(f"{here} cannot be compared with itself.", next_step="name another environment (--with).")
     tools.engine.ready()
+    _need_quiet(tools, there, here)
     before, state = side_by_side(lambda: tools.existing(there), lambda: tools.existing(here))
-    for each in (there, here):
-        need_quiet(tools, each)
+    _need_quiet(tools, there, here)
     found = compare(compared(tools, there, before), compared(tools, here, state))
     told = {
         "environment": here,
@@ -65,6 +65,12 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     }
     tools.terminal.emit(told, _text(there, here, found))
     return CheckFailed.exit_code if found.undeclared else 0
+
+
+def _need_quiet(tools: Tools, *environments: str) -> None:
+    """Before the states are read and after it: one of an update half done is like no environment."""
+    for each in environments:
+        need_quiet(tools, each)
 
 
 def _text(there: str, here: str, found: Comparison) -> str:
