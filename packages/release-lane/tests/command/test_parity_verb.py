@@ -131,9 +131,12 @@ def test_the_first_of_a_route_has_nothing_to_be_compared_with() -> None:
     assert "nothing to compare it with" in on.out
 
 
-def test_during_an_update_of_either_it_is_refused() -> None:
-    holder = Holder(user="ann", host="build-7", pid=1, since="now")
-    on = stage(backend=FakeBackend(held={"staging": (holder,)}))
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("look", [1, 3], ids=["began before", "begins while the states are read"])
+def test_during_an_update_of_either_it_is_refused(environment: str, look: int) -> None:
+    holder, backend = Holder(user="ann", host="build-7", pid=1, since="now"), FakeBackend()
+    backend.each = lambda: backend.held.update({environment: (holder,)} if backend.asked >= look else {})
+    on = stage(backend=backend)
     assert on.run("parity", "production") == 4
     assert "ann@build-7" in on.err
 
