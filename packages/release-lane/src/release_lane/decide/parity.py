@@ -7,7 +7,7 @@ account, region and version, are alike. Values of variables and secrets are comp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,20 +89,32 @@ MISSING = object()
 NONE, SET, OTHER = "–", "set", "set to another value"
 
 
-def apart(there: Mapping[str, Any], here: Mapping[str, Any], places: tuple[Place, Place]) -> tuple[Difference, ...]:
-    """Where two environments differ; values by path, and the places in the same order."""
+def readable(path: str, value: Any) -> bool:
+    """May a value of a stack file be shown? What may be a secret may not; what is long says enough by its path."""
+    return path.split(".")[0] not in HIDDEN and len(_said(value)) <= LONGEST
+
+
+LONGEST = 40
+
+
+def apart(
+    there: Mapping[str, Any],
+    here: Mapping[str, Any],
+    places: tuple[Place, Place],
+    shown: Callable[[str, Any], bool] = readable,
+) -> tuple[Difference, ...]:
+    """Where two environments differ; values by path, and the places in the same order. `shown`: may a value be?"""
     paths = sorted({*there, *here})
     found = ((path, there.get(path, MISSING), here.get(path, MISSING)) for path in paths)
-    return tuple(_difference(*each) for each in found if not _alike(each[1], each[2], places))
+    return tuple(_difference(*each, shown) for each in found if not _alike(each[1], each[2], places))
 
 
 def _alike(there: Any, here: Any, places: tuple[Place, Place]) -> bool:
     return bool(there == here) or bool(places[0].plain(there) == places[1].plain(here))
 
 
-def _difference(path: str, there: Any, here: Any) -> Difference:
-    hidden = path.split(".")[0] in HIDDEN or not (_shown(there) and _shown(here))
-    if not hidden:
+def _difference(path: str, there: Any, here: Any, shown: Callable[[str, Any], bool]) -> Difference:
+    if all(each is MISSING or shown(path, each) for each in (there, here)):
         return Difference(what=path, there=_said(there), here=_said(here))
     both = MISSING not in (there, here)
     return Difference(
@@ -110,14 +122,6 @@ def _difference(path: str, there: Any, here: Any) -> Difference:
         there=NONE if there is MISSING else SET,
         here=NONE if here is MISSING else OTHER if both else SET,
     )
-
-
-def _shown(value: Any) -> bool:
-    """May it stand in a table? What is long or nested may not: the path says enough."""
-    return value is MISSING or len(_said(value)) <= LONGEST
-
-
-LONGEST = 40
 
 
 def _said(value: Any) -> str:
