@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -227,6 +228,23 @@ def test_what_must_not_happen_is_refused_before_anything_is_registered(config: d
     with pytest.raises(Refused, match=said):
         run(world, config)
     assert not world.registered
+
+
+def test_where_parity_is_required_a_release_with_another_configuration_than_the_proven_one_is_refused() -> None:
+    """By the record of the environment before, which the program reads for the proof anyway."""
+    there = {"evidence": [{"digest": FIRST, "commit": "", "releaseId": "", "at": "now"}]}
+    proven = {**outputs_of(release(FIRST), Colour.GREEN), **there}
+    config = {"imageDigest": FIRST, "promotesFrom": "dev", "service": json.dumps({"memory": 1024})}
+
+    def tried(**parity: Any) -> World:
+        world = World(outputs={**ARTIFACTS, "dev": proven}, observed=observed(image=FIRST))
+        return released(world, **config, parity=json.dumps(parity))
+
+    with pytest.raises(Refused, match=r"service.memory: dev 512, staging 1024"):
+        tried(required=True)
+    meant = [{"what": "service.memory", "why": "more users"}]
+    assert tried(required=True, expect=meant).one("TrafficSwitch").inputs["decision"] == "deploy"
+    assert tried().one("TrafficSwitch").inputs["decision"] == "deploy"
 
 
 def released(world: World, **config: str) -> World:
