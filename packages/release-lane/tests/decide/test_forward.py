@@ -219,6 +219,13 @@ def test_what_is_in_quarantine_is_not_released_and_the_refusal_names_the_fault(
     assert f"`release pardon {request_.digest} --reason" in refused.error.next_step
 
 
+def test_what_a_person_put_into_quarantine_names_no_environment() -> None:
+    by_hand = Halts(quarantined=replace(QUARANTINE, environment=""))
+    refused = decision(RECORD, SETTLED, replace(NEW, halts=by_hand))
+    assert isinstance(refused, Refuse)
+    assert refused.error.why.startswith("it charges twice (ada, ")
+
+
 NOT_RELEASED = {name: case for name, case in PASSES.items() if "rollback" not in name}
 
 

@@ -27,10 +27,11 @@ class Passage:
 
     @property
     def how(self) -> str:
-        """How it ended, or what kind of entry it is."""
+        """How it ended, or what kind of entry it is (a drill is both)."""
         if self.outcome:
             return str(self.outcome.result)
-        return UNDER_WAY if self.first.kind is EntryKind.INTENT else str(self.first.kind)
+        kind, result = self.first.kind, self.first.result
+        return UNDER_WAY if kind is EntryKind.INTENT else f"{kind}: {result}" if result else str(kind)
 
     @property
     def seconds(self) -> float | None:
@@ -42,9 +43,12 @@ class Passage:
 
     @property
     def why(self) -> str:
-        """The person's reason, else what the outcome says, else why the update decided as it did: its first line."""
+        """Why it ended badly; else the person's reason, else what the outcome says, else why the update decided as it
+        did: its first line."""
         ended = self.outcome or self.first
-        said = self.first.reason or ended.details.get("why") or self.first.details.get("because") or ""
+        reason, why, because = self.first.reason, ended.details.get("why"), self.first.details.get("because")
+        badly = ended.result not in (Result.NONE, Result.DONE)
+        said = (why if badly else "") or reason or why or because or ""
         return next(iter(str(said).splitlines()), "")
 
 
