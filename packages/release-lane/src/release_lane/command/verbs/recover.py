@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release_lane.command.options import add_lock_wait
-from release_lane.command.releasing import Change, failed, report, update
+from release_lane.command.releasing import Change, failed, update
+from release_lane.command.reporting import report
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner
@@ -327,7 +328,7 @@ def _switch(
         error = failed(tools, change, done, heal=False)
         tell_failure(tools, stack, error)
         raise error
-    data, text = report(tools, change, before, done)
+    data, text = report(tools, change.environment, before, done)
     recovery.done.append(text)
     return data
 
