@@ -60,7 +60,9 @@ CONFLICT = "ConditionalRequestConflict"
     [([], True), (["PreconditionFailed"], False), ([CONFLICT], True), ([CONFLICT, "PreconditionFailed"], False)],
     ids=["none is there", "one is there", "another write failed", "another write came first"],
 )
-def test_another_writer_is_waited_for(monkeypatch: pytest.MonkeyPatch, answers: list[str], created: bool) -> None:
+def test_a_conflict_with_another_writer_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], created: bool
+) -> None:
     there = S3(answers=answers)
     assert of(there, monkeypatch).create("entries/1.json", b"x") is created
     assert there.written == (["entries/1.json"] if created else [])
