@@ -190,10 +190,7 @@ def run(wanted: Sequence[Check]) -> list[Outcome]:
         goes = [held.enter_context(as_it_was(places)) for places in clouds]
         outcomes = side_by_side([*others, lambda: bring_up(clouds)])
         if not outcomes[-1].ok:
-            return [
-                *outcomes,
-                *left_out([check for lane in lanes for check in lane], "the local cloud did not come up"),
-            ]
+            return [*outcomes, *left_out(of_clouds, "the local cloud did not come up")]
         each = [partial(run_lane, *of) for of in zip(lanes, clouds, goes, strict=True)]
         if (os.cpu_count() or 1) >= PROCESSORS:
             return [*outcomes, *chain(*side_by_side(each))]
@@ -205,8 +202,7 @@ def run_lane(checks: Sequence[Check], places: Places, goes: bool) -> list[Outcom
     outcomes: list[Outcome] = []
     for number, check in enumerate(checks):
         if number and goes:
-            remove(places)
-            up = bring_up([places])
+            up = renew(places)
             if not up.ok:
                 return [*outcomes, up, *left_out(checks[number:], "the local cloud did not come up again")]
         outcomes.append(perform(check, {**environment_of(places), **(GOES if goes else {})}))
@@ -284,6 +280,15 @@ def bring_up(clouds: Iterable[Places], provider: str = "") -> Outcome:
         print(error, file=sys.stderr, flush=True)
         return Outcome("local cloud", error.exit_code, time.monotonic() - begin)
     return Outcome("local cloud", 0, time.monotonic() - begin)
+
+
+def renew(places: Places) -> Outcome:
+    try:
+        remove(places)
+    except LocalError as error:
+        print(error, file=sys.stderr, flush=True)
+        return Outcome("local cloud", error.exit_code, 0.0)
+    return bring_up([places])
 
 
 def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:

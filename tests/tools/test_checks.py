@@ -216,11 +216,10 @@ def test_each_check_of_a_lane_finds_a_new_cloud_and_one_that_does_not_come_up_is
 ) -> None:
     said: list[str] = []
     ups = iter([ok("local cloud"), Outcome("local cloud", 3, 1.0)])
-    monkeypatch.setattr("tools.checks.remove", lambda _: said.append("down"))
-    monkeypatch.setattr("tools.checks.bring_up", lambda _: said.append("up") or next(ups))
+    monkeypatch.setattr("tools.checks.renew", lambda _: said.append("renewed") or next(ups))
     monkeypatch.setattr("tools.checks.perform", lambda check, _: said.append(check.name) or ok(check.name))
     outcomes = run_lane(LANES[0], places_of(LANES[0][0]), goes=True)
-    assert said == ["stories", "down", "up", "local", "down", "up"]
+    assert said == ["stories", "renewed", "local", "renewed"]
     assert conclude(outcomes) == 1
     assert [each.name for each in outcomes if each.left_out] == ["long"]
     said.clear()

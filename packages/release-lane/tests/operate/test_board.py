@@ -72,6 +72,10 @@ def shown(**over: Any) -> str:
     return text(board_page(board(**over)))
 
 
+def shown_of(ledger: Chronicle) -> str:
+    return text(board_page(board(ledger)))
+
+
 # ---- On their way
 
 
@@ -121,6 +125,22 @@ def test_a_refusal_answers_a_review() -> None:
     assert list(waiting(ledger.entries)) == []
 
 
+def test_a_review_that_has_expired_no_longer_waits() -> None:
+    until = START + 27 * DAY
+    assert [each.entry.digest for each in board(fresh=until).waiting] == [C.digest]
+    assert board(fresh=until + 1).waiting == ()
+
+
+def test_a_review_says_that_an_update_since_has_voided_its_seal() -> None:
+    ledger = chronicle()
+    assert "valid" in shown_of(ledger)
+    ledger.began(28 * DAY, "b")
+    assert "void: another update came since" in shown_of(ledger)
+    assert board_data(board(ledger))["waiting"][0]["void"] is True
+    ledger.began(28 * DAY, "b", environment="staging")
+    assert [each.void for each in board(chronicle()).waiting] == [False]
+
+
 # ---- What must not be missed
 
 
@@ -162,6 +182,7 @@ def test_an_environment_says_what_is_live_where_users_are_and_what_a_rollback_co
     ("over", "said"),
     [
         ({"rollback": "deploy"}, "rollback: to sha256:aaaaaaaaaaaa: a deployment, minutes"),
+        ({"recorded": recorded(GREEN, B, A, B)}, "rollback: to sha256:aaaaaaaaaaaa: going forward again, no rollback"),
         ({"rollback": "settings"}, "rollback: same image: change the stack file"),
         ({"recorded": recorded(GREEN, A)}, "rollback: none: nothing was live before"),
         ({"observed": None, "unseen": "no network"}, "users: as recorded; AWS does not say (no network)"),
@@ -251,6 +272,8 @@ def test_the_data_is_the_same_in_plain_json() -> None:
     data = board_data(board())
     assert [each["environment"] for each in data["environments"]] == ["staging", "production"]
     assert data["environments"][1]["rollback"] == {"costs": "traffic-only", "seconds": 12.0}
+    again = board_data(board(recorded=recorded(GREEN, B, A, B)))["environments"][1]["rollback"]
+    assert again == {"costs": "traffic-only", "seconds": 12.0, "forwardAgain": True}
     assert [each["digest"] for each in data["onTheirWay"]] == [C.digest]
     assert [each["run"] for each in data["waiting"]] == ["https://ci.example/review/7"]
     assert [each["result"] for each in data["last"]] == ["refused", "done", "done", "done"]

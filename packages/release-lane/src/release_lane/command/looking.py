@@ -1,4 +1,4 @@
-"""Reading what is known of environments now, for plan and board: states, locks, AWS, the ledger; nothing is changed.
+"""Reading what is known of environments now: states, locks, AWS, the ledger; nothing is changed.
 
 What does not answer is said to be unknown. Only the engine's states are needed.
 """
@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.status import Row
 from release_lane.decide.freeze import frozen_at
-from release_lane.engine.locks import Holder
+from release_lane.engine.locks import Holder, locked
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, ReleaseError, UsageError
+from release_lane.errors import CloudError, ReleaseError
 from release_lane.operate.history import rollbacks_in
 from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Situation, halts_of
@@ -24,6 +24,13 @@ from release_lane.record.records import Observed
 from release_lane.record.times import in_zone
 
 READERS = 8
+
+
+def need_quiet(tools: Tools, environment: str) -> None:
+    """What an update is about to change would look like a change by hand, or a difference; `Refused` during one."""
+    holders = tools.backend.holders(environment)
+    if holders:
+        raise locked(environment, holders, gone=all(tools.machine.owner(each).dead for each in holders))
 
 
 def situations(tools: Tools, entries: Sequence[Entry] | None) -> tuple[Situation, ...]:
@@ -66,6 +73,7 @@ def _situation(
         idle_tasks=tools.project.stacks[environment].idle_tasks,
         back=Spread.of(rollbacks_in(entries or (), environment)),
         reviews=_reviews(entries, environment) if entries is not None else None,
+        fresh=tools.machine.clock() - tools.project.stacks[environment].approval.seconds,
     )
 
 
@@ -115,5 +123,5 @@ def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
     try:
         store = tools.ledger()
         return (store.entries(), "") if store else (None, "no stack file names a ledger")
-    except (CloudError, UsageError) as error:
+    except ReleaseError as error:
         return None, error.what_and_why

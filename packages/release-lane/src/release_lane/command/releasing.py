@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from release_lane.command.adapters.engine import Run
 from release_lane.command.halting import Quarantine
 from release_lane.command.options import alarm_accepted, excused, replace_allowed
-from release_lane.command.reviewing import Given, approver_of, unsealed
+from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
@@ -52,7 +52,8 @@ class Change:
     """`withoutLedger` where what is left cannot be put into quarantine: no person is there to say it."""
     again: bool = False
     """Does a rollback go forward again, to a release that users were rolled back from?"""
-    seal: str = ""
+    seal: str | None = None
+    """None: no seal was given. An empty one is a mistake: the job that should have handed it on has lost it."""
     approver: str = ""
 
     @property
@@ -78,7 +79,9 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     """Hold it to its seal, confirm, update, report. A refusal or failure of the engine is raised, after healing the
     idle colour."""
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
-    change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
+    change = replace(change, config=config, seal=getattr(arguments, "seal", None))
+    if _goes_forward(change):
+        held_to_parity(tools, change.environment)
     change = _approved(tools, change, before)
     if change.approver:
         tools = tools.acting(replace(tools.actor, approver=change.approver))
@@ -95,9 +98,14 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     return 0
 
 
+def _goes_forward(change: Change) -> bool:
+    """Is a release asked for that is no way back? A rollback has to be quick, and is not held to everything."""
+    return change.digest is not None and (change.verb != "rollback" or change.again)
+
+
 def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with what its seal binds the program to; without a seal the same."""
-    if not change.seal:
+    if change.seal is None:
         return change
     given = Given(environment=change.environment, config=change.config, before=before)
     return replace(change, config={**change.config, "sealed": unsealed(tools, given, change.seal)})
@@ -106,8 +114,8 @@ def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
 def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with who approved it, as the CI says. A rollback needs no approval: it has to be quick."""
     wanted = tools.project.stacks[change.environment].approval
-    asked = change.seal or wanted.required or tools.project.route.guarded(change.environment)
-    if (change.verb == "rollback" and not change.again) or not asked or change.digest is None:
+    asked = change.seal is not None or wanted.required or tools.project.route.guarded(change.environment)
+    if not asked or change.digest is None or not _goes_forward(change):
         return change
     return replace(change, approver=approver_of(tools, change.environment, change.digest, before, wanted))
 

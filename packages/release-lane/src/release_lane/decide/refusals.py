@@ -14,7 +14,7 @@ from release_lane.record.halts import why
 from release_lane.record.journal import End
 from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
-from release_lane.record.records import Recorded
+from release_lane.record.records import GroupCheck, Recorded
 from release_lane.record.times import in_words, in_zone
 
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
@@ -199,6 +199,17 @@ def would_delete(parts: Sequence[str]) -> Refused:
         why="the state has it, but the program no longer registers it under this name",
         next_step="register it again; if it was only renamed, give it an alias (pulumi.Alias) for the old name. To "
         "delete it on purpose: `pulumi state delete --force URN`, then delete it in AWS.",
+    )
+
+
+def overlooked(group: str, found: GroupCheck, wanted: GroupCheck) -> Refused:
+    """The state has a health check that AWS does not have, so the AWS provider would leave it as it is."""
+    return Refused(
+        f"The health check of {group} is not the one in the stack file: AWS has {found}; wanted is {wanted}. Nothing "
+        "was changed.",
+        why="the state has the wanted one, so an update would not write it: AWS refused it in an earlier update, or it "
+        "was changed by hand",
+        next_step="`pulumi refresh`, then run the update again, which writes it.",
     )
 
 

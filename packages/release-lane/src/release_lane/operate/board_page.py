@@ -75,6 +75,8 @@ def _rollback(at: Situation, recorded: Recorded) -> str:
     if recorded.previous is None:
         return "none: nothing was live before"
     to = f"to {code(short(recorded.previous.digest))}: "
+    if recorded.forward_again:
+        return f"{to}going forward again, no rollback: users were rolled back from it"
     match at.rollback:
         case "traffic-only":
             took = f", {spoken(at.back.median)} so far (median of {at.back.count})" if at.back else ", seconds"
@@ -122,10 +124,11 @@ def _waiting(board: Board) -> Table | Text:
             quoted(each.entry.who) or "unknown",
             quoted(to_the_minute(each.entry.at)),
             link("the review", each.entry.run) if each.entry.run else "no CI run",
+            "**✗ void: another update came since**" if each.void else "✓ valid",
         )
         for each in board.waiting
     )
-    return Table(("Digest", "Environment", "Asked by", "Since", "Review"), rows)
+    return Table(("Digest", "Environment", "Asked by", "Since", "Review", "Seal"), rows)
 
 
 def _last(board: Board) -> Table | Text:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
+from release_lane.record.intended import GOES_BACK
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -111,7 +112,7 @@ def cells(passage: Passage) -> tuple[str, ...]:
 
 
 def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...]:
-    """Seconds that rollbacks of an environment took in which no task started; oldest first."""
+    """Seconds that ways back of an environment took in which no task started; oldest first. They do not bake."""
     found = (each for each in passages(entries) if each.first.environment == environment and _went_back(each))
     return tuple(each.seconds for each in found if each.seconds is not None)
 
@@ -119,7 +120,7 @@ def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...
 def _went_back(passage: Passage) -> bool:
     ended = passage.outcome
     return bool(
-        passage.first.verb in ("rollback", "watch", "drill")
+        passage.first.details.get(GOES_BACK)
         and ended
         and ended.result is Result.DONE
         and (ended.details.get("decision") or passage.first.details.get("decision")) == DecisionKind.TRAFFIC_ONLY

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from release_lane.command.looking import need_quiet
 from release_lane.command.options import add_environment
 from release_lane.command.tools import Tools
-from release_lane.engine.locks import locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import CheckFailed, Interrupted, Refused, ReleaseError
@@ -36,7 +36,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Observe, refresh in a preview, ask CloudTrail; 1 if there is drift."""
     environment = tools.project.route.check(arguments.environment)
     tools.engine.ready()
-    _need_quiet(tools, environment)
+    need_quiet(tools, environment)
     state = tools.existing(environment)
     names, recorded = tools.project.names(environment), state.recorded
     observed = tools.cloud.observed(names)
@@ -65,20 +65,13 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 def _need_unchanged(tools: Tools, environment: str, state: StackState) -> None:
     """No lock was held meanwhile, so an update may have come."""
-    _need_quiet(tools, environment)
+    need_quiet(tools, environment)
     if tools.existing(environment) != state:
         raise Refused(
             f"{environment} was updated while it was compared.",
             why="what an update changes would look like drift",
             next_step=f"`release drift {environment}` again.",
         )
-
-
-def _need_quiet(tools: Tools, environment: str) -> None:
-    """What an update is about to change would look like drift."""
-    holders = tools.backend.holders(environment)
-    if holders:
-        raise locked(environment, holders, gone=all(tools.machine.owner(each).dead for each in holders))
 
 
 def _with_who(tools: Tools, names: Names, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
