@@ -54,6 +54,11 @@ class Change:
     approver: str = ""
 
     @property
+    def excused(self) -> Mapping[str, str]:
+        """What an update that follows on this one is given as well: the ledger is away for both."""
+        return {key: given for key, given in self.config.items() if key == "withoutLedger"}
+
+    @property
     def message(self) -> str:
         """For the stack's history."""
         approved = f"(approved by {self.approver})" if self.approver else ""
@@ -123,12 +128,11 @@ def carried_out(
 ) -> tuple[dict[str, Any], str]:
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
-    config = change.config
     if quarantine:
         quarantine.say()
         if change.unattended and not quarantine.said:
-            config = {**config, "withoutLedger": change.unattended}
-    run = update(tools, change.environment, config, change.message, wait=wait, waited=waited)
+            change = replace(change, config={**change.config, "withoutLedger": change.unattended})
+    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
     if quarantine:
         quarantine.say()
     if run.signal is not None or run.exit_code != 0:
@@ -280,7 +284,9 @@ def _healed(tools: Tools, change: Change) -> str:
         return f"The idle colour of {change.environment} was not healed: {against}"
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
     healing = tools.acting(replace(tools.actor, verb="heal", reason="after a refused release"))
-    run = healing.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
+    run = healing.engine.update(
+        change.environment, change.excused, f"release heal {change.environment} after a refused release"
+    )
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
     why = _why(tools, change.environment, run)
@@ -322,7 +328,8 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")
     healing = tools.acting(replace(tools.actor, verb="heal", reason="the idle colour keeps less (idle.afterWatch)"))
-    run = healing.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
+    message = f"release {change.verb} {change.environment}: the idle colour"
+    run = healing.engine.update(change.environment, change.excused, message)
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: a rollback may be a deployment, see `release status`."
     why = _why(tools, change.environment, run)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.command.options import add_lock_wait
+from release_lane.command.options import add_lock_wait, add_without_ledger, excused
 from release_lane.command.releasing import Change, failed, update
 from release_lane.command.reporting import report
 from release_lane.command.telling import tell, tell_failure
@@ -76,6 +76,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     switch.add_argument("--finish", action="store_true", help="finish an interrupted switch, through the gates")
     switch.add_argument("--undo", action="store_true", help="undo an interrupted switch: go back to the record")
     add_lock_wait(parser)
+    add_without_ledger(parser)
 
 
 @dataclass
@@ -321,7 +322,7 @@ def _switch(
     if not choice:
         return None
     before = tools.existing(stack)
-    config = {"onDrift": "restore"} if choice == "undo" else {}
+    config = {**({"onDrift": "restore"} if choice == "undo" else {}), **excused(arguments)}
     change = Change(verb=f"recover --{choice}", environment=stack, config=config)
     done = update(tools, stack, config, change.message, wait=arguments.lock_wait)
     if done.signal is not None or done.exit_code != 0:
