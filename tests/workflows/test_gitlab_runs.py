@@ -119,7 +119,7 @@ def test_without_an_approval_a_push_ends_with_the_review(stub: Stub) -> None:
     assert done.code == 0, done.out
     calls = stub.calls()
     assert texts(calls) == PROVEN
-    assert [call.role for call in calls] == ["builds", "", "deploys", "reads"]
+    assert [call.role for call in calls] == ["builds", "builds", "", "deploys", "reads"]
     assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
 
 
@@ -138,7 +138,7 @@ def test_an_adopted_image_takes_the_same_way(stub: Stub) -> None:
 
 
 @pipeline
-@pytest.mark.parametrize(("verb", "reached"), [("check", 2), ("deploy", 3), ("review", 4)])
+@pytest.mark.parametrize(("verb", "reached"), [("scan", 2), ("check", 3), ("deploy", 4), ("review", 5)])
 def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached: int) -> None:
     """`deploy` fails where the smoke gate refuses. A review that refuses shows why."""
     stub.fails(verb)
@@ -208,4 +208,4 @@ def test_a_push_to_main_goes_to_production_by_one_digest(tmp_path: Path) -> None
         staging, production = checkout.status("staging"), checkout.status("production")
         assert production["commit"] == commit
         assert staging["digest"] == production["digest"]
-        assert "# Review: production" in done.out
+        assert (checkout.folder / "review.md").read_text().startswith("# Review: production")
