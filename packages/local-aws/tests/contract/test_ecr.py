@@ -118,7 +118,7 @@ def test_what_is_not_in_the_registry_has_a_named_error(stage: Stage, aws: Aws) -
 
 
 @contract(
-    says="An image of a repository that does not scan on push, and that nobody scanned, has no scan "
+    says="An image that was never scanned, in a repository that does not scan on push, has no scan "
     "(ScanNotFoundException); of an image that does not exist it is ImageNotFoundException.",
     source=f"{API}/API_DescribeImageScanFindings.html",
     otherwise="an image that was never scanned would be taken for one without findings",

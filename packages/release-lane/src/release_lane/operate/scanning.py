@@ -89,7 +89,7 @@ class Judged:
     accepted: tuple[Finding, ...]
 
     def why(self, digest: str) -> str:
-        """What speaks against the image; empty for nothing."""
+        """Why the image is refused; empty where it is not."""
         if not self.scan.done:
             return f"{short(digest)} was not scanned."
         if not self.stopping:

@@ -62,8 +62,8 @@ def run(argv: Sequence[str], environ: MutableMapping[str, str]) -> int:
     os.close(pid_write)
     os.close(code_write)
     pids.append(int(os.read(pid_read, 32)))
-    for number in early:
-        forward(number, None)
+    for received in early:
+        forward(received, None)
     if code := os.read(code_read, 32):
         return int(code)
     print("error: release was killed; `release status` shows what is live.", file=sys.stderr)

@@ -11,7 +11,7 @@ from release_lane.operate.scanning import LIMITS, NOT_FOUND, UNSCANNED, Judged, 
 from release_lane.record.digest import parse_digest
 from release_lane.record.names import Access
 
-ORDER = 25
+ORDER = 27
 NAME = "scan"
 HELP = "Read what the registry's scan found in an image; refuse it for findings of a severity."
 DETAILS = """\
@@ -92,7 +92,7 @@ def _awaited(tools: Tools, access: Access, repository: str, digest: str, wait: f
 
 
 def _let_through(found: Judged, digest: str, arguments: argparse.Namespace) -> str:
-    """Why the image passes although something speaks against it; empty where nothing does, or it does not pass."""
+    """Why the image passes in spite of its scan; empty where the scan is good, or the image does not pass."""
     if not found.why(digest):
         return ""
     if reason := arguments.hotfix.strip():
