@@ -22,7 +22,7 @@ test: bootstrap ## what the lane guarantees: lint, types, all rings, command and
 test-all: test ## `make test`, then the long stories, and the local cloud's own suite
 	@$(PYTHON) -m tools.checks --rest
 
-test-fast: bootstrap ## of `make test`, what needs no cloud: lint, types and rings; about two minutes on two cores
+test-fast: bootstrap ## lint, types and the pure tests: under a minute on two cores
 	@$(PYTHON) -m tools.checks --fast
 
 test-provider: bootstrap ## the stories with the real AWS provider in place of its stand-in; builds it if it cannot be found

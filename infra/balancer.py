@@ -48,6 +48,7 @@ class Balancer(pulumi.ComponentResource):
         parent = pulumi.ResourceOptions(parent=self)
         self._child = merged(parent, lane.hold.protect())
         self._listener = merged(parent, lane.hold.protect_listener())
+        self._tests = merged(parent, lane.hold.protect_test_listener())
         self._https = merged(parent, lane.hold.protect_https())
         self.balancer = lb.LoadBalancer(
             self._name,
@@ -113,7 +114,7 @@ class Balancer(pulumi.ComponentResource):
     def _test_listener(self, colour: Colour) -> lb.Listener:
         group = self.target_groups[colour].arn
         action = lb.ListenerDefaultActionArgs(type="forward", target_group_arn=group)
-        return self._listen(f"test-{colour}", self._lane.names.test_ports[colour], action, self._tls, self._listener)
+        return self._listen(f"test-{colour}", self._lane.names.test_ports[colour], action, self._tls, self._tests)
 
     def _listen(
         self,

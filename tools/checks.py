@@ -1,12 +1,12 @@
 """All checks, run side by side, with one summary at the end.
 
 python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
-python -m tools.checks --fast    of these, what needs no cloud: lint, types and rings
+python -m tools.checks --fast    lint, types and the ring of pure tests
 python -m tools.checks --rest    what the first one leaves out: the pipelines, the long stories, the local cloud's own
                                  suite, and locks, crashes and recovery once more, with states in S3
 python -m tools.checks --all     both
-python -m tools.checks NAME …    only these: lint format types rings command stories pipelines long
-                                 long-command local states
+python -m tools.checks NAME …    only these: lint format types pure rings command stories pipelines
+                                 long long-command local states
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from local_aws import cloud, dockercli, emulator_process, processes
 from local_aws.alone import alone
@@ -35,6 +37,7 @@ from provider_kit.streams import outliving
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv/bin"
 PYTEST_NO_TESTS = 5
+T = TypeVar("T")
 
 
 DEAD_PROXY = {
@@ -94,15 +97,17 @@ RINGS = Check(
     show="as it comes",
     proxied=True,
 )
-COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
+PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile"), show="as it comes")
+"""The part of the rings that starts no process and opens no connection."""
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
+COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
 LONG = Check("long", pytest("-m", "cloud and long", "tests", "--durations=10"), show="as it comes")
 LONG_COMMAND = Check(
     "long-command",
     pytest("-m", "cloud and long", *(folder for folder in OURS if folder != "tests"), "--durations=10"),
-    show="as it comes",
+    show="at the end",
 )
-LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="at the end")
+LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="as it comes")
 OF_STATES = (
     "packages/release-lane/tests/command/test_on_the_local_cloud.py",
     "packages/release-lane/tests/command/test_recover_on_the_local_cloud.py",
@@ -124,22 +129,22 @@ PIPELINES = Check(
 """Not among the rings: its tools are fetched, perhaps by a proxy, when they are asked for first."""
 EVERY = {
     check.name: check
-    for check in (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
+    for check in (LINT, FORMAT, TYPES, PURE, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
 }
-PAIRS = ((COMMAND, STORIES), (LOCAL, LONG_COMMAND), (STATES, LONG))
-"""What needs a local cloud. Each of a pair has one of its own, so that the two run side by side: both wait more than
-they work."""
-REST = (PIPELINES, *PAIRS[1], *PAIRS[2])
+LANES = ((STORIES, LOCAL, LONG), (COMMAND, LONG_COMMAND, STATES))
+"""What needs a local cloud. Each lane has one of its own, new for each check, so that the two run side by side: both
+wait more than they work. Of the first one the output is shown as it comes."""
+REST = (PIPELINES, *LANES[0][1:], *LANES[1][1:])
 SETS = {
-    "": tuple(check for check in EVERY.values() if check not in REST),
-    "--fast": (LINT, FORMAT, TYPES, RINGS),
+    "": tuple(check for check in EVERY.values() if check not in (PURE, *REST)),
+    "--fast": (LINT, FORMAT, TYPES, PURE),
     "--rest": REST,
-    "--all": tuple(EVERY.values()),
+    "--all": tuple(check for check in EVERY.values() if check is not PURE),
 }
 GOES = {"LOCAL_CLOUD_GOES": "1"}
 """Tells tests that their cloud is brought down after them, so that they need not take down what they made."""
 PROCESSORS = 2
-"""From this number on the two of a pair run side by side; with one processor, containers starve and look broken."""
+"""From this number on both lanes run side by side; with one processor, containers starve and look broken."""
 
 
 def main(argv: list[str]) -> int:
@@ -170,34 +175,38 @@ def chosen(names: Sequence[str]) -> list[Check]:
 
 
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks without a cloud at once, while the first pair's clouds come up; then pair by pair."""
-    pairs = [pair for each in PAIRS if (pair := [check for check in each if check in wanted])]
-    others = [_starter(check) for check in wanted if not any(check in pair for pair in pairs)]
-    if not pairs:
+    """All checks without a cloud at once, while the clouds come up; then both lanes."""
+    lanes = [kept for lane in LANES if (kept := [check for check in lane if check in wanted])]
+    others = [_starter(check) for check in wanted if not any(check in lane for lane in lanes)]
+    if not lanes:
         return side_by_side(others)
+    of_clouds = [check for lane in lanes for check in lane]
     if why_not := cloud_cannot_run():
-        return [*side_by_side(others), *left_out([check for pair in pairs for check in pair], why_not)]
-    first, *more = pairs
-    outcomes = run_pair(first, others)
-    for pair in more:
-        outcomes += run_pair(pair)
-    return outcomes
-
-
-def run_pair(pair: Sequence[Check], others: Sequence[Callable[[], Outcome]] = ()) -> list[Outcome]:
-    """Each on its own cloud, at once where there are processors for both; `others` while the clouds come up."""
-    clouds = {check: places_of(check) for check in pair}
+        return [*side_by_side(others), *left_out(of_clouds, why_not)]
+    clouds = [places_of(lane[0]) for lane in lanes]
     with ExitStack() as held:
-        for places in clouds.values():
+        for places in clouds:
             held.enter_context(alone(places.lock, "test"))
-        goes = {check: held.enter_context(as_it_was(places)) for check, places in clouds.items()}
-        outcomes = side_by_side([*others, lambda: bring_up(clouds.values())])
+        goes = [held.enter_context(as_it_was(places)) for places in clouds]
+        outcomes = side_by_side([*others, lambda: bring_up(clouds)])
         if not outcomes[-1].ok:
-            return [*outcomes, *left_out(pair, "the local cloud did not come up")]
-        at = {check: {**environment_of(clouds[check]), **(GOES if goes[check] else {})} for check in pair}
-        if len(pair) > 1 and (os.cpu_count() or 1) >= PROCESSORS:
-            return [*outcomes, *side_by_side([_starter(check, at[check]) for check in pair])]
-        return [*outcomes, *(perform(replace(check, show="as it comes"), at[check]) for check in pair)]
+            return [*outcomes, *left_out(of_clouds, "the local cloud did not come up")]
+        each = [partial(run_lane, *of) for of in zip(lanes, clouds, goes, strict=True)]
+        if (os.cpu_count() or 1) >= PROCESSORS:
+            return [*outcomes, *chain(*side_by_side(each))]
+        return [*outcomes, *chain(*(one() for one in each))]
+
+
+def run_lane(checks: Sequence[Check], places: Places, goes: bool) -> list[Outcome]:
+    """One after the other. A cloud that goes afterwards is renewed between them: none meets what another one left."""
+    outcomes: list[Outcome] = []
+    for number, check in enumerate(checks):
+        if number and goes:
+            up = renew(places)
+            if not up.ok:
+                return [*outcomes, up, *left_out(checks[number:], "the local cloud did not come up again")]
+        outcomes.append(perform(check, {**environment_of(places), **(GOES if goes else {})}))
+    return outcomes
 
 
 def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
@@ -205,9 +214,9 @@ def left_out(checks: Sequence[Check], why: str) -> list[Outcome]:
 
 
 def places_of(check: Check) -> Places:
-    """The first of a pair uses the cloud of `make up`; the second one that lies in a folder of it."""
+    """The first lane uses the cloud of `make up`; the second one that lies in a folder of it."""
     places = Places.read()
-    if any(check is pair[0] for pair in PAIRS):
+    if check in LANES[0]:
         return places
     return Places.read({**os.environ, "LOCAL_RUNTIME": str(places.runtime / "second")})
 
@@ -227,8 +236,13 @@ def as_it_was(places: Places) -> Iterator[bool]:
     finally:
         if goes:
             processes.end_children()
-            _forget_images(places)
-            cloud.down(places, print)
+            remove(places)
+
+
+def remove(places: Places) -> None:
+    """Bring this cloud down, with what tests built for it."""
+    _forget_images(places)
+    cloud.down(places, print)
 
 
 def _forget_images(places: Places) -> None:
@@ -268,19 +282,28 @@ def bring_up(clouds: Iterable[Places], provider: str = "") -> Outcome:
     return Outcome("local cloud", 0, time.monotonic() - begin)
 
 
-def side_by_side(jobs: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
-    """Run all jobs at once; their outcomes in the order given."""
-    outcomes: dict[int, Outcome] = {}
+def renew(places: Places) -> Outcome:
+    try:
+        remove(places)
+    except LocalError as error:
+        print(error, file=sys.stderr, flush=True)
+        return Outcome("local cloud", error.exit_code, 0.0)
+    return bring_up([places])
 
-    def keep(number: int, job: Callable[[], Outcome]) -> None:
-        outcomes[number] = job()
+
+def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run all jobs at once; what they give, in the order of the jobs."""
+    given: dict[int, T] = {}
+
+    def keep(number: int, job: Callable[[], T]) -> None:
+        given[number] = job()
 
     threads = [threading.Thread(target=keep, args=pair, daemon=True) for pair in enumerate(jobs)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return [outcomes[number] for number in range(len(jobs))]
+    return [given[number] for number in range(len(jobs))]
 
 
 def perform(check: Check, environment: Mapping[str, str]) -> Outcome:

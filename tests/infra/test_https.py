@@ -137,6 +137,23 @@ def test_what_https_adds_may_go_again_until_users_come_by_it() -> None:
     assert "https" not in listeners(live(with_https(), insecure=True)), "HTTPS was never opened"
 
 
+def test_test_listeners_leave_tls_only_as_other_ones_while_what_users_come_by_stays() -> None:
+    """AWS refuses HTTP with the recorded security policy, which the AWS provider sends along."""
+    urn = f"urn:pulumi:staging::release-lane::release-lane:infra:Balancer${LISTENER}::{NAME}-test-blue"
+    state = {**standing_on(), urn: {"type": LISTENER, "outputs": {"port": 9001.0, "protocol": "HTTPS"}}}
+    for known, wanted, other in (
+        (state, {"insecure": True}, True),
+        (state, {"https": HTTPS}, False),
+        (None, {"insecure": True}, False),
+    ):
+        world = live(known, **wanted)
+        users, *tests = (world.options[LISTENER, f"{NAME}-{part}"] for part in ("users", "test-blue", "test-green"))
+        assert (users.protect, users.replaced_by) == (True, ())
+        for each in tests:
+            assert (each.protect, each.deleted_first) == ((False, True) if other else (True, False))
+            assert each.replaced_by == (("protocol",) if other else ())
+
+
 def test_plain_http_for_users_who_come_by_https_is_refused() -> None:
     with pytest.raises(Refused, match="This would take HTTPS from live users"):
         live(with_https(), {"rule": None}, insecure=True)

@@ -11,7 +11,7 @@ from release_lane.disk.processes import end, stack_of, without_engine
 from release_lane.record.placement import Colour
 
 from tests.patience import PATIENCE
-from tools.lane import PROJECT, Lane, Result, Stack
+from tools.lane import PROJECT, Lane, Result, Running, Stack
 
 
 def client(lane: Lane, service: str) -> Any:
@@ -28,6 +28,17 @@ def eventually(what: str, look: Callable[[], Any], seconds: float = PATIENCE, ev
             return found
         time.sleep(every)
     raise AssertionError(f"never came true in {seconds:.0f} s: {what}")
+
+
+def in_time(running: Running, what: str, look: Callable[[], Any], every: float = 0.1) -> Any:
+    """Look until it is true of an update that still runs; one that has ended says why, at once."""
+
+    def found() -> Any:
+        if running.process.poll() is not None:
+            raise AssertionError(f"the update ended before this came true: {what}\n{running.text}")
+        return look()
+
+    return eventually(what, found, every=every)
 
 
 def no_alarm_fires(stack: Stack) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from release_lane.probe import Probe
+from tests.command.deaths import children, descendants
 
 from tests.held import IMPORTED, held_by
 from tests.patience import PATIENCE
-from tests.stories.cloud import cleared, eventually, idle_of, running_digests, tasks, weights
+from tests.stories.cloud import cleared, eventually, idle_of, in_time, running_digests, tasks, weights
 from tests.stories.slow_registry import SlowRegistry
 from tools.lane import Lane, Running, Stack
 
@@ -43,7 +44,7 @@ def in_rollout_gate(stack: Stack, digest: str) -> Iterator[Running]:
     idle = idle_of(stack)
     before = tasks(stack, idle)
     with stack.started("up", imageDigest=digest) as running:
-        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
+        in_time(running, "the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
         yield running
 
 
@@ -51,8 +52,8 @@ def in_rollout_gate(stack: Stack, digest: str) -> Iterator[Running]:
 def in_smoke_gate(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, repeating smoke checks that fail."""
     with stack.started("up", imageDigest=digest) as running:
-        eventually("tasks run it", lambda: running_digests(stack, idle_of(stack)) == {digest})
-        eventually("smoke checks run", lambda: _descendants_run("smoke", running))
+        in_time(running, "tasks run it", lambda: running_digests(stack, idle_of(stack)) == {digest})
+        in_time(running, "smoke checks run", lambda: _checks_run(running))
         yield running
 
 
@@ -64,19 +65,18 @@ def in_switch(stack: Stack, digest: str) -> Iterator[Running]:
     held = stack.with_changed_program("smoke/test_service.py", IMPORTED, IMPORTED + held_by(hold))
     try:
         with held.started("up", imageDigest=digest) as running:
-            eventually("users are moved", lambda: weights(stack).get(idle) == 100)
+            in_time(running, "users are moved", lambda: weights(stack).get(idle) == 100)
             yield running
     finally:
         hold.unlink()
 
 
-def _descendants_run(word: str, running: Running) -> bool:
-    """Does a process of this machine run the smoke checks now?"""
-    for commands in Path("/proc").glob("[0-9]*/cmdline"):
+def _checks_run(running: Running) -> bool:
+    """Does this update run the smoke checks now?"""
+    for each in descendants(running.process.pid):
         with contextlib.suppress(OSError):
-            parts = commands.read_bytes().split(b"\0")
-            if b"pytest" in parts and word.encode() in parts and b"--expect-colour" in parts:
-                return running.process.poll() is None
+            if b"--expect-colour" in Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0"):
+                return True
     return False
 
 
@@ -137,7 +137,7 @@ def test_a_machine_that_dies_in_the_switch(stack: Stack, probe: Prober) -> None:
     prober = probe(stack)
     with in_switch(stack.with_settings(rollbackFrom=live), other) as running:  # the run itself gives imageDigest
         os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
-        for pid in [*_children(running.process.pid), running.process.pid]:
+        for pid in [*children(running.process.pid), running.process.pid]:
             os.kill(pid, signal.SIGKILL)
         running.wait(PATIENCE)
     assert stack.outputs["imageDigest"] == live, "nothing was recorded"
@@ -145,13 +145,3 @@ def test_a_machine_that_dies_in_the_switch(stack: Stack, probe: Prober) -> None:
     way_back(stack)
     assert stack.outputs["imageDigest"] == other == stack.served()["digest"], "the next update finished it"
     assert prober.stop().total.failed == 0
-
-
-def _children(parent: int) -> list[int]:
-    """Process ids of the engine's plugins."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(status.parent.name))
-    return found

@@ -16,6 +16,7 @@ from tests.stories.cloud import (
     end_what_outlived,
     eventually,
     idle_of,
+    in_time,
     move_by_hand,
     running_digests,
     tasks,
@@ -138,7 +139,7 @@ def test_after_an_interrupted_run_a_rollback_leaves_the_release_it_was_asked_to_
     idle = idle_of(stack)
     before = tasks(stack, idle)
     with stack.started("up", imageDigest=best) as running:
-        eventually("the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
+        in_time(running, "the idle colour gets new tasks", lambda: tasks(stack, idle) - before)
         os.kill(running.process.pid, signal.SIGKILL)
         running.wait(PATIENCE)
     end_what_outlived(stack)

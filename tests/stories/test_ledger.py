@@ -22,7 +22,7 @@ from release_lane.record.ledger import Draft, EntryKind
 from release_lane.record.names import Access
 
 from tests.patience import PATIENCE
-from tests.stories.cloud import client, eventually
+from tests.stories.cloud import client, eventually, in_time
 from tests.stories.test_interrupted import way_back
 from tools.lane import PROJECT, ROOT, Stack
 
@@ -59,7 +59,7 @@ def test_refused_and_killed_updates_are_in_the_history_which_an_edit_breaks(
     refused = stack.up(imageDigest=live)
     assert "forwardFrom" in refused.text
     with stack.started("up", imageDigest=liar) as running:
-        eventually("the intent is written", lambda: "Ledger: entry 4." in running.text)
+        in_time(running, "the intent is written", lambda: "Ledger: entry 4." in running.text)
         running.process.send_signal(signal.SIGKILL)
         running.wait(PATIENCE)
     eventually("its provider writes how it ended", lambda: len(list((ledger / "entries").iterdir())) == 5)

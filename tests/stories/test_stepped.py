@@ -19,11 +19,12 @@ from local_aws import metrics
 from release_lane.probe import Counts, Probe
 from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
+from tests.command.deaths import children
 
 from tests.patience import PATIENCE
-from tests.stories.cloud import client, eventually, idle_of, no_alarm_fires, rule, tasks, weights
+from tests.stories.cloud import client, eventually, idle_of, in_time, no_alarm_fires, rule, tasks, weights
 from tests.stories.known import Known
-from tests.stories.test_interrupted import _children, way_back
+from tests.stories.test_interrupted import way_back
 from tools.lane import PROJECT, Lane, Running, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
@@ -161,16 +162,14 @@ def at_half(stack: Stack, digest: str) -> Iterator[Running]:
     """The engine, while half of the users are on the new release."""
     idle = idle_of(stack)
     with stack.started("up", imageDigest=digest, shift=AT_HALF) as running:
-        ended = running.process.poll
-        eventually("half of the users are moved", lambda: ended() or weights(stack).get(idle) == 50, every=0.05)
-        assert ended() is None, running.text
+        in_time(running, "half of the users are moved", lambda: weights(stack).get(idle) == 50, every=0.05)
         yield running
 
 
 def killed_at_half(stack: Stack, digest: str) -> None:
     with at_half(stack, digest) as running:
         os.kill(running.process.pid, signal.SIGSTOP)  # it must not see its plugins die and act on it
-        for pid in [*_children(running.process.pid), running.process.pid]:
+        for pid in [*children(running.process.pid), running.process.pid]:
             os.kill(pid, signal.SIGKILL)
         running.wait(PATIENCE)
     assert sorted(weights(stack).values()) == [50, 50], "users stay divided until somebody decides"

@@ -16,8 +16,10 @@ from tests.patience import PATIENCE
 from tools.checks import (
     EVERY,
     FOLDERS,
+    LANES,
     OF_THE_CLOUD,
-    PAIRS,
+    PURE,
+    RINGS,
     STATES,
     Check,
     Outcome,
@@ -26,6 +28,7 @@ from tools.checks import (
     main,
     perform,
     places_of,
+    run_lane,
     side_by_side,
 )
 from tools.lane import ROOT
@@ -119,8 +122,9 @@ def runs(check: Check, marks: set[str], folder: str) -> bool:
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("marks", MARKED, ids=lambda marks: "-".join(sorted(marks)) or "none")
 def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) -> None:
-    """A test without any mark as well. (Some of the cloud's run once more, with another backend.)"""
-    of_tests = [check for check in EVERY.values() if "pytest" in check.command and check is not STATES]
+    """A test without any mark as well. (Some of the cloud's run once more, with another backend; the pure ones
+    are rings.)"""
+    of_tests = [check for check in chosen(["--all"]) if "pytest" in check.command and check is not STATES]
     assert [check.name for check in of_tests if runs(check, marks, folder)] == [expected(marks, folder)]
 
 
@@ -141,14 +145,15 @@ def expected(marks: set[str], folder: str) -> str:
 def test_make_test_and_the_rest_are_everything_and_share_nothing() -> None:
     lane, rest, every = chosen([]), chosen(["--rest"]), chosen(["--all"])
     assert not set(lane) & set(rest)
-    assert set(lane) | set(rest) == set(every) == set(EVERY.values())
-    assert set(chosen(["--fast"])) < set(lane)
+    assert set(lane) | set(rest) == set(every) == {*EVERY.values()} - {PURE}
+    assert {*chosen(["--fast"])} - {PURE} < set(lane)
+    assert runs(RINGS, {"pure"}, "tests")
 
 
 @pytest.mark.pure
 def test_checks_are_chosen_by_name_and_set_each_once() -> None:
     names = [check.name for check in chosen(["stories", "--fast", "lint"])]
-    assert names == ["lint", "format", "types", "rings", "stories"]
+    assert names == ["lint", "format", "types", "pure", "stories"]
 
 
 LONG_ONE = re.compile(r"^@pytest\.mark\.long\n(?:@.*\n|[ \])].*\n)*def (test_\w+)", re.MULTILINE)
@@ -198,12 +203,28 @@ def test_a_ring_without_any_test_is_a_no(capfd: pytest.CaptureFixture[str]) -> N
 @pytest.mark.pure
 def test_what_runs_at_once_has_clouds_of_its_own() -> None:
     """The second one lies in a folder of the first, which `make down` removes as a whole."""
-    at_once = [pair for pair in PAIRS if len(pair) > 1]
-    assert {len(pair) for pair in at_once} == {2}
-    for one, other in at_once:
-        first, second = places_of(one), places_of(other)
-        assert first.runtime in second.runtime.parents
-        assert first.lock != second.lock
+    one, other = ({places_of(check) for check in lane} for lane in LANES)
+    assert (len(one), len(other)) == (1, 1)
+    first, second = one.pop(), other.pop()
+    assert first.runtime in second.runtime.parents
+    assert first.lock != second.lock
+
+
+@pytest.mark.pure
+def test_each_check_of_a_lane_finds_a_new_cloud_and_one_that_does_not_come_up_is_a_no(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    ups = iter([ok("local cloud"), Outcome("local cloud", 3, 1.0)])
+    monkeypatch.setattr("tools.checks.renew", lambda _: said.append("renewed") or next(ups))
+    monkeypatch.setattr("tools.checks.perform", lambda check, _: said.append(check.name) or ok(check.name))
+    outcomes = run_lane(LANES[0], places_of(LANES[0][0]), goes=True)
+    assert said == ["stories", "renewed", "local", "renewed"]
+    assert conclude(outcomes) == 1
+    assert [each.name for each in outcomes if each.left_out] == ["long"]
+    said.clear()
+    run_lane(LANES[0], places_of(LANES[0][0]), goes=False)
+    assert said == ["stories", "local", "long"]
 
 
 def test_outcomes_come_in_the_order_asked() -> None:

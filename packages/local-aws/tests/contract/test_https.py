@@ -171,6 +171,25 @@ def test_a_listener_becomes_secure_in_place(door: Door, elb: Balancing, certific
 
 
 @contract(
+    says="An HTTPS listener becomes one for HTTP in place where the request gives no security policy, and loses its "
+    "own; with one it is a ValidationError, although it is the one that the listener has.",
+    source=f"{API}/API_ModifyListener.html",
+    otherwise="an HTTPS that never opened could be taken back in place, without other test listeners",
+    used_by=(*BALANCER, "release_lane/program/hold.py"),
+    note="that it is refused is not on the page: it is what AWS answers (hashicorp/terraform-provider-aws#1851, and "
+    "#10961 of a later version), and pulumi-aws sends the recorded one",
+)
+def test_a_listener_for_http_takes_no_security_policy(elb: Balancing, certificate: str) -> None:
+    one = elb.listener(fixed(503), **secure(certificate))
+    with pytest.raises(ClientError, match="SSL policy cannot be specifed") as refused:
+        elb.api.modify_listener(ListenerArn=one.arn, Protocol="HTTP", SslPolicy=MODERN)
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    elb.api.modify_listener(ListenerArn=one.arn, Protocol="HTTP")
+    (shown,) = elb.api.describe_listeners(ListenerArns=[one.arn])["Listeners"]
+    assert (shown["Protocol"], shown.get("SslPolicy")) == ("HTTP", None)
+
+
+@contract(
     says="A redirect with protocol, port and status alone keeps host, path and query.",
     source=f"{GUIDE}/rule-action-types.html#redirect-actions",
     otherwise="users who come by HTTP would end on another page than the one they asked for",

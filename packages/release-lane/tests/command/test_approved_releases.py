@@ -73,6 +73,30 @@ def test_an_approval_that_cannot_be_read_is_reported() -> None:
     assert "Who approved this release is unknown: the API answered 403." in on.err
 
 
+@pytest.mark.parametrize(
+    ("approval", "said"),
+    [
+        (Approval(approvers=(BO,)), "Who asked for this release is unknown"),
+        (Approval(asked=(ANN,), approvers=(BO,)), "one may have approved it: the history is not here."),
+        (Approval(asked=(ANN,), approvers=(BO,), unwritten="it answered 502"), "approved it: it answered 502."),
+    ],
+    ids=["who asked", "the authors, by git", "the authors, by the CI system"],
+)
+def test_what_a_distinct_approval_could_not_be_held_against_is_reported(approval: Approval, said: str) -> None:
+    on = stage(approval, PROMOTED)
+    assert on.run("promote", "production", "--yes") == 0
+    assert said in on.err
+    indifferent = stage(approval, PROMOTED, approval={"distinct": False})
+    assert indifferent.run("promote", "production", "--yes") == 0
+    assert said not in indifferent.err
+
+
+def test_where_the_ci_system_names_the_authors_git_need_not() -> None:
+    on = stage(Approval(asked=(ANN,), approvers=(BO,), authors=(ANN,)), PROMOTED)
+    assert on.run("promote", "production", "--yes") == 0
+    assert "approved it" not in on.err
+
+
 def test_a_rollback_needs_no_approval() -> None:
     on = stage(BY_HERSELF, ran(*plan("traffic-only", BLUE, A, target=BLUE)), approval={"required": True})
     on.engine.states["production"] = state(GREEN, A, B, idle=A)

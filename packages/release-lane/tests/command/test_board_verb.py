@@ -27,7 +27,7 @@ def stage(**over: object) -> Stage:
     """Staging has B live, production A; a review of B waits for production."""
     ledger = Chronicle()
     ledger.released(DAY, "a")
-    ledger.add(EntryKind.REVIEW, 2 * DAY, digest=B.digest, run="https://ci.example/7")
+    ledger.add(EntryKind.REVIEW, 19.5 * DAY, digest=B.digest, run="https://ci.example/7")
     there = {
         f"release-lane-{name}": Observed(weights=all_on(colour), journal=None)
         for name, colour in (("staging", GREEN), ("production", BLUE))
@@ -104,3 +104,12 @@ def test_without_aws_and_ledger_the_board_says_what_is_not_known() -> None:
     assert "users: as recorded; AWS does not say (AWS does not answer.)" in on.out
     assert "Not known: The ledger" in on.out
     assert "METRICS" not in on.out
+
+
+def test_a_ledger_that_only_a_later_version_can_read_is_not_known() -> None:
+    ledger = Memory()
+    Chronicle(ledger).released(DAY, "a")
+    later = {name: content.replace(b'"schema":1', b'"schema":99') for name, content in ledger.objects.items()}
+    on = stage(ledger=Memory(objects=later))
+    assert on.run("board") == 0
+    assert "Not known: An entry of the ledger was written by a later version of the lane" in on.out

@@ -110,7 +110,7 @@ def test_no_pyproject_and_an_unknown_name_are_usage_errors(here: Path) -> None:
 
 
 def test_an_interrupt_ends_what_runs(here: Path) -> None:
-    names(here, "tests = \"touch began; trap 'touch ended; exit 0' TERM; while :; do sleep 0.02; done\"")
+    names(here, "tests = \"trap 'touch ended; exit 0' TERM; touch began; while :; do sleep 0.02; done\"")
     process = subprocess.Popen(
         [sys.executable, "-m", "release_lane.command", "check"], cwd=here, env=dict(os.environ),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

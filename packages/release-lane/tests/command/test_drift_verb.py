@@ -71,7 +71,8 @@ def test_as_json_each_change_has_its_type_paths_and_who() -> None:
 
 
 def test_where_cloudtrail_may_not_be_asked_drift_is_reported_all_the_same() -> None:
-    on = stage(refreshed(CHANGED), trail=CloudError("AWS refused a request.", why="AccessDenied"))  # type: ignore[arg-type]
+    refused = CloudError("AWS refused a request.", why="AccessDenied")
+    on = stage(refreshed(CHANGED), weights={BLUE: 50, GREEN: 50}, trail=refused)  # type: ignore[arg-type]
     assert on.run("drift", "staging") == 1
     assert "tasks: ingress changed" in on.out
     assert "not checked: who did it: CloudTrail could not be asked (AWS refused a request. AccessDenied)" in on.out

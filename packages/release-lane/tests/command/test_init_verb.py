@@ -153,6 +153,38 @@ def test_a_person_is_asked_for_what_no_flag_gives(tmp_path: Path) -> None:
     assert "port: 3000\n    healthPath: /healthz\n" in files["Pulumi.test.yaml"]
 
 
+def test_an_answer_that_cannot_be_used_is_asked_for_again_with_the_reason(tmp_path: Path) -> None:
+    typed = [
+        "",
+        "nowhere",
+        "eu-west-1",
+        "one",
+        "test,live",
+        "",
+        "none",
+        "3000",
+        "healthz",
+        "/healthz",
+        "",
+        "",
+        "12",
+        "",
+    ]
+    on = Stage(answer="\n".join(typed) + "\n")
+    folder = tmp_path / "shop"
+    assert on.run("init", str(folder)) == 0
+    for reason in ("--region: ", "--environments needs two names", "--port: ", "--health-path: ", "--account: "):
+        assert on.err.count(f"  {reason}") == 1, reason
+    assert "port: 3000\n    healthPath: /healthz\n" in written(folder)["Pulumi.test.yaml"]
+
+
+def test_where_input_ends_a_wrong_default_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    on = Stage(answer="")
+    assert on.run("init", str(tmp_path / "new")) == 2
+    assert "--region: " in on.err
+    assert not (tmp_path / "new").exists()
+
+
 # ---- a newer template
 
 

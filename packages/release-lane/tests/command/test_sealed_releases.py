@@ -97,10 +97,13 @@ def test_a_seal_of_another_environment_digest_or_day_costs_no_preview() -> None:
     assert verbs(other) == verbs(digest) == verbs(late) == []
 
 
-def test_something_else_than_a_seal_is_a_mistake_of_the_call() -> None:
+@pytest.mark.parametrize("given", ["approved", ""], ids=["another word", "an output of a job that got lost"])
+@pytest.mark.parametrize("argv", [["promote", "production"], ["deploy", "staging"], ["rollback", "staging"]])
+def test_something_else_than_a_seal_is_a_mistake_of_the_call(argv: list[str], given: str) -> None:
     on = stage()
-    assert on.run("promote", "production", "--yes", "--seal", "approved") == 2
+    assert on.run(*argv, "--yes", "--seal", given) == 2
     assert "is not a whole seal" in on.err
+    assert verbs(on) == []
 
 
 def test_a_digest_that_was_quarantined_since_is_refused_in_the_programs_words() -> None:

@@ -41,6 +41,16 @@ def test_the_kind_of_a_failure(text: str, about: str, kind: type[ReleaseError]) 
     assert type(failure(log(said(text, about=about)), "")) is kind
 
 
+def test_an_error_of_aws_or_docker_that_is_passed_on_says_what_is_next() -> None:
+    image = urn("docker:index/image:Image", "app")
+    assert (
+        "Docker's own words"
+        in failure(log(said("error reading build output: no such host", about=image)), "").next_step
+    )
+    assert "goes on" in failure(log(said("creating ECS Service: AccessDenied", about=CHILD)), "").next_step
+    assert not failure(log(said("KeyError: 'green'", about=GATE)), "").next_step
+
+
 def test_every_error_survives_the_way_through_the_engine() -> None:
     error = Refused("What happened.", why="a reason\nin two lines", next_step="do this.", users=Users.RESTORED)
     told = failure(log(said(str(error))), "")

@@ -59,6 +59,6 @@ class Chronicle:
         """A release that went live."""
         return self.ended(self.began(second, of, **more), second + takes)
 
-    def back(self, second: float, of: str = "a", *, takes: float = 20, result: Result = Result.DONE) -> Entry:
-        """A rollback."""
+    def back(self, second: float, of: str = "0", *, takes: float = 20, result: Result = Result.DONE) -> Entry:
+        """A rollback, to a release of long ago."""
         return self.ended(self.began(second, of, verb="rollback"), second + takes, result)

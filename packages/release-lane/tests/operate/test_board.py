@@ -72,6 +72,10 @@ def shown(**over: Any) -> str:
     return text(board_page(board(**over)))
 
 
+def shown_of(ledger: Chronicle) -> str:
+    return text(board_page(board(ledger)))
+
+
 # ---- On their way
 
 
@@ -119,6 +123,22 @@ def test_a_refusal_answers_a_review() -> None:
     ledger.add(EntryKind.REVIEW, 0, digest=A.digest)
     ledger.add(EntryKind.OUTCOME, 10, digest=A.digest, verb="promote", result=Result.REFUSED)
     assert list(waiting(ledger.entries)) == []
+
+
+def test_a_review_that_has_expired_waits_for_nobody() -> None:
+    until = START + 27 * DAY
+    assert [each.entry.digest for each in board(fresh=until).waiting] == [C.digest]
+    assert board(fresh=until + 1).waiting == ()
+
+
+def test_a_review_says_that_an_update_since_has_voided_its_seal() -> None:
+    ledger = chronicle()
+    assert "valid" in shown_of(ledger)
+    ledger.began(28 * DAY, "b")
+    assert "void: another update came since" in shown_of(ledger)
+    assert board_data(board(ledger))["waiting"][0]["void"] is True
+    ledger.began(28 * DAY, "b", environment="staging")
+    assert [each.void for each in board(chronicle()).waiting] == [False]
 
 
 # ---- What must not be missed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from release_lane.engine.events import Step
+from release_lane.engine.events import UNKNOWN, Step
 from release_lane.operate.changes import changed, folded
 
 pytestmark = pytest.mark.pure
@@ -32,6 +32,12 @@ def words(type_: str, path: str, old: Any, new: Any) -> str:
 )
 def test_a_property_is_shown_with_both_values(path: str, old: Any, new: Any, said: str) -> None:
     assert words(SERVICE, path, old, new) == said
+
+
+@pytest.mark.parametrize("unknown", [UNKNOWN, [UNKNOWN], [UNKNOWN, "subnet-1"]])
+def test_a_value_that_a_preview_cannot_know_is_said_to_be_so(unknown: Any) -> None:
+    said = "vpcId: vpc-1 -> known after the update"
+    assert words("aws:ec2/subnet:Subnet", "vpcId", {"vpcId": "vpc-1"}, {"vpcId": unknown}) == said
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,32 @@ def test_a_refusal_before_anything_began_is_counted_as_stopped_in_time(ledger: C
     assert (found.stopped, found.deployments) == (1, 0)
 
 
+def test_a_release_whose_switch_was_interrupted_and_finished_by_recover_went_live(ledger: Chronicle) -> None:
+    ledger.ended(ledger.began(DAY), DAY + 60, Result.INTERRUPTED)
+    ledger.ended(ledger.began(DAY + HOUR, verb="recover", details={"decision": "finish"}), DAY + HOUR + 60)
+    found = counted(ledger, a=DAY - HOUR)
+    assert (found.deployments, found.lead) == (1, Spread(count=1, median=2 * HOUR + 60, ninety=2 * HOUR + 60))
+
+
+@pytest.mark.parametrize("verb", ["recover", "update"])
+def test_undoing_an_interrupted_switch_is_no_failure_of_the_release_that_stays_live(
+    ledger: Chronicle, verb: str
+) -> None:
+    ledger.released(DAY, "a")
+    ledger.ended(ledger.began(2 * DAY, "b"), 2 * DAY + 60, Result.INTERRUPTED)
+    undo = {"decision": "traffic-only", "goesBack": True}
+    ledger.ended(ledger.began(2 * DAY + HOUR, "a", verb=verb, details=undo), 2 * DAY + HOUR + 20)
+    assert counted(ledger).failures == Share(part=0, of=1)
+
+
+def test_a_call_that_was_refused_before_it_began_makes_no_failure_of_what_is_live(ledger: Chronicle) -> None:
+    ledger.released(DAY, "a")
+    ledger.add(EntryKind.OUTCOME, 2 * DAY, verb="rollback", result=Result.REFUSED)
+    ledger.add(EntryKind.OUTCOME, 2 * DAY, verb="promote", result=Result.REFUSED, details={"hotfix": "x"})
+    found = counted(ledger)
+    assert (found.failures, found.rollbacks) == (Share(part=0, of=1), Share(part=0, of=0))
+
+
 # ---- The lane's own
 
 
@@ -194,6 +220,11 @@ def test_the_period_does_not_reach_back_behind_the_ledger(ledger: Chronicle) -> 
     ledger.released(DAY)
     found = measured(ledger.entries, "production", since=START - 90 * DAY, until=START + 7 * DAY, committed={})
     assert (found.since, found.a_week) == (START, 1.0)
+
+
+def test_less_than_a_week_is_not_extrapolated_to_one(ledger: Chronicle) -> None:
+    ledger.released(HOUR)
+    assert counted(ledger, days=0.5).a_week == 1.0
 
 
 def test_what_began_before_the_period_is_not_counted(ledger: Chronicle) -> None:

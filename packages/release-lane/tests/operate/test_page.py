@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -23,6 +24,7 @@ from release_lane.operate.page import (
 )
 from release_lane.operate.page_html import html, inline
 from release_lane.operate.page_markdown import markdown
+from release_lane.operate.page_text import plain
 
 pytestmark = pytest.mark.pure
 
@@ -85,6 +87,24 @@ def test_a_link_leads_to_the_web_or_nowhere() -> None:
     assert inline(link("`abc`", "https://a.test/x?y=1")) == '<a href="https://a.test/x?y=1"><code>abc</code></a>'
     assert link("words", "javascript:alert(1)") == "words"
     assert link("words", 'https://a.test/"onclick=') == "words"
+
+
+def test_a_name_in_brackets_leads_where_its_link_does() -> None:
+    bot = link(quoted("dependabot[bot]"), "https://ci.test/7")
+    assert inline(bot) == '<a href="https://ci.test/7">dependabot[bot]</a>'
+    assert plain(bot) == "dependabot[bot] (https://ci.test/7)"
+
+
+@pytest.mark.parametrize("given", ["fix __init__.py", "a _word_", "~~gone~~", "&lt;b&gt;", "&#60;"])
+def test_markdown_shows_every_character_that_comes_from_elsewhere(given: str) -> None:
+    said = quoted(given)
+    assert not re.search(r"(?<!\\)[_~&]", said)
+    assert inline(said) == escape(given)
+    assert plain(said) == given
+
+
+def test_a_name_with_an_underscore_inside_is_no_mark_and_stays_readable() -> None:
+    assert quoted("release_lane & more") == "release_lane & more"
 
 
 def test_marks_are_tags() -> None:

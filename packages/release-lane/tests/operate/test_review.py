@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from release_lane.decide.shift import Course
-from release_lane.engine.events import EngineLog, Step
+from release_lane.engine.events import UNKNOWN, EngineLog, Step
 from release_lane.errors import Refused, ReleaseError, UsageError
 from release_lane.operate import page_markdown, review_page
 from release_lane.operate.costs import monthly
@@ -208,6 +208,11 @@ def test_what_a_change_of_the_network_costs_is_said_in_one_sentence() -> None:
     assert monthly(steps).startswith(said)
     assert "March 2026" in monthly(steps)
     assert said in markdown(replace(review(PRODUCTION, promotion()), others=steps))
+
+
+def test_an_endpoint_whose_subnets_a_preview_cannot_know_is_counted_in_one_zone() -> None:
+    step = network_step("create", "vpcEndpoint", vpcEndpointType="Interface", subnetIds=UNKNOWN)
+    assert "(+1 interface endpoint in one zone;" in monthly([step])
 
 
 def test_what_costs_nothing_by_the_hour_is_not_remarked_upon() -> None:

@@ -84,6 +84,21 @@ def test_what_the_preview_says_is_covered(events: list[Any], parts: set[Part]) -
     assert moved(*events) == parts
 
 
+def bucket(op: str, component: str) -> Any:
+    event = pre(op, "aws:s3/bucket:Bucket", "data")
+    event["resourcePreEvent"]["metadata"]["urn"] = f"urn:pulumi:s::p::my:{component}$aws:s3/bucket:Bucket::data"
+    return event
+
+
+def test_two_resources_of_one_kind_and_name_in_two_components_are_both_covered() -> None:
+    """Neither hides the other, in whichever order the engine names them."""
+    theirs, ours = bucket("delete", "Theirs"), bucket("create", "Ours")
+    both = Seal.of("production", 1, covered(*deploy(), theirs, ours))
+    assert both.moved(covered(*deploy(), ours, theirs)) == ()
+    assert both.moved(covered(*deploy(), ours)) == (Part.PLAN,)
+    assert both.moved(covered(*deploy(), theirs)) == (Part.PLAN,)
+
+
 @pytest.mark.parametrize(
     "more",
     [

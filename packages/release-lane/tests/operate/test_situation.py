@@ -16,7 +16,7 @@ from release_lane.record.ledger import EntryKind
 from release_lane.record.placement import Colour, all_on, shared
 from release_lane.record.records import Observed, Side
 from tests.command.words import BLUE, GREEN, A, B, C, proof, recorded
-from tests.operate.ledgers import Chronicle
+from tests.operate.ledgers import START, Chronicle
 
 pytestmark = pytest.mark.pure
 
@@ -135,6 +135,8 @@ def test_a_review_of_this_image_is_found_with_its_run() -> None:
     ledger.add(EntryKind.REVIEW, 0, digest=C.digest, who="ann", run="https://ci/1")
     (check,) = about("Review", replace(READY, reviews=ledger.entries))
     assert (check.level, check.link) == (Level.OK, "https://ci/1")
+    expired = only("Review", replace(READY, reviews=ledger.entries, fresh=START + 1))
+    assert expired == (Level.OPEN, "the review of 2026-01-01 00:00 UTC has expired (approval.validFor)")
     assert only("Review", replace(READY, reviews=ledger.entries), Wanted(digest=A.digest))[0] is Level.OPEN
 
 

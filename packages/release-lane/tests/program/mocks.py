@@ -63,6 +63,10 @@ class Options:
     """Log groups that have to be there before."""
     before: tuple[str, ...] = ()
     """URNs of all that has to be there before."""
+    replaced_by: tuple[str, ...] = ()
+    """Properties whose change replaces it, besides those that the provider names."""
+    deleted_first: bool = False
+    """When it is replaced."""
 
 
 class Monitor(engine_mocks.MockMonitor):
@@ -78,6 +82,8 @@ class Monitor(engine_mocks.MockMonitor):
             aliases=tuple(alias.spec.name for alias in request.aliases),
             logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),
             before=tuple(request.dependencies),
+            replaced_by=tuple(request.replaceOnChanges),
+            deleted_first=bool(request.deleteBeforeReplace),
         )
         return super().RegisterResource(request)
 

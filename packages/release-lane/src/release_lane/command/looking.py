@@ -13,7 +13,7 @@ from release_lane.command.verbs.status import Row
 from release_lane.decide.freeze import frozen_at
 from release_lane.engine.locks import Holder
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, ReleaseError, UsageError
+from release_lane.errors import CloudError, ReleaseError
 from release_lane.operate.history import rollbacks_in
 from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Situation, halts_of
@@ -66,6 +66,7 @@ def _situation(
         idle_tasks=tools.project.stacks[environment].idle_tasks,
         back=Spread.of(rollbacks_in(entries or (), environment)),
         reviews=_reviews(entries, environment) if entries is not None else None,
+        fresh=tools.machine.clock() - tools.project.stacks[environment].approval.seconds,
     )
 
 
@@ -115,5 +116,5 @@ def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
     try:
         store = tools.ledger()
         return (store.entries(), "") if store else (None, "no stack file names a ledger")
-    except (CloudError, UsageError) as error:
+    except ReleaseError as error:
         return None, " ".join(filter(None, (error.what, error.why)))

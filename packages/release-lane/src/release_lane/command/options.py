@@ -66,7 +66,6 @@ def add_seal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seal",
         metavar="s1:…",
-        default="",
         help="the seal of the review that was approved: preview again, and refuse if anything it covers has moved",
     )
 

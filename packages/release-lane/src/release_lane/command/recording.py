@@ -23,7 +23,7 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     """Do it as an actor that the ledger names; the exit code. Without a ledger it is just done."""
     if not tools.project.ledger:
         return act(tools)
-    seal = getattr(arguments, "seal", "")
+    seal = getattr(arguments, "seal", None)
     hotfix = (getattr(arguments, "hotfix", None) or "").strip()
     tools = tools.acting(
         Actor(

@@ -50,7 +50,8 @@ class Change:
     """Why what a rollback leaves goes into quarantine, "" for not at all."""
     again: bool = False
     """Does a rollback go forward again, to a release that users were rolled back from?"""
-    seal: str = ""
+    seal: str | None = None
+    """None: no seal was given. An empty one is a mistake: the job that should have handed it on has lost it."""
     approver: str = ""
 
     @property
@@ -71,7 +72,7 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     """Hold it to its seal, confirm, update, report. A refusal or failure of the engine is raised, after healing the
     idle colour."""
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
-    change = replace(change, config=config, seal=getattr(arguments, "seal", ""))
+    change = replace(change, config=config, seal=getattr(arguments, "seal", None))
     change = _approved(tools, change, before)
     if change.approver:
         tools = tools.acting(replace(tools.actor, approver=change.approver))
@@ -90,7 +91,7 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
 
 def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with what its seal binds the program to; without a seal the same."""
-    if not change.seal:
+    if change.seal is None:
         return change
     given = Given(environment=change.environment, config=change.config, before=before)
     return replace(change, config={**change.config, "sealed": unsealed(tools, given, change.seal)})
@@ -99,7 +100,7 @@ def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
 def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with who approved it, as the CI says. A rollback needs no approval: it has to be quick."""
     wanted = tools.project.stacks[change.environment].approval
-    asked = change.seal or wanted.required or tools.project.route.guarded(change.environment)
+    asked = change.seal is not None or wanted.required or tools.project.route.guarded(change.environment)
     if (change.verb == "rollback" and not change.again) or not asked or change.digest is None:
         return change
     return replace(change, approver=approver_of(tools, change.environment, change.digest, before, wanted))

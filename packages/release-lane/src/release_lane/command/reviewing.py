@@ -16,7 +16,7 @@ from release_lane.operate.history import drills_in, rollbacks_in
 from release_lane.operate.planned import planned_in
 from release_lane.operate.review import Program, Review, Subject, review
 from release_lane.operate.sealing import bound_by, facts
-from release_lane.record.approval import Person, approved_by, authors_of
+from release_lane.record.approval import approved_by, authors_of
 from release_lane.record.commit import Commits
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.placement import Release
@@ -192,16 +192,21 @@ def approver_of(tools: Tools, environment: str, digest: str, before: StackState,
     def ends() -> tuple[str, str]:
         return before.recorded.live.commit if before.recorded else "", _commit_of(tools, environment, digest)
 
-    found = tools.approvals.of(environment, ends)
-    if found and found.unknown:
-        tools.terminal.say(f"Who approved this release is unknown: {found.unknown}.")
-    authors = _authors(tools, *ends()) if found and found.approvers else ()
+    found, by_git = tools.approvals.of(environment, ends), Commits(old="", new="")
+    if found and found.approvers and before.recorded:
+        by_git = _written(tools, *ends())
+        found = replace(found, unwritten=found.unwritten or ("" if found.authors else by_git.unknown))
+    for doubt in found.doubts(distinct=wanted.distinct) if found else ():
+        tools.terminal.say(doubt)
+    authors = authors_of(by_git.added)
     return approved_by(found, authors, environment, distinct=wanted.distinct, required=wanted.required)
 
 
-def _authors(tools: Tools, old: str, new: str) -> tuple[Person, ...]:
-    """By git, which may know them where the CI system does not."""
-    return authors_of(tools.git.commits(tools.project.root, old, new).added) if old and new and old != new else ()
+def _written(tools: Tools, old: str, new: str) -> Commits:
+    """By git, which may know the authors where the CI system does not."""
+    if not (old and new):
+        return Commits(old=old, new=new, unknown="a commit of the live release or of this one is unknown")
+    return tools.git.commits(tools.project.root, old, new) if old != new else Commits(old=old, new=new)
 
 
 def _commit_of(tools: Tools, environment: str, digest: str) -> str:

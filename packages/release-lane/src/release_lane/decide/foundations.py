@@ -77,7 +77,8 @@ class Foundations:
     where its tasks have public addresses, as an earlier version gave them. `held`: what network and load balancer
     consist of, by type and logical name, without what is added and removed while users are served: testers' ingress
     rules, endpoints of secret stores, and ways out that no service uses.
-    `secure`: there is a listener of HTTPS. `kept`: AWS refuses to delete the load balancer.
+    `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well.
+    `kept`: AWS refuses to delete the load balancer.
     """
 
     region: str = ""
@@ -92,6 +93,7 @@ class Foundations:
     egress: Mapping[str, Egress] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
     secure: bool = False
+    tls: bool = False
     kept: bool = False
 
     def needed(self, *, secured: bool) -> frozenset[str]:
@@ -123,6 +125,7 @@ class Foundations:
             load_balancer=str(balancer.get("arn") or ""),
             kept=bool(balancer.get("enableDeletionProtection")),
             secure=any(int(outputs.get("port") or 0) == HTTPS_PORT for outputs in listeners),
+            tls=any(outputs.get("protocol") == "HTTPS" for outputs in listeners),
             balancer_vpc=str(balancer.get("vpcId") or ""),
             group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},

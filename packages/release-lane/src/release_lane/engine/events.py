@@ -15,6 +15,9 @@ from typing import Any
 UNCHANGED = frozenset({"same", "read", "refresh", "discard"})
 """Operations that change nothing in the cloud."""
 
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine writes for a value that a preview cannot know (sdk/go/common/resource/plugin: UnknownStringValue)."""
+
 STACK = "pulumi:pulumi:Stack"
 
 _BOILERPLATE = ("update failed", "preview failed", "an unhandled error occurred: the program exited")

@@ -17,6 +17,12 @@ GATES = "release:index:"
 _BUG = "Program failed with an unhandled exception"
 """The engine's own words (sdk/python/cmd/pulumi-language-python-exec)."""
 
+_PASSED_ON = {
+    "aws": "fix what it names; the same command then goes on from what this one did.",
+    "docker": "see Docker's own words; once Dockerfile, base image and registry answer, run the same command again.",
+}
+"""By package of the resource: errors of AWS and Docker that are passed on say nothing of it."""
+
 
 def failure(log: EngineLog, stderr: str) -> ReleaseError:
     """The one error that says best why the engine ended with a failure."""
@@ -40,6 +46,7 @@ def _classified(message: Message) -> ReleaseError:
     parts = read(message.text)
     error = parts.as_error(parts.kind or _kind_by_origin(message, parts))
     error.shown = True
+    error.next_step = error.next_step or _PASSED_ON.get(message.type.split(":", 1)[0], "")
     return error
 
 

@@ -21,9 +21,13 @@ LAST, ON_THEIR_WAY = 12, 6
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A review that was not followed by an update of its image. `entry` is the newest review of it there."""
+    """A review that was not followed by an update of its image. `entry` is the newest review of it there.
+
+    `void`: another update has begun there since, so its seal no longer holds.
+    """
 
     entry: Entry
+    void: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +70,15 @@ def board_of(
         at=at,
         situations=tuple(situations),
         coming=tuple(_spoiled(each, entries or ()) for one in situations for each in coming(one)),
-        waiting=tuple(waiting(entries or ())),
+        waiting=tuple(each for each in waiting(entries or ()) if not _expired(each.entry, situations)),
         last=tuple(reversed(ended[-LAST:])),
         metrics=tuple(metrics),
         without=without,
     )
+
+
+def _expired(review: Entry, situations: Sequence[Situation]) -> bool:
+    return any(at.environment == review.environment and at.expired(review) for at in situations)
 
 
 def coming(at: Situation) -> tuple[Coming, ...]:
@@ -92,10 +100,13 @@ def _spoiled(coming: Coming, entries: Sequence[Entry]) -> Coming:
 def waiting(entries: Sequence[Entry]) -> Iterator[Waiting]:
     """Reviews whose image was not released, refused or reviewed again there since; the newest first."""
     seen: set[tuple[str, str]] = set()
+    updated: set[str] = set()
     for each in reversed(entries):
         about = (each.environment, each.digest)
         if each.kind is EntryKind.REVIEW and each.digest and about not in seen:
-            yield Waiting(entry=each)
+            yield Waiting(entry=each, void=each.environment in updated)
+        if each.kind is EntryKind.INTENT:
+            updated.add(each.environment)
         if each.kind in (EntryKind.REVIEW, EntryKind.INTENT, EntryKind.OUTCOME):
             seen.add(about)
 
@@ -134,7 +145,7 @@ def board_data(board: Board) -> dict[str, Any]:
             }
             for each in board.coming
         ],
-        "waiting": [_entry(each.entry) for each in board.waiting],
+        "waiting": [{**_entry(each.entry), "void": each.void} for each in board.waiting],
         "last": [
             {**_entry(each.first), "result": str(each.result), "seconds": each.seconds, "why": each.said("why")}
             for each in board.last

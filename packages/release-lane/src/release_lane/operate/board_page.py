@@ -122,10 +122,11 @@ def _waiting(board: Board) -> Table | Text:
             quoted(each.entry.who) or "unknown",
             quoted(to_the_minute(each.entry.at)),
             link("the review", each.entry.run) if each.entry.run else "no CI run",
+            "**✗ void: another update came since**" if each.void else "✓ valid",
         )
         for each in board.waiting
     )
-    return Table(("Digest", "Environment", "Asked by", "Since", "Review"), rows)
+    return Table(("Digest", "Environment", "Asked by", "Since", "Review", "Seal"), rows)
 
 
 def _last(board: Board) -> Table | Text:

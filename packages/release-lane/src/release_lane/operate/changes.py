@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from release_lane.engine.events import Step
+from release_lane.engine.events import UNKNOWN, Step
 
 OPEN = re.compile(
     r"aws:(lb|acm|route53|cloudwatch|appautoscaling)/.*"
@@ -80,6 +80,8 @@ def _shown(value: Any) -> str | None:
     if value is _NONE or value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    if UNKNOWN in text:
+        return "known after the update"
     return None if any(sign in text for sign in SECRET) or len(text) > LONGEST or CLOSED.search(text) else text
 
 

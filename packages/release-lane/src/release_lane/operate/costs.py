@@ -51,5 +51,6 @@ def _counted(type_: str, inputs: Mapping[str, Any]) -> dict[Price, int]:
         case "Eip":
             return {ADDRESS: 1}
         case "VpcEndpoint" if inputs.get("vpcEndpointType") == "Interface":
-            return {ENDPOINT: len(inputs.get("subnetIds") or ())}
+            subnets = inputs.get("subnetIds") or ()
+            return {ENDPOINT: 1 if isinstance(subnets, str) else len(subnets)}  # a text: not known in a preview
     return {}

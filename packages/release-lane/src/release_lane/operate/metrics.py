@@ -3,7 +3,8 @@
 The first four are those of DORA (https://dora.dev/guides/dora-metrics/), with what the ledger knows in place of an
 incident tracker. What users noticed and was never answered by a rollback, an abort or a hotfix is in none of them.
 
-deployments         releases that went live, without rollbacks: all of them, and how many a week
+deployments         releases that went live, without rollbacks: all of them, and how many a week (of less than a week
+                    only those that there were)
 lead time           from the time of the commit to the moment at which its release was live there
 change failures     share of the releases that users met (live, or rolled back on the way) after which somebody or the
                     switch had to intervene: the traffic was rolled back, or the next change was a rollback or a hotfix
@@ -39,7 +40,9 @@ SOURCE = "https://dora.dev/guides/dora-metrics/"
 
 UPDATE = "update"
 """The verb of a plain `pulumi up`."""
-RELEASING = frozenset({"deploy", "promote", "rollback", "heal", "watch", UPDATE})
+RECOVER = "recover"
+"""The verb that finishes or undoes an interrupted switch, where it has to."""
+RELEASING = frozenset({"deploy", "promote", "rollback", "heal", "watch", RECOVER, UPDATE})
 """Verbs whose updates move users; `watch` rolls back on a breach. A drill goes back and forward: it is no change."""
 
 
@@ -86,6 +89,11 @@ class Change(Passage):
         return self.result in (Result.REFUSED, Result.FAILED)
 
     @property
+    def begun(self) -> bool:
+        """Was it more than a call that was refused?"""
+        return self.outcome is not self.first
+
+    @property
     def began(self) -> float:
         """When it began, in epoch seconds."""
         return epoch(self.first.at) or 0.0
@@ -107,7 +115,8 @@ class Change(Passage):
 def changes(entries: Sequence[Entry]) -> tuple[Change, ...]:
     """Every change of an environment that was begun or refused, oldest first.
 
-    A refusal before anything began is an outcome by itself; one that is done had nothing to do. A heal moves no users.
+    A refusal before anything began is an outcome by itself; one that is done had nothing to do. A heal moves no users,
+    and neither does a recovery without an update.
     """
     return tuple(Change(first=each.first, outcome=each.outcome) for each in passages(entries) if _is_change(each))
 
@@ -118,7 +127,7 @@ def _is_change(passage: Passage) -> bool:
         return False
     decision = str(first.details.get("decision") or "")
     moves = decision not in list(DecisionKind) or DecisionKind(decision).moves_users
-    return moves and not (alone and first.result is Result.DONE)
+    return moves and not (alone and (first.result is Result.DONE or first.verb == RECOVER))
 
 
 # ---- The figures
@@ -195,8 +204,8 @@ class Metrics:
 
     @property
     def a_week(self) -> float:
-        """Deployments a week."""
-        return self.deployments / ((self.until - self.since) / WEEK) if self.until > self.since else 0.0
+        """Deployments a week; a period of less than one is not extrapolated."""
+        return self.deployments / max(1.0, (self.until - self.since) / WEEK)
 
     def as_dict(self) -> dict[str, Any]:
         """For --json. Times are epoch seconds."""
@@ -260,7 +269,9 @@ def measured(
         plain=Share(part=sum(each.first.verb == UPDATE for each in moved), of=len(moved)),
         overrides=dict(sorted(Counter(name for each in ours for name in _overridden(each)).items())),
         hotfixes=Spread.of([each.ended - each.began for each in live if each.hotfix]),
-        rollbacks=Share(part=sum(each.live for each in back), of=sum(each.outcome is not None for each in back)),
+        rollbacks=Share(
+            part=sum(each.live for each in back), of=sum(each.begun and each.outcome is not None for each in back)
+        ),
         rollback=Spread.of([each.ended - each.began for each in back if each.live]),
         weeks=tuple(_weeks(met, failed, leads, since=since, until=until)),
     )
@@ -272,13 +283,20 @@ def _restored(ours: Sequence[Change]) -> dict[int, float | None]:
     forward: Change | None = None
     """The release that users have, if nothing but itself came since."""
     for each in ours:
-        if forward and (each.goes_back or each.hotfix):
+        if forward and _undoes(each, forward):
+            continue
+        if forward and each.begun and (each.goes_back or each.hotfix):
             found[forward.first.sequence] = each.ended if each.live else found.get(forward.first.sequence)
         if each.result is Result.ROLLED_BACK and not each.goes_back:
             found[each.first.sequence] = each.ended
         if each.live:
             forward = None if each.goes_back else each
     return found
+
+
+def _undoes(change: Change, forward: Change) -> bool:
+    """Did it undo a switch that was interrupted? Users stay on the release that they have."""
+    return change.goes_back and change.first.release == forward.first.release != ""
 
 
 def _lead(change: Change, committed: Mapping[str, float]) -> float | None:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-MARKS = re.compile(r"([\\`*<|]|\](?=\())")
-"""What Markdown or HTML would take for more than a character."""
+MARKS = re.compile(r"([\\`*<|~]|\](?=\()|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;))")
+"""What Markdown or HTML would take for more than a character: `_` at the edge of a word, `&` of an entity."""
 
 
 INLINE = re.compile(
@@ -19,7 +19,7 @@ INLINE = re.compile(
     r"|`(?P<code>[^`]*)`"
     r"|\*\*(?P<bold>.+?)\*\*"
     r"|\*(?P<soft>[^*]+)\*"
-    r"|\[(?P<words>(?:\\.|[^\]\\])+)\]\((?P<url>https?://[^\s)]+)\)"
+    r"|\[(?P<words>(?:\\.|\[[^\[\]]*\]|[^\[\]\\])+)\]\((?P<url>https?://[^\s)]+)\)"
 )
 """One mark in a text, by the name of its group."""
 

@@ -391,7 +391,7 @@ def _of_the_door(step: Step, review: Review) -> str:
             return f"Users come by {url}; port 80 redirects there."
         case "aws:lb/listener:Listener", "update" if step.name.endswith(HTTPS):
             return f"The listener of {url} changes in place: {quoted(', '.join(step.paths))}."
-        case "aws:acm/certificate:Certificate", "create" | "replace" | "create-replacement":
+        case "aws:acm/certificate:Certificate", "create" | "replace":
             return f"A certificate for {review.planned.domain} is requested, and used once DNS has validated it."
     return ""
 

@@ -62,12 +62,16 @@ def bound_by(log: EngineLog) -> str:
 
 
 def _plan(log: EngineLog, planned: Planned) -> dict[str, str]:
-    """Each step by its resource, and the decision."""
+    """The decision, and the steps by kind and name: in two components there may be two of the same."""
     course = planned.course.as_dict()
     watched = list(planned.alarms.names)
     decision = [planned.live, planned.target, planned.tasks, planned.starts, planned.idle_tasks, course, watched]
-    steps = {f"{step.type.rsplit(':', 1)[-1]} {step.name}": _step(step) for step in log.steps if step.changes}
-    return {"decision": f"{planned.decision} {_hash(decision)}", **steps}
+    steps: dict[str, list[str]] = {}
+    for step in log.steps:
+        if step.changes:
+            steps.setdefault(f"{step.type.rsplit(':', 1)[-1]} {step.name}", []).append(_step(step))
+    named = {name: "; ".join(sorted(each)) for name, each in steps.items()}
+    return {"decision": f"{planned.decision} {_hash(decision)}", **named}
 
 
 def _step(step: Step) -> str:

@@ -21,7 +21,7 @@ from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.halts import Halts, State, of_digest, of_line
 from release_lane.record.ledger import Entry, Mark
 from release_lane.record.records import Observed, Recorded
-from release_lane.record.times import to_the_minute
+from release_lane.record.times import epoch, to_the_minute
 
 
 class Level(StrEnum):
@@ -59,7 +59,7 @@ class Situation:
     not say. `pending`: operations that a killed update left. `halted`: a freeze window, a stopped line, in sentences.
     `idle_tasks`: how many the idle colour keeps (None: as many as the live one). `back`: how long rollbacks took here.
     `rollback`: what one costs now, in a word; `spoiled`: why the release that it goes to is in quarantine. `reviews`
-    are entries of the ledger, None without one.
+    are entries of the ledger, None without one; those from before `fresh` (epoch second) have expired.
     """
 
     environment: str
@@ -80,6 +80,11 @@ class Situation:
     idle_tasks: int | None = None
     back: Spread | None = None
     reviews: tuple[Entry, ...] | None = None
+    fresh: float = 0.0
+
+    def expired(self, review: Entry) -> bool:
+        """Is the review too old for a release (approval.validFor)?"""
+        return (epoch(review.at) or 0.0) < self.fresh
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +188,12 @@ def _review(at: Situation, wanted: Wanted) -> Iterator[Check]:
         yield Check(Level.UNKNOWN, "Review", "there is no ledger that would have reviews")
         return
     found = next((each for each in reversed(at.reviews) if each.digest == wanted.digest), None)
+    do = f"release review {at.environment}"
     if found is None:
-        do = f"release review {at.environment}"
         yield Check(Level.OPEN, "Review", f"it was not reviewed for {at.environment} so far", do=do)
+    elif at.expired(found):
+        text = f"the review of {to_the_minute(found.at)} has expired (approval.validFor)"
+        yield Check(Level.OPEN, "Review", text, do=do)
     else:
         by = f" by {found.who}" if found.who else ""
         yield Check(Level.OK, "Review", f"reviewed at {to_the_minute(found.at)}{by}", found.run)

@@ -17,11 +17,13 @@ class Hold:
     `shared`: the engine must not replace or delete it (its `protect`). `settled`: users were served before this update;
     only then are listeners held as well (a load balancer takes its listeners along when it is replaced, and the engine
     asks the state about those), and nothing follows a network that is replaced. `secured`: they come by HTTPS.
+    `leaves_tls`: listeners of an HTTPS that never opened to users are to speak plain HTTP again.
     """
 
     shared: bool
     settled: bool
     secured: bool = False
+    leaves_tls: bool = False
 
     def protect(self) -> pulumi.ResourceOptions:
         """For everything that both colours stand on."""
@@ -30,6 +32,16 @@ class Hold:
     def protect_listener(self) -> pulumi.ResourceOptions:
         """For listeners."""
         return pulumi.ResourceOptions(protect=self.settled)
+
+    def protect_test_listener(self) -> pulumi.ResourceOptions:
+        """For test listeners: held as listeners are, but replaced where one leaves TLS. No users come by them.
+
+        In place that is refused: the AWS provider sends the recorded security policy along with HTTP, and AWS takes
+        none for it (hashicorp/terraform-provider-aws#1851). The old one goes first, since both have one port.
+        """
+        if not self.leaves_tls:
+            return self.protect_listener()
+        return pulumi.ResourceOptions(replace_on_changes=["protocol"], delete_before_replace=True)
 
     def protect_https(self) -> pulumi.ResourceOptions:
         """For the listener of HTTPS, which may go again as long as no users come by it."""

@@ -72,7 +72,7 @@ class Lane:
         self.intent = Intent.of_plan(environment, self._plan, standing)
         with self.intent.recorded():
             _need_room_for_secrets(self._services())
-        self.hold, self._registered = _hold(self._plan, standing, environment.observed.secured), _roll()
+        self.hold, self._registered = _hold(self._plan, standing, environment), _roll()
 
     # ---- What both colours stand on
 
@@ -265,11 +265,16 @@ class Lane:
         return rollout_gate(inputs, after=side)
 
 
-def _hold(plan: Plan | None, standing: Recorded | None, secured: bool) -> Hold:
+def _hold(plan: Plan | None, standing: Recorded | None, environment: Environment) -> Hold:
     """What users stand on, or will after this update, is held; while there are no users settings are free."""
     served = plan is not None and plan.release is not None
     settled = bool(plan and served and not plan.first)
-    return Hold(shared=settled or (served and standing is None), settled=settled, secured=secured)
+    return Hold(
+        shared=settled or (served and standing is None),
+        settled=settled,
+        secured=environment.observed.secured,
+        leaves_tls=environment.stands_on.tls and not environment.names.domain,
+    )
 
 
 def _roll() -> set[str]:

@@ -39,13 +39,23 @@ class Person:
 class Approval:
     """What a CI system says of the job that runs. `authors` are those of the commits, as far as it knows accounts.
 
-    `unknown`: why it does not say ("" if it does).
+    `unknown`: why it does not say who asked and approved ("" if it does), `unwritten`: why not all authors.
     """
 
     asked: tuple[Person, ...] = ()
     approvers: tuple[Person, ...] = ()
     authors: tuple[Person, ...] = ()
     unknown: str = ""
+    unwritten: str = ""
+
+    def doubts(self, *, distinct: bool) -> Iterator[str]:
+        """What the rules of an approval could not be held against, in sentences."""
+        if self.unknown:
+            yield f"Who approved this release is unknown: {self.unknown}."
+        if distinct and self.approvers and not self.asked:
+            yield "Who asked for this release is unknown, so the same person may have approved it (approval.distinct)."
+        if distinct and self.approvers and self.unwritten:
+            yield f"Not all authors of its commits are known, so one may have approved it: {self.unwritten}."
 
 
 def authors_of(logged: Iterable[Logged]) -> tuple[Person, ...]:

@@ -70,7 +70,7 @@ def asked(environ: dict[str, str], environment: str = "production") -> Approval 
 # ---- GitHub ---------------------------------------------------------------------------------------------------
 
 RUN, HISTORY = "/repos/o/r/actions/runs/7", "/repos/o/r/actions/runs/7/approvals"
-COMPARED = f"/repos/o/r/compare/{OLD}...{NEW}?per_page=100"
+COMPARED = f"/repos/o/r/compare/{OLD}...{NEW}?per_page=100&page="
 
 
 def review(login: str, state: str = "approved", *environments: str) -> Any:
@@ -81,8 +81,9 @@ def review(login: str, state: str = "approved", *environments: str) -> Any:
 GITHUB: Answers = {
     RUN: {"id": 7, "actor": {"login": "ann"}, "triggering_actor": {"login": "dee"}, "status": "in_progress"},
     HISTORY: [review("bo"), review("cy", "approved", "staging"), review("ed", "rejected"), review("bo")],
-    COMPARED: {
+    f"{COMPARED}1": {
         "status": "ahead",
+        "total_commits": 2,
         "commits": [
             {"sha": NEW, "author": {"login": "fay"}, "commit": {"author": {"name": "Fay F", "email": "f@a.test"}}},
             {"sha": OLD, "author": None, "commit": {"author": {"name": "Gil", "email": "g@example.test"}}},
@@ -120,12 +121,33 @@ def test_github_without_a_review_has_no_approver() -> None:
     assert not found.unknown
 
 
+def commit_by(login: str) -> Any:
+    return {"sha": NEW, "author": {"login": login}, "commit": {"author": {"name": "", "email": ""}}}
+
+
+def test_the_authors_of_more_than_a_page_of_commits_are_all_named() -> None:
+    pages = {"1": [commit_by("fay")] * 100, "2": [commit_by("bo")]}
+    compared = {f"{COMPARED}{number}": {"total_commits": 101, "commits": each} for number, each in pages.items()}
+    with serving({**GITHUB, **compared}) as server:
+        found = asked(on_github(server))
+    assert found
+    assert {each.login for each in found.authors} == {"fay", "bo"}
+
+
 def test_commits_that_github_does_not_have_are_no_obstacle() -> None:
-    with serving({**GITHUB, COMPARED: 404}) as server:
+    with serving({**GITHUB, f"{COMPARED}1": 404}) as server:
         found = asked(on_github(server))
     assert found
     assert found.approvers == (Person(login="bo"),)
     assert found.authors == ()
+
+
+def test_authors_that_github_does_not_say_are_unknown_and_who_asked_and_approved_is_not() -> None:
+    with serving({**GITHUB, f"{COMPARED}1": 502}) as server:
+        found = asked(on_github(server))
+    assert found
+    assert "per_page=100&page=1 answered 502" in found.unwritten
+    assert (found.approvers, found.asked[0], found.unknown) == ((Person(login="bo"),), Person(login="ann"), "")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +171,7 @@ def test_what_github_does_not_say_is_said_to_be_unknown(answers: Answers, over: 
 
 # ---- GitLab ---------------------------------------------------------------------------------------------------
 
-DEPLOYMENTS = "/projects/3/deployments?environment=production&order_by=id&sort=desc&per_page=20"
+DEPLOYMENTS = "/projects/3/deployments?environment=production&order_by=id&sort=desc&per_page=100&page=1"
 ROOT = {"id": 1, "name": "Ann A", "username": "ann", "state": "active"}
 GITLAB: Answers = {
     DEPLOYMENTS: [{"id": 43, "deployable": {"id": 665}}, {"id": 42, "deployable": {"id": 664}}, {"id": 41}],
@@ -179,6 +201,14 @@ def test_gitlab_says_it_by_the_deployment_of_this_job() -> None:
         found = asked(on_gitlab(server))
     assert found == Approval(asked=(Person(login="ann", name="Ann A"),), approvers=(Person(login="bo", name="Bo B"),))
     assert server.seen[DEPLOYMENTS]["job-token"] == "j0b"
+
+
+def test_a_job_that_waited_while_many_others_were_made_is_found() -> None:
+    newer = [{"id": 1000 - each, "deployable": {"id": 9000 - each}} for each in range(100)]
+    with serving({**GITLAB, DEPLOYMENTS: newer, DEPLOYMENTS.removesuffix("1") + "2": GITLAB[DEPLOYMENTS]}) as server:
+        found = asked(on_gitlab(server))
+    assert found
+    assert found.approvers == (Person(login="bo", name="Bo B"),)
 
 
 def test_with_a_token_of_the_project_gitlab_names_who_started_the_pipeline() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,6 +93,26 @@ def test_a_page_that_cannot_be_made_says_why_as_plain_text_and_the_next_one_is_t
         assert (failed.status, failed.headers["Content-Type"]) == (503, "text/plain; charset=utf-8")
         assert "AWS" in failed.read().decode()
         assert asked(port).read() == b"page"
+
+
+def test_a_reader_who_leaves_before_the_page_is_made_causes_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    begun, left, answering = threading.Event(), threading.Event(), list[threading.Thread]()
+
+    def make() -> str:
+        answering.append(threading.current_thread())
+        begun.set()
+        assert left.wait(PATIENCE)
+        return "page"
+
+    with served(make) as port:
+        reader = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        reader.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        assert begun.wait(PATIENCE)
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # gone at once, by a reset
+        reader.close()
+        left.set()
+        answering[0].join(PATIENCE)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_that_is_taken_is_named() -> None:

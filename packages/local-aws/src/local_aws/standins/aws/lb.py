@@ -337,6 +337,13 @@ class Listener(ElbResource):
         return to_api(self.props, new) | more
 
     @override
+    def update(self, ctx: Context, old: State, inputs: Props) -> Props:
+        """A policy that is left out is sent as it is recorded, as pulumi-aws does: AWS refuses it next to HTTP."""
+        recorded = old.outputs.get("sslPolicy")
+        left_out = recorded and inputs.get("sslPolicy") is None
+        return super().update(ctx, old, inputs | {"sslPolicy": recorded} if left_out else inputs)
+
+    @override
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
         before, after = self._arguments(old), self._arguments(new)
         if before != after:

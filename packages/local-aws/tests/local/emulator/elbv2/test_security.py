@@ -58,6 +58,11 @@ def test_an_http_listener_shows_nothing_of_tls(account: Account) -> None:
         ({"Certificates": [{"CertificateArn": CERTIFICATE}, {"CertificateArn": OTHER}]}, "TooManyCertificates", "one"),
         ({"SslPolicy": "ELBSecurityPolicy-TLS14"}, "SSLPolicyNotFound", "'ELBSecurityPolicy-TLS14' not found"),
         ({"Protocol": "HTTP"}, "ValidationError", "HTTPS listeners only"),
+        (
+            {"Protocol": "HTTP", "Certificates": [], "SslPolicy": MODERN},
+            "ValidationError",
+            "An SSL policy cannot be specifed for HTTP listeners",
+        ),
         ({"MutualAuthentication": {"Mode": "verify"}}, "ValidationError", "does not carry mutual TLS"),
         ({"AlpnPolicy": ["HTTP2Only"]}, "ValidationError", "Network Load Balancers only"),
     ],

@@ -528,7 +528,7 @@ CASES = (
         by_hand=("certificateArn", listener_certified),
         take_away=listener_gone,
         twice="DuplicateListener",
-        not_tried={"protocol": "with a certificate only: test_a_listener_becomes_one_for_https_and_back"},
+        not_tried={"protocol": "with a certificate only: test_a_listener_becomes_one_for_https_but_not_back"},
     ),
     Case(
         token="aws:acm/certificate:Certificate",

@@ -15,13 +15,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from release_lane.engine.locks import Origin
 from release_lane.record.approval import Approval, Person
 
+NOT_FOUND = 404
 WITHIN = 10.0
 """Seconds for an answer."""
 
@@ -60,7 +61,11 @@ class RealApprovals:
 
 
 class Unsaid(Exception):
-    """Why the system did not say it."""
+    """Why the system did not say it. `status`: the one of its answer, 0 without one."""
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 def _said(ask: Callable[[], Approval]) -> Approval:
@@ -81,8 +86,22 @@ def _ask(url: str, headers: Mapping[str, str], auth: tuple[str, str] | None = No
     except requests.RequestException as error:
         raise Unsaid(f"{url} does not answer ({type(error).__name__})") from error
     if answer.status_code != 200:
-        raise Unsaid(f"{url} answered {answer.status_code}")
+        raise Unsaid(f"{url} answered {answer.status_code}", answer.status_code)
     return answer.json()
+
+
+PAGE, PAGES = 100, 10
+"""Items on a page, the most that GitHub and GitLab give; and how many pages are read."""
+
+
+def _pages(url: str, headers: Mapping[str, str], items: Callable[[Any], list[Any]]) -> Iterator[Any]:
+    """The items of a list that comes in pages, as far as PAGES reach."""
+    more = "&" if "?" in url else "?"
+    for number in range(1, PAGES + 1):
+        found = items(_ask(f"{url}{more}per_page={PAGE}&page={number}", headers))
+        yield from found
+        if len(found) < PAGE:
+            return
 
 
 def _named(environ: Mapping[str, str]) -> Iterator[Person]:
@@ -102,11 +121,14 @@ def _github(environ: Mapping[str, str], environment: str, ends: Ends) -> Approva
     history = _ask(f"{base}/actions/runs/{environ['GITHUB_RUN_ID']}/approvals", headers)
     approved = [each for each in history if each["state"] == "approved" and _is_for(each, environment)]
     asked = dict.fromkeys(run[key]["login"] for key in ("actor", "triggering_actor") if run.get(key))
-    return Approval(
+    found = Approval(
         asked=tuple(Person(login=login) for login in asked),
         approvers=tuple(dict.fromkeys(Person(login=each["user"]["login"]) for each in approved)),
-        authors=tuple(_accounts(base, headers, *ends())),
     )
+    try:
+        return replace(found, authors=tuple(_accounts(base, headers, *ends())))
+    except Unsaid as error:
+        return replace(found, unwritten=str(error))
 
 
 def _is_for(review: Mapping[str, Any], environment: str) -> bool:
@@ -118,10 +140,14 @@ def _accounts(base: str, headers: Mapping[str, str], old: str, new: str) -> Iter
     if not (old and new):
         return
     try:
-        compared = _ask(f"{base}/compare/{old}...{new}?per_page=100", headers)
-    except Unsaid:
+        commits = list(_pages(f"{base}/compare/{old}...{new}", headers, lambda compared: compared["commits"]))
+    except Unsaid as error:
+        if error.status != NOT_FOUND:
+            raise
         return
-    for each in compared["commits"]:
+    if len(commits) >= PAGE * PAGES:
+        raise Unsaid(f"GitHub names the authors of {len(commits)} commits at most")
+    for each in commits:
         by = each["commit"]["author"]
         login = (each.get("author") or {}).get("login") or ""
         yield Person(login=login, name=by.get("name") or "", email=by.get("email") or "")
@@ -145,9 +171,12 @@ def _gitlab(environ: Mapping[str, str], environment: str) -> Approval:
 
 
 def _deployment(base: str, headers: Mapping[str, str], environment: str, job: str) -> Mapping[str, Any]:
-    """The deployment of this job; nothing where the job has no `environment`."""
-    query = f"environment={quote(environment, safe='')}&order_by=id&sort=desc&per_page=20"
-    found = _ask(f"{base}/deployments?{query}", headers)
+    """The deployment of this job; nothing where the job has no `environment`.
+
+    Each pipeline makes one, so those of later pipelines come before that of a job that waited.
+    """
+    query = f"environment={quote(environment, safe='')}&order_by=id&sort=desc"
+    found = _pages(f"{base}/deployments?{query}", headers, list)
     mine = next((each for each in found if str((each.get("deployable") or {}).get("id")) == job), None)
     return _ask(f"{base}/deployments/{mine['id']}", headers) if mine else {}
 

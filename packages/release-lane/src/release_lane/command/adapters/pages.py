@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
@@ -54,11 +55,18 @@ def _handler(make: Callable[[], str]) -> type[BaseHTTPRequestHandler]:
             else:
                 self._page()
 
+        def handle(self) -> None:
+            # A reader may leave at any time, and reads no answer then.
+            with suppress(ConnectionError):
+                super().handle()
+
         def _page(self) -> None:
             try:
-                self._answer(200, make(), "text/html")
+                page = make()
             except Exception as error:
                 self._answer(503, f"The page cannot be made: {error}", "text/plain")
+            else:
+                self._answer(200, page, "text/html")
 
         def _answer(self, status: int, text: str, kind: str) -> None:
             body = text.encode(errors="replace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ is made of), smoke/, the pipeline of one CI system (--ci), and RELEASING.md. The
 then on; the rest is the package release-lane, which is upgraded by its version. The service stays
 where it is: --app names its folder.
 
-A terminal is asked for what no flag gives. A file that exists is never overwritten without --force
-(lines are added to a .gitignore); if anything is refused, nothing is written.
+A terminal is asked for what no flag gives, and asked again where an answer cannot be used. A file
+that exists is never overwritten without --force (lines are added to a .gitignore); if anything is
+refused, nothing is written.
 
 --diff compares the files with the template of the installed version, by the answers that they give
 themselves. It changes nothing. Exit code 0: no difference, 1: differences. Stack files and
@@ -115,56 +116,76 @@ def run(terminal: Terminal, arguments: argparse.Namespace) -> int:
 
 
 def _answers(terminal: Terminal, given: argparse.Namespace, folder: Path) -> Answers:
-    """From flags, and from the person at the terminal."""
-
-    def answer(value: Any, question: str, default: str) -> str:
-        if value is not None:
-            return str(value)
-        return _asked(terminal, question, default) if terminal.interactive else default
-
-    project = answer(given.project, "Name of the project", _project_name(folder))
-    region = answer(given.region, "AWS region", "")
-    names = answer(given.environments, "Names of the two environments", ",".join(TEMPLATE_ENVIRONMENTS))
-    environments = [name.strip() for name in names.split(",")]
-    if len(environments) != 2:
-        raise UsageError(
-            f"--environments needs two names, not {names!r}.",
-            next_step="give them like staging,production; a third environment is one more stack file.",
-        )
-    later = "empty: fill it in later"
-    domain = answer(given.domain, f"Name that users of {environments[1].strip()} come by ({later})", "")
-    zone = given.hosted_zone
-    if not given.certificate:
-        zone = answer(zone, f"ID of its Route 53 zone ({later})", "") if domain else zone
-    port = answer(given.port, "Port of the service", str(Answers.port))
-    health = answer(given.health_path, "Health path", HEALTH_PATH)
-    status = answer(given.status_path, "Status path (empty: none)", "")
-    app = App(
-        folder=answer(given.app, "Folder of the service", App().folder), dockerfile=given.dockerfile or App().dockerfile
-    )
-    accounts = given.account
-    if accounts is None and terminal.interactive:
-        accounts = [each for each in [_asked(terminal, "AWS account (empty: fill it in later)", "")] if each]
-    plain = Answers(
-        project=project,
-        region=region,
-        environments=(environments[0], environments[1]),
-        domain=domain,
-        hosted_zone=zone or "",
+    """From flags, and from the person at the terminal, who is asked again after an answer that cannot be used."""
+    found = Answers(
+        project=_project_name(folder),
+        region="",
         certificate=given.certificate or "",
-        port=int(port) if port.isascii() and port.isdigit() else 0,
-        health_path=health,
-        status_path=status,
         identify=Identify(given.identify or Identify.NONE),
-        app=app,
         ci=Ci(given.ci or Ci.GITHUB),
     )
-    return replace(plain, accounts=_accounts(accounts or [], plain))
+
+    def answer(flag: str, question: str, default: str, into: Callable[[str], dict[str, Any]]) -> None:
+        nonlocal found
+        value = getattr(given, flag.removeprefix("--").replace("-", "_"))
+        if value is None and terminal.interactive:
+            found = _asked(terminal, question, default, lambda text: _checked(flag, found, into(text)))
+        else:
+            found = replace(found, **into(default if value is None else str(value)))
+
+    answer("--project", "Name of the project", found.project, lambda text: {"project": text})
+    answer("--region", "AWS region", "", lambda text: {"region": text})
+    answer("--environments", "Names of the two environments", ",".join(TEMPLATE_ENVIRONMENTS), _environments)
+    later, second = "empty: fill it in later", found.environments[1]
+    answer("--domain", f"Name that users of {second} come by ({later})", "", lambda text: {"domain": text})
+    if given.hosted_zone or (found.domain and not found.certificate):
+        answer("--hosted-zone", f"ID of its Route 53 zone ({later})", "", lambda text: {"hosted_zone": text})
+    answer("--port", "Port of the service", str(found.port), _port)
+    answer("--health-path", "Health path", found.health_path, lambda text: {"health_path": text})
+    answer("--status-path", "Status path (empty: none)", "", lambda text: {"status_path": text})
+    app = App(dockerfile=given.dockerfile or App().dockerfile)
+    answer("--app", "Folder of the service", app.folder, lambda text: {"app": replace(app, folder=text)})
+    if given.account:
+        return replace(found, accounts=_accounts(given.account, found))
+    answer(
+        "--account", f"AWS account ({later})", "", lambda text: {"accounts": _accounts([text] if text else [], found)}
+    )
+    return found
 
 
-def _asked(terminal: Terminal, question: str, default: str) -> str:
-    print(f"{question}{f' [{default}]' if default else ''}: ", end="", file=terminal.err, flush=True)
-    return terminal.source.readline().strip() or default
+def _environments(text: str) -> dict[str, Any]:
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != 2:
+        raise UsageError(
+            f"--environments needs two names, not {text!r}.",
+            next_step="give them like staging,production; a third environment is one more stack file.",
+        )
+    return {"environments": (names[0], names[1])}
+
+
+def _port(text: str) -> dict[str, Any]:
+    return {"port": int(text) if text.isascii() and text.isdigit() else 0}
+
+
+def _checked(flag: str, before: Answers, added: Mapping[str, Any]) -> Answers:
+    """The answers with this one, unless it is what is wrong with them."""
+    answers = replace(before, **added)
+    if wrong := [line for line in problems(answers) if line.startswith(f"{flag}: ")]:
+        raise UsageError("\n".join(wrong))
+    return answers
+
+
+def _asked(terminal: Terminal, question: str, default: str, take: Callable[[str], Answers]) -> Answers:
+    """Ask until `take` accepts the answer. Where input has ended, its refusal is final."""
+    while True:
+        print(f"{question}{f' [{default}]' if default else ''}: ", end="", file=terminal.err, flush=True)
+        line = terminal.source.readline()
+        try:
+            return take(line.strip() or default)
+        except UsageError as error:
+            if not line:
+                raise
+            print(f"  {error.what}", file=terminal.err)
 
 
 def _accounts(given: list[str], answers: Answers) -> dict[str, str]:

@@ -27,8 +27,11 @@ def secured(one: Listener, params: Params, call: Call) -> Listener:
     protocol = params.text("Protocol", one.protocol)
     given = _given(params)
     if protocol == HTTP:
-        if given or params.text("SslPolicy"):
-            raise wrong("A certificate and a security policy can be specified for HTTPS listeners only")
+        if given:
+            raise wrong("A certificate can be specified for HTTPS listeners only")
+        if params.text("SslPolicy"):
+            # Spelled as AWS does.
+            raise wrong("An SSL policy cannot be specifed for HTTP listeners")
         return replace(one, protocol=HTTP, policy="", certificates=())
     if protocol != HTTPS:
         raise ServiceError("UnsupportedProtocol", str(unsupported(f"{protocol} listeners")))
