@@ -24,7 +24,7 @@ def test_the_image_that_was_built_last_is_asked_about_or_the_one_that_is_named()
     on = stage(CLEAN)
     assert on.run("scan") == 0
     assert on.run("scan", A.digest) == 0
-    assert on.cloud.scanned == [("app", B.digest), ("app", A.digest)]
+    assert on.cloud.scanned == [("release-lane/app", B.digest), ("release-lane/app", A.digest)]
     assert on.engine.calls == []
 
 
@@ -73,11 +73,10 @@ def test_a_hotfix_is_not_stopped_and_what_was_found_is_shown_with_its_reason(sca
     assert on.run("scan", "--hotfix", "") == 1
 
 
-def test_without_a_repository_or_an_image_nothing_is_asked() -> None:
+def test_without_an_image_nothing_is_asked() -> None:
     on = stage(CLEAN)
     on.engine.states["artifacts"] = StackState(outputs={})
     assert on.run("scan") == 2
-    assert on.run("scan", B.digest) == 2
     assert "release build" in on.err
     assert on.run("scan", "latest") == 2
     assert on.cloud.scanned == []

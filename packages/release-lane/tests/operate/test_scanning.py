@@ -41,7 +41,7 @@ def test_an_image_without_a_result_is_said_to_be_not_scanned_and_never_passes(st
     scan = Scan(status=status, description="distroless")
     found = judged(scan, "critical", (UNSCANNED,))
     assert found.why(DIGEST) == f"{SHORT} was not scanned."
-    assert as_text(DIGEST, found, "").startswith(f"{SHORT} was **not scanned**: ")
+    assert as_text(DIGEST, found, "").startswith(f"`{SHORT}` was **not scanned**: ")
     assert "distroless" in scan.why
     assert as_data(DIGEST, found, "")["scanned"] is False
 
@@ -50,13 +50,13 @@ def test_an_image_without_a_result_is_said_to_be_not_scanned_and_never_passes(st
 def test_a_scan_without_findings_passes(status: str) -> None:
     found = judged(Scan(status=status, description="by the registry"), "critical", ())
     assert found.why(DIGEST) == ""
-    assert as_text(DIGEST, found, "") == f"Image scan of {SHORT}: no findings (by the registry)."
+    assert as_text(DIGEST, found, "") == f"Image scan of `{SHORT}`: no findings (by the registry)."
 
 
 def test_all_severities_are_counted_the_worst_first_and_one_that_is_not_known_last() -> None:
     odd = Finding(name="CVE-4", severity="new")
     found = judged(Scan(status="COMPLETE", findings=(odd, MILD, BAD, MILD)), "critical", ())
-    assert as_text(DIGEST, found, "") == f"Image scan of {SHORT}: 1 high, 2 low, 1 new."
+    assert as_text(DIGEST, found, "") == f"Image scan of `{SHORT}`: 1 high, 2 low, 1 new."
 
 
 def test_many_findings_are_cut_in_text_and_all_there_as_data() -> None:

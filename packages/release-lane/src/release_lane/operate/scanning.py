@@ -5,7 +5,7 @@ An image that was not scanned never counts as one without findings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,12 @@ class Scan:
         return self.status in WAITING
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many findings of each severity, the worst first."""
+        order = sorted({each.severity: each for each in self.findings}.values(), key=lambda each: each.rank)
+        return {of.severity: sum(each.severity == of.severity for each in self.findings) for of in order}
+
+    @property
     def why(self) -> str:
         """Why there is no result, in words."""
         said = {
@@ -116,7 +122,9 @@ def as_text(digest: str, found: Judged, let_through: str) -> str:
         for each in (*found.stopping, *found.accepted)[:NAMED]
     ]
     table = ["", "| severity | finding | package | |", "| --- | --- | --- | --- |", *rows] if rows else []
-    return "\n".join([_head(digest, found.scan), *table, *([f"\nNot stopped: {let_through}."] if let_through else [])])
+    return "\n".join(
+        [said_of(digest, found.scan), *table, *([f"\nNot stopped: {let_through}."] if let_through else [])]
+    )
 
 
 def as_data(digest: str, found: Judged, let_through: str) -> dict[str, Any]:
@@ -138,17 +146,13 @@ def as_data(digest: str, found: Judged, let_through: str) -> dict[str, Any]:
     }
 
 
-def _head(digest: str, scan: Scan) -> str:
+def said_of(digest: str, scan: Scan) -> str:
+    """One sentence of Markdown."""
     if not scan.done:
-        return f"{short(digest)} was **not scanned**: {scan.why}."
-    counts = {name: sum(each.severity == name for each in scan.findings) for name in _severities(scan.findings)}
-    said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no findings"
+        return f"`{short(digest)}` was **not scanned**: {scan.why}."
+    said = ", ".join(f"{count} {name}" for name, count in scan.counts.items()) or "no findings"
     note = f" ({scan.description})" if scan.description else ""
-    return f"Image scan of {short(digest)}: {said}{note}."
-
-
-def _severities(findings: Iterable[Finding]) -> list[str]:
-    return [each.severity for each in sorted({f.severity: f for f in findings}.values(), key=lambda f: f.rank)]
+    return f"Image scan of `{short(digest)}`: {said}{note}."
 
 
 def _worst_first(finding: Finding) -> tuple[int, Finding]:

@@ -12,7 +12,7 @@ from release_lane.errors import CloudError, Refused
 from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.drift import Call
 from release_lane.operate.recovery import SERVICE, Existing
-from release_lane.operate.scanning import Scan
+from release_lane.operate.scanning import NOT_FOUND, Scan
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
 from release_lane.record.journal import Abort, Journal
@@ -192,7 +192,7 @@ class FakeCloud:
     listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
     trail: tuple[Call, ...] | CloudError = ()
     asked_for: list[tuple[str, ...]] = field(default_factory=list)
-    scans: list[Scan] = field(default_factory=list)
+    scans: list[Scan | CloudError] = field(default_factory=list)
     scanned: list[tuple[str, str]] = field(default_factory=list)
     """Repository and digest of each scan that was asked for."""
 
@@ -241,10 +241,13 @@ class FakeCloud:
         return self.trail
 
     def scan(self, access: Access, repository: str, digest: str) -> Scan:
-        """The next of the `scans`; the last one stays."""
+        """The next of the `scans`, which may be an error; the last one stays. Without any, none is known."""
         del access
         self.scanned.append((repository, digest))
-        return self.scans.pop(0) if len(self.scans) > 1 else self.scans[0]
+        found = self.scans.pop(0) if len(self.scans) > 1 else next(iter(self.scans), Scan(status=NOT_FOUND))
+        if isinstance(found, CloudError):
+            raise found
+        return found
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Remembered."""

@@ -8,8 +8,7 @@ from release_lane.command.tools import Tools
 from release_lane.errors import CheckFailed, UsageError
 from release_lane.operate.duration import parse_duration, spoken
 from release_lane.operate.scanning import LIMITS, NOT_FOUND, UNSCANNED, Judged, Scan, as_data, as_text, judged
-from release_lane.record.digest import parse_digest
-from release_lane.record.names import Access
+from release_lane.record.digest import Digest, parse_digest
 
 ORDER = 27
 NAME = "scan"
@@ -61,13 +60,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Wait for the scan, show it, and judge it."""
-    stack = tools.project.builds
-    outputs = tools.existing(stack).outputs
-    _, _, repository = str(outputs.get("repositoryUrl") or "").partition("/")
-    digest = parse_digest(str(arguments.digest or outputs.get("imageDigest") or ""))
-    if not repository:
-        raise UsageError(f"The stack {stack} has no repository yet.", next_step="`release build`, then scan again.")
-    scan = _awaited(tools, tools.project.stacks[stack].access, repository, digest, arguments.wait)
+    digest = parse_digest(arguments.digest) if arguments.digest else _built_last(tools)
+    scan = _awaited(tools, digest, arguments.wait)
     found = judged(scan, arguments.fail_on, arguments.accept)
     through = _let_through(found, digest, arguments)
     tools.terminal.emit(as_data(digest, found, through), as_text(digest, found, through))
@@ -76,11 +70,19 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _awaited(tools: Tools, access: Access, repository: str, digest: str, wait: float) -> Scan:
+def _built_last(tools: Tools) -> Digest:
+    stack = tools.project.builds
+    if found := tools.existing(stack).outputs.get("imageDigest"):
+        return parse_digest(str(found))
+    raise UsageError(f"The stack {stack} has no image yet.", next_step="`release build`, then scan again.")
+
+
+def _awaited(tools: Tools, digest: Digest, wait: float) -> Scan:
     """The scan once it has ended, or as it is after `wait` seconds."""
+    stack = tools.project.stacks[tools.project.builds]
     began, told = tools.machine.now(), False
     while True:
-        scan = tools.cloud.scan(access, repository, digest)
+        scan = tools.cloud.scan(stack.access, stack.repository, digest)
         so_far = tools.machine.now() - began
         limit = min(wait, BEGINS_WITHIN) if scan.status == NOT_FOUND else wait if scan.waits else 0.0
         if so_far >= limit:
