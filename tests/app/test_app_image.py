@@ -51,6 +51,7 @@ def image() -> Iterator[str]:
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 def test_the_image_says_what_it_is_and_is_not_root(image: str) -> None:
     config = json.loads(docker("image", "inspect", "-f", "{{json .Config}}", image))
     assert config["User"] == "10001:10001"
@@ -59,6 +60,7 @@ def test_the_image_says_what_it_is_and_is_not_root(image: str) -> None:
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 def test_it_starts_with_nothing_to_write_to_and_stops_with_0(image: str) -> None:
     container = docker("run", "-d", "--read-only", "--cap-drop=ALL", "--network=none", image)
     try:
@@ -78,6 +80,7 @@ def test_it_starts_with_nothing_to_write_to_and_stops_with_0(image: str) -> None
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 def test_another_commit_costs_no_new_layer(image: str) -> None:
     given = build_args(ensure_base_image(cache_folder(), print)) | {"COMMIT": "facade"}
     arguments = [part for pair in given.items() for part in ("--build-arg", "=".join(pair))]

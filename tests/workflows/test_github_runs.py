@@ -125,10 +125,15 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, digest: str, command: 
 
 
 @pipeline
-def test_each_night_asks_for_drift_everywhere_even_if_there_is_some_in_one(stub: Stub) -> None:
+def test_each_night_asks_for_drift_and_parity_everywhere_even_if_there_is_some_in_one(stub: Stub) -> None:
     stub.fails("drift")
     assert stub.act("nightly", "schedule").code != 0
-    assert sorted(texts(stub.calls())) == ["drift production", "drift staging"]
+    assert sorted(texts(stub.calls())) == [
+        "drift production",
+        "drift staging",
+        "parity production",
+        "parity staging",
+    ]
 
 
 @pipeline

@@ -170,9 +170,14 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
 
 
 @pipeline
-def test_each_night_asks_for_drift_and_nothing_else(stub: Stub) -> None:
+def test_each_night_asks_for_drift_and_parity_and_nothing_else(stub: Stub) -> None:
     assert stub.gitlab(source="schedule").code == 0
-    assert sorted(texts(stub.calls())) == ["drift production", "drift staging"]
+    assert sorted(texts(stub.calls())) == [
+        "drift production",
+        "drift staging",
+        "parity production",
+        "parity staging",
+    ]
 
 
 @pipeline

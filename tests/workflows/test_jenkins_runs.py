@@ -131,11 +131,13 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
 
 
 @pipeline
-def test_each_night_asks_for_drift_and_nothing_else(stub: Stub) -> None:
+def test_each_night_asks_for_drift_and_parity_and_nothing_else(stub: Stub) -> None:
     assert stub.jenkins(CAUSE="TimerTrigger").code == SUCCESS
     assert [(call.text, call.role) for call in stub.calls()] == [
-        ("drift staging", "review's"), ("drift production", "review's")
-    ]  # fmt: skip
+        ("drift staging", "review's"),
+        ("drift production", "review's"),
+        ("parity production", "review's"),
+    ]
 
 
 @pipeline

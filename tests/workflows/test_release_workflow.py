@@ -110,7 +110,7 @@ def test_each_job_takes_a_role_of_its_own_from_variables() -> None:
         "production": "${{ vars.DEPLOY_ROLE_ARN }}",
         "rollback": "${{ vars.DEPLOY_ROLE_ARN }}",
         "preview": "${{ vars.PREVIEW_ROLE_ARN }}",
-        "drift": "${{ vars.REVIEW_ROLE_ARN }}",
+        "nightly": "${{ vars.REVIEW_ROLE_ARN }}",
     }
     # DEPLOY_ROLE_ARN is a variable of the environment, so it is another one in each.
     assert {name: job["environment"] for name, job in all_jobs().items() if "environment" in job} == {

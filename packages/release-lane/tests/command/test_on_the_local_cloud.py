@@ -109,6 +109,21 @@ def test_a_rollback_moves_weights_only_and_status_foretold_it(lane: Checkout) ->
     assert lane.release("smoke", "production").code == 0
 
 
+def test_two_environments_of_the_template_are_alike_by_their_states_and_a_setting_is_said_once(lane: Checkout) -> None:
+    """Staging is on green, production on blue, each with ids, ARNs and addresses of its own."""
+    alike = lane.release("parity", "production", "--json").ok().data
+    assert [each for each in alike["differences"] if each["standing"] != "follows"] == []
+    assert alike["unchecked"] == []
+    file = lane.folder / "Pulumi.production.yaml"
+    given = file.read_text()
+    file.write_text(f"{given}\n  {lane.project}:rollout:\n    graceSeconds: 60\n")
+    found = lane.release("parity", "production", "--json")
+    file.write_text(given)
+    assert (found.code, [each["what"] for each in found.data["differences"] if each["standing"] == "undeclared"]) == (
+        1, ["rollout.graceSeconds"]
+    )  # fmt: skip
+
+
 def test_a_gates_no_ends_with_1_and_the_idle_colour_is_healed(lane: Checkout) -> None:
     lane.change("app/checksums.py", *FAULT)
     Story.broken = lane.release("build").ok().out.strip()

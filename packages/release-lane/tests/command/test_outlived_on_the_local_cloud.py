@@ -23,10 +23,10 @@ from tests.command.deaths import Mute, adopting, children, provider_of, the_mach
 
 from tools import states
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module", params=["s3", pytest.param("file", marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=["s3", "file"])
 def lane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     with on_the_local_cloud(tmp_path_factory.mktemp("outlived") / "checkout", request.param) as checkout:
         yield checkout
@@ -115,7 +115,6 @@ def test_a_provider_that_outlived_its_engine_in_create_service_is_named_and_ende
     assert created.items() <= services(lane).items(), "it is the same service"
 
 
-@pytest.mark.long
 def test_a_provider_that_outlived_its_engine_before_modify_target_group_never_does_it(lane: Checkout) -> None:
     with_releases(lane, 1)
     second = build(lane)
@@ -139,7 +138,6 @@ def test_a_provider_that_outlived_its_engine_before_modify_target_group_never_do
     assert lane.status("staging")["digest"] == second
 
 
-@pytest.mark.long
 def test_two_machines_share_a_lock_and_each_learns_of_the_other(
     lane: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -178,7 +176,6 @@ def test_two_machines_share_a_lock_and_each_learns_of_the_other(
     assert here.notes("staging") == kept, "none of this story is left"
 
 
-@pytest.mark.long
 def test_of_two_machines_that_begin_at_once_at_most_one_updates(
     lane: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from tests.command.checkout import Checkout, Ended, on_the_local_cloud, until
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.long]
 
 OF_SHELL, OF_PARAMETER, OF_WEBHOOK, OF_CONFIG, LITERAL = (
     f"{kind}{secrets.token_hex(8)}" for kind in ("shell", "parameter", "webhook", "config", "literal")

@@ -171,6 +171,11 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
             {"requireDrill": "true"},
             "requireDrill: asks for a drill in the environment before, but promotesFrom names none",
         ),
+        (
+            {"parity": {"required": True}},
+            "parity.required: compares with the environment before, but promotesFrom names none",
+        ),
+        ({"parity": {"expect": [{"what": "a", "why": "b"}] * 2}}, "parity.expect: a stands there twice"),
         ({"onAlarm": "ignore"}, "onAlarm: Input should be 'proceed', not 'ignore'"),
         *(
             ({"idle": {"afterWatch": value}}, f"idle.afterWatch: should be keep or 0 to 200 tasks, not {value!r}")

@@ -1,4 +1,4 @@
-"""Reading what is known of environments now, for plan and board: states, locks, AWS, the ledger; nothing is changed.
+"""Reading what is known of environments now: states, locks, AWS, the ledger; nothing is changed.
 
 What does not answer is said to be unknown. Only the engine's states are needed.
 """
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.status import Row
 from release_lane.decide.freeze import frozen_at
-from release_lane.engine.locks import Holder
+from release_lane.engine.locks import Holder, locked
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, ReleaseError
 from release_lane.operate.history import rollbacks_in
@@ -24,6 +24,13 @@ from release_lane.record.records import Observed
 from release_lane.record.times import in_zone
 
 READERS = 8
+
+
+def need_quiet(tools: Tools, environment: str) -> None:
+    """What an update is about to change would look like a change by hand, or a difference; `Refused` during one."""
+    holders = tools.backend.holders(environment)
+    if holders:
+        raise locked(environment, holders, gone=all(tools.machine.owner(each).dead for each in holders))
 
 
 def situations(tools: Tools, entries: Sequence[Entry] | None) -> tuple[Situation, ...]:
@@ -95,7 +102,7 @@ def _aws(
         observed = tools.cloud.observed(names)
         look = tools.cloud.look(names, settings.watched(names), settings.period_seconds, None)
     except ReleaseError as error:
-        return None, None, " ".join(filter(None, (error.what, error.why)))
+        return None, None, error.what_and_why
     return observed, look.alarms, ""
 
 
@@ -117,4 +124,4 @@ def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
         store = tools.ledger()
         return (store.entries(), "") if store else (None, "no stack file names a ledger")
     except ReleaseError as error:
-        return None, " ".join(filter(None, (error.what, error.why)))
+        return None, error.what_and_why

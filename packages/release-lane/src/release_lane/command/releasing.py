@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from release_lane.command.adapters.engine import Run
 from release_lane.command.halting import Quarantine
 from release_lane.command.options import alarm_accepted, excused, replace_allowed
-from release_lane.command.reviewing import Given, approver_of, unsealed
+from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
@@ -48,6 +48,8 @@ class Change:
     leaves: Digest | None = None
     fault: str = ""
     """Why what a rollback leaves goes into quarantine, "" for not at all."""
+    unattended: str = ""
+    """`withoutLedger` where what is left cannot be put into quarantine: no person is there to say it."""
     again: bool = False
     """Does a rollback go forward again, to a release that users were rolled back from?"""
     seal: str | None = None
@@ -73,6 +75,8 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     idle colour."""
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", None))
+    if _goes_forward(change):
+        held_to_parity(tools, change.environment)
     change = _approved(tools, change, before)
     if change.approver:
         tools = tools.acting(replace(tools.actor, approver=change.approver))
@@ -89,6 +93,11 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
     return 0
 
 
+def _goes_forward(change: Change) -> bool:
+    """Is a release asked for that is no way back? A rollback has to be quick, and is not held to everything."""
+    return change.digest is not None and (change.verb != "rollback" or change.again)
+
+
 def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with what its seal binds the program to; without a seal the same."""
     if change.seal is None:
@@ -101,7 +110,7 @@ def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     """The same with who approved it, as the CI says. A rollback needs no approval: it has to be quick."""
     wanted = tools.project.stacks[change.environment].approval
     asked = change.seal is not None or wanted.required or tools.project.route.guarded(change.environment)
-    if (change.verb == "rollback" and not change.again) or not asked or change.digest is None:
+    if not asked or change.digest is None or not _goes_forward(change):
         return change
     return replace(change, approver=approver_of(tools, change.environment, change.digest, before, wanted))
 
@@ -117,9 +126,12 @@ def carried_out(
 ) -> tuple[dict[str, Any], str]:
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
+    config = change.config
     if quarantine:
         quarantine.say()
-    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
+        if change.unattended and not quarantine.said:
+            config = {**config, "withoutLedger": change.unattended}
+    run = update(tools, change.environment, config, change.message, wait=wait, waited=waited)
     if quarantine:
         quarantine.say()
     if run.signal is not None or run.exit_code != 0:
@@ -289,7 +301,7 @@ def _why(tools: Tools, stack: str, run: Run) -> str:
     if holders := lock_holders(run.stderr):
         return f"{stack} is now being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
     error = failure(run.log, run.stderr)
-    return error.what if error.shown else " ".join(filter(None, (error.what, error.why)))
+    return error.what if error.shown else error.what_and_why
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
@@ -368,7 +380,7 @@ def _outputs_now(tools: Tools, environment: str, run: Run) -> Mapping[str, Any]:
     except CloudError as error:
         raise CloudError(
             f"The update of {environment} succeeded, but its record cannot be read.",
-            why=" ".join(filter(None, (error.what, error.why))),
+            why=error.what_and_why,
             next_step=f"`release status {environment}`, once the backend answers.",
         ) from error
 

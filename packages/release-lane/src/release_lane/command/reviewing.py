@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from release_lane.command.tools import Tools
+from release_lane.decide.parity import check_declared
 from release_lane.engine.events import EngineLog
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, ReleaseError, UsageError
 from release_lane.operate.history import drills_in, rollbacks_in
+from release_lane.operate.parity import Environment, undeclared_settings
 from release_lane.operate.planned import planned_in
 from release_lane.operate.review import Program, Review, Subject, review
 from release_lane.operate.scanning import Scan
@@ -50,6 +52,30 @@ def previewed(tools: Tools, given: Given) -> EngineLog:
     return done.log
 
 
+# ---- Parity ---------------------------------------------------------------------------------------------------
+
+
+def held_to_parity(tools: Tools, environment: str) -> None:
+    """Raises `Refused` where `parity.required` is set, and the stack file differs from that of the environment before
+    without a word on it. The program compares the release itself, under the lock."""
+    source = tools.project.route.source_of(environment)
+    wanted = tools.project.stacks[environment].parity
+    if wanted.required and source:
+        found = undeclared_settings(compared(tools, source), compared(tools, environment))
+        check_declared(found, wanted.expected(), source, environment)
+
+
+def compared(tools: Tools, environment: str, state: StackState | None = None) -> Environment:
+    """An environment as a comparison takes it."""
+    file = tools.project.stacks[environment]
+    return Environment(
+        name=environment,
+        names=tools.project.names(environment),
+        settings=file.settings,
+        state=state or StackState(),
+    )
+
+
 # ---- The review -----------------------------------------------------------------------------------------------
 
 
@@ -83,7 +109,7 @@ def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: 
         live_there=before_it.live if before_it else None,
         rollback=rollback,
         program=program_of(tools),
-        asked=tools.origin.who or tools.machine.user(),
+        asked=tools.who,
         run=tools.origin.run,
         at=tools.machine.clock(),
         unrecorded=not tools.project.ledger,
@@ -175,7 +201,7 @@ def write_review(tools: Tools, found: Review, covered: Facts) -> None:
         if store := tools.ledger(found.subject.environment):
             store.append(replace(draft, details={**draft.details, **about}))
     except CloudError as away:
-        tools.terminal.say(f"The ledger does not have this review: {away.what} {away.why}")
+        tools.terminal.say(f"The ledger does not have this review: {away.what_and_why}")
 
 
 def _entries(tools: Tools, environment: str) -> tuple[Entry, ...]:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from release_lane.decide.foundations import Site
 from release_lane.decide.freeze import Freeze
 from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
+from release_lane.decide.parity import Parity
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
 from release_lane.record.decisions import DecisionKind
@@ -77,6 +78,8 @@ class Requested:
     sealed: str = ""
     """The decision that was reviewed, as a hash (`record.seal.bound`)."""
     needs_seal: bool = False
+    parity: Parity | None = None
+    """What a release that goes forward is held to; None where that is not required."""
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

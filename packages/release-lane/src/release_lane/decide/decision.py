@@ -30,10 +30,11 @@ from release_lane.decide.choice import (
 )
 from release_lane.decide.conditions import check_conditions
 from release_lane.decide.drifted import drifted
-from release_lane.decide.forward import check_forward, going_forward
+from release_lane.decide.forward import check_forward, going_forward, released
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.interrupted import interrupted
 from release_lane.decide.lineage import said_of_order
+from release_lane.decide.parity import check_parity
 from release_lane.decide.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
 from release_lane.decide.refusals import no_rebuild, nothing_found, unfit_certificate
 from release_lane.decide.sealed import check_sealed
@@ -87,6 +88,7 @@ def decide(
         # A drill moves between two releases that were approved here.
         forward = not requested.drill and going_forward(case, verdict)
         check_sealed(verdict, observed, requested, forward=forward)
+        check_parity(released(case, verdict) if forward else None, requested.parity)
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         unchecked = (*_unchecked(case, verdict), *exceptions)

@@ -14,6 +14,7 @@ from release_lane.decide.decision import Deploy, Finish, Refuse, Requested, Traf
 from release_lane.decide.existing_network import check_existing
 from release_lane.decide.foundations import LEAST_ZONES, Foundations, Site, zones_of
 from release_lane.decide.lineage import Order, Relation
+from release_lane.decide.parity import Parity
 from release_lane.decide.shift import course
 from release_lane.errors import Refused, UsageError
 from release_lane.program.intent import Intent, missing_in_ledger
@@ -64,8 +65,15 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    ledger = "" if settings.without_ledger else settings.ledger or ""
-    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn, ledger)
+    seen = see(
+        names,
+        settings.image_digest or "",
+        source,
+        watched,
+        settings.https.certificate_arn,
+        settings.ledger or "",
+        excused=settings.without_ledger is not None,
+    )
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
@@ -93,6 +101,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         halts=seen.halts,
         sealed=settings.sealed,
         needs_seal=settings.approval.required,
+        parity=_parity(settings, seen.source),
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
@@ -101,12 +110,27 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         names=names,
         repository=artifacts.repository,
         observed=seen.observed,
+        recorded=seen.own,
         unchecked=(*verdict.unchecked, *missing_in_ledger(settings)),
         stands_on=seen.stands_on,
         zones=(),
         cidr=settings.network.cidr,
     )
     return verdict, environment if isinstance(verdict.decision, Refuse) else _placed_in(environment)
+
+
+def _parity(settings: EnvironmentSettings, source: Recorded | None) -> Parity | None:
+    """How the image was configured where it was proven; None where it does not matter."""
+    there, digest = settings.promotes_from, settings.image_digest
+    if not settings.parity.required or there is None or digest is None:
+        return None
+    ran = source.was_live(digest) if source else None
+    return Parity(
+        there=there,
+        here=pulumi.get_stack(),
+        proven=ran.service if ran else None,
+        expected=settings.parity.expected(),
+    )
 
 
 def _site(settings: EnvironmentSettings, names: Names) -> Site:

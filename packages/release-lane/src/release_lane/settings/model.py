@@ -31,6 +31,7 @@ from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.ledger import place, reason
 from release_lane.settings.network import AddressRange, NetworkSettings, network_problems, test_access
 from release_lane.settings.notify import NotifySettings
+from release_lane.settings.parity import ParitySettings, parity_problems
 from release_lane.settings.rollout import RolloutSettings, SmokeSettings, smoke_problems
 from release_lane.settings.section import Stack, sound
 from release_lane.settings.service import HealthCheckSettings, ServiceSettings, service_problems
@@ -68,6 +69,7 @@ class EnvironmentSettings(Stack):
     approval: ApprovalSettings = ApprovalSettings()
     promotes_from: StackName | None = None
     require_drill: bool = False
+    parity: ParitySettings = ParitySettings()
     artifacts: StackName = "artifacts"
     service: ServiceSettings = ServiceSettings()
     env: dict[str, Variable] = Field(default={})
@@ -159,6 +161,15 @@ def part(values: Mapping[str, Any], key: str, file: str) -> Any:
         raise wrong(problems, f"({file})", file) from error
 
 
+def environment_in(values: Mapping[str, Any], file: str) -> EnvironmentSettings:
+    """All keys of an environment with their defaults, each judged by itself; `values` and errors as of `part`."""
+    given = {key: _as_handed(value) for key, value in values.items() if value is not None}
+    try:
+        return EnvironmentSettings.model_validate({**given, "account": "0" * 12})
+    except ValidationError as error:
+        raise wrong([words(each, EnvironmentSettings) for each in error.errors()], f"({file})", file) from error
+
+
 _FIELDS, _BUILT = (
     {str(field.alias): name for name, field in model.model_fields.items()}
     for model in (EnvironmentSettings, ArtifactsSettings)
@@ -205,6 +216,7 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
     problems += smoke_problems(settings.smoke, settings.service)
     problems += shift_problems(settings.shift)
     problems += freeze_problems(settings.freeze)
+    problems += parity_problems(settings.parity, settings.promotes_from)
     problems += alarm_problems(settings.alarms, settings.account, region)
     problems += _other_stacks(settings, stack)
     if "access_logs" in settings.model_fields_set and not settings.access_logs.bucket:

@@ -24,8 +24,9 @@ from release_lane.settings.credentials import HANDED, access_of
 from release_lane.settings.freeze import FreezeSettings
 from release_lane.settings.https import HttpsSettings
 from release_lane.settings.ledger import apart
-from release_lane.settings.model import part
+from release_lane.settings.model import EnvironmentSettings, environment_in, part
 from release_lane.settings.notify import NotifySettings
+from release_lane.settings.parity import ParitySettings
 from release_lane.settings.rollout import RolloutSettings, SmokeSettings
 from release_lane.settings.shift import IdleSettings, ShiftSettings
 
@@ -84,6 +85,18 @@ class StackFile:
     def requires_drill(self) -> bool:
         """Does an image need a drill in the environment before?"""
         return bool(self._part("requireDrill"))
+
+    @property
+    def parity(self) -> ParitySettings:
+        """In what it may differ from the environment before, and why."""
+        return cast("ParitySettings", self._part("parity"))
+
+    @property
+    def settings(self) -> EnvironmentSettings:
+        """All of them, with their defaults."""
+        for key in self.own:
+            self._not_encrypted(f"{self.project}:{key}")
+        return environment_in(self.own, self.path.name)
 
     @property
     def freeze(self) -> FreezeSettings:

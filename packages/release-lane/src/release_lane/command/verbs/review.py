@@ -24,7 +24,7 @@ from release_lane.command.options import (
     replace_allowed,
     through_freeze,
 )
-from release_lane.command.reviewing import Given, reviewed, subject_of, write_review
+from release_lane.command.reviewing import Given, held_to_parity, reviewed, subject_of, write_review
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.command.verbs.promote import live_in
@@ -124,6 +124,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     about = {"environment": environment, "digest": given.digest}
     subject = subject_of(tools, environment, before, rollback=arguments.rollback)
     try:
+        if not arguments.rollback:
+            held_to_parity(tools, environment)
         found, covered = reviewed(tools, given, subject)
     except Interrupted:
         raise
