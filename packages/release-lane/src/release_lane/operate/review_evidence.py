@@ -8,6 +8,7 @@ from typing import Any
 from release_lane.operate.duration import spoken
 from release_lane.operate.page import Alert, Block, Section, Text, bullets, code, link, quoted, section
 from release_lane.operate.review import Review, Subject
+from release_lane.operate.scanning import said_of
 from release_lane.record.commit import Commits, Logged
 from release_lane.record.digest import short
 from release_lane.record.evidence import Proof
@@ -74,6 +75,7 @@ def evidence_section(review: Review) -> Section | None:
         lines.append("None is needed: this is the first environment of the route.")
     lines += [f"**Cannot be checked here:** {quoted(each)}." for each in here if each not in there]
     lines += [quoted(each) for each in subject.drills]
+    lines += _scanned(subject, release)
     if review.was_live:
         lines.append(f"It has been live in {subject.environment} before.")
     if subject.recorded and subject.recorded.left_by_rollback(release.digest):
@@ -97,6 +99,14 @@ def _proven(subject: Subject, proof: Proof, release: Release) -> Iterator[str]:
         yield f"**It is no longer live in {subject.source}**, which runs {code(short(subject.live_there.digest))}."
     elif subject.at and (since := epoch(proof.at)) is not None:
         yield f"It has been live in {subject.source} for {spoken(max(0.0, subject.at - since))}."
+
+
+def _scanned(subject: Subject, release: Release) -> Iterator[str]:
+    """What the registry found in the image."""
+    if subject.scan:
+        yield said_of(release.digest, subject.scan)
+    elif subject.unscanned:
+        yield f"**What the registry's scan found is unknown:** {quoted(subject.unscanned)}"
 
 
 def _unproven_configuration(
