@@ -113,6 +113,7 @@ def test_an_idle_colour_that_should_be_smaller_keeps_the_tasks_that_stay(staging
     assert not tasks(staging, idle)
 
 
+@pytest.mark.long
 def test_a_state_that_knows_nothing_of_what_serves_is_refused_naming_it(staging: Stack, unseen: Unseen) -> None:
     folder, stacks = staging.lane.folder / "elsewhere", f"state/.pulumi/stacks/{PROJECT}"
     other = Lane.open(folder, staging.lane.variables)
@@ -140,6 +141,7 @@ def test_before_the_first_release_another_network_is_free(lane: Lane, good: str,
     assert stack.served()["digest"] == good
 
 
+@pytest.mark.long
 def test_a_target_group_that_somebody_deleted_is_named_and_made_anew(staging: Stack) -> None:
     elb, idle, name = staging.lane.aws("elbv2"), idle_of(staging), f"{PROJECT}-{staging.name}"
     port = {"blue": 9001, "green": 9002}[idle]

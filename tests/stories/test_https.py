@@ -140,6 +140,7 @@ def test_a_certificate_that_a_browser_would_refuse_changes_nothing(
     assert by_https(secure.lane, secure.name).served()["digest"] == serving["imageDigest"]
 
 
+@pytest.mark.long
 def test_users_stay_on_plain_http_where_the_certificate_is_not_trusted(lane: Lane, good: str) -> None:
     """ACM has it and calls it issued, but no browser knows its authority."""
     stack = lane.environment("astray", like="staging", smoke={"deadlineSeconds": 1})
@@ -161,6 +162,7 @@ def test_how_users_come_in_has_to_be_said(lane: Lane) -> None:
     refused(stack.up(), "https: is missing", "insecure: true")
 
 
+@pytest.mark.long
 def test_a_protected_load_balancer_outlives_a_destroy_and_says_how_it_may_go(lane: Lane, good: str) -> None:
     stack = lane.environment("keeper", like="staging", smoke=QUICK, deletionProtection=True)
     assert stack.up(imageDigest=good).ok

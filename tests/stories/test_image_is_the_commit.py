@@ -108,6 +108,7 @@ def test_a_file_that_git_ignores_is_not_in_the_image(place: Place) -> None:
     assert place.files(place.stack.outputs["imageDigest"]) == {"srv/Dockerfile", "srv/service.py", "srv/.gitignore"}
 
 
+@pytest.mark.long
 def test_an_image_that_was_deleted_is_built_again_and_again(built: Place) -> None:
     """Also right after a build, whose image the state still remembers with the same inputs."""
     commit = built.git("rev-parse", "HEAD")
@@ -138,6 +139,7 @@ def test_two_commits_with_one_image_are_said_to_be_so(built: Place) -> None:
     assert built.in_registry(second) == built.in_registry(first) == built.stack.outputs["imageDigest"]
 
 
+@pytest.mark.long
 def test_a_repository_that_was_deleted_is_made_again_as_the_update_says(built: Place) -> None:
     built.lane.aws("ecr").delete_repository(repositoryName=built.registry, force=True)
     told = built.stack.up()

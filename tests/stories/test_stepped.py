@@ -223,6 +223,7 @@ def test_a_person_aborts_it(stack: Stack, lane: Lane, unseen: Unseen, users: Pro
     assert users.stop().total.failed == 0
 
 
+@pytest.mark.long
 def test_ctrl_c_while_it_is_watched_rolls_the_traffic_back(stack: Stack, unseen: Unseen, users: Probe) -> None:
     live, third = stack.outputs["imageDigest"], unseen(stack)
     with at_half(stack, third) as running:

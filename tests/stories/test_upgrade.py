@@ -18,8 +18,8 @@ import yaml
 from tests.stories.cloud import idle_of, tasks
 from tools.lane import PROJECT, ROOT, Lane, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
-BEFORE = ("48585d5", pytest.param("234bf85", marks=pytest.mark.long))
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
+BEFORE = ("48585d5", "234bf85")
 """Versions that states are upgraded from."""
 SETTINGS: dict[str, Any] = {
     "smoke": {"deadlineSeconds": 10},
@@ -125,7 +125,6 @@ def test_an_environment_of_the_version_before_is_taken_over(
     assert network(stack, idle_of(stack))["assignPublicIp"] == "ENABLED", "and the one before is where it was"
 
 
-@pytest.mark.long
 def test_an_environment_of_the_version_before_takes_a_release_at_once(
     lane: Lane, program: Path, good: str, better: str
 ) -> None:
@@ -150,7 +149,6 @@ def test_an_environment_of_the_version_before_takes_a_release_at_once(
     assert tasks(stack, stack.outputs["liveColour"]) == serving
 
 
-@pytest.mark.long
 def test_artifacts_of_the_version_before_are_taken_over(lane: Lane, program: Path, source: Any) -> None:
     """The image that its state has is forgotten, never deleted; what the registry has is not built again."""
     stack = lane.stack(

@@ -54,6 +54,11 @@ class ReleaseError(Exception):
         parts = {"Why": self.why, "Next": self.next_step, "Kind": type(self).__name__, "Users": self.users}
         return "\n".join([self.what, *(f"{label}: {part}" for label, part in parts.items() if part)])
 
+    @property
+    def what_and_why(self) -> str:
+        """Both, where no room is for the next step."""
+        return " ".join(filter(None, (self.what, self.why)))
+
     def in_short(self) -> str:
         """The first line, the users and the next step: for the end, where all of it stands further up."""
         head, *rest = self.what.splitlines() or [""]

@@ -18,7 +18,7 @@ from release_lane.record.container import container_definition, repository_in
 from release_lane.record.digest import Digest
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release, Service
-from release_lane.record.records import Observed
+from release_lane.record.records import GroupCheck, Observed
 from release_lane.watch.rollout import Deployment, Reading, Target, Task
 
 from tests.patience import PATIENCE
@@ -52,13 +52,14 @@ class OneEnvironment(Cloud):
             "lane", "staging", access=Access(region="us-east-1", account="123456789012"), repository=repository
         )
         self.reading = reading
+        self.groups: dict[Colour, Any] = {}
         self.asked: list[str] = []
 
     def balancer(self, *_: Any, **__: Any) -> Balancer:
         return Balancer()
 
-    def target_groups(self) -> dict[Colour, str]:
-        return {}
+    def described_groups(self) -> dict[Colour, Any]:
+        return self.groups
 
     def read_both(self, groups: Callable[[], Mapping[Colour, str]]) -> dict[Colour, Reading]:
         groups()
@@ -90,6 +91,26 @@ def test_tasks_on_a_platforms_manifest_run_the_image_that_their_task_definition_
     sides = observed(cloud)["colours"]
     assert {side["digest"] for side in sides.values()} == {INDEX}
     assert set(cloud.asked) == {"lane/app"}
+
+
+def test_the_health_checks_come_with_the_target_groups() -> None:
+    cloud = OneEnvironment("", running(INDEX))
+    cloud.groups = {Colour.BLUE: described(interval=7), Colour.GREEN: {"TargetGroupArn": "arn:green"}}
+    assert cloud.target_groups() == {Colour.BLUE: "arn:blue", Colour.GREEN: "arn:green"}
+    seen = Observed.from_dict(observed(cloud)).checks
+    assert seen == {Colour.BLUE: GroupCheck(path="/health", interval=7, timeout=2, healthy=3, unhealthy=4)}
+
+
+def described(interval: int) -> dict[str, Any]:
+    """A target group, as AWS describes it."""
+    return {
+        "TargetGroupArn": "arn:blue",
+        "HealthCheckPath": "/health",
+        "HealthCheckIntervalSeconds": interval,
+        "HealthCheckTimeoutSeconds": 2,
+        "HealthyThresholdCount": 3,
+        "UnhealthyThresholdCount": 4,
+    }
 
 
 def test_tasks_on_the_very_digest_need_no_registry() -> None:
@@ -125,7 +146,7 @@ class AtOnce(OneEnvironment):
         super().__init__("", running(INDEX))
         self.together = threading.Barrier(MANY)
 
-    def target_groups(self) -> dict[Colour, str]:
+    def described_groups(self) -> dict[Colour, Any]:
         self.together.wait(PATIENCE)
         return {}
 

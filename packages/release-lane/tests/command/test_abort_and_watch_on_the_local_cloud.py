@@ -96,6 +96,7 @@ def test_an_aborted_switch_rolls_all_traffic_back(lane: Checkout, users: Probe) 
     lane.release("heal", "staging").ok()
 
 
+@pytest.mark.long
 def test_a_breach_that_only_users_meet_is_rolled_back_after_the_update(lane: Checkout, users: Probe) -> None:
     """Its smoke checks pass and it moves all at once, so nothing but the watch can see it."""
     path = lane.folder / "Pulumi.staging.yaml"
@@ -116,6 +117,7 @@ def test_a_breach_that_only_users_meet_is_rolled_back_after_the_update(lane: Che
     assert users.snapshot().step("afterwards").failed == 0
 
 
+@pytest.mark.long
 def test_what_the_watch_rolled_back_from_comes_back_once_it_is_pardoned_and_the_line_goes_on(lane: Checkout) -> None:
     again = ("deploy", "staging", "--digest", Story.moody, "--again")
     quarantined = lane.release(*again)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +33,7 @@ def refreshed(*steps: Step, **over: Any) -> Run:
     return Run(exit_code=0, log=EngineLog(refreshed=(ROOT, *steps)), **over)
 
 
-def stage(run: Run, *, weights: Any = None, **over: Any) -> Stage:
+def stage(run: Run | Callable[[FakeEngine], Run], *, weights: Any = None, **over: Any) -> Stage:
     cloud = FakeCloud(trail=over.pop("trail", ()))
     seen = situations.observed(A, B, weights or all_on(GREEN), located=Located(rule="arn:rule"))
     cloud.environments["release-lane-staging"] = seen
@@ -91,6 +93,30 @@ def test_during_an_update_it_is_refused() -> None:
     assert on.run("drift", "staging") == 4
     assert "ann@build-7" in on.err
     assert on.engine.calls == []
+
+
+def test_an_update_that_begins_meanwhile_would_look_like_drift() -> None:
+    holder = Holder(user="ann", host="build-7", pid=1, since="now")
+
+    def begins(_: FakeEngine) -> Run:
+        on.backend.held["staging"] = (holder,)
+        return refreshed(CHANGED)
+
+    on = stage(begins, backend=FakeBackend())
+    assert on.run("drift", "staging") == 4
+    assert "ann@build-7" in on.err
+    assert on.out == ""
+
+
+def test_so_would_one_that_has_begun_and_ended_meanwhile() -> None:
+    def updated(engine: FakeEngine) -> Run:
+        engine.states["staging"] = replace(engine.states["staging"], pending=("urn:new",))
+        return refreshed(CHANGED)
+
+    on = stage(updated)
+    assert on.run("drift", "staging") == 4
+    assert "staging was updated while it was compared" in on.err
+    assert on.out == ""
 
 
 def test_a_refresh_that_fails_is_no_answer() -> None:

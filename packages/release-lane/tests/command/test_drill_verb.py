@@ -10,6 +10,7 @@ from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine, Run
 from release_lane.command.adapters.prober import FakeProber
 from release_lane.engine.state import StackState
+from release_lane.errors import CloudError
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.evidence import Proof
 from release_lane.record.ledger import Entry, Result
@@ -286,6 +287,19 @@ def test_a_ledger_that_is_away_in_the_end_is_a_warning() -> None:
     on = stage("back", "forward", "passed", ledger=Memory(away=True), **IN_LEDGER)
     assert on.run("drill", "staging") == 0
     assert "The ledger does not have this drill as a whole" in on.err
+
+
+def test_a_drill_that_users_noticed_is_a_failed_one_although_its_own_entry_could_not_be_written() -> None:
+    ledger = Memory()
+
+    def away_once() -> None:
+        ledger.meanwhile = lambda: None
+        raise CloudError("The network is down.")
+
+    ledger.meanwhile = away_once
+    on = stage("back", "forward", prober=FakeProber(failed=2), ledger=ledger, **IN_LEDGER)
+    assert on.run("drill", "staging") == 1
+    assert (entry(on).kind, entry(on).result) == ("outcome", Result.FAILED)
 
 
 def test_a_drill_without_the_ledger_has_to_say_why() -> None:

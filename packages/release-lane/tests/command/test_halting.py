@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from release_lane.command.adapters.machine import FakeMachine
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.halts import Halts
-from release_lane.record.ledger import Entry, EntryKind
+from release_lane.record.ledger import Draft, Entry, EntryKind, Result
 from tests.command.test_recording import IN_CI, URL
-from tests.command.test_releasing import stage
-from tests.command.words import BLUE, A, B, Stage, plan, ran, refused_by_gate, state
+from tests.command.test_releasing import LOCKED, stage
+from tests.command.words import BLUE, A, B, Stage, failed, plan, ran, refused_by_gate, state
 
 pytestmark = pytest.mark.cli
 
@@ -176,6 +177,16 @@ def test_a_rollback_does_not_wait_for_a_ledger_that_is_away_and_says_what_is_mis
     assert f"`release quarantine {B.digest} --reason" in on.out
 
 
+def test_a_rollback_does_not_fail_for_an_entry_that_a_later_version_wrote() -> None:
+    ledger = Memory()
+    newest = in_memory(ledger).append(Draft(id="later", kind=EntryKind.REVIEW, at=""))
+    ledger.objects[newest.name] = newest.as_bytes().replace(b'"schema":1', b'"schema":99')
+    on = on_ledger(BACK, ledger=ledger)
+    assert on.run("rollback", "staging", "--fault", "it charges twice") == 0
+    assert len(on.engine.calls) == 1
+    assert "could NOT be put into quarantine" in on.out
+
+
 def test_what_was_away_before_the_rollback_is_said_after_it() -> None:
     ledger = Memory(away=True)
 
@@ -193,6 +204,14 @@ def test_a_rollback_that_is_refused_leaves_the_fault_in_quarantine_and_says_so()
     assert on.run("rollback", "staging", "--fault", "it charges twice") == 1
     assert halts(on).quarantined is not None
     assert "is in quarantine for all environments (entry 1)" in on.err
+
+
+def test_a_rollback_that_never_began_is_in_the_ledger_next_to_the_fault() -> None:
+    on = on_ledger(failed(stderr=LOCKED, touched=False), machine=FakeMachine())
+    assert on.run("rollback", "staging", "--fault", "it charges twice") == 4
+    fault, refused = entries(on)
+    assert (fault.kind, refused.kind) == (EntryKind.QUARANTINE, EntryKind.OUTCOME)
+    assert (refused.verb, refused.result, refused.reason) == ("rollback", Result.REFUSED, "it charges twice")
 
 
 def test_a_plain_rollback_puts_nothing_into_quarantine() -> None:

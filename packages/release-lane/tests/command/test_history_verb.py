@@ -66,6 +66,30 @@ def test_an_update_is_one_line_and_killed_and_refused_ones_are_there(on: Stage) 
     assert "under way, or dead" in open_
 
 
+def test_what_ended_badly_says_why_and_the_rest_for_what_reason(on: Stage) -> None:
+    on.run("history")
+    _, done, refused, *_ = on.out.splitlines()
+    assert done.endswith("a fix")
+    assert refused.endswith("it exits")
+
+
+@pytest.mark.parametrize("result", [Result.DONE, Result.FAILED])
+def test_a_drill_says_how_it_ended(on: Stage, result: Result) -> None:
+    details = {"why": "green has no healthy target"} if result is Result.FAILED else {}
+    drill = draft(EntryKind.DRILL, 50, environment="staging", reason="nightly", result=result, details=details)
+    in_memory(on.ledger).append(drill)
+    on.run("history", "staging", "--last", "1")
+    line = on.out.splitlines()[-1]
+    assert f"drill: {result}" in line
+    assert line.endswith(details.get("why", "nightly"))
+
+
+@pytest.mark.parametrize("last", ["-1", "x"])
+def test_only_a_number_of_passages_is_taken(on: Stage, last: str) -> None:
+    assert on.run("history", "--last", last) == 2
+    assert "--last" in on.err
+
+
 def test_one_environment_alone(on: Stage) -> None:
     assert on.run("history", "staging") == 0
     assert [line.split()[0] for line in on.out.splitlines()[1:]] == ["5"]

@@ -226,11 +226,13 @@ def test_a_review_times_rollbacks_and_names_drills_by_the_ledger() -> None:
     ledger = in_memory(memory := Memory())
     began = Draft(
         id="1", kind=EntryKind.INTENT, at="2026-01-02T03:00:00+00:00", environment="production", verb="rollback",
-        details={"decision": "traffic-only"},
+        details={"decision": "traffic-only", "goesBack": True},
     )  # fmt: skip
-    intent = ledger.append(began)
-    ended = replace(began, id="2", kind=EntryKind.OUTCOME, at="2026-01-02T03:00:07+00:00", of=intent.sequence)
-    ledger.append(replace(ended, result=Result.DONE))
+    took = {"03:00:07": began, "03:10:00": replace(began, details={"decision": "traffic-only"})}
+    for at, each in took.items():  # the second one goes forward again, and bakes
+        intent = ledger.append(replace(each, id=f"began {at}"))
+        ended = replace(each, id=f"ended {at}", kind=EntryKind.OUTCOME, at=f"2026-01-02T{at}+00:00", of=intent.sequence)
+        ledger.append(replace(ended, result=Result.DONE))
     drill = Draft(
         id="3", kind=EntryKind.DRILL, at="2026-01-02T04:00:00+00:00", environment="staging", digest=B.digest,
         result=Result.DONE,

@@ -11,9 +11,10 @@ import pytest
 from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.prober import FakeProber
+from release_lane.engine.locks import Origin
 from release_lane.engine.state import StackState
 from release_lane.ledger.halts import halts_in
-from release_lane.ledger.memory import in_memory
+from release_lane.ledger.memory import Memory, in_memory
 from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.watching import Look
 from release_lane.probe.sampling import Place, Unheard
@@ -96,6 +97,24 @@ def test_what_a_watch_rolls_back_from_is_in_quarantine_where_there_is_a_ledger()
     assert found is not None
     assert (found.environment, found.reason) == ("staging", "green has no healthy target")
     assert on.data["rollback"]["quarantine"] == {"digest": B.digest, "entry": found.sequence}
+
+
+def test_the_quarantine_names_who_watched() -> None:
+    on = stage([BREACH], BACK, ledger_url="s3://shop-releases", origin=Origin(who="ann", run="https://ci/7"))
+    on.run("watch", "staging", "--for", "30m")
+    found = halts_in(in_memory(on.ledger), "staging", B.digest).quarantined
+    assert found is not None
+    assert (found.who, found.run) == ("ann", "https://ci/7")
+    assert (on.engine.actors[-1].who, on.engine.actors[-1].verb) == ("ann", "rollback")
+
+
+def test_a_breach_is_rolled_back_although_the_ledger_is_away_since_no_person_is_there_to_say_so() -> None:
+    on = stage([BREACH], BACK, ledger_url="s3://shop-releases", ledger=Memory(away=True))
+    assert on.run("watch", "staging", "--for", "30m", "--json") == 1
+    ((_, _, config),) = on.engine.calls
+    assert config["withoutLedger"] == "it did not answer when `release watch` rolled back"
+    assert on.data["rolledBack"] is True
+    assert on.data["rollback"]["quarantine"] == {"digest": B.digest, "entry": None}
 
 
 def test_a_watch_goes_forward_to_nothing_that_users_were_rolled_back_from() -> None:

@@ -100,6 +100,14 @@ def test_a_drill_goes_back_to_the_previous_release_and_to_no_earlier_one() -> No
     assert "no traffic-only rollback" in refused(decision(record, observed(A, B, GREEN), BACK)).what
 
 
+def test_after_a_rollback_no_drill_leads_users_to_what_they_were_rolled_back_from() -> None:
+    rolled_back = replace(recorded(BLUE, A, B, A), evidence=(proof(B), proof(A)))
+    there = replace(FORWARD, drill=Drill.BACK)
+    assert isinstance(decision(rolled_back, observed(A, B, BLUE), there, drill=None), TrafficOnly), "if a person asks"
+    error = refused(decision(rolled_back, observed(A, B, BLUE), there))
+    assert f"rolled back from the previous release {short(B.digest)}" in error.what
+
+
 @pytest.mark.parametrize("proven", [[proof(A)], [proof(A), replace(proof(B), release_id="other")]])
 def test_a_drill_is_of_a_release_whose_proof_can_say_so(proven: list[Proof]) -> None:
     record = replace(LIVE, evidence=tuple(proven))

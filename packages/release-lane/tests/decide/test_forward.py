@@ -20,7 +20,9 @@ from release_lane.decide.decision import (
 )
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.freeze import Freeze, Window
+from release_lane.decide.shift import Shift, course
 from release_lane.errors import Refused
+from release_lane.record.alarms import Alarm
 from release_lane.record.halts import Halts
 from release_lane.record.journal import Phase
 from release_lane.record.ledger import Draft, Entry, EntryKind
@@ -217,6 +219,13 @@ def test_what_is_in_quarantine_is_not_released_and_the_refusal_names_the_fault(
     assert f"`release pardon {request_.digest} --reason" in refused.error.next_step
 
 
+def test_what_a_person_put_into_quarantine_names_no_environment() -> None:
+    by_hand = Halts(quarantined=replace(QUARANTINE, environment=""))
+    refused = decision(RECORD, SETTLED, replace(NEW, halts=by_hand))
+    assert isinstance(refused, Refuse)
+    assert refused.error.why.startswith("it charges twice (ada, ")
+
+
 NOT_RELEASED = {name: case for name, case in PASSES.items() if "rollback" not in name}
 
 
@@ -248,6 +257,28 @@ def test_it_must_be_asked_for_with_the_digest_that_is_live(said: Release | None)
     assert "is a rollback" not in refused.error.what
     assert "--again" in refused.error.next_step
     assert f"forwardFrom={A.digest}" in refused.error.next_step
+
+
+@pytest.mark.parametrize("idle", [B, C], ids=["traffic alone", "a deployment"])
+def test_it_moves_in_steps_and_is_watched_like_any_release(idle: Release) -> None:
+    cloud, shift = observed(idle, A, GREEN), Shift(steps=(10, 100), bake=60)
+    again, asked_as_a_rollback = (
+        decision(RETURNED, cloud, replace(AGAIN, **{key: A.digest})) for key in ("forward_from", "rollback_from")
+    )
+    assert isinstance(again, Deploy | TrafficOnly)
+    assert isinstance(asked_as_a_rollback, Deploy | TrafficOnly)
+    watched = course(again, RETURNED, cloud, shift)
+    assert (watched.steps, watched.bake, watched.goes_back) == ((10, 100), 60, False)
+    assert course(asked_as_a_rollback, RETURNED, cloud, shift).goes_back
+
+
+def test_a_firing_alarm_stops_it_like_any_release() -> None:
+    firing = Alarm(name="orders", firing=True, why="late")
+    cloud = replace(observed(B, A, GREEN), alarms=(firing,))
+    refused = decision(RETURNED, cloud, replace(AGAIN, forward_from=A.digest))
+    assert isinstance(refused, Refuse)
+    assert "Users are not moved while the alarm orders is firing" in refused.error.what
+    assert isinstance(decision(RETURNED, cloud, replace(AGAIN, rollback_from=A.digest)), TrafficOnly)
 
 
 def test_to_ask_for_it_does_not_ask_for_a_rollback() -> None:

@@ -11,7 +11,7 @@ from release_lane.decide.decision import Deploy, Heal, Keep, Prepare, Refuse, Re
 from release_lane.decide.foundations import Egress, Foundations, Site, moved, zones_of
 from release_lane.errors import ReleaseError
 from release_lane.record.journal import Phase
-from release_lane.record.records import Observed, Recorded
+from release_lane.record.records import GroupCheck, Observed, Recorded
 from tests.decide.situations import BLUE, GREEN, SERVICE, SICK, A, B, C, journal, observed, recorded, side
 
 pytestmark = pytest.mark.pure
@@ -28,6 +28,7 @@ BUILT = Foundations(
 )
 TORN = replace(BUILT, vpc="vpc-2", cidr="10.30.0.0/16", balancer_vpc="vpc-2")
 HALF_BUILT = replace(BUILT, vpc="vpc-2", cidr="10.30.0.0/16")
+CHECK = GroupCheck(path="/health", interval=5, timeout=2, healthy=3, unhealthy=4)
 RECORD = recorded(GREEN, A, B)
 LIVE = observed(A, B, GREEN)
 
@@ -84,7 +85,14 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
         },
         f"{at}Balancer$aws:lb/targetGroup:TargetGroup::x-blue": {
             "type": "aws:lb/targetGroup:TargetGroup",
-            "outputs": {"vpcId": "vpc-1", "name": "x-blue"},
+            "outputs": {
+                "vpcId": "vpc-1",
+                "name": "x-blue",
+                "healthCheck": {
+                    **{"path": "/health", "interval": 5.0, "timeout": 2.0, "matcher": "200"},
+                    **{"healthyThreshold": 3.0, "unhealthyThreshold": 4.0},
+                },
+            },
         },
         f"{at}Balancer$aws:lb/listener:Listener::x-test-blue": {
             "type": "aws:lb/listener:Listener",
@@ -104,6 +112,7 @@ def test_a_states_resources_say_what_an_environment_stands_on() -> None:
         BUILT,
         zones=("us-east-1a", "us-east-1c"),
         doors={(9001, "192.0.2.0/24"): "x-test-9001-1"},
+        checks={"x-blue": CHECK},
         parts=frozenset({"target group x-blue", "listener 9001", "service x-blue"}),
         held=frozenset(
             {
@@ -123,6 +132,28 @@ def test_a_range_with_host_bits_that_an_earlier_version_took_is_the_one_that_aws
     outputs = {"fromPort": 9001, "cidrIpv4": "192.0.2.7/24"}
     found = {f"urn:pulumi:s::p::release-lane:infra:Network${kind}::x-test-9001-1": {"type": kind, "outputs": outputs}}
     assert Foundations.from_resources(found).doors == {(9001, "192.0.2.0/24"): "x-test-9001-1"}
+
+
+OTHER = replace(CHECK, interval=30)
+
+
+@pytest.mark.parametrize(
+    ("state", "aws", "wanted", "overlooked"),
+    [
+        (CHECK, OTHER, CHECK, True),
+        (CHECK, CHECK, CHECK, False),
+        (CHECK, OTHER, OTHER, False),
+        (OTHER, OTHER, CHECK, False),
+        (CHECK, None, CHECK, False),
+        (None, OTHER, CHECK, False),
+    ],
+    ids=["claimed only", "there", "wanted as it is", "to be written", "no target group", "not in the state"],
+)
+def test_a_health_check_that_only_the_state_has_is_one_that_no_update_writes(
+    state: GroupCheck | None, aws: GroupCheck | None, wanted: GroupCheck, overlooked: bool
+) -> None:
+    known = Foundations(checks={"x-blue": state} if state else {})
+    assert known.overlooks("x-blue", aws, wanted) is overlooked
 
 
 def test_a_state_with_nothing_in_it_stands_on_nothing() -> None:

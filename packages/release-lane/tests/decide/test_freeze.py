@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zoneinfo
+from collections.abc import Iterator
+
 import pytest
 from release_lane.decide.freeze import Freeze, Frozen, frozen_at
-from release_lane.record.times import epoch
+from release_lane.record.times import epoch, in_zone
 from release_lane.settings.freeze import FreezeSettings
 
 pytestmark = pytest.mark.pure
@@ -136,6 +139,23 @@ def test_a_frozen_moment_names_the_window_in_the_words_of_the_stack_file_and_its
     found = frozen_at(freeze(BERLIN, {**HOLIDAYS, "reason": "the shop's busiest days"}), second("2026-12-25T00:00:00"))
     assert found is not None
     assert found.words == "2026-12-24 to 2027-01-02 Europe/Berlin (the shop's busiest days)"
+
+
+@pytest.fixture
+def no_tables() -> Iterator[None]:
+    """A machine without tables of time zones, as in a small container."""
+    zoneinfo.ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=())
+    yield
+    zoneinfo.reset_tzpath()
+
+
+@pytest.mark.usefixtures("no_tables")
+def test_utc_needs_no_table_of_time_zones() -> None:
+    assert until(Freeze(), "2026-12-25T00:00:00") is None
+    found = frozen_at(freeze("UTC", HOLIDAYS), second("2026-12-25T00:00:00"))
+    assert found is not None
+    assert in_zone(found.zone, found.until) == "Sun 2027-01-03 00:00 UTC"
 
 
 def test_without_windows_nothing_is_ever_frozen() -> None:

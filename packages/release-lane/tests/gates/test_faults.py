@@ -12,6 +12,7 @@ from release_lane.gates.move import Move
 from release_lane.gates.passes import RUN, Pass
 from release_lane.record.course import Course
 from release_lane.record.digest import Digest
+from release_lane.record.evidence import Drill
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import Recorded
 
@@ -66,6 +67,11 @@ def test_a_release_that_users_did_not_come_back_from_is_not_put_into_quarantine(
 def test_a_way_back_that_fails_can_be_taken_once_more() -> None:
     rollback = replace(BACK, standing=Recorded(live_colour=BLUE, live=A, history=(B, A)))
     assert fault_of(BREACH, ROLLED_BACK, rollback) == ""
+
+
+@pytest.mark.parametrize("half", [Drill.BACK, Drill.FORWARD])
+def test_a_drill_that_fails_takes_no_way_back_away(half: Drill) -> None:
+    assert fault_of(BREACH, ROLLED_BACK, replace(BACK, drill=half)) == ""
 
 
 def test_new_settings_of_the_live_image_put_it_into_no_quarantine() -> None:

@@ -105,6 +105,14 @@ def test_one_that_was_rolled_back_is_no_interrupted_switch(stage: Ledgered) -> N
     stage.fails(Refused)
 
 
+def test_one_that_was_killed_before_it_moved_any_traffic_is_none_either(stage: Ledgered) -> None:
+    """Its journal says so, but nothing is left to finish: it goes forward anew."""
+    stage.say(LINE)
+    stage.cloud.tags = {**TO_B.as_tags()}
+    stage.fails(Refused)
+    assert stage.cloud.writes == []
+
+
 def test_a_ledger_that_is_away_by_now_stops_no_switch(stage: Ledgered) -> None:
     stage.objects.away = True
     stage.perform()

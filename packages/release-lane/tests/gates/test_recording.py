@@ -18,7 +18,7 @@ from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
 from release_lane.record.halts import Halts, why
 from release_lane.record.intended import Intended, Standing
-from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Entry, EntryKind, Result
+from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Result
 from release_lane.record.names import Access
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
@@ -249,6 +249,27 @@ def test_a_ledger_that_is_away_in_the_middle_is_completed_by_the_next_update() -
     assert (completed.of, completed.result) == (1, Result.DONE)
     assert completed.details["why"].startswith("completed by the next update")
     assert verify(in_memory(objects).contents(), {"production": LIVE}) == ()
+
+
+def written_by_a_later_version(objects: Memory) -> None:
+    newest = in_memory(objects).append(Draft(id="later", kind=EntryKind.REVIEW, at=NOW))
+    objects.objects[newest.name] = newest.as_bytes().replace(b'"schema":1', b'"schema":99')
+
+
+def test_an_entry_that_a_later_version_wrote_meanwhile_fails_no_update(update: Update) -> None:
+    update.begin()
+    written_by_a_later_version(update.objects)
+    update.recording.done(LIVE)
+    assert "The ledger does not say how this update ended (done)" in update.said[-1]
+    assert "schema 99" in update.said[-1]
+
+
+def test_a_fault_that_the_ledger_did_not_take_is_said_to_be_in_no_quarantine(update: Update) -> None:
+    update.begin()
+    update.recording.fault("errors of green: 7 % of 400 requests")
+    update.objects.away = True
+    update.recording.failed(CheckFailed("green had 10 % of the users", users=Users.RESTORED))
+    assert f"NOT in quarantine. Next: `release quarantine {A.digest} --reason" in update.said[-1]
 
 
 def test_an_update_does_not_begin_while_the_ledger_is_away() -> None:

@@ -182,6 +182,28 @@ def test_a_store_that_is_away_is_named_with_what_to_do(ask: Callable[[Ledger], o
     assert "`ledger`" in away.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("entries/", lambda one: one.append(draft())),
+        ("entries/", lambda one: one.newest()),
+        ("marks/line/staging/", lambda one: one.mark(MarkKind.LINE, "staging")),
+    ],
+    ids=["append", "newest", "mark"],
+)
+def test_a_strange_object_where_the_newest_should_be_is_named_and_hides_nothing(
+    name: str, ask: Callable[[Ledger], object]
+) -> None:
+    """S3's console makes such a folder. Without it a stopped line would look as if it went on."""
+    objects = Memory()
+    in_memory(objects).append(STOPPED)
+    objects.objects[name] = b""
+    with pytest.raises(CloudError, match="cannot be") as strange:
+        ask(in_memory(objects))
+    assert strange.value.why.startswith(f"{name} is no ")
+    assert "release history --verify" in strange.value.why
+
+
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CloudError, match="cannot be written"):

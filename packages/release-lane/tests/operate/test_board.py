@@ -125,7 +125,7 @@ def test_a_refusal_answers_a_review() -> None:
     assert list(waiting(ledger.entries)) == []
 
 
-def test_a_review_that_has_expired_waits_for_nobody() -> None:
+def test_a_review_that_has_expired_no_longer_waits() -> None:
     until = START + 27 * DAY
     assert [each.entry.digest for each in board(fresh=until).waiting] == [C.digest]
     assert board(fresh=until + 1).waiting == ()
@@ -182,6 +182,7 @@ def test_an_environment_says_what_is_live_where_users_are_and_what_a_rollback_co
     ("over", "said"),
     [
         ({"rollback": "deploy"}, "rollback: to sha256:aaaaaaaaaaaa: a deployment, minutes"),
+        ({"recorded": recorded(GREEN, B, A, B)}, "rollback: to sha256:aaaaaaaaaaaa: going forward again, no rollback"),
         ({"rollback": "settings"}, "rollback: same image: change the stack file"),
         ({"recorded": recorded(GREEN, A)}, "rollback: none: nothing was live before"),
         ({"observed": None, "unseen": "no network"}, "users: as recorded; AWS does not say (no network)"),
@@ -271,6 +272,8 @@ def test_the_data_is_the_same_in_plain_json() -> None:
     data = board_data(board())
     assert [each["environment"] for each in data["environments"]] == ["staging", "production"]
     assert data["environments"][1]["rollback"] == {"costs": "traffic-only", "seconds": 12.0}
+    again = board_data(board(recorded=recorded(GREEN, B, A, B)))["environments"][1]["rollback"]
+    assert again == {"costs": "traffic-only", "seconds": 12.0, "forwardAgain": True}
     assert [each["digest"] for each in data["onTheirWay"]] == [C.digest]
     assert [each["run"] for each in data["waiting"]] == ["https://ci.example/review/7"]
     assert [each["result"] for each in data["last"]] == ["refused", "done", "done", "done"]

@@ -164,17 +164,21 @@ def test_the_newest_call_that_names_the_resource_is_who_did_it() -> None:
     assert BY_HAND.words() == ("ModifyRule by arn:aws:iam::1:user/ann at 2026-01-02T03:04:05+00:00, from 192.0.2.1")
 
 
+SCALING = "arn:aws:sts::1:assumed-role/AWSServiceRoleForApplicationAutoScaling_ECSService/AutoScaling-UpdateService"
+
+
 @pytest.mark.parametrize(
     "unfit",
     [
         call("DescribeRules", requestParameters={"ruleArn": "arn:rule"}),
         call("ModifyRule", requestParameters={"ruleArn": "arn:rule"}, userAgent="Boto3/1 release-lane"),
         call("ModifyRule", requestParameters={"ruleArn": "arn:rule"}, userAgent="APN/1.0 Pulumi/1.0"),
+        call("ModifyRule", requestParameters={"ruleArn": "arn:rule"}, userIdentity={"arn": SCALING}),
         call("ModifyRule", requestParameters={"ruleArn": "arn:rule"}, errorCode="AccessDenied"),
         call("ModifyRule", requestParameters={"ruleArn": "arn:rule-of-another"}),
         Call(name="ModifyRule", at="", by="", event="no JSON"),
     ],
-    ids=["reads", "the lane", "its AWS provider", "failed", "of another", "unreadable"],
+    ids=["reads", "the lane", "its AWS provider", "AWS's scaling", "failed", "of another", "unreadable"],
 )
 def test_calls_that_cannot_have_done_it_are_not_blamed(unfit: Call) -> None:
     assert who(unfit) is None

@@ -130,6 +130,12 @@ def test_after_a_rollback_the_way_back_is_called_going_forward() -> None:
     assert "A rollback to" not in said
 
 
+def test_after_going_forward_again_the_way_back_is_a_rollback() -> None:
+    again = replace(SUBJECT, recorded=recorded(BLUE, A, B, A), rollback=True)
+    said = text(review(again, log(*plan("traffic-only", GREEN, B, target=GREEN))))
+    assert f"A rollback to `{A.digest[:19]}` then only moves the traffic" in said
+
+
 def test_steps_and_alarms_are_in_the_picture_of_the_traffic() -> None:
     course = Course(steps=(10, 50, 100), bake=60, home=BLUE).as_dict()
     watch = {"alarms": {"own": {"lane-green-errors": "green"}, "theirs": ["queue"]}}
@@ -181,6 +187,15 @@ def test_checks_are_named_and_how_long_it_has_been_live_there() -> None:
     assert "- Drilled there on 2026-01-02: users went back from it and forward again, and no request failed." in said
     assert "- It has been live in staging for 2 h." in said
     assert "**It is no longer live in staging**" in text(reviewed(replace(subject, live_there=C)))
+
+
+@pytest.mark.parametrize(
+    ("subject", "verb"),
+    [(SUBJECT, "promote production"), (replace(SUBJECT, rollback=True), "rollback production"),
+     (Subject(environment="staging"), "deploy staging")],
+)  # fmt: skip
+def test_the_seal_comes_with_the_verb_that_takes_it(subject: Subject, verb: str) -> None:
+    assert f"`release {verb} --seal …` refuses" in text(replace(reviewed(subject), seal=SEALED))
 
 
 def test_who_asks_and_where_is_said() -> None:

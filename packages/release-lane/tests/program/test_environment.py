@@ -31,6 +31,7 @@ from tests.program.mocks import (
     outputs_of,
     release,
     run,
+    standing_on,
 )
 
 pytestmark = pytest.mark.program
@@ -68,6 +69,29 @@ def test_a_new_digest_is_written_to_the_idle_colour() -> None:
     written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
     assert written["release-lane-staging-green"] == SECOND
     assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
+
+
+@pytest.mark.parametrize("config", [{"imageDigest": THIRD}, {}, {"imageDigest": FIRST, "rollbackFrom": SECOND}])
+def test_no_tasks_are_started_under_a_health_check_that_only_the_state_has(config: dict[str, str]) -> None:
+    """The AWS provider compares with its state alone. Where no task starts, the check makes no difference."""
+    name, kind = "release-lane-staging-blue", "aws:lb/targetGroup:TargetGroup"
+    urn = f"urn:pulumi:staging::release-lane::release-lane:infra:Balancer${kind}::{name}"
+    check = {"path": "/health", "interval": 5, "timeout": 2, "healthyThreshold": 2, "unhealthyThreshold": 2}
+    outputs = {"vpcId": "vpc-1", "name": name, "healthCheck": check}
+    seen = {"path": "/health", "interval": 30, "timeout": 2, "healthy": 2, "unhealthy": 2}
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+        observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD)
+        | {"checks": {"blue": seen}},
+        state={**standing_on(), urn: {"type": kind, "outputs": outputs}},
+    )
+    given = {f"release-lane:{key}": value for key, value in config.items()}
+    if config.get("imageDigest") != THIRD:
+        run(world, given)
+        return
+    with pytest.raises(Refused, match=r"every 30 s.*wanted is /health every 5 s.*Nothing was changed"):
+        run(world, given)
+    assert not world.registered
 
 
 def test_the_gates_ask_a_release_as_its_own_configuration_says() -> None:

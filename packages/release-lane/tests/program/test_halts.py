@@ -20,9 +20,10 @@ def test_a_digest_and_the_line_are_asked_about_where_the_stack_file_names_a_ledg
     assert (asked["ledger"], asked["environment"], asked["digest"]) == ("s3://shop-releases", "staging", SECOND)
 
 
-@pytest.mark.parametrize(
-    "config", [LEDGER, {"release-lane:imageDigest": SECOND}, {**DEPLOY, "release-lane:withoutLedger": "it is down"}]
-)
+EXCUSED = {**DEPLOY, "release-lane:withoutLedger": "it is down"}
+
+
+@pytest.mark.parametrize("config", [LEDGER, {"release-lane:imageDigest": SECOND}])
 def test_without_a_digest_or_a_ledger_nothing_is_asked(config: dict[str, str]) -> None:
     assert run(world(unread=True), config).halts_asked == []
 
@@ -44,6 +45,19 @@ def test_what_is_said_against_a_release_refuses_it_before_anything_is_registered
     assert not there.registered
     ((what, _),) = there.ledger
     assert what == "refuse"
+
+
+def test_a_reason_to_begin_without_the_ledger_is_no_way_past_what_it_says() -> None:
+    there = world(halts=Halts(stopped=ENTRY))
+    with pytest.raises(Refused, match="The line of staging is stopped"):
+        run(there, EXCUSED)
+    assert not there.registered
+
+
+def test_with_a_reason_a_ledger_that_does_not_answer_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    there = run(world(unread=True, away=True), EXCUSED)
+    assert there.one("TrafficSwitch").inputs["decision"] == "deploy"
+    assert "Whether the line is stopped, or the image in quarantine, is not known" in caplog.text
 
 
 def test_what_is_live_is_kept_in_a_stopped_line_and_in_quarantine() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 from release_lane.errors import CloudError, Refused
 from release_lane.record.intended import Intended
+from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour
-from tests.program.mocks import ARTIFACTS, FIRST, SECOND, World, observed, outputs_of, release, run
+from tests.program.mocks import ARTIFACTS, FIRST, SECOND, THIRD, World, observed, outputs_of, release, run
 
 pytestmark = pytest.mark.program
 
+BLUE, GREEN = Colour.BLUE, Colour.GREEN
+ON_GREEN = release(SECOND)
 LEDGER = {"release-lane:ledger": "s3://shop-releases"}
 DEPLOY = {**LEDGER, "release-lane:imageDigest": SECOND}
 
@@ -35,6 +39,17 @@ def test_the_intent_is_written_before_anything_is_registered() -> None:
     assert intended.standing.live == release(FIRST).id
     details = intended.details
     assert (details["decision"], details["to"]["colour"], details["from"]["colour"]) == ("deploy", "green", "blue")
+
+
+def test_what_stands_is_what_is_recorded_and_not_what_an_interrupted_switch_is_counted_as() -> None:
+    """What came of that switch is read from it: it was killed, whatever becomes of this update."""
+    first, second = (End(colour, each.digest, each.id) for colour, each in ((BLUE, release(FIRST)), (GREEN, ON_GREEN)))
+    seen = observed(blue=release(FIRST), green=ON_GREEN, live=GREEN, image=THIRD)
+    seen["rule"]["tags"] = Journal(source=first, to=second, phase=Phase.MOVED).as_tags()
+    there = replace(world(), observed=seen)
+    ((what, given),) = run(there, {**LEDGER, "release-lane:imageDigest": THIRD}).ledger
+    assert what == "begin"
+    assert Intended.from_dict(given).standing.live == release(FIRST).id
 
 
 def test_the_intent_says_which_rules_are_overridden_and_a_refusal_does_as_well() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from release_lane.decide.lineage import Order
-from release_lane.program.lineage import SHALLOW, relation, relations
+from release_lane.disk.git import SHALLOW
+from release_lane.program.lineage import relation, relations
 
 pytestmark = pytest.mark.cli
 

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.pure
         ("git@github.com:o/r.git", "https://github.com/o/r"),
         ("ssh://git@gitlab.example.com:2222/group/sub/r.git", "https://gitlab.example.com/group/sub/r"),
         ("https://token@github.example.com/o/r", "https://github.example.com/o/r"),
+        ("https://gitlab.example.com:8443/o/r.git", "https://gitlab.example.com:8443/o/r"),
+        ("http://gitlab.example.com:8080/o/r.git", "http://gitlab.example.com:8080/o/r"),
         ("/srv/git/r.git", ""),
         ("https://code.example.com/r.git", ""),
         ("", ""),

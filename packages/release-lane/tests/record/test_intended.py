@@ -8,7 +8,7 @@ import pytest
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, UsageError, Users
 from release_lane.record.chain import MOVED, PROVEN
 from release_lane.record.digest import Digest
-from release_lane.record.intended import STANDING, Intended, Standing, came_of, result_of
+from release_lane.record.intended import STANDING, Intended, Standing, came_of, result_of, why_of
 from release_lane.record.ledger import Draft, Entry, EntryKind, Result
 from release_lane.record.names import Access
 from release_lane.record.placement import Release, Service
@@ -84,3 +84,17 @@ def test_a_release_that_was_live_before_the_intent_proves_nothing_of_it() -> Non
 )
 def test_an_error_says_what_an_update_came_to(error: ReleaseError, result: Result) -> None:
     assert result_of(error) is result
+
+
+@pytest.mark.parametrize(
+    "logs", ["last log lines:\n    password=hunter2", "last log lines of green:\n    password=hunter2"]
+)
+def test_what_an_application_logged_is_not_kept(logs: str) -> None:
+    error = CheckFailed(f"The rollout gate refused green: it exits.\n  {logs}", why="ECS says so")
+    assert why_of(error) == "The rollout gate refused green: it exits. ECS says so"
+
+
+def test_what_failed_line_by_line_is_kept() -> None:
+    assert why_of(CheckFailed("The smoke gate refused green.\n  test_a: no")) == (
+        "The smoke gate refused green.\n  test_a: no"
+    )

@@ -276,9 +276,12 @@ class Cloud:
 
     def target_groups(self) -> dict[Colour, str]:
         """ARNs of the target groups that exist."""
+        return {colour: str(group["TargetGroupArn"]) for colour, group in self.described_groups().items()}
+
+    def described_groups(self) -> dict[Colour, Any]:
+        """The target groups that exist, as AWS describes them."""
         by_name = {name: colour for colour, name in self.names.target_groups.items()}
-        found = self._groups(list(by_name))
-        return {by_name[group["TargetGroupName"]]: group["TargetGroupArn"] for group in found}
+        return {by_name[group["TargetGroupName"]]: group for group in self._groups(list(by_name))}
 
     def _groups(self, names: Sequence[str]) -> Sequence[Any]:
         """Where one of several does not exist, AWS describes none: then each is asked about by itself."""

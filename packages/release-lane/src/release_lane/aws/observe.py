@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,10 +17,17 @@ from release_lane.record.alarms import Watched
 from release_lane.record.container import release_in, repository_in
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
-from release_lane.record.records import Scaling
+from release_lane.record.records import GroupCheck, Scaling
 from release_lane.watch.rollout import Reading
 
 NOTHING_WATCHED = Watched()
+AS_AWS_NAMES_THEM = (
+    "HealthCheckPath",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+)
 
 Seen = TypeVar("Seen")
 
@@ -30,18 +38,23 @@ def observed(
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
     Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags}
-    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located (`Located.as_dict`), and
-    certificateProblem: why the `certificate` (an ARN) is not fit for the name that users come by. Scalable targets are
-    read where a `digest` is given, where they are asked for (`scaled`), and where the colours differ in size.
+    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located (`Located.as_dict`), checks
+    (each target group's health check, by colour), and certificateProblem: why the `certificate` (an ARN) is not fit
+    for the name that users come by. Scalable targets are read where a `digest` is given, where they are asked for
+    (`scaled`), and where the colours differ in size.
     """
     access, domain = cloud.names.access, cloud.names.domain
     fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
     image = submit(partial(cloud.image, digest=digest, whole=False)) if digest else None
-    groups = submit(cloud.target_groups)
-    readings = submit(partial(_sides, cloud, groups.result))
+    described = submit(cloud.described_groups)
+
+    def groups() -> Mapping[Colour, str]:
+        return {colour: group["TargetGroupArn"] for colour, group in described.result().items()}
+
+    readings = submit(partial(_sides, cloud, groups))
     heard = submit(partial(alarms, cloud, watched)) if watched.names else None
     targets = submit(partial(scaling, cloud)) if digest or scaled else None
-    balancer = cloud.balancer(groups=groups.result)
+    balancer = cloud.balancer(groups=groups)
     sides = readings.result()
     found = image.result() if image else None
     known = heard.result() if heard else ()
@@ -65,7 +78,13 @@ def observed(
         "missingAlarms": list(watched.missing(known)),
         "certificateProblem": fit.result() if fit else "",
         "located": balancer.located.as_dict(),
+        "checks": {str(colour): _check(group) for colour, group in described.result().items()},
     }
+
+
+def _check(group: Mapping[str, Any]) -> dict[str, Any]:
+    found = GroupCheck.read(group, AS_AWS_NAMES_THEM)
+    return asdict(found) if found else {}
 
 
 def account_checked_meanwhile(

@@ -11,6 +11,7 @@ from typing import Any
 
 from release_lane.aws.session import client
 from release_lane.record.names import Access
+from release_lane.record.times import iso
 
 
 def lookup(access: Access, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -21,4 +22,4 @@ def lookup(access: Access, names: Sequence[str]) -> list[dict[str, Any]]:
         asked = [{"AttributeKey": "EventName", "AttributeValue": name}]
         found += trail.lookup_events(LookupAttributes=asked, MaxResults=50)["Events"]
     newest = sorted(found, key=lambda each: each["EventTime"], reverse=True)
-    return [{**each, "EventTime": each["EventTime"].isoformat(timespec="seconds")} for each in newest]
+    return [{**each, "EventTime": iso(each["EventTime"].timestamp())} for each in newest]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from release_lane.aws.patience import at_most
 from release_lane.command.tools import Tools
-from release_lane.errors import CloudError, UsageError
+from release_lane.errors import ReleaseError, UsageError
 from release_lane.ledger.store import Store
 from release_lane.record.digest import Digest, short
 from release_lane.record.halts import State, of_digest, of_line
@@ -79,8 +79,13 @@ class Quarantine:
                 with at_most(WITHIN):
                     store = needed_ledger(self._tools, self._environment)
                     self._entry = say_of_digest(self._tools, store, self._digest, State.QUARANTINED, self._environment)
-            except CloudError as away:
-                self._problem = " ".join(filter(None, (away.what, away.why)))
+            except ReleaseError as away:
+                self._problem = away.what_and_why
+
+    @property
+    def said(self) -> bool:
+        """Is it in the ledger?"""
+        return self._entry is not None
 
     @property
     def words(self) -> str:

@@ -102,7 +102,7 @@ def _aws(
         observed = tools.cloud.observed(names)
         look = tools.cloud.look(names, settings.watched(names), settings.period_seconds, None)
     except ReleaseError as error:
-        return None, None, " ".join(filter(None, (error.what, error.why)))
+        return None, None, error.what_and_why
     return observed, look.alarms, ""
 
 
@@ -124,4 +124,4 @@ def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
         store = tools.ledger()
         return (store.entries(), "") if store else (None, "no stack file names a ledger")
     except ReleaseError as error:
-        return None, " ".join(filter(None, (error.what, error.why)))
+        return None, error.what_and_why

@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import islice
 
 from release_lane.command.tools import Tools
-from release_lane.errors import CloudError, Interrupted, ReleaseError, UsageError
+from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.ledger.store import Store
-from release_lane.record.intended import result_of
+from release_lane.record.intended import result_of, why_of
 from release_lane.record.ledger import COMMAND, Actor, Entry, EntryKind, Result
 
 LOOKED_AT = 8
@@ -29,9 +29,9 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
         Actor(
             id=uuid.uuid4().hex,
             verb=verb,
-            who=tools.origin.who or tools.machine.user(),
+            who=tools.who,
             run=tools.origin.run,
-            reason=getattr(arguments, "reason", None) or hotfix,
+            reason=getattr(arguments, "reason", None) or hotfix or getattr(arguments, "fault", None) or "",
             details={**({"seal": seal} if seal else {}), **({"hotfix": hotfix} if hotfix else {})},
         )
     )
@@ -40,12 +40,12 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     except UsageError:
         raise
     except ReleaseError as error:
-        _write(tools, arguments, result_of(error), " ".join(filter(None, (error.what, error.why))))
+        _write(tools, arguments, result_of(error), why_of(error))
         raise
     except KeyboardInterrupt:
         _write(tools, arguments, result_of(Interrupted("")), "Stopped.")
         raise
-    _write(tools, arguments, Result.DONE)
+    _write(tools, arguments, Result.FAILED if code else Result.DONE)
     return code
 
 
@@ -56,16 +56,21 @@ def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str
     environment = str(getattr(arguments, "environment", None) or "")
     try:
         store = tools.ledger(environment)
-        if store is None or any(each.details.get(COMMAND) == tools.actor.id for each in _recent(store)):
+        if store is None or any(_says_it(each, tools.actor, result) for each in _recent(store)):
             return
         draft = tools.draft(EntryKind.OUTCOME, environment)
         digest = str(getattr(arguments, "digest", None) or getattr(arguments, "to", None) or "")
         details = {**draft.details, **({"why": why} if why else {})}
         store.append(replace(draft, result=result, digest=digest, details=details))
-    except CloudError as away:
-        tools.terminal.say(
-            f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what} {away.why}"
-        )
+    except ReleaseError as away:
+        tools.terminal.say(f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what_and_why}")
+
+
+def _says_it(entry: Entry, actor: Actor, result: Result) -> bool:
+    """Is the entry of this call, and does it say how the call ended? That a digest is in quarantine does not say that
+    the rollback was refused."""
+    own = entry.details.get(COMMAND) == actor.id
+    return own and (result is Result.DONE or entry.kind in (EntryKind.INTENT, EntryKind.OUTCOME, EntryKind.DRILL))
 
 
 def _recent(store: Store) -> Iterator[Entry]:

@@ -48,6 +48,8 @@ class Change:
     leaves: Digest | None = None
     fault: str = ""
     """Why what a rollback leaves goes into quarantine, "" for not at all."""
+    unattended: str = ""
+    """`withoutLedger` where what is left cannot be put into quarantine: no person is there to say it."""
     again: bool = False
     """Does a rollback go forward again, to a release that users were rolled back from?"""
     seal: str | None = None
@@ -124,9 +126,12 @@ def carried_out(
 ) -> tuple[dict[str, Any], str]:
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
+    config = change.config
     if quarantine:
         quarantine.say()
-    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
+        if change.unattended and not quarantine.said:
+            config = {**config, "withoutLedger": change.unattended}
+    run = update(tools, change.environment, config, change.message, wait=wait, waited=waited)
     if quarantine:
         quarantine.say()
     if run.signal is not None or run.exit_code != 0:
@@ -296,7 +301,7 @@ def _why(tools: Tools, stack: str, run: Run) -> str:
     if holders := lock_holders(run.stderr):
         return f"{stack} is now being updated by {'; '.join(map(str, tools.backend.explained(stack, holders)))}"
     error = failure(run.log, run.stderr)
-    return error.what if error.shown else " ".join(filter(None, (error.what, error.why)))
+    return error.what if error.shown else error.what_and_why
 
 
 def _against_healing(tools: Tools, environment: str) -> str:
@@ -375,7 +380,7 @@ def _outputs_now(tools: Tools, environment: str, run: Run) -> Mapping[str, Any]:
     except CloudError as error:
         raise CloudError(
             f"The update of {environment} succeeded, but its record cannot be read.",
-            why=" ".join(filter(None, (error.what, error.why))),
+            why=error.what_and_why,
             next_step=f"`release status {environment}`, once the backend answers.",
         ) from error
 

@@ -106,7 +106,7 @@ def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: 
         live_there=before_it.live if before_it else None,
         rollback=rollback,
         program=program_of(tools),
-        asked=tools.origin.who or tools.machine.user(),
+        asked=tools.who,
         run=tools.origin.run,
         at=tools.machine.clock(),
         unrecorded=not tools.project.ledger,
@@ -189,7 +189,7 @@ def write_review(tools: Tools, found: Review, covered: Facts) -> None:
         if store := tools.ledger(found.subject.environment):
             store.append(replace(draft, details={**draft.details, **about}))
     except CloudError as away:
-        tools.terminal.say(f"The ledger does not have this review: {away.what} {away.why}")
+        tools.terminal.say(f"The ledger does not have this review: {away.what_and_why}")
 
 
 def _entries(tools: Tools, environment: str) -> tuple[Entry, ...]:

@@ -57,6 +57,11 @@ class Tools:
         """The same, for this actor: updates that begin from now on name it in the ledger."""
         return replace(self, actor=actor, engine=self.engine.acting(actor))
 
+    @property
+    def who(self) -> str:
+        """Who acts, for the ledger: as CI says, or user@host."""
+        return self.origin.who or self.machine.user()
+
     def ledger(self, stack: str = "") -> Store | None:
         """The ledger, reached as this stack is (by default the first environment); None where none is named."""
         url, route = self.project.ledger, self.project.route

@@ -7,6 +7,7 @@ from release_lane.decide.refusals import (
     alarms_firing,
     alarms_stop_drill,
     no_drill_to_pass,
+    no_rollback_to_drill,
     no_such_alarms,
     no_way_back,
     no_way_forward,
@@ -46,6 +47,8 @@ def _drill(decision: Decision, standing: Recorded | None, drill: Drill) -> None:
     """A drill shows a traffic-only rollback, so it has to be one, and its second half has to end where it began."""
     to = decision.release.id if isinstance(decision, TrafficOnly) else ""
     match drill:
+        case Drill.BACK if standing and standing.previous and standing.left_by_rollback(standing.previous.digest):
+            raise no_rollback_to_drill(standing.previous.digest, standing.live.digest)
         case Drill.BACK:
             if not (to and standing and standing.proof and standing.previous and to == standing.previous.id):
                 raise no_way_back(decision.kind, standing)

@@ -11,6 +11,7 @@ from release_lane.decide.refusals import frozen, line_stopped, quarantined
 from release_lane.decide.whereabouts import Interrupted, locate
 from release_lane.record.evidence import Drill
 from release_lane.record.placement import Release
+from release_lane.record.records import Recorded
 
 THROUGH = "released in the freeze window"
 
@@ -44,17 +45,22 @@ def released(case: Case, verdict: Verdict) -> Release | None:
 
 
 def going_forward(case: Case, verdict: Verdict) -> bool:
-    """Is a release moved to that is no way back? Going forward again after a rollback is none.
-
-    A drill does not begin where nothing goes forward; once it began, users are not left on the previous release.
-    """
+    """Is a release moved to that is no way back?"""
     release, standing = released(case, verdict), verdict.standing
-    if release is None:
-        return False
-    if drill := case.requested.drill:
+    back = goes_back(verdict.decision, standing)
+    return release is not None and leads_forward(release.digest, standing, case.requested.drill, back=back)
+
+
+def leads_forward(digest: str, standing: Recorded | None, drill: Drill | None, *, back: bool) -> bool:
+    """Is a move to this image no way back? `back`: to a release that was live before.
+
+    Going forward again after a rollback is no way back. A drill does not begin where nothing goes forward; once it
+    began, users are not left on the previous release.
+    """
+    if drill:
         return drill is Drill.BACK
-    again = standing is not None and standing.left_by_rollback(release.digest)
-    return again or not goes_back(verdict.decision, standing)
+    again = standing is not None and standing.left_by_rollback(digest)
+    return again or not back
 
 
 def _finishes(case: Case, decision: Deploy | TrafficOnly) -> bool:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from release_lane.record.names import HTTPS_PORT
+from release_lane.record.records import GroupCheck
 
 NETWORK = "release-lane:infra:Network"
 BALANCER = "release-lane:infra:Balancer"
@@ -48,6 +49,9 @@ SECRET_STORES = ("secretsmanager", "ssm")
 HTTPS = "-https"
 """Ending of the logical names of what HTTPS adds: the production listener, and the rule that lets users reach it."""
 
+IN_THE_STATE = ("path", "interval", "timeout", "healthyThreshold", "unhealthyThreshold")
+"""Names of a health check's fields in the AWS provider's resource."""
+
 Door = tuple[int, str]
 """A port of the load balancer, and a range of addresses that may reach it."""
 
@@ -78,7 +82,7 @@ class Foundations:
     consist of, by type and logical name, without what is added and removed while users are served: testers' ingress
     rules, endpoints of secret stores, and ways out that no service uses.
     `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well.
-    `kept`: AWS refuses to delete the load balancer.
+    `kept`: AWS refuses to delete the load balancer. `checks`: the health check of each target group, by its name.
     """
 
     region: str = ""
@@ -95,6 +99,11 @@ class Foundations:
     secure: bool = False
     tls: bool = False
     kept: bool = False
+    checks: Mapping[str, GroupCheck] = field(default_factory=dict)
+
+    def overlooks(self, group: str, found: GroupCheck | None, wanted: GroupCheck) -> bool:
+        """Does the state have the wanted health check already, but not AWS (`found`)? Then no update writes it."""
+        return found is not None and self.checks.get(group) == wanted != found
 
     def needed(self, *, secured: bool) -> frozenset[str]:
         """Of what is held, what users stand on. `secured`: they come by HTTPS."""
@@ -129,6 +138,11 @@ class Foundations:
             balancer_vpc=str(balancer.get("vpcId") or ""),
             group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},
+            checks={
+                str(outputs.get("name")): check
+                for outputs in groups
+                if (check := GroupCheck.read(outputs.get("healthCheck") or {}, IN_THE_STATE))
+            },
             egress=egress,
             held=frozenset(
                 identity(str(each["type"]), _name(urn))

@@ -14,7 +14,7 @@ from release_lane.record.halts import why
 from release_lane.record.journal import End
 from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
-from release_lane.record.records import Recorded
+from release_lane.record.records import GroupCheck, Recorded
 from release_lane.record.times import in_words, in_zone
 
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
@@ -60,6 +60,15 @@ def no_way_back(decision: str, standing: Recorded | None) -> Refused:
         why=f"{held}; a drill moves traffic to the release that {idle} already runs, and starts no task",
         next_step="`release heal` restores the standby (idle.afterWatch of the stack file must keep enough of it); "
         "then drill again.",
+    )
+
+
+def no_rollback_to_drill(left: str, live: str) -> Refused:
+    """A drill whose way back would lead users to what they were rolled back from."""
+    return Refused(
+        f"There is nothing to drill: users were rolled back from the previous release {short(left)}.",
+        why=f"going there from {short(live)} is no rollback but going forward again, and not for practice",
+        next_step="drill after the next release.",
     )
 
 
@@ -114,10 +123,11 @@ def silent_return(left: str, live: str, said: str | None) -> Refused:
 
 
 def quarantined(digest: str, entry: Entry) -> Refused:
-    """A fault was found in it, in some environment."""
+    """A fault was found in it: in some environment, or by a person (`release quarantine`)."""
+    seen = f"users were rolled back from it in {entry.environment}: " if entry.environment else ""
     return Refused(
         f"{short(digest)} is in quarantine: no environment releases it.",
-        why=f"users were rolled back from it in {entry.environment}: {why(entry)}",
+        why=f"{seen}{why(entry)}",
         next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
         "this again.",
     )
@@ -189,6 +199,17 @@ def would_delete(parts: Sequence[str]) -> Refused:
         why="the state has it, but the program no longer registers it under this name",
         next_step="register it again; if it was only renamed, give it an alias (pulumi.Alias) for the old name. To "
         "delete it on purpose: `pulumi state delete --force URN`, then delete it in AWS.",
+    )
+
+
+def overlooked(group: str, found: GroupCheck, wanted: GroupCheck) -> Refused:
+    """The state has a health check that AWS does not have, so the AWS provider would leave it as it is."""
+    return Refused(
+        f"The health check of {group} is not the one in the stack file: AWS has {found}; wanted is {wanted}. Nothing "
+        "was changed.",
+        why="the state has the wanted one, so an update would not write it: AWS refused it in an earlier update, or it "
+        "was changed by hand",
+        next_step="`pulumi refresh`, then run the update again, which writes it.",
     )
 
 

@@ -38,7 +38,9 @@ def ordinary(case: Case, standing: Recorded) -> Decision:
         return to_idle(case, release, standing, f"same image, new configuration ({changed})")
     past = standing.was_live(digest)
     if past:
-        return to_idle(case, past, standing, _return(case, past, standing), rollback=True)
+        # Going forward again, asked for as that, is watched like any release: it is what users were rolled back from.
+        again = standing.left_by_rollback(digest) and requested.forward_from == live.digest
+        return to_idle(case, past, standing, _return(case, past, standing), rollback=not again)
     if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
         # Live here so long ago that the history forgot it; the evidence has not.
         raise silent_rollback(digest, live.digest, requested.rollback_from)

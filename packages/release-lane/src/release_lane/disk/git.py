@@ -21,6 +21,11 @@ from release_lane.record.commit import Logged, is_commit
 INHERITED = ("GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 """What of git's own variables a child keeps: where git's programs are, and how a remote is reached."""
 
+LOG = ("log", "--no-show-signature")
+"""The option: a user's `log.showSignature` would write into the answer."""
+
+SHALLOW = "this checkout is shallow, so its history is cut off (fetch it all: `git fetch --unshallow`)"
+
 FOLDER, PROGRAM, LINK, SUBMODULE = "040000", "100755", "120000", "160000"
 """Modes of a tree's entries; whatever else there is, is a file."""
 
@@ -95,7 +100,8 @@ def committed(folder: Path, commits: Collection[str]) -> dict[str, float]:
         return {}
     found = ask(
         folder,
-        *("log", "--no-walk=unsorted", "--ignore-missing", "--format=%H %ct", *asked, "--"),
+        *LOG,
+        *("--no-walk=unsorted", "--ignore-missing", "--format=%H %ct", *asked, "--"),
         refused=f"git does not say when commits of {folder} were made.",
         GIT_NO_LAZY_FETCH="1",
     )
@@ -115,7 +121,8 @@ def logged(folder: Path, since: str, until: str) -> tuple[Logged, ...]:
     form = "%x1f".join(("%H", "%an", "%ae", "%cI", "%s"))
     found = ask(
         folder,
-        *("log", "-z", f"--format={form}", f"{since}..{until}", "--"),
+        *LOG,
+        *("-z", f"--format={form}", f"{since}..{until}", "--"),
         refused=f"git does not say what is between {since[:12]} and {until[:12]}.",
         GIT_NO_LAZY_FETCH="1",
         LC_ALL="C",
@@ -125,6 +132,13 @@ def logged(folder: Path, since: str, until: str) -> tuple[Logged, ...]:
         Logged(sha=sha, author=shown(author), email=email, at=at, subject=shown(subject))
         for sha, author, email, at, subject in parts
     )
+
+
+def cut_off(folder: Path, one: str, other: str) -> bool:
+    """Is this checkout shallow, and lacks what connects the two commits?"""
+    if ask(folder, "rev-parse", "--is-shallow-repository") != "true":
+        return False
+    return run(folder, "merge-base", one, other, GIT_NO_LAZY_FETCH="1").returncode == 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,11 @@ def fault_of(breach: Exception, ended: Exception, move: Move) -> str:
     """What the watch or a check said of the image, "" where it is no fault of it. `ended`: what the update fails with.
 
     None is: an abort, an interruption, AWS that failed, another writer of the weights; settings of the live image; and
-    a way back, which users have to be able to take once more.
+    a way back, for practice as well, which users have to be able to take once more.
     """
     rolled_back = isinstance(ended, ReleaseError) and ended.users is Users.RESTORED
     live = move.standing.live.digest if move.standing else ""
     if not rolled_back or not isinstance(breach, CheckFailed) or breach.foreign:
         return ""
-    return reason_of(breach) if move.goes_forward and move.release.digest != live else ""
+    forward = move.goes_forward and move.drill is None
+    return reason_of(breach) if forward and move.release.digest != live else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from release_lane.decide.forward import of_one_switch
+from release_lane.decide.forward import leads_forward, of_one_switch
 from release_lane.gates.passes import Pass, demand, together
 from release_lane.record.alarms import Alarm, Watched, memory
 from release_lane.record.course import Course
@@ -79,15 +79,8 @@ class Move:
 
     @property
     def goes_forward(self) -> bool:
-        """Is it no way back? Going forward again after a rollback is none.
-
-        A drill does not begin where nothing goes forward; once it began, users are not left on the previous release.
-        """
-        if self.drill:
-            return self.drill is Drill.BACK
-        standing = self.standing
-        again = standing is not None and standing.left_by_rollback(self.release.digest)
-        return again or not self.course.goes_back
+        """Is it no way back?"""
+        return leads_forward(self.release.digest, self.standing, self.drill, back=self.course.goes_back)
 
     @property
     def alarm_memory(self) -> float:

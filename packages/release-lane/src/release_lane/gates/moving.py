@@ -40,7 +40,7 @@ from release_lane.record.endpoint import of_colour, production
 from release_lane.record.evidence import NAMED, Proof, with_proof
 from release_lane.record.intended import MOVED_AT
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
-from release_lane.record.placement import Weights, all_on, shared
+from release_lane.record.placement import Weights, all_on, shared, whole
 from release_lane.record.times import iso
 from release_lane.smoke import warm
 from release_lane.smoke.checks import Report
@@ -119,10 +119,11 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
 
 def _not_halted(before: Balancer, move: Move) -> None:
     """Neither was the line stopped since the decision, nor the digest put into quarantine. Ways back and the end of an
-    interrupted switch pass."""
+    interrupted switch pass: one that died before it moved any traffic left nothing to end."""
     journal = Journal.from_tags(before.rule.tags) if before.rule else None
-    finishes = journal and journal.phase is Phase.MOVING and journal.to.release_id == move.release.id
-    if finishes or not move.goes_forward:
+    divided = before.rule is not None and whole(before.rule.weights) is None
+    begun = journal and journal.phase is Phase.MOVING and journal.to.release_id == move.release.id
+    if (divided and begun) or not move.goes_forward:
         return
     halts = RECORDING.halts()
     if said := halts.quarantined or halts.stopped:

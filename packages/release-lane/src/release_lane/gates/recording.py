@@ -7,11 +7,11 @@ as it would have, with a warning; the next one completes the ledger from what th
 
 from __future__ import annotations
 
-import datetime
 import getpass
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,10 +28,12 @@ from release_lane.ledger.halts import halts_in
 from release_lane.ledger.place import ledger_at
 from release_lane.ledger.store import Store
 from release_lane.record.chain import MOVED, PROVEN, proven_at
+from release_lane.record.digest import short
 from release_lane.record.halts import FAULT, Halts, State, of_digest
-from release_lane.record.intended import STANDING, Intended, came_of, result_of
+from release_lane.record.intended import STANDING, Intended, came_of, result_of, why_of
 from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Mark, Result
 from release_lane.record.records import Recorded
+from release_lane.record.times import iso
 
 PLAIN = "update"
 """The verb of a plain `pulumi up`."""
@@ -74,7 +76,7 @@ class Recording:
         try:
             with at_most(AT_OUTCOME):
                 self.store_of(intended).append(replace(draft, result=result_of(error)))
-        except CloudError as away:
+        except ReleaseError as away:
             ctx.warn(_missing(f"that this update was refused ({error.what})", away))
 
     def note(self, **details: Any) -> None:
@@ -91,7 +93,7 @@ class Recording:
             with at_most(AT_OUTCOME):
                 return halts_in(self._open.store, intent.environment, intent.digest)
         except CloudError as away:
-            self._open.warn(f"Whether the line was stopped meanwhile is not known: {away.what} {away.why}")
+            self._open.warn(f"Whether the line was stopped meanwhile is not known: {away.what_and_why}")
             return Halts()
 
     def fault(self, reason: str) -> None:
@@ -141,15 +143,18 @@ class Recording:
         try:
             with insisting(), at_most(seconds):
                 open_.store.append(draft)
-        except CloudError as away:
+        except ReleaseError as away:  # users have the release by now, or were rolled back
             open_.warn(_missing(f"how this update ended ({result})", away))
+            if open_.marks:
+                digest = open_.intent.digest
+                open_.warn(f"{short(digest)} is NOT in quarantine. Next: `release quarantine {digest} --reason …`.")
 
     def _draft(self, kind: EntryKind, intended: Intended, more: Mapping[str, Any]) -> Draft:
         actor, (digest, commit, release) = self._actor(), intended.names
         return Draft(
             id=uuid.uuid4().hex,
             kind=kind,
-            at=_now(),
+            at=iso(time.time()),
             environment=intended.environment,
             digest=digest,
             commit=commit,
@@ -202,7 +207,7 @@ def _outcome_of(intent: Entry, result: Result, details: Mapping[str, Any]) -> Dr
     return Draft(
         id=uuid.uuid4().hex,
         kind=EntryKind.OUTCOME,
-        at=_now(),
+        at=iso(time.time()),
         environment=intent.environment,
         verb=intent.verb,
         digest=intent.digest,
@@ -220,15 +225,11 @@ def _outcome_of(intent: Entry, result: Result, details: Mapping[str, Any]) -> Dr
 
 def _why(error: ReleaseError) -> dict[str, Any]:
     users = {"users": str(error.users)} if error.users else {}
-    return {"why": " ".join(filter(None, (error.what, error.why))), **users}
+    return {"why": why_of(error), **users}
 
 
-def _missing(what: str, away: CloudError) -> str:
-    return f"The ledger does not say {what}: {away.what} {away.why} The next update completes it from the record."
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def _missing(what: str, away: ReleaseError) -> str:
+    return f"The ledger does not say {what}: {away.what_and_why} The next update completes it from the record."
 
 
 def _user() -> str:

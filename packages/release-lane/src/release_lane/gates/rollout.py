@@ -19,6 +19,7 @@ from release_lane.gates.passes import RUN, Pass, demand
 from release_lane.gates.reality import words
 from release_lane.record.digest import short
 from release_lane.record.inputs import NOWHERE, RolloutInputs
+from release_lane.record.intended import LOGS
 from release_lane.record.placement import Colour
 from release_lane.record.records import Known, Located
 from release_lane.smoke import warm
@@ -163,7 +164,7 @@ def _last_words(cloud: Cloud, task: str, *, spoke: bool) -> list[str]:
 def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) -> CheckFailed:
     """`sick` is what the load balancer said of the tasks, "" where that is not the reason."""
     lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
-    logs = "\n  last log lines:\n    " + "\n    ".join(lines) if lines else ""
+    logs = f"\n  {LOGS}:\n    " + "\n    ".join(lines) if lines else ""
     return CheckFailed(
         f"The rollout gate refused {colour}: {sick or reason}.{logs}",
         why=reason if sick else "",

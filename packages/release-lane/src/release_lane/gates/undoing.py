@@ -19,6 +19,7 @@ from release_lane.aws.patience import at_most, insisting
 from release_lane.decide.shift import AsFound, Back, Home, Nowhere, Stay, way_back
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.gates.reality import words
+from release_lane.record.intended import LOGS
 from release_lane.record.journal import ABORT, JOURNAL, Journal, Phase
 from release_lane.record.placement import Colour, Weights, all_on, whole
 
@@ -248,7 +249,7 @@ def _last_words(cloud: Cloud, move: Move, before: Balancer, breach: Exception) -
         ours = [task for task in reading.tasks if task.deployment == move.passed.deployment]
         tasks = sorted(ours, key=lambda task: reading.state_of(task) == "healthy")
         lines = cloud.log_lines(tasks[0].arn, LINES) if tasks else []
-        return [f"last log lines of {move.live}:", *(f"  {line[:WIDTH]}" for line in lines)] if lines else []
+        return [f"{LOGS} of {move.live}:", *(f"  {line[:WIDTH]}" for line in lines)] if lines else []
     return []
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from release_lane.aws.session import client
 from release_lane.errors import CloudError
 from release_lane.record.chain import Traces
+from release_lane.record.ledger import ENTRIES, MARKS
 from release_lane.record.names import Access
 
 
@@ -69,10 +70,12 @@ class Bucket:
         return ""
 
     def traces(self) -> Traces:
-        """By ListObjectVersions."""
+        """By ListObjectVersions of the ledger's own folders: something else may be next to them."""
         versions: Counter[str] = Counter()
         deleted: set[str] = set()
-        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=self.prefix):
+        pages = self._s3.get_paginator("list_object_versions").paginate
+        own = (page for folder in (ENTRIES, MARKS) for page in pages(Bucket=self.name, Prefix=self.prefix + folder))
+        for page in own:
             versions.update(self._own(each["Key"]) for each in page.get("Versions", ()))
             deleted.update(self._own(each["Key"]) for each in page.get("DeleteMarkers", ()))
         more = {name for name, count in versions.items() if count > 1}

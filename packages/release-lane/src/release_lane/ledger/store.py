@@ -97,13 +97,14 @@ class Ledger:
     def entry(self, sequence: int) -> Entry:
         """By its name."""
         with self._answering("read"):
-            return Entry.from_bytes(self.objects.read(name_of(sequence)))
+            name = name_of(sequence)
+            return _entry_in(Written(name=name, content=self.objects.read(name)))
 
     def newest(self) -> Entry | None:
         """By a listing of one name, and a read."""
         with self._answering("read"):
             self._newest = self._head()
-            return Entry.from_bytes(self._newest.content) if self._newest else None
+            return _entry_in(self._newest) if self._newest else None
 
     def entries(self, last: int | None = None) -> tuple[Entry, ...]:
         """By a listing, and a read for each."""
@@ -114,7 +115,10 @@ class Ledger:
         """By its name alone."""
         with self._answering("read"):
             name = self.objects.newest(marks_of(kind, subject))
-        return Mark.of_name(name) if name else None
+            mark = Mark.of_name(name) if name else None
+            if name and mark is None:  # it would hide the word that counts
+                raise CloudError(f"{name} is no mark{STRANGE}")
+        return mark
 
     def contents(self) -> Contents:
         """Everything, read again."""
@@ -139,7 +143,7 @@ class Ledger:
     def _after(self, draft: Draft, before: Written | None) -> Entry:
         if before is None:
             return draft.after(None, "")
-        entry = Entry.from_bytes(before.content)
+        entry = _entry_in(before)
         # A writer that died between its entry and the marks of it left those to the next one.
         self._make(entry)
         return draft.after(entry, hash_of(before.content))
@@ -164,7 +168,7 @@ class Ledger:
             yield
         except ReleaseError as error:
             if isinstance(error, CloudError):
-                raise away(self.url, done, " ".join(filter(None, (error.what, error.why)))) from error
+                raise away(self.url, done, error.what_and_why) from error
             raise
         except Exception as error:
             raise away(self.url, done, str(error)) from error
@@ -178,6 +182,16 @@ def away(url: str, done: str, why: str) -> CloudError:
         next_step="check `ledger` in the stack file, the network and the permissions (docs/aws.md); "
         "`release ledger create` makes a store.",
     )
+
+
+STRANGE = ": somebody else wrote or changed it; `release history --verify` says more."
+
+
+def _entry_in(written: Written) -> Entry:
+    try:
+        return Entry.from_bytes(written.content)
+    except ValueError as error:
+        raise CloudError(f"{written.name} is no entry of the ledger ({error}){STRANGE}") from error
 
 
 def _readable(written: Written) -> Entry | None:

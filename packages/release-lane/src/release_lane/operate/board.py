@@ -165,7 +165,11 @@ def _environment(at: Situation) -> dict[str, Any]:
         "commit": recorded.live.commit if recorded else None,
         "since": at.since or None,
         "weights": {str(colour): weight for colour, weight in weights.items()} if weights else None,
-        "rollback": {"costs": at.rollback, "seconds": at.back.median if at.back else None},
+        "rollback": {
+            "costs": at.rollback,
+            "seconds": at.back.median if at.back else None,
+            **({"forwardAgain": True} if recorded and recorded.forward_again else {}),
+        },
         "previousInQuarantine": at.spoiled or None,
         "alerts": list(alerts(at)),
         "underWay": [holder.as_dict() for holder in at.holders] if at.holders is not None else None,

@@ -75,6 +75,8 @@ def _rollback(at: Situation, recorded: Recorded) -> str:
     if recorded.previous is None:
         return "none: nothing was live before"
     to = f"to {code(short(recorded.previous.digest))}: "
+    if recorded.forward_again:
+        return f"{to}going forward again, no rollback: users were rolled back from it"
     match at.rollback:
         case "traffic-only":
             took = f", {spoken(at.back.median)} so far (median of {at.back.count})" if at.back else ", seconds"

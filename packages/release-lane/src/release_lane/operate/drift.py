@@ -48,6 +48,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
 OURS = ("release-lane", "Pulumi")
 """In the user agent of gates, command and AWS provider."""
 
+SCALING = "AWSServiceRoleForApplicationAutoScaling"
+"""In the ARN of the role by which Application Auto Scaling updates a service: how many tasks it has is no drift."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
@@ -83,8 +86,8 @@ class Call:
 
     @property
     def ours(self) -> bool:
-        """Did the lane or its AWS provider make it?"""
-        return any(each in self.agent for each in OURS)
+        """Did the lane, its AWS provider or AWS's scaling make it?"""
+        return SCALING in self.by or any(each in self.agent for each in OURS)
 
     def words(self) -> str:
         """`ModifyRule by arn:… at …, from 192.0.2.1`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
+from release_lane.record.intended import GOES_BACK
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -26,10 +27,11 @@ class Passage:
 
     @property
     def how(self) -> str:
-        """How it ended, or what kind of entry it is."""
+        """How it ended, or what kind of entry it is (a drill is both)."""
         if self.outcome:
             return str(self.outcome.result)
-        return UNDER_WAY if self.first.kind is EntryKind.INTENT else str(self.first.kind)
+        kind, result = self.first.kind, self.first.result
+        return UNDER_WAY if kind is EntryKind.INTENT else f"{kind}: {result}" if result else str(kind)
 
     @property
     def seconds(self) -> float | None:
@@ -41,9 +43,12 @@ class Passage:
 
     @property
     def why(self) -> str:
-        """The person's reason, else what the outcome says, else why the update decided as it did: its first line."""
+        """Why it ended badly; else the person's reason, else what the outcome says, else why the update decided as it
+        did: its first line."""
         ended = self.outcome or self.first
-        said = self.first.reason or ended.details.get("why") or self.first.details.get("because") or ""
+        reason, why, because = self.first.reason, ended.details.get("why"), self.first.details.get("because")
+        badly = ended.result not in (Result.NONE, Result.DONE)
+        said = (why if badly else "") or reason or why or because or ""
         return next(iter(str(said).splitlines()), "")
 
 
@@ -107,7 +112,7 @@ def cells(passage: Passage) -> tuple[str, ...]:
 
 
 def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...]:
-    """Seconds that rollbacks of an environment took in which no task started; oldest first."""
+    """Seconds that ways back of an environment took in which no task started; oldest first. They do not bake."""
     found = (each for each in passages(entries) if each.first.environment == environment and _went_back(each))
     return tuple(each.seconds for each in found if each.seconds is not None)
 
@@ -115,7 +120,7 @@ def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...
 def _went_back(passage: Passage) -> bool:
     ended = passage.outcome
     return bool(
-        passage.first.verb in ("rollback", "watch", "drill")
+        passage.first.details.get(GOES_BACK)
         and ended
         and ended.result is Result.DONE
         and (ended.details.get("decision") or passage.first.details.get("decision")) == DecisionKind.TRAFFIC_ONLY

@@ -342,9 +342,10 @@ def _observed(colour: Colour, side: Side) -> str:
 def _way_back(review: Review) -> str:
     """What a rollback costs after this update, and until when."""
     recorded, planned = review.subject.recorded, review.planned
-    if recorded is None or planned.live is None:
+    if recorded is None or planned.live is None or planned.release is None:
         return ""
-    to = f"{'Going forward again' if review.subject.rollback else 'A rollback'} to {code(short(recorded.live.digest))}"
+    goes_back = review.subject.rollback and not recorded.left_by_rollback(planned.release.digest)
+    to = f"{'Going forward again' if goes_back else 'A rollback'} to {code(short(recorded.live.digest))}"
     kept = f"The idle colour ({planned.live.other}) keeps it until the next release"
     match review.way_back:
         case Way.TRAFFIC_ONLY:
@@ -426,7 +427,7 @@ def _ending(subject: Subject, seal: str) -> Section | None:
     return section(
         "",
         *(Text(text) for text in _program(subject)),
-        *_sealed(subject.environment, seal),
+        *_sealed(subject, seal),
         without if subject.unrecorded else None,
     )
 
@@ -439,7 +440,8 @@ def _program(subject: Subject) -> Iterable[str]:
     return [f"Previewed with the program of commit {code(program.commit)}{dirty}."] if program.commit else []
 
 
-def _sealed(environment: str, seal: str) -> Iterator[Block]:
+def _sealed(subject: Subject, seal: str) -> Iterator[Block]:
     if seal:
-        refuses = f"`release promote {environment} --seal …` refuses if anything that it covers has moved."
+        verb = "rollback" if subject.rollback else "promote" if subject.source else "deploy"
+        refuses = f"`release {verb} {subject.environment} --seal …` refuses if anything that it covers has moved."
         yield Text(f"Seal: {code(seal)}. {refuses}")

@@ -65,8 +65,15 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
     source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
-    ledger = "" if settings.without_ledger else settings.ledger or ""
-    seen = see(names, settings.image_digest or "", source, watched, settings.https.certificate_arn, ledger)
+    seen = see(
+        names,
+        settings.image_digest or "",
+        source,
+        watched,
+        settings.https.certificate_arn,
+        settings.ledger or "",
+        excused=settings.without_ledger is not None,
+    )
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
@@ -103,6 +110,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         names=names,
         repository=artifacts.repository,
         observed=seen.observed,
+        recorded=seen.own,
         unchecked=(*verdict.unchecked, *missing_in_ledger(settings)),
         stands_on=seen.stands_on,
         zones=(),

@@ -44,7 +44,7 @@ class Intent:
                 environment=pulumi.get_stack(),
                 release=release if begins else None,
                 digest=settings.image_digest or "",
-                standing=Standing.of(standing, environment.observed.journal),
+                standing=Standing.of(environment.recorded, environment.observed.journal),
                 details=details,
             ),
             begins=begins,
@@ -88,7 +88,7 @@ def _refused(intended: Intended, error: ReleaseError) -> None:
     try:
         call("release:index:refuse", {**intended.as_dict(), "error": str(error)})
     except ReleaseError as away:
-        pulumi.log.warn(f"The ledger does not say that this update was refused: {away.what} {away.why}")
+        pulumi.log.warn(f"The ledger does not say that this update was refused: {away.what_and_why}")
 
 
 def _details(plan: Plan, standing: Recorded | None) -> dict[str, Any]:

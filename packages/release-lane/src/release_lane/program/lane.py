@@ -16,7 +16,7 @@ import pulumi
 from release_lane.decide.existing_network import ExistingNetwork
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.foundations import SECRET_STORES, Egress, identity
-from release_lane.decide.refusals import would_delete
+from release_lane.decide.refusals import overlooked, would_delete
 from release_lane.errors import Refused
 from release_lane.program.environment import read_environment
 from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
@@ -30,7 +30,7 @@ from release_lane.record.endpoint import LOAD_BALANCER
 from release_lane.record.inputs import NOWHERE, ImageInputs, RolloutInputs, SmokeInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
-from release_lane.record.records import Located, Recorded
+from release_lane.record.records import GroupCheck, Located, Recorded
 from release_lane.settings.model import EnvironmentSettings
 from release_lane.settings.variables import readable_secrets, secrets_policy
 
@@ -72,7 +72,24 @@ class Lane:
         self.intent = Intent.of_plan(environment, self._plan, standing)
         with self.intent.recorded():
             _need_room_for_secrets(self._services())
+            self._need_written_check()
         self.hold, self._registered = _hold(self._plan, standing, environment), _roll()
+
+    def _need_written_check(self) -> None:
+        """No task starts on a colour whose target group would be left with another health check than is wanted."""
+        plan, check = self._plan, self.settings.health_check
+        if plan is None or plan.release is None or not plan.starts or plan.rebuilds:
+            return
+        wanted = GroupCheck(
+            path=plan.release.service.health_path,
+            interval=check.interval_seconds,
+            timeout=check.timeout_seconds,
+            healthy=check.healthy_threshold,
+            unhealthy=check.unhealthy_threshold,
+        )
+        group, found = self.names.target_groups[plan.target], self._environment.observed.checks.get(plan.target)
+        if found and self._environment.stands_on.overlooks(group, found, wanted):
+            raise overlooked(group, found, wanted)
 
     # ---- What both colours stand on
 

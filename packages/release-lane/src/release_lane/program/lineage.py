@@ -34,13 +34,10 @@ def relation(folder: Path, commit: str, other: str) -> Relation:
         if _contains(folder, commit, other):
             return Relation(order=Order.NEWER)
         if _shallow(folder):
-            return Relation(order=Order.UNKNOWN, why=SHALLOW)
+            return Relation(order=Order.UNKNOWN, why=git.SHALLOW)
         return Relation(order=Order.APART)
     except _Unsaid as unsaid:
-        return Relation(order=Order.UNKNOWN, why=f"{unsaid}; {SHALLOW if _shallow(folder) else ELSEWHERE}")
-
-
-SHALLOW = "this checkout is shallow, so its history is cut off (fetch it all: `git fetch --unshallow`)"
+        return Relation(order=Order.UNKNOWN, why=f"{unsaid}; {git.SHALLOW if _shallow(folder) else ELSEWHERE}")
 
 
 ELSEWHERE = "a history of another repository has to be fetched into this checkout: `git fetch REPOSITORY`"

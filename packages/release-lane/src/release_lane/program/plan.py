@@ -20,14 +20,15 @@ Doable = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish
 class Environment:
     """What the graph is built from, besides the decision.
 
-    `stands_on`: what the state has of the environment. `zones`: those of its own network, `cidr`: the addresses of the
-    one that it is in.
+    `recorded`: this stack's own record, which counts no interrupted switch. `stands_on`: what the state has of the
+    environment. `zones`: those of its own network, `cidr`: the addresses of the one that it is in.
     """
 
     settings: EnvironmentSettings
     names: Names
     repository: str
     observed: Observed
+    recorded: Recorded | None
     stands_on: Foundations
     zones: tuple[str, ...]
     cidr: str

@@ -84,10 +84,12 @@ class Seen:
     halts: Halts
 
 
-def see(names: Names, digest: str, source: str | None, watched: Watched, certificate: str, ledger: str) -> Seen:
+def see(
+    names: Names, digest: str, source: str | None, watched: Watched, certificate: str, ledger: str, *, excused: bool
+) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
     alarms that have a say; `certificate` is the ARN that the settings name ("" for none); `ledger` is asked whether it
-    says anything against the digest ("" for none).
+    says anything against the digest ("" for none), and must answer unless it is `excused`.
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's.
@@ -98,7 +100,7 @@ def see(names: Names, digest: str, source: str | None, watched: Watched, certifi
         called(CALLER_IDENTITY, {}),
         called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
         _proven_by(source),
-        _said_against(digest, ledger, names.access),
+        _said_against(digest, ledger, names.access, excused=excused),
     )
     _check(identity, names.access.account)
     image = found.get("image") or {}
@@ -214,7 +216,7 @@ async def _proven_by(source: str | None) -> dict[str, Any]:
         raise _no_stack(source, "a digest is promoted from there") from error
 
 
-async def _said_against(digest: str, ledger: str, access: Access) -> dict[str, Any]:
+async def _said_against(digest: str, ledger: str, access: Access, *, excused: bool) -> dict[str, Any]:
     """What the ledger says against a digest; empty where there is none of both."""
     if not (digest and ledger):
         return {}
@@ -222,7 +224,11 @@ async def _said_against(digest: str, ledger: str, access: Access) -> dict[str, A
     try:
         return await called("release:index:readHalts", asked)
     except CloudError as away:
-        raise without_ledger(away) from away
+        if not excused:
+            raise without_ledger(away) from away
+        unknown = "Whether the line is stopped, or the image in quarantine, is not known"
+        pulumi.log.warn(f"{unknown}: {away.what_and_why}")
+        return {}
 
 
 def without_ledger(away: CloudError) -> CloudError:

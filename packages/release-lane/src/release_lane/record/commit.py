@@ -49,16 +49,19 @@ class Commits:
 
 
 _SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?!//)(?P<path>[^/].*)")
-_URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[\w.-]+)(?P<port>:\d+)?/(?P<path>.+)")
+_WEB = re.compile(r"(?P<scheme>https?)://(?:[^@/]*@)?(?P<at>(?P<host>[\w.-]+)(?::\d+)?)/(?P<path>.+)")
+_URL = re.compile(r"(?:ssh|git)://(?:[^@/]*@)?(?P<host>[\w.-]+)(?::\d+)?/(?P<path>.+)")
 
 
 def web(remote: str) -> str:
     """The web page of a remote on GitHub or GitLab, by its host's name; "" for any other."""
-    found = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
+    on_the_web = _WEB.fullmatch(remote)
+    found = on_the_web or _URL.fullmatch(remote) or _SCP.fullmatch(remote)
     if not found or not re.search(r"github|gitlab", found["host"], re.IGNORECASE):
         return ""
     path = found["path"].removesuffix("/").removesuffix(".git")
-    return f"https://{found['host']}/{path}"
+    base = f"{on_the_web['scheme']}://{on_the_web['at']}" if on_the_web else f"https://{found['host']}"
+    return f"{base}/{path}"
 
 
 def _between(base: str) -> str:

@@ -120,6 +120,16 @@ def came_of(intent: Entry, now: Standing) -> tuple[Result, str, dict[str, Any]]:
 BY_THE_RECORD = "completed by the next update, from what the environment recorded"
 
 
+LOGS = "last log lines"
+"""Begins the last part of an error, which quotes the log of a task."""
+
+
+def why_of(error: ReleaseError) -> str:
+    """What an entry keeps of an error: not the log that it quotes, since an application may log what must not be kept
+    for years."""
+    return " ".join(filter(None, (error.what.partition(f"\n  {LOGS}")[0], error.why)))
+
+
 def result_of(error: ReleaseError) -> Result:
     """What an update that failed with this came to."""
     match error.users:

@@ -34,7 +34,6 @@ class EntryKind(StrEnum):
     STOPPED = "stopped"
     RESUMED = "resumed"
     DRILL = "drill"
-    DRIFT = "drift"
 
 
 class Result(StrEnum):

@@ -62,6 +62,11 @@ class Recorded:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
 
+    @property
+    def forward_again(self) -> bool:
+        """Would going to the previous release be going forward again, since users were rolled back from it?"""
+        return self.previous is not None and self.left_by_rollback(self.previous.digest)
+
     def left_by_rollback(self, digest: str) -> bool:
         """Did users come back from it to what is live? By the history: what is live was live before it, and is again.
 
@@ -147,6 +152,36 @@ class Located:
 
 
 _LOCATED = {"dns_name": "dnsName", "listener": "listener", "rule": "rule"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupCheck:
+    """The health check of a target group. `interval` and `timeout` in seconds; `healthy` and `unhealthy`: how many in a
+    row make a target so."""
+
+    path: str
+    interval: int
+    timeout: int
+    healthy: int
+    unhealthy: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} every {self.interval} s, an answer within {self.timeout} s, healthy after {self.healthy}, "
+            f"unhealthy after {self.unhealthy}"
+        )
+
+    @staticmethod
+    def read(value: Mapping[str, Any], keys: tuple[str, str, str, str, str]) -> GroupCheck | None:
+        """From a mapping that has these fields under these keys; None unless it has all."""
+        path, *numbers = (value.get(key) for key in keys)
+        if not path or not all(numbers):
+            return None
+        interval, timeout, healthy, unhealthy = (int(each or 0) for each in numbers)
+        return GroupCheck(path=str(path), interval=interval, timeout=timeout, healthy=healthy, unhealthy=unhealthy)
+
+
+CHECK_KEYS = ("path", "interval", "timeout", "healthy", "unhealthy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +301,7 @@ class Observed:
     `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
     its DNS name ("" if there is none). `secured`: users come by HTTPS. `certificate_problem`: why the certificate of
     the settings is not fit for the name that users come by ("" if it is). `located` is handed on to the gates.
+    `checks`: the health checks of the target groups that exist.
     """
 
     weights: Weights | None
@@ -278,6 +314,7 @@ class Observed:
     alarms: tuple[Alarm, ...] = ()
     missing_alarms: tuple[str, ...] = ()
     located: Located = field(default_factory=Located)
+    checks: Mapping[Colour, GroupCheck] = field(default_factory=dict)
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Observed:
@@ -294,6 +331,11 @@ class Observed:
             alarms=tuple(Alarm.from_dict(alarm) for alarm in value.get("alarms") or ()),
             missing_alarms=tuple(str(name) for name in value.get("missingAlarms") or ()),
             located=Located.from_dict(value.get("located") or {}),
+            checks={
+                Colour(colour): check
+                for colour, each in (value.get("checks") or {}).items()
+                if (check := GroupCheck.read(each, CHECK_KEYS))
+            },
         )
 
 

@@ -6,7 +6,7 @@ change of the clocks. So `minute % WEEK` is the minute of the week.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 DAY, WEEK = 1_440, 10_080
@@ -48,10 +48,15 @@ def day(second: float) -> str:
 # ---- The calendar of a time zone
 
 
+def _table(zone: str) -> tzinfo:
+    """UTC needs none: a small container may have no tables."""
+    return UTC if zone == "UTC" else ZoneInfo(zone)
+
+
 def zone_known(zone: str) -> bool:
     """Has this machine the time zone's table? By the names of the IANA database, such as Europe/Berlin."""
     try:
-        ZoneInfo(zone)
+        _table(zone)
     except (KeyError, ValueError, OSError):
         return False
     return True
@@ -67,7 +72,7 @@ def minute_of(text: str) -> int | None:
 
 def minute_in(zone: str, second: float) -> int:
     """What the clock on the wall shows at an epoch second."""
-    local = datetime.fromtimestamp(second, ZoneInfo(zone)).replace(tzinfo=None)
+    local = datetime.fromtimestamp(second, _table(zone)).replace(tzinfo=None)
     return (local - datetime.min) // timedelta(minutes=1)
 
 
@@ -78,11 +83,11 @@ def instants(zone: str, minute: int) -> tuple[float, float]:
     by the offset of before or of after.
     """
     local = datetime.min + timedelta(minutes=minute)
-    both = [local.replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp() for fold in (0, 1)]
+    both = [local.replace(tzinfo=_table(zone), fold=fold).timestamp() for fold in (0, 1)]
     return min(both), max(both)
 
 
 def in_zone(zone: str, second: float) -> str:
     """An epoch second for people who live by the zone's clock: `Mon 2026-01-31 23:59 Europe/Berlin`."""
-    local = datetime.fromtimestamp(second, ZoneInfo(zone))
+    local = datetime.fromtimestamp(second, _table(zone))
     return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M} {zone}"

@@ -13,7 +13,7 @@ from release_lane.settings import ledger
 from release_lane.settings.section import Section, sound
 
 _WEEKLY = re.compile(r"(?P<day>[A-Z][a-z]{2})(?: (?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d))?")
-_DATED = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<time> (?:[01]\d|2[0-3]):[0-5]\d)?")
+_DATED = re.compile(r"(?P<day>2\d{3}-\d{2}-\d{2})(?P<time> (?:[01]\d|2[0-3]):[0-5]\d)?")
 _AS_A_TIME = " 00:00:00 +0000 UTC"
 """What the engine makes of a date that is not in quotes."""
 

@@ -351,3 +351,55 @@ def test_commits_between_two_releases_are_read_both_ways(tmp_path: Path) -> None
     assert RealGit().changed(tmp_path) == ("review.md",)
     assert RealGit().edited(tmp_path) == ()
     assert "nvalid revision range" in RealGit().commits(tmp_path, live, "f" * 40).unknown
+
+
+def test_what_a_user_wants_git_to_show_of_signatures_is_not_taken_for_its_answer(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.test")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, env=environment())
+
+    git("init", "--quiet")
+    git("config", "log.showSignature", "true")
+    signed = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n{}author A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n"
+    subprocess.run(["git", "hash-object", "-t", "tree", "-w", "/dev/null"], cwd=tmp_path, check=True)
+    names, parent = [], ""
+    for subject in ("first", "second"):
+        text = f"{signed.format(parent)}gpgsig -----BEGIN SSH SIGNATURE-----\n x\n\n{subject}\n"
+        made = subprocess.run(
+            ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+            cwd=tmp_path, input=text, text=True, check=True, capture_output=True,
+        )  # fmt: skip
+        names.append(made.stdout.strip())
+        parent = f"parent {names[-1]}\n"
+    first, second = names
+    assert RealGit().committed(tmp_path, names) == dict.fromkeys(names, 2.0)
+    assert [each.sha for each in RealGit().commits(tmp_path, first, second).added] == [second]
+
+
+def test_commits_that_a_shallow_clone_has_but_does_not_connect_are_unknown(tmp_path: Path) -> None:
+    """Each build of a persistent workspace fetched one commit: what is between two of them is not here."""
+    far, near = tmp_path / "far", tmp_path / "near"
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.test")
+
+    def git(folder: Path, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, text=True, env=environment()
+        )
+        return done.stdout.strip()
+
+    for folder in (far, near):
+        folder.mkdir()
+        git(folder, "init", "--quiet")
+    git(far, "config", "uploadpack.allowAnySHA1InWant", "true")
+    commits = []
+    for subject in ("live", "in between", "new"):
+        git(far, "commit", "--quiet", "--allow-empty", "-m", subject)
+        commits.append(git(far, "rev-parse", "HEAD"))
+    live, _, new = commits
+    for each in (live, new):
+        git(near, "fetch", "--quiet", "--depth=1", far.as_uri(), each)
+    found = RealGit().commits(near, live, new)
+    assert "shallow" in found.unknown
+    assert (found.added, found.removed) == ((), ())
+    git(near, "fetch", "--quiet", "--depth=3", far.as_uri(), new)
+    assert [each.subject for each in RealGit().commits(near, live, new).added] == ["new", "in between"]

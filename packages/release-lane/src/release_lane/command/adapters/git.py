@@ -64,14 +64,10 @@ class RealGit:
     def commits(self, folder: Path, old: str, new: str) -> Commits:
         """By `git log`, both ways; nothing is fetched."""
         try:
-            remote = git.remote(folder)
-            return Commits(
-                old=old,
-                new=new,
-                added=git.logged(folder, old, new),
-                removed=git.logged(folder, new, old),
-                remote=remote,
-            )
+            added, removed = git.logged(folder, old, new), git.logged(folder, new, old)
+            if git.cut_off(folder, old, new):
+                return Commits(old=old, new=new, unknown=git.SHALLOW)
+            return Commits(old=old, new=new, added=added, removed=removed, remote=git.remote(folder))
         except UsageError as error:
             return Commits(old=old, new=new, unknown=error.why or error.what)
 

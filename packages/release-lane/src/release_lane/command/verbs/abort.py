@@ -49,8 +49,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.terminal.confirm(
         "Roll the traffic back?", yes=arguments.yes, next_step=f"`release abort {environment} --yes`."
     )
-    by = tools.origin.who or tools.machine.user()
-    tools.cloud.ask_abort(names, Abort(switch.to.release_id, f"{by} {tools.origin.run}".strip()))
+    tools.cloud.ask_abort(names, Abort(switch.to.release_id, f"{tools.who} {tools.origin.run}".strip()))
     tools.terminal.say("Requested the abort; waiting for the switch to roll the traffic back.")
     return _report(tools, environment, switch, _awaited(tools, environment, names, switch))
 

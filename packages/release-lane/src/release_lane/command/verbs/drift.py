@@ -8,7 +8,8 @@ from release_lane.command.looking import need_quiet
 from release_lane.command.options import add_environment
 from release_lane.command.tools import Tools
 from release_lane.engine.outcome import failure
-from release_lane.errors import CheckFailed, Interrupted, ReleaseError
+from release_lane.engine.state import StackState
+from release_lane.errors import CheckFailed, Interrupted, Refused, ReleaseError
 from release_lane.operate.drift import Finding, attributed, calls_about, notes, of_resources, of_traffic
 from release_lane.record.names import Names
 
@@ -35,8 +36,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Observe, refresh in a preview, ask CloudTrail; 1 if there is drift."""
     environment = tools.project.route.check(arguments.environment)
     tools.engine.ready()
-    state = tools.existing(environment)
     need_quiet(tools, environment)
+    state = tools.existing(environment)
     names, recorded = tools.project.names(environment), state.recorded
     observed = tools.cloud.observed(names)
     done = tools.engine.refresh_preview(environment)
@@ -44,6 +45,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         raise Interrupted(f"The comparison of {environment} was stopped by {done.signal.name}. Nothing was changed.")
     if done.exit_code != 0:
         raise failure(done.log, done.stderr)
+    _need_unchanged(tools, environment, state)
     found = (
         *of_traffic(recorded, observed, names),
         *of_resources(done.log.refreshed, observed, names, state),
@@ -61,6 +63,17 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return CheckFailed.exit_code if found else 0
 
 
+def _need_unchanged(tools: Tools, environment: str, state: StackState) -> None:
+    """No lock was held meanwhile, so an update may have come."""
+    need_quiet(tools, environment)
+    if tools.existing(environment) != state:
+        raise Refused(
+            f"{environment} was updated while it was compared.",
+            why="what an update changes would look like drift",
+            next_step=f"`release drift {environment}` again.",
+        )
+
+
 def _with_who(tools: Tools, names: Names, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
     """With who did it, as far as CloudTrail says so; and why it was not asked."""
     calls = calls_about(found)
@@ -69,8 +82,7 @@ def _with_who(tools: Tools, names: Names, found: tuple[Finding, ...]) -> tuple[t
     try:
         return attributed(found, tools.cloud.calls(names, calls)), ""
     except ReleaseError as error:  # what was found counts without it
-        why = " ".join(filter(None, (error.what, error.why)))
-        return found, f"who did it: CloudTrail could not be asked ({why})"
+        return found, f"who did it: CloudTrail could not be asked ({error.what_and_why})"
 
 
 def _text(environment: str, found: tuple[Finding, ...], said: tuple[str, ...], unknown: str) -> str:

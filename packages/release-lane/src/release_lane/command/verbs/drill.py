@@ -23,7 +23,7 @@ from release_lane.probe.tally import Report
 from release_lane.record.digest import short
 from release_lane.record.endpoint import recorded_endpoint
 from release_lane.record.evidence import Drill
-from release_lane.record.intended import result_of
+from release_lane.record.intended import result_of, why_of
 from release_lane.record.ledger import EntryKind, Result
 from release_lane.record.placement import Weights, whole
 from release_lane.record.records import Recorded
@@ -37,8 +37,8 @@ It shows that a rollback would work: both moves are updates that start no task, 
 timed, while requests are sent to the live URL. If none failed, that is recorded as evidence of
 the live release; with requireDrill the next environment asks for it. Otherwise exit code 1.
 
-Refused where a rollback would be a deployment, and while an alarm is firing. If it ends halfway,
-users are on the previous release; the next drill goes forward first.
+Refused where a rollback would be a deployment, after a rollback, and while an alarm is firing. If
+it ends halfway, users are on the previous release; the next drill goes forward first.
 
   release drill staging
   release drill production --yes
@@ -242,9 +242,8 @@ def _saying_where_it_stands(moves: Moves, recorded: Recorded) -> Iterator[None]:
     except ReleaseError as error:
         where, halfway = _standing(moves, sure=error.users is not Users.UNSURE)
         error.add_note(where)
-        why = " ".join(filter(None, (error.what, error.why)))
         result = Result.FAILED if halfway else result_of(error)
-        _write(moves, recorded, result, {"why": why, "standing": where})
+        _write(moves, recorded, result, {"why": why_of(error), "standing": where})
         raise
     except KeyboardInterrupt as stopped:
         where, _ = _standing(moves, sure=True)
@@ -275,8 +274,8 @@ def _write(moves: Moves, recorded: Recorded, result: Result, details: Mapping[st
     try:
         if store := tools.ledger(moves.environment):
             store.append(replace(of, details={**draft.details, **details}))
-    except CloudError as away:
-        tools.terminal.say(f"The ledger does not have this drill as a whole: {away.what} {away.why}")
+    except ReleaseError as away:
+        tools.terminal.say(f"The ledger does not have this drill as a whole: {away.what_and_why}")
 
 
 def _recorded(tools: Tools, environment: str) -> Recorded:

@@ -47,6 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Read; with --verify everything."""
     environment = tools.project.route.check(arguments.environment) if arguments.environment else ""
+    if arguments.last < 0:
+        raise UsageError(f"--last {arguments.last}: should be a number of lines, or 0 for all.")
     store = tools.ledger()
     if store is None:
         raise UsageError(

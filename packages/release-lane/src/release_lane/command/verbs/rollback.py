@@ -54,7 +54,6 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     digest, recorded = goal(given, before.recorded, environment)
     if arguments.fault:
         needed_ledger(tools, environment)
-        tools = tools.acting(replace(tools.actor, reason=tools.actor.reason or arguments.fault))
     return carry_out(tools, _change(environment, digest, recorded, arguments.fault or ""), arguments, before)
 
 
@@ -72,8 +71,10 @@ def back_to(
     tools: Tools, environment: str, digest: Digest, before: StackState, recorded: Recorded, *, wait: float, fault: str
 ) -> tuple[dict[str, Any], str]:
     """Roll back without asking; the report, as data and in words. `fault`: what was seen of what is left."""
-    acting = tools.acting(replace(tools.actor, verb=NAME, reason=f"`release watch` saw: {fault}"))
+    reason = f"`release watch` saw: {fault}"
+    acting = tools.acting(replace(tools.actor, verb=NAME, who=tools.who, run=tools.origin.run, reason=reason))
     change = _change(environment, digest, recorded, fault if tools.ledger(environment) else "")
+    change = replace(change, unattended="it did not answer when `release watch` rolled back")
     return carried_out(acting, change, before, wait=wait, heals=True)
 
 

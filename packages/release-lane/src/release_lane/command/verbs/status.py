@@ -114,8 +114,7 @@ class Row:
     @property
     def again(self) -> bool:
         """Would a rollback go forward again, since users were rolled back from the previous release?"""
-        recorded = self.recorded
-        return bool(recorded and recorded.previous and recorded.left_by_rollback(recorded.previous.digest))
+        return self.recorded is not None and self.recorded.forward_again
 
     @property
     def halted(self) -> str:
