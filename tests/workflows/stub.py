@@ -156,6 +156,7 @@ def proven(review: str, hotfix: str = "", *, drill: bool = False) -> list[str]:
     """The command lines of a release up to the approval; `review`: the files that the review writes."""
     return [
         "build --lock-wait 900",
+        f"scan {DIGEST} --hotfix {hotfix}",
         f"check --hotfix {hotfix}",
         f"deploy staging --digest {DIGEST} --hotfix {hotfix} --lock-wait 900",
         *(["drill staging --lock-wait 900"] if drill else []),

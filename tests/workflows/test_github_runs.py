@@ -86,7 +86,7 @@ def test_an_adopted_image_takes_the_same_way(stub: Stub) -> None:
 
 @pipeline
 @pytest.mark.parametrize(
-    ("verb", "reached"), [("build", 1), ("check", 2), ("deploy", 3), ("review", 4), ("promote", 5)]
+    ("verb", "reached"), [("build", 1), ("scan", 2), ("check", 3), ("deploy", 4), ("review", 5), ("promote", 6)]
 )
 def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached: int) -> None:
     """`deploy` fails where the smoke gate refuses. A review that refuses shows why."""

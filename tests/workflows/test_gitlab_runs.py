@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.command.checkout import Ended, on_the_local_cloud, until
+from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud, until
 
 from tests.patience import PATIENCE
 from tests.workflows import gitlab
@@ -119,7 +120,7 @@ def test_without_an_approval_a_push_ends_with_the_review(stub: Stub) -> None:
     assert done.code == 0, done.out
     calls = stub.calls()
     assert texts(calls) == PROVEN
-    assert [call.role for call in calls] == ["builds", "", "deploys", "reads"]
+    assert [call.role for call in calls] == ["builds", "builds", "", "deploys", "reads"]
     assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
 
 
@@ -138,7 +139,7 @@ def test_an_adopted_image_takes_the_same_way(stub: Stub) -> None:
 
 
 @pipeline
-@pytest.mark.parametrize(("verb", "reached"), [("check", 2), ("deploy", 3), ("review", 4)])
+@pytest.mark.parametrize(("verb", "reached"), [("scan", 2), ("check", 3), ("deploy", 4), ("review", 5)])
 def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached: int) -> None:
     """`deploy` fails where the smoke gate refuses. A review that refuses shows why."""
     stub.fails(verb)
@@ -198,19 +199,86 @@ def test_a_cancelled_job_reaches_the_command(stub: Stub) -> None:
     assert [call.signal for call in stub.calls()] == ["", "SIGTERM"]
 
 
-# ---- On the local cloud
+# ---- On the local cloud: one environment, in the order below
+
+
+HARMLESS = ("hashlib.sha512", "hashlib.sha512 ")
+"""A build that differs, and does the same."""
+
+
+class Gitlab:
+    """The pipeline in a checkout on the local cloud; a person starts the job `production`."""
+
+    def __init__(self, folder: Path, checkout: Checkout) -> None:
+        self.folder, self.checkout = folder, checkout
+        self.first = ""
+        """The digest of the first release."""
+
+    def run(self, **more: Any) -> Ended:
+        command = gitlab.command(self.folder, manual=("production",), **more)
+        return self.checkout.run(*command, "--no-shell-isolation")
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """What is live in staging, and in production."""
+        return self.checkout.status("staging")["digest"], self.checkout.status("production")["digest"]
+
+
+@pytest.fixture(scope="module")
+def on_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitlab]:
+    folder = tmp_path_factory.mktemp("gitlab")
+    with on_the_local_cloud(folder / "checkout") as checkout:
+        gitlab.in_a_shell(checkout.folder)
+        checks_that_take_no_time(checkout.folder)
+        # GitLab checks out anew for each job; here what jobs write stays, and must not become part of a commit.
+        (checkout.folder / ".git/info/exclude").write_text("digest\n*.env\nreview.*\n.gitlab-ci-local/\n")
+        checkout.commit("In a shell")
+        yield Gitlab(folder, checkout)
 
 
 @pytest.mark.cloud
 @pytest.mark.long
-def test_a_push_to_main_goes_to_production_by_one_digest(tmp_path: Path) -> None:
-    with on_the_local_cloud(tmp_path / "checkout") as checkout:
-        gitlab.in_a_shell(checkout.folder)
-        checks_that_take_no_time(checkout.folder)
-        commit = checkout.commit("In a shell")
-        done = checkout.run(*gitlab.command(tmp_path, manual=("production",)), "--no-shell-isolation")
-        assert done.code == 0, done.out + done.err
-        staging, production = checkout.status("staging"), checkout.status("production")
-        assert production["commit"] == commit
-        assert staging["digest"] == production["digest"]
-        assert "# Review: production" in done.out
+def test_a_push_to_main_goes_to_production_by_one_digest(on_cloud: Gitlab) -> None:
+    commit = on_cloud.checkout.git("rev-parse", "HEAD")
+    done = on_cloud.run()
+    assert done.code == 0, done.out + done.err
+    assert on_cloud.checkout.status("production")["commit"] == commit
+    on_cloud.first, production = on_cloud.digests
+    assert on_cloud.first == production
+    assert (on_cloud.checkout.folder / "review.md").read_text().startswith("# Review: production")
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+def test_a_hotfix_goes_to_production_and_the_metrics_have_its_time(on_cloud: Gitlab) -> None:
+    before = on_cloud.digests
+    commit = on_cloud.checkout.change("app/checksums.py", *HARMLESS)
+    done = on_cloud.run(source="web", HOTFIX="prices are wrong")
+    assert done.code == 0, done.out + done.err
+    assert on_cloud.checkout.status("production")["commit"] == commit
+    assert on_cloud.digests != before
+    (row,) = on_cloud.checkout.release("metrics", "production", "--json").ok().data["environments"]
+    assert row["hotfixes"]["count"] == 1
+    assert row["hotfixes"]["medianSeconds"] > 0
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+def test_a_rollback_takes_production_back_and_leaves_staging(on_cloud: Gitlab) -> None:
+    staging, left = on_cloud.digests
+    done = on_cloud.run(source="web", ROLLBACK="production", REASON="errors")
+    assert done.code == 0, done.out + done.err
+    now, back = on_cloud.digests
+    assert (now, back) == (staging, on_cloud.first)
+    assert back != left
+
+
+@pytest.mark.cloud
+@pytest.mark.long
+def test_a_broken_commit_stops_in_staging(on_cloud: Gitlab) -> None:
+    before = on_cloud.digests
+    on_cloud.checkout.change("app/checksums.py", *FAULT)
+    done = on_cloud.run()
+    assert done.code != 0
+    assert "The smoke gate refused" in done.out + done.err
+    assert on_cloud.digests == before

@@ -73,7 +73,7 @@ def test_an_approved_release_is_promoted_by_the_digest_that_was_built_and_watche
     calls = stub.calls()
     watched = "watch production --for 15m --yes --lock-wait 900"
     assert texts(calls) == [*proven(REVIEW, drill=True), PROMOTED, watched]
-    roles = ["build's", "", "staging's", "staging's", "review's", "production's", "production's"]
+    roles = ["build's", "build's", "", "staging's", "staging's", "review's", "production's", "production's"]
     assert [call.role for call in calls] == roles
     assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
     assert said(done, "lock") == ["release-artifacts", "release-staging", "release-production"]
@@ -90,7 +90,7 @@ def test_a_rejected_approval_promotes_nothing_and_one_that_waits_holds_no_agent_
 
 
 @pipeline
-@pytest.mark.parametrize(("verb", "reached"), [("check", 2), ("deploy", 3), ("review", 4)])
+@pytest.mark.parametrize(("verb", "reached"), [("scan", 2), ("check", 3), ("deploy", 4), ("review", 5)])
 def test_a_failure_stops_all_that_comes_after_it(stub: Stub, verb: str, reached: int) -> None:
     """`deploy` fails where the smoke gate refuses. A review that refuses shows why."""
     stub.fails(verb)

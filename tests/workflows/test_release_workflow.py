@@ -146,13 +146,16 @@ def calling() -> list[Mapping[str, Any]]:
     return [step for step in steps() if ".venv/bin/release" in step.get("run", "")]
 
 
+NEXT_TO_IT = ("adopt", "scan", "watch", "drill")
+
+
 def releasing() -> dict[str, Mapping[str, Any]]:
-    """The one step of each job that runs the command; `adopt`, `watch`, `drill` have a step of their own next to it."""
+    """The one step of each job that runs the command; those of NEXT_TO_IT have a step of their own besides."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for name, job in all_jobs().items():
         for step in (step for step in job["steps"] if step in calling()):
             verb = step["run"].split(".venv/bin/release ", 1)[1].split()[0]
-            found.setdefault(verb if verb in ("adopt", "watch", "drill") else name, []).append(step)
+            found.setdefault(verb if verb in NEXT_TO_IT else name, []).append(step)
     assert all(len(steps) == 1 for steps in found.values())
     return {name: steps[0] for name, steps in found.items()}
 

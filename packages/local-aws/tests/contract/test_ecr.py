@@ -118,6 +118,23 @@ def test_what_is_not_in_the_registry_has_a_named_error(stage: Stage, aws: Aws) -
 
 
 @contract(
+    says="An image that was never scanned, in a repository that does not scan on push, has no scan "
+    "(ScanNotFoundException); of an image that does not exist it is ImageNotFoundException.",
+    source=f"{API}/API_DescribeImageScanFindings.html",
+    otherwise="an image that was never scanned would be taken for one without findings",
+    used_by=("release_lane/aws/registry.py",),
+    note="where the registry scans every image (its scanning configuration), this image has a scan",
+)
+def test_an_image_that_was_not_scanned_has_no_scan(stage: Stage, aws: Aws) -> None:
+    ecr, image = aws.client("ecr"), stage.image
+    with pytest.raises(ecr.exceptions.ScanNotFoundException):
+        ecr.describe_image_scan_findings(repositoryName=image.repository, imageId={"imageDigest": image.digest})
+    gone = {"imageDigest": "sha256:" + "0" * 64}
+    with pytest.raises(ecr.exceptions.ImageNotFoundException):
+        ecr.describe_image_scan_findings(repositoryName=image.repository, imageId=gone)
+
+
+@contract(
     says="An index (a manifest list) is an image with a digest of its own; BatchGetImage gives the index itself, if "
     "its media type is accepted, and the index names the manifests of its platforms.",
     source=f"{API}/API_BatchGetImage.html",

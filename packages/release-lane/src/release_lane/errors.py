@@ -80,7 +80,7 @@ class ReleaseError(Exception):
 
 class CheckFailed(ReleaseError):
     """A gate or check said no. `users` says whether it said so before or after their traffic was moved. `foreign`: it
-    speaks of another writer of the weights, and not of the release."""
+    speaks of another writer of the weights or of the service, and not of the release."""
 
     exit_code = 1
     foreign: bool = False

@@ -77,7 +77,7 @@ def test_usual_checks_that_a_project_does_not_have_are_named(here: Path) -> None
     names(here, 'tests = "true"')
     on = Stage()
     assert on.run("check", "--json") == 0
-    assert on.data["missing"] == ["lint", "types", "dependencies", "image"]
+    assert on.data["missing"] == ["lint", "types", "dependencies"]
 
 
 @pytest.mark.parametrize(

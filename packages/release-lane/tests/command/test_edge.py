@@ -78,13 +78,14 @@ def test_a_new_verb_is_a_file_of_its_own_and_touches_no_other(tmp_path: Path, mo
         "def arguments(parser):\n    pass\ndef run(tools, arguments):\n    return 0\n"
     )
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
-    assert [verb.NAME for verb in every_verb()][:7] == [
+    assert [verb.NAME for verb in every_verb()][:8] == [
         "init",
         "settings",
         "check",
         "build",
         "adopt",
         "greet",
+        "scan",
         "deploy",
     ]
     sys.modules.pop(f"{verbs.__name__}.greet")

@@ -110,18 +110,23 @@ def test_a_rollback_moves_weights_only_and_status_foretold_it(lane: Checkout) ->
 
 
 def test_two_environments_of_the_template_are_alike_by_their_states_and_a_setting_is_said_once(lane: Checkout) -> None:
-    """Staging is on green, production on blue, each with ids, ARNs and addresses of its own."""
-    alike = lane.release("parity", "production", "--json").ok().data
-    assert [each for each in alike["differences"] if each["standing"] != "follows"] == []
-    assert alike["unchecked"] == []
+    """Staging is on green, production on blue and has HTTPS, each has ids, ARNs and addresses of its own."""
+
+    def compared() -> tuple[int, dict[str, list[str]]]:
+        done = lane.release("parity", "production", "--json")
+        assert done.data["unchecked"] == []
+        found = [(each["standing"], each["what"]) for each in done.data["differences"]]
+        return done.code, {of: [what for standing, what in found if standing == of] for of, _ in found}
+
+    code, alike = compared()
+    assert (code, alike.keys(), alike["declared"]) == (0, {"declared", "follows"}, ["insecure"]), alike
     file = lane.folder / "Pulumi.production.yaml"
     given = file.read_text()
-    file.write_text(f"{given}\n  {lane.project}:rollout:\n    graceSeconds: 60\n")
-    found = lane.release("parity", "production", "--json")
+    more = f"config:\n  {lane.project}:rollout: {{graceSeconds: 60}}\n"
+    file.write_text(given.replace("config:\n", more, 1))
+    code, other = compared()
     file.write_text(given)
-    assert (found.code, [each["what"] for each in found.data["differences"] if each["standing"] == "undeclared"]) == (
-        1, ["rollout.graceSeconds"]
-    )  # fmt: skip
+    assert (code, other["undeclared"]) == (1, ["rollout.graceSeconds"])
 
 
 def test_a_gates_no_ends_with_1_and_the_idle_colour_is_healed(lane: Checkout) -> None:

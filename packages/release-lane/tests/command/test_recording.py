@@ -11,7 +11,7 @@ from release_lane.command.adapters.machine import FakeMachine
 from release_lane.engine.locks import Origin
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.ledger import COMMAND, Draft, Entry, EntryKind, Result
-from tests.command.test_releasing import LOCKED, PROMOTED, stage
+from tests.command.test_releasing import LOCKED, PROMOTED, REDUCED, STAGED, stage
 from tests.command.words import GREEN, A, B, Stage, failed, plan, ran, refused_by_gate
 
 pytestmark = pytest.mark.cli
@@ -120,6 +120,16 @@ def test_a_release_without_the_ledger_has_to_say_why() -> None:
     assert on.run("promote", "production", "--yes", "--without-ledger", "users need the fix") == 0
     assert on.engine.calls[0][2] == {"imageDigest": B.digest, "withoutLedger": "users need the fix"}
     assert "ledger" not in on.err
+
+
+def test_what_follows_a_release_without_the_ledger_does_without_it_as_well() -> None:
+    excused, heal = ["--without-ledger", "it is down"], ran(*plan("heal", GREEN, B, target=GREEN))
+    refused = stage(refused_by_gate(), heal, ledger_url=URL, ledger=Memory(away=True))
+    assert refused.run("promote", "production", "--yes", *excused) == 1
+    assert refused.engine.calls[1][2] == {"withoutLedger": "it is down"}
+    done = stage(STAGED, REDUCED, ledger_url=URL, ledger=Memory(away=True), idle_tasks=1)
+    assert done.run("deploy", "staging", *excused) == 0
+    assert done.engine.calls[1][2] == {"withoutLedger": "it is down"}
 
 
 def test_without_a_ledger_nothing_is_written_and_nothing_is_said() -> None:

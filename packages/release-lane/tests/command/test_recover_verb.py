@@ -427,6 +427,12 @@ def test_it_is_finished_or_undone_by_an_ordinary_update(chosen: str, config: dic
     assert on.data["update"]["decision"] == "finish"
 
 
+def test_it_is_finished_without_the_ledger_where_that_is_away() -> None:
+    on = stage(None, FINISHED, cloud=interrupted())
+    assert on.run("recover", "staging", "--finish", "--without-ledger", "it is down") == 0
+    assert on.engine.calls == [("update", "staging", {"withoutLedger": "it is down"})]
+
+
 @pytest.mark.parametrize(
     ("answer", "config"), [("finish", {}), ("u", {"onDrift": "restore"}), ("leave", None), ("", None)]
 )

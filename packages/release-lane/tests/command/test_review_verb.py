@@ -11,6 +11,7 @@ from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
 from release_lane.engine.locks import Origin
 from release_lane.errors import CloudError
+from release_lane.operate.scanning import Finding, Scan
 from release_lane.record.commit import Commits, Logged
 from tests.command.words import GREEN, A, B, Stage, built, digest, failed, plan, ran, said, state, states
 
@@ -33,6 +34,21 @@ def test_a_review_previews_what_a_promotion_would_take_and_changes_nothing() -> 
     assert on.out.startswith("# Review: production")
     assert "**staging** proved" in on.out
     assert on.err == ""
+
+
+@pytest.mark.parametrize(
+    ("scan", "says"),
+    [
+        (Scan(status="COMPLETE", findings=(Finding(name="CVE-1", severity="high"),)), "`sha256:bbbbbbbbbbbb`: 1 high."),
+        (Scan(status="UNSUPPORTED_IMAGE"), "was **not scanned**: the registry says UNSUPPORTED_IMAGE."),
+        (CloudError("AWS refused a request.", why="not allowed"), "scan found is unknown:** not allowed"),
+    ],
+)
+def test_a_review_says_what_the_registry_found_in_the_image(scan: Scan | CloudError, says: str) -> None:
+    on = stage(PREVIEW, cloud=FakeCloud(scans=[scan]))
+    assert on.run("review", "production") == 0
+    assert says in on.out
+    assert on.cloud.scanned == [("release-lane/app", B.digest)]
 
 
 def test_a_review_of_the_first_environment_takes_what_was_built() -> None:

@@ -23,6 +23,7 @@ from release_lane.record.journal import Abort, Phase
 from release_lane.record.ledger import Draft, EntryKind, Mark
 from release_lane.record.placement import Colour, all_on
 from release_lane.record.records import Recorded
+from tests.gates.fake_cloud import holding
 from tests.gates.test_recording import INTENDED
 from tests.gates.test_stepped import MOVE, TO_B, A, B, Stage
 
@@ -131,6 +132,13 @@ def test_a_breach_puts_the_release_into_quarantine_with_its_outcome(stage: Ledge
 def test_an_abort_does_not(stage: Ledgered) -> None:
     stage.after(130, lambda: stage.cloud.tags.update(Abort(B.id, "ann").as_tags()))
     assert stage.ended(stage.fails(Interrupted)) == Halts()
+
+
+def test_another_deployment_of_the_receiving_service_does_not(stage: Ledgered) -> None:
+    stage.after(130, lambda: stage.cloud.sides.update({GREEN: holding(B, "ecs-svc/3", colour_number=2)}))
+    failed = stage.fails(CheckFailed)
+    assert "its tasks are of another deployment (ecs-svc/3)" in failed.what
+    assert stage.ended(failed) == Halts()
 
 
 def test_another_writer_of_the_weights_does_not(stage: Ledgered) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from provider_kit import Cancelled, Context, UserError
@@ -13,10 +14,11 @@ from release_lane.gates import gate, recording
 from release_lane.gates.recording import Recording
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
+from release_lane.ledger.place import ledger_at
 from release_lane.record.chain import MOVED, PROVEN, verify
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
-from release_lane.record.halts import Halts, why
+from release_lane.record.halts import Halts, State, of_line, why
 from release_lane.record.intended import Intended, Standing
 from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Result
 from release_lane.record.names import Access
@@ -213,6 +215,20 @@ def test_a_decision_that_refuses_is_an_entry_by_itself(monkeypatch: pytest.Monke
     assert (entry.kind, entry.of, entry.result) == (EntryKind.OUTCOME, 0, Result.REFUSED)
     assert (entry.digest, entry.details["why"]) == (A.digest, "It was never proven.")
     assert entry.open == {}
+
+
+def test_what_is_said_against_a_release_is_read_from_the_ledger_that_the_program_names(
+    update: Update, tmp_path: Path
+) -> None:
+    url, access = f"file://{tmp_path}/ledger", INTENDED.access
+    stopped = Draft(id="1", kind=EntryKind.STOPPED, at=NOW, marks=(of_line("production", State.STOPPED),))
+    entry = ledger_at(url, access, tmp_path).append(stopped)
+    asked = {"ledger": url, "access": access.as_dict(), "environment": "production", "digest": A.digest}
+    assert Halts.from_dict(recording.read_halts(update.ctx, asked)) == Halts(stopped=entry)
+    assert Halts.from_dict(recording.read_halts(update.ctx, {**asked, "environment": "staging"})) == Halts()
+    next((tmp_path / "ledger/marks/line/production").iterdir()).rename(tmp_path / "ledger/marks/line/production/x.json")
+    with pytest.raises(UserError, match="cannot be read"):
+        recording.read_halts(update.ctx, asked)
 
 
 # ---- an update that died, and a ledger that is away

@@ -48,6 +48,7 @@ def test_a_value_that_a_preview_cannot_know_is_said_to_be_so(unknown: Any) -> No
         ("aws:ecs/taskDefinition:TaskDefinition", "containerDefinitions"),
         ("aws:lambda/function:Function", "environment"),
         ("aws:ec2/instance:Instance", "ami"),
+        ("aws:cloudwatch/eventTarget:EventTarget", "input"),
         (LISTENER, "defaultActions[0].authenticateOidc.clientSecret"),
         (SERVICE, "password"),
     ],

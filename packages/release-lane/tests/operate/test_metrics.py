@@ -24,7 +24,7 @@ def counted(ledger: Chronicle, *, environment: str = "production", days: float =
 def ledger() -> Chronicle:
     """Its first entry is of START, so the period begins there."""
     ledger = Chronicle()
-    ledger.add(EntryKind.DRIFT, 0)
+    ledger.add(EntryKind.OTHER, 0)
     return ledger
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.pure
 def busy() -> Chronicle:
     """Four weeks with something of everything."""
     ledger = Chronicle()
-    ledger.add(EntryKind.DRIFT, 0)
+    ledger.add(EntryKind.OTHER, 0)
     ledger.released(DAY, "a")
     ledger.released(5 * DAY, "b", run="", verb="update", details={"overrides": {"allowOlder": "sha256:a"}})
     ledger.back(5 * DAY + HOUR)

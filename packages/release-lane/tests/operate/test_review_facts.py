@@ -9,7 +9,8 @@ import pytest
 from release_lane.decide.shift import Course
 from release_lane.operate.page_markdown import markdown
 from release_lane.operate.review import Kind, Program, Review, Subject, Way, as_dict, review
-from release_lane.operate.review_page import SHOWN, page
+from release_lane.operate.review_evidence import SHOWN
+from release_lane.operate.review_page import page
 from release_lane.record.commit import Commits, Logged
 from release_lane.record.placement import Release
 from release_lane.record.times import epoch

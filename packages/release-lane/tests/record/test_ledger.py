@@ -60,6 +60,16 @@ def test_a_field_that_a_later_version_added_is_no_obstacle() -> None:
     assert Entry.from_bytes(json.dumps(more).encode()) == entry
 
 
+def test_an_entry_of_a_kind_that_a_later_version_added_is_no_obstacle_either() -> None:
+    """Staging is upgraded before production, and both write one chain."""
+    entry = INTENT.after(None, "")
+    mark = {"kind": "season", "subject": "spring", "state": "over"}
+    later = {**json.loads(entry.as_bytes()), "kind": "forecast", "result": "cloudy", "marks": [mark]}
+    found = Entry.from_bytes(json.dumps(later).encode())
+    assert (found.kind, found.result, found.marks) == (EntryKind.OTHER, Result.UNKNOWN, ())
+    assert OUTCOME.after(found, "").sequence == 2
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": "1"}', '{"id":"1","kind":"rumour","at":"","sequence":1}'])
 def test_what_is_no_entry_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"JSON|field|Expecting|EntryKind"):

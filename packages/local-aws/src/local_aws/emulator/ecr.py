@@ -5,6 +5,8 @@
 - DescribeImages of an image that is not there is ImageNotFoundException, not an empty answer.
 - A repository's name is one that AWS takes.
 - An image that was put by its manifest (PutImage: an index, or another tag) can also be pulled by its digest.
+- DescribeImageScanFindings answers, where the repository scans on push. There is no scanner here: the findings are
+  those that the image's label FINDINGS names, and the answer says so.
 
 Immutable tags are refused by ministack itself; a test holds it to that.
 """
@@ -14,12 +16,13 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from local_aws.emulator.wire import Response, ServiceError, json_error
+from local_aws.emulator.wire import Response, ServiceError, json_error, json_response
 
 
 class LayerFiles(MutableMapping[str, bytes]):
@@ -100,6 +103,8 @@ async def handle_request(
     try:
         if action == "DescribeImages":
             _check_images(json.loads(body or b"{}"))
+        if action == "DescribeImageScanFindings":
+            return json_response(_scan(json.loads(body or b"{}")))
         if action == "CreateRepository":
             check_name(str(json.loads(body or b"{}").get("repositoryName", "")))
     except ServiceError as error:
@@ -140,6 +145,59 @@ def _check_images(request: Mapping[str, Any]) -> None:
                 f"The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the "
                 f"repository with name '{name}' in the registry with id '{get_account_id()}'",
             )
+
+
+FINDINGS = "local-aws.findings"
+"""A label: `SEVERITY NAME PACKAGE VERSION` of each finding, `;` between them; package and version may be left out."""
+NO_SCANNER = f"the local cloud scans nothing: these are the findings that the image's label {FINDINGS} names"
+
+
+def _scan(request: Mapping[str, Any]) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html"""
+    from ministack.core.responses import get_account_id
+    from ministack.services import ecr
+
+    name, wanted = str(request.get("repositoryName", "")), request.get("imageId") or {}
+    if name not in ecr._repositories:
+        raise ServiceError("RepositoryNotFoundException", f"The repository with name '{name}' does not exist")
+    _check_images({"repositoryName": name, "imageIds": [wanted]})
+    digest, account = ecr._find_image(name, wanted)["imageDigest"], get_account_id()
+    config = _config(name, digest)
+    if not ecr._repositories[name].get("imageScanningConfiguration", {}).get("scanOnPush") or config is None:
+        raise ServiceError(
+            "ScanNotFoundException",
+            f"Image scan does not exist for the image with '{{imageDigest:'{digest}'}}' in the repository with name "
+            f"'{name}' in the registry with id '{account}'",
+        )
+    found = findings_of((config.get("config") or {}).get("Labels") or {})
+    return {
+        "registryId": account,
+        "repositoryName": name,
+        "imageId": {"imageDigest": digest},
+        "imageScanStatus": {"status": "COMPLETE", "description": NO_SCANNER},
+        "imageScanFindings": {"findings": found, "findingSeverityCounts": Counter(each["severity"] for each in found)},
+    }
+
+
+def findings_of(labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The findings that an image's labels name, as a basic scan gives them."""
+    found = []
+    for words in filter(None, map(str.split, labels.get(FINDINGS, "").split(";"))):
+        severity, name, package, version, *_ = [*words, "", "", ""]
+        said = {"package_name": package, "package_version": version}
+        attributes = [{"key": key, "value": value} for key, value in said.items() if value]
+        found.append({"name": name, "severity": severity.upper(), "attributes": attributes})
+    return found
+
+
+def _config(repository: str, digest: str) -> Any:
+    """The configuration of an image; None for an index, or where the registry does not have it."""
+    from ministack.services import ecr
+
+    _, manifest, _ = ecr._resolve_manifest(repository, digest)
+    wanted = json.loads(manifest or b"{}").get("config", {}).get("digest", "")
+    content = ecr._layer_blobs.get(repository, {}).get(wanted)
+    return json.loads(content) if content else None
 
 
 def _serve_manifest(request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:

@@ -191,6 +191,18 @@ CORRECTIONS: tuple[Correction, ...] = (
         ),
     ),
     Correction(
+        "DescribeImageScanFindings answers with the findings that an image's label names",
+        "local_aws/emulator/ecr.py",
+        (
+            "app:SERVICE_HANDLERS",
+            "services.ecr:_find_image",
+            "services.ecr:_layer_blobs",
+            "services.ecr:_repositories",
+            "services.ecr:_resolve_manifest",
+            *SCOPE,
+        ),
+    ),
+    Correction(
         "a deleted image can no longer be pulled by its digest",
         "local_aws/emulator/ecr.py",
         (

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from provider_kit.streams import conclude, outlive_readers
 
+from release_lane.command.adapters import detached
 from release_lane.command.parser import Chosen, parse
 from release_lane.command.recording import recorded
 from release_lane.command.terminal import Terminal
@@ -28,6 +29,16 @@ from release_lane.proxies import direct
 
 def main() -> int:
     """Entry point of the installed command; returns its exit code."""
+    if detached.needed(os.environ):
+        return detached.run(sys.argv[1:], os.environ)
+    report = detached.reporting(os.environ)
+    code = _main()
+    if report is not None:
+        os.write(report, str(code).encode())
+    return code
+
+
+def _main() -> int:
     outlive_readers()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` leaves it

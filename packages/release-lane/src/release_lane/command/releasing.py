@@ -11,20 +11,17 @@ from typing import Any, TypeVar
 from release_lane.command.adapters.engine import Run
 from release_lane.command.halting import Quarantine
 from release_lane.command.options import alarm_accepted, excused, replace_allowed
+from release_lane.command.reporting import named, report
 from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
-from release_lane.decide.difference import settings_apart
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
-from release_lane.operate.planned import Planned, planned_in
+from release_lane.errors import CloudError, Interrupted, ReleaseError, Users
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, short
-from release_lane.record.endpoint import LOAD_BALANCER
-from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 from release_lane.settings.notify import Event
 
@@ -55,6 +52,11 @@ class Change:
     seal: str | None = None
     """None: no seal was given. An empty one is a mistake: the job that should have handed it on has lost it."""
     approver: str = ""
+
+    @property
+    def excused(self) -> Mapping[str, str]:
+        """What an update that follows on this one is given as well: the ledger is away for both."""
+        return {key: given for key, given in self.config.items() if key == "withoutLedger"}
 
     @property
     def message(self) -> str:
@@ -126,12 +128,11 @@ def carried_out(
 ) -> tuple[dict[str, Any], str]:
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
-    config = change.config
     if quarantine:
         quarantine.say()
         if change.unattended and not quarantine.said:
-            config = {**config, "withoutLedger": change.unattended}
-    run = update(tools, change.environment, config, change.message, wait=wait, waited=waited)
+            change = replace(change, config={**change.config, "withoutLedger": change.unattended})
+    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
     if quarantine:
         quarantine.say()
     if run.signal is not None or run.exit_code != 0:
@@ -140,7 +141,7 @@ def carried_out(
             error.add_note(quarantine.words)
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
-    data, text = report(tools, change, before, run)
+    data, text = report(tools, change.environment, before, run)
     if quarantine:
         data, text = {**data, "quarantine": quarantine.data}, f"{text}\n{quarantine.words}"
     text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
@@ -198,11 +199,7 @@ def _intent(change: Change, before: Recorded | None) -> str:
 def _standing(recorded: Recorded | None) -> str:
     if recorded is None:
         return "no users are served there"
-    return f"users are on {recorded.live_colour}, {_named(recorded.live)}"
-
-
-def _named(release: Release) -> str:
-    return short(release.digest) + (f" (commit {release.commit[:7]})" if release.commit else "")
+    return f"users are on {recorded.live_colour}, {named(recorded.live)}"
 
 
 # ---- Updating -------------------------------------------------------------------------------------------------
@@ -287,7 +284,9 @@ def _healed(tools: Tools, change: Change) -> str:
         return f"The idle colour of {change.environment} was not healed: {against}"
     tools.terminal.say(f"Healing the idle colour of {change.environment}: an update without a digest.")
     healing = tools.acting(replace(tools.actor, verb="heal", reason="after a refused release"))
-    run = healing.engine.update(change.environment, {}, f"release heal {change.environment} after a refused release")
+    run = healing.engine.update(
+        change.environment, change.excused, f"release heal {change.environment} after a refused release"
+    )
     if run.exit_code == 0:
         return f"The idle colour of {change.environment} was healed."
     why = _why(tools, change.environment, run)
@@ -329,7 +328,8 @@ def _reduced(tools: Tools, change: Change, decision: str, *, wanted: bool) -> st
     keeps = f"{tasks} {'task' if tasks == 1 else 'tasks'} of the previous release (idle.afterWatch)"
     tools.terminal.say(f"Reducing the idle colour of {change.environment} to {keeps}: an update without a digest.")
     healing = tools.acting(replace(tools.actor, verb="heal", reason="the idle colour keeps less (idle.afterWatch)"))
-    run = healing.engine.update(change.environment, {}, f"release {change.verb} {change.environment}: the idle colour")
+    message = f"release {change.verb} {change.environment}: the idle colour"
+    run = healing.engine.update(change.environment, change.excused, message)
     if run.exit_code == 0:
         return f"The idle colour keeps {keeps}: a rollback may be a deployment, see `release status`."
     why = _why(tools, change.environment, run)
@@ -350,86 +350,3 @@ def _interrupted(change: Change, run: Run) -> Interrupted:
         why=f"{touched}; the engine finished or undid a switch that had begun, or the next update does",
         next_step=f"`release status {change.environment}` shows what is live{heal}",
     )
-
-
-# ---- Reporting ------------------------------------------------------------------------------------------------
-
-
-def report(tools: Tools, change: Change, before: StackState, run: Run) -> tuple[dict[str, Any], str]:
-    """The report of a successful update: as data, and in words.
-
-    The replaced release is taken from the update itself, which read it under the lock: `before` was read earlier.
-    """
-    outputs = _outputs_now(tools, change.environment, run)
-    recorded = Recorded.from_outputs(outputs)
-    planned = planned_in(run.log)
-    replaced = planned.standing or before.recorded
-    return (
-        _as_data(change, planned, replaced, recorded, outputs),
-        _as_text(change, planned, replaced, recorded, outputs),
-    )
-
-
-def _outputs_now(tools: Tools, environment: str, run: Run) -> Mapping[str, Any]:
-    """As the engine stored them in this run; it is asked once more only where its log does not say."""
-    if run.log.outputs is not None:
-        return run.log.outputs
-    try:
-        state = tools.engine.state(environment)
-        return state.outputs if state else {}
-    except CloudError as error:
-        raise CloudError(
-            f"The update of {environment} succeeded, but its record cannot be read.",
-            why=error.what_and_why,
-            next_step=f"`release status {environment}`, once the backend answers.",
-        ) from error
-
-
-def _as_data(
-    change: Change, planned: Planned, before: Recorded | None, after: Recorded | None, outputs: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "environment": change.environment,
-        "decision": planned.decision,
-        "reason": planned.reason,
-        "liveColour": str(after.live_colour) if after else None,
-        "digest": after.live.digest if after else None,
-        "commit": after.live.commit if after else None,
-        "releaseId": after.live.id if after else None,
-        "replaced": before.live.digest if before and after and before.live.id != after.live.id else None,
-        "previousDigest": after.previous.digest if after and after.previous else None,
-        "url": outputs.get("url"),
-        LOAD_BALANCER: outputs.get(LOAD_BALANCER),
-    }
-
-
-def _as_text(
-    change: Change, planned: Planned, before: Recorded | None, after: Recorded | None, outputs: Mapping[str, Any]
-) -> str:
-    if after is None:
-        return f"{change.environment}: built; no release yet, users get a 503."
-    now = f"users are on {after.live_colour}, {_named(after.live)}"
-    where = f" at {outputs['url']}" if outputs.get("url") else ""
-    if before and before.live == after.live and before.live_colour is after.live_colour:
-        done = {"keep": "nothing to do", "heal": f"the standby on {after.live_colour.other} is restored"}
-        return f"{change.environment}: {done.get(planned.decision, 'the record is unchanged')}; {now}{where}."
-    until = f" Until now: {_until_now(before, after)}." if before else " It is the first release here."
-    return f"{change.environment}: {now}{where}.{until}"
-
-
-def _until_now(before: Recorded, after: Recorded) -> str:
-    """What was live; where that is the same image, how its settings differed."""
-    same = before.live.digest == after.live.digest
-    settings = settings_apart(before.live.service, after.live.service) if same else ""
-    return f"{before.live_colour}, {_named(before.live)}" + (
-        f" with different settings: {settings}" if settings else ""
-    )
-
-
-def refuse_same(digest: Digest, recorded: Recorded, environment: str) -> None:
-    """A rollback to the live release would do nothing; an error is better than a silent success."""
-    if digest == recorded.live.digest:
-        raise Refused(
-            f"{short(digest)} is already live in {environment}.",
-            next_step="`release status` lists earlier releases; give one of those with --to.",
-        )

@@ -17,6 +17,7 @@ from release_lane.operate.history import drills_in, rollbacks_in
 from release_lane.operate.parity import Environment, undeclared_settings
 from release_lane.operate.planned import planned_in
 from release_lane.operate.review import Program, Review, Subject, review
+from release_lane.operate.scanning import Scan
 from release_lane.operate.sealing import bound_by, facts
 from release_lane.record.approval import approved_by, authors_of
 from release_lane.record.commit import Commits
@@ -80,14 +81,16 @@ def compared(tools: Tools, environment: str, state: StackState | None = None) ->
 
 def reviewed(tools: Tools, given: Given, subject: Subject) -> tuple[Review, Facts]:
     """The review with its seal, and what that covers. AWS is observed, and git asked, next to the preview."""
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         looked = pool.submit(_observed, tools, given.environment)
         read = pool.submit(_entries, tools, given.environment)
+        asked = pool.submit(_scan, tools, given)
         log = previewed(tools, given)
-        (observed, unseen), entries = looked.result(), read.result()
+        (observed, unseen), entries, (scan, unscanned) = looked.result(), read.result(), asked.result()
     commits = commits_between(tools, given.before.recorded, planned_in(log).release)
     rollbacks, drills = rollbacks_in(entries, given.environment), drills_in(entries, subject.source, given.digest)
     subject = replace(subject, observed=observed, unseen=unseen, commits=commits, rollbacks=rollbacks, drills=drills)
+    subject = replace(subject, scan=scan, unscanned=unscanned)
     covered = _facts(tools, given, log, subject.program)
     seal = Seal.of(given.environment, subject.at, covered)
     return replace(review(subject, log), seal=str(seal)), covered
@@ -132,6 +135,15 @@ def _observed(tools: Tools, environment: str) -> tuple[Observed | None, str]:
     """What AWS says now, or why it does not. A review is possible without it."""
     try:
         return tools.cloud.observed(tools.project.names(environment)), ""
+    except ReleaseError as error:
+        return None, error.why or error.what
+
+
+def _scan(tools: Tools, given: Given) -> tuple[Scan | None, str]:
+    """What the registry found in the image, or why that is unknown. A review is possible without it."""
+    try:
+        artifacts = tools.project.stacks[tools.project.artifacts_of(given.environment)]
+        return tools.cloud.scan(artifacts.access, artifacts.repository, given.digest), ""
     except ReleaseError as error:
         return None, error.why or error.what
 

@@ -15,9 +15,8 @@ from provider_kit import Provider, Resource, serve
 from release_lane import gates
 from release_lane.aws.patience import INTERRUPTED
 from release_lane.gates.adopt import examine_image
-from release_lane.gates.halts import read_halts
 from release_lane.gates.observe import describe_network, find_image, observe
-from release_lane.gates.recording import RECORDING, begin, refuse
+from release_lane.gates.recording import RECORDING, begin, read_halts, refuse
 
 VERSION = "0.2.0"
 

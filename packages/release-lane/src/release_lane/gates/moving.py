@@ -167,11 +167,13 @@ def _still_passed(ctx: Context, move: Move, look: Callable[[], Judged], timing: 
         ctx, look, lambda found: not isinstance(found[0], Waiting), timing.looks_again_for, timing
     )
     if outcome != Passed(move.passed.deployment):
-        raise CheckFailed(
+        changed = CheckFailed(
             f"{move.live} is no longer what passed the gates: {_in_words(outcome, reading)}.",
             next_step="run the update again; it gates what it finds.",
             users=Users.UNTOUCHED,
         )
+        changed.foreign = reading.primary is not None and reading.primary.id != move.passed.deployment
+        raise changed
 
 
 def _in_words(outcome: Outcome, reading: Reading) -> str:

@@ -1,4 +1,4 @@
-"""What an update writes to the ledger: an intent before it registers anything, and one outcome.
+"""What an update writes to the ledger: an intent before it registers anything, and one outcome; and what it asks.
 
 The provider's process remembers the intent, as one process serves one update. An outcome is written when the switch has
 ended, a gate failed, the program refused, or the engine is done or gone. If the ledger is away by then, the update ends
@@ -32,6 +32,7 @@ from release_lane.record.digest import short
 from release_lane.record.halts import FAULT, Halts, State, of_digest
 from release_lane.record.intended import STANDING, Intended, came_of, result_of, why_of
 from release_lane.record.ledger import ACTOR_VARIABLE, COMMAND, Actor, Draft, Entry, EntryKind, Mark, Result
+from release_lane.record.names import Access
 from release_lane.record.records import Recorded
 from release_lane.record.times import iso
 
@@ -193,6 +194,21 @@ def begin(ctx: Context, args: Props) -> Props:
     from release_lane.gates.gate import reported
 
     return reported(lambda: {"sequence": RECORDING.begin(ctx, Intended.from_dict(args)).sequence})
+
+
+def read_halts(ctx: Context, args: Props) -> Props:
+    """`release:index:readHalts`: does the ledger say anything against a release? Args `access` (`Access.as_dict`),
+    `ledger`, `environment`, `digest`; returns `Halts.as_dict`."""
+    from release_lane.gates.gate import reported
+
+    del ctx
+
+    def look() -> Props:
+        store = ledger_at(str(args["ledger"]), Access.from_dict(args["access"]), Path.cwd())
+        with at_most(AT_BEGIN):
+            return halts_in(store, str(args["environment"]), str(args["digest"])).as_dict()
+
+    return reported(look)
 
 
 def refuse(ctx: Context, args: Props) -> Props:

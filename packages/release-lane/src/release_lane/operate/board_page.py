@@ -22,7 +22,7 @@ def board_page(board: Board) -> Page:
     unsound = tuple(Alert(f"**{quoted(environment)}**: {quoted(said)}") for environment, said in found)
     cards = Cards("Environments", tuple(map(_card, board.situations)))
     sections = [
-        Section("", (Text(f"As of {quoted(to_the_minute(board.at))}, read anew each time."), *unsound)),
+        Section("", (Text(f"As of {quoted(to_the_minute(board.at))}."), *unsound)),
         Section("Environments", (cards,)),
         Section("On their way", (_coming(board.coming),)),
         Section("Approvals that wait", (_waiting(board),)),

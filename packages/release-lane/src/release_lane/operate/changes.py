@@ -15,7 +15,8 @@ from typing import Any
 from release_lane.engine.events import UNKNOWN, Step
 
 OPEN = re.compile(
-    r"aws:(lb|acm|route53|cloudwatch|appautoscaling)/.*"
+    r"aws:(lb|acm|route53|appautoscaling)/.*"
+    r"|aws:cloudwatch/(metricAlarm|compositeAlarm|dashboard|log(Group|MetricFilter)):.*"
     r"|aws:ec2/(vpc|subnet|route|routeTable|securityGroup|internetGateway|natGateway|eip|vpcEndpoint)\w*:.*"
     r"|aws:ecs/(service|cluster):.*"
 )

@@ -15,8 +15,9 @@ from typing import Any
 
 from release_lane.errors import UsageError
 
-USUAL = ("tests", "lint", "types", "dependencies", "image")
-"""Checks that most pipelines have. Each one that a project does not name is said to be missing."""
+USUAL = ("tests", "lint", "types", "dependencies")
+"""Checks that most pipelines have. Each one that a project does not name is said to be missing. The image is scanned
+by the registry (`release scan`)."""
 NEXT = 'name them in pyproject.toml: `[tool.release-lane.checks]`, name = "command".'
 
 

@@ -14,6 +14,7 @@ from release_lane.decide import whereabouts
 from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.operate.changes import changed, destroys
 from release_lane.operate.planned import Planned, planned_in
+from release_lane.operate.scanning import Scan
 from release_lane.record.commit import Commits
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.placement import Release
@@ -40,7 +41,8 @@ class Subject:
     `ran_there` are the releases that `source` remembers, with the configuration they ran with; `live_there` is live
     there now. `asked`: who asks, `run`: the URL of the CI run. `at`: epoch second of the review. `observed` is None
     where AWS could not be asked, `unseen` says why. `rollbacks`: seconds that traffic-only rollbacks took here.
-    `drills`: what the ledger says of drills of this digest, in words. `unrecorded`: no ledger is named.
+    `drills`: what the ledger says of drills of this digest, in words. `unrecorded`: no ledger is named. `scan`: what
+    the registry found in the image; None where it could not be asked, `unscanned` says why.
     """
 
     environment: str
@@ -60,6 +62,8 @@ class Subject:
     rollbacks: tuple[float, ...] = ()
     drills: tuple[str, ...] = ()
     unrecorded: bool = False
+    scan: Scan | None = None
+    unscanned: str = ""
 
 
 class Kind(StrEnum):
@@ -192,6 +196,7 @@ def as_dict(review: Review) -> dict[str, Any]:
         "commits": _commits(subject.commits),
         "asked": {"who": subject.asked or None, "run": subject.run or None},
         "evidence": {"from": subject.source, **proof.as_dict()} if proof else None,
+        "scan": {"status": subject.scan.status, "counts": subject.scan.counts} if subject.scan else None,
         "weights": {"now": _weights(planned.before), "after": _weights(planned.after)},
         "steps": list(planned.course.steps),
         "alarms": list(planned.alarms.names),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from release_lane.decide.foundations import HTTPS
 from release_lane.engine.events import Message, Step
@@ -29,16 +28,13 @@ from release_lane.operate.page import (
     section,
 )
 from release_lane.operate.review import Review, Subject, Way
-from release_lane.record.commit import Commits, Logged
+from release_lane.operate.review_evidence import commits_section, configuration_of, counted, evidence_section, linked
+from release_lane.record.commit import Commits
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
-from release_lane.record.evidence import Proof
 from release_lane.record.placement import Colour, Release, Weights, shared
 from release_lane.record.records import Side
-from release_lane.record.times import epoch, in_words
-
-SHOWN = 20
-"""Commits that are listed; the others are counted."""
+from release_lane.record.times import in_words
 
 
 def page(review: Review) -> Page:
@@ -47,9 +43,9 @@ def page(review: Review) -> Page:
     sections = [
         section("", Text(_heading(review)), *_loud(review), _moving(review)),
         section("", _table(review), *_asked(review.subject)) if review.planned.release else None,
-        _commits(review) if users else None,
-        _evidence(review) if users else None,
-        section("Configuration that changes with the release", _configuration(review)) if users else None,
+        commits_section(review) if users else None,
+        evidence_section(review) if users else None,
+        section("Configuration that changes with the release", configuration_of(review)) if users else None,
         section("Traffic", *_traffic(review)),
         section("How users come in", _door(review)),
         _others(review),
@@ -164,11 +160,7 @@ def _table(review: Review) -> Block:
 def _commit(release: Release | None, commits: Commits | None) -> str:
     if release is None or not release.commit:
         return "none"
-    return _linked(release.commit, release.commit, commits)
-
-
-def _linked(words: str, sha: str, commits: Commits | None) -> str:
-    return link(code(words), commits.page_of(sha)) if commits else code(words)
+    return linked(release.commit, release.commit, commits)
 
 
 def _share(weights: Weights | None) -> str:
@@ -182,124 +174,6 @@ def _asked(subject: Subject) -> Iterator[Block]:
     if subject.asked:
         where = f" in {link('this CI run', subject.run)}" if subject.run else ", outside CI"
         yield Text(f"Asked by {quoted(subject.asked)}{where}" + (f", {in_words(subject.at)}." if subject.at else "."))
-
-
-# ---- Commits and evidence -------------------------------------------------------------------------------------
-
-
-def _commits(review: Review) -> Section | None:
-    """What lies between the two releases."""
-    commits, title = review.subject.commits, "Commits"
-    if commits is None:
-        return None
-    if commits.unknown:
-        return section(title, Text(f"**The commits in between are unknown:** {quoted(commits.unknown)}"))
-    there = commits.comparison
-    lead = (
-        Text(f"{link('Compare both', there)} ({code(commits.old[:7])} and {code(commits.new[:7])}).") if there else None
-    )
-    taken = len(commits.removed)
-    removed = Alert(f"**{_number(taken, 'commit')} of the live release {'is' if taken == 1 else 'are'} taken back:**")
-    return section(
-        title,
-        lead,
-        bullets(_listed(commits.added, commits)) or Text("None is added."),
-        *((removed, bullets(_listed(commits.removed, commits))) if taken else ()),
-    )
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _listed(logged: tuple[Logged, ...], commits: Commits) -> Iterator[str]:
-    for each in logged[:SHOWN]:
-        yield f"{_linked(each.sha[:7], each.sha, commits)} {quoted(each.subject)} ({quoted(each.author)})"
-    if len(logged) > SHOWN:
-        yield f"and {len(logged) - SHOWN} more"
-
-
-def _evidence(review: Review) -> Section | None:
-    subject, release, proof = review.subject, review.planned.release, review.proof
-    assert release is not None
-    lines: list[str | tuple[str, tuple[str, ...]]] = []
-    there, here = proof.unchecked if proof else (), release.service.asked.unchecked
-    if proof:
-        lines += _proven(subject, proof, release)
-        lines += [
-            f"**Not checked there{', and cannot be here' if each in here else ''}:** {quoted(each)}." for each in there
-        ]
-        lines += _unproven_configuration(subject, proof, release)
-    elif subject.source:
-        lines.append(f"{subject.source} has **no proof** of this digest.")
-    else:
-        lines.append("None is needed: this is the first environment of the route.")
-    lines += [f"**Cannot be checked here:** {quoted(each)}." for each in here if each not in there]
-    lines += [quoted(each) for each in subject.drills]
-    if review.was_live:
-        lines.append(f"It has been live in {subject.environment} before.")
-    if subject.recorded and subject.recorded.left_by_rollback(release.digest):
-        live = code(subject.recorded.live.digest)
-        lines.append(f"**Going forward again:** users were rolled back from it to {live}.")
-    elif subject.rollback and subject.recorded:
-        lines.append(f"Requested as a **rollback** from {code(subject.recorded.live.digest)}.")
-    return section("Evidence", bullets(lines))
-
-
-def _proven(subject: Subject, proof: Proof, release: Release) -> Iterator[str]:
-    commit = f", commit {code(proof.commit)}" if proof.commit else ""
-    yield f"**{subject.source}** proved {code(release.digest)}{commit} on {proof.at}: {quoted(proof.smoke)}."
-    if proof.checks:
-        yield f"Checks that passed there: {', '.join(map(code, proof.checks))}."
-    if proof.drilled:
-        yield f"Drilled there on {proof.drilled}: users went back from it and forward again, and no request failed."
-    if subject.live_there is None:
-        return
-    if subject.live_there.digest != release.digest:
-        yield f"**It is no longer live in {subject.source}**, which runs {code(short(subject.live_there.digest))}."
-    elif subject.at and (since := epoch(proof.at)) is not None:
-        yield f"It has been live in {subject.source} for {spoken(max(0.0, subject.at - since))}."
-
-
-def _unproven_configuration(
-    subject: Subject, proof: Proof, release: Release
-) -> Iterator[str | tuple[str, tuple[str, ...]]]:
-    """The proof is of the image; how the configuration differs from the one it ran with there."""
-    here = subject.recorded.history if subject.recorded else ()
-    if proof.release_id in ("", release.id) or any(past.id == release.id for past in here):
-        return
-    what = f"**{subject.source} did not run this configuration:** its proof is of the image"
-    ran = next((each for each in reversed(subject.ran_there) if each.id == proof.release_id), None)
-    if ran is None:
-        yield f"{what}; {subject.source} no longer remembers which configuration it ran with."
-        return
-    differing = tuple(_settings(ran.service.as_dict(), release.service.as_dict()))
-    yield f"{what}, which ran there with different values of:", differing
-
-
-def _configuration(review: Review) -> Block | None:
-    """How the service's configuration changes with the release; only the names of variables."""
-    old, release = review.subject.recorded, review.planned.release
-    if old is None or release is None:
-        return None
-    return bullets(_settings(old.live.service.as_dict(), release.service.as_dict()))
-
-
-def _settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for key in sorted({*old, *new}):
-        if isinstance(old.get(key), Mapping):
-            differing = [name for name in sorted({*old[key], *new[key]}) if old[key].get(name) != new[key].get(name)]
-            yield from (f"{key}.{name}: {_verb(name, old[key], new[key])}" for name in differing)
-        elif old.get(key) != new.get(key):
-            yield f"{key}: {_value(old, key)} -> {_value(new, key)}"
-
-
-def _value(service: Mapping[str, Any], key: str) -> str:
-    return (quoted(str(service[key])) or "none") if key in service else "its default"
-
-
-def _verb(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    return "added" if name not in old else "removed" if name not in new else "changed"
 
 
 # ---- Traffic --------------------------------------------------------------------------------------------------
@@ -404,7 +278,7 @@ def _others(review: Review) -> Section | None:
         return section(title, Text("Nothing."))
     created = review.created
     listed = [step for step in review.others if not (created and step.op == "create")]
-    made = f"**Creates {_number(len(created), 'resource')}:** {folded(created)}." if created else ""
+    made = f"**Creates {counted(len(created), 'resource')}:** {folded(created)}." if created else ""
     cost = monthly(review.others)
     rows = [_row(step) for step in sorted(listed, key=lambda step: (not destroys(step), step.type, step.name))]
     table = Table(("Operation", "Type", "Name", "Properties"), tuple(rows)) if rows else None

@@ -14,7 +14,8 @@ from typing import Any
 from release_lane.record.schema import schema_of
 
 SCHEMA = 1
-"""The layout of an entry. A field that is added needs a default, no new number."""
+"""The layout of an entry. A field that is added needs a default, no new number: an environment that an earlier version
+still updates reads the newest entry of all before it writes."""
 
 ENTRIES, MARKS = "entries/", "marks/"
 HIGHEST = 10**12
@@ -34,6 +35,8 @@ class EntryKind(StrEnum):
     STOPPED = "stopped"
     RESUMED = "resumed"
     DRILL = "drill"
+    OTHER = "other"
+    """One that a later version wrote."""
 
 
 class Result(StrEnum):
@@ -213,14 +216,16 @@ def _read(value: Mapping[str, Any]) -> dict[str, Any]:
     marks = tuple(
         Mark(kind=MarkKind(each["kind"]), subject=str(each["subject"]), state=str(each["state"]))
         for each in value.get("marks") or ()
+        if each["kind"] in list(MarkKind)
     )
+    kind, result = value["kind"], value.get("result") or ""
     return {
         **texts,
         "id": str(value["id"]),
-        "kind": EntryKind(value["kind"]),
+        "kind": EntryKind(kind) if kind in list(EntryKind) else EntryKind.OTHER,
         "at": str(value["at"]),
         "of": int(value.get("of") or 0),
-        "result": Result(value.get("result") or ""),
+        "result": Result(result) if result in list(Result) else Result.UNKNOWN,
         "details": dict(value.get("details") or {}),
         "marks": marks,
     }

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,19 @@ def test_github_says_who_asked_who_approved_for_this_environment_and_who_wrote_i
         ),
     )
     assert server.seen[HISTORY]["authorization"] == "Bearer t0ken"
+
+
+def test_what_netrc_has_for_the_host_does_not_replace_the_jobs_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ci password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serving(GITHUB) as server:
+        asked(on_github(server))
+    assert server.seen[HISTORY]["authorization"] == "Bearer t0ken"
+    with serving(GITLAB) as server:
+        asked(on_gitlab(server))
+    assert "authorization" not in server.seen[DEPLOYMENTS]
 
 
 def test_github_without_a_review_has_no_approver() -> None:

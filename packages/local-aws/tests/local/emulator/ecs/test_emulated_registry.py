@@ -18,18 +18,21 @@ REPOSITORY = "tests/registry"
 @pytest.fixture
 def ecr(emulator: Emulator) -> Iterator[Any]:
     client = emulator.client("ecr")
-    client.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
+    scanning = {"scanOnPush": True}
+    client.create_repository(
+        repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE", imageScanningConfiguration=scanning
+    )
     yield client
     client.delete_repository(repositoryName=REPOSITORY, force=True)
 
 
-def push(emulator: Emulator, client: docker.DockerClient, image: str, tag: str, label: str) -> str:
+def push(emulator: Emulator, client: docker.DockerClient, image: str, tag: str, label: str, key: str = "which") -> str:
     """Push the tests' image, made another one by a label; what docker printed."""
     name = f"{emulator.registry}/{REPOSITORY}:{tag}"
     source = client.images.get(f"{emulator.registry}/{image.partition('/')[2]}")
     container = client.containers.create(source, command=["true"])
     try:
-        container.commit(f"{emulator.registry}/{REPOSITORY}", tag, changes=f"LABEL which={label}")
+        container.commit(f"{emulator.registry}/{REPOSITORY}", tag, changes=f'LABEL {key}="{label}"')
         done = subprocess.run(["docker", "push", name], capture_output=True, text=True)
     finally:
         container.remove()
@@ -73,3 +76,20 @@ def test_a_deleted_image_can_no_longer_be_pulled(
     ecr.batch_delete_image(repositoryName=REPOSITORY, imageIds=[{"imageDigest": digest}])
     ended = ecs.task(ecs.run(definition), "STOPPED")
     assert ended["stoppedReason"].startswith("CannotPullContainerError: ")
+
+
+def test_a_scan_has_the_findings_that_the_images_label_names(
+    ecr: Any, emulator: Emulator, image: str, docker_client: docker.DockerClient
+) -> None:
+    label = "critical CVE-1 openssl 3.0.1; LOW CVE-2"
+    push(emulator, docker_client, image, "v1", label, key="local-aws.findings")
+    push(emulator, docker_client, image, "v2", "without")
+    scan = ecr.describe_image_scan_findings(repositoryName=REPOSITORY, imageId={"imageTag": "v1"})
+    assert scan["imageScanStatus"]["status"] == "COMPLETE"
+    assert "scans nothing" in scan["imageScanStatus"]["description"]
+    assert [(each["name"], each["severity"]) for each in scan["imageScanFindings"]["findings"]] == [
+        ("CVE-1", "CRITICAL"), ("CVE-2", "LOW")
+    ]  # fmt: skip
+    assert scan["imageScanFindings"]["findingSeverityCounts"] == {"CRITICAL": 1, "LOW": 1}
+    clean = ecr.describe_image_scan_findings(repositoryName=REPOSITORY, imageId={"imageTag": "v2"})
+    assert clean["imageScanFindings"]["findings"] == []

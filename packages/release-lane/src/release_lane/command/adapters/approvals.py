@@ -78,11 +78,16 @@ def _said(ask: Callable[[], Approval]) -> Approval:
 
 
 def _ask(url: str, headers: Mapping[str, str], auth: tuple[str, str] | None = None) -> Any:
-    """JSON of a GET. It follows no redirect: a token must not go elsewhere."""
+    """JSON of a GET. It follows no redirect: a token must not go elsewhere.
+
+    Without `auth` it is the headers that say who asks; `requests` would put what netrc has for the host in their place.
+    """
     import requests  # here, since few runs need it
 
     try:
-        answer = requests.get(url, headers=dict(headers), auth=auth, timeout=WITHIN, allow_redirects=False)
+        answer = requests.get(
+            url, headers=dict(headers), auth=auth or (lambda asked: asked), timeout=WITHIN, allow_redirects=False
+        )
     except requests.RequestException as error:
         raise Unsaid(f"{url} does not answer ({type(error).__name__})") from error
     if answer.status_code != 200:

@@ -12,6 +12,7 @@ from release_lane.errors import CloudError, Refused
 from release_lane.operate.aborting import ProductionRule
 from release_lane.operate.drift import Call
 from release_lane.operate.recovery import SERVICE, Existing
+from release_lane.operate.scanning import NOT_FOUND, Scan
 from release_lane.operate.watching import Look
 from release_lane.record.alarms import Watched
 from release_lane.record.journal import Abort, Journal
@@ -46,6 +47,9 @@ class Cloud(Protocol):
 
     def calls(self, names: Names, made: Sequence[str]) -> tuple[Call, ...]:
         """The last calls of these names to AWS that CloudTrail knows, newest first."""
+
+    def scan(self, access: Access, repository: str, digest: str) -> Scan:
+        """What the registry's scan of an image found, as far as it came."""
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Make the bucket of a ledger, or bring it to what it should be; what was done, in words."""
@@ -132,6 +136,13 @@ class RealCloud:
         with _failing_as_cloud_error():
             return tuple(map(Call.of, lookup(names.access, made)))
 
+    def scan(self, access: Access, repository: str, digest: str) -> Scan:
+        """By ECR, in whose account these credentials are."""
+        from release_lane.aws.registry import scan_of
+
+        with _failing_as_cloud_error():
+            return scan_of(access, repository, digest)
+
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """By S3, in the account of the stack."""
         from release_lane.aws.session import check_account
@@ -181,6 +192,9 @@ class FakeCloud:
     listened: list[tuple[Watched, tuple[float, float] | None]] = field(default_factory=list)
     trail: tuple[Call, ...] | CloudError = ()
     asked_for: list[tuple[str, ...]] = field(default_factory=list)
+    scans: list[Scan | CloudError] = field(default_factory=list)
+    scanned: list[tuple[str, str]] = field(default_factory=list)
+    """Repository and digest of each scan that was asked for."""
 
     def observed(self, names: Names) -> Observed:
         """As given; `each` happens first."""
@@ -225,6 +239,15 @@ class FakeCloud:
         if isinstance(self.trail, CloudError):
             raise self.trail
         return self.trail
+
+    def scan(self, access: Access, repository: str, digest: str) -> Scan:
+        """The next of the `scans`, which may be an error; the last one stays. Without any, none is known."""
+        del access
+        self.scanned.append((repository, digest))
+        found = self.scans.pop(0) if len(self.scans) > 1 else next(iter(self.scans), Scan(status=NOT_FOUND))
+        if isinstance(found, CloudError):
+            raise found
+        return found
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Remembered."""

@@ -144,6 +144,11 @@ class StackFile:
         return cast("AppSettings", self._part("app")).what()
 
     @property
+    def repository(self) -> str:
+        """The registry's repository, of the artifacts stack."""
+        return str(self._part("repository") or f"{self.project}/app")
+
+    @property
     def access(self) -> Access:
         """Where in AWS its resources are, and as whom AWS is reached."""
         for key in HANDED:

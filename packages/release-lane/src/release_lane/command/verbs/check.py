@@ -16,11 +16,12 @@ from release_lane.operate.checks import NEXT, Checked, as_data, as_text, chosen
 ORDER = 8
 NAME = "check"
 NEEDS_PROJECT = False
-HELP = "Run the checks of this commit that the project names (tests, lint, scans), side by side."
+HELP = "Run the checks of this commit that the project names (tests, lint, a scan of dependencies), side by side."
 DETAILS = """\
 The checks are in pyproject.toml, by name; each is a command of the shell, run in the project's
 folder. It says what was left out, and which of the usual checks (tests, lint, types,
-dependencies, image) the project does not have. It needs no cloud and no credentials.
+dependencies) the project does not have. It needs no cloud and no credentials. The image is
+scanned by the registry: `release scan`.
 
   [tool.release-lane]
   hotfix = ["tests"]

@@ -13,7 +13,8 @@ NAME = "ledger"
 HELP = "Make the bucket of the ledger: it keeps all versions, and nothing in it can be deleted for a while."
 DETAILS = """\
 The bucket is the one that `ledger` in the stack files names, or --at. It gets versioning, an object
-lock with a default retention, and no public access. It can be repeated: what is there stays.
+lock with a default retention, and no public access. It can be repeated: what is there stays. Give
+the ledger a bucket of its own: the lock holds for everything that is written there.
 
 It is made with the credentials of the last environment of the route, in its account and region, or
 of --stack. Roles of other accounts need a bucket policy besides (docs/aws.md of release-lane).

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.command.options import add_lock_wait
-from release_lane.command.releasing import Change, failed, report, update
+from release_lane.command.options import add_lock_wait, add_without_ledger, excused
+from release_lane.command.releasing import Change, failed, update
+from release_lane.command.reporting import report
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder, Owner
@@ -75,6 +76,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     switch.add_argument("--finish", action="store_true", help="finish an interrupted switch, through the gates")
     switch.add_argument("--undo", action="store_true", help="undo an interrupted switch: go back to the record")
     add_lock_wait(parser)
+    add_without_ledger(parser)
 
 
 @dataclass
@@ -320,14 +322,14 @@ def _switch(
     if not choice:
         return None
     before = tools.existing(stack)
-    config = {"onDrift": "restore"} if choice == "undo" else {}
+    config = {**({"onDrift": "restore"} if choice == "undo" else {}), **excused(arguments)}
     change = Change(verb=f"recover --{choice}", environment=stack, config=config)
     done = update(tools, stack, config, change.message, wait=arguments.lock_wait)
     if done.signal is not None or done.exit_code != 0:
         error = failed(tools, change, done, heal=False)
         tell_failure(tools, stack, error)
         raise error
-    data, text = report(tools, change, before, done)
+    data, text = report(tools, change.environment, before, done)
     recovery.done.append(text)
     return data
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from release_lane.command.halting import needed_ledger, reason
 from release_lane.command.options import add_environment, add_options, add_seal
-from release_lane.command.releasing import Change, carried_out, carry_out, refuse_same
+from release_lane.command.releasing import Change, carried_out, carry_out
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
 from release_lane.engine.state import StackState
@@ -132,7 +132,7 @@ def _older(recorded: Recorded) -> str:
 
 
 def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:
-    refuse_same(digest, recorded, environment)
+    _refuse_same(digest, recorded, environment)
     if recorded.was_live(digest) is None:
         past = ", ".join(dict.fromkeys(short(each.digest) for each in recorded.history)) or "none"
         raise Refused(
@@ -142,3 +142,12 @@ def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:
             "where another environment has to prove it first.",
         )
     return digest
+
+
+def _refuse_same(digest: Digest, recorded: Recorded, environment: str) -> None:
+    """A rollback to the live release would do nothing; an error is better than a silent success."""
+    if digest == recorded.live.digest:
+        raise Refused(
+            f"{short(digest)} is already live in {environment}.",
+            next_step="`release status` lists earlier releases; give one of those with --to.",
+        )
