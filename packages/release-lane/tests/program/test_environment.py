@@ -323,12 +323,12 @@ def test_where_a_seal_is_required_the_program_itself_takes_nothing_forward_witho
 
 @pytest.mark.parametrize("live", [FIRST, None], ids=["a release is live", "the first release"])
 def test_a_preview_needs_no_seal_since_it_is_what_a_seal_is_made_of_and_says_that_the_update_does(
-    live: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    live: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs = {"staging": outputs_of(release(live), Colour.BLUE)} if live else {}
     seen = observed(blue=release(live), live=Colour.BLUE, image=SECOND) if live else observed(image=SECOND)
     world, said = World(outputs={**ARTIFACTS, **outputs}, observed=seen), list[str]()
-    monkeypatch.setattr(pulumi.log, "info", lambda text, *more, **others: said.append(text))
+    monkeypatch.setattr(pulumi.log, "info", said.append)
     required = '{"required": true}'
     with pytest.raises(Refused, match="only with the seal of its review"):
         released(world, imageDigest=SECOND, approval=required)
