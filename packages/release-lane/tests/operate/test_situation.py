@@ -155,7 +155,7 @@ def test_an_update_after_the_review_voids_its_seal(verb: str) -> None:
     )
 
 
-def test_where_an_approval_is_required_nobody_is_said_to_have_given_it() -> None:
+def test_whether_a_required_approval_was_given_is_unknown_to_the_ledger() -> None:
     level, text = only("Approval", replace(READY, needs_approval=True))
     assert level is Level.UNKNOWN
     assert text == "the ledger does not know whether somebody approved it; the promotion asks (approval.required)"
