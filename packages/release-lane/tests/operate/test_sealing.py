@@ -57,6 +57,15 @@ def test_a_variable_that_moved_is_named_and_its_value_is_not_shown() -> None:
     assert Seal.of("production", 1, old).moved(covered(settings={"shop:env": {}}))
 
 
+def test_the_order_in_which_the_engine_keeps_resources_is_no_part_of_the_state() -> None:
+    """An update that was refused before it registered anything may leave another order."""
+    one, other = resource(), resource(urn="urn:b")
+    first, second = (
+        covered(exported={"deployment": {"resources": list(each)}}) for each in ((one, other), (other, one))
+    )
+    assert first == second
+
+
 def test_the_same_preview_again_moves_nothing() -> None:
     assert moved() == set()
 

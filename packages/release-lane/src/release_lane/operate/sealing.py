@@ -89,10 +89,12 @@ def _step(step: Step) -> str:
 
 
 def _lasting(exported: Mapping[str, Any]) -> Any:
+    """Resources in an order of their own: an update that was refused may leave them in another one."""
     deployment = exported.get("deployment") or {}
     kept = [
         {key: value for key, value in each.items() if key not in PASSING} for each in deployment.get("resources", ())
     ]
+    kept.sort(key=lambda each: json.dumps(each, sort_keys=True, default=str))
     return [kept, deployment.get("pending_operations") or []]
 
 
