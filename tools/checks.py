@@ -239,10 +239,10 @@ def as_it_was(places: Places) -> Iterator[bool]:
             remove(places)
 
 
-def remove(places: Places) -> None:
-    """Bring this cloud down, with what tests built for it."""
+def remove(places: Places, *, inner: bool = True) -> None:
+    """Bring this cloud down, with what tests built for it. `inner`: and what lies in its folder."""
     _forget_images(places)
-    cloud.down(places, print)
+    cloud.down(places, print, inner=inner)
 
 
 def _forget_images(places: Places) -> None:
@@ -283,8 +283,9 @@ def bring_up(clouds: Iterable[Places], provider: str = "") -> Outcome:
 
 
 def renew(places: Places) -> Outcome:
+    """A new cloud in place of this one; the other lane's, in its folder, is at work and stays."""
     try:
-        remove(places)
+        remove(places, inner=False)
     except LocalError as error:
         print(error, file=sys.stderr, flush=True)
         return Outcome("local cloud", error.exit_code, 0.0)

@@ -228,14 +228,14 @@ class Removed:
         )
 
 
-def down(places: Places, say: Say, *, keep_state: bool = False) -> Removed:
+def down(places: Places, say: Say, *, keep_state: bool = False, inner: bool = True) -> Removed:
     """Remove all that `up` and the updates made, in any state; then check that nothing is left.
 
-    Clouds whose folder is in this one's go first. Raises LocalError naming what could not be removed. Caches and images
-    with a tag stay: they make the next start quick.
+    Clouds whose folder is in this one's go first (`inner`). Raises LocalError naming what could not be removed. Caches
+    and images with a tag stay: they make the next start quick.
     """
-    inner = [down(each, say, keep_state=keep_state) for each in within(places)]
-    return reduce(Removed.__add__, inner, _down(places, say, keep_state=keep_state))
+    gone = [down(each, say, keep_state=keep_state) for each in within(places)] if inner else []
+    return reduce(Removed.__add__, gone, _down(places, say, keep_state=keep_state))
 
 
 def within(places: Places) -> list[Places]:

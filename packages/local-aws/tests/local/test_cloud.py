@@ -188,6 +188,8 @@ def test_down_removes_all_of_it_also_what_a_killed_emulator_left(running: cloud.
 def test_down_removes_a_cloud_that_an_interrupted_test_left_within(places: Places) -> None:
     """The stories of `make test` have one of their own in the checkout's."""
     inner = up(replace(places, runtime=places.runtime / "inner")).places
+    cloud.down(places, print, inner=False)
+    assert cloud.current(inner), "the other half of `make test` goes on in it"
     done = command(places, "down")
     assert done.returncode == 0, done.stderr
     assert "1 network" in done.stderr
