@@ -1,0 +1,126 @@
+"""A stack file's text as the engine reads it: `read(text)` has the values that the program gets, as JSON has them.
+
+The engine reads YAML by gopkg.in/yaml.v3, which takes `on` and `16:00` for text, `1e3`, `0o17` and `08` for numbers,
+and of a date without quotes makes a text of its own. PyYAML does none of that, so its rules are not used. What the
+engine made of each is in packages/release-lane/tests/settings/test_reading.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+MERGE, PLAIN = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:plain"
+"""Of the key `<<`; of a scalar without quotes and without a tag."""
+
+_NULL = ("", "~", "null", "Null", "NULL")
+_BOOL = {word: said == "true" for said in ("true", "false") for word in (said, said.title(), said.upper())}
+_INT = re.compile(r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_TIME = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2})"
+    r"(?:(?P<t>[Tt ])(?P<clock>[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2})(?P<part>\.[0-9]{1,9})?"
+    r"(?P<zone>Z|[-+][0-9]{2}:[0-9]{2})?)?"
+)
+
+OF_THE_ENGINE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)? [-+][0-9]{4} \S+")
+"""What the engine makes of a date, or a time of day with a date, that is not in quotes."""
+
+
+def read(text: str) -> Any:
+    """The document's value; `yaml.YAMLError` for one that the engine would not take, or that has two meanings."""
+    return yaml.load(text, _AsTheEngine)
+
+
+def scalar(text: str) -> Any:
+    """A scalar without quotes. `ValueError` for a number that JSON does not have."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _NO_NUMBER.fullmatch(text):
+        raise ValueError(f"{text} is no number that a setting can have")
+    if (time := _time(text)) is not None:
+        return time
+    number = _number(text.replace("_", "") if text[0] != "." else text)
+    return text if number is None else number
+
+
+def _number(text: str) -> int | float | None:
+    """As JSON has it: a whole one has no fraction."""
+    if (found := _INT.fullmatch(text)) and -(2**63) <= (whole := _whole(text, found)) < 2**64:
+        return whole
+    if not _FLOAT.fullmatch(text):
+        return None
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+
+
+def _whole(text: str, found: re.Match[str]) -> int:
+    bases = {"hex": 16, "bin": 2, "oct": 8}
+    given = [(digits, bases[name]) for name, digits in found.groupdict().items() if digits is not None]
+    digits, base = given[0] if given else (text.lstrip("+-"), 10)
+    return int(digits, base) * (-1 if text[0] == "-" else 1)
+
+
+def _time(text: str) -> str | None:
+    """In the engine's words; None for what is no time to it. A `T` needs a zone, a blank takes none."""
+    found = _TIME.fullmatch(text)
+    if found is None or (found["t"] in ("T", "t")) != (found["zone"] is not None):
+        return None
+    try:
+        at = datetime.strptime(f"{found['day']} {found['clock'] or '0:0:0'}", "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return None
+    part = (found["part"] or "").rstrip("0").rstrip(".")
+    zone = "+0000" if found["zone"] in (None, "Z") else found["zone"].replace(":", "")
+    return f"{at:%Y-%m-%d %H:%M:%S}{part} {zone} {'UTC' if zone == '+0000' else zone}"
+
+
+class _AsTheEngine(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: YAML would take the last one, and the engine refuses it without
+    the file's name."""
+
+    yaml_implicit_resolvers = {None: [(PLAIN, re.compile(""))], "<": [(MERGE, re.compile("<<$"))]}  # noqa: RUF012
+    yaml_constructors = {}  # noqa: RUF012  # set below
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = True) -> dict[Any, Any]:
+        """By text, after checking that no key stands there twice."""
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines and key.tag != MERGE:
+                raise yaml.YAMLError(f"the key {key.value} stands there twice, in lines {lines[name]} and {line}")
+            lines[name] = line
+        return {_key(key): value for key, value in super().construct_mapping(node, deep).items()}
+
+    def any_node(self, node: yaml.Node) -> Any:
+        """Of any tag: the engine passes over those that it does not know."""
+        match node:
+            case yaml.MappingNode():
+                return self.construct_mapping(node)
+            case yaml.SequenceNode():
+                return self.construct_sequence(node, deep=True)
+        if node.tag == _TEXT or node.tag.startswith("!"):
+            return node.value
+        if node.tag not in _RESOLVED:
+            raise yaml.YAMLError(f"{node.tag} in line {node.start_mark.line + 1} is no kind of setting")
+        try:
+            return scalar(node.value)
+        except ValueError as error:
+            raise yaml.YAMLError(f"{error} (line {node.start_mark.line + 1})") from error
+
+
+_TEXT = "tag:yaml.org,2002:str"
+_RESOLVED = (PLAIN, *(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp", "merge")))
+_AsTheEngine.yaml_constructors = {None: _AsTheEngine.any_node}
+
+
+def _key(key: Any) -> str:
+    """As the engine writes the key of a mapping."""
+    return key if isinstance(key, str) else "<nil>" if key is None else json.dumps(key)
