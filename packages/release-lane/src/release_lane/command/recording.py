@@ -45,6 +45,9 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     except KeyboardInterrupt:
         _write(tools, arguments, result_of(Interrupted("")), "Stopped.")
         raise
+    except Exception as bug:
+        _write(tools, arguments, Result.FAILED, f"release itself failed: {type(bug).__name__}.")
+        raise
     _write(tools, arguments, Result.FAILED if code else Result.DONE)
     return code
 

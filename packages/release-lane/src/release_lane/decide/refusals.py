@@ -124,7 +124,7 @@ def silent_return(left: str, live: str, said: str | None) -> Refused:
 
 def quarantined(digest: str, entry: Entry) -> Refused:
     """A fault was found in it: in some environment, or by a person (`release quarantine`)."""
-    seen = f"users were rolled back from it in {entry.environment}: " if entry.environment else ""
+    seen = f"a fault was found in it in {entry.environment}: " if entry.environment else ""
     return Refused(
         f"{short(digest)} is in quarantine: no environment releases it.",
         why=f"{seen}{why(entry)}",
