@@ -57,7 +57,7 @@ def test_refused_and_killed_updates_are_in_the_history_which_an_edit_breaks(
     back = stack.up(imageDigest=previous, rollbackFrom=live)
     assert back.ok, back.text
     refused = stack.up(imageDigest=live)
-    assert "forwardFrom" in refused.text
+    assert "Kind: Refused" in refused.text, "it was live earlier, and nothing says that it is meant"
     with stack.started("up", imageDigest=liar) as running:
         in_time(running, "the intent is written", lambda: "Ledger: entry 4." in running.text)
         running.process.send_signal(signal.SIGKILL)

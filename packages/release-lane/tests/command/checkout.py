@@ -151,9 +151,9 @@ class Checkout:
         )  # fmt: skip
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def release(self, *arguments: str) -> Ended:
-        """The command, without a terminal."""
-        return self.run(*self.through, sys.executable, "-m", "release_lane.command", *arguments)
+    def release(self, *arguments: str, **more: str) -> Ended:
+        """The command, without a terminal. `more`: variables."""
+        return self.run(*self.through, sys.executable, "-m", "release_lane.command", *arguments, **more)
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:

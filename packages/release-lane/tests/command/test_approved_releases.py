@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from release_lane.command.adapters.approvals import FakeApprovals
+from release_lane.command.adapters.approvals import FakeApprovals, RealApprovals
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
 from release_lane.command.releasing import Change
+from release_lane.engine.state import StackState
 from release_lane.record.approval import Approval, Person
 from release_lane.record.commit import Commits, Logged
 from tests.command.words import BLUE, GREEN, A, B, Stage, becomes, plan, ran, state, states
@@ -50,6 +51,44 @@ def test_an_author_by_git_does_not_count() -> None:
     on = stage(BY_ANOTHER, git=FakeGit(between=between))
     assert on.run("promote", "production", "--yes") == 4
     assert "bo is an author of its commits" in on.err
+
+
+@pytest.mark.parametrize("written", ["Stranger", "stranger@shop.test"])
+@pytest.mark.parametrize("system", [{"JENKINS_URL": "http://127.0.0.1:9/"}, {}], ids=["Jenkins", "no CI"])
+def test_an_approver_whom_a_job_wrote_down_by_name_or_address_is_looked_for_among_the_authors_of_git(
+    system: dict[str, str], written: str
+) -> None:
+    author = Logged(sha="1" * 40, author="Stranger", email="stranger@shop.test")
+    between = Commits(old=A.commit, new=B.commit, added=(author,))
+    environ = {**system, "BUILD_USER_ID": "bob", "RELEASE_APPROVER": written}
+    on = stage(None, git=FakeGit(between=between))
+    on.approvals = RealApprovals(environ)  # type: ignore[assignment]
+    assert on.run("promote", "production", "--yes") == 4
+    assert f"{written} is an author of its commits" in on.err
+    assert on.engine.calls == []
+
+
+def test_an_approver_of_whom_only_a_login_is_known_is_no_author_for_sure_and_that_is_reported() -> None:
+    between = Commits(old=A.commit, new=B.commit, added=(Logged(sha="1" * 40, author="Bo", email="bo@shop.test"),))
+    on = stage(BY_ANOTHER, PROMOTED, git=FakeGit(between=between))
+    assert on.run("promote", "production", "--yes") == 0
+    assert "whether bo is Bo is unknown" in on.err
+
+
+def test_of_a_first_release_the_authors_are_not_known_and_that_is_reported() -> None:
+    on = stage(BY_ANOTHER, PROMOTED)
+    on.engine.states["production"] = StackState()
+    assert on.run("promote", "production", "--yes") == 0, on.err
+    assert "Not all authors of its commits are known" in on.err
+    assert "no release is live in production" in on.err
+
+
+def test_without_seal_and_approval_the_refusal_names_the_review_and_who_may_say_who_approved() -> None:
+    on = stage(None, approval={"required": True})
+    assert on.run("promote", "production", "--yes") == 4
+    assert "has no approval, and the seal of its review was not given" in on.err
+    assert "`release review production --out review.md --out review.seal`" in on.err
+    assert "RELEASE_APPROVER" in on.err
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,19 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         yield checkout
 
 
+APPROVED = {"RELEASE_APPROVER": "somebody else"}
+
+
+@pytest.fixture
+def sealing(lane: Checkout) -> Iterator[Checkout]:
+    """Production takes a release only with the seal of its review."""
+    file = lane.folder / "Pulumi.production.yaml"
+    given = file.read_text()
+    file.write_text(given.replace("config:\n", f"config:\n  {lane.project}:approval: {{required: true}}\n", 1))
+    yield lane
+    file.write_text(given)
+
+
 def test_a_build_writes_its_digest_and_a_second_one_the_same(lane: Checkout) -> None:
     Story.first = lane.release("build").ok().out.strip()
     assert Story.first.startswith("sha256:")
@@ -72,7 +85,9 @@ def test_by_hand_as_the_readme_shows_it_uncommitted_settings_stay_as_they_are(la
     file.write_text(committed)
 
 
-def test_a_second_release_is_reviewed_before_it_is_promoted_with_the_seal_of_its_review(lane: Checkout) -> None:
+def test_a_second_release_is_reviewed_before_it_is_promoted_with_the_seal_of_its_review(sealing: Checkout) -> None:
+    """`approval.required` is set: the review gives the seal, and the promotion takes no other way."""
+    lane = sealing
     lane.change("app/service.py", '"""', '"""Second edition. ')
     Story.second = lane.release("build").ok().out.strip()
     lane.release("deploy", "staging").ok()
@@ -84,10 +99,14 @@ def test_a_second_release_is_reviewed_before_it_is_promoted_with_the_seal_of_its
     assert "Checks that passed there: `test_" in shown
     assert f"- Observed now: blue runs `{Story.first[:19]}`, 2 of 2 tasks healthy." in shown
     assert "## What else changes\n\nNothing." in shown
+    unsealed = lane.release("promote", "production", "--yes", **APPROVED)
+    assert unsealed.code == 4, unsealed.err
+    assert "only with the seal of its review" in unsealed.err
+    assert lane.status("production")["digest"] == Story.first
     sealed = ("promote", "production", "--yes", "--seal", seal.read_text().strip())
-    promoted = lane.release(*sealed, "--json").ok().data
+    promoted = lane.release(*sealed, "--json", **APPROVED).ok().data
     assert (promoted["digest"], promoted["replaced"], promoted["liveColour"]) == (Story.second, Story.first, "green")
-    void = lane.release(*sealed)
+    void = lane.release(*sealed, **APPROVED)
     assert void.code == 4, void.err
     for moved in ("the plan", "the state of the stack", "the observed weights"):
         assert f"  {moved}: " in void.err

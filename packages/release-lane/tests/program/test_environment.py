@@ -321,6 +321,27 @@ def test_where_a_seal_is_required_the_program_itself_takes_nothing_forward_witho
     assert world.one("TrafficSwitch").inputs["decision"] == "deploy"
 
 
+@pytest.mark.parametrize("live", [FIRST, None], ids=["a release is live", "the first release"])
+def test_a_preview_needs_no_seal_since_it_is_what_a_seal_is_made_of_and_says_that_the_update_does(
+    live: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = {"staging": outputs_of(release(live), Colour.BLUE)} if live else {}
+    seen = observed(blue=release(live), live=Colour.BLUE, image=SECOND) if live else observed(image=SECOND)
+    world, said = World(outputs={**ARTIFACTS, **outputs}, observed=seen), list[str]()
+    monkeypatch.setattr(pulumi.log, "info", said.append)
+    required = '{"required": true}'
+    with pytest.raises(Refused, match="only with the seal of its review"):
+        released(world, imageDigest=SECOND, approval=required)
+    assert not any("Seal:" in each for each in said)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    released(world, imageDigest=SECOND, approval=required)
+    assert world.one("TrafficSwitch").inputs["decision"] == "deploy"
+    assert any("Seal: the update is refused without `release " in each for each in said)
+    world.registered.clear()
+    with pytest.raises(Refused, match="no longer the one that was reviewed"):
+        released(world, imageDigest=SECOND, approval=required, sealed="0123456789")
+
+
 def test_git_is_asked_no_more_once_one_of_an_images_commits_is_not_older(monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that many commits have in common has as many tags."""
     asked: list[str] = []

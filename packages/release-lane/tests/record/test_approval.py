@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,45 @@ def test_people_without_anything_in_common_are_not_the_same() -> None:
     assert not Person(login="ann").is_(Person(name="ann"))
     assert not Person().is_(Person())
     assert Person(email="A@example.test").is_(Person(name="x", email="a@example.test"))
+
+
+STRANGER = Person(name="Stranger", email="stranger@shop.test")
+"""An author, as git has it."""
+
+
+@pytest.mark.parametrize("text", ["Stranger", "stranger@shop.test", "Stranger <stranger@shop.test>", " STRANGER "])
+def test_who_is_written_down_as_an_approver_is_the_author_of_that_name_or_address(text: str) -> None:
+    with pytest.raises(Refused, match="has no approval by another person") as error:
+        by(Approval(asked=(Person(login="bob"),), approvers=(Person.written(text),)), STRANGER)
+    assert "is an author of its commits (approval.distinct)" in error.value.why
+
+
+def test_who_is_written_down_as_an_approver_is_who_asked_by_that_login() -> None:
+    assert Person.written("bob").is_(Person(login="Bob"))
+    assert not Person.written("bob").is_(STRANGER)
+    assert str(Person.written("Bob Jones <bob@shop.test>")) == "Bob Jones"
+
+
+@pytest.mark.parametrize(
+    ("approval", "authors", "said"),
+    [
+        (Approval(asked=(ANN,), approvers=(Person.written("bob"),)), (STRANGER,), "whether bob is Stranger"),
+        (Approval(asked=(ANN,), approvers=(BO,)), (STRANGER,), "whether bo is Stranger"),
+        (Approval(asked=(ANN,), approvers=(BO,), authors=(STRANGER,)), (STRANGER,), "whether bo is Stranger"),
+        (Approval(asked=(ANN,), approvers=(Person.written("bob@shop.test"),)), (STRANGER,), ""),
+        (Approval(asked=(ANN,), approvers=(Person(login="bo", name="Bo"),)), (STRANGER,), ""),
+        (Approval(asked=(ANN,), approvers=(BO,), authors=(replace(STRANGER, login="s"),)), (STRANGER,), ""),
+        (Approval(asked=(ANN,), approvers=(BO,)), (), ""),
+    ],
+    ids=["a word", "a login", "no account", "an address", "a name", "an account by the CI system", "no commits"],
+)
+def test_an_approver_who_has_no_kind_of_name_in_common_with_an_author_is_reported(
+    approval: Approval, authors: tuple[Person, ...], said: str
+) -> None:
+    doubts = "".join(approval.doubts(authors, distinct=True))
+    assert said in doubts
+    assert bool(doubts) is bool(said)
+    assert not [*approval.doubts(authors, distinct=False)]
 
 
 def test_authors_come_from_git_each_once() -> None:

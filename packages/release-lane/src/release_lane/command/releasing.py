@@ -114,7 +114,10 @@ def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     asked = change.seal is not None or wanted.required or tools.project.route.guarded(change.environment)
     if not asked or change.digest is None or not _goes_forward(change):
         return change
-    return replace(change, approver=approver_of(tools, change.environment, change.digest, before, wanted))
+    sealed = change.seal is not None
+    return replace(
+        change, approver=approver_of(tools, change.environment, change.digest, before, wanted, sealed=sealed)
+    )
 
 
 def carried_out(

@@ -223,7 +223,9 @@ def _reviewed_as(tools: Tools, environment: str, seal: str) -> Facts | None:
 # ---- The approval ---------------------------------------------------------------------------------------------
 
 
-def approver_of(tools: Tools, environment: str, digest: str, before: StackState, wanted: ApprovalSettings) -> str:
+def approver_of(
+    tools: Tools, environment: str, digest: str, before: StackState, wanted: ApprovalSettings, *, sealed: bool
+) -> str:
     """Who approved the release, "" where that is not known and not required. Raises `Refused` as the settings want."""
 
     @cache
@@ -231,13 +233,14 @@ def approver_of(tools: Tools, environment: str, digest: str, before: StackState,
         return before.recorded.live.commit if before.recorded else "", _commit_of(tools, environment, digest)
 
     found, by_git = tools.approvals.of(environment, ends), Commits(old="", new="")
-    if found and found.approvers and before.recorded:
-        by_git = _written(tools, *ends())
+    if found and found.approvers:
+        first = Commits(old="", new="", unknown=f"no release is live in {environment}, so there is no commit before")
+        by_git = _written(tools, *ends()) if before.recorded else first
         found = replace(found, unwritten=found.unwritten or ("" if found.authors else by_git.unknown))
-    for doubt in found.doubts(distinct=wanted.distinct) if found else ():
-        tools.terminal.say(doubt)
     authors = authors_of(by_git.added)
-    return approved_by(found, authors, environment, distinct=wanted.distinct, required=wanted.required)
+    for doubt in found.doubts(authors, distinct=wanted.distinct) if found else ():
+        tools.terminal.say(doubt)
+    return approved_by(found, authors, environment, distinct=wanted.distinct, required=wanted.required, sealed=sealed)
 
 
 def _written(tools: Tools, old: str, new: str) -> Commits:

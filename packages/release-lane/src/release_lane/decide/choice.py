@@ -78,6 +78,7 @@ class Requested:
     sealed: str = ""
     """The decision that was reviewed, as a hash (`record.seal.bound`)."""
     needs_seal: bool = False
+    """Of an update, where the stack demands it. A preview needs none: the review that a seal is made of is one."""
     parity: Parity | None = None
     """What a release that goes forward is held to; None where that is not required."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pulumi
 
-from release_lane.decide.choice import order_matters
+from release_lane.decide.choice import goes_back, order_matters
 from release_lane.decide.decision import Deploy, Finish, Refuse, Requested, TrafficOnly, Verdict, decide
 from release_lane.decide.existing_network import check_existing
 from release_lane.decide.foundations import LEAST_ZONES, Foundations, Site, zones_of
@@ -100,7 +100,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         through_freeze=settings.through_freeze,
         halts=seen.halts,
         sealed=settings.sealed,
-        needs_seal=settings.approval.required,
+        # A preview changes nothing, and a review, which a seal is made of, is one.
+        needs_seal=settings.approval.required and not pulumi.runtime.is_dry_run(),
         parity=_parity(settings, seen.source),
     )
     proven = seen.source.evidence if seen.source else ()
@@ -225,3 +226,14 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     if isinstance(decision, Deploy | TrafficOnly | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
         pulumi.log.info(f"Users: {planned.words()}.")
+        _announce_seal(verdict, environment.settings)
+
+
+def _announce_seal(verdict: Verdict, settings: EnvironmentSettings) -> None:
+    """By hand the update follows on its preview: say before that it will be refused."""
+    back = goes_back(verdict.decision, verdict.standing)
+    if pulumi.runtime.is_dry_run() and settings.approval.required and not (settings.sealed or settings.drill or back):
+        pulumi.log.info(
+            "Seal: the update is refused without `release promote` (or `deploy`) with the seal of a review, if it goes "
+            "forward (approval.required). A preview needs none."
+        )

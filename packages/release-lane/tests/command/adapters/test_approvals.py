@@ -280,6 +280,15 @@ def test_without_an_account_jenkins_plugin_names_who_started_the_build(user: str
     assert asked(environ) == Approval(asked=people, approvers=(Person(login="bo"),))
 
 
+def test_jenkins_plugin_says_the_name_and_address_of_who_started_the_build_as_well() -> None:
+    named = {"BUILD_USER_ID": "ann", "BUILD_USER": "Ann A", "BUILD_USER_EMAIL": "ann@example.test"}
+    found = asked({"JENKINS_URL": "http://127.0.0.1:9/", **named, "RELEASE_APPROVER": "Ann A <ann@example.test>"})
+    assert found
+    assert found.asked == (Person(login="ann", name="Ann A", email="ann@example.test"),)
+    assert found.approvers == (Person(name="Ann A", email="ann@example.test"),)
+    assert found.approvers[0].is_(found.asked[0])
+
+
 def test_any_other_system_can_name_the_approver() -> None:
     environ = {"RELEASE_APPROVER": "bo", "BUILDKITE_BUILD_CREATOR": "ann"}
     assert asked(environ) == Approval(asked=(Person(login="ann"),), approvers=(Person(login="bo"),))

@@ -6,9 +6,9 @@
 - GitLab. Asked: `user` of the pipeline (with RELEASE_CI_TOKEN), else of the deployment. Approved: `approvals` of this
   job's deployment, else who started a manual job. Sources: docs.gitlab.com/api/deployments, …/api/pipelines,
   …/ci/variables/predefined_variables.
-- Jenkins. Asked: `userId` of the build's causes, else BUILD_USER_ID. Approved: RELEASE_APPROVER, which is what the step
-  `input` returned for its `submitterParameter`. Sources: jenkins.io/doc/pipeline/steps/pipeline-input-step,
-  plugins.jenkins.io/build-user-vars-plugin.
+- Jenkins. Asked: `userId` of the build's causes, else BUILD_USER_ID, BUILD_USER, BUILD_USER_EMAIL.
+  Approved: RELEASE_APPROVER, which is what the step `input` returned for its `submitterParameter`. Sources:
+  jenkins.io/doc/pipeline/steps/pipeline-input-step, plugins.jenkins.io/build-user-vars-plugin.
 - Any other. Asked: who started the job. Approved: RELEASE_APPROVER.
 """
 
@@ -111,7 +111,7 @@ def _pages(url: str, headers: Mapping[str, str], items: Callable[[Any], list[Any
 
 def _named(environ: Mapping[str, str]) -> Iterator[Person]:
     """Those in RELEASE_APPROVER, separated by commas."""
-    yield from (Person(login=name.strip()) for name in environ.get(APPROVER, "").split(",") if name.strip())
+    yield from (Person.written(name) for name in environ.get(APPROVER, "").split(",") if name.strip())
 
 
 # ---- GitHub ---------------------------------------------------------------------------------------------------
@@ -211,7 +211,8 @@ def _jenkins(environ: Mapping[str, str]) -> Approval:
         causes = [cause for action in build["actions"] for cause in action.get("causes") or ()]
         asked = [Person(login=each["userId"], name=each.get("userName") or "") for each in causes if each.get("userId")]
         return Approval(asked=tuple(dict.fromkeys(asked)), approvers=approvers)
-    asked_by = (Person(login=user),) if user and user not in AUTOMATIC else ()
+    named = Person(login=user, name=environ.get("BUILD_USER", ""), email=environ.get("BUILD_USER_EMAIL", ""))
+    asked_by = (named,) if user and user not in AUTOMATIC else ()
     return Approval(asked=asked_by, approvers=approvers)
 
 
