@@ -98,7 +98,7 @@ AS_WRITTEN = {
 
 
 @pytest.mark.parametrize("written", AS_WRITTEN)
-def test_an_overlay_says_what_the_stack_file_says_whoever_reads_it(root: Path, written: str) -> None:
+def test_an_overlay_says_what_the_stack_file_says_to_every_reader(root: Path, written: str) -> None:
     """Which scalars are numbers, dates and truths is for the engine to say: PyYAML reads other ones."""
     (root / "Pulumi.staging.yaml").write_text(f"config:\n  shop:one: {written}\n  shop:map:\n    on: {written}\n")
     lines = overlay(read_project(root), "staging").splitlines()

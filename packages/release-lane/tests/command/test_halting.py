@@ -215,27 +215,22 @@ def test_a_rollback_that_never_began_is_in_the_ledger_next_to_the_fault() -> Non
     assert (refused.verb, refused.result, refused.reason) == ("rollback", Result.REFUSED, "it charges twice")
 
 
+STILL, PERHAPS = "are STILL on it.", "may STILL be on it: `release status staging`"
+
+
+def by_the_switch(fields: str) -> object:
+    return failed(said(f"It failed.\n{fields}", about=SWITCH))
+
+
 @pytest.mark.parametrize(
     ("ending", "code", "users"),
     [
-        (refused_by_gate(), 1, "Users of staging are STILL on it."),
-        (failed(stderr=LOCKED, touched=False), 4, "Users of staging are STILL on it."),
-        (
-            failed(said("It failed.\nUsers: untouched\nKind: CheckFailed", about=SWITCH)),
-            1,
-            "Users of staging are STILL on it.",
-        ),
-        (
-            failed(said("It failed.\nUsers: restored\nKind: CheckFailed", about=SWITCH)),
-            1,
-            "Users of staging are STILL on it.",
-        ),
-        (
-            failed(said("It failed.\nUsers: unsure\nKind: CloudError", about=SWITCH)),
-            3,
-            "Users of staging may STILL be on it: `release status staging`",
-        ),
-        (failed(stderr="the engine died"), 3, "Users of staging may STILL be on it: `release status staging`"),
+        (refused_by_gate(), 1, STILL),
+        (failed(stderr=LOCKED, touched=False), 4, STILL),
+        (by_the_switch("Kind: CheckFailed\nUsers: untouched"), 1, STILL),
+        (by_the_switch("Kind: CheckFailed\nUsers: restored"), 1, STILL),
+        (by_the_switch("Kind: CloudError\nUsers: unsure"), 3, PERHAPS),
+        (failed(stderr="the engine died"), 3, PERHAPS),
     ],
     ids=["a gate", "the lock", "untouched", "restored", "unsure", "not known"],
 )
@@ -244,7 +239,7 @@ def test_a_rollback_that_ends_badly_says_in_one_place_where_the_fault_and_the_us
 ) -> None:
     on = on_ledger(ending, ran(), machine=FakeMachine())
     assert on.run("rollback", "staging", "--fault", "it charges twice", "--no-heal") == code
-    assert f"sha256:bbbbbbbbbbbb is in quarantine for all environments (entry 1). {users}" in on.err
+    assert f"sha256:bbbbbbbbbbbb is in quarantine for all environments (entry 1). Users of staging {users}" in on.err
 
 
 @pytest.mark.parametrize("ended", [TypeError("date"), KeyboardInterrupt()], ids=["a mistake of the command", "Ctrl-C"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from release_lane.command.adapters.stack_file import read as stack_file
 from release_lane.decide.freeze import Freeze
 from release_lane.record.times import WEEK, minute_of
 from release_lane.settings.freeze import FreezeSettings
 from release_lane.settings.model import part
-from release_lane.settings.reading import read as stack_file
 
 pytestmark = pytest.mark.pure
 

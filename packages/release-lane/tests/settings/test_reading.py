@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from release_lane.command.adapters.stack_file import read
 from release_lane.errors import UsageError
 from release_lane.settings.model import environment_in, parse, part
-from release_lane.settings.reading import read
 
 pytestmark = pytest.mark.pure
 

@@ -60,8 +60,8 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
     except ReleaseError as error:
         return _failed(terminal, error, argv)
     except KeyboardInterrupt as stopped:
-        error = Interrupted("Stopped.", next_step="`release status` shows what is live.")
-        return _failed(terminal, _with_notes(error, stopped), argv)
+        interrupted = Interrupted("Stopped.", next_step="`release status` shows what is live.")
+        return _failed(terminal, _with_notes(interrupted, stopped), argv)
     except Exception as bug:
         return _failed(terminal, _own_mistake(bug), argv)
 

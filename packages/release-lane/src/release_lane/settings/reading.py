@@ -1,4 +1,4 @@
-"""A stack file's text as the engine reads it: `read(text)` has the values that the program gets, as JSON has them.
+"""A scalar of a stack file as the engine reads it: `scalar(text)` is the value that the program gets, as JSON has it.
 
 The engine reads YAML by gopkg.in/yaml.v3, which takes `on` and `16:00` for text, `1e3`, `0o17` and `08` for numbers,
 and of a date without quotes makes a text of its own. PyYAML does none of that, so its rules are not used. What the
@@ -7,15 +7,10 @@ engine made of each is in packages/release-lane/tests/settings/test_reading.py.
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import datetime
 from typing import Any
 
-import yaml
-
-MERGE, PLAIN = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:plain"
-"""Of the key `<<`; of a scalar without quotes and without a tag."""
+from release_lane.record.times import minute_of
 
 _NULL = ("", "~", "null", "Null", "NULL")
 _BOOL = {word: said == "true" for said in ("true", "false") for word in (said, said.title(), said.upper())}
@@ -30,11 +25,6 @@ _TIME = re.compile(
 
 OF_THE_ENGINE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)? [-+][0-9]{4} \S+")
 """What the engine makes of a date, or a time of day with a date, that is not in quotes."""
-
-
-def read(text: str) -> Any:
-    """The document's value; `yaml.YAMLError` for one that the engine would not take, or that has two meanings."""
-    return yaml.load(text, _AsTheEngine)
 
 
 def scalar(text: str) -> Any:
@@ -73,54 +63,10 @@ def _time(text: str) -> str | None:
     found = _TIME.fullmatch(text)
     if found is None or (found["t"] in ("T", "t")) != (found["zone"] is not None):
         return None
-    try:
-        at = datetime.strptime(f"{found['day']} {found['clock'] or '0:0:0'}", "%Y-%m-%d %H:%M:%S")
-    except ValueError:
+    numbers = [int(each) for each in re.split("[-:]", f"{found['day']}-{found['clock'] or '0:0:0'}")]
+    at = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*numbers)
+    if minute_of(at) is None:
         return None
     part = (found["part"] or "").rstrip("0").rstrip(".")
     zone = "+0000" if found["zone"] in (None, "Z") else found["zone"].replace(":", "")
-    return f"{at:%Y-%m-%d %H:%M:%S}{part} {zone} {'UTC' if zone == '+0000' else zone}"
-
-
-class _AsTheEngine(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping: YAML would take the last one, and the engine refuses it without
-    the file's name."""
-
-    yaml_implicit_resolvers = {None: [(PLAIN, re.compile(""))], "<": [(MERGE, re.compile("<<$"))]}  # noqa: RUF012
-    yaml_constructors = {}  # noqa: RUF012  # set below
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = True) -> dict[Any, Any]:
-        """By text, after checking that no key stands there twice."""
-        lines: dict[str, int] = {}
-        for key, _ in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in lines and key.tag != MERGE:
-                raise yaml.YAMLError(f"the key {key.value} stands there twice, in lines {lines[name]} and {line}")
-            lines[name] = line
-        return {_key(key): value for key, value in super().construct_mapping(node, deep).items()}
-
-    def any_node(self, node: yaml.Node) -> Any:
-        """Of any tag: the engine passes over those that it does not know."""
-        match node:
-            case yaml.MappingNode():
-                return self.construct_mapping(node)
-            case yaml.SequenceNode():
-                return self.construct_sequence(node, deep=True)
-        if node.tag == _TEXT or node.tag.startswith("!"):
-            return node.value
-        if node.tag not in _RESOLVED:
-            raise yaml.YAMLError(f"{node.tag} in line {node.start_mark.line + 1} is no kind of setting")
-        try:
-            return scalar(node.value)
-        except ValueError as error:
-            raise yaml.YAMLError(f"{error} (line {node.start_mark.line + 1})") from error
-
-
-_TEXT = "tag:yaml.org,2002:str"
-_RESOLVED = (PLAIN, *(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp", "merge")))
-_AsTheEngine.yaml_constructors = {None: _AsTheEngine.any_node}
-
-
-def _key(key: Any) -> str:
-    """As the engine writes the key of a mapping."""
-    return key if isinstance(key, str) else "<nil>" if key is None else json.dumps(key)
+    return f"{at}{part} {zone} {'UTC' if zone == '+0000' else zone}"

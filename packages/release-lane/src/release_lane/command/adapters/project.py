@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import yaml
 
+from release_lane.command.adapters.stack_file import read
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
@@ -27,7 +28,6 @@ from release_lane.settings.ledger import apart
 from release_lane.settings.model import EnvironmentSettings, environment_in, part
 from release_lane.settings.notify import NotifySettings
 from release_lane.settings.parity import ParitySettings
-from release_lane.settings.reading import read
 from release_lane.settings.rollout import RolloutSettings, SmokeSettings
 from release_lane.settings.shift import IdleSettings, ShiftSettings
 
