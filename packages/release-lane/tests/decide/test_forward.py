@@ -128,7 +128,14 @@ def test_nothing_goes_forward_in_a_freeze_window_and_the_refusal_says_when_it_en
     assert isinstance(refused.error, Refused)
     assert "until Sun 2026-12-27 00:00 Europe/Berlin (2026-12-26 23:00:00 UTC)" in refused.error.what
     assert "2026-12-24 to 2026-12-26 Europe/Berlin (rest)" in refused.error.why
-    assert "--through-freeze REASON" in refused.error.next_step
+    assert "`--through-freeze REASON`" in refused.error.next_step
+
+
+def test_the_end_of_a_window_is_said_once_where_the_clock_is_utc() -> None:
+    record, cloud, request_ = next(iter(FORWARD.values()))
+    refused = decision(record, cloud, replace(frozen(request_), freeze=Freeze(windows=(CHRISTMAS,))))
+    assert isinstance(refused, Refuse)
+    assert refused.error.what.endswith("until Sun 2026-12-27 00:00 UTC.")
 
 
 @pytest.mark.parametrize(("record", "cloud", "request_"), FORWARD.values(), ids=FORWARD)

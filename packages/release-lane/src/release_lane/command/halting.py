@@ -40,7 +40,7 @@ def needed_ledger(tools: Tools, environment: str = "") -> Store:
         raise UsageError(
             "There is no ledger, so this cannot be said to all environments.",
             why=NEEDS,
-            next_step="name one in the stack files (`ledger`, docs/guides/ledger.md).",
+            next_step="`release ledger create`, then give all environments the same `ledger` (`release settings`).",
         )
     return store
 

@@ -78,7 +78,7 @@ def board_of(
 
 
 def _waits(review: Entry, situations: Sequence[Situation]) -> bool:
-    """Not one that has expired, nor one of an image that is live already where the route begins: no approval is needed there."""
+    """Not one that has expired, nor one of a live image where the route begins: no approval is needed there."""
     of_it = (at for at in situations if at.environment == review.environment)
     return not any(at.expired(review) or (at.source is None and is_live(at, review.digest)) for at in of_it)
 
