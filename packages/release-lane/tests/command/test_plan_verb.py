@@ -72,6 +72,20 @@ def test_where_an_approval_is_required_a_person_has_to_give_it() -> None:
     (said,) = on.data["environments"][1]["people"]
     assert said.startswith("somebody who neither asked nor wrote it approves the review")
     assert said.endswith("valid for 8h")
+    assert [check["level"] for check in on.data["environments"][1]["checklist"] if check["about"] == "Approval"] == [
+        "unknown"
+    ]
+
+
+@pytest.mark.parametrize(("environment", "level"), [("production", "open"), ("staging", "ok")])
+def test_a_review_counts_until_its_environment_is_updated(environment: str, level: str) -> None:
+    ledger = Chronicle()
+    ledger.add(EntryKind.REVIEW, DAY, digest=B.digest)
+    ledger.add(EntryKind.INTENT, DAY + 60, environment, verb="heal")
+    on = stage(ledger=ledger.objects)
+    assert on.run("plan", "--json") == 0
+    (check,) = (each for each in on.data["environments"][1]["checklist"] if each["about"] == "Review")
+    assert check["level"] == level, check
 
 
 def test_quarantine_a_stopped_line_and_a_freeze_window_come_first() -> None:

@@ -242,3 +242,22 @@ def test_a_review_times_rollbacks_and_names_drills_by_the_ledger() -> None:
     assert on.run("review", "production") == 0
     assert "then only moves the traffic: 7 s the last time here." in on.out
     assert "staging drilled going back and forward with it on 2026-01-02T04:00:00+00:00: done." in on.out
+
+
+def test_a_refused_review_leaves_no_seal_and_says_so(tmp_path: Path) -> None:
+    on = stage(failed(said(f"{B.digest} is quarantined.\nNext: pardon it.\nKind: Refused"), touched=False))
+    page, seal = tmp_path / "review.md", tmp_path / "review.seal"
+    assert on.run("review", "production", "--out", str(page), "--out", str(seal)) == 4
+    assert f"The review is in {page}." in on.err
+    assert f"There is no seal, since the review is a refusal: {seal} is empty." in on.err
+    assert seal.read_text() == ""
+
+
+@pytest.mark.parametrize("argv", [["promote", "production", "--yes", "--seal", "SEAL"], ["review", "production"]])
+def test_a_call_that_was_refused_has_the_image_that_it_took_by_itself_in_the_ledger(argv: list[str]) -> None:
+    seal = seal_of("production", git=FakeGit(commit="e" * 40))
+    refused = failed(said("It is quarantined.\nKind: Refused"), touched=False)
+    on = stage(PREVIEW if "SEAL" in argv else refused, ledger_url="file://.local/ledger")
+    assert on.run(*(seal if each == "SEAL" else each for each in argv)) == 4
+    entry = in_memory(on.ledger).entries()[-1]
+    assert (entry.result, entry.digest) == (Result.REFUSED, B.digest)

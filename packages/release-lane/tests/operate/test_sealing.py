@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from release_lane.errors import Refused
 from release_lane.operate.review import Program
 from release_lane.operate.sealing import bound_by, facts
-from release_lane.record.seal import Part, Seal
+from release_lane.record.seal import Part, Seal, check_unmoved
 from tests.command.words import GREEN, A, B, log, plan, pre, said
 
 pytestmark = pytest.mark.pure
@@ -42,6 +43,27 @@ def moved(*events: Any, **over: Any) -> set[Part]:
 
 def deploy(**over: Any) -> list[Any]:
     return plan("deploy", GREEN, B, target=GREEN, starts=True, **over)
+
+
+def test_a_variable_that_moved_is_named_and_its_value_is_not_shown() -> None:
+    env = {"LOG_LEVEL": "info", "REGION": "eu"}
+    old, new = (covered(settings={"shop:env": given}) for given in (env, {**env, "LOG_LEVEL": "debug"}))
+    with pytest.raises(Refused) as error:
+        check_unmoved(Seal.of("production", 1, old), new, old)
+    (line,) = error.value.what.splitlines()[1:-1]
+    assert line.startswith("  the configuration: shop:env.LOG_LEVEL: ")
+    assert "REGION" not in line
+    assert not any(value in line for value in ("info", "debug"))
+    assert Seal.of("production", 1, old).moved(covered(settings={"shop:env": {}}))
+
+
+def test_the_order_in_which_the_engine_keeps_resources_is_no_part_of_the_state() -> None:
+    """An update that was refused before it registered anything may leave another order."""
+    one, other = resource(), resource(urn="urn:b")
+    first, second = (
+        covered(exported={"deployment": {"resources": list(each)}}) for each in ((one, other), (other, one))
+    )
+    assert first == second
 
 
 def test_the_same_preview_again_moves_nothing() -> None:

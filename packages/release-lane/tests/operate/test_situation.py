@@ -140,6 +140,28 @@ def test_a_review_of_this_image_is_found_with_its_run() -> None:
     assert only("Review", replace(READY, reviews=ledger.entries), Wanted(digest=A.digest))[0] is Level.OPEN
 
 
+@pytest.mark.parametrize("verb", ["promote", "heal", "rollback"])
+def test_an_update_after_the_review_voids_its_seal(verb: str) -> None:
+    ledger = Chronicle()
+    before = ledger.began(0, verb=verb)
+    ledger.add(EntryKind.REVIEW, 60, digest=C.digest)
+    reviewed = replace(READY, reviews=tuple(each for each in ledger.entries if each.kind is EntryKind.REVIEW))
+    assert only("Review", replace(reviewed, updated=before))[0] is Level.OK
+    (check,) = about("Review", replace(reviewed, updated=ledger.began(120, verb=verb)))
+    assert (check.level, check.do) == (Level.OPEN, "release review production")
+    assert check.text == (
+        "the seal of the review of 2026-01-01 00:01 UTC is void: "
+        f"an update came after it ({verb}, 2026-01-01 00:02 UTC)"
+    )
+
+
+def test_whether_a_required_approval_was_given_is_unknown_to_the_ledger() -> None:
+    level, text = only("Approval", replace(READY, needs_approval=True))
+    assert level is Level.UNKNOWN
+    assert text == "the ledger does not know whether somebody approved it; the promotion asks (approval.required)"
+    assert about("Approval") == []
+
+
 def test_without_a_ledger_reviews_quarantine_and_stopped_lines_are_unknown() -> None:
     assert only("Review", replace(READY, reviews=None))[0] is Level.UNKNOWN
     assert only("Halted", replace(READY, reviews=None))[0] is Level.UNKNOWN

@@ -107,6 +107,17 @@ def test_an_approver_who_has_no_kind_of_name_in_common_with_an_author_is_reporte
     assert not [*approval.doubts(authors, distinct=False)]
 
 
+def test_of_many_authors_some_are_named_and_the_rest_is_counted() -> None:
+    many = [Person(name=f"Author {number}", email=f"{number}@shop.test") for number in range(9)]
+    (said,) = Approval(asked=(ANN,), approvers=(BO,)).doubts(many, distinct=True)
+    assert "whether bo is Author 0 or Author 1 or Author 2 or one of 6 others is unknown" in said
+
+
+def test_an_approver_who_is_an_author_is_refused_without_a_word_on_other_authors() -> None:
+    approval = Approval(asked=(ANN,), approvers=(Person.written("Stranger"),))
+    assert not [*approval.doubts([STRANGER, Person(name="Cy", email="cy@shop.test")], distinct=True)]
+
+
 def test_authors_come_from_git_each_once() -> None:
     logged = [Logged(sha=sha, author="Ann", email="a@example.test") for sha in "12"]
     assert authors_of(logged) == (Person(name="Ann", email="a@example.test"),)

@@ -85,6 +85,37 @@ def test_a_refusal_has_a_line_for_each_part_that_moved_and_only_those() -> None:
     ]
 
 
+def test_an_empty_seal_was_not_handed_on_and_the_review_is_where_to_look() -> None:
+    with pytest.raises(UsageError, match="none was handed on") as error:
+        Seal.parse("\n")
+    assert "a review that is refused gives no seal" in error.value.why
+
+
+LIVE_NOW: Facts = {**FACTS, Part.PLAN: {"decision": "keep 2"}, Part.STATE: {"resources": "2"}}
+
+
+@pytest.mark.parametrize("reviewed", [FACTS, None], ids=["with the ledger", "without"])
+def test_a_seal_of_what_is_live_by_now_begins_with_that(reviewed: Facts | None) -> None:
+    with pytest.raises(Refused) as error:
+        check_unmoved(SEAL, LIVE_NOW, reviewed)
+    first, *moved = error.value.what.splitlines()
+    assert first.startswith("production has this release live by now: the seal of its review at 2027-01-15")
+    assert [line.split(":")[0].strip() for line in moved[:-1]] == ["the plan", "the state of the stack"]
+    assert "`release status production`" in error.value.next_step
+
+
+def test_of_many_things_that_moved_the_decision_comes_first_and_the_rest_is_counted() -> None:
+    """After a first release the review's plan was 50 resources, and there is none by now."""
+    many = {f"Subnet {number}": "create 1" for number in range(50)}
+    reviewed = {**FACTS, Part.PLAN: {**many, "decision": "deploy 1"}}
+    with pytest.raises(Refused) as error:
+        check_unmoved(Seal.of("production", AT, reviewed), LIVE_NOW, reviewed)
+    plan = error.value.what.splitlines()[1]
+    assert plan.startswith("  the plan: decision: deploy 1 -> keep 2; Subnet 0: create 1 -> none; ")
+    assert plan.endswith("; and 45 more")
+    assert plan.count(" -> ") == 6
+
+
 def test_where_the_review_is_known_old_and_new_are_named() -> None:
     now = {**FACTS, Part.WEIGHTS: {"blue": 90, "green": 10}, Part.CONFIGURATION: {"env": "1", "shift": "3"}}
     with pytest.raises(Refused) as error:

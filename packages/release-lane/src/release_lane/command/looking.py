@@ -73,6 +73,8 @@ def _situation(
         idle_tasks=tools.project.stacks[environment].idle_tasks,
         back=Spread.of(rollbacks_in(entries or (), environment)),
         reviews=_reviews(entries, environment) if entries is not None else None,
+        updated=_updated(entries or (), environment),
+        needs_approval=tools.project.stacks[environment].approval.required,
         fresh=tools.machine.clock() - tools.project.stacks[environment].approval.seconds,
     )
 
@@ -116,6 +118,12 @@ def _holders(tools: Tools, environment: str) -> tuple[Holder, ...] | None:
 
 def _reviews(entries: Sequence[Entry], environment: str) -> tuple[Entry, ...]:
     return tuple(each for each in entries if each.kind is EntryKind.REVIEW and each.environment == environment)
+
+
+def _updated(entries: Sequence[Entry], environment: str) -> Entry | None:
+    """The newest intent: it is written once an update begins to change something."""
+    intents = (each for each in reversed(entries) if each.kind is EntryKind.INTENT and each.environment == environment)
+    return next(intents, None)
 
 
 def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:

@@ -85,6 +85,11 @@ def older_allowed(arguments: argparse.Namespace, before: StackState) -> dict[str
     return {"allowOlder": live} if arguments.allow_older and live else {}
 
 
+def named_in_ledger(arguments: argparse.Namespace, digest: str | None) -> None:
+    """The image that a call took by itself, for its entry in the ledger, which is made of the arguments."""
+    arguments.digest = digest or getattr(arguments, "digest", None)
+
+
 def add_again(parser: argparse.ArgumentParser) -> None:
     """`--again`, of every verb that releases, and of the review."""
     parser.add_argument(

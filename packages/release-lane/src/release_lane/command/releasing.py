@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
 from release_lane.command.halting import Quarantine
-from release_lane.command.options import alarm_accepted, excused, replace_allowed
+from release_lane.command.options import alarm_accepted, excused, named_in_ledger, replace_allowed
 from release_lane.command.reporting import named, report
 from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
 from release_lane.command.telling import tell, tell_failure
@@ -75,6 +75,7 @@ def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tu
 def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, before: StackState) -> int:
     """Hold it to its seal, confirm, update, report. A refusal or failure of the engine is raised, after healing the
     idle colour."""
+    named_in_ledger(arguments, change.digest)
     config = {**change.config, **alarm_accepted(arguments), **replace_allowed(arguments), **excused(arguments)}
     change = replace(change, config=config, seal=getattr(arguments, "seal", None))
     if _goes_forward(change):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from release_lane.engine.events import EngineLog, Step
 from release_lane.operate.planned import Planned, planned_in
 from release_lane.operate.review import Program
-from release_lane.record.seal import Facts, Part, bound
+from release_lane.record.seal import DECISION, Facts, Part, bound
 
 GATES = "release:index:"
 """Resources whose inputs change from look to look (tasks, ARNs): of those the decision counts, and no input."""
@@ -34,7 +34,7 @@ def facts(
     given: Mapping[str, str],
 ) -> Facts:
     """`exported`: the stack's state. `settings`: its stack file. `given`: keys for this run. Values that may be
-    configuration of a team are hashed one by one: a refusal names the keys."""
+    configuration of a team are hashed one by one: a refusal names keys and variables, and shows no value."""
     planned = planned_in(log)
     service = planned.release.service.as_dict() if planned.release else {}
     return {
@@ -44,8 +44,8 @@ def facts(
         Part.STATE: {"resources": _hash(_lasting(exported))},
         Part.PROGRAM: _program(program),
         Part.CONFIGURATION: {
-            **{key: _hash(value) for key, value in sorted(settings.items())},
-            **{f"release.{key}": _hash(value) for key, value in service.items()},
+            **dict(_hashed(settings)),
+            **dict(_hashed({f"release.{key}": value for key, value in service.items()})),
             **{f"-c {key}": value for key, value in sorted(given.items()) if key not in ONE_RUN},
         },
         Part.WEIGHTS: {str(colour): share for colour, share in (planned.before or {}).items()},
@@ -61,6 +61,15 @@ def bound_by(log: EngineLog) -> str:
     return bound(planned.decision, planned.live, planned.release.id, planned.before, planned.standing)
 
 
+def _hashed(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each value; of a section, such as `env`, each of its keys."""
+    for key, value in sorted(values.items()):
+        if isinstance(value, Mapping) and value:
+            yield from ((f"{key}.{name}", _hash(each)) for name, each in value.items())
+        else:
+            yield key, _hash(value)
+
+
 def _plan(log: EngineLog, planned: Planned) -> dict[str, str]:
     """The decision, and the steps by kind and name: in two components there may be two of the same."""
     course = planned.course.as_dict()
@@ -71,7 +80,7 @@ def _plan(log: EngineLog, planned: Planned) -> dict[str, str]:
         if step.changes:
             steps.setdefault(f"{step.type.rsplit(':', 1)[-1]} {step.name}", []).append(_step(step))
     named = {name: "; ".join(sorted(each)) for name, each in steps.items()}
-    return {"decision": f"{planned.decision} {_hash(decision)}", **named}
+    return {DECISION: f"{planned.decision} {_hash(decision)}", **named}
 
 
 def _step(step: Step) -> str:
@@ -80,10 +89,12 @@ def _step(step: Step) -> str:
 
 
 def _lasting(exported: Mapping[str, Any]) -> Any:
+    """Resources in an order of their own: an update that was refused may leave them in another one."""
     deployment = exported.get("deployment") or {}
     kept = [
         {key: value for key, value in each.items() if key not in PASSING} for each in deployment.get("resources", ())
     ]
+    kept.sort(key=lambda each: json.dumps(each, sort_keys=True, default=str))
     return [kept, deployment.get("pending_operations") or []]
 
 

@@ -60,6 +60,7 @@ class Situation:
     `idle_tasks`: how many the idle colour keeps (None: as many as the live one). `back`: how long rollbacks took here.
     `rollback`: what one costs now, in a word; `spoiled`: why the release that it goes to is in quarantine. `reviews`
     are entries of the ledger, None without one; those from before `fresh` (epoch second) have expired.
+    `updated`: the intent of the last update that the ledger knows. `needs_approval`: `approval.required`.
     """
 
     environment: str
@@ -81,6 +82,8 @@ class Situation:
     back: Spread | None = None
     reviews: tuple[Entry, ...] | None = None
     fresh: float = 0.0
+    updated: Entry | None = None
+    needs_approval: bool = False
 
     def expired(self, review: Entry) -> bool:
         """Is the review too old for a release (approval.validFor)?"""
@@ -128,7 +131,7 @@ def checklist(at: Situation, wanted: Wanted) -> tuple[Check, ...]:
         return (Check(Level.OK, "Live", f"{at.environment} has it live{since}"),)
     return tuple(
         check
-        for part in (_halted, _evidence, _order, _review, _under_way, _placement, _idle, _alarms, _way_back)
+        for part in (_halted, _evidence, _order, _review, _approval, _under_way, _placement, _idle, _alarms, _way_back)
         for check in part(at, wanted)
     )
 
@@ -194,9 +197,20 @@ def _review(at: Situation, wanted: Wanted) -> Iterator[Check]:
     elif at.expired(found):
         text = f"the review of {to_the_minute(found.at)} has expired (approval.validFor)"
         yield Check(Level.OPEN, "Review", text, do=do)
+    elif (later := at.updated) and later.sequence > found.sequence:
+        after = f"an update came after it ({later.verb or 'pulumi'}, {to_the_minute(later.at)})"
+        text = f"the seal of the review of {to_the_minute(found.at)} is void: {after}"
+        yield Check(Level.OPEN, "Review", text, do=do)
     else:
         by = f" by {found.who}" if found.who else ""
         yield Check(Level.OK, "Review", f"reviewed at {to_the_minute(found.at)}{by}", found.run)
+
+
+def _approval(at: Situation, wanted: Wanted) -> Iterator[Check]:
+    del wanted
+    if at.needs_approval:
+        text = "the ledger does not know whether somebody approved it; the promotion asks (approval.required)"
+        yield Check(Level.UNKNOWN, "Approval", text)
 
 
 def _under_way(at: Situation, wanted: Wanted) -> Iterator[Check]:

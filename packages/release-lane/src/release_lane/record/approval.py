@@ -60,6 +60,10 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+NAMED = 3
+"""Authors that a sentence names."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Approval:
     """What a CI system says of the job that runs. `authors` are those of the commits, as far as it knows accounts.
@@ -97,9 +101,10 @@ class Approval:
         for approver in self.approvers:
             if any(approver.is_(each) for each in authors):
                 continue
-            names = [str(each) for each in authors if not approver.comparable(each)]
-            if names:
-                yield f"whether {approver} is {' or '.join(names)}"
+            unlike = [str(each) for each in authors if not approver.comparable(each)]
+            more = [f"one of {len(unlike) - NAMED} others"] if len(unlike) > NAMED else []
+            if unlike:
+                yield f"whether {approver} is {' or '.join([*unlike[:NAMED], *more])}"
 
 
 def authors_of(logged: Iterable[Logged]) -> tuple[Person, ...]:

@@ -38,6 +38,9 @@ class Part(StrEnum):
     POLICIES = "the results of the policies"
 
 
+DECISION = "decision"
+"""The key of the plan that says what the update does: its kind, and a hash of the rest."""
+
 Facts = Mapping[Part, Any]
 """What each part is: plain JSON values, without secrets."""
 
@@ -72,6 +75,12 @@ class Seal:
     @staticmethod
     def parse(text: str) -> Seal:
         """Read one; `UsageError` for what is none, or was cut or mistyped."""
+        if not text.strip():
+            raise UsageError(
+                "'' is not a whole seal: none was handed on. Nothing was changed.",
+                why="a review that is refused gives no seal; else the output or file that should hand it on is empty",
+                next_step="look at the review, and give --seal as it printed it.",
+            )
         found = _SEAL.fullmatch(text.strip())
         hashes = found["hashes"].split("-") if found else []
         if not found or len(hashes) != len(Part) or _hash(found["body"]) != found["check"]:
@@ -116,10 +125,24 @@ CLOCKS = 300
 
 def check_unmoved(seal: Seal, facts: Facts, reviewed: Facts | None = None) -> None:
     """Raises `Refused` with a line for each part that has moved. `reviewed`: what was sealed, where that is known."""
-    if moved := seal.moved(facts):
-        lines = [f"  {_moved(part, facts, reviewed)}" for part in moved]
-        what = f"{seal.environment} is no longer what was reviewed at {in_words(seal.at)}. These have moved:"
-        raise _void("\n".join([what, *lines]), seal.environment)
+    moved = seal.moved(facts)
+    if not moved:
+        return
+    lines = [f"  {_moved(part, facts, reviewed)}" for part in moved]
+    environment, at = seal.environment, in_words(seal.at)
+    if Part.PLAN in moved and _keeps(facts):
+        live = f"{environment} has this release live by now: the seal of its review at {at} is void. These have moved:"
+        next_step = f"`release status {environment}` shows what is live; for another release, `release review` anew."
+        raise _void("\n".join([live, *lines]), environment, next_step=next_step)
+    what = f"{environment} is no longer what was reviewed at {at}. These have moved:"
+    raise _void("\n".join([what, *lines]), environment)
+
+
+def _keeps(facts: Facts) -> bool:
+    """Is what was asked for live, so that an update would only keep it?"""
+    plan = facts.get(Part.PLAN)
+    decision = str(plan.get(DECISION, "")) if isinstance(plan, Mapping) else ""
+    return decision.partition(" ")[0] == DecisionKind.KEEP
 
 
 def _moved(part: Part, facts: Facts, reviewed: Facts | None) -> str:
@@ -132,10 +155,19 @@ def _moved(part: Part, facts: Facts, reviewed: Facts | None) -> str:
 def _difference(old: Any, new: Any) -> str:
     """Old and new; of mappings only the keys that differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-        return "; ".join(f"{key}: {_shown(old.get(key))} -> {_shown(new.get(key))}" for key in keys)
+        keys = [key for key in sorted({*old, *new}, key=_first) if old.get(key) != new.get(key)]
+        shown = [f"{key}: {_shown(old.get(key))} -> {_shown(new.get(key))}" for key in keys[:MOST]]
+        return "; ".join([*shown, *([f"and {len(keys) - MOST} more"] if len(keys) > MOST else [])])
     return f"{_shown(old)} -> {_shown(new)}"
 
+
+def _first(key: str) -> tuple[bool, str]:
+    """The decision, then by name."""
+    return key != DECISION, key
+
+
+MOST = 6
+"""Keys of a part that a refusal names; a first release has some fifty resources."""
 
 LONGEST = 160
 
@@ -147,11 +179,11 @@ def _shown(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _void(what: str, environment: str, why: str = "") -> Refused:
+def _void(what: str, environment: str, why: str = "", next_step: str = "") -> Refused:
     return Refused(
         f"{what}\nNothing was changed." if "\n" in what else f"{what} Nothing was changed.",
         why=why,
-        next_step=f"`release review {environment}`, have it approved, and give its seal.",
+        next_step=next_step or f"`release review {environment}`, have it approved, and give its seal.",
     )
 
 

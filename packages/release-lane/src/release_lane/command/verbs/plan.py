@@ -25,7 +25,7 @@ HELP = "Show the route of a release, who does what, what usually breaks, and the
 DETAILS = """\
 For one image (by default the one that was built or adopted last), each environment that does not
 have it live gets a checklist: quarantine, stopped line, freeze window, evidence, drill, order of commits,
-review, updates under way, placement, idle colour, alarms, the way back. What cannot be read is
+review, approval, updates under way, placement, idle colour, alarms, the way back. What cannot be read is
 said to be unknown. It changes nothing.
 
   release plan

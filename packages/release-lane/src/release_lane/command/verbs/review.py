@@ -20,6 +20,7 @@ from release_lane.command.options import (
     again_allowed,
     alarm_accepted,
     digest_given,
+    named_in_ledger,
     older_allowed,
     replace_allowed,
     through_freeze,
@@ -121,6 +122,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         **through_freeze(arguments),
     }
     given = Given(environment=environment, config=config, before=before)
+    named_in_ledger(arguments, given.digest)
     about = {"environment": environment, "digest": given.digest}
     subject = subject_of(tools, environment, before, rollback=arguments.rollback)
     try:
@@ -158,8 +160,10 @@ def _write(tools: Tools, arguments: argparse.Namespace, written: Written, error:
     """To the files, else to stdout (with --json the edge alone writes an error)."""
     for file in arguments.out:
         form = arguments.format or SUFFIXES.get(Path(file).suffix, "markdown")
-        _write_file(Path(file), written.as_(form))
-        tools.terminal.say(f"The review is in {file}.")
+        text = written.as_(form)
+        _write_file(Path(file), text)
+        none = f"There is no seal, since the review is a refusal: {file} is empty."
+        tools.terminal.say(f"The review is in {file}." if text else none)
     if tools.terminal.json and error is None:
         tools.terminal.emit(written.data, "")
     elif not tools.terminal.json and not arguments.out:
