@@ -8,6 +8,7 @@ engine made of each is in packages/release-lane/tests/settings/test_reading.py.
 from __future__ import annotations
 
 import re
+from math import isinf
 from typing import Any
 
 from release_lane.record.times import minute_of
@@ -37,6 +38,8 @@ def scalar(text: str) -> Any:
         raise ValueError(f"{text} is no number that a setting can have")
     if (time := _time(text)) is not None:
         return time
+    if text[0] not in "+-.0123456789":
+        return text
     number = _number(text.replace("_", "") if text[0] != "." else text)
     return text if number is None else number
 
@@ -48,6 +51,8 @@ def _number(text: str) -> int | float | None:
     if not _FLOAT.fullmatch(text):
         return None
     value = float(text)
+    if isinf(value):
+        return None
     return int(value) if value.is_integer() and abs(value) < 1e21 else value
 
 
