@@ -162,6 +162,11 @@ def test_a_refusal_before_anything_began_is_counted_as_stopped_in_time(ledger: C
     assert (found.stopped, found.deployments) == (1, 0)
 
 
+def test_a_seal_that_no_longer_held_stopped_no_release(ledger: Chronicle) -> None:
+    ledger.add(EntryKind.OUTCOME, DAY, verb="promote", result=Result.REFUSED, details={"voidSeal": True})
+    assert counted(ledger).stopped == 0
+
+
 def test_a_release_whose_switch_was_interrupted_and_finished_by_recover_went_live(ledger: Chronicle) -> None:
     ledger.ended(ledger.began(DAY), DAY + 60, Result.INTERRUPTED)
     ledger.ended(ledger.began(DAY + HOUR, verb="recover", details={"decision": "finish"}), DAY + HOUR + 60)
