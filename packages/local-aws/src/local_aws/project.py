@@ -132,7 +132,8 @@ def overlay(project: Project, stack: str) -> str:
             next_step="give each a value for the local cloud in [tool.local-aws.settings] of pyproject.toml",
         )
     kept = {key: value for key, value in content.items() if key not in OF_AN_ACCOUNT}
-    text = yaml.safe_dump({**kept, "config": config, "encryptionsalt": SALT}, sort_keys=False, allow_unicode=True)
+    whole = {**kept, "config": config, "encryptionsalt": SALT}
+    text = yaml.dump(whole, Dumper=_AsWritten, sort_keys=False, allow_unicode=True)
     return f"# Written by `local-aws up` from {path.name}. Change that one, then run `local-aws up` again.\n{text}"
 
 
@@ -179,9 +180,57 @@ def _table(path: Path) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
+class _Plain(str):
+    """A scalar that stands in its file without quotes: a reader decides what it is, and PyYAML not as the engine."""
+
+    __slots__ = ()
+
+
+def _tag(of: Any, text: str) -> str:
+    """What PyYAML takes text without quotes for."""
+    return str(of.resolve(yaml.ScalarNode, text, (True, False)))
+
+
+class _Verbatim(yaml.SafeLoader):
+    """Takes such a scalar as it is written; a key that stands twice in one mapping is refused, as by the engine."""
+
+    def as_written(self, node: yaml.ScalarNode) -> str:
+        """Text in quotes, or with a tag, stays text."""
+        plain = node.style is None and node.tag == _tag(self, node.value)
+        return _Plain(node.value) if plain else node.value
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As in the base class, after the check."""
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
+            raise yaml.YAMLError(f"the key {twice[0]} stands there twice")
+        return super().construct_mapping(node, deep)
+
+
+for _kind in ("str", "bool", "int", "float", "timestamp", "value"):
+    _Verbatim.add_constructor(f"tag:yaml.org,2002:{_kind}", _Verbatim.as_written)
+
+
+class _AsWritten(yaml.SafeDumper):
+    """Writes it as it was, and other text in quotes where a reader might take it for something else."""
+
+    def of_text(self, text: str) -> yaml.Node:
+        """A word that begins with a letter is text to all of them, but for these."""
+        sure = text[:1].isalpha() and text.lower() not in ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if sure else '"')
+
+    def as_written(self, text: _Plain) -> yaml.Node:
+        """Without quotes."""
+        return self.represent_scalar(_tag(self, text), text)
+
+
+_AsWritten.add_representer(_Plain, _AsWritten.as_written)
+_AsWritten.add_representer(str, _AsWritten.of_text)
+
+
 def _yaml(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.load(path.read_text(encoding="utf-8"), _Verbatim)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise LocalError(f"{path} cannot be read.", why=str(error), next_step="correct the file") from error
     if found is None:

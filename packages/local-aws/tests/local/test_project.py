@@ -78,6 +78,46 @@ def test_an_overlay_has_the_settings_of_here_and_nothing_of_the_accounts_secrets
     }
 
 
+AS_WRITTEN = {
+    "2026-12-24": "2026-12-24",
+    "'2026-12-24'": '"2026-12-24"',
+    "16:00": "16:00",
+    "'16:00'": '"16:00"',
+    "on": "on",
+    "'on'": '"on"',
+    "0o17": "0o17",
+    "'1e3'": '"1e3"',
+    "1e3": "1e3",
+    "012345678901": "012345678901",
+    "'012345678901'": '"012345678901"',
+    "=": "=",
+    "": "null",
+    "!!str 2026-12-24": '"2026-12-24"',
+    "|-\n      a": "a",
+}
+
+
+@pytest.mark.parametrize("written", AS_WRITTEN)
+def test_an_overlay_says_what_the_stack_file_says_to_every_reader(root: Path, written: str) -> None:
+    """Which scalars are numbers, dates and truths is for the engine to say: PyYAML reads other ones."""
+    (root / "Pulumi.staging.yaml").write_text(f"config:\n  shop:one: {written}\n  shop:map:\n    on: {written}\n")
+    lines = overlay(read_project(root), "staging").splitlines()
+    assert f"  shop:one: {AS_WRITTEN[written]}" in lines
+    assert f"    on: {AS_WRITTEN[written]}" in lines
+
+
+def test_text_of_the_table_stays_text(root: Path) -> None:
+    (root / "pyproject.toml").write_text('[tool.local-aws.settings]\naccount = "08"\nmost = 8\nflag = true\n')
+    lines = overlay(read_project(root), "staging").splitlines()
+    assert {'  shop:account: "08"', "  shop:most: 8", "  shop:flag: true"} <= {*lines}
+
+
+def test_a_key_that_stands_twice_is_refused_here_as_well(root: Path) -> None:
+    (root / "Pulumi.staging.yaml").write_text("config:\n  shop:env: {A: 1}\n  shop:env: {B: 2}\n")
+    with pytest.raises(LocalError, match=r"Pulumi\.staging\.yaml cannot be read"):
+        overlay(read_project(root), "staging")
+
+
 def test_overlays_are_outdated_once_a_stack_file_or_the_table_changed(root: Path) -> None:
     stacks = root / ".local/stacks"
     assert outdated(read_project(root), stacks) == ["production", "staging"]

@@ -10,12 +10,13 @@ from release_lane.record.halts import Halts
 from release_lane.record.ledger import Draft, Entry, EntryKind, Result
 from tests.command.test_recording import IN_CI, URL
 from tests.command.test_releasing import LOCKED, stage
-from tests.command.words import BLUE, A, B, Stage, failed, plan, ran, refused_by_gate, state
+from tests.command.words import BLUE, A, B, Stage, failed, plan, ran, refused_by_gate, said, state, urn
 
 pytestmark = pytest.mark.cli
 
 BACK = ran(*plan("traffic-only", BLUE, A, target=BLUE))
 SICK = "orders are lost"
+SWITCH = urn("release:index:TrafficSwitch", "switch")
 
 
 def on_ledger(*runs: object, **over: object) -> Stage:
@@ -212,6 +213,61 @@ def test_a_rollback_that_never_began_is_in_the_ledger_next_to_the_fault() -> Non
     fault, refused = entries(on)
     assert (fault.kind, refused.kind) == (EntryKind.QUARANTINE, EntryKind.OUTCOME)
     assert (refused.verb, refused.result, refused.reason) == ("rollback", Result.REFUSED, "it charges twice")
+
+
+STILL, PERHAPS = "are STILL on it.", "may STILL be on it: `release status staging`"
+
+
+def by_the_switch(fields: str) -> object:
+    return failed(said(f"It failed.\n{fields}", about=SWITCH))
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "users"),
+    [
+        (refused_by_gate(), 1, STILL),
+        (failed(stderr=LOCKED, touched=False), 4, STILL),
+        (by_the_switch("Kind: CheckFailed\nUsers: untouched"), 1, STILL),
+        (by_the_switch("Kind: CheckFailed\nUsers: restored"), 1, STILL),
+        (by_the_switch("Kind: CloudError\nUsers: unsure"), 3, PERHAPS),
+        (failed(stderr="the engine died"), 3, PERHAPS),
+    ],
+    ids=["a gate", "the lock", "untouched", "restored", "unsure", "not known"],
+)
+def test_a_rollback_that_ends_badly_says_in_one_place_where_the_fault_and_the_users_are(
+    ending: object, code: int, users: str
+) -> None:
+    on = on_ledger(ending, ran(), machine=FakeMachine())
+    assert on.run("rollback", "staging", "--fault", "it charges twice", "--no-heal") == code
+    assert f"sha256:bbbbbbbbbbbb is in quarantine for all environments (entry 1). Users of staging {users}" in on.err
+
+
+@pytest.mark.parametrize("ended", [TypeError("date"), KeyboardInterrupt()], ids=["a mistake of the command", "Ctrl-C"])
+def test_a_rollback_that_breaks_off_names_the_quarantine_and_has_an_outcome(ended: BaseException) -> None:
+    def broken(_: object) -> object:
+        raise ended
+
+    on = on_ledger(broken)
+    assert on.run("rollback", "staging", "--fault", "it charges twice") in (3, 130)
+    assert "is in quarantine for all environments (entry 1). Users of staging may STILL be on it" in on.err
+    fault, outcome = entries(on)
+    assert (fault.kind, outcome.kind, outcome.verb) == (EntryKind.QUARANTINE, EntryKind.OUTCOME, "rollback")
+    assert outcome.result is not Result.DONE
+
+
+def test_where_the_way_back_is_in_quarantine_nothing_is_said_of_the_release_that_users_stay_on() -> None:
+    first = on_ledger()
+    first.run("quarantine", A.digest, "--reason", "it loses orders")
+    on = again(first, BACK)
+    assert on.run("rollback", "staging", "--fault", "it charges twice") == 4
+    assert on.engine.calls == []
+    assert halts(on).quarantined is None
+    assert "sha256:aaaaaaaaaaaa is in quarantine, so it is no way back." in on.err
+    assert "Users of staging are STILL on sha256:bbbbbbbbbbbb." in on.err
+    assert "it loses orders" in on.err
+    assert "--to" in on.err
+    _, refused = entries(on)
+    assert (refused.kind, refused.result) == (EntryKind.OUTCOME, Result.REFUSED)
 
 
 def test_a_plain_rollback_puts_nothing_into_quarantine() -> None:

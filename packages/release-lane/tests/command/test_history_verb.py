@@ -132,6 +132,13 @@ def test_an_intact_ledger_is_proven_so_with_what_is_live(on: Stage) -> None:
     assert "This store keeps no versions" in on.out
 
 
+def test_the_verdict_stands_alone_unless_entries_are_asked_for(on: Stage) -> None:
+    assert on.run("history", "--verify") == 0
+    assert on.out.startswith("Intact: ")
+    on.run("history", "--verify", "--last", "1")
+    assert "ENTRY" in on.out
+
+
 def test_a_bucket_that_keeps_versions_is_named_as_one(on: Stage) -> None:
     on.ledger.traced = Traces(kept=True)
     assert on.run("history", "--verify") == 0
@@ -146,7 +153,7 @@ def test_an_edited_entry_ends_with_1_and_is_named(on: Stage) -> None:
         {"fault": "changed", "entry": 3, "what": "entry 3 is not what it was when entry 4 was written"}
     ]
     assert on.run("history", "--verify") == 1
-    assert "NOT INTACT: 1 findings." in on.out
+    assert "NOT INTACT: 1 finding." in on.out
 
 
 def test_a_live_release_that_the_ledger_does_not_know_ends_with_1(on: Stage) -> None:

@@ -57,7 +57,7 @@ def test_the_text_has_figures_plots_and_definitions() -> None:
     assert on.run("metrics", "production") == 0
     assert on.out.startswith("Release metrics: release-lane\n")
     assert "Deployments      1 (0.3 a week)" in on.out
-    assert "2026-01-01  #################### 1\n" in on.out
+    assert "2026-01-01 to 2026-01-08  #################### 1\n" in on.out
     assert on.err == ""
 
 
@@ -81,7 +81,7 @@ def test_without_a_ledger_it_says_what_to_do() -> None:
     on = Stage()
     assert on.run("metrics") == 2
     assert "There is no ledger to count from." in on.err
-    assert "add `ledger` to the stack files" in on.err
+    assert "`release ledger create`" in on.err
 
 
 def test_a_ledger_that_is_away_is_an_error_of_the_cloud() -> None:

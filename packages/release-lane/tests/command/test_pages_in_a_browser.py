@@ -21,6 +21,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics": lambda: html(test_metrics_page.page(test_metrics_page.busy())),
     "plan": lambda: html(test_plan.page(), wide=True),
     "board": lambda: html(board_page(test_board.board(pending=("urn",))), wide=True),
+    "long": lambda: html(board_page(test_board.board(test_board.long_reason())), wide=True),
     "evil": lambda: html(board_page(test_board.everything_evil()), wide=True),
     "review": lambda: html(review_page.page(sample())),
     "destructive": lambda: html(review_page.page(destructive_sample())),
@@ -49,6 +50,27 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
     shown.open(file, size=size, dark=dark)
     assert shown.hindrances() == []
     assert not shown.too_wide()
+
+
+BROKEN = """[...document.querySelectorAll("td, th")].flatMap(cell => {
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), found = [];
+  while (walker.nextNode()) for (const word of walker.currentNode.data.matchAll(/\\S+/g)) {
+    const range = document.createRange();
+    range.setStart(walker.currentNode, word.index); range.setEnd(walker.currentNode, word.index + word[0].length);
+    const lines = new Set([...range.getClientRects()].map(each => Math.round(each.top)));
+    if (word[0].length <= 24 && !/[-/:]/.test(word[0]) && lines.size > 1) found.push(word[0]);
+  } return found })"""
+HIDDEN = """[...document.querySelectorAll(".scroll")].filter(each => each.scrollWidth > each.clientWidth).length"""
+
+
+@pytest.mark.parametrize("name", ["review", "destructive", "board", "long", "metrics", "plan"])
+@pytest.mark.parametrize("width", [1000, 1280])
+def test_a_table_shows_all_of_it_and_breaks_no_word(shown: Browser, tmp_path: Path, name: str, width: int) -> None:
+    """An approver sees the whole digest that is approved."""
+    file = tmp_path / "page.html"
+    file.write_text(PAGES[name]())
+    shown.open(file, size=(width, 900))
+    assert (shown.evaluate(HIDDEN), shown.evaluate(BROKEN)) == (0, [])
 
 
 def test_a_page_runs_no_script_even_if_one_got_into_it(shown: Browser, tmp_path: Path) -> None:

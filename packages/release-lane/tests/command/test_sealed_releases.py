@@ -197,6 +197,7 @@ def test_where_the_ledger_has_the_review_a_refusal_names_old_and_new() -> None:
     refused = entries(on)[-1]
     assert (refused.verb, refused.result) == ("promote", "refused")
     assert refused.details["seal"] == reviewed.out.strip()
+    assert refused.details["voidSeal"] is True, "which says nothing of the release"
 
 
 def test_a_review_that_was_refused_is_an_entry_as_well() -> None:

@@ -209,7 +209,7 @@ def project(
     ledger: str = "",
 ) -> Project:
     def stack(name: str, **own: Any) -> StackFile:
-        config = {f"release-lane:{key}": value for key, value in own.items()}
+        config = {f"release-lane:{key}": value for key, value in own.items() if value is not None}
         return StackFile(name=name, path=ROOT / f"Pulumi.{name}.yaml", project="release-lane", config=config)
 
     at = {"account": "000000000000"}

@@ -522,6 +522,8 @@ def test_unexplained_drift_is_refused_saying_the_two_ways_out(cloud: Observed, r
     assert error.what.startswith("Drift: ")
     assert "onDrift=restore" in error.next_step
     assert "onDrift=adopt" in error.next_step
+    assert "`release heal … --on-drift restore`" in error.next_step
+    assert "`release heal … --on-drift adopt`" in error.next_step
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,14 @@ def test_nothing_goes_forward_in_a_freeze_window_and_the_refusal_says_when_it_en
     assert isinstance(refused.error, Refused)
     assert "until Sun 2026-12-27 00:00 Europe/Berlin (2026-12-26 23:00:00 UTC)" in refused.error.what
     assert "2026-12-24 to 2026-12-26 Europe/Berlin (rest)" in refused.error.why
-    assert "--through-freeze REASON" in refused.error.next_step
+    assert "`--through-freeze REASON`" in refused.error.next_step
+
+
+def test_the_end_of_a_window_is_said_once_where_the_clock_is_utc() -> None:
+    record, cloud, request_ = next(iter(FORWARD.values()))
+    refused = decision(record, cloud, replace(frozen(request_), freeze=Freeze(windows=(CHRISTMAS,))))
+    assert isinstance(refused, Refuse)
+    assert refused.error.what.endswith("until Sun 2026-12-27 00:00 UTC.")
 
 
 @pytest.mark.parametrize(("record", "cloud", "request_"), FORWARD.values(), ids=FORWARD)
@@ -215,7 +222,7 @@ def test_what_is_in_quarantine_is_not_released_and_the_refusal_names_the_fault(
     refused = decision(record, cloud, replace(request_, halts=Halts(quarantined=QUARANTINE)))
     assert isinstance(refused, Refuse)
     assert "is in quarantine: no environment releases it" in refused.error.what
-    assert "rolled back from it in staging: it charges twice (ada, 2026-12-25T11:00:00Z, entry 1" in refused.error.why
+    assert "fault was found in it in staging: it charges twice (ada, 2026-12-25T11:00:00Z, entry 1" in refused.error.why
     assert f"`release pardon {request_.digest} --reason" in refused.error.next_step
 
 

@@ -141,6 +141,15 @@ def test_a_review_says_that_an_update_since_has_voided_its_seal() -> None:
     assert [each.void for each in board(chronicle()).waiting] == [False]
 
 
+def test_a_review_of_what_is_live_needs_no_approval_where_the_route_begins() -> None:
+    ledger = chronicle()
+    for environment, image in (("staging", C), ("production", B)):
+        ledger.add(EntryKind.REVIEW, 27 * DAY, digest=image.digest, environment=environment)
+    found = [(each.entry.environment, each.entry.digest) for each in board(ledger).waiting]
+    assert ("production", B.digest) in found, "changed settings of the live image are approved there"
+    assert ("staging", C.digest) not in found
+
+
 # ---- What must not be missed
 
 
@@ -181,6 +190,7 @@ def test_an_environment_says_what_is_live_where_users_are_and_what_a_rollback_co
 @pytest.mark.parametrize(
     ("over", "said"),
     [
+        ({"back": None}, "rollback: to sha256:aaaaaaaaaaaa: traffic only; none timed here yet"),
         ({"rollback": "deploy"}, "rollback: to sha256:aaaaaaaaaaaa: a deployment, minutes"),
         ({"recorded": recorded(GREEN, B, A, B)}, "rollback: to sha256:aaaaaaaaaaaa: going forward again, no rollback"),
         ({"rollback": "settings"}, "rollback: same image: change the stack file"),
@@ -223,6 +233,18 @@ def test_the_last_releases_say_who_why_and_how_they_ended() -> None:
     assert any("promote (hotfix)" in row and "approved by bob" in row and "the till is down" in row for row in rows)
     assert "✗ refused" in shown()
     assert "The rollout gate refused green." in shown()
+
+
+def long_reason() -> Chronicle:
+    ledger = chronicle()
+    ledger.ended(ledger.began(10 * DAY, "c"), 10 * DAY + 60, Result.REFUSED, why="it has moved since; " * 20)
+    return ledger
+
+
+def test_a_long_reason_is_cut_between_two_words() -> None:
+    (row,) = [line for line in shown_of(long_reason()).splitlines() if "it has moved since" in line]
+    assert row.endswith(("it …", "has …", "moved …", "since; …"))
+    assert row.count("it has") < 9
 
 
 def test_without_a_ledger_the_board_says_what_is_not_known() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from release_lane.operate.history import rollbacks_in
 from release_lane.operate.metrics import WEEK, Metrics, Share, Spread, measured
 from release_lane.record.ledger import EntryKind, Result
 from tests.operate.ledgers import DAY, HOUR, START, Chronicle, at
@@ -161,6 +162,11 @@ def test_a_refusal_before_anything_began_is_counted_as_stopped_in_time(ledger: C
     assert (found.stopped, found.deployments) == (1, 0)
 
 
+def test_a_seal_that_no_longer_held_stopped_no_release(ledger: Chronicle) -> None:
+    ledger.add(EntryKind.OUTCOME, DAY, verb="promote", result=Result.REFUSED, details={"voidSeal": True})
+    assert counted(ledger).stopped == 0
+
+
 def test_a_release_whose_switch_was_interrupted_and_finished_by_recover_went_live(ledger: Chronicle) -> None:
     ledger.ended(ledger.began(DAY), DAY + 60, Result.INTERRUPTED)
     ledger.ended(ledger.began(DAY + HOUR, verb="recover", details={"decision": "finish"}), DAY + HOUR + 60)
@@ -185,6 +191,13 @@ def test_a_call_that_was_refused_before_it_began_makes_no_failure_of_what_is_liv
     ledger.add(EntryKind.OUTCOME, 2 * DAY, verb="promote", result=Result.REFUSED, details={"hotfix": "x"})
     found = counted(ledger)
     assert (found.failures, found.rollbacks) == (Share(part=0, of=1), Share(part=0, of=0))
+
+
+@pytest.mark.parametrize(("verb", "timed"), [("rollback", (20.0,)), ("update", (20.0,)), ("heal", ()), ("recover", ())])
+def test_only_a_rollback_says_how_long_one_takes(ledger: Chronicle, verb: str, timed: tuple[float, ...]) -> None:
+    back = {"decision": "traffic-only", "goesBack": True}
+    ledger.ended(ledger.began(DAY, "a", verb=verb, details=back), DAY + 20)
+    assert rollbacks_in(ledger.entries, "production") == timed
 
 
 # ---- The lane's own

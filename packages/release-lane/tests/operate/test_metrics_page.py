@@ -78,12 +78,19 @@ def test_every_figure_is_defined_on_the_page_itself() -> None:
 
 def test_a_week_with_a_failure_is_marked_without_colour() -> None:
     lines = text(page(busy(), "production")).splitlines()
-    assert "2026-01-01  ##########xxxxxxxxxx 2, 1 failed" in lines
+    assert "2026-01-01 to 2026-01-08  ##########xxxxxxxxxx 2, 1 failed" in lines
     assert html(page(busy())).count('<rect class="bad"') == 2
 
 
 def test_the_figures_of_a_plot_are_in_a_table_as_well() -> None:
-    assert re.search(r'<th scope="row">2026-01-01</th><td data-of="Figure">2, 1 failed</td>', html(page(busy())))
+    row = '<th scope="row">2026-01-01 to 2026-01-08</th><td data-of="Figure">2, 1 failed</td>'
+    assert row in html(page(busy()))
+
+
+def test_a_lead_time_of_seconds_is_said_in_seconds() -> None:
+    ledger = Chronicle()
+    ledger.released(24, "a", takes=0)
+    assert ">24 s</text>" in html(page(ledger))
 
 
 def test_what_comes_from_outside_is_text_and_nothing_else() -> None:

@@ -21,6 +21,7 @@ from release_lane.operate.page import (
     link,
     quoted,
     section,
+    sentences,
 )
 from release_lane.operate.page_html import html, inline
 from release_lane.operate.page_markdown import markdown
@@ -81,6 +82,14 @@ def test_in_markdown_it_can_be_no_tag_no_link_and_no_cell() -> None:
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
     assert "\\<img" in row
     assert "\\](https://evil" in row
+
+
+def test_code_in_the_words_of_an_error_is_code_and_the_rest_stays_as_it_is() -> None:
+    assert inline(sentences("`freeze` in the stack file: <b>*why*</b>; then `release rollback`, or wait")) == (
+        "<code>freeze</code> in the stack file: &lt;b&gt;*why*&lt;/b&gt;; then <code>release rollback</code>, or wait"
+    )
+    assert sentences("one ` alone") == "one \\` alone"
+    assert plain(sentences(HOSTILE)) == HOSTILE.replace("`", "")
 
 
 def test_a_link_leads_to_the_web_or_nowhere() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
+from release_lane.command.adapters.stack_file import read as stack_file
 from release_lane.decide.freeze import Freeze
 from release_lane.record.times import WEEK, minute_of
 from release_lane.settings.freeze import FreezeSettings
@@ -42,8 +42,8 @@ OF_THE_ENGINE = (
 
 @pytest.mark.parametrize("text", [IN_QUOTES, NO_QUOTES, OF_THE_ENGINE])
 def test_a_date_needs_no_quotes(text: str) -> None:
-    """The engine makes a time of it, in UTC; PyYAML a date."""
-    (window,) = part(yaml.safe_load(text), "freeze", "Pulumi.staging.yaml").freeze().windows
+    """The engine makes a time of it, in UTC."""
+    (window,) = part(stack_file(text), "freeze", "Pulumi.staging.yaml").freeze().windows
     assert (window.begins, window.ends) == (minute_of("2026-12-24"), minute_of("2027-01-03"))
     assert (window.weekly, window.words) == (False, "2026-12-24 to 2027-01-02")
 

@@ -59,8 +59,9 @@ def run(argv: Sequence[str], terminal: Terminal, make: Callable[[Terminal], Tool
         return _run(make(terminal), chosen)
     except ReleaseError as error:
         return _failed(terminal, error, argv)
-    except KeyboardInterrupt:
-        return _failed(terminal, Interrupted("Stopped.", next_step="`release status` shows what is live."), argv)
+    except KeyboardInterrupt as stopped:
+        interrupted = Interrupted("Stopped.", next_step="`release status` shows what is live.")
+        return _failed(terminal, _with_notes(interrupted, stopped), argv)
     except Exception as bug:
         return _failed(terminal, _own_mistake(bug), argv)
 
@@ -73,14 +74,21 @@ def _run(tools: Tools, chosen: Chosen) -> int:
     return verb.run(tools, arguments)
 
 
-def _own_mistake(bug: Exception) -> CloudError:
+def _with_notes(error: ReleaseError, of: BaseException) -> ReleaseError:
+    """The error with what was noted on its way."""
+    for note in getattr(of, "__notes__", ()):
+        error.add_note(note)
+    return error
+
+
+def _own_mistake(bug: Exception) -> ReleaseError:
     error = CloudError(
         f"release itself failed: {type(bug).__name__}: {bug}",
         why="this is a bug in the command, not a mistake of yours",
         next_step="run it again with --debug and report the traceback; `release status` shows what is live.",
     )
     error.__cause__ = bug
-    return error
+    return _with_notes(error, bug)
 
 
 def _failed(terminal: Terminal, error: ReleaseError, argv: Sequence[str]) -> int:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from release_lane.aws.patience import at_most
 from release_lane.command.tools import Tools
-from release_lane.errors import ReleaseError, UsageError
+from release_lane.errors import Refused, ReleaseError, UsageError
+from release_lane.ledger.halts import halts_in
 from release_lane.ledger.store import Store
 from release_lane.record.digest import Digest, short
-from release_lane.record.halts import State, of_digest, of_line
+from release_lane.record.halts import State, of_digest, of_line, why
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.settings import ledger
 
@@ -39,7 +40,7 @@ def needed_ledger(tools: Tools, environment: str = "") -> Store:
         raise UsageError(
             "There is no ledger, so this cannot be said to all environments.",
             why=NEEDS,
-            next_step="name one in the stack files (`ledger`, docs/guides/ledger.md).",
+            next_step="`release ledger create`, then give all environments the same `ledger` (`release settings`).",
         )
     return store
 
@@ -63,7 +64,7 @@ def say_of_digest(tools: Tools, store: Store, digest: str, state: State, environ
 class Quarantine:
     """Of a release that users are rolled back from: said before the rollback, and once more after it if that failed.
 
-    A rollback never depends on it.
+    A rollback never depends on it. Nothing is said where the rollback cannot be: `check`.
     """
 
     def __init__(self, tools: Tools, environment: str, digest: Digest, fault: str) -> None:
@@ -71,6 +72,25 @@ class Quarantine:
         self._environment, self._digest = environment, digest
         self._entry: Entry | None = None
         self._problem = ""
+
+    def check(self, target: Digest) -> None:
+        """`Refused`, with nothing said, if the way back is in quarantine itself: users would stay. Where the ledger is
+        away the program decides, which asks it as well."""
+        try:
+            with at_most(WITHIN):
+                spoiled = halts_in(needed_ledger(self._tools, self._environment), "", target).quarantined
+        except ReleaseError:
+            return
+        if spoiled is None:
+            return
+        raise Refused(
+            f"{short(target)} is in quarantine, so it is no way back. Users of {self._environment} are STILL on "
+            f"{short(self._digest)}.",
+            why=why(spoiled),
+            next_step=f"go to another earlier release with --to (`release status {self._environment}` lists them). If "
+            f"the fault was not its own: `release pardon {target} --reason …`, then this again. "
+            f"{short(self._digest)} was not put into quarantine by this call.",
+        )
 
     def say(self) -> None:
         """Unless it was said."""
@@ -96,6 +116,15 @@ class Quarantine:
             f"{short(self._digest)} could NOT be put into quarantine ({self._problem}). "
             f"Next: `release quarantine {self._digest} --reason …`."
         )
+
+    def after_a_failure(self, *, left: bool | None) -> str:
+        """The same where the rollback failed. `left`: are users off the release all the same? None where it is not
+        known."""
+        if left:
+            return self.words
+        status = f"`release status {self._environment}`"
+        where = "are STILL on it" if left is False else f"may STILL be on it: {status} says whether they are"
+        return f"{self.words} Users of {self._environment} {where}."
 
     @property
     def data(self) -> dict[str, object]:

@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from release_lane.command.tools import Tools
-from release_lane.errors import Interrupted, ReleaseError, UsageError
+from release_lane.errors import Interrupted, Refused, ReleaseError, UsageError
 from release_lane.ledger.store import Store
-from release_lane.record.intended import result_of, why_of
+from release_lane.record.intended import VOID_SEAL, result_of, why_of
 from release_lane.record.ledger import COMMAND, Actor, Entry, EntryKind, Result
 
 LOOKED_AT = 8
@@ -40,16 +41,20 @@ def recorded(tools: Tools, verb: str, arguments: argparse.Namespace, act: Callab
     except UsageError:
         raise
     except ReleaseError as error:
-        _write(tools, arguments, result_of(error), why_of(error))
+        of_seal = isinstance(error, Refused) and error.of_seal
+        _write(tools, arguments, result_of(error), why_of(error), **({VOID_SEAL: True} if of_seal else {}))
         raise
     except KeyboardInterrupt:
         _write(tools, arguments, result_of(Interrupted("")), "Stopped.")
+        raise
+    except Exception as bug:
+        _write(tools, arguments, Result.FAILED, f"release itself failed: {type(bug).__name__}.")
         raise
     _write(tools, arguments, Result.FAILED if code else Result.DONE)
     return code
 
 
-def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str = "") -> None:
+def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str = "", **more: Any) -> None:
     """Unless an update of this call did. What was done is done, even if the ledger is away."""
     if getattr(arguments, "without_ledger", None):
         return
@@ -60,7 +65,7 @@ def _write(tools: Tools, arguments: argparse.Namespace, result: Result, why: str
             return
         draft = tools.draft(EntryKind.OUTCOME, environment)
         digest = str(getattr(arguments, "digest", None) or getattr(arguments, "to", None) or "")
-        details = {**draft.details, **({"why": why} if why else {})}
+        details = {**draft.details, **({"why": why} if why else {}), **more}
         store.append(replace(draft, result=result, digest=digest, details=details))
     except ReleaseError as away:
         tools.terminal.say(f"The ledger does not have this call of `release {tools.actor.verb}`: {away.what_and_why}")

@@ -133,16 +133,22 @@ def carried_out(
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
     if quarantine:
+        quarantine.check(change.digest or Digest(""))
         quarantine.say()
         if change.unattended and not quarantine.said:
             change = replace(change, config={**change.config, "withoutLedger": change.unattended})
-    run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
+    try:
+        run = update(tools, change.environment, change.config, change.message, wait=wait, waited=waited)
+    except BaseException as ended:
+        if quarantine:
+            ended.add_note(quarantine.after_a_failure(left=False if isinstance(ended, ReleaseError) else None))
+        raise
     if quarantine:
         quarantine.say()
     if run.signal is not None or run.exit_code != 0:
         error = failed(tools, change, run, heal=heals)
         if quarantine:
-            error.add_note(quarantine.words)
+            error.add_note(quarantine.after_a_failure(left=_left(run, error)))
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change.environment, before, run)
@@ -153,6 +159,15 @@ def carried_out(
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
+
+
+def _left(run: Run, error: ReleaseError) -> bool | None:
+    """Have users left the release, although its rollback failed? None where that is not known."""
+    if run.exit_code == 0:
+        return True
+    if error.users in (Users.UNTOUCHED, Users.RESTORED) or not run.log.touched:
+        return False
+    return None
 
 
 def _way_forward(tools: Tools, change: Change, data: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import GroupCheck, Recorded
 from release_lane.record.times import in_words, in_zone
 
+RESTORE, ADOPT = (f"`release heal … --on-drift {way}` (by hand: onDrift={way})" for way in ("restore", "adopt"))
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
 
 
@@ -124,7 +125,7 @@ def silent_return(left: str, live: str, said: str | None) -> Refused:
 
 def quarantined(digest: str, entry: Entry) -> Refused:
     """A fault was found in it: in some environment, or by a person (`release quarantine`)."""
-    seen = f"users were rolled back from it in {entry.environment}: " if entry.environment else ""
+    seen = f"a fault was found in it in {entry.environment}: " if entry.environment else ""
     return Refused(
         f"{short(digest)} is in quarantine: no environment releases it.",
         why=f"{seen}{why(entry)}",
@@ -157,13 +158,14 @@ def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
 
 def frozen(release: Release, closed: Frozen) -> Refused:
     """A freeze window holds."""
+    utc = "" if closed.zone == "UTC" else f" ({in_words(closed.until)})"
     return Refused(
         f"{short(release.digest)} is not released now: a freeze window holds until "
-        f"{in_zone(closed.zone, closed.until)} ({in_words(closed.until)}).",
+        f"{in_zone(closed.zone, closed.until)}{utc}.",
         why=f"`freeze` in the stack file: {closed.words}; until then nothing goes forward here",
         next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: "
-        "--through-freeze REASON with `release deploy` or `release promote`, or give throughFreeze=REASON as well; "
-        "the reason is recorded.",
+        "`--through-freeze REASON` with `release deploy` or `release promote` (by hand: throughFreeze=REASON); the "
+        "reason is recorded.",
     )
 
 
@@ -172,7 +174,7 @@ def serves(target: Colour, weights: Weights) -> Refused:
     return Refused(
         f"{target} cannot be deployed to: it serves users ({percent(weights)}).",
         why="a colour that serves users is never changed, and now both do",
-        next_step=f"set the weight of {target} to 0 in the load balancer, then run again with onDrift=restore.",
+        next_step=f"set the weight of {target} to 0 in the load balancer, then {RESTORE}.",
     )
 
 
@@ -382,7 +384,7 @@ def changed_meanwhile(end: End, found: Release | None, *, recorded: bool) -> Ref
     return Refused(
         f"A switch was interrupted, and then {end.colour} changed: it should run {short(end.digest)}, but runs {runs}.",
         why="the service was changed after the switch was interrupted, and not by this program",
-        next_step="undo the switch: run with onDrift=restore, and without another imageDigest." if recorded else AFRESH,
+        next_step=f"undo the switch: {RESTORE}, without another digest." if recorded else AFRESH,
     )
 
 
@@ -391,11 +393,11 @@ def changed_meanwhile(end: End, found: Release | None, *, recorded: bool) -> Ref
 
 def unexplained(drift: Drift, recorded: Recorded | None) -> Refused:
     """This run does not say what to do about it."""
-    ways = "with onDrift=restore to go back to the record, or with onDrift=adopt to record what is live."
+    ways = f"to go back to the record: {RESTORE}; to record what is live: {ADOPT}."
     return Refused(
         f"Drift: {drift.what}.",
         why="this program did not do it",
-        next_step="find out who did it (CloudTrail); then " + (f"run {ways}" if recorded else AFRESH),
+        next_step="find out who did it (CloudTrail); then " + (ways if recorded else AFRESH),
     )
 
 
@@ -404,7 +406,7 @@ def one_thing_at_a_time(drift: Drift) -> Refused:
     return Refused(
         f"Drift: {drift.what}. Nothing else can be released before this is resolved.",
         why="one update that does both could succeed without having released what was asked for",
-        next_step="first run the update with onDrift and without imageDigest.",
+        next_step="first `release heal … --on-drift restore` or `adopt` (by hand: onDrift, without imageDigest).",
     )
 
 
@@ -413,7 +415,7 @@ def not_adoptable(drift: Drift) -> Refused:
     return Refused(
         f"Drift: {drift.what}. It cannot be adopted.",
         why="not all traffic is on one colour that runs one release and is fully healthy",
-        next_step="go back with onDrift=restore.",
+        next_step=f"go back: {RESTORE}.",
     )
 
 
@@ -421,7 +423,7 @@ def unknown_here(digest: str) -> Refused:
     """What would be adopted never passed the gates here."""
     return Refused(
         f"{short(digest)} cannot be adopted: it never passed the gates here.",
-        next_step="go back with onDrift=restore, then release it with `release deploy` or `release promote`.",
+        next_step=f"go back: {RESTORE}; then release it with `release deploy` or `release promote`.",
     )
 
 

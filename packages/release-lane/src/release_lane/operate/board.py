@@ -8,7 +8,7 @@ from typing import Any
 
 from release_lane.decide.whereabouts import Interrupted, locate
 from release_lane.operate.metrics import Change, Metrics, changes
-from release_lane.operate.situation import Situation, halts_of
+from release_lane.operate.situation import Situation, halts_of, is_live
 from release_lane.record.alarms import forbidding
 from release_lane.record.evidence import Proof
 from release_lane.record.halts import why
@@ -70,15 +70,17 @@ def board_of(
         at=at,
         situations=tuple(situations),
         coming=tuple(_spoiled(each, entries or ()) for one in situations for each in coming(one)),
-        waiting=tuple(each for each in waiting(entries or ()) if not _expired(each.entry, situations)),
+        waiting=tuple(each for each in waiting(entries or ()) if _waits(each.entry, situations)),
         last=tuple(reversed(ended[-LAST:])),
         metrics=tuple(metrics),
         without=without,
     )
 
 
-def _expired(review: Entry, situations: Sequence[Situation]) -> bool:
-    return any(at.environment == review.environment and at.expired(review) for at in situations)
+def _waits(review: Entry, situations: Sequence[Situation]) -> bool:
+    """Not one that has expired, nor one of a live image where the route begins: no approval is needed there."""
+    of_it = (at for at in situations if at.environment == review.environment)
+    return not any(at.expired(review) or (at.source is None and is_live(at, review.digest)) for at in of_it)
 
 
 def coming(at: Situation) -> tuple[Coming, ...]:

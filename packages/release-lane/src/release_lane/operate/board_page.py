@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 
 from release_lane.decide.whereabouts import percent
 from release_lane.operate.board import Board, Coming, alerts
 from release_lane.operate.duration import spoken
 from release_lane.operate.metrics import Change
 from release_lane.operate.metrics_page import figures, plots
-from release_lane.operate.page import Alert, Card, Cards, Page, Section, Table, Text, code, harmless, link, quoted
+from release_lane.operate.page import Alert, Card, Cards, Page, Section, Table, Text, code, flat, harmless, link, quoted
 from release_lane.operate.situation import Situation
 from release_lane.record.digest import short
 from release_lane.record.records import Recorded
@@ -79,7 +80,9 @@ def _rollback(at: Situation, recorded: Recorded) -> str:
         return f"{to}going forward again, no rollback: users were rolled back from it"
     match at.rollback:
         case "traffic-only":
-            took = f", {spoken(at.back.median)} so far (median of {at.back.count})" if at.back else ", seconds"
+            took = (
+                f", {spoken(at.back.median)} so far (median of {at.back.count})" if at.back else "; none timed here yet"
+            )
             return f"{to}traffic only{took}"
         case "deploy":
             return f"{to}a deployment, minutes"
@@ -136,7 +139,7 @@ def _last(board: Board) -> Table | Text:
         return Text(f"Not known: {quoted(board.without)}.")
     if not board.last:
         return Text("None in the ledger.")
-    head = ("When", "Environment", "What", "Result", "Digest", "Took", "Who", "Why")
+    head = ("When", "Environment", "What", "Digest", "Who", "Why")
     return Table(head, tuple(map(_release, board.last)))
 
 
@@ -147,9 +150,13 @@ def _release(change: Change) -> tuple[str, ...]:
     approved = f", approved by {quoted(intent.approver)}" if intent.approver else ""
     who = f"{link(quoted(intent.who) or 'unknown', intent.run)}{approved}"
     what = quoted(intent.verb) + (" (hotfix)" if change.hotfix else "")
+    took = f", {spoken(change.seconds)}" if change.seconds is not None else ""
     why = " ".join(filter(None, (intent.reason, str(change.said("why") or ""))))
-    took = spoken(change.seconds) if change.seconds is not None else ""
     return (
-        quoted(to_the_minute(outcome.at)), quoted(intent.environment), what, f"{sign} {change.result}",
-        code(short(intent.digest)), took, who, quoted(why),
+        quoted(to_the_minute(outcome.at)), quoted(intent.environment), f"{what} {sign} {change.result}{took}",
+        code(short(intent.digest)), who, quoted(shorten(flat(why), WHY, placeholder=" …")),
     )  # fmt: skip
+
+
+WHY = 160
+"""Letters of a reason; `release history --json` has all of it."""

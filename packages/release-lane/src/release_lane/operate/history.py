@@ -111,8 +111,14 @@ def cells(passage: Passage) -> tuple[str, ...]:
 # ---- For the review -------------------------------------------------------------------------------------------
 
 
+RESTORES = ("heal", "recover")
+
+
 def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...]:
-    """Seconds that ways back of an environment took in which no task started; oldest first. They do not bake."""
+    """Seconds that ways back of an environment took in which no task started; oldest first. They do not bake.
+
+    To restore the record after drift moves traffic as well, but is no rollback.
+    """
     found = (each for each in passages(entries) if each.first.environment == environment and _went_back(each))
     return tuple(each.seconds for each in found if each.seconds is not None)
 
@@ -120,7 +126,8 @@ def rollbacks_in(entries: Sequence[Entry], environment: str) -> tuple[float, ...
 def _went_back(passage: Passage) -> bool:
     ended = passage.outcome
     return bool(
-        passage.first.details.get(GOES_BACK)
+        passage.first.verb not in RESTORES
+        and passage.first.details.get(GOES_BACK)
         and ended
         and ended.result is Result.DONE
         and (ended.details.get("decision") or passage.first.details.get("decision")) == DecisionKind.TRAFFIC_ONLY

@@ -31,7 +31,7 @@ from typing import Any
 from release_lane.operate.history import Passage, passages
 from release_lane.record.chain import MOVED
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.intended import GOES_BACK, MOVED_AT, OVERRIDES
+from release_lane.record.intended import GOES_BACK, MOVED_AT, OVERRIDES, VOID_SEAL
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -85,8 +85,8 @@ class Change(Passage):
 
     @property
     def stopped(self) -> bool:
-        """Was it refused, or did it fail, before users met its release?"""
-        return self.result in (Result.REFUSED, Result.FAILED)
+        """Was it refused, or did it fail, before users met its release? A seal that no longer held stopped none."""
+        return self.result in (Result.REFUSED, Result.FAILED) and not self.said(VOID_SEAL)
 
     @property
     def begun(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from release_lane.operate.duration import spoken
-from release_lane.operate.metrics import DAY, SOURCE, Metrics, Share, Spread, Week
+from release_lane.operate.metrics import DAY, SOURCE, WEEK, Metrics, Share, Spread, Week
 from release_lane.operate.page import Page, Plot, Plots, Point, Section, Table, Text, harmless, link, quoted
 from release_lane.record.times import day
 
@@ -45,24 +45,29 @@ def plots(of: Metrics) -> Plots:
     )
 
 
+def _days(week: Week) -> str:
+    """The first and the last day: a week ends when the period does, in the middle of a day."""
+    return f"{day(week.begins)} to {day(week.begins + WEEK)}"
+
+
 def _releases(week: Week) -> Point:
     failed = f", {week.failed} failed" if week.failed else ""
     short = str(week.released or "")
-    return Point(day(week.begins), week.released, f"{week.released}{failed}", week.failed, short)
+    return Point(_days(week), week.released, f"{week.released}{failed}", week.failed, short)
 
 
 def _lead_time(week: Week) -> Point:
     if week.lead is None:
-        return Point(day(week.begins), 0, NONE)
-    return Point(day(week.begins), week.lead, long(week.lead), short=_short(week.lead))
+        return Point(_days(week), 0, NONE)
+    return Point(_days(week), week.lead, long(week.lead), short=_short(week.lead))
 
 
 def _short(seconds: float) -> str:
-    """`3 d`, `4 h`, `5 min`."""
+    """`3 d`, `4 h`, `5 min`, `24 s`."""
     for unit, size in (("d", DAY), ("h", 3600.0)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 60:.0f} min"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 # ---- Each figure in words

@@ -39,6 +39,18 @@ def quoted(text: str) -> str:
     return MARKS.sub(r"\\\1", harmless(text))
 
 
+def sentences(text: str) -> str:
+    """An error's words: what stands in backticks is code, and all the rest is text from elsewhere."""
+    parts = re.split(r"`([^`]*)`", flat(text))
+    return "".join(code(each) if number % 2 else _spaced(each) for number, each in enumerate(parts))
+
+
+def _spaced(text: str) -> str:
+    """Quoted, with the blanks at its ends."""
+    before, after = (" " if text[at:][:1].isspace() else "" for at in (0, -1))
+    return f"{before}{quoted(text)}{after}" if text.strip() else text
+
+
 def code(text: str) -> str:
     """As code; "" stays empty. Inside of code no mark counts, so a backtick is left out."""
     return f"`{harmless(text).replace('`', '')}`" if text else ""

@@ -42,15 +42,18 @@ a { color: var(--link) }
   overflow-wrap: anywhere }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line) }
-td { overflow-wrap: anywhere } th { color: var(--soft); font-weight: 600 } tbody th { white-space: nowrap }
+td.long, th.long, .long code { overflow-wrap: anywhere } td.text { min-width: 12rem }
+th { color: var(--soft); font-weight: 600 } tbody th { white-space: nowrap }
 figure { margin: .6rem 0 } figcaption { color: var(--soft) } svg { width: 100%; max-width: 28rem; height: auto }
 svg text { font: 13px system-ui, sans-serif; fill: var(--text) } svg .on { fill: var(--on) }
 .blue { fill: var(--blue) } .green { fill: var(--green) } .none { fill: none; stroke: var(--line) }
 @media (max-width: 40rem) { table, thead, tbody, tr, th, td { display: block } thead { position: absolute;
   width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } tr { padding: .4rem 0;
-  border-bottom: 1px solid var(--line) } th, td { border: 0; padding: .1rem 0 } td[data-of]::before {
+  border-bottom: 1px solid var(--line) } th, td { border: 0; padding: .1rem 0; overflow-wrap: anywhere }
+  td[data-of]::before {
   content: attr(data-of) ": "; color: var(--soft) } }
-h1, h2, h3, p { overflow-wrap: anywhere } @media (min-width: 40.01rem) { th code, td code { white-space: nowrap } }
+h1, h2, h3, p { overflow-wrap: anywhere } @media (min-width: 40.01rem) { th code, td code { white-space: nowrap }
+  .long code { white-space: normal } }
 @media (max-width: 40rem) { tbody th { white-space: normal; overflow-wrap: anywhere } }
 main.wide { max-width: 84rem } .note { color: var(--soft); font-weight: 400 }
 .cards { display: flex; gap: 2.2rem; padding: 0; list-style: none }
@@ -146,11 +149,22 @@ def _table(table: Table) -> Iterator[str]:
     yield "</tr></thead><tbody>"
     for first, *cells in table.rows:
         rest = "".join(
-            f'<td data-of="{escape(_plain(of), quote=True)}">{inline(cell)}</td>'
+            f'<td{_kind(cell)} data-of="{escape(_plain(of), quote=True)}">{inline(cell)}</td>'
             for of, cell in zip(table.head[1:], cells, strict=True)
         )
-        yield f'<tr><th scope="row">{inline(first)}</th>{rest}</tr>'
+        yield f'<tr><th{_kind(first)} scope="row">{inline(first)}</th>{rest}</tr>'
     yield "</tbody></table></div>"
+
+
+LONG, SENTENCE = 24, 60
+"""Letters of a word that may be broken, and of a cell that needs the width of a line."""
+
+
+def _kind(cell: str) -> str:
+    """The class of a cell: only a long word is broken into lines, such as a whole digest."""
+    said = INLINE.sub(lambda found: found["code"] or found["words"] or found[0], cell)
+    found = ["long"] * any(len(word) > LONG for word in said.split()) + ["text"] * (len(said) > SENTENCE + LONG)
+    return f' class="{" ".join(found)}"' if found else ""
 
 
 def _plain(text: str) -> str:

@@ -22,10 +22,10 @@ from release_lane.operate.page import (
     Text,
     bullets,
     code,
-    flat,
     link,
     quoted,
     section,
+    sentences,
 )
 from release_lane.operate.review import Review, Subject, Way
 from release_lane.operate.review_evidence import commits_section, configuration_of, counted, evidence_section, linked
@@ -59,10 +59,10 @@ def page(review: Review) -> Page:
 def refusal(subject: Subject, error: ReleaseError) -> Page:
     """The review of a refused release: there is nothing to approve, and why."""
     kind = "refused" if error.exit_code == 4 else "not possible"
-    why = [f"Why: {quoted(error.why)}"] if error.why else []
-    why += [f"Next: {flat(error.next_step)}"] if error.next_step else []
+    why = [f"Why: {sentences(error.why)}"] if error.why else []
+    why += [f"Next: {sentences(error.next_step)}"] if error.next_step else []
     sections = [
-        section("", Text(f"**This release is {kind}.** {quoted(error.what)}"), bullets(why)),
+        section("", Text(f"**This release is {kind}.** {sentences(error.what)}"), bullets(why)),
         section("", Text("Nothing was changed, and there is nothing to approve.")),
         _ending(subject, ""),
     ]

@@ -95,6 +95,8 @@ class Intended:
         return (release.digest, release.commit, release.id) if release else (self.digest, "", "")
 
 
+VOID_SEAL = "voidSeal"
+"""Of a refused call: its seal no longer held, which says nothing of the release."""
 STANDING, GOES_BACK, OVERRIDES = "standing", "goesBack", "overrides"
 """In the details of an intent: what stood when it began; that it goes to a release that was live before; and the rules
 that it was asked to override, by their keys."""

@@ -180,11 +180,13 @@ def _shown(value: Any) -> str:
 
 
 def _void(what: str, environment: str, why: str = "", next_step: str = "") -> Refused:
-    return Refused(
+    error = Refused(
         f"{what}\nNothing was changed." if "\n" in what else f"{what} Nothing was changed.",
         why=why,
         next_step=next_step or f"`release review {environment}`, have it approved, and give its seal.",
     )
+    error.of_seal = True
+    return error
 
 
 # ---- What the program holds under the lock --------------------------------------------------------------------

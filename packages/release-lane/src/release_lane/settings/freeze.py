@@ -15,16 +15,14 @@ from release_lane.settings.section import Section, sound
 _WEEKLY = re.compile(r"(?P<day>[A-Z][a-z]{2})(?: (?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d))?")
 _DATED = re.compile(r"(?P<day>2\d{3}-\d{2}-\d{2})(?P<time> (?:[01]\d|2[0-3]):[0-5]\d)?")
 _AS_A_TIME = " 00:00:00 +0000 UTC"
-"""What the engine makes of a date that is not in quotes."""
+"""What the engine adds to a date that is not in quotes (settings/reading.py)."""
 
 SHOULD = "should be a day of the week (Fri, Fri 16:00) or a date (2026-12-24, 2026-12-24 16:00)"
 
 
 def _text(value: Any) -> Any:
-    """A date that is not in quotes comes as a date to the command, and with a time of day to the program."""
-    if isinstance(value, bool | int | float | list | dict | None):
-        return value
-    return str(value).removesuffix(_AS_A_TIME)
+    """A date that is not in quotes comes with a time of day."""
+    return value.removesuffix(_AS_A_TIME) if isinstance(value, str) else value
 
 
 def _point(text: str) -> str:

@@ -124,7 +124,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     problems = [encrypted(key, project) for key in sorted(secret) if key.startswith((f"{project}:", *_HANDED))]
     problems += [f"aws:region: {problem}"] if (problem := limits.region(region) if region else "is missing") else []
     problems += credentials.problems(raw)
-    own = {key.split(":", 1)[1]: value for key, value in raw.items() if key.startswith(f"{project}:")}
+    own = _written({key.split(":", 1)[1]: value for key, value in raw.items() if key.startswith(f"{project}:")})
     hidden = {key.split(":", 1)[1] for key in secret if key in raw}
     values = {key: _plain(value) for key, value in own.items() if key not in hidden}
     settings: Settings | None
@@ -152,7 +152,7 @@ def part(values: Mapping[str, Any], key: str, file: str) -> Any:
 
     `values` are the keys of this project as the stack file has them. `UsageError` names the file and what is wrong.
     """
-    given = {key: _as_handed(values[key])} if values.get(key) is not None else {}
+    given = _written({key: _as_handed(values[key])} if key in values else {})
     model, role = (EnvironmentSettings, "environment") if key in _FIELDS else (ArtifactsSettings, "artifacts")
     try:
         return getattr(model.model_validate({"account": "0" * 12, "role": role, **given}), (_FIELDS | _BUILT)[key])
@@ -163,7 +163,7 @@ def part(values: Mapping[str, Any], key: str, file: str) -> Any:
 
 def environment_in(values: Mapping[str, Any], file: str) -> EnvironmentSettings:
     """All keys of an environment with their defaults, each judged by itself; `values` and errors as of `part`."""
-    given = {key: _as_handed(value) for key, value in values.items() if value is not None}
+    given = _written({key: _as_handed(value) for key, value in values.items()})
     try:
         return EnvironmentSettings.model_validate({**given, "account": "0" * 12})
     except ValidationError as error:
@@ -176,11 +176,30 @@ _FIELDS, _BUILT = (
 )
 
 
+_STRUCTURED = frozenset(
+    str(field.alias)
+    for model in (EnvironmentSettings, ArtifactsSettings)
+    for field in model.model_fields.values()
+    if isinstance(field.default, BaseModel | dict | list)
+)
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the sections and lists under which nothing is written: their defaults hold."""
+    return {key: value for key, value in values.items() if value != "" or key not in _STRUCTURED}
+
+
 def _as_handed(value: Any) -> Any:
-    """A value of YAML as the program gets it from the engine, which turns scalars into text."""
-    if isinstance(value, Mapping | list):
-        return value
-    return _plain(str(value).lower() if isinstance(value, bool) else str(value))
+    """A value of settings/reading.py as the program gets it from the engine, which turns scalars into text, and nothing
+    into an empty one."""
+    match value:
+        case Mapping() | list():
+            return value
+        case str():
+            return _plain(value)
+        case None:
+            return ""
+    return json.dumps(value)
 
 
 def _validated(model: type[Model], values: dict[str, Any], problems: list[str]) -> Model | None:

@@ -14,6 +14,7 @@ from release_lane.record.container import OWN, container_definition, secret_reso
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.settings.limits import PARTITION
+from release_lane.settings.reading import OF_THE_ENGINE
 from release_lane.settings.section import sound
 from release_lane.settings.wording import shown_name
 
@@ -59,7 +60,12 @@ def definition_size(service: Service) -> int:
 
 
 def variable(value: str) -> str:
-    """A process cannot be given a variable with a NUL in it (man 3 exec: variables are NUL-terminated)."""
+    """A process cannot be given a variable with a NUL in it (man 3 exec: variables are NUL-terminated).
+
+    A date without quotes would be given to it as the engine writes a time.
+    """
+    if OF_THE_ENGINE.fullmatch(value):
+        return "is a date without quotes, of which the engine makes another text: put it in quotes"
     return "holds a NUL, which no environment variable can" if "\0" in value else ""
 
 

@@ -51,6 +51,8 @@ def words(problem: Any, model: type[BaseModel]) -> str:
             return f"{path}: should be one of {problem['ctx']['expected']}{_shown(problem)}"
         case "value_error":
             return f"{path}: {problem['ctx']['error']}"
+        case "string_type" if isinstance(problem["input"], int | float):
+            return f"{path}: should be text: put it in quotes{_shown(problem)}"
         case "model_type":
             return f"{path}: should be a mapping of settings{_shown(problem)}"
     message = problem["msg"].replace("tuple", "list").replace("Tuple", "List")

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import yaml
 
+from release_lane.command.adapters.stack_file import read
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
@@ -285,7 +286,8 @@ def _encrypted(value: Any) -> bool:
 
 
 def settings_in(path: Path) -> dict[str, Any]:
-    """A stack file's `config`, by full keys; `UsageError` for a file that cannot be read."""
+    """A stack file's `config`, by full keys, with the values that the engine reads; `UsageError` for a file that
+    cannot be read."""
     config = _read(path).get("config") or {}
     if not isinstance(config, Mapping):
         raise UsageError(f"The config of {path.name} is not a mapping of settings.", next_step="correct the file.")
@@ -294,28 +296,9 @@ def settings_in(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)
+        found = read(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
     if not isinstance(found, Mapping):
         raise UsageError(f"{path.name} is not a mapping of settings.", next_step="correct the file.")
     return found
-
-
-MERGE = "tag:yaml.org,2002:merge"
-"""Of the key `<<`."""
-
-
-class _OnceEach(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping: YAML would take the last one, and the engine refuses it without
-    the file's name."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As in the base class, after checking that no key stands there twice."""
-        lines: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
-            name, line = (key.tag, str(key.value)), key.start_mark.line + 1
-            if name in lines and key.tag != MERGE:
-                raise yaml.YAMLError(f"the key {key.value} stands there twice, in lines {lines[name]} and {line}")
-            lines[name] = line
-        return super().construct_mapping(node, deep)

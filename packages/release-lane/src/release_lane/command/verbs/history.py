@@ -35,20 +35,24 @@ each environment has live is what its last outcome says. Exit code 1 if anything
 """
 
 INTACT, NOT_INTACT = 0, 1
+LAST = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="only this environment")
-    parser.add_argument("--last", type=int, default=20, metavar="N", help="how many to show (default: 20; 0 for all)")
+    parser.add_argument(
+        "--last", type=int, metavar="N", help="how many to show (default: 20, with --verify none; 0 for all)"
+    )
     parser.add_argument("--verify", action="store_true", help="prove that nothing was changed or is missing")
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Read; with --verify everything."""
     environment = tools.project.route.check(arguments.environment) if arguments.environment else ""
-    if arguments.last < 0:
-        raise UsageError(f"--last {arguments.last}: should be a number of lines, or 0 for all.")
+    last = LAST if arguments.last is None else arguments.last
+    if last < 0:
+        raise UsageError(f"--last {last}: should be a number of lines, or 0 for all.")
     store = tools.ledger()
     if store is None:
         raise UsageError(
@@ -57,8 +61,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         )
     if arguments.verify:
         return _verified(tools, store, environment, arguments.last)
-    entries = _newest(store, environment, arguments.last)
-    tools.terminal.emit({"ledger": tools.project.ledger, "entries": _plain(entries)}, _table(entries, arguments.last))
+    entries = _newest(store, environment, last)
+    tools.terminal.emit({"ledger": tools.project.ledger, "entries": _plain(entries)}, _table(entries, last))
     return 0
 
 
@@ -88,7 +92,7 @@ def _plain(entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
 # ---- --verify
 
 
-def _verified(tools: Tools, store: Store, environment: str, last: int) -> int:
+def _verified(tools: Tools, store: Store, environment: str, last: int | None) -> int:
     contents, live = store.contents(), _live(tools)
     found = verify(contents, live)
     entries = tuple(each for each in read(contents.entries) if not environment or each.environment in ("", environment))
@@ -100,7 +104,7 @@ def _verified(tools: Tools, store: Store, environment: str, last: int) -> int:
             "keepsVersions": contents.traces.kept,
             "entries": _plain(entries),
         },
-        "\n".join([_table(entries, last), "", *_verdict(contents, found, live)]),
+        "\n".join([*([] if last is None else [_table(entries, last), ""]), *_verdict(contents, found, live)]),
     )
     return NOT_INTACT if found else INTACT
 
@@ -115,7 +119,8 @@ def _live(tools: Tools) -> Mapping[str, Recorded | None]:
 
 def _verdict(contents: Contents, found: tuple[Finding, ...], live: Mapping[str, Recorded | None]) -> list[str]:
     if found:
-        return [f"NOT INTACT: {len(found)} findings.", *(f"  {each.fault}: {each.what}." for each in found), LOOK]
+        count = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+        return [f"NOT INTACT: {count}.", *(f"  {each.fault}: {each.what}." for each in found), LOOK]
     entries = read(contents.entries)
     lines = [f"Intact: {len(entries)} entries, each with the hash of the one before; nothing is missing."]
     for name, recorded in live.items():

@@ -61,7 +61,7 @@ def entries_of(tools: Tools) -> tuple[Entry, ...]:
         raise UsageError(
             "There is no ledger to count from.",
             why="no stack file says where it is, so updates leave no entries",
-            next_step="add `ledger` to the stack files (docs/stack-settings.example.yaml), and release.",
+            next_step="`release ledger create`, give all environments the same `ledger` (`release settings`), release.",
         )
     return store.entries()
 
