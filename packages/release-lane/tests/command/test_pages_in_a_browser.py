@@ -19,6 +19,7 @@ pytestmark = pytest.mark.cli
 
 PAGES: dict[str, Callable[[], str]] = {
     "metrics": lambda: html(test_metrics_page.page(test_metrics_page.busy())),
+    "young": lambda: html(test_metrics_page.page(test_metrics_page.busy(), weeks=1)),
     "plan": lambda: html(test_plan.page(), wide=True),
     "board": lambda: html(board_page(test_board.board(pending=("urn",))), wide=True),
     "long": lambda: html(board_page(test_board.board(test_board.long_reason())), wide=True),
@@ -71,6 +72,21 @@ def test_a_table_shows_all_of_it_and_breaks_no_word(shown: Browser, tmp_path: Pa
     file.write_text(PAGES[name]())
     shown.open(file, size=(width, 900))
     assert (shown.evaluate(HIDDEN), shown.evaluate(BROKEN)) == (0, [])
+
+
+OVER = """[...document.querySelectorAll("svg.plot")].flatMap(plot => {
+  const boxes = [...plot.querySelectorAll("text")].map(each => each.getBoundingClientRect()).filter(each => each.width);
+  return boxes.filter((one, at) => boxes.slice(at + 1).some(two => one.left < two.right && two.left < one.right
+    && one.top < two.bottom && two.top < one.bottom)) }).length"""
+
+
+@pytest.mark.parametrize("name", ["board", "metrics", "young"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_word_of_a_plot_is_on_another_one(shown: Browser, tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(PAGES[name]())
+    shown.open(file, size=size)
+    assert shown.evaluate(OVER) == 0
 
 
 def test_a_page_runs_no_script_even_if_one_got_into_it(shown: Browser, tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ def busy() -> Chronicle:
     return ledger
 
 
-def page(ledger: Chronicle, *environments: str) -> Page:
+def page(ledger: Chronicle, *environments: str, weeks: int = 4) -> Page:
     committed = {letter * 40: START + number * 3 * DAY for number, letter in enumerate("abcde")}
     return metrics_page(
         "shop",
         [
-            measured(ledger.entries, each, since=START, until=START + 28 * DAY, committed=committed)
+            measured(ledger.entries, each, since=START, until=START + weeks * 7 * DAY, committed=committed)
             for each in environments or ("staging", "production")
         ],
     )

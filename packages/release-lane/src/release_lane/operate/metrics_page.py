@@ -39,10 +39,16 @@ def plots(of: Metrics) -> Plots:
     """Releases and lead times of each week."""
     return Plots(
         (
-            Plot("Releases that users met; dashed: those that failed", tuple(map(_releases, of.weeks))),
-            Plot("Lead time, median", tuple(map(_lead_time, of.weeks))),
+            Plot(
+                "Releases that users met; dashed: those that failed", tuple(map(_releases, of.weeks)), _ends(of.weeks)
+            ),
+            Plot("Lead time, median", tuple(map(_lead_time, of.weeks)), _ends(of.weeks)),
         )
     )
+
+
+def _ends(weeks: Sequence[Week]) -> tuple[str, str]:
+    return (day(weeks[0].begins), day(weeks[-1].begins + WEEK)) if weeks else ("", "")
 
 
 def _days(week: Week) -> str:

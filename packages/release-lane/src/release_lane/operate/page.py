@@ -123,10 +123,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture of figures over time, one column each. `title` says what it shows."""
+    """A picture of figures over time, one column each. `title` says what it shows, `ends` where all of it begins and
+    ends."""
 
     title: str
     points: tuple[Point, ...]
+    ends: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)

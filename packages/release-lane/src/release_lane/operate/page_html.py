@@ -235,13 +235,15 @@ def _plot(plot: Plot) -> str:
 
 
 def _ends(plot: Plot, wide: float) -> str:
-    """The labels of the first and the last column, below them."""
-    first, *_, last = plot.points if len(plot.points) > 1 else (*plot.points, *plot.points)
-    texts = [f'<text x="4" y="{ABOVE + HIGH + 15}">{escape(first.label)}</text>']
-    if wide * len(plot.points) > WIDE / 2:
-        at = wide * len(plot.points) - 4
-        texts.append(f'<text x="{at:.1f}" y="{ABOVE + HIGH + 15}" text-anchor="end">{escape(last.label)}</text>')
-    return "".join(texts)
+    """Where all of it begins and ends, below the columns; in one text where these are few."""
+    first, last = plot.ends
+    right = wide * len(plot.points) - 4
+    if right < WIDE / 2:
+        return f'<text x="4" y="{ABOVE + HIGH + 15}">{escape(f"{first} to {last}" if last else first)}</text>'
+    return (
+        f'<text x="4" y="{ABOVE + HIGH + 15}">{escape(first)}</text>'
+        f'<text x="{right:.1f}" y="{ABOVE + HIGH + 15}" text-anchor="end">{escape(last)}</text>'
+    )
 
 
 def _column(left: float, wide: float, point: Point, most: float) -> str:
