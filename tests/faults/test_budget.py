@@ -59,6 +59,7 @@ def spent(scene: Scene, story: Story) -> list[Timed]:
 
 
 @pytest.mark.cloud
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("story", "budget"),

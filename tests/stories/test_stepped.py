@@ -175,6 +175,7 @@ def killed_at_half(stack: Stack, digest: str) -> None:
     assert sorted(weights(stack).values()) == [50, 50], "users stay divided until somebody decides"
 
 
+@pytest.mark.long
 def test_killed_at_half_the_next_update_finishes_it(stack: Stack, unseen: Unseen, users: Probe) -> None:
     best = unseen(stack)
     killed_at_half(stack, best)
