@@ -57,6 +57,18 @@ def test_a_variable_that_moved_is_named_and_its_value_is_not_shown() -> None:
     assert Seal.of("production", 1, old).moved(covered(settings={"shop:env": {}}))
 
 
+def test_a_secret_that_was_encrypted_anew_is_no_part_of_the_state() -> None:
+    """Each time that the engine writes a state it encrypts all secrets in it, also for an update that is refused."""
+
+    def state(ciphertext: str) -> dict[str, Any]:
+        secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": ciphertext}
+        return {"deployment": {"resources": [{"urn": "a", "outputs": {"keys": [secret], "id": "1"}}]}}
+
+    assert covered(exported=state("v1:a"))[Part.STATE] == covered(exported=state("v1:b"))[Part.STATE]
+    other = {"deployment": {"resources": [{"urn": "a", "outputs": {"keys": [], "id": "1"}}]}}
+    assert covered(exported=state("v1:a"))[Part.STATE] != covered(exported=other)[Part.STATE]
+
+
 def test_the_order_in_which_the_engine_keeps_resources_is_no_part_of_the_state() -> None:
     """An update that was refused before it registered anything may leave another order."""
     one, other = resource(), resource(urn="urn:b")

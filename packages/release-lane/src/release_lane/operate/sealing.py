@@ -18,6 +18,9 @@ GATES = "release:index:"
 PASSING = ("created", "modified")
 """Times that the engine keeps of each resource."""
 
+SECRET = "4dabf18193072939515e22adb298388d"
+"""The key by which the engine marks a secret in a state (sdk/go/common/resource/sig)."""
+
 ONE_RUN = ("imageDigest", "rollbackFrom", "withoutLedger")
 """Given for this run, and not counted: the digest is a part of its own, a rollback shows in the plan, and whether the
 ledger is there says nothing about the release."""
@@ -89,13 +92,24 @@ def _step(step: Step) -> str:
 
 
 def _lasting(exported: Mapping[str, Any]) -> Any:
-    """Resources in an order of their own: an update that was refused may leave them in another one."""
+    """What an update that was refused leaves as it was: not the order of resources, nor how secrets are encrypted. Each
+    time that the engine writes the state, it encrypts them anew; so another value of a secret is not noticed."""
     deployment = exported.get("deployment") or {}
     kept = [
-        {key: value for key, value in each.items() if key not in PASSING} for each in deployment.get("resources", ())
+        {key: _opaque(value) for key, value in each.items() if key not in PASSING}
+        for each in deployment.get("resources", ())
     ]
     kept.sort(key=lambda each: json.dumps(each, sort_keys=True, default=str))
     return [kept, deployment.get("pending_operations") or []]
+
+
+def _opaque(value: Any) -> Any:
+    """The value with a mark in place of each secret."""
+    if isinstance(value, Mapping):
+        return (
+            SECRET if SECRET in value and "ciphertext" in value else {key: _opaque(each) for key, each in value.items()}
+        )
+    return [_opaque(each) for each in value] if isinstance(value, list) else value
 
 
 def _program(program: Program) -> str:
