@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "b" * 64
@@ -114,6 +114,13 @@ class Stubbed:
         """From now on these verbs wait until they are stopped, and no others."""
         self._mark("hang", verbs)
         (self.home / "hangs").unlink(missing_ok=True)
+
+    def anew(self) -> Self:
+        """Without what an earlier test asked for, and without its calls."""
+        self.fails()
+        self.hangs()
+        self.calls()
+        return self
 
     def waits(self) -> bool:
         """Does a verb wait to be stopped?"""

@@ -108,10 +108,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Stub:
 
 @pytest.fixture
 def stub(shared: Stub) -> Stub:
-    shared.fails()
-    shared.hangs()
-    shared.calls()
-    return shared
+    return shared.anew()
 
 
 @pipeline

@@ -54,10 +54,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Stub:
 
 @pytest.fixture
 def stub(shared: Stub) -> Stub:
-    shared.fails()
-    shared.hangs()
-    shared.calls()
-    return shared
+    return shared.anew()
 
 
 def said(done: Ended, what: str) -> list[str]:
