@@ -11,6 +11,10 @@ from release_lane.record.container import release_in
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Recorded
 
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key by which the engine marks a mapping as something else than data, such as an encrypted secret
+(pulumi/pulumi: sdk/go/common/resource/sig)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Held:

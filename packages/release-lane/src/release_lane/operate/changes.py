@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from release_lane.engine.events import UNKNOWN, Step
+from release_lane.engine.state import SIGNATURE
 
 OPEN = re.compile(
     r"aws:(lb|acm|route53|appautoscaling)/.*"
@@ -25,8 +26,8 @@ OPEN = re.compile(
 CLOSED = re.compile(r"secret|password|token|credential|key|user_?data|env", re.IGNORECASE)
 """Words in a path of which no value is shown."""
 
-SECRET = ("[secret]", "4dabf18193072939515e22adb298388d")
-"""How the engine writes a secret into its events, and the sign of one in a mapping (sdk/go/common/resource)."""
+SECRET = ("[secret]", SIGNATURE)
+"""How the engine writes a secret into its events, and the sign of one in a mapping."""
 
 LONGEST = 60
 """Characters of a value that are shown."""

@@ -41,7 +41,7 @@ from release_lane.decide.parity import (
     of_service,
     reason_for,
 )
-from release_lane.engine.state import StackState
+from release_lane.engine.state import SIGNATURE, StackState
 from release_lane.record.container import LABEL
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
@@ -301,10 +301,6 @@ def _references(resources: Sequence[Mapping[str, Any]], place: Place) -> Mapping
     return found
 
 
-_SECRET = "4dabf18193072939515e22adb298388d"
-"""The key by which the engine marks a value as something else than data: here, an encrypted secret
-(pulumi/pulumi: sdk/go/common/resource/sig.go)."""
-
 _GENERATED = re.compile(
     r"(?<=/)[0-9a-f]{16}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     r"|(?<=\b(vpc|rtb|igw|nat|acl|eni)-)[0-9a-f]{8,17}\b|(?<=\bsubnet-)[0-9a-f]{8,17}\b|(?<=\bsg-)[0-9a-f]{8,17}\b"
@@ -349,7 +345,7 @@ def _container(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _leaves(at: str, value: Any, *, lists: bool) -> Iterator[tuple[str, Any]]:
     """Values by path. `lists`: an item that has parts is a path of its own; else a list is one value."""
-    if isinstance(value, Mapping) and _SECRET not in value:
+    if isinstance(value, Mapping) and SIGNATURE not in value:
         for key in value:
             if key != "__defaults":
                 yield from _leaves(f"{at}.{key}" if at else str(key), value[key], lists=lists)

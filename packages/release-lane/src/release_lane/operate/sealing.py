@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from release_lane.engine.events import EngineLog, Step
+from release_lane.engine.state import SIGNATURE
 from release_lane.operate.planned import Planned, planned_in
 from release_lane.operate.review import Program
 from release_lane.record.seal import DECISION, Facts, Part, bound
@@ -17,9 +18,6 @@ GATES = "release:index:"
 
 PASSING = ("created", "modified")
 """Times that the engine keeps of each resource."""
-
-SECRET = "4dabf18193072939515e22adb298388d"
-"""The key by which the engine marks a secret in a state (sdk/go/common/resource/sig)."""
 
 ONE_RUN = ("imageDigest", "rollbackFrom", "withoutLedger")
 """Given for this run, and not counted: the digest is a part of its own, a rollback shows in the plan, and whether the
@@ -105,11 +103,14 @@ def _lasting(exported: Mapping[str, Any]) -> Any:
 
 def _opaque(value: Any) -> Any:
     """The value with a mark in place of each secret."""
-    if isinstance(value, Mapping):
-        return (
-            SECRET if SECRET in value and "ciphertext" in value else {key: _opaque(each) for key, each in value.items()}
-        )
-    return [_opaque(each) for each in value] if isinstance(value, list) else value
+    match value:
+        case {"ciphertext": _} if SIGNATURE in value:
+            return SIGNATURE
+        case Mapping():
+            return {key: _opaque(each) for key, each in value.items()}
+        case list():
+            return [_opaque(each) for each in value]
+    return value
 
 
 def _program(program: Program) -> str:
