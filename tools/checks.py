@@ -21,7 +21,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -132,8 +132,8 @@ EVERY = {
     for check in (LINT, FORMAT, TYPES, PURE, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
 }
 LANES = ((STORIES, LOCAL, LONG), (COMMAND, LONG_COMMAND, STATES))
-"""What needs a local cloud. Each lane has one of its own, new for each check, so that the two run side by side: both
-wait more than they work. Of the first one the output is shown as it comes."""
+"""What needs a local cloud. Each lane has one of its own, new for each check, so that the two run side by side: one
+works while the other one waits. Of the first one the output is shown as it comes."""
 REST = (PIPELINES, *LANES[0][1:], *LANES[1][1:])
 SETS = {
     "": tuple(check for check in EVERY.values() if check not in (PURE, *REST)),
@@ -191,10 +191,11 @@ def run(wanted: Sequence[Check]) -> list[Outcome]:
         outcomes = side_by_side([*others, lambda: bring_up(clouds)])
         if not outcomes[-1].ok:
             return [*outcomes, *left_out(of_clouds, "the local cloud did not come up")]
+        at_once = (os.cpu_count() or 1) >= PROCESSORS
+        if not at_once:
+            lanes = [[replace(check, show="as it comes") for check in lane] for lane in lanes]
         each = [partial(run_lane, *of) for of in zip(lanes, clouds, goes, strict=True)]
-        if (os.cpu_count() or 1) >= PROCESSORS:
-            return [*outcomes, *chain(*side_by_side(each))]
-        return [*outcomes, *chain(*(one() for one in each))]
+        return [*outcomes, *chain(*(side_by_side(each) if at_once else (one() for one in each)))]
 
 
 def run_lane(checks: Sequence[Check], places: Places, goes: bool) -> list[Outcome]:
