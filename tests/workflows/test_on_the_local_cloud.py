@@ -166,8 +166,9 @@ on_github = pytest.mark.parametrize("system", [pytest.param(Github, id="github")
 
 
 def digests(checkout: Checkout) -> tuple[str, str]:
-    """What is live in staging and in production."""
-    return checkout.status("staging")["digest"], checkout.status("production")["digest"]
+    """What is live in staging and in production; None where nothing is."""
+    staging, production = checkout.release("status", "--json").ok().data["environments"]
+    return staging["digest"], production["digest"]
 
 
 def differ(checkout: Checkout) -> str:
@@ -191,20 +192,21 @@ def hotfixes(checkout: Checkout) -> dict[str, Any]:
 @pytest.fixture
 def live(system: System, checkout: Checkout) -> tuple[str, str]:
     """What is live in staging and in production; HEAD is released where nothing is."""
-    if not checkout.status("production")["digest"]:
+    if not all(found := digests(checkout)):
         system.push().ok()
-    return digests(checkout)
+        found = digests(checkout)
+    return found
 
 
 @pytest.fixture
 def previous(system: System, checkout: Checkout, live: tuple[str, str]) -> str:
     """What production goes back to; one more release is made where there is nothing to go back to."""
-    del live
     row = checkout.status("production")
-    if not row["previousDigest"] or "forwardAgain" in row["rollback"]:
-        differ(checkout)
-        system.push().ok()
-    return str(checkout.status("production")["previousDigest"])
+    if row["previousDigest"] and "forwardAgain" not in row["rollback"]:
+        return str(row["previousDigest"])
+    differ(checkout)
+    system.push().ok()
+    return live[1]
 
 
 def test_a_push_to_main_goes_to_production_by_one_digest(system: System, checkout: Checkout) -> None:
