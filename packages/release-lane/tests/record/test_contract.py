@@ -58,6 +58,10 @@ def test_an_empty_list_declares_that_there_is_none_and_a_missing_label_declares_
     assert (read(flags="").flags, read().flags) == ((), None)
 
 
+def test_an_empty_label_takes_back_what_the_image_below_declares() -> None:
+    assert read(port="", health_path="", schema__provides="") == Contract()
+
+
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
@@ -65,15 +69,12 @@ def test_an_empty_list_declares_that_there_is_none_and_a_missing_label_declares_
         ({"secrets__optional": "1ST"}, "1ST: not a name"),
         ({"env__required": "A", "env__optional": "A,B"}, "A: required and optional"),
         ({"env__optional": "A", "secrets__required": "A"}, "A: a variable and a secret"),
-        ({"port": ""}, "should be a port"),
         ({"port": "http"}, "should be a port"),
         ({"port": "65536"}, "should be a port"),
         ({"port": "٨٠"}, "should be a port"),
-        ({"health_path": ""}, "should begin with /"),
         ({"health_path": "/a b"}, "without a blank"),
         ({"status_path": "status"}, "should begin with /"),
         ({"schema__provides": "a b"}, "should be one word"),
-        ({"schema__provides": ""}, "should be one word"),
     ],
 )
 def test_a_label_that_cannot_be_read_is_refused_with_its_name(labels: dict[str, str], said: str) -> None:

@@ -1,4 +1,4 @@
-"""The image's contract: what an image says, by its labels, that it needs of whoever runs it. Pure.
+"""The image's contract: what an image declares by its labels that it needs to run. Pure.
 
 Labels of an image are part of its configuration, so they are of its digest and never change (OCI image specification,
 image configuration: `config.Labels`; its annotations: keys are reverse domain names).
@@ -87,12 +87,16 @@ class Contract:
 
     @staticmethod
     def of(labels: Mapping[str, str], image: str) -> Contract:
-        """Read the labels of an image, which `image` names; `Refused` with all that cannot be read."""
+        """Read the labels of an image, which `image` names; `Refused` with all that cannot be read.
+
+        An empty list declares that there is none. Where there is no such thing as none (a port, the health path, a
+        revision), an empty label declares nothing: an image takes back by it what the one it is made from declares.
+        """
         problems: list[str] = []
 
         def read(label: str, reader: Callable[[str], Read]) -> Read | None:
             try:
-                return reader(labels[label]) if label in labels else None
+                return reader(labels[label]) if label in labels and (labels[label] or label in MAY_BE_EMPTY) else None
             except ValueError as error:
                 problems.append(f"{label}={labels[label]!r}: {error}")
                 return None
@@ -163,6 +167,8 @@ KNOWN = frozenset(
     }
 )
 """Every label that is read. What this version does not know may be a later version's, or mistyped: it is reported."""
+
+MAY_BE_EMPTY = KNOWN - {PORT, HEALTH_PATH, SCHEMA_PROVIDES}
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
