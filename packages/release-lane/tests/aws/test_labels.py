@@ -37,6 +37,8 @@ class Ecr:
     images: dict[str, Any] = field(default_factory=dict)
     layers: dict[str, bytes] = field(default_factory=dict)
     refuses: str = ""
+    promised: int = 0
+    """Bytes that the storage says it sends, if not as many as there are."""
 
     def put(self, name: str, config: bytes) -> str:
         """An image with this configuration; its digest."""
@@ -68,7 +70,7 @@ def ecr() -> Iterator[Ecr]:
         def do_GET(self) -> None:
             content = registry.layers.get(self.path.partition("?")[0].lstrip("/"))
             self.send_response(200 if content is not None else 403)
-            self.send_header("Content-Length", str(len(content or b"")))
+            self.send_header("Content-Length", str(registry.promised or len(content or b"")))
             self.end_headers()
             self.wfile.write(content or b"")
 
@@ -144,4 +146,10 @@ def test_what_is_gone_or_something_else_is_said_and_no_signed_address_is(ecr: Ec
 
 def test_a_configuration_without_an_end_is_not_read_to_it(ecr: Ecr) -> None:
     digest = ecr.put("sha256:1", b" " * (LARGEST + 1) + config_of(LABELS))
-    assert "is not its configuration" in read(ecr, digest).unread
+    assert "more than" in read(ecr, digest).unread
+
+
+def test_an_answer_that_breaks_off_is_said(ecr: Ecr) -> None:
+    digest = ecr.put("sha256:1", config_of(LABELS))
+    ecr.promised = 10_000
+    assert "did not answer (ChunkedEncodingError" in read(ecr, digest).unread

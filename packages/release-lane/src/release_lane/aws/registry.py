@@ -114,7 +114,8 @@ LABELS_WITHIN = 15.0
 """Seconds that one call for an image's labels is repeated: a way back does not wait for them for long."""
 
 LARGEST = 4 * 1024 * 1024
-"""Bytes of a configuration or manifest that are read; the registry specification asks registries for as many."""
+"""Bytes of a configuration that are read; the registry specification asks registries for as many of a manifest."""
+CHUNK = 65_536
 
 
 def labels_of(ecr: Any, repository: str, digest: str) -> Labels:
@@ -180,7 +181,12 @@ def _downloaded(url: str) -> bytes:
     try:
         with requests.get(url, timeout=(connect, answer), stream=True) as response:
             response.raise_for_status()
-            return response.raw.read(LARGEST, decode_content=True)  # type: ignore[no-any-return]
+            content = bytearray()
+            for chunk in response.iter_content(CHUNK):
+                content += chunk
+                if len(content) > LARGEST:
+                    raise OSError(f"its configuration has more than {LARGEST:,} bytes")
+            return bytes(content)
     except requests.RequestException as error:
         status = error.response.status_code if error.response is not None else ""
         raise OSError(
