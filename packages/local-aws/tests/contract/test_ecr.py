@@ -159,7 +159,7 @@ def test_an_index_names_its_platforms(stage: Stage, aws: Aws) -> None:
     "LayersNotFoundException.",
     source=f"{API}/API_GetDownloadUrlForLayer.html",
     otherwise="what an image declares by its labels could not be compared with the stack file",
-    used_by=("release_lane/aws/registry.py", "release_lane/decide/contract.py"),
+    used_by=("release_lane/aws/labels.py", "release_lane/decide/contract.py"),
     note="the page speaks of layers; that a configuration is kept as one is how docker pull gets it",
 )
 def test_an_images_configuration_is_downloaded_by_its_digest(stage: Stage, aws: Aws) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from release_lane.aws.registry import LARGEST, labels_of, platform_in
+from release_lane.aws.cloud import Cloud
+from release_lane.aws.labels import LARGEST, labels_of, platform_in
 from release_lane.record.contract import PREFIX, Labels
+from release_lane.record.names import Access, Names
 
 pytestmark = pytest.mark.pure
 
@@ -62,6 +64,20 @@ class Ecr:
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, call)
 
 
+class Registry(Cloud):
+    """An environment of which only the registry is asked."""
+
+    def __init__(self, client: Ecr) -> None:
+        access = Access(region="us-east-1", account="1")
+        names = Names.of("lane-staging", access=access, users_port=80, log_group="/lane", repository="lane/app")
+        super().__init__(names, check=lambda _: None)
+        self.client = client
+
+    @property
+    def ecr(self) -> Any:
+        return self.client
+
+
 @pytest.fixture
 def ecr() -> Iterator[Ecr]:
     registry = Ecr()
@@ -86,7 +102,7 @@ def ecr() -> Iterator[Ecr]:
 
 
 def read(ecr: Ecr, digest: str) -> Labels:
-    return labels_of(ecr, "lane/app", digest)
+    return labels_of(Registry(ecr), digest)
 
 
 def test_the_labels_of_an_image_are_those_of_its_configuration(ecr: Ecr) -> None:

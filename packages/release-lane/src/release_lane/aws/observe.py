@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from release_lane.aws.certificate import certificate_problem
 from release_lane.aws.cloud import Balancer, Cloud, submit
-from release_lane.aws.registry import labels_of
+from release_lane.aws.labels import labels_of
 from release_lane.aws.scaling import scaling
 from release_lane.aws.session import check_account
 from release_lane.aws.signals import alarms
@@ -47,7 +47,7 @@ def observed(
     access, domain = cloud.names.access, cloud.names.domain
     fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
     image = submit(partial(cloud.image, digest=digest, whole=False)) if digest else None
-    declared = submit(lambda: labels_of(cloud.ecr, cloud.names.repository, digest)) if digest else None
+    declared = submit(partial(labels_of, cloud, digest)) if digest else None
     described = submit(cloud.described_groups)
 
     def groups() -> Mapping[Colour, str]:

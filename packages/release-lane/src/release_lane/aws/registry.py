@@ -1,26 +1,21 @@
-"""The account's own registry: a login for tools other than the SDK, what it found in an image, and an image's labels.
+"""The account's own registry: a login for tools other than the SDK, and what it found in an image.
 
-Sources: ECR API, GetAuthorizationToken, DescribeImageScanFindings, ImageScanStatus, EnhancedImageScanFinding,
-BatchGetImage, GetDownloadUrlForLayer; OCI image specification, image index, manifest and configuration.
+Sources: ECR API, GetAuthorizationToken, DescribeImageScanFindings, ImageScanStatus, EnhancedImageScanFinding.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from release_lane.aws import patience
 from release_lane.aws.cloud import MANIFESTS
 from release_lane.aws.session import client
-from release_lane.errors import CloudError, UsageError
+from release_lane.errors import UsageError
 from release_lane.operate.scanning import NOT_FOUND, Finding, Scan, merged
-from release_lane.record.adoption import PLATFORM
-from release_lane.record.contract import Labels
 from release_lane.record.names import Access
 
 
@@ -108,87 +103,3 @@ def _severity(found: Mapping[str, Any]) -> str:
     """In lower case; Inspector's UNTRIAGED is ECR's UNDEFINED."""
     severity = str(found.get("severity") or "undefined").lower()
     return "undefined" if severity == "untriaged" else severity
-
-
-LABELS_WITHIN = 15.0
-"""Seconds that one call for an image's labels is repeated: a way back does not wait for them for long."""
-
-LARGEST = 4 * 1024 * 1024
-"""Bytes of a configuration that are read; the registry specification asks registries for as many of a manifest."""
-CHUNK = 65_536
-
-
-def labels_of(ecr: Any, repository: str, digest: str) -> Labels:
-    """What the image declares, by a client of ECR. Of an index: the image for the platform that tasks run on.
-
-    Raises nothing for what cannot be read: what follows from that is a decision.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        with patience.at_most(LABELS_WITHIN):
-            return Labels.of(_labels(ecr, repository, digest))
-    except (BotoCoreError, ClientError, CloudError, OSError, ValueError) as error:
-        why = error.what_and_why if isinstance(error, CloudError) else str(error)
-        return Labels(unread=" ".join(why.split()).rstrip("."))
-
-
-def _labels(ecr: Any, repository: str, digest: str) -> Mapping[str, str]:
-    manifest = _manifest(ecr, repository, digest)
-    if "manifests" in manifest:
-        manifest = _manifest(ecr, repository, platform_in(manifest["manifests"]))
-    config = str((manifest.get("config") or {}).get("digest") or "")
-    if not config:
-        raise ValueError("its manifest names no configuration")
-    found = ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=config)
-    content = _downloaded(str(found["downloadUrl"]))
-    if config != f"sha256:{hashlib.sha256(content).hexdigest()}":
-        raise ValueError("what the registry's storage handed out is not its configuration")
-    labels = (json.loads(content).get("config") or {}).get("Labels") or {}
-    return {str(key): str(text) for key, text in labels.items()}
-
-
-def _manifest(ecr: Any, repository: str, digest: str) -> Any:
-    wanted, kinds = [{"imageDigest": digest}], list(MANIFESTS)
-    got = ecr.batch_get_image(repositoryName=repository, imageIds=wanted, acceptedMediaTypes=kinds)["images"]
-    if not got:
-        raise ValueError(f"the registry does not have {digest}")
-    return json.loads(got[0]["imageManifest"])
-
-
-def platform_in(manifests: Sequence[Mapping[str, Any]]) -> str:
-    """The digest of the image that tasks run; where an index has one platform only, that one.
-
-    Attestations are no platforms. ValueError where the choice is not clear.
-    """
-    platforms = {
-        (str(each.get("os")), str(each.get("architecture"))): str(part["digest"])
-        for part in reversed(manifests)
-        if (each := part.get("platform") or {}).get("os") != "unknown"
-    }
-    if PLATFORM in platforms:
-        return platforms[PLATFORM]
-    if len(platforms) != 1:
-        raise ValueError(f"the index has no image for {'/'.join(PLATFORM)}")
-    return next(iter(platforms.values()))
-
-
-def _downloaded(url: str) -> bytes:
-    """What the registry's storage has at a URL that it signed; the URL is in no error, since it is a key."""
-    import requests  # here, since few calls need it
-
-    connect, answer = patience.current().timeouts
-    try:
-        with requests.get(url, timeout=(connect, answer), stream=True) as response:
-            response.raise_for_status()
-            content = bytearray()
-            for chunk in response.iter_content(CHUNK):
-                content += chunk
-                if len(content) > LARGEST:
-                    raise OSError(f"its configuration has more than {LARGEST:,} bytes")
-            return bytes(content)
-    except requests.RequestException as error:
-        status = error.response.status_code if error.response is not None else ""
-        raise OSError(
-            f"the registry's storage did not answer ({type(error).__name__}{status and f' {status}'})"
-        ) from None

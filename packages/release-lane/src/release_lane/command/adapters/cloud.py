@@ -153,12 +153,13 @@ class RealCloud:
             return scan_of(access, repository, digest)
 
     def labels(self, access: Access, repository: str, digest: str) -> Labels:
-        """By ECR, in whose account these credentials are."""
-        from release_lane.aws.registry import labels_of
-        from release_lane.aws.session import client
+        """By ECR, in the account of the stack."""
+        from release_lane.aws.cloud import Cloud as Door
+        from release_lane.aws.labels import labels_of
 
+        names = Names.of("", access=access, users_port=0, log_group="", repository=repository)
         with _failing_as_cloud_error():
-            return labels_of(client(access, "ecr"), repository, digest)
+            return labels_of(Door(names), digest)
 
     def labels_elsewhere(self, access: Access, reference: Reference) -> Labels:
         """By skopeo, which reads all registries; a failure of it is an error that says what to do."""
