@@ -105,12 +105,10 @@ PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile")
 """The part of the rings that starts no process and opens no connection."""
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
 COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
-LONG = Check("long", pytest("-m", "cloud and long", "tests", "--durations=10"), show="as it comes")
+LONG = Check("long", pytest("-m", "cloud and story and long", *OURS, "--durations=10"), show="as it comes")
 LONG_COMMAND = Check(
-    "long-command",
-    pytest("-m", "cloud and long", *(folder for folder in OURS if folder != "tests"), "--durations=10"),
-    show="at the end",
-)
+    "long-command", pytest("-m", "cloud and not story and long", *OURS, "--durations=10"), show="at the end"
+)  # fmt: skip
 LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="as it comes")
 OF_STATES = (
     "packages/release-lane/tests/command/test_on_the_local_cloud.py",

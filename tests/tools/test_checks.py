@@ -151,9 +151,10 @@ def expected(marks: set[str], folder: str) -> str:
         return "rings"
     if folder == OF_THE_CLOUD:
         return "local"
+    story = "story" in marks
     if "long" in marks:
-        return "long" if folder == "tests" else "long-command"
-    return "stories" if "story" in marks else "command"
+        return "long" if story else "long-command"
+    return "stories" if story else "command"
 
 
 @pytest.mark.pure
