@@ -198,8 +198,8 @@ def test_a_check_of_the_teams_own_reports_a_table_as_well(cloud: FakeCloud, proj
     (project.parent / "test_ranking.py").write_text(
         "import json\n"
         "def test_ranking(record_property):\n"
-        "    row = ['first page', 0.91]\n"
-        "    record_property('release-lane:table', json.dumps({'title': 'NDCG', 'head': ['set', 'new'], 'rows': [row]}))\n"
+        "    table = {'title': 'NDCG', 'head': ['set', 'new'], 'rows': [['first page', 0.91]]}\n"
+        "    record_property('release-lane:table', json.dumps(table))\n"
         "def test_none(record_property):\n"
         "    record_property('release-lane:table', '[]')\n"
     )

@@ -1,7 +1,7 @@
 """A plugin of pytest: one more smoke check, which sends the requests of `smoke/recorded.json` to the release under
 check and to the live one, and compares the answers (`release_lane.smoke.recorded`).
 
-The smoke gate loads it where a release goes forward. A team's checks need nothing of it: they run without it, too.
+The smoke gate loads it where a release goes forward. A team's checks need nothing of it and run without it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -223,6 +223,7 @@ def differences(live: str, new: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _leaves(value: Any, path: str = "") -> dict[str, Any]:
+    inside: Iterable[tuple[Any, Any]]
     match value:
         case dict() if value:
             inside = value.items()
@@ -277,12 +278,17 @@ def _median(values: Sequence[float]) -> float:
 def _metric(wanted: Metric | None, exchanges: Sequence[Exchange]) -> _Row | None:
     if wanted is None:
         return None
-    live, new = (_figure(wanted.field, exchanges, of) for of in (lambda each: each.live, lambda each: each.new))
+    live = _figure(wanted.field, exchanges, lambda each: each.live)
+    new = _figure(wanted.field, exchanges, lambda each: each.new)
     rated = any(each.request.expected is not None for each in exchanges)
     what = f"share of answers with the expected {wanted.field}" if rated else f"mean of {wanted.field}"
     failed = new is None or not wanted.holds(new)
     verdict = f"{'not held' if failed else 'held'}: {wanted.words}"
-    return _Row(what, *("none" if value is None else f"{value:.4g}" for value in (live, new)), verdict, failed)
+    return _Row(what, _figured(live), _figured(new), verdict, failed)
+
+
+def _figured(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
 
 
 def _figure(name: str, exchanges: Sequence[Exchange], of: Callable[[Exchange], Sequence[Answer]]) -> float | None:
@@ -383,10 +389,9 @@ def _read_metric(value: Any, problems: list[str]) -> Metric | None:
         problems.append("metric.field: is missing")
     if better not in ("", "higher", "lower"):
         problems.append("metric.better: should be higher or lower")
-    baseline = given.get("baseline")
-    if not _number(baseline):
+    baseline = given["baseline"] if _number(given.get("baseline")) else math.nan
+    if math.isnan(baseline):
         problems.append("metric.baseline: should be a number")
-        baseline = 0.0
     (tolerance,) = _figures(given, {"tolerance": 0.0}, "metric", problems)
     return Metric(field=name, baseline=baseline, tolerance=tolerance, better=better)
 
