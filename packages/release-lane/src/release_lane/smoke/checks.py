@@ -22,7 +22,7 @@ COMPARING = "release_lane.smoke.comparing"
 class Expected:
     """What answers must name: digest, colour, commit; "" leaves one open. `asked`: how the service is asked.
 
-    The second last is a release that may answer instead, each answer from one of the two alone: during a stepped switch.
+    The second last is a release that may answer instead, during a stepped switch: each answer from one of the two.
     `against`: where the live release answers by itself, if answers to recorded requests are compared (None: they are
     not); its URL is "" where nothing is live.
     """
