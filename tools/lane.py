@@ -26,9 +26,9 @@ import botocore.exceptions
 import yaml
 from local_aws.project import overlay, read_project
 from release_lane.probe import Probe
-from release_lane.probe.connecting import session_to
 from release_lane.record.endpoint import Endpoint, production
 from release_lane.record.names import Access, Names
+from release_lane.smoke.connecting import session_to
 
 from tools import states
 

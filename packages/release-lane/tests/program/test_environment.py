@@ -72,6 +72,33 @@ def test_a_new_digest_is_written_to_the_idle_colour() -> None:
     assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
 
 
+@pytest.mark.parametrize(
+    ("config", "live"),
+    [
+        ({"imageDigest": THIRD}, "green"),
+        ({}, None),
+        ({"imageDigest": FIRST, "rollbackFrom": SECOND}, None),
+    ],
+    ids=["a new release", "nothing to do", "a rollback"],
+)
+def test_answers_are_compared_with_the_live_ones_where_a_release_goes_forward(
+    config: dict[str, str], live: str | None
+) -> None:
+    """Going back has to be quick, and the previous release may answer in another way."""
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+        observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD),
+    )
+    gate = run(world, {f"release-lane:{key}": value for key, value in config.items()}).one("SmokeGate").inputs
+    assert (gate.get("compares"), gate.get("live")) == ((True, live) if live else (None, None))
+
+
+def test_the_first_release_has_nothing_that_it_is_compared_with() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST})
+    gate = world.one("SmokeGate").inputs
+    assert (gate["compares"], gate["live"]) == (True, "")
+
+
 @pytest.mark.parametrize("config", [{"imageDigest": THIRD}, {}, {"imageDigest": FIRST, "rollbackFrom": SECOND}])
 def test_no_tasks_are_started_under_a_health_check_that_only_the_state_has(config: dict[str, str]) -> None:
     """The AWS provider compares with its state alone. Where no task starts, the check makes no difference."""

@@ -14,6 +14,7 @@ from typing import Any
 from release_lane.errors import Refused, Users
 from release_lane.record.digest import short
 from release_lane.record.records import Known
+from release_lane.record.table import Table
 
 RUN = uuid.uuid4().hex
 """Names this process, and with it this update."""
@@ -24,7 +25,8 @@ class Pass:
     """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run.
 
     `manifests` are the digests that ECS may report for the image. `tasks`: address and ECS's digest of each.
-    `unchecked` are short sentences of what this gate and those before it could not see. They end in the evidence.
+    `unchecked` are short sentences of what this gate and those before it could not see, `tables` what smoke checks
+    reported. Both end in the evidence.
     """
 
     digest: str
@@ -35,11 +37,13 @@ class Pass:
     manifests: frozenset[str] = frozenset()
     tasks: Mapping[str, str] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The `passedFor` output."""
         texts = {name: getattr(self, name) for name in _TEXTS}
-        more = {"manifests": sorted(self.manifests), "tasks": dict(self.tasks)}
+        tables = [table.as_dict() for table in self.tables]
+        more = {"manifests": sorted(self.manifests), "tasks": dict(self.tasks), "tables": tables}
         return {**texts, **{key: value for key, value in more.items() if value}, "unchecked": list(self.unchecked)}
 
     @property
@@ -61,7 +65,11 @@ class Pass:
         texts = {key: str(value.get(key) or "") for key in _TEXTS}
         tasks = {str(ip): str(digest) for ip, digest in (value.get("tasks") or {}).items()}
         return Pass(
-            **texts, manifests=frozenset(value.get("manifests") or ()), tasks=tasks, unchecked=_sentences(value)
+            **texts,
+            manifests=frozenset(value.get("manifests") or ()),
+            tasks=tasks,
+            unchecked=_sentences(value),
+            tables=tuple(Table.from_dict(table) for table in value.get("tables") or ()),
         )
 
     def after(self, before: Any) -> Pass:

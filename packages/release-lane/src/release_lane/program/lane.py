@@ -236,6 +236,8 @@ class Lane:
                 deadline=self.settings.smoke.deadline_seconds,
                 commit=plan.release.commit,
                 asked=plan.release.service.asked,
+                compares=plan.compares and not self.settings.drill,
+                live=plan.live,
                 located=self._located,
             ),
             after=rollout,

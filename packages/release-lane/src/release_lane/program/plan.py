@@ -58,6 +58,13 @@ class Plan:
     scales_in: bool = False
     retry_of: str = ""
     course: Course = field(default_factory=Course)
+    live: Colour | None = None
+    """Where users are before they are moved, if they are on the other colour."""
+
+    @property
+    def compares(self) -> bool:
+        """Are answers compared with those that users get now? Not where they go back, which has to be quick."""
+        return self.kind in (DecisionKind.DEPLOY, DecisionKind.TRAFFIC_ONLY) and not self.course.goes_back
 
     @property
     def gated(self) -> bool:
@@ -69,7 +76,9 @@ def plan_of(decision: Doable, standing: Recorded | None, observed: Observed, shi
     """Read a decision; None where there is no release at all yet."""
     plan = _plan_of(decision, standing, observed)
     if plan and isinstance(decision, Deploy | TrafficOnly | Finish):
-        return replace(plan, course=course(decision, standing, observed, shift))
+        other = plan.target.other
+        live = other if (observed.weights or {}).get(other) else None
+        return replace(plan, course=course(decision, standing, observed, shift), live=live)
     return plan
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from release_lane.record.digest import Digest
+from release_lane.record.table import Table
 
 KEPT = 50
 """How many digests a stack remembers as proven; the oldest are forgotten first."""
@@ -33,6 +34,7 @@ class Proof:
     """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
 
     `checks` are the names of the smoke checks that passed; `unchecked` are short sentences of what no gate could see.
+    `tables` are what the checks reported: answers of this release compared with those of the one that was live.
     `drilled`: when a drill of this release began in which traffic went back from it and forward again without a failed
     request ("" if none did). `drilling`: when one began that has no result yet.
     """
@@ -46,6 +48,7 @@ class Proof:
     checks: tuple[str, ...] = ()
     drilled: str = ""
     drilling: str = ""
+    tables: tuple[Table, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value, as kept in stack outputs."""
@@ -57,6 +60,7 @@ class Proof:
             "smoke": self.smoke,
             "unchecked": list(self.unchecked),
             **({"checks": list(self.checks)} if self.checks else {}),
+            **({"tables": [table.as_dict() for table in self.tables]} if self.tables else {}),
             **{key: at for key, at in (("drilled", self.drilled), ("drilling", self.drilling)) if at},
         }
 
@@ -73,6 +77,7 @@ class Proof:
             checks=tuple(str(name) for name in value.get("checks") or ()),
             drilled=str(value.get("drilled") or ""),
             drilling=str(value.get("drilling") or ""),
+            tables=tuple(Table.from_dict(table) for table in value.get("tables") or ()),
         )
 
 

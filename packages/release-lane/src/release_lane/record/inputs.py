@@ -175,7 +175,11 @@ class RolloutInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeInputs:
-    """The smoke checks pass on the test listener of `colour`, which answers as `asked` says. `deadline` in seconds."""
+    """The smoke checks pass on the test listener of `colour`, which answers as `asked` says. `deadline` in seconds.
+
+    `compares`: its answers to recorded requests are compared with those of `live`, the colour that users are on (None:
+    nothing is live).
+    """
 
     SHOWN: ClassVar[tuple[str, ...]] = ("digest", "colour")
 
@@ -186,6 +190,8 @@ class SmokeInputs:
     deadline: float
     commit: str = ""
     asked: Asked = field(default_factory=Asked)
+    compares: bool = False
+    live: Colour | None = None
     located: Located = NOWHERE
     pass_of_before: Produced = None
 
@@ -201,6 +207,7 @@ class SmokeInputs:
             "deadlineSeconds": self.deadline,
             "passOfBefore": self.pass_of_before,
             "environment": self.names.as_dict(),
+            **({"compares": True, "live": str(self.live or "")} if self.compares else {}),
             **_handed_on(self.located),
         }
 
@@ -216,6 +223,8 @@ class SmokeInputs:
             colour=Colour(value["colour"]),
             asked=Asked.from_dict(value.get("asked") or {}),
             deadline=float(value["deadlineSeconds"]),
+            compares=bool(value.get("compares")),
+            live=Colour(value["live"]) if value.get("live") else None,
             located=_located(value),
             pass_of_before=pass_of_before(value),
         )
