@@ -19,6 +19,7 @@ from release_lane.record.evidence import Drill
 from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
+from release_lane.record.revisions import Migration, Revisions, Schema
 
 
 class OnDrift(StrEnum):
@@ -81,6 +82,10 @@ class Requested:
     """Of an update, where the stack demands it. A preview needs none: the review that a seal is made of is one."""
     parity: Parity | None = None
     """What a release that goes forward is held to; None where that is not required."""
+    revisions: Revisions | None = None
+    """What the labels of the digest's image say of the schema; None for nothing."""
+    schema: Schema | None = None
+    """The database's schema; None where the stack runs no migrations."""
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""
@@ -199,3 +204,5 @@ class Verdict:
     notes: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     """What no gate can check of the release that users are moved to."""
+    migration: Migration | None = None
+    """What runs before tasks are started."""
