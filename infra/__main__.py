@@ -21,6 +21,7 @@ def environment(lane: Lane) -> None:
     balancer = Balancer(lane, network)
     cluster = Cluster(lane)
     alarms = {colour: colour_alarms(lane, colour, balancer) for colour in Colour}
+    lane.migrates(cluster, network.tasks, after=[cluster.log_group])
     sides = {held.colour: ColourSide(lane, held, network, balancer, cluster) for held in lane.sides()}
     lane.release(sides, balancer.dns_name, alarms=alarms, after=[network, balancer, cluster.log_group])
 

@@ -51,7 +51,7 @@ def _labelled(release: Release, case: Case) -> Release:
 
 
 def _forward(release: Release, standing: Recorded | None, schema: Schema) -> Ruling:
-    """A release is started that nobody goes back to."""
+    """A release is started, and that is no way back."""
     image = release.revisions
     if image is None or not image.provides:
         known = f"where the migration of {short(release.digest)} leads: its image has no label {PROVIDES}"

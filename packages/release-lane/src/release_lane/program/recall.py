@@ -21,6 +21,7 @@ from release_lane.record.commit import is_commit
 from release_lane.record.halts import Halts
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Revisions, Schema
 from release_lane.settings.credentials import access_of
 
 
@@ -72,8 +73,9 @@ def artifacts_of(stack: str) -> Artifacts:
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """The environment now; the commits that the registry's tags name for the digest, and whether the registry has it;
-    this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
-    stack's state holds of the environment."""
+    this stack's record (None before its first release), that of the stack the digest is promoted from; what this
+    stack's state holds of the environment; and of the database's schema what the image's labels say (`revisions`) and
+    where the migrations that the state knows led."""
 
     observed: Observed
     commits: tuple[str, ...]
@@ -82,6 +84,8 @@ class Seen:
     source: Recorded | None
     stands_on: Foundations
     halts: Halts
+    revisions: Revisions | None
+    schema: Schema
 
 
 def see(
@@ -112,6 +116,8 @@ def see(
         source=Recorded.from_outputs(proven),
         stands_on=Foundations.from_resources(resources.get("outputs") or {}),
         halts=Halts.from_dict(said),
+        revisions=Revisions.from_labels((image.get("labels") or {}).get("found") or {}),
+        schema=Schema.from_resources(resources.get("outputs") or {}, names.migration),
     )
 
 
