@@ -75,13 +75,15 @@ def test_one_that_ecs_no_longer_knows_has_ended_without_an_exit_code() -> None:
     assert (seen.ended, seen.exit_code) == (True, None)
 
 
-def test_only_tasks_of_the_family_that_have_not_ended_are_running() -> None:
-    at = At(list_tasks={"taskArns": [ARN, "other"]}, describe_tasks={"tasks": [PENDING, ENDED]})
+def test_what_was_asked_to_end_still_runs_until_its_container_ended() -> None:
+    ending = {**PENDING, "lastStatus": "STOPPING"}
+    at = At(list_tasks={"taskArns": [ARN]}, describe_tasks={"tasks": [ending, ENDED]})
     assert at.tasks.running() == [OneOff(arn=ARN)]
-    assert at.ecs.calls[0] == (
-        "list_tasks",
-        {"cluster": "shop", "family": "shop-migration", "desiredStatus": "RUNNING"},
-    )
+    of = {"cluster": "shop", "family": "shop-migration"}
+    assert [given for call, given in at.ecs.calls if call == "list_tasks"] == [
+        {**of, "desiredStatus": "RUNNING"},
+        {**of, "desiredStatus": "STOPPED"},
+    ]
     assert At(list_tasks={"taskArns": []}).tasks.running() == []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from release_lane.aws import patience
 from release_lane.aws.cloud import LOGS_WITHIN, Cloud
@@ -68,11 +68,9 @@ class OneOffTasks:
         self._cluster = cloud.names.cluster
 
     def running(self) -> list[OneOff]:
-        """Those of the family whose desired status is RUNNING."""
-        found = self._cloud.ecs.list_tasks(cluster=self._cluster, family=self._family, desiredStatus="RUNNING")
-        arns = found["taskArns"]
-        seen = self._cloud.ecs.describe_tasks(cluster=self._cluster, tasks=arns)["tasks"] if arns else []
-        return [each for each in (self._read(task) for task in seen) if not each.ended]
+        """Those of the family. One that was asked to end is listed as STOPPED, while its container may still run."""
+        arns = [arn for status in ("RUNNING", "STOPPED") for arn in self._listed(status)]
+        return [each for each in map(self._read, self._described(arns)) if not each.ended]
 
     def start(self, task_definition: str, subnets: Sequence[str], groups: Sequence[str], *, by: str, token: str) -> str:
         """RunTask on Fargate, without a public address. `CloudError` where AWS starts none."""
@@ -102,7 +100,7 @@ class OneOffTasks:
 
     def look(self, task: str) -> OneOff:
         """DescribeTasks. ECS describes a task for an hour after its end."""
-        found = self._cloud.ecs.describe_tasks(cluster=self._cluster, tasks=[task])["tasks"]
+        found = self._described([task])
         if not found:
             return OneOff(arn=task, ended=True, stopped="ECS does not know the task any more")
         return self._read(found[0])
@@ -124,6 +122,16 @@ class OneOffTasks:
             return Printed(token=token)
         lines = tuple(str(event.get("message", "")).rstrip() for event in found["events"])
         return Printed(lines=lines, token=found.get("nextForwardToken") or token)
+
+    def _listed(self, status: Literal["RUNNING", "STOPPED"]) -> list[str]:
+        """ARNs of the family's tasks, at most a hundred: as many as one call describes."""
+        found = self._cloud.ecs.list_tasks(cluster=self._cluster, family=self._family, desiredStatus=status)
+        return found["taskArns"]
+
+    def _described(self, arns: Sequence[str]) -> list[Any]:
+        if not arns:
+            return []
+        return list(self._cloud.ecs.describe_tasks(cluster=self._cluster, tasks=list(arns[:100]))["tasks"])
 
     def _read(self, task: Any) -> OneOff:
         main = next((each for each in task.get("containers", ()) if each.get("name") == self._container), None) or {}

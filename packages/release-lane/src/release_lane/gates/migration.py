@@ -1,8 +1,8 @@
 """The migration gate: a task of the new image changes the database's schema, before any task of it serves.
 
-One at a time: while a migration still runs, by hand or by an update, a second one is refused. What it prints is shown as it
-runs. It passes if the command ends with 0 within its time limit; otherwise no task of the release is started. What a
-migration did before it failed is the database's to undo: the next update runs the command again.
+One at a time: while a migration still runs, started by hand or by an update, a second one is refused. What it prints is
+shown as it runs. It passes if the command ends with 0 within its time limit; otherwise no task of the release is
+started. What a migration did before it failed is the database's to undo: the next update runs the command again.
 """
 
 from __future__ import annotations
