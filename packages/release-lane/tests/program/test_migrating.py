@@ -78,17 +78,37 @@ def test_no_task_is_started_before_the_migration_and_no_migration_before_the_ima
     assert ways, "and the way out of its subnets"
 
 
-def test_rollout_takes_the_pass_of_the_migration_where_one_runs() -> None:
-    class Passing(World):
-        def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
-            id_, made = super().new_resource(args)
-            return id_, {**made, "passedFor": {"by": args.name}}
+class Passing(World):
+    """Each gate hands on a pass that names it."""
 
-    base = world()
-    passing = Passing(outputs=base.outputs, observed=base.observed, state=base.state)
-    assert run(passing, TO_SECOND).one("Rollout").inputs["passOfBefore"] == {"by": "migration"}
-    without = Passing(outputs=base.outputs, observed=base.observed, state=base.state)
-    assert run(without, {"release-lane:imageDigest": SECOND}).one("Rollout").inputs["passOfBefore"] == {"by": "image"}
+    def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
+        id_, made = super().new_resource(args)
+        return id_, {**made, "passedFor": {"by": args.name}}
+
+
+def passed_to_rollout(given: World, config: dict[str, str]) -> str:
+    """The name of the gate whose pass Rollout demands."""
+    done = run(Passing(outputs=given.outputs, observed=given.observed, state=given.state), config)
+    return str(done.one("Rollout").inputs["passOfBefore"]["by"])
+
+
+def test_rollout_takes_the_pass_of_the_migration_where_one_runs() -> None:
+    assert passed_to_rollout(world(), TO_SECOND) == "migration"
+    assert passed_to_rollout(world(), {"release-lane:imageDigest": SECOND}) == "image"
+
+
+def test_a_rollback_by_a_deployment_runs_no_migration_and_takes_the_pass_of_the_image() -> None:
+    first = replace(release(FIRST), revisions=Revisions(needs=("r1", "r2"), provides="r1"))
+    given = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, first)},
+        observed=observed(blue=None, green=release(SECOND), live=Colour.GREEN, image=FIRST),
+        state=state(["r1", "r2"]),
+    )
+    config = {**COMMAND, "release-lane:imageDigest": FIRST, "release-lane:rollbackFrom": SECOND}
+    assert passed_to_rollout(given, config) == "image"
+    done = run(given, config)
+    assert done.one("TrafficSwitch").inputs["decision"] == "deploy"
+    assert (gate_of(done)["active"], done.one(":Image").inputs["active"]) == (False, True)
 
 
 def test_an_update_that_starts_nothing_leaves_the_last_migration_as_it_is() -> None:
