@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -154,10 +155,13 @@ def test_log_events_are_read_on_from_a_token(stage: Stage, aws: Aws) -> None:
         seen.extend(str(each["message"]) for each in found["events"])
         return seen
 
+    def read(lines: int) -> bool:
+        return look() == [str(each) for each in range(lines)]
+
     look()
     for number in range(3):
         write(number)
-        aws.eventually(lambda wanted=number: look() == [str(each) for each in range(wanted + 1)], "the next line")
+        aws.eventually(partial(read, number + 1), "the next line")
     assert look() == ["0", "1", "2"]
 
 
