@@ -1,7 +1,6 @@
 """What a stack of this project is made of, from top to bottom as in the picture of the README.
 
-This folder is yours: add resources, change them, replace network or load balancer. What must hold for users (which
-colour may change, the gates, the switch) is the library's, and holds as long as `lane.release` comes last.
+This folder is yours. What must hold for users is the library's, and holds as long as `lane.release` comes last.
 """
 
 from __future__ import annotations
