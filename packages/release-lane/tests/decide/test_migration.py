@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from release_lane.decide.decision import Deploy, Heal, Keep, OnDrift, Refuse, Requested, TrafficOnly, Verdict, decide
+from release_lane.record.contract import Labels
 from release_lane.record.placement import Release
-from release_lane.record.revisions import Migration, Revisions, Schema
+from release_lane.record.revisions import NEEDS, PROVIDES, Migration, Revisions, Schema
 from tests.decide.situations import BLUE, GREEN, OTHER_SERVICE, SERVICE, A, B, C, D, observed, recorded
 
 pytestmark = pytest.mark.pure
@@ -24,7 +25,10 @@ def labelled(release: Release, needs: str, provides: str = "") -> Release:
 
 
 def asks(release: Release, schema: Schema | None, **more: Any) -> Requested:
-    return Requested(service=release.service, digest=release.digest, revisions=release.revisions, schema=schema, **more)
+    said = release.revisions or Revisions()
+    found = {NEEDS: " ".join(said.needs), PROVIDES: said.provides}
+    labels = Labels(found={label: text for label, text in found.items() if text})
+    return Requested(service=release.service, digest=release.digest, labels=labels, schema=schema, **more)
 
 
 def released(new: Release, live: Release, schema: Schema | None) -> Verdict:
@@ -201,3 +205,18 @@ def test_what_was_released_keeps_what_its_image_says() -> None:
     assert isinstance(decision, Deploy)
     assert decision.release.revisions == new.revisions
     assert decision.release.service == SERVICE
+
+
+def redeployed(past: Release) -> Verdict:
+    """An earlier image with the configuration of now, while B serves at r2."""
+    live = labelled(B, "r1 r2", "r2")
+    asked = replace(asks(past, R2), service=OTHER_SERVICE, redeploy_from=live.digest)
+    return decide(recorded(BLUE, past, live), observed(live, past, BLUE), asked)
+
+
+def test_an_earlier_image_with_the_configuration_of_now_runs_no_migration_that_the_schema_has_left() -> None:
+    verdict = redeployed(labelled(A, "r1 r2", "r1"))
+    assert isinstance(verdict.decision, Deploy)
+    assert verdict.migration is None
+    assert "the schema is at r2" in verdict.notes[-1]
+    assert "which the database has left" in refusal(redeployed(labelled(A, "r1", "r1")))

@@ -13,6 +13,7 @@ from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.decide.parity import Parity
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
+from release_lane.record.contract import Labels
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Drill
@@ -37,8 +38,9 @@ class OnAlarm(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so is
-    `forward_from`, where users go forward again to a release that they were rolled back from.
+    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so are
+    `forward_from`, where users go forward again to a release that they were rolled back from, and `redeploy_from`,
+    where an earlier image is deployed with the configuration of now.
 
     `commit` is the digest's tag in the registry, or what was given when it was adopted (`adopted`); `in_registry` is
     False when the registry does not have it. `promotes_from` names the environment whose gates it must have passed
@@ -58,6 +60,7 @@ class Requested:
     digest: Digest | None = None
     rollback_from: Digest | None = None
     forward_from: Digest | None = None
+    redeploy_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     alarm_memory: float = 0.0
@@ -82,10 +85,15 @@ class Requested:
     """Of an update, where the stack demands it. A preview needs none: the review that a seal is made of is one."""
     parity: Parity | None = None
     """What a release that goes forward is held to; None where that is not required."""
-    revisions: Revisions | None = None
-    """What the labels of the digest's image say of the schema; None for nothing."""
+    labels: Labels | None = None
+    """What the image declares, by its labels; None where the registry was not asked."""
     schema: Schema | None = None
     """The database's schema; None where the stack runs no migrations."""
+
+    @property
+    def revisions(self) -> Revisions | None:
+        """What the image's labels say of the schema; None for nothing."""
+        return Revisions.from_labels(self.labels.found) if self.labels else None
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

@@ -81,6 +81,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         digest=settings.digest,
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
         forward_from=settings.forward_from,  # type: ignore[arg-type]  # parsed by the settings
+        redeploy_from=settings.redeploy_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         alarm_memory=settings.alarms.memory,
@@ -88,6 +89,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         commit=commit,
         adopted=adoption.origin if adoption else None,
         in_registry=seen.in_registry,
+        labels=seen.labels,
         promotes_from=settings.promotes_from,
         relations=relations,
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
@@ -103,7 +105,6 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         # A preview changes nothing, and a review, which a seal is made of, is one.
         needs_seal=settings.approval.required and not pulumi.runtime.is_dry_run(),
         parity=_parity(settings, seen.source),
-        revisions=seen.revisions,
         schema=seen.schema if settings.migration.command else None,
     )
     proven = seen.source.evidence if seen.source else ()

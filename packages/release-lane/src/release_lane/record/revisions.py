@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NEEDS, PROVIDES = "dev.release-lane.schema.needs", "dev.release-lane.schema.provides"
+from release_lane.record.contract import SCHEMA_NEEDS, SCHEMA_PROVIDES
+
+NEEDS, PROVIDES = SCHEMA_NEEDS, SCHEMA_PROVIDES
 """Labels of an image: the revisions that its code can live with, and the one that its migration leads to."""
 
 LEADS_TO = "release-lane.migration"
