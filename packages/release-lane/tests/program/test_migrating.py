@@ -60,7 +60,7 @@ def test_a_new_image_migrates_with_its_own_image_and_configuration() -> None:
     assert container["image"].endswith(SECOND)
     assert container["command"] == ["alembic", "upgrade", "head"]
     assert {"name": "DATABASE_HOST", "value": "db.test"} in container["environment"]
-    assert container["dockerLabels"] == {LEADS_TO: "r2"}
+    assert container["dockerLabels"][LEADS_TO] == "r2"
     gate = gate_of(done)
     assert (gate["active"], gate["digest"], gate["to"], gate["passed"]) == (True, SECOND, "r2", ["r1"])
     assert (gate["deadlineSeconds"], gate["taskDefinition"]) == (90, f"arn:{NAME}")

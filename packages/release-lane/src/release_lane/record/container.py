@@ -60,11 +60,11 @@ def migration_definition(
     run.
     """
     ours = {"RELEASE_DIGEST": release.digest, "RELEASE_ID": release.id}
-    label = {} if leads_to is None else {LEADS_TO: leads_to}
+    led = {} if leads_to is None else {LEADS_TO: leads_to}
     return {
         **_container(release, ours, repository=repository, container=MIGRATION, log_group=log_group, region=region),
         "command": list(command),
-        "dockerLabels": label,
+        "dockerLabels": {LABEL: _label(release), **led},
     }
 
 
