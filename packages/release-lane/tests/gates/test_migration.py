@@ -12,6 +12,7 @@ from provider_kit import Cancelled, Context, State, UserError
 from provider_kit.values import UNKNOWN
 from release_lane.aws.one_off import OneOff, Printed
 from release_lane.errors import CloudError
+from release_lane.gates import migration
 from release_lane.gates.migration import MigrationGate
 from release_lane.gates.passes import RUN, Pass
 from release_lane.record.inputs import MigrationInputs
@@ -159,6 +160,13 @@ def test_one_that_fails_says_its_exit_code_and_its_last_lines_and_leaves_users_a
     assert "last log lines:\n    Running upgrade r1 -> r2\n    duplicate column" in said
     assert "no task of the release was started" in said
     assert said.endswith("Kind: CheckFailed\nUsers: untouched")
+
+
+def test_the_outcome_says_what_ran_also_of_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: dict[str, Any] = {}
+    monkeypatch.setattr(migration.RECORDING, "note", noted.update)
+    Stage(FakeTasks(exit_code=1)).refusal()
+    assert noted["migration"] == {"from": "r1", "to": "r2", "command": "alembic upgrade head", "task": ARN}
 
 
 def test_one_whose_container_never_started_says_ecss_reason() -> None:
