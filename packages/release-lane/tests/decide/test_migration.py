@@ -220,3 +220,13 @@ def test_an_earlier_image_with_the_configuration_of_now_runs_no_migration_that_t
     assert verdict.migration is None
     assert "the schema is at r2" in verdict.notes[-1]
     assert "which the database has left" in refusal(redeployed(labelled(A, "r1", "r1")))
+
+
+def test_labels_that_are_not_understood_are_refused_going_forward_and_say_nothing_going_back() -> None:
+    torn = Labels(found={PROVIDES: "r1 r2"})
+    forward = replace(asks(B, R1), labels=torn)
+    assert "cannot be read" in refusal(decide(recorded(BLUE, A), observed(A, None, BLUE), forward))
+    back = replace(asks(A, R2, rollback_from=B.digest), labels=torn)
+    verdict = decide(recorded(BLUE, A, B), observed(B, A, BLUE), back)
+    assert isinstance(verdict.decision, TrafficOnly)
+    assert "its image has no label" in not_compared(verdict)[0]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from release_lane.record.contract import Contract
 from release_lane.record.revisions import LEADS_TO, NEEDS, PASSED, PROVIDES, Migration, Revisions, Schema
 
 pytestmark = pytest.mark.pure
@@ -22,8 +23,8 @@ FAMILY = "shop-staging-migration"
         ({NEEDS: "", "other": "x"}, None),
     ],
 )
-def test_labels_are_read(labels: dict[str, str], read: Revisions | None) -> None:
-    assert Revisions.from_labels(labels) == read
+def test_they_are_what_an_image_declares(labels: dict[str, str], read: Revisions | None) -> None:
+    assert Revisions.of(Contract.of(labels, "an image")) == read
 
 
 def test_revisions_are_read_back_and_nothing_is_what_earlier_versions_wrote() -> None:

@@ -13,7 +13,7 @@ from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.decide.parity import Parity
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
-from release_lane.record.contract import Labels
+from release_lane.record.contract import Contract, Labels
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Drill
@@ -92,8 +92,11 @@ class Requested:
 
     @property
     def revisions(self) -> Revisions | None:
-        """What the image's labels say of the schema; None for nothing."""
-        return Revisions.from_labels(self.labels.found) if self.labels else None
+        """What the image declares of the schema; None for nothing, and where its labels are not understood."""
+        try:
+            return Revisions.of(Contract.of(self.labels.found, self.digest or "")) if self.labels else None
+        except ReleaseError:  # decide/contract.py says so of what goes forward
+            return None
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

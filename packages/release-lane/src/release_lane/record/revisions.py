@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from release_lane.record.contract import SCHEMA_NEEDS, SCHEMA_PROVIDES
+from release_lane.record.contract import SCHEMA_NEEDS, SCHEMA_PROVIDES, Contract
 
 NEEDS, PROVIDES = SCHEMA_NEEDS, SCHEMA_PROVIDES
 """Labels of an image: the revisions that its code can live with, and the one that its migration leads to."""
@@ -30,10 +30,9 @@ class Revisions:
     provides: str = ""
 
     @staticmethod
-    def from_labels(labels: Mapping[str, str]) -> Revisions | None:
-        """Read an image's labels; revisions are separated by commas or blanks. None without either label."""
-        needs = tuple(labels.get(NEEDS, "").replace(",", " ").split())
-        provides = labels.get(PROVIDES, "").strip()
+    def of(contract: Contract) -> Revisions | None:
+        """What an image declares of them; None for nothing."""
+        needs, provides = contract.schema_needs or (), contract.schema_provides or ""
         return Revisions(needs=needs, provides=provides) if needs or provides else None
 
     def as_dict(self) -> dict[str, Any]:
