@@ -75,6 +75,8 @@ SETTINGS: dict[str, list[Any] | str] = {
     "smoke.identify": ENUM,
     "rollout.graceSeconds": [-1, 3601],
     "rollout.deadlineSeconds": OURS,
+    "migration.command": [["alembic", ""], ["a\0b"], ["x" * 4097], "alembic upgrade head"],
+    "migration.deadlineSeconds": OURS,
     "shift.steps": [[0, 100], [10, 10, 100], [50], [101]],
     "shift.bakeSeconds": OURS,
     "alarms.errorPercent": [0, 101],

@@ -35,6 +35,7 @@ from release_lane.decide.forward import check_forward, going_forward, released
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.interrupted import interrupted
 from release_lane.decide.lineage import said_of_order
+from release_lane.decide.migration import rule_on_schema
 from release_lane.decide.parity import check_parity
 from release_lane.decide.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
 from release_lane.decide.refusals import no_rebuild, nothing_found, unfit_certificate
@@ -93,10 +94,12 @@ def decide(
         check_sealed(verdict, observed, requested, forward=forward)
         check_parity(released(case, verdict) if forward else None, requested.parity)
         undeclared = check_contract(case, verdict)
+        schema = rule_on_schema(case, verdict)
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        unchecked = (*_unchecked(case, verdict), *undeclared, *exceptions)
-        return replace(verdict, notes=(*verdict.notes, *lost, *notes), unchecked=unchecked)
+        unchecked = (*_unchecked(case, verdict), *undeclared, *schema.unchecked, *exceptions)
+        notes = (*verdict.notes, *lost, *notes, *schema.notes)
+        return replace(verdict, notes=notes, unchecked=unchecked, migration=schema.migration)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
 

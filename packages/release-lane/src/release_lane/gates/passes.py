@@ -25,8 +25,8 @@ class Pass:
     """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run.
 
     `manifests` are the digests that ECS may report for the image. `tasks`: address and ECS's digest of each.
-    `unchecked` are short sentences of what this gate and those before it could not see, `tables` what smoke checks
-    reported. Both end in the evidence.
+    `migrated`: what a migration did (`from r1 to r2`), "" where none ran. `unchecked` are short sentences of what this
+    gate and those before it could not see, `tables` what smoke checks reported. All end in the evidence.
     """
 
     digest: str
@@ -36,14 +36,19 @@ class Pass:
     deployment: str = ""
     manifests: frozenset[str] = frozenset()
     tasks: Mapping[str, str] = field(default_factory=dict)
+    migrated: str = ""
     unchecked: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The `passedFor` output."""
         texts = {name: getattr(self, name) for name in _TEXTS}
-        tables = [table.as_dict() for table in self.tables]
-        more = {"manifests": sorted(self.manifests), "tasks": dict(self.tasks), "tables": tables}
+        more = {
+            "manifests": sorted(self.manifests),
+            "tasks": dict(self.tasks),
+            "migrated": self.migrated,
+            "tables": [table.as_dict() for table in self.tables],
+        }
         return {**texts, **{key: value for key, value in more.items() if value}, "unchecked": list(self.unchecked)}
 
     @property
@@ -68,14 +73,18 @@ class Pass:
             **texts,
             manifests=frozenset(value.get("manifests") or ()),
             tasks=tasks,
+            migrated=str(value.get("migrated") or ""),
             unchecked=_sentences(value),
             tables=tuple(Table.from_dict(table) for table in value.get("tables") or ()),
         )
 
     def after(self, before: Any) -> Pass:
-        """This pass with what the gate before could not see, if that ran in this update."""
-        ran = isinstance(before, Mapping) and before.get("run") == RUN
-        return replace(self, unchecked=together(_sentences(before) if ran else (), self.unchecked))
+        """This pass with the migration that ran before and with what the gate before could not see, if that ran in
+        this update."""
+        if not (isinstance(before, Mapping) and before.get("run") == RUN):
+            return self
+        migrated = self.migrated or str(before.get("migrated") or "")
+        return replace(self, migrated=migrated, unchecked=together(_sentences(before), self.unchecked))
 
 
 _TEXTS = ("digest", "run", "colour", "taskDefinition", "deployment")

@@ -11,6 +11,7 @@ from release_lane.record.decisions import DecisionKind
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Migration, Schema
 from release_lane.settings.model import EnvironmentSettings
 
 Doable = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish
@@ -21,7 +22,8 @@ class Environment:
     """What the graph is built from, besides the decision.
 
     `recorded`: this stack's own record, which counts no interrupted switch. `stands_on`: what the state has of the
-    environment. `zones`: those of its own network, `cidr`: the addresses of the one that it is in.
+    environment. `zones`: those of its own network, `cidr`: the addresses of the one that it is in. `schema`: the
+    database's, None where no migrations run here; `migration`: the one of this update.
     """
 
     settings: EnvironmentSettings
@@ -34,6 +36,8 @@ class Environment:
     cidr: str
     unchecked: tuple[str, ...] = ()
     """What no gate will see of the release that users are moved to."""
+    schema: Schema | None = None
+    migration: Migration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from release_lane.record.contract import Labels
 from release_lane.record.halts import Halts
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Schema
 from release_lane.settings.credentials import access_of
 
 
@@ -75,7 +76,7 @@ class Seen:
     """The environment now; the commits that the registry's tags name for the digest, whether the registry has it, and
     its labels (None where it was not asked for them);
     this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
-    stack's state holds of the environment."""
+    stack's state holds of the environment, and of the database's schema."""
 
     observed: Observed
     commits: tuple[str, ...]
@@ -85,6 +86,7 @@ class Seen:
     source: Recorded | None
     stands_on: Foundations
     halts: Halts
+    schema: Schema
 
 
 def see(
@@ -116,6 +118,7 @@ def see(
         source=Recorded.from_outputs(proven),
         stands_on=Foundations.from_resources(resources.get("outputs") or {}),
         halts=Halts.from_dict(said),
+        schema=Schema.from_resources(resources.get("outputs") or {}, names.migration),
     )
 
 

@@ -37,6 +37,7 @@ class Proof:
     `tables` are what the checks reported: answers of this release compared with those of the one that was live.
     `drilled`: when a drill of this release began in which traffic went back from it and forward again without a failed
     request ("" if none did). `drilling`: when one began that has no result yet.
+    `migrated`: what its migration did to the database's schema (`from r1 to r2`), "" where none ran.
     """
 
     digest: Digest
@@ -49,6 +50,7 @@ class Proof:
     drilled: str = ""
     drilling: str = ""
     tables: tuple[Table, ...] = ()
+    migrated: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value, as kept in stack outputs."""
@@ -61,8 +63,12 @@ class Proof:
             "unchecked": list(self.unchecked),
             **({"checks": list(self.checks)} if self.checks else {}),
             **({"tables": [table.as_dict() for table in self.tables]} if self.tables else {}),
-            **{key: at for key, at in (("drilled", self.drilled), ("drilling", self.drilling)) if at},
+            **{key: value for key, value in self._newer.items() if value},
         }
+
+    @property
+    def _newer(self) -> dict[str, str]:
+        return {"drilled": self.drilled, "drilling": self.drilling, "migrated": self.migrated}
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Proof:
@@ -78,6 +84,7 @@ class Proof:
             drilled=str(value.get("drilled") or ""),
             drilling=str(value.get("drilling") or ""),
             tables=tuple(Table.from_dict(table) for table in value.get("tables") or ()),
+            migrated=str(value.get("migrated") or ""),
         )
 
 
@@ -98,7 +105,8 @@ def with_proof(
     earlier = proof_of(proof.digest, known)
     if earlier and earlier.release_id == proof.release_id:
         goes_on = earlier.drilling if drill is Drill.FORWARD else ""
-        proof = replace(proof, drilled=earlier.drilled, drilling=goes_on)
+        migrated = proof.migrated or earlier.migrated
+        proof = replace(proof, drilled=earlier.drilled, drilling=goes_on, migrated=migrated)
     begun = left if drill is Drill.BACK else ""
     others = [replace(old, drilling=proof.at if old.digest == begun else "") for old in known]
     return (*(old for old in others if old.digest != proof.digest), proof)[-KEPT:]

@@ -29,6 +29,7 @@ from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problem
 from release_lane.settings.freeze import FreezeSettings, freeze_problems
 from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.ledger import place, reason
+from release_lane.settings.migration import MigrationSettings
 from release_lane.settings.network import AddressRange, NetworkSettings, network_problems, test_access
 from release_lane.settings.notify import NotifySettings
 from release_lane.settings.parity import ParitySettings, parity_problems
@@ -78,6 +79,7 @@ class EnvironmentSettings(Stack):
     health_check: HealthCheckSettings = HealthCheckSettings()
     smoke: SmokeSettings = SmokeSettings()
     rollout: RolloutSettings = RolloutSettings()
+    migration: MigrationSettings = MigrationSettings()
     shift: ShiftSettings = ShiftSettings()
     alarms: AlarmSettings = AlarmSettings()
     idle: IdleSettings = IdleSettings()

@@ -74,6 +74,7 @@ def _leg(tools: Tools, environment: str) -> Leg:
         source=route.source_of(environment),
         course=Course(steps=file.shift.steps, bake=file.shift.bake_seconds),
         rollout=file.rollout.deadline_seconds,
+        migration=file.migration.deadline_seconds if file.migration.command else None,
         smoke=file.smoke.deadline_seconds,
         alarms=file.alarms.watched(names).names,
         people=tuple(_people(tools, environment)),
