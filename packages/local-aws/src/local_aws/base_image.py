@@ -97,30 +97,21 @@ def tar_of(recipe: Recipe, cache: Path) -> Path:
     return cache / "base" / f"{recipe.id}.tar"
 
 
-def choose(
-    recipe: Recipe,
-    cache: Path,
-    images: Images,
-    make: Make,
-    say: Say,
-    official: str = OFFICIAL,
-    repository: str = REPOSITORY,
-) -> str:
-    """The first that can be had: what is here, what the cache holds, a pull of `official`, a new one."""
-    made = f"{repository}:{recipe.id}"
-    for reference in (official, made):
+def choose(recipe: Recipe, cache: Path, images: Images, make: Make, say: Say) -> str:
+    """The first that can be had: what is here, what the cache holds, a pull, a new one."""
+    for reference in (OFFICIAL, recipe.reference):
         if images.has(reference):
             return reference
     tar = tar_of(recipe, cache)
     with only_one(tar.with_suffix(".lock"), say):
         if not tar.exists():
-            say(f"base image: trying to pull {official}")
-            if images.pull(official):
-                return official
+            say(f"base image: trying to pull {OFFICIAL}")
+            if images.pull(OFFICIAL):
+                return OFFICIAL
             fill(recipe, tar, make, say)
-        images.load(tar, made)
-    say(f"base image: {made}")
-    return made
+        images.load(tar, recipe.reference)
+    say(f"base image: {recipe.reference}")
+    return recipe.reference
 
 
 def fill(recipe: Recipe, tar: Path, make: Make, say: Say) -> None:

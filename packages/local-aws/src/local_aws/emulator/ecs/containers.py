@@ -178,8 +178,8 @@ class Containers:
         return {c["Labels"].get(NAME_LABEL, ""): c["Id"] for c in self._list(f"{TASK_LABEL}={task}")}
 
     def all(self) -> dict[str, str]:
-        """Docker id -> task ARN of every task's container that this cloud has at Docker."""
-        return {c["Id"]: c["Labels"].get(TASK_LABEL, "") for c in self._list(TASK_LABEL)}
+        """Docker id -> task ARN of everything that this cloud has at Docker."""
+        return {c["Id"]: c["Labels"].get(TASK_LABEL, "") for c in self._list()}
 
     def _list(self, *labels: str) -> list[dict[str, Any]]:
         wanted = [f"{CLOUD_LABEL}={self._cloud}", *labels]
