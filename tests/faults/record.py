@@ -69,13 +69,13 @@ def record(lane: Lane, source: Path) -> tuple[dict[str, dict[str, int]], dict[Po
         good = str(artifacts.outputs["imageDigest"])
         images = Images(good, lane.derive("better", good), lane.derive("crasher", good))
         scene = Scene(lane.environment("record", smoke={"deadlineSeconds": 8}), images, proxy)
-        for name in ("first", "traffic_only", "keep", "by_hand", "stepped", "refusal", "destroy"):
+        for name in ("first", "traffic_only", "keep", "by_hand", "stepped", "refusal", "overdue", "destroy"):
             if name == "traffic_only":
                 second = scene.stack.up(imageDigest=images.two)
                 assert second.ok, second.text
             proxy.begin()
             result = STORIES[name](scene, scene.behind())
-            assert result.ok is (name != "refusal"), result.text
+            assert result.ok is (name not in ("refusal", "overdue")), result.text
             found[name] = proxy.counted()
             if name == "by_hand":
                 passed = pass_boundaries(scene, lane.derive("best", good))

@@ -117,6 +117,15 @@ def stepped(scene: Scene, through: Stack) -> Result:
         return through.up(imageDigest=scene.live, **config)
 
 
+def overdue(scene: Scene, through: Stack) -> Result:
+    """New configuration, and a migration that does not end in its time: it is stopped, and no task is started."""
+    given = {
+        "migration": {"command": ["/venv/bin/python", "-c", "import time; time.sleep(600)"], "deadlineSeconds": 10},
+        "env": {"LOG_LEVEL": str(time.time_ns())},
+    }
+    return through.up(imageDigest=scene.live, **{key: json.dumps(value) for key, value in given.items()})
+
+
 def destroy(scene: Scene, through: Stack) -> Result:
     """The end of an environment."""
     del scene
@@ -129,6 +138,6 @@ SMALL = ("traffic_only", "keep")
 """Stories in which the program changes nothing in AWS itself: they need no whole engine."""
 
 STORIES: dict[str, Story] = {
-    story.__name__: story for story in (traffic_only, keep, refusal, by_hand, first, stepped, destroy)
+    story.__name__: story for story in (traffic_only, keep, refusal, by_hand, first, stepped, overdue, destroy)
 }
 """In the order in which a call is looked for: the first story that makes it is the one it is broken in."""
