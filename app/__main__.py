@@ -16,7 +16,7 @@ def main() -> None:
     settings = Settings.from_environment(os.environ)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines(settings.commit))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     # On SIGTERM (the load balancer has drained this task by then) uvicorn stops in order, then raises the
     # signal once more; a handler that does nothing makes that exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -1,5 +1,6 @@
 """Settings, all of them from the environment."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,16 +14,19 @@ class Settings:
     digest: str = ""
     colour: str = ""
     release_id: str = ""
+    log_level: int = logging.INFO
     stop_seconds: int = 25  # below ECS's stopTimeout (30 s), so that we say what was cut off, not SIGKILL
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
-        """Unset and empty variables keep the default; ValueError when a number is none."""
+        """Unset and empty variables keep the default; ValueError when a number is none. An unknown level is info: a
+        word in a stack file is no reason not to serve."""
         return cls(
             port=int(env.get("PORT") or cls.port),
             commit=env.get("COMMIT") or cls.commit,
             digest=env.get("RELEASE_DIGEST", ""),
             colour=env.get("RELEASE_COLOUR", ""),
             release_id=env.get("RELEASE_ID", ""),
+            log_level=logging.getLevelNamesMapping().get(env.get("LOG_LEVEL", "").upper(), cls.log_level),
             stop_seconds=int(env.get("STOP_SECONDS") or cls.stop_seconds),
         )

@@ -1,7 +1,6 @@
 """What a stack of this project is made of, from top to bottom as in the picture of the README.
 
-This folder is yours: add resources, change them, replace network or load balancer. What must hold for users (which
-colour may change, the gates, the switch) is the library's, and holds as long as `lane.release` comes last.
+This folder is yours. What must hold for users is the library's, and holds as long as `lane.release` comes last.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ def environment(lane: Lane) -> None:
     balancer = Balancer(lane, network)
     cluster = Cluster(lane)
     alarms = {colour: colour_alarms(lane, colour, balancer) for colour in Colour}
+    lane.migrates(cluster, network.tasks, after=[cluster.log_group])
     sides = {held.colour: ColourSide(lane, held, network, balancer, cluster) for held in lane.sides()}
     lane.release(sides, balancer.dns_name, alarms=alarms, after=[network, balancer, cluster.log_group])
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from release_lane.probe.connecting import session_to
 from release_lane.record.endpoint import recorded_endpoint
+from release_lane.smoke.connecting import session_to
 
 from tools.dist import build
 

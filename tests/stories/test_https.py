@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from release_lane.probe.connecting import session_to
+from release_lane.smoke.connecting import session_to
 
 from tests.patience import PATIENCE
 from tests.stories.cloud import client, eventually, rule, weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,6 +24,7 @@ JUDGE, DOOR, COLOUR, DEFINITION = (
     "infra/colour.py",
     "release_lane/record/container.py",
 )
+ONE_OFF = "release_lane/aws/one_off.py"
 
 
 @contract(
@@ -131,6 +133,39 @@ def test_the_newest_log_events_come_oldest_first(stage: Stage, aws: Aws) -> None
 
 
 @contract(
+    says="GetLogEvents from the head goes on at nextForwardToken: each line is read once, and what comes later is read "
+    "by the token of a look that found nothing.",
+    source=f"{LOGS}/API_GetLogEvents.html",
+    otherwise="lines of a migration would be shown twice or never",
+    used_by=(ONE_OFF,),
+)
+def test_log_events_are_read_on_from_a_token(stage: Stage, aws: Aws) -> None:
+    logs, now = aws.client("logs"), 1000 * int(time.time())
+    logs.create_log_stream(logGroupName=stage.log_group, logStreamName="followed")
+    of = {"logGroupName": stage.log_group, "logStreamName": "followed"}
+    seen: list[str] = []
+    tokens: dict[str, str] = {}
+
+    def write(number: int) -> None:
+        logs.put_log_events(**of, logEvents=[{"timestamp": now + number, "message": str(number)}])
+
+    def look() -> list[str]:
+        found = logs.get_log_events(**of, startFromHead=True, **tokens)
+        tokens["nextToken"] = found["nextForwardToken"]
+        seen.extend(str(each["message"]) for each in found["events"])
+        return seen
+
+    def read(lines: int) -> bool:
+        return look() == [str(each) for each in range(lines)]
+
+    look()
+    for number in range(3):
+        write(number)
+        aws.eventually(partial(read, number + 1), "the next line")
+    assert look() == ["0", "1", "2"]
+
+
+@contract(
     says="StopTask sends SIGTERM, and SIGKILL after the container's stopTimeout (exit code 137); the task says "
     "UserInitiated and the reason that was given.",
     source=f"{API}/API_StopTask.html",
@@ -154,8 +189,7 @@ def test_a_deaf_container_is_killed_after_its_stop_timeout(ecs: Serving) -> None
     "found again.",
     source=f"{API}/API_RunTask.html",
     otherwise="the tests could not try what a container gets; a migration could not be run as a task of its own",
-    used_by=("packages/local-aws/tests/contract/conftest.py",),
-    note="no gate runs tasks yet",
+    used_by=(ONE_OFF, "packages/local-aws/tests/contract/conftest.py"),
     minutes=1.5,
 )
 def test_a_task_runs_once_by_itself(ecs: Serving) -> None:
@@ -168,6 +202,40 @@ def test_a_task_runs_once_by_itself(ecs: Serving) -> None:
     ended = ecs.until(task, "STOPPED")
     assert (ended["startedBy"], ended["containers"][0]["exitCode"]) == ("a-contract", 7)
     assert ecs.printed(task, "overridden") == ["overridden"]
+
+
+@contract(
+    says="RunTask with the client token of an earlier call starts nothing and answers with that call's task.",
+    source=f"{GUIDE}/ECS_Idempotency.html",
+    otherwise="a migration whose first answer was lost would run twice at once",
+    used_by=(ONE_OFF,),
+    minutes=1.5,
+)
+def test_a_repeated_call_runs_one_task(ecs: Serving) -> None:
+    definition = ecs.define()
+    assert ecs.run(definition, clientToken="one-call") == ecs.run(definition, clientToken="one-call")
+
+
+@contract(
+    says="ListTasks by family lists that family's tasks alone; one that was asked to end is listed as STOPPED at once, "
+    "and described as ended only when its container has.",
+    source=f"{API}/API_ListTasks.html",
+    otherwise="a second migration would be started while the first still ends",
+    used_by=(ONE_OFF,),
+    minutes=1.5,
+)
+def test_a_task_that_still_ends_is_found_by_its_family(ecs: Serving, stage: Stage) -> None:
+    definition = ecs.define(env={"DEAF": "1"}, stopTimeout=10)
+    task, family = ecs.run(definition), definition.rsplit("/", 1)[-1].partition(":")[0]
+    ecs.until(task, "RUNNING")
+    ecs.printed(task, "ready")
+    listed = {"cluster": stage.cluster, "family": family}
+    assert task in ecs.api.list_tasks(**listed, desiredStatus="RUNNING")["taskArns"]
+    assert ecs.api.list_tasks(cluster=stage.cluster, family=f"{family}-other")["taskArns"] == []
+    ecs.api.stop_task(cluster=stage.cluster, task=task, reason="because")
+    assert task in ecs.api.list_tasks(**listed, desiredStatus="STOPPED")["taskArns"]
+    assert ecs.api.describe_tasks(cluster=stage.cluster, tasks=[task])["tasks"][0]["lastStatus"] != "STOPPED"
+    ecs.until(task, "STOPPED")
 
 
 @contract(

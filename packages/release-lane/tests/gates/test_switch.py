@@ -30,6 +30,7 @@ from release_lane.record.inputs import SwitchInputs
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import Known, Recorded
+from release_lane.record.table import Table
 from release_lane.watch.rollout import Reading, Target, Task
 from tests.gates.fake_cloud import LOCATED, FakeCloud, holding, names, sick, site
 from tests.gates.fake_senses import AT_ONCE
@@ -131,6 +132,15 @@ def test_the_proof_names_what_no_gate_could_see(cloud: Make) -> None:
     recorded = Recorded.from_outputs(json.loads(json.dumps(moved(cloud(), move))))
     assert recorded is not None
     assert recorded.evidence[-1].unchecked == ("the commit is unknown",)
+
+
+@pytest.mark.provider
+def test_the_proof_keeps_the_tables_of_the_smoke_checks(cloud: Make) -> None:
+    table = Table(title="Scores", head=("what", "new"), rows=(("a", "0.6"),))
+    handed_on = Pass.from_dict(replace(PASS, tables=(table,)).as_dict())
+    recorded = Recorded.from_outputs(json.loads(json.dumps(moved(cloud(), replace(MOVE, passed=handed_on)))))
+    assert recorded is not None
+    assert recorded.evidence[-1].tables == (table,)
 
 
 @pytest.mark.provider

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 from release_lane.engine.state import StackState
 from release_lane.operate.parity import FOLLOWS, NATURAL, Comparison, Environment, Standing, compare, natural
+from release_lane.record.container import migration_definition
 from release_lane.record.names import Access, Names
 from release_lane.settings.model import EnvironmentSettings, environment_in
 from tests.command.words import BLUE, GREEN, outputs, release
@@ -184,3 +186,33 @@ def test_components_gates_and_what_is_about_to_be_deleted_do_not_count() -> None
         {**resource(VPC, "read", "vpc-2"), "external": True},
     ]
     assert compare(environment("staging", {}), environment("production", {}, *more)).rows == ()
+
+
+# ---- Migrations
+
+
+def migrated(name: str, letter: str, to: str, command: Sequence[str] = ("alembic", "upgrade", "head")) -> Environment:
+    """An environment whose last migration was of this release."""
+    of = release(letter)
+    container = migration_definition(
+        of, command, to, repository="r.test/shop", log_group=f"/shop/{name}", region="us-east-1"
+    )
+    definition = resource(
+        "aws:ecs/taskDefinition:TaskDefinition",
+        f"shop-{name}-migration",
+        f"shop-{name}-migration",
+        family=f"shop-{name}-migration",
+        containerDefinitions=json.dumps([container]),
+    )
+    given = {"migration": {"command": list(command)}}
+    before = {} if name == "staging" else {"promotesFrom": "staging"}
+    return environment(name, {**given, **before}, definition, live=of)
+
+
+def test_which_release_migrated_last_is_no_difference_of_two_environments() -> None:
+    assert undeclared(compare(migrated("staging", "b", "r2"), migrated("production", "a", "r1"))) == []
+
+
+def test_another_command_is_one_and_the_task_definition_follows_from_it() -> None:
+    found = compare(migrated("staging", "a", "r1"), migrated("production", "a", "r1", ["flyway", "migrate"]))
+    assert [row.difference.what for row in found.undeclared] == ["migration.command"]

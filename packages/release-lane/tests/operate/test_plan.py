@@ -52,6 +52,11 @@ def test_each_environment_says_its_gates_people_steps_and_what_usually_breaks() 
     ]
 
 
+def test_a_migration_is_one_of_the_gates_where_the_stack_file_names_one() -> None:
+    shown = text(page(leg=replace(PRODUCTION, migration=600)))
+    assert "gates: Image, Migration (at most 10 min), Rollout (at most 5 min)" in shown
+
+
 def test_an_environment_that_has_it_and_one_that_does_not_have_headings_of_their_own() -> None:
     shown = html(page())
     assert "<h2>staging has it</h2>" in shown

@@ -13,8 +13,10 @@ from release_lane.engine.events import UNKNOWN, EngineLog, Step
 from release_lane.errors import Refused, ReleaseError, UsageError
 from release_lane.operate import page_markdown, review_page
 from release_lane.operate.costs import monthly
-from release_lane.operate.review import Program, Review, Subject, review
+from release_lane.operate.review import Program, Review, Subject, as_dict, review
 from release_lane.record.asking import Identify
+from release_lane.record.inputs import MigrationInputs
+from release_lane.record.names import Access, Names
 from release_lane.record.placement import Release, all_on
 from tests.command.words import BLUE, GREEN, A, B, log, plan, pre, proof, recorded, release, said
 
@@ -57,6 +59,35 @@ def check(name: str, text: str) -> None:
 
 def test_a_promotion() -> None:
     check("promotion", markdown(review(PRODUCTION, promotion())))
+
+
+MIGRATES = MigrationInputs(
+    active=True,
+    names=Names.of_stack("release-lane", "production", access=Access(region="us-east-1", account="0" * 12)),
+    digest=B.digest,
+    command=("alembic", "upgrade", "head"),
+    task_definition=UNKNOWN,
+    subnets=UNKNOWN,
+    groups=UNKNOWN,
+    deadline=600,
+    to="r2",
+    passed=("r1",),
+)
+
+
+def test_a_promotion_that_migrates_says_so_first_and_counts_it_as_part_of_the_release() -> None:
+    gate = pre("create", "release:index:Migration", "migration", **MIGRATES.as_dict())
+    found = review(PRODUCTION, promotion(gate, pre("replace", TASKS, "release-lane-production-migration")))
+    assert found.others == ()
+    assert as_dict(found)["migration"] == {"command": "alembic upgrade head", "from": "r1", "to": "r2"}
+    check("migration", markdown(found))
+
+
+def test_a_migration_that_an_update_leaves_alone_is_not_in_its_review() -> None:
+    idle = pre("same", "release:index:Migration", "migration", **replace(MIGRATES, active=False).as_dict())
+    found = review(PRODUCTION, promotion(idle))
+    assert (found.planned.migration, as_dict(found)["migration"]) == (None, None)
+    check("promotion", markdown(found))
 
 
 def test_a_first_release() -> None:

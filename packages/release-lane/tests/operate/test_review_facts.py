@@ -13,6 +13,7 @@ from release_lane.operate.review_evidence import SHOWN
 from release_lane.operate.review_page import page
 from release_lane.record.commit import Commits, Logged
 from release_lane.record.placement import Release
+from release_lane.record.table import Table
 from release_lane.record.times import epoch
 from tests.command.words import BLUE, GREEN, A, B, C, log, plan, pre, proof, recorded, release
 from tests.decide.situations import observed, side
@@ -203,6 +204,14 @@ def test_who_asks_and_where_is_said() -> None:
     said = text(reviewed(replace(SUBJECT, asked="ann", run="https://ci.test/7")))
     assert "Asked by ann in [this CI run](https://ci.test/7)." in said
     assert "Asked by ann, outside CI." in text(reviewed(replace(SUBJECT, asked="ann")))
+
+
+def test_what_the_smoke_checks_reported_there_is_a_table_of_the_evidence() -> None:
+    table = Table(title="Recorded requests", head=("what", "live", "new"), rows=(("a|b", "0.5", "0.6"),))
+    said = text(reviewed(replace(SUBJECT, evidence=(replace(proof(B), tables=(table,)),))))
+    assert "**Recorded requests**, in staging:" in said
+    assert "| what | live | new |" in said
+    assert "| a\\|b | 0.5 | 0.6 |" in said
 
 
 # ---- As data --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
+from release_lane.record.contract import PREFIX, Labels
 from release_lane.record.evidence import Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.placement import Colour
@@ -69,6 +70,33 @@ def test_a_new_digest_is_written_to_the_idle_colour() -> None:
     written = {each.name: digest_of(each) for each in world.of_type("taskDefinition:TaskDefinition")}
     assert written["release-lane-staging-green"] == SECOND
     assert world.one("TrafficSwitch").inputs["weights"] == {"blue": 0, "green": 100}
+
+
+@pytest.mark.parametrize(
+    ("config", "live"),
+    [
+        ({"imageDigest": THIRD}, "green"),
+        ({}, None),
+        ({"imageDigest": FIRST, "rollbackFrom": SECOND}, None),
+    ],
+    ids=["a new release", "nothing to do", "a rollback"],
+)
+def test_answers_are_compared_with_the_live_ones_where_a_release_goes_forward(
+    config: dict[str, str], live: str | None
+) -> None:
+    """Going back has to be quick, and the previous release may answer in another way."""
+    world = World(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+        observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD),
+    )
+    gate = run(world, {f"release-lane:{key}": value for key, value in config.items()}).one("SmokeGate").inputs
+    assert (gate.get("compares"), gate.get("live")) == ((True, live) if live else (None, None))
+
+
+def test_the_first_release_has_nothing_that_it_is_compared_with() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed(image=FIRST)), {"release-lane:imageDigest": FIRST})
+    gate = world.one("SmokeGate").inputs
+    assert (gate["compares"], gate["live"]) == (True, "")
 
 
 @pytest.mark.parametrize("config", [{"imageDigest": THIRD}, {}, {"imageDigest": FIRST, "rollbackFrom": SECOND}])
@@ -563,3 +591,30 @@ def test_a_variable_that_looks_like_a_secret_is_named_in_a_note_without_its_valu
         run(World(outputs=ARTIFACTS, observed=observed()), {"release-lane:env": json.dumps({"DB_PASSWORD": "hunter2"})})
     assert "env looks as if it held secrets (DB_PASSWORD)" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+def test_what_an_image_declares_is_compared_before_anything_is_registered() -> None:
+    seen = observed(image=FIRST)
+    seen["image"]["labels"] = Labels(found={f"{PREFIX}env.required": "UPSTREAM", f"{PREFIX}port": "3000"}).as_dict()
+    world = World(outputs=ARTIFACTS, observed=seen)
+    with pytest.raises(Refused) as refused:
+        released(world, imageDigest=FIRST)
+    assert "env.UPSTREAM: is required, and not given" in refused.value.what
+    assert "service.port: is 8080, and the image declares 3000" in refused.value.what
+    assert not world.registered
+    given = {"env": json.dumps({"UPSTREAM": "http://upstream"}), "service": json.dumps({"port": 3000})}
+    world = released(world, imageDigest=FIRST, **given)
+    (said,) = world.one("TrafficSwitch").inputs["unchecked"]
+    assert said.startswith("the image does not declare its secrets, health path and status path")
+    assert world.one(":Image").inputs["unchecked"] == [said], "it is true of the image"
+
+
+def test_an_earlier_image_is_deployed_with_the_configuration_of_now() -> None:
+    past, live = release(FIRST), release(SECOND)
+    seen = observed(blue=past, green=live, live=Colour.GREEN, image=FIRST)
+    world = World(outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN, past)}, observed=seen)
+    released(world, imageDigest=FIRST, redeployFrom=SECOND, env=json.dumps({"LOG_LEVEL": "debug"}))
+    switch = world.one("TrafficSwitch").inputs
+    assert (switch["decision"], switch["live"]) == ("deploy", "blue")
+    assert switch["release"]["digest"] == FIRST
+    assert switch["release"]["service"]["env"] == {"LOG_LEVEL": "debug"}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import KEPT, NOT_RECORDED, Drill, Proof, proof_of, with_passed_drill, with_proof
+from release_lane.record.table import Table
 
 pytestmark = pytest.mark.pure
 
@@ -102,3 +103,10 @@ def test_what_is_known_of_a_drill_survives_being_recorded(said: dict[str, str]) 
     assert {"drilled", "drilling"} & written.keys() == said.keys()
     read = Proof.from_dict(json.loads(json.dumps(written)))
     assert (read.drilled, read.drilling) == (plain["drilled"], plain["drilling"])
+
+
+def test_tables_of_the_checks_are_kept() -> None:
+    table = Table(title="Scores", head=("what", "new"), rows=(("a", "0.6"),))
+    kept = replace(proof(1), tables=(table,))
+    assert Proof.from_dict(kept.as_dict()) == kept
+    assert "tables" not in proof(1).as_dict()

@@ -47,7 +47,13 @@ def new_release(case: Case) -> Release:
         raise never_proven(digest, source, len(evidence))
     if source and proof and requested.requires_drill and case.recorded and not proof.drilled:
         raise never_drilled(digest, source)
-    return Release(digest=digest, service=requested.service, commit=requested.commit, adopted=requested.adopted)
+    return Release(
+        digest=digest,
+        service=requested.service,
+        commit=requested.commit,
+        adopted=requested.adopted,
+        revisions=requested.revisions,
+    )
 
 
 def to_idle(case: Case, release: Release, standing: Recorded, reason: str, rollback: bool = False) -> Decision:

@@ -13,12 +13,14 @@ from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.decide.parity import Parity
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
+from release_lane.record.contract import Contract, Labels
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Drill
 from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
+from release_lane.record.revisions import Migration, Revisions, Schema
 
 
 class OnDrift(StrEnum):
@@ -36,8 +38,9 @@ class OnAlarm(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so is
-    `forward_from`, where users go forward again to a release that they were rolled back from.
+    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so are
+    `forward_from`, where users go forward again to a release that they were rolled back from, and `redeploy_from`,
+    where an earlier image is deployed with the configuration of now.
 
     `commit` is the digest's tag in the registry, or what was given when it was adopted (`adopted`); `in_registry` is
     False when the registry does not have it. `promotes_from` names the environment whose gates it must have passed
@@ -57,6 +60,7 @@ class Requested:
     digest: Digest | None = None
     rollback_from: Digest | None = None
     forward_from: Digest | None = None
+    redeploy_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     alarm_memory: float = 0.0
@@ -81,6 +85,18 @@ class Requested:
     """Of an update, where the stack demands it. A preview needs none: the review that a seal is made of is one."""
     parity: Parity | None = None
     """What a release that goes forward is held to; None where that is not required."""
+    labels: Labels | None = None
+    """What the image declares, by its labels; None where the registry was not asked."""
+    schema: Schema | None = None
+    """The database's schema; None where the stack runs no migrations."""
+
+    @property
+    def revisions(self) -> Revisions | None:
+        """What the image declares of the schema; None for nothing, and where its labels are not understood."""
+        try:
+            return Revisions.of(Contract.of(self.labels.found, self.digest or "")) if self.labels else None
+        except ReleaseError:  # decide/contract.py says so of what goes forward
+            return None
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""
@@ -199,3 +215,5 @@ class Verdict:
     notes: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     """What no gate can check of the release that users are moved to."""
+    migration: Migration | None = None
+    """What runs before tasks are started."""

@@ -15,10 +15,58 @@ from release_lane.record.journal import End
 from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import GroupCheck, Recorded
+from release_lane.record.revisions import NEEDS, PROVIDES
 from release_lane.record.times import in_words, in_zone
 
 RESTORE, ADOPT = (f"`release heal … --on-drift {way}` (by hand: onDrift={way})" for way in ("restore", "adopt"))
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
+
+
+# ---- The database's schema
+
+
+def contradicts(release: Release, to: str, needs: Sequence[str]) -> Refused:
+    """An image whose own migration leads to what it cannot live with."""
+    return Refused(
+        f"{short(release.digest)} cannot be released: by its labels it cannot live with the schema that its own "
+        "migration leads to.",
+        why=f"{PROVIDES} is {to}, and {NEEDS} names {', '.join(needs)}",
+        next_step=f"correct the labels of the image: {NEEDS} has to name {to} as well.",
+    )
+
+
+def outlived(release: Release, to: str, live: Release, needs: Sequence[str]) -> Refused:
+    """A migration that the live release cannot live with."""
+    return Refused(
+        f"{short(release.digest)} is not released: its migration leads to schema {to}, and the live release "
+        f"{short(live.digest)} cannot live with that.",
+        why=f"both serve at once while traffic moves, and a rollback goes to {short(live.digest)}; its label {NEEDS} "
+        f"names {', '.join(needs)}",
+        next_step=f"release an image first that can live with both (it names {to} in that label), then this one; or "
+        "split the migration, so that it only adds, and remove the old part with a later release.",
+    )
+
+
+def behind_schema(release: Release, to: str, now: Sequence[str]) -> Refused:
+    """An image of before a migration that took place."""
+    return Refused(
+        f"{short(release.digest)} is not released: its migration leads to schema {to}, which the database has left.",
+        why=f"the schema is at {' or '.join(now)} by now; its label {NEEDS} does not name that",
+        next_step="build the image from a commit that has the later migrations as well, and release that.",
+    )
+
+
+def no_way_back_to(release: Release, lacking: Sequence[str], instead: Sequence[Release]) -> Refused:
+    """A release that cannot live with the schema as it is now; `instead` are those of the history that can."""
+    fits = ", ".join(f"{each.digest} (commit {each.commit[:7] or 'unknown'})" for each in instead[:3])
+    return Refused(
+        f"No traffic goes to {short(release.digest)}: it cannot live with the database's schema "
+        f"{' or '.join(lacking)}.",
+        why=f"its label {NEEDS} does not name that, and a rollback takes no migration back",
+        next_step=f"go back to one that can: {fits}."
+        if fits
+        else "no earlier release of the history can: fix what is live, and release that.",
+    )
 
 
 # ---- What was asked for
@@ -101,13 +149,15 @@ def alarms_stop_drill(alarms: Sequence[Alarm]) -> Refused:
     )
 
 
-def silent_rollback(past: str, live: str, said: str | None) -> Refused:
-    """Releasing `past` again is a rollback from `live`, which was not asked for; `said` is what rollbackFrom says."""
-    words = f"rollbackFrom says {short(said)}" if said else "rollbackFrom is not given"
+def silent_rollback(past: str, live: str, said: str | None, redeploys: str | None = None) -> Refused:
+    """Releasing `past` again is a rollback from `live`, which was not asked for; `said` is what rollbackFrom says,
+    `redeploys` what redeployFrom does."""
+    key, named = ("redeployFrom", redeploys) if redeploys else ("rollbackFrom", said)
+    words = f"{key} says {short(named)}" if named else "rollbackFrom is not given"
     return Refused(
         f"{short(past)} was live here before, so releasing it is a rollback from {short(live)}; but {words}.",
         why="a stale file or an old job must never roll back by itself",
-        next_step=f"if you mean it: `release rollback`, or give rollbackFrom={live} as well.",
+        next_step=f"if you mean it: `release rollback`, or give {key}={live} as well.",
     )
 
 

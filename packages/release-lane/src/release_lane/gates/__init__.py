@@ -1,4 +1,5 @@
 """The gates: a Pulumi provider (`release`) whose resources must say yes before users are moved.
 
-`Image -> Rollout -> SmokeGate -> TrafficSwitch`; each hands the next a pass. Without one the switch moves no traffic.
+`Image -> (Migration) -> Rollout -> SmokeGate -> TrafficSwitch`; each hands the next a pass. Without one the switch
+moves no traffic.
 """

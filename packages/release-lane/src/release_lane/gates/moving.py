@@ -411,6 +411,8 @@ def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Pro
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
         checks=report.names[:NAMED],
+        tables=(*move.passed.tables, *report.tables),
+        migrated=move.passed.migrated,
     )
     left = move.standing.live.digest if move.standing else ""
     recorded = replace(recorded, evidence=with_proof(recorded.evidence, proof, move.drill, left))

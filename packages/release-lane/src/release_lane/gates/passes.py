@@ -14,6 +14,7 @@ from typing import Any
 from release_lane.errors import Refused, Users
 from release_lane.record.digest import short
 from release_lane.record.records import Known
+from release_lane.record.table import Table
 
 RUN = uuid.uuid4().hex
 """Names this process, and with it this update."""
@@ -24,7 +25,8 @@ class Pass:
     """What passed a gate: digest, and (from Rollout on) colour, task definition and ECS deployment; and the run.
 
     `manifests` are the digests that ECS may report for the image. `tasks`: address and ECS's digest of each.
-    `unchecked` are short sentences of what this gate and those before it could not see. They end in the evidence.
+    `migrated`: what a migration did (`from r1 to r2`), "" where none ran. `unchecked` are short sentences of what this
+    gate and those before it could not see, `tables` what smoke checks reported. All end in the evidence.
     """
 
     digest: str
@@ -34,12 +36,19 @@ class Pass:
     deployment: str = ""
     manifests: frozenset[str] = frozenset()
     tasks: Mapping[str, str] = field(default_factory=dict)
+    migrated: str = ""
     unchecked: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The `passedFor` output."""
         texts = {name: getattr(self, name) for name in _TEXTS}
-        more = {"manifests": sorted(self.manifests), "tasks": dict(self.tasks)}
+        more = {
+            "manifests": sorted(self.manifests),
+            "tasks": dict(self.tasks),
+            "migrated": self.migrated,
+            "tables": [table.as_dict() for table in self.tables],
+        }
         return {**texts, **{key: value for key, value in more.items() if value}, "unchecked": list(self.unchecked)}
 
     @property
@@ -61,13 +70,21 @@ class Pass:
         texts = {key: str(value.get(key) or "") for key in _TEXTS}
         tasks = {str(ip): str(digest) for ip, digest in (value.get("tasks") or {}).items()}
         return Pass(
-            **texts, manifests=frozenset(value.get("manifests") or ()), tasks=tasks, unchecked=_sentences(value)
+            **texts,
+            manifests=frozenset(value.get("manifests") or ()),
+            tasks=tasks,
+            migrated=str(value.get("migrated") or ""),
+            unchecked=_sentences(value),
+            tables=tuple(Table.from_dict(table) for table in value.get("tables") or ()),
         )
 
     def after(self, before: Any) -> Pass:
-        """This pass with what the gate before could not see, if that ran in this update."""
-        ran = isinstance(before, Mapping) and before.get("run") == RUN
-        return replace(self, unchecked=together(_sentences(before) if ran else (), self.unchecked))
+        """This pass with the migration that ran before and with what the gate before could not see, if that ran in
+        this update."""
+        if not (isinstance(before, Mapping) and before.get("run") == RUN):
+            return self
+        migrated = self.migrated or str(before.get("migrated") or "")
+        return replace(self, migrated=migrated, unchecked=together(_sentences(before), self.unchecked))
 
 
 _TEXTS = ("digest", "run", "colour", "taskDefinition", "deployment")

@@ -40,10 +40,18 @@ class SmokeGate(Gate):
         passed = demand(given.pass_of_before, gate="The rollout gate", digest=digest, colour=colour)
         cloud = self.cloud_of(given.names)
         endpoint = of_colour(given.names, where(cloud, given.located).dns_name, colour)
-        expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked)
+        against = _against(given, where(cloud, given.located).dns_name) if given.compares else None
+        expected = Expected(digest=digest, colour=colour, commit=given.commit, asked=given.asked, against=against)
         report = until_passed(ctx, endpoint, expected, given.deadline, _by_hand(endpoint, expected))
-        passed = replace(passed, unchecked=report.unchecked)
+        for table in report.tables:
+            ctx.say("\n".join(table.lines))
+        passed = replace(passed, unchecked=report.unchecked, tables=report.tables)
         return passed, f"{report.checks} smoke checks passed for {short(digest)} on {colour} at {endpoint}"
+
+
+def _against(given: SmokeInputs, load_balancer: str) -> Endpoint:
+    """Where the live release answers by itself."""
+    return of_colour(given.names, load_balancer, given.live) if given.live else Endpoint("")
 
 
 FIX = "fix the image or its configuration in the stack file, and release again."
@@ -87,7 +95,8 @@ def _pause(ctx: Context) -> None:
 def _refusal(
     endpoint: Endpoint, expected: Expected, report: Report, attempts: int, spent: float, next_step: str
 ) -> CheckFailed:
-    failed = "\n  ".join(report.failures[:10])
+    tables = [line for table in report.tables for line in table.lines]
+    failed = "\n  ".join([*report.failures[:10], *tables])
     return CheckFailed(
         f"The smoke gate refused {short(expected.digest)} on {expected.colour}.\n  {failed}",
         why=f"{len(report.failures)} of {report.checks} checks still failed after {attempts} attempts "

@@ -45,6 +45,7 @@ from release_lane.engine.state import SIGNATURE, StackState
 from release_lane.record.container import LABEL
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
+from release_lane.record.revisions import LEADS_TO
 from release_lane.settings.model import EnvironmentSettings
 
 TASK_DEFINITION, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
@@ -56,13 +57,14 @@ NATURAL = (
     *("https.domain", "https.certificateArn", "https.hostedZone"),
     *("approval", "requireDrill", "freeze", "parity", "ledger", "testAccess"),
     *("accessLogs", "notify", "alarms.actions", "deletionProtection"),
-    *("imageDigest", "rollbackFrom", "forwardFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace", "drill"),
-    *("throughFreeze", "withoutLedger", "sealed"),
+    *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace"),
+    *("drill", "throughFreeze", "withoutLedger", "sealed"),
 )
 """Settings that are left out, for the reasons above; a path stands for all below it."""
 
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "aws:region": ("aws:ec2/subnet:Subnet",),
+    "migration.command": (f"{TASK_DEFINITION} {ENVIRONMENT}-migration",),
     "insecure": (LISTENER, "aws:acm/", "aws:route53/record:Record", f"{INGRESS} {ENVIRONMENT}-https"),
     "https.certificateArn": ("aws:acm/", "aws:route53/record:Record"),
     "https.hostedZone": ("aws:acm/", "aws:route53/record:Record"),
@@ -337,7 +339,7 @@ def _container(given: Mapping[str, Any]) -> Mapping[str, Any]:
     labels = given.get("dockerLabels") or {}
     if LABEL in labels:
         kept = {key: value for key, value in given.items() if key not in OF_THE_RELEASE}
-        return {**kept, "dockerLabels": {key: value for key, value in labels.items() if key != LABEL}}
+        return {**kept, "dockerLabels": {key: value for key, value in labels.items() if key not in (LABEL, LEADS_TO)}}
     environment = {each["name"]: each.get("value") for each in given.get("environment") or ()}
     secrets = {each["name"]: each.get("valueFrom") for each in given.get("secrets") or ()}
     return {**given, "environment": environment, "secrets": secrets}

@@ -4,7 +4,7 @@ Pure."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ LONGEST = 140
 class Leg:
     """How one environment takes a release, by its stack file. `people`: what a person has to do there.
 
-    `rollout` and `smoke` are seconds that these gates wait at most.
+    `rollout`, `smoke` and `migration` are seconds that these gates wait at most; None where no migration runs.
     """
 
     environment: str
@@ -44,6 +44,7 @@ class Leg:
     course: Course
     rollout: float
     smoke: float
+    migration: float | None = None
     alarms: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     domain: str = ""
@@ -89,6 +90,8 @@ STEPS = (
      "something moved since the review; no answer comes"),
     ("Image", "machine", "the registry still has it, for the processors that the tasks have",
      "a lifecycle rule that deleted it"),
+    ("Migration", "machine", "where the stack file names one: changes the database's schema, before a task starts",
+     "a lock that another session holds, a schema that the live release cannot live with"),
     ("Rollout", "machine", "the idle colour runs it, all tasks healthy; no user is there",
      "tasks that exit or fail their health check, missing secrets, no room"),
     ("SmokeGate", "machine", "the smoke checks pass at the test listener",
@@ -136,12 +139,20 @@ def _card(leg: Leg, tally: Tally) -> Card:
     items = [
         takes,
         *(f"**person:** {quoted(each)}" for each in leg.people),
-        f"gates: Image, Rollout (at most {spoken(leg.rollout)}), SmokeGate (at most {spoken(leg.smoke)})",
+        f"gates: {', '.join(_gates(leg))}",
         f"switch: {leg.course.words()}; signals: targets, own probes, errors, {signals}",
         _so_far(tally),
         *(f"usually breaks: {quoted(reason)} ({count})" for reason, count in tally.reasons),
     ]
     return Card(quoted(leg.environment), quoted(leg.domain), tuple(items))
+
+
+def _gates(leg: Leg) -> Iterator[str]:
+    yield "Image"
+    if leg.migration is not None:
+        yield f"Migration (at most {spoken(leg.migration)})"
+    yield f"Rollout (at most {spoken(leg.rollout)})"
+    yield f"SmokeGate (at most {spoken(leg.smoke)})"
 
 
 def _so_far(tally: Tally) -> str:

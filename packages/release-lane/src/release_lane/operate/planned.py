@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from release_lane.decide.shift import Course
 from release_lane.engine.events import EngineLog
 from release_lane.record.alarms import Watched
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.inputs import RolloutInputs, SwitchInputs
+from release_lane.record.inputs import MigrationInputs, RolloutInputs, SwitchInputs
 from release_lane.record.placement import Colour, Release, Weights
 from release_lane.record.records import Recorded
+from release_lane.record.revisions import GATE, Migration, Schema
 
 SWITCH, ROLLOUT = "release:index:TrafficSwitch", "release:index:Rollout"
 
@@ -37,6 +39,9 @@ class Planned:
     """The name that users come by; "" for plain HTTP."""
     alarms: Watched = field(default_factory=Watched)
     """Those that the switch watches."""
+    migration: Migration | None = None
+    """What runs before tasks are started, by the command `migrates_by`."""
+    migrates_by: str = ""
 
 
 def planned_in(log: EngineLog) -> Planned:
@@ -60,4 +65,14 @@ def planned_in(log: EngineLog) -> Planned:
         idle_tasks=given.idle_tasks,
         domain=given.names.domain,
         alarms=given.watch.alarms,
+        **_migration(log),
     )
+
+
+def _migration(log: EngineLog) -> dict[str, Any]:
+    step = log.step(GATE)
+    gate = MigrationInputs.from_dict(step.inputs) if step else None
+    if gate is None or not gate.active:
+        return {}
+    before = Schema(passed=gate.passed).now
+    return {"migration": Migration(before=before, to=gate.to), "migrates_by": " ".join(gate.command)}

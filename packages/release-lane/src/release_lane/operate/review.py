@@ -16,6 +16,7 @@ from release_lane.operate.changes import changed, destroys
 from release_lane.operate.planned import Planned, planned_in
 from release_lane.operate.scanning import Scan
 from release_lane.record.commit import Commits
+from release_lane.record.container import MIGRATION
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
@@ -52,6 +53,8 @@ class Subject:
     ran_there: tuple[Release, ...] = ()
     live_there: Release | None = None
     rollback: bool = False
+    digest_only: bool = False
+    """A rollback of the image alone."""
     program: Program = Program()
     asked: str = ""
     run: str = ""
@@ -174,7 +177,8 @@ def _expected(step: Step, planned: Planned) -> bool:
     on_target = planned.target is not None and step.name.endswith(f"-{planned.target}")
     match step.type:
         case "aws:ecs/taskDefinition:TaskDefinition":
-            return on_target and planned.starts and step.op in ("create", "update", "replace")
+            migrates = planned.migration is not None and step.name.endswith(f"-{MIGRATION}")
+            return (migrates or (on_target and planned.starts)) and step.op in ("create", "update", "replace")
         case "aws:ecs/service:Service":
             return on_target and step.op in ("create", "update")
     return False
@@ -200,6 +204,9 @@ def as_dict(review: Review) -> dict[str, Any]:
         "weights": {"now": _weights(planned.before), "after": _weights(planned.after)},
         "steps": list(planned.course.steps),
         "alarms": list(planned.alarms.names),
+        "migration": {"command": planned.migrates_by, "from": planned.migration.before, "to": planned.migration.to}
+        if planned.migration
+        else None,
         "drift": review.drift or None,
         "rollback": {"costs": str(review.way_back), "seconds": list(subject.rollbacks)},
         "changes": [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from release_lane.operate.duration import spoken
-from release_lane.operate.page import Alert, Block, Section, Text, bullets, code, link, quoted, section
+from release_lane.operate.page import Alert, Block, Section, Table, Text, bullets, code, link, quoted, section
 from release_lane.operate.review import Review, Subject
 from release_lane.operate.scanning import said_of
 from release_lane.record.commit import Commits, Logged
@@ -81,9 +81,21 @@ def evidence_section(review: Review) -> Section | None:
     if subject.recorded and subject.recorded.left_by_rollback(release.digest):
         live = code(subject.recorded.live.digest)
         lines.append(f"**Going forward again:** users were rolled back from it to {live}.")
+    elif subject.digest_only and subject.recorded:
+        lines.append(
+            f"Requested as a **rollback of the image alone** from {code(subject.recorded.live.digest)}: with the "
+            "configuration of now it is a new release."
+        )
     elif subject.rollback and subject.recorded:
         lines.append(f"Requested as a **rollback** from {code(subject.recorded.live.digest)}.")
-    return section("Evidence", bullets(lines))
+    return section("Evidence", bullets(lines), *(_tables(subject, proof) if proof else ()))
+
+
+def _tables(subject: Subject, proof: Proof) -> Iterator[Block]:
+    """What the smoke checks reported there."""
+    for each in proof.tables:
+        yield Text(f"**{quoted(each.title)}**, in {subject.source}:")
+        yield Table(tuple(map(quoted, each.head)), tuple(tuple(map(quoted, row)) for row in each.rows))
 
 
 def _proven(subject: Subject, proof: Proof, release: Release) -> Iterator[str]:

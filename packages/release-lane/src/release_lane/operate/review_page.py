@@ -27,6 +27,7 @@ from release_lane.operate.page import (
     section,
     sentences,
 )
+from release_lane.operate.planned import Planned
 from release_lane.operate.review import Review, Subject, Way
 from release_lane.operate.review_evidence import commits_section, configuration_of, counted, evidence_section, linked
 from release_lane.record.commit import Commits
@@ -133,11 +134,21 @@ def _moving(review: Review) -> Block | None:
     if not review.changes_users:
         return None
     stepped = planned.course.least or len(planned.course.steps) > 1
-    lines = [f"The traffic moves {planned.course.words()}."] if stepped else []
+    lines = [_migrating(planned)] if planned.migration else []
+    lines += [f"The traffic moves {planned.course.words()}."] if stepped else []
     if planned.idle_tasks is not None and review.subject.recorded:
         kept = f"keeps {_tasks(planned.idle_tasks)} of the previous release"
         lines.append(f"Afterwards the idle colour {kept}; a rollback that needs more tasks is a deployment.")
     return bullets(lines)
+
+
+def _migrating(planned: Planned) -> str:
+    assert planned.migration is not None
+    words = quoted(planned.migration.words())
+    return (
+        f"**The database's schema changes first:** {code(planned.migrates_by)} runs once before tasks are started, "
+        f"{words}. A rollback does not take that back."
+    )
 
 
 def _table(review: Review) -> Block:

@@ -199,7 +199,7 @@ def asked(place: Place, within: float = ANSWER_WITHIN) -> Answer:
     """Ask a place who is there, on a new connection, as another user would."""
     import requests
 
-    from release_lane.probe.connecting import certificate_problem, session_to
+    from release_lane.smoke.connecting import certificate_problem, session_to
 
     url = place.endpoint.url + place.asked.path
     try:

@@ -81,6 +81,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         digest=settings.digest,
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
         forward_from=settings.forward_from,  # type: ignore[arg-type]  # parsed by the settings
+        redeploy_from=settings.redeploy_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         alarm_memory=settings.alarms.memory,
@@ -88,6 +89,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         commit=commit,
         adopted=adoption.origin if adoption else None,
         in_registry=seen.in_registry,
+        labels=seen.labels,
         promotes_from=settings.promotes_from,
         relations=relations,
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
@@ -103,6 +105,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         # A preview changes nothing, and a review, which a seal is made of, is one.
         needs_seal=settings.approval.required and not pulumi.runtime.is_dry_run(),
         parity=_parity(settings, seen.source),
+        schema=seen.schema if settings.migration.command else None,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
@@ -116,6 +119,8 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         stands_on=seen.stands_on,
         zones=(),
         cidr=settings.network.cidr,
+        schema=requested.schema,
+        migration=verdict.migration,
     )
     return verdict, environment if isinstance(verdict.decision, Refuse) else _placed_in(environment)
 
@@ -223,6 +228,9 @@ def _announce(verdict: Verdict, environment: Environment) -> None:
     pulumi.log.info(f"Decision: {decision.kind}. {what}{getattr(decision, 'reason', '')}")
     for sentence in environment.unchecked:
         pulumi.log.warn(f"Not checked: {sentence}.")
+    if verdict.migration:
+        command = " ".join(environment.settings.migration.command)
+        pulumi.log.info(f"Migration: {command}, {verdict.migration.words()}, before tasks are started.")
     if isinstance(decision, Deploy | TrafficOnly | Finish):
         planned = course(decision, verdict.standing, environment.observed, environment.settings.wanted_shift)
         pulumi.log.info(f"Users: {planned.words()}.")

@@ -9,7 +9,14 @@ from typing import Any, ClassVar
 import pulumi
 
 from release_lane.program.hold import Hold
-from release_lane.record.inputs import GATE_OUTPUTS, ImageInputs, RolloutInputs, SmokeInputs, SwitchInputs
+from release_lane.record.inputs import (
+    GATE_OUTPUTS,
+    ImageInputs,
+    MigrationInputs,
+    RolloutInputs,
+    SmokeInputs,
+    SwitchInputs,
+)
 from release_lane.record.records import OUTPUTS
 
 CHECKS = {"SmokeGate": "smoke"}
@@ -50,6 +57,11 @@ class TrafficSwitchResource(pulumi.CustomResource):
 def image_gate(inputs: ImageInputs) -> GateResource:
     """The registry has the digest."""
     return GateResource("Image", "image", inputs.as_dict(), pulumi.ResourceOptions())
+
+
+def migration_gate(inputs: MigrationInputs, *, after: Sequence[pulumi.Resource]) -> GateResource:
+    """The database's schema is what the release needs."""
+    return GateResource("Migration", "migration", inputs.as_dict(), pulumi.ResourceOptions(depends_on=list(after)))
 
 
 def rollout_gate(inputs: RolloutInputs, *, after: pulumi.Resource) -> GateResource:

@@ -1,6 +1,6 @@
 """The lane of one environment, as its template sees it: read, ask for both colours, then release.
 
-    Image -> TaskDefinition(idle) -> Service(idle) -> Rollout -> SmokeGate -> TrafficSwitch -> outputs
+    Image -> (Migration) -> TaskDefinition(idle) -> Service(idle) -> Rollout -> SmokeGate -> TrafficSwitch -> outputs
 
 What is decided here holds for users whatever the template registers: which colour may be written, which gates run,
 and that users are moved last. The outputs hang off the switch, so a failed update changes none of them.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pulumi
 
@@ -22,6 +23,7 @@ from release_lane.program.environment import read_environment
 from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
 from release_lane.program.hold import Hold, frozen
 from release_lane.program.intent import Intent
+from release_lane.program.migrating import Quarters, Roles, migrate, nowhere
 from release_lane.program.outputs import switch_and_outputs, test_urls
 from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
@@ -33,6 +35,9 @@ from release_lane.record.placement import Colour, Service
 from release_lane.record.records import GroupCheck, Located, Recorded
 from release_lane.settings.model import EnvironmentSettings
 from release_lane.settings.variables import readable_secrets, secrets_policy
+
+if TYPE_CHECKING:
+    from release_lane.program.egress import Tasks
 
 
 class Lane:
@@ -64,7 +69,9 @@ class Lane:
     def __init__(self, environment: Environment, decision: Doable, standing: Recorded | None) -> None:
         self._environment, self._standing = environment, standing
         self._plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
-        self._image: GateResource | None = None
+        self._ready: GateResource | None = None
+        """The last gate before tasks are started."""
+        self._quarters: Quarters | None = None
         self.settings, self.names, self.zones = environment.settings, environment.names, environment.zones
         self.existing, self.cidr = environment.settings.network.existing.network, environment.cidr
         self.egress = self._egress()
@@ -158,6 +165,27 @@ class Lane:
 
     # ---- The colours
 
+    def migrates(self, cluster: Roles, tasks: Tasks, after: Sequence[pulumi.Resource] = ()) -> None:
+        """Where migrations run, if the stack file names one: with the roles of `cluster`, next to the service's tasks.
+
+        `after` has to exist before a task starts, such as its log group and the database.
+        """
+        self._quarters = Quarters(
+            execution_role=cluster.execution_role,
+            task_role=cluster.task_role,
+            subnets=tasks.subnets,
+            groups=[tasks.group.id],
+            after=[*tasks.after, *after],
+        )
+
+    def _migrated(self, plan: Plan, image: GateResource) -> GateResource:
+        """The last gate before tasks are started."""
+        if self._quarters and self.settings.migration.command:
+            return migrate(self._environment, plan, self._quarters, image)
+        if self._environment.migration:
+            raise nowhere()
+        return image
+
     def sides(self) -> tuple[Held, ...]:
         """What each colour holds; none before the first release.
 
@@ -172,12 +200,13 @@ class Lane:
             raise would_delete(dropped)
         # What is true of this switch alone is the switch's to say.
         unseen = tuple(each for each in self._environment.unchecked if not of_one_switch(each))
-        self._image = image_gate(
+        image = image_gate(
             ImageInputs(active=plan.starts, names=self.names, digest=plan.release.digest, unchecked=unseen)
         )
-        return tuple(self._held(colour, plan, self._image) for colour in Colour)
+        self._ready = ready = self._migrated(plan, image)
+        return tuple(self._held(colour, plan, ready) for colour in Colour)
 
-    def _held(self, colour: Colour, plan: Plan, image: GateResource) -> Held:
+    def _held(self, colour: Colour, plan: Plan, ready: GateResource) -> Held:
         """The colour that is written gets the plan's release; the other one keeps what it has, unread."""
         is_target, side, standing = colour is plan.target, self._environment.observed.sides[colour], self._standing
         kept = side.release or (standing.live if standing else plan.release)
@@ -200,7 +229,7 @@ class Lane:
             scaled=is_target and (plan.empties or plan.scales_in),
             retry_of=plan.retry_of if is_target else "",
             hold=self.hold,
-            after=[image],
+            after=[ready],
         )
 
     # ---- Gates, switch, outputs
@@ -224,9 +253,9 @@ class Lane:
             pulumi.export("testUrls", test_urls(self.names, address))
             pulumi.export(LOAD_BALANCER, address)
             return
-        if plan.release is None or self._image is None:
+        if plan.release is None or self._ready is None:
             return
-        rollout = self._rollout(plan, sides[plan.target], self._image)
+        rollout = self._rollout(plan, sides[plan.target], self._ready)
         checked = checks(
             SmokeInputs(
                 active=plan.gated,
@@ -236,6 +265,8 @@ class Lane:
                 deadline=self.settings.smoke.deadline_seconds,
                 commit=plan.release.commit,
                 asked=plan.release.service.asked,
+                compares=plan.compares and not self.settings.drill,
+                live=plan.live,
                 located=self._located,
             ),
             after=rollout,
@@ -257,7 +288,7 @@ class Lane:
         """What users stand on, as it was seen; nothing where this update may build it."""
         return self._environment.observed.located if self.hold.settled else NOWHERE
 
-    def _rollout(self, plan: Plan, side: Side, image: GateResource) -> GateResource:
+    def _rollout(self, plan: Plan, side: Side, ready: GateResource) -> GateResource:
         assert plan.release is not None
         runs = self._environment.observed.sides[plan.target].task_definition
         corrects = plan.starts or plan.empties or plan.scales_in
@@ -277,7 +308,7 @@ class Lane:
             retry_of=plan.retry_of,
             located=self._located,
             known=None if corrects else self._environment.observed.sides[plan.target].known,
-            pass_of_before=image.passedFor,
+            pass_of_before=ready.passedFor,
         )
         return rollout_gate(inputs, after=side)
 

@@ -11,6 +11,7 @@ from release_lane.record.decisions import DecisionKind
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Migration, Schema
 from release_lane.settings.model import EnvironmentSettings
 
 Doable = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish
@@ -21,7 +22,8 @@ class Environment:
     """What the graph is built from, besides the decision.
 
     `recorded`: this stack's own record, which counts no interrupted switch. `stands_on`: what the state has of the
-    environment. `zones`: those of its own network, `cidr`: the addresses of the one that it is in.
+    environment. `zones`: those of its own network, `cidr`: the addresses of the one that it is in. `schema`: the
+    database's, None where no migrations run here; `migration`: the one of this update.
     """
 
     settings: EnvironmentSettings
@@ -34,6 +36,8 @@ class Environment:
     cidr: str
     unchecked: tuple[str, ...] = ()
     """What no gate will see of the release that users are moved to."""
+    schema: Schema | None = None
+    migration: Migration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,13 @@ class Plan:
     scales_in: bool = False
     retry_of: str = ""
     course: Course = field(default_factory=Course)
+    live: Colour | None = None
+    """Where users are before they are moved, if they are on the other colour."""
+
+    @property
+    def compares(self) -> bool:
+        """Are answers compared with those that users get now? Not where they go back, which has to be quick."""
+        return self.kind in (DecisionKind.DEPLOY, DecisionKind.TRAFFIC_ONLY) and not self.course.goes_back
 
     @property
     def gated(self) -> bool:
@@ -69,7 +80,9 @@ def plan_of(decision: Doable, standing: Recorded | None, observed: Observed, shi
     """Read a decision; None where there is no release at all yet."""
     plan = _plan_of(decision, standing, observed)
     if plan and isinstance(decision, Deploy | TrafficOnly | Finish):
-        return replace(plan, course=course(decision, standing, observed, shift))
+        other = plan.target.other
+        live = other if (observed.weights or {}).get(other) else None
+        return replace(plan, course=course(decision, standing, observed, shift), live=live)
     return plan
 
 

@@ -6,12 +6,13 @@ Source: AWS ECS API reference, ContainerDefinition. Pure; the JSON is the same f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from release_lane.record.adoption import Adopted
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
+from release_lane.record.revisions import LEADS_TO, Revisions
 from release_lane.record.schema import schema_of
 
 LABEL = "release-lane.release"
@@ -19,6 +20,9 @@ LABEL = "release-lane.release"
 
 SCHEMA = 1
 """The layout of the label. The first carries no number, so that an upgrade starts no task anew."""
+
+MIGRATION = "migration"
+"""Name of the container of a migration's task, and of its log streams' prefix."""
 
 OWN = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
 """Variables that the program itself gives to the container; no release has one of that name."""
@@ -28,22 +32,53 @@ def container_definition(
     release: Release, colour: Colour, *, repository: str, container: str, log_group: str, region: str
 ) -> dict[str, Any]:
     """The one container of a task. `repository` is the registry's URL without tag or digest."""
-    service = release.service
-    environment = {
-        **service.env,
-        "PORT": str(service.port),
+    ours = {
+        "PORT": str(release.service.port),
         "RELEASE_DIGEST": release.digest,
         "RELEASE_COLOUR": str(colour),
         "RELEASE_ID": release.id,
     }
     return {
+        **_container(release, ours, repository=repository, container=container, log_group=log_group, region=region),
+        "portMappings": [{"containerPort": release.service.port, "protocol": "tcp"}],
+        "dockerLabels": {LABEL: _label(release)},
+    }
+
+
+def migration_definition(
+    release: Release,
+    command: Sequence[str],
+    leads_to: str | None,
+    *,
+    repository: str,
+    log_group: str,
+    region: str,
+) -> dict[str, Any]:
+    """The one container of a migration's task: the release's image and configuration, and another command.
+
+    `leads_to`: the revision that it leads to ("" where the image does not say); None for one that this update does not
+    run.
+    """
+    ours = {"RELEASE_DIGEST": release.digest, "RELEASE_ID": release.id}
+    led = {} if leads_to is None else {LEADS_TO: leads_to}
+    return {
+        **_container(release, ours, repository=repository, container=MIGRATION, log_group=log_group, region=region),
+        "command": list(command),
+        "dockerLabels": {LABEL: _label(release), **led},
+    }
+
+
+def _container(
+    release: Release, ours: Mapping[str, str], *, repository: str, container: str, log_group: str, region: str
+) -> dict[str, Any]:
+    """What every container of a release has in common. `ours`: variables that the program gives it."""
+    service = release.service
+    return {
         "name": container,
         "image": f"{repository}@{release.digest}",
         "essential": True,
-        "portMappings": [{"containerPort": service.port, "protocol": "tcp"}],
-        "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "environment": [{"name": name, "value": value} for name, value in sorted({**service.env, **ours}.items())],
         "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(service.secrets.items())],
-        "dockerLabels": {LABEL: _label(release)},
         "readonlyRootFilesystem": True,
         "stopTimeout": 30,
         "linuxParameters": {"initProcessEnabled": True},
@@ -77,6 +112,7 @@ def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Rele
         digest=Digest(image.rsplit("@", 1)[1]),
         commit=str(written.get("commit") or ""),
         adopted=Adopted.from_dict(written["adopted"]) if written.get("adopted") else None,
+        revisions=Revisions.from_dict(written.get("revisions")),
         service=Service.from_dict(
             {
                 **service,
@@ -104,10 +140,30 @@ def secret_resources(services: Iterable[Service]) -> list[str]:
     return sorted({":".join(reference.split(":")[: 6 if ":ssm:" in reference else 7]) for reference in references})
 
 
+def unpinned(service: Service) -> tuple[str, ...]:
+    """The secrets whose reference may stand for another value tomorrow: it names no version.
+
+    A stage of Secrets Manager and a label of a parameter can be moved; version ids and version numbers cannot.
+    """
+    return tuple(sorted(name for name, reference in service.secrets.items() if not _pinned(reference)))
+
+
+def _pinned(reference: str) -> bool:
+    parts = reference.split(":")
+    if ":ssm:" in reference:
+        return len(parts) == PARAMETER_WITH_VERSION and parts[-1].isdecimal()
+    return len(parts) == SECRET_WITH_VERSION and bool(parts[-1])
+
+
+PARAMETER_WITH_VERSION, SECRET_WITH_VERSION = 7, 10
+"""Parts of an ARN with a version at its end, between colons."""
+
+
 def _label(release: Release) -> str:
     """Without what the definition says anyway: its size is limited. An empty variable may not come back from AWS
     (https://github.com/hashicorp/terraform-provider-aws/issues/39533), so it stands here."""
     empty = {name: "" for name, value in release.service.env.items() if not value}
     service = {**release.service.as_dict(), "env": empty, "secrets": {}}
-    origin = {"adopted": release.adopted.as_dict()} if release.adopted else {}
-    return json.dumps({"commit": release.commit, "service": service, **origin}, sort_keys=True)
+    known = {"adopted": release.adopted, "revisions": release.revisions}
+    more = {key: value.as_dict() for key, value in known.items() if value}
+    return json.dumps({"commit": release.commit, "service": service, **more}, sort_keys=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from release_lane.record.digest import Digest
+from release_lane.record.table import Table
 
 KEPT = 50
 """How many digests a stack remembers as proven; the oldest are forgotten first."""
@@ -33,8 +34,10 @@ class Proof:
     """One digest that passed every gate of an environment. `at` is UTC, ISO 8601; `smoke` says what was checked.
 
     `checks` are the names of the smoke checks that passed; `unchecked` are short sentences of what no gate could see.
+    `tables` are what the checks reported: answers of this release compared with those of the one that was live.
     `drilled`: when a drill of this release began in which traffic went back from it and forward again without a failed
     request ("" if none did). `drilling`: when one began that has no result yet.
+    `migrated`: what its migration did to the database's schema (`from r1 to r2`), "" where none ran.
     """
 
     digest: Digest
@@ -46,6 +49,8 @@ class Proof:
     checks: tuple[str, ...] = ()
     drilled: str = ""
     drilling: str = ""
+    tables: tuple[Table, ...] = ()
+    migrated: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value, as kept in stack outputs."""
@@ -57,8 +62,13 @@ class Proof:
             "smoke": self.smoke,
             "unchecked": list(self.unchecked),
             **({"checks": list(self.checks)} if self.checks else {}),
-            **{key: at for key, at in (("drilled", self.drilled), ("drilling", self.drilling)) if at},
+            **({"tables": [table.as_dict() for table in self.tables]} if self.tables else {}),
+            **{key: value for key, value in self._newer.items() if value},
         }
+
+    @property
+    def _newer(self) -> dict[str, str]:
+        return {"drilled": self.drilled, "drilling": self.drilling, "migrated": self.migrated}
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Proof:
@@ -73,6 +83,8 @@ class Proof:
             checks=tuple(str(name) for name in value.get("checks") or ()),
             drilled=str(value.get("drilled") or ""),
             drilling=str(value.get("drilling") or ""),
+            tables=tuple(Table.from_dict(table) for table in value.get("tables") or ()),
+            migrated=str(value.get("migrated") or ""),
         )
 
 
@@ -93,7 +105,8 @@ def with_proof(
     earlier = proof_of(proof.digest, known)
     if earlier and earlier.release_id == proof.release_id:
         goes_on = earlier.drilling if drill is Drill.FORWARD else ""
-        proof = replace(proof, drilled=earlier.drilled, drilling=goes_on)
+        migrated = proof.migrated or earlier.migrated
+        proof = replace(proof, drilled=earlier.drilled, drilling=goes_on, migrated=migrated)
     begun = left if drill is Drill.BACK else ""
     others = [replace(old, drilling=proof.at if old.digest == begun else "") for old in known]
     return (*(old for old in others if old.digest != proof.digest), proof)[-KEPT:]

@@ -103,6 +103,64 @@ class ImageInputs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MigrationInputs:
+    """A task of `task_definition` (an ARN) runs once and succeeds, before tasks of `digest` are started.
+
+    It changes the database's schema to revision `to` ("" where the image does not say); `passed` are those that the
+    schema was at, oldest first. `subnets` and `groups` (ids) are where it runs. `deadline` in seconds.
+    """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("digest", "to", "command")
+
+    active: bool
+    names: Names
+    digest: str
+    command: tuple[str, ...]
+    task_definition: Produced
+    subnets: Produced
+    groups: Produced
+    deadline: float
+    to: str = ""
+    passed: tuple[str, ...] = ()
+    pass_of_before: Produced = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The inputs; `from_dict` is the inverse."""
+        return {
+            "schema": SCHEMA,
+            "active": self.active,
+            "digest": self.digest,
+            "command": list(self.command),
+            "to": self.to,
+            "passed": list(self.passed),
+            "taskDefinition": self.task_definition,
+            "subnets": self.subnets,
+            "securityGroups": self.groups,
+            "deadlineSeconds": self.deadline,
+            "passOfBefore": self.pass_of_before,
+            "environment": self.names.as_dict(),
+        }
+
+    @staticmethod
+    def from_dict(value: Inputs) -> MigrationInputs:
+        """Read what `as_dict` wrote, in this version or an earlier one."""
+        value = _written(value, "migration gate")
+        return MigrationInputs(
+            active=is_active(value),
+            names=environment_of(value),
+            digest=str(value["digest"]),
+            command=tuple(map(str, value["command"])),
+            to=str(value.get("to") or ""),
+            passed=tuple(map(str, value.get("passed") or ())),
+            task_definition=value["taskDefinition"],
+            subnets=value["subnets"],
+            groups=value["securityGroups"],
+            deadline=float(value["deadlineSeconds"]),
+            pass_of_before=pass_of_before(value),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RolloutInputs:
     """`colour` runs `tasks` tasks of `digest`, by `task_definition` (an ARN), and all of them are healthy.
 
@@ -175,7 +233,11 @@ class RolloutInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeInputs:
-    """The smoke checks pass on the test listener of `colour`, which answers as `asked` says. `deadline` in seconds."""
+    """The smoke checks pass on the test listener of `colour`, which answers as `asked` says. `deadline` in seconds.
+
+    `compares`: its answers to recorded requests are compared with those of `live`, the colour that users are on (None:
+    nothing is live).
+    """
 
     SHOWN: ClassVar[tuple[str, ...]] = ("digest", "colour")
 
@@ -186,6 +248,8 @@ class SmokeInputs:
     deadline: float
     commit: str = ""
     asked: Asked = field(default_factory=Asked)
+    compares: bool = False
+    live: Colour | None = None
     located: Located = NOWHERE
     pass_of_before: Produced = None
 
@@ -201,6 +265,7 @@ class SmokeInputs:
             "deadlineSeconds": self.deadline,
             "passOfBefore": self.pass_of_before,
             "environment": self.names.as_dict(),
+            **({"compares": True, "live": str(self.live or "")} if self.compares else {}),
             **_handed_on(self.located),
         }
 
@@ -216,6 +281,8 @@ class SmokeInputs:
             colour=Colour(value["colour"]),
             asked=Asked.from_dict(value.get("asked") or {}),
             deadline=float(value["deadlineSeconds"]),
+            compares=bool(value.get("compares")),
+            live=Colour(value["live"]) if value.get("live") else None,
             located=_located(value),
             pass_of_before=pass_of_before(value),
         )

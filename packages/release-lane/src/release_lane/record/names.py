@@ -90,6 +90,11 @@ class Names:
             domain=domain,
         )
 
+    @property
+    def migration(self) -> str:
+        """The family of task definitions that migrations run by."""
+        return f"{self.cluster}-migration"
+
     @staticmethod
     def of_stack(project: str, stack: str, *, access: Access, repository: str = "", domain: str = "") -> Names:
         """Names of an environment by the project and the stack it is; `repository` is needed for images only."""

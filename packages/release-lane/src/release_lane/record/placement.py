@@ -12,6 +12,7 @@ from typing import Any
 from release_lane.record.adoption import Adopted
 from release_lane.record.asking import HEALTH_PATH, STATUS_PATH, Asked, Identify
 from release_lane.record.digest import Digest
+from release_lane.record.revisions import Revisions
 
 
 class Colour(StrEnum):
@@ -88,17 +89,19 @@ class Service:
 class Release:
     """An image digest together with the configuration it runs with. `commit` is for people ("" if unknown).
 
-    `adopted` is what is known of an image that was built elsewhere.
+    `adopted` is what is known of an image that was built elsewhere, `revisions` what its labels say of the database's
+    schema (None: nothing, or an earlier version recorded it).
     """
 
     digest: Digest
     service: Service
     commit: str = ""
     adopted: Adopted | None = None
+    revisions: Revisions | None = None
 
     @property
     def id(self) -> str:
-        """Short hash over digest and configuration (12 hex digits); its origin is not part of it."""
+        """Short hash over digest and configuration (12 hex digits); what is known of the image is no part of it."""
         content = json.dumps([self.digest, self.service.as_dict()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
@@ -110,6 +113,7 @@ class Release:
             "id": self.id,
             "service": self.service.as_dict(),
             **({"adopted": self.adopted.as_dict()} if self.adopted else {}),
+            **({"revisions": self.revisions.as_dict()} if self.revisions else {}),
         }
 
     @staticmethod
@@ -120,6 +124,7 @@ class Release:
             commit=str(value.get("commit") or ""),
             service=Service.from_dict(value["service"]),
             adopted=Adopted.from_dict(value["adopted"]) if value.get("adopted") else None,
+            revisions=Revisions.from_dict(value.get("revisions")),
         )
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from release_lane.record.asking import Asked
 from release_lane.record.endpoint import Endpoint
+from release_lane.record.table import Table
+
+TABLE = "release-lane:table"
+"""The property of a check's report (`record_property`) whose value is a table to keep: JSON with title, head, rows."""
+
+COMPARING = "release_lane.smoke.comparing"
+"""The plugin that compares the answers to recorded requests."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """What answers must name: digest, colour, commit; "" leaves one open. `asked`: how the service is asked.
 
-    The last field is a second release that may answer instead, each answer from one of the two alone: during a
-    stepped switch.
+    The second last is a release that may answer instead, during a stepped switch: each answer from one of the two.
+    `against`: where the live release answers by itself, if answers to recorded requests are compared (None: they are
+    not); its URL is "" where nothing is live.
     """
 
     digest: str = ""
@@ -23,10 +32,13 @@ class Expected:
     commit: str = ""
     asked: Asked = field(default_factory=Asked)
     beside: Expected | None = None
+    against: Endpoint | None = None
 
     def options(self) -> list[str]:
         """As options of `pytest smoke`."""
-        return self.asked.options() + self._options("expect") + (self.beside._options("beside") if self.beside else [])
+        compared = [] if self.against is None else ["-p", COMPARING, "--against", self.against.url]
+        beside = self.beside._options("beside") if self.beside else []
+        return [*self.asked.options(), *self._options("expect"), *beside, *compared]
 
     def _options(self, word: str) -> list[str]:
         given = {"digest": self.digest, "colour": self.colour, "commit": self.commit}
@@ -37,13 +49,14 @@ class Expected:
 class Report:
     """One run of the checks: how many there were, a line for each that failed, and what they could not see.
 
-    `names` are those of all that ran, each once.
+    `names` are those of all that ran, each once; `tables` are what checks reported, to be shown and kept.
     """
 
     checks: int
     failures: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 ENVIRONMENT: Mapping[str, str] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -70,9 +83,29 @@ def read_report(text: str, asked: Asked | None = None) -> Report:
     if not cases:
         failures.append("smoke: not a single check was run")
     skipped = [_skipped(case) for case in found if case not in cases]
-    unchecked = dict.fromkeys([*(asked.unchecked if asked else ()), *skipped])
-    names = dict.fromkeys(str(case.get("name")) for case in cases)
-    return Report(checks=len(cases), failures=tuple(failures), unchecked=tuple(unchecked), names=tuple(names))
+    tables = [table for case in found for table in _tables(case)]
+    unread = [table for table in tables if isinstance(table, str)]
+    return Report(
+        checks=len(cases),
+        failures=tuple(failures),
+        unchecked=tuple(dict.fromkeys([*(asked.unchecked if asked else ()), *skipped, *unread])),
+        names=tuple(dict.fromkeys(str(case.get("name")) for case in cases)),
+        tables=tuple(table for table in tables if isinstance(table, Table))[:MOST_TABLES],
+    )
+
+
+MOST_TABLES = 3
+"""Tables that are kept of one run."""
+
+
+def _tables(case: ElementTree.Element) -> Iterator[Table | str]:
+    """Those that a check reported; a sentence for one that cannot be read."""
+    for each in case.iter("property"):
+        if each.get("name") == TABLE:
+            try:
+                yield Table.from_dict(json.loads(each.get("value") or ""))
+            except (AttributeError, ValueError) as error:
+                yield f"{case.get('name')}: its table cannot be read ({error})"
 
 
 def _skipped(case: ElementTree.Element) -> str:

@@ -25,6 +25,7 @@ from release_lane.settings.credentials import HANDED, access_of
 from release_lane.settings.freeze import FreezeSettings
 from release_lane.settings.https import HttpsSettings
 from release_lane.settings.ledger import apart
+from release_lane.settings.migration import MigrationSettings
 from release_lane.settings.model import EnvironmentSettings, environment_in, part
 from release_lane.settings.notify import NotifySettings
 from release_lane.settings.parity import ParitySettings
@@ -118,6 +119,11 @@ class StackFile:
     def shift(self) -> ShiftSettings:
         """In which steps traffic moves, and how long each is watched."""
         return cast("ShiftSettings", self._part("shift"))
+
+    @property
+    def migration(self) -> MigrationSettings:
+        """What a new image runs before its tasks start, and for how long."""
+        return cast("MigrationSettings", self._part("migration"))
 
     @property
     def rollout(self) -> RolloutSettings:

@@ -72,11 +72,13 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             "digest": expected.digest or None,
             "colour": expected.colour or None,
             "unchecked": list(report.unchecked),
+            "tables": [table.as_dict() for table in report.tables],
         },
         "\n".join(
             [
                 f"{report.checks} smoke checks passed at {url}{name}.",
                 *(f"Not checked: {sentence}." for sentence in report.unchecked),
+                *(line for table in report.tables for line in table.lines),
             ]
         ),
     )
