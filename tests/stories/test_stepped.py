@@ -110,20 +110,19 @@ def test_a_release_that_does_well_goes_step_by_step(stack: Stack, unseen: Unseen
     assert settled.ok, settled.text
 
 
-def test_going_back_takes_no_steps_and_forward_again_takes_them_all(known: Known, environment: Stack) -> None:
-    stack = known(environment)
+def test_going_back_takes_no_steps_and_forward_again_takes_them_all(known: Known, stack: Stack, users: Probe) -> None:
+    stack = known(stack)  # under users: a watched release without any is rolled back
     live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
-    with asking(stack) as users:
-        back = stack.up(imageDigest=previous, rollbackFrom=live)
-        assert back.ok, back.text
-        assert "Users: all at once." in back.text
-        left = idle_of(stack)
-        again = stack.up(imageDigest=live, forwardFrom=previous)
-        assert again.ok, again.text
-        assert PLAN in again.text, again.text
-        went_in_steps(again.text, left)
-        assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
-        assert users.stop().total.failed == 0
+    back = stack.up(imageDigest=previous, rollbackFrom=live)
+    assert back.ok, back.text
+    assert "Users: all at once." in back.text
+    left = idle_of(stack)
+    again = stack.up(imageDigest=live, forwardFrom=previous)
+    assert again.ok, again.text
+    assert PLAN in again.text, again.text
+    went_in_steps(again.text, left)
+    assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
+    assert users.stop().total.failed == 0
 
 
 # ---- a breach
