@@ -108,7 +108,7 @@ def test_of_a_colour_that_is_not_written_what_was_given_is_compared() -> None:
 
 
 def test_what_the_provider_adds_to_what_it_was_given_is_no_drift() -> None:
-    """As Terraform's AWS provider reads a listener and a service that nobody changed."""
+    """As Terraform's AWS provider reads a listener and a service that have not changed."""
     listener = step(
         "same",
         "aws:lb/listener:Listener",
@@ -119,12 +119,15 @@ def test_what_the_provider_adds_to_what_it_was_given_is_no_drift() -> None:
     idle = step(
         "same",
         SERVICE,
-        old_inputs={"loadBalancers": [given]},
-        inputs={"loadBalancers": [{**given, "elbName": "", "advancedConfiguration": None}]},
+        old_inputs={"loadBalancers": [given], "networkConfiguration": {"subnets": ["b", "a"]}},
+        inputs={
+            "loadBalancers": [{**given, "elbName": "", "advancedConfiguration": None}],
+            "networkConfiguration": {"subnets": ["a", "b"], "assignPublicIp": False},
+        },
     )
-    moved = step("same", SERVICE, "moved", old_inputs=idle.old_inputs, inputs={"loadBalancers": [{**given, "x": 1}, 2]})
-    other = step(
-        "same", SERVICE, "other", old_inputs=idle.old_inputs, inputs={"loadBalancers": [{**given, "containerPort": 80}]}
+    moved, other = (
+        step("same", SERVICE, name, old_inputs=idle.old_inputs, inputs={**idle.inputs, "loadBalancers": balancers})
+        for name, balancers in (("moved", [given, given]), ("other", [{**given, "containerPort": 80}]))
     )
     assert found(listener, idle, moved, other, state=ignoring(idle, moved, other)) == [
         ("moved", "loadBalancers changed"),

@@ -194,17 +194,21 @@ def _changed(step: Step, known: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _apart(path: str, given: Any, found: Any) -> Iterator[str]:
-    """AWS and its provider say more than they were given, so only what was given counts; and nothing is as good as
-    empty."""
+    """AWS and its provider say more than they were given, so only what was given counts; nothing is as good as empty,
+    and the order of words (subnets, security groups) says nothing."""
     match given, found:
         case {}, {}:
             for key in sorted({*given} - {"__defaults"}):
                 yield from _apart(f"{path}.{key}" if path else str(key), given[key], found.get(key))
-        case [*items], [*others] if len(items) == len(others):
+        case [{}, *_] as items, [*others] if len(items) == len(others):
             for number, (item, other) in enumerate(zip(items, others, strict=True)):
                 yield from _apart(f"{path}[{number}]", item, other)
-        case _ if given != found and (given or found):
+        case _ if _words(given) != _words(found) and (given or found):
             yield path
+
+
+def _words(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else value
 
 
 def _scaled(step: Step, observed: Observed, names: Names) -> bool:
