@@ -107,7 +107,8 @@ class World(engine_mocks.Mocks):
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
     ledger: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    """What was to be written there, and after how many registered resources: `begin` or `refuse`, with its args."""
+    """What was to be written there, and after how many registered resources: `begin` or `refuse`, with its args; and
+    `done`."""
     away: bool = False
     """The ledger takes nothing."""
     unread: bool = False
@@ -130,6 +131,9 @@ class World(engine_mocks.Mocks):
             case "release:index:begin" | "release:index:refuse":
                 self.ledger.append((args.token.rsplit(":", 1)[1], {**args.args, "before": len(self.registered)}))
                 return {"sequence": len(self.ledger)}
+            case "release:index:done":
+                self.ledger.append(("done", {}))
+                return {}
             case "release:index:readHalts" if self.unread:
                 raise Failed(str(CloudError("The ledger s3://releases cannot be read.", why="no network")))
             case "release:index:readHalts":

@@ -53,7 +53,7 @@ def test_without_flags_they_stay_as_they_are() -> None:
         (
             GIVEN | {"p:freeze": '{"windows": [{"from": "Mon", "to": "Sun"}]}'},
             "production-flags",
-            "leave no minute of the week",
+            "leaves no minute of the week",
         ),
     ],
     ids=["stack", "both", "share", "account", "freeze"],
