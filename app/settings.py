@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """COMMIT is baked into the image; PORT and RELEASE_* come from the task definition."""
+    """COMMIT is baked into the image; PORT and RELEASE_* come from the task definition, the rest from `env` there."""
 
     port: int = 8080
     commit: str = "unknown"
     digest: str = ""
     colour: str = ""
     release_id: str = ""
+    flags_parameter: str = ""
     stop_seconds: int = 25  # below ECS's stopTimeout (30 s), so that we say what was cut off, not SIGKILL
 
     @classmethod
@@ -24,5 +25,6 @@ class Settings:
             digest=env.get("RELEASE_DIGEST", ""),
             colour=env.get("RELEASE_COLOUR", ""),
             release_id=env.get("RELEASE_ID", ""),
+            flags_parameter=env.get("FLAGS_PARAMETER", ""),
             stop_seconds=int(env.get("STOP_SECONDS") or cls.stop_seconds),
         )

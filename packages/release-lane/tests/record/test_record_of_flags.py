@@ -10,10 +10,11 @@ from release_lane.record.flags import (
     FlagRecord,
     environment_of,
     in_words,
-    parameter_of,
+    may_read,
     share_in,
     stack_of,
 )
+from release_lane.record.names import Access, Names
 
 pytestmark = pytest.mark.pure
 
@@ -84,8 +85,17 @@ def test_a_service_reads_a_json_object_of_percent() -> None:
     assert json.loads(NOW.as_parameter()) == {"new_checkout": 100, "other": 25}
 
 
-def test_stack_and_parameter_are_named_by_the_environment() -> None:
+def test_the_stack_is_named_by_its_environment() -> None:
     assert stack_of("production") == "production-flags"
     assert environment_of("production-flags") == "production"
     assert environment_of("production") == environment_of("-flags") == ""
-    assert parameter_of("shop", "production") == "/shop/production/flags"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_a_service_may_read_the_parameter_of_its_own_environment_and_no_other(region: str, partition: str) -> None:
+    names = Names.of_stack("shop", "production", access=Access(region=region, account="000000000000"))
+    (allowed,) = may_read(names.flags, names.access)["Statement"]
+    assert allowed["Action"] == "ssm:GetParameter"
+    assert allowed["Resource"] == f"arn:{partition}:ssm:{region}:000000000000:parameter/shop/production/flags"

@@ -16,8 +16,9 @@ from release_lane.decide.flags import FlagCase, FlagPlan, check_flags, plan_flag
 from release_lane.errors import CloudError
 from release_lane.program.intent import Intent
 from release_lane.program.recall import access, called, line_of, need_no_environment
-from release_lane.record.flags import FlagRecord, environment_of, parameter_of
+from release_lane.record.flags import FlagRecord, environment_of
 from release_lane.record.intended import OVERRIDES, Intended
+from release_lane.record.names import Names
 from release_lane.settings.flags import FlagsSettings
 
 
@@ -32,7 +33,7 @@ def build_flags(settings: FlagsSettings) -> None:
         for sentence in unchecked:
             pulumi.log.warn(f"Not checked: {sentence}.")
         began = _begin(settings, environment, plan, unchecked)
-    name = parameter_of(pulumi.get_project(), environment)
+    name = Names.of_stack(pulumi.get_project(), environment, access=access(settings.account)).flags
     parameter = ssm.Parameter(
         "flags",
         name=name,

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from release_lane.record.names import Access
+
 Flags = Mapping[str, int]
 Asked = Mapping[str, int | None]
 """Shares to set by name; None removes the flag."""
@@ -33,9 +35,15 @@ def environment_of(stack: str) -> str:
     return stack.removesuffix(_SUFFIX) if stack.endswith(_SUFFIX) else ""
 
 
-def parameter_of(project: str, environment: str) -> str:
-    """The name of the SSM parameter that the service reads."""
-    return f"/{project}/{environment}/flags"
+def may_read(parameter: str, access: Access) -> dict[str, Any]:
+    """An IAM policy for the service: this parameter and no other."""
+    partition = next((part for region, part in _PARTITIONS.items() if access.region.startswith(region)), "aws")
+    arn = f"arn:{partition}:ssm:{access.region}:{access.account}:parameter{parameter}"
+    allowed = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn}
+    return {"Version": "2012-10-17", "Statement": [allowed]}
+
+
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 _PERCENT = re.compile(r"(\d{1,3})%")

@@ -24,7 +24,7 @@ from release_lane.decide.flags import FlagPlan, plan_flags
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, Refused, UsageError
-from release_lane.record.flags import FlagRecord, in_words, parameter_of, share_in, stack_of
+from release_lane.record.flags import FlagRecord, in_words, share_in, stack_of
 from release_lane.settings.flags import asked_in
 
 ORDER = 52
@@ -164,10 +164,9 @@ def _config(asked: Mapping[str, str], *, undo: bool) -> dict[str, str]:
 
 def _data(tools: Tools, environment: str, record: FlagRecord) -> dict[str, Any]:
     """Shares in percent; `undoable`: so many changes can be undone."""
-    parameter = parameter_of(tools.project.name, environment)
     return {
         "environment": environment,
-        "parameter": parameter,
+        "parameter": tools.project.names(environment).flags,
         "flags": dict(record.flags),
         "undoable": len(record.before),
     }
