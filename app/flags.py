@@ -1,4 +1,4 @@
-"""Flags that `release flag` sets, as this task read them last: a few seconds old, and kept while AWS does not answer."""
+"""Flags that `release flag` sets, as this task read them last: some seconds old, kept while AWS does not answer."""
 
 import hashlib
 import json
