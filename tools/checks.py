@@ -16,9 +16,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tomllib
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -60,12 +62,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` 0 is a pass; `left_out` says why a check did not run at all."""
+    """`code` 0 is a pass; `left_out` says why a check did not run at all, `red` which of its tests failed, and how."""
 
     name: str
     code: int
     seconds: float
     left_out: str = ""
+    red: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -74,7 +77,8 @@ class Outcome:
     def describe(self) -> str:
         if self.left_out:
             return f"LEFT OUT  {self.name}: {self.left_out}"
-        return f"{'ok' if self.ok else 'FAILED':8}  {self.name} ({self.seconds:.1f} s)"
+        lines = [f"{'ok' if self.ok else 'FAILED':8}  {self.name} ({self.seconds:.1f} s)", *self.red]
+        return "\n            ".join(lines)
 
 
 def tool(name: str, *arguments: str) -> tuple[str, ...]:
@@ -101,12 +105,10 @@ PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile")
 """The part of the rings that starts no process and opens no connection."""
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
 COMMAND = Check("command", pytest("-m", "cloud and not story and not long", *OURS, "--durations=10"), show="at the end")
-LONG = Check("long", pytest("-m", "cloud and long", "tests", "--durations=10"), show="as it comes")
+LONG = Check("long", pytest("-m", "cloud and story and long", *OURS, "--durations=10"), show="as it comes")
 LONG_COMMAND = Check(
-    "long-command",
-    pytest("-m", "cloud and long", *(folder for folder in OURS if folder != "tests"), "--durations=10"),
-    show="at the end",
-)
+    "long-command", pytest("-m", "cloud and not story and long", *OURS, "--durations=10"), show="at the end"
+)  # fmt: skip
 LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="as it comes")
 OF_STATES = (
     "packages/release-lane/tests/command/test_on_the_local_cloud.py",
@@ -311,16 +313,30 @@ def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
 def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
     begin = time.monotonic()
     live = check.show == "as it comes"
-    done = subprocess.run(
-        check.command, cwd=ROOT, env={**environment, **(DEAD_PROXY if check.proxied else {})}, stdin=subprocess.DEVNULL,
-        stdout=None if live else subprocess.PIPE, stderr=None if live else subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        done = subprocess.run(
+            (*check.command, *((f"--junitxml={report}",) if "pytest" in check.command else ())),
+            cwd=ROOT, env={**environment, **(DEAD_PROXY if check.proxied else {})}, stdin=subprocess.DEVNULL,
+            stdout=None if live else subprocess.PIPE, stderr=None if live else subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        red = red_of(report.read_text()) if report.exists() else ()
     seconds = time.monotonic() - begin
     if not live and (done.returncode or check.show == "at the end"):
         print(f"\n--- {check.name}\n{done.stdout}", flush=True)
     if check.show != "on failure" and done.returncode == PYTEST_NO_TESTS:
         print(f"--- {check.name}: no test was found", flush=True)
-    return Outcome(check.name, done.returncode, seconds)
+    return Outcome(check.name, done.returncode, seconds, red=red)
+
+
+def red_of(report: str) -> tuple[str, ...]:
+    """Of a JUnit report: each test that failed or broke, with the first line of why. Output may be cut, the summary
+    comes last."""
+    return tuple(
+        f"{case.get('classname')}::{case.get('name')}: {(ill.get('message') or '').partition(chr(10))[0][:200]}"
+        for case in ElementTree.fromstring(report).iter("testcase")
+        for ill in (*case.iterfind("failure"), *case.iterfind("error"))
+    )
 
 
 def conclude(outcomes: Sequence[Outcome]) -> int:

@@ -72,6 +72,11 @@ class Users:
 
 
 @pytest.fixture(scope="module")
+def scene(scene: Scene) -> Scene:
+    return scene.begun()
+
+
+@pytest.fixture(scope="module")
 def users(scene: Scene) -> Iterator[Users]:
     with Probe(scene.stack.url + "/api/v1/status", 50, timeout=20) as probe:
         yield Users(probe)

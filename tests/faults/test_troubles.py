@@ -33,6 +33,11 @@ AWAY = 10.0
 """Seconds that a service is away."""
 
 
+@pytest.fixture(scope="module")
+def scene(scene: Scene) -> Scene:
+    return scene.begun()
+
+
 @pytest.fixture
 def engine(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallEngine]:
     """Patient enough for what is away for ten seconds."""

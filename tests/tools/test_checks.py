@@ -61,6 +61,21 @@ def test_the_summary_names_what_was_left_out_and_what_failed(capsys: pytest.Capt
     assert "LEFT OUT  cloud: there is no docker" in text
 
 
+@pytest.mark.provider
+def test_the_summary_names_each_test_that_failed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ill = "import pytest\n\n@pytest.fixture\ndef broken():\n    raise OSError('no port')\n\n"
+    (tmp_path / "test_it.py").write_text(
+        f"{ill}def test_well(): pass\ndef test_ill(): assert 1 == 2\ndef test_never(broken): pass\n"
+    )
+    at = f"--rootdir={tmp_path}"
+    check = Check("rings", (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", at, str(tmp_path)))
+    assert conclude([perform(check, os.environ)]) == 1
+    summary = capfd.readouterr().out.partition("\nsummary\n")[2]
+    assert "test_it::test_ill: assert 1 == 2" in summary
+    assert 'test_it::test_never: failed on setup with "OSError: no port"' in summary
+    assert "test_well" not in summary
+
+
 @pytest.mark.pure
 def test_an_unknown_check_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lnit"]) == 2
@@ -136,9 +151,10 @@ def expected(marks: set[str], folder: str) -> str:
         return "rings"
     if folder == OF_THE_CLOUD:
         return "local"
+    story = "story" in marks
     if "long" in marks:
-        return "long" if folder == "tests" else "long-command"
-    return "stories" if "story" in marks else "command"
+        return "long" if story else "long-command"
+    return "stories" if story else "command"
 
 
 @pytest.mark.pure

@@ -512,6 +512,21 @@ def test_a_blob_that_a_partial_clone_left_where_no_server_answers(source: Path, 
     assert "fatal:" in error.why
 
 
+def test_a_git_that_ends_between_two_files(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers the first question and reads no second one."""
+    (tmp_path / "bin").mkdir()
+    ends = f"""#!/bin/sh
+case "$*" in *cat-file*) ;; *) exec {shutil.which("git")} "$@" ;; esac
+read -r blob; exec <&-; echo "fatal: out of memory" >&2; printf "%s blob 0\\n\\n" "$blob"
+"""
+    (tmp_path / "bin/git").write_text(ends)
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    error = refusal(source, tmp_path / "out")
+    assert "has not got the content of" in error.what
+    assert error.why == "fatal: out of memory"
+
+
 def test_no_room(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CloudError, match="could not be written") as caught:

@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -115,6 +115,8 @@ class _Blobs:
             question.write(entry.blob.encode() + b"\n")
             question.flush()
         except BrokenPipeError:
+            with suppress(BrokenPipeError):  # it flushes once more what git did not read
+                question.close()
             raise self._lacks(entry) from None
         answer = out.readline()
         match answer.split():

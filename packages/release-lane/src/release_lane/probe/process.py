@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -99,4 +100,5 @@ class Probe:
     def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.__exit__(None, None, None)  # closes its stdin, which ends it, and waits
+            with suppress(BrokenPipeError):  # what a dead one did not read is flushed once more
+                process.__exit__(None, None, None)  # closes its stdin, which ends it, and waits
