@@ -19,7 +19,7 @@ def main() -> None:
     settings = Settings.from_environment(os.environ)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines(settings.commit))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     flags = Flags()
     if settings.flags_parameter:
         flags = Flags(lambda: get_parameter(settings.flags_parameter, os.environ))

@@ -42,8 +42,14 @@ waits for each network and load balancer, as on AWS."""
 EDITIONS = ("better", "best", "third", "fourth", *(f"edition-{number}" for number in range(6, 20)))
 """Good images; only the digest differs."""
 
+TAKES = (
+    'LABEL dev.release-lane.env.optional="EMPTY,GREETING,LOG_LEVEL,STOP_SECONDS"',
+    'LABEL dev.release-lane.secrets.optional="KEY"',
+)
+"""What rehearsals give to editions, more than the sample declares."""
+
 VARIANTS = {
-    **{name: (f"LABEL edition={number}",) for number, name in enumerate(EDITIONS, start=2)},
+    **{name: (f"LABEL edition={number}", *TAKES) for number, name in enumerate(EDITIONS, start=2)},
     # Healthy, but its status says error: the self-check's reference value is another one.
     "liar": (
         "USER 0",
@@ -64,8 +70,11 @@ VARIANTS = {
     "crasher": ('CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]',),
     # Runs, but its health check never answers 200.
     "sick": ('CMD ["/venv/bin/python", "-m", "http.server", "8080", "--directory", "/srv/app"]',),
+    # Declares a variable that it needs.
+    "needy": ("LABEL dev.release-lane.env.required=GREETING",),
     # Needs something else at its start: the URL in UPSTREAM must answer.
     "picky": (
+        "LABEL dev.release-lane.env.required=UPSTREAM",
         'CMD ["/venv/bin/python", "-c", "import os, urllib.request as u; u.urlopen(os.environ[\'UPSTREAM\']);'
         " os.execv('/venv/bin/python', ['/venv/bin/python', '-m', 'app'])\"]",
     ),

@@ -157,6 +157,11 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_environment({"PORT": "", "COMMIT": ""}) == Settings()
 
 
+@pytest.mark.parametrize(("said", "level"), [("warning", logging.WARNING), ("", logging.INFO), ("loud", logging.INFO)])
+def test_the_level_of_the_log_is_configuration_and_an_unknown_one_is_info(said: str, level: int) -> None:
+    assert Settings.from_environment({"LOG_LEVEL": said}).log_level == level
+
+
 def test_a_port_that_is_no_number_is_an_error() -> None:
     with pytest.raises(ValueError, match="'http'"):
         Settings.from_environment({"PORT": "http"})

@@ -1,5 +1,6 @@
 """What a reviewer looks for in the image's recipe, and the image itself where Docker runs."""
 
+import ast
 import json
 import os
 import re
@@ -9,8 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from local_aws.base_image import build_args, ensure_base_image
 from local_aws.toolchain.cache import cache_folder
+from release_lane.decide.contract import differences
+from release_lane.record.container import OWN
+from release_lane.record.contract import Contract
+from release_lane.record.placement import Service
+from release_lane.settings.service import ServiceSettings
 
 APP = Path(__file__).parents[2] / "app"
 
@@ -31,6 +38,32 @@ def test_the_lock_covers_what_is_asked_for() -> None:
     asked = re.findall(r"^([a-z0-9-]+)", (APP / "requirements.in").read_text(), re.MULTILINE)
     locked = re.findall(r"^([a-z0-9-]+)==", (APP / "requirements.lock").read_text(), re.MULTILINE)
     assert set(asked) <= set(locked)
+
+
+def labels() -> dict[str, str]:
+    """Those of the Dockerfile, as they are written."""
+    return dict(re.findall(r'^(?:LABEL)?\s+([a-z.-]+)="([^"]*)"', (APP / "Dockerfile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.pure
+def test_the_image_declares_every_variable_that_the_service_reads() -> None:
+    """But for those that the image and the lane set."""
+    tree = ast.parse((APP / "settings.py").read_text())
+    asked = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "env.get"]
+    read = {str(ast.literal_eval(node.args[0])) for node in asked}
+    contract = Contract.of(labels(), "the sample")
+    assert contract.env
+    assert contract.env.names == read - OWN - {"COMMIT"}
+    assert contract.unchecked == ()
+
+
+@pytest.mark.pure
+def test_the_image_declares_what_the_settings_of_this_repository_are() -> None:
+    contract = Contract.of(labels(), "the sample")
+    for name in ("staging", "production"):
+        config = yaml.safe_load((APP.parent / f"Pulumi.{name}.yaml").read_text())["config"]
+        service = ServiceSettings.model_validate(config["release-lane:service"])
+        assert differences(contract, Service(**service.model_dump(), env=config["release-lane:env"])) == ()
 
 
 def docker(*arguments: str) -> str:

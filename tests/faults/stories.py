@@ -107,7 +107,7 @@ def stepped(scene: Scene, through: Stack) -> Result:
     given = {
         "shift": {"steps": [50, 100], "bakeSeconds": 2},
         "alarms": {"unhealthyTargets": 99, "periodSeconds": 10, "lateSeconds": 10},
-        "env": {"RELEASED": str(time.time_ns())},
+        "env": {"LOG_LEVEL": str(time.time_ns())},
     }
     config = {key: json.dumps(value) for key, value in given.items()}
     with (

@@ -47,7 +47,7 @@ def test_of_the_looks_of_a_gate_that_waits_the_last_one_counts() -> None:
 
 def promotion(scene: Scene, through: Stack) -> Result:
     """The live image with another configuration: new tasks, through all gates."""
-    return through.up(imageDigest=scene.live, env=json.dumps({"RELEASED": str(time.time_ns())}))
+    return through.up(imageDigest=scene.live, env=json.dumps({"LOG_LEVEL": str(time.time_ns())}))
 
 
 def spent(scene: Scene, story: Story) -> list[Timed]:

@@ -59,6 +59,9 @@ SETTINGS: dict[str, Any] = {
     "alarms": {"errorPercent": 20, "periodSeconds": 10, "lateSeconds": 8},
     "rollout": {"graceSeconds": 15},
 }
+UNSAID = 'dev.release-lane.health-path="" dev.release-lane.status-path=""'
+"""It says nothing of its paths; the sample that it is made from does."""
+
 NAMELESS = Asked(health_path="/healthz", status_path="", identify=Identify.NONE)
 
 
@@ -71,7 +74,7 @@ def image(lane: Lane, good: str, name: str, greeting: str = "hello", *names: str
     """A foreign service that greets so, and names these in its headers."""
     server = SERVER.replace("HELLO", f"b'{greeting}'").replace("NAMES", str(list(names)))
     command = json.dumps(["/venv/bin/python", "-c", f"exec({server!r})"])
-    return lane.derive(name, good, (f"LABEL edition={name}", f"CMD {command}"))
+    return lane.derive(name, good, (f"LABEL edition={name} {UNSAID}", f"CMD {command}"))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import urllib.request
 
 import pytest
 from release_lane.aws.cloud import MANIFESTS
@@ -150,6 +151,27 @@ def test_an_index_names_its_platforms(stage: Stage, aws: Aws) -> None:
     wanted = [{"imageDigest": digest}]
     (shown,) = aws.client("ecr").describe_images(repositoryName=stage.image.repository, imageIds=wanted)["imageDetails"]
     assert shown["imageDigest"] == digest
+
+
+@contract(
+    says="GetDownloadUrlForLayer gives a URL for the configuration of an image as well, by the digest in its manifest; "
+    "what is there has that digest, and holds the image's labels. What the repository does not have is "
+    "LayersNotFoundException.",
+    source=f"{API}/API_GetDownloadUrlForLayer.html",
+    otherwise="what an image declares by its labels could not be compared with the stack file",
+    used_by=("release_lane/aws/labels.py", "release_lane/decide/contract.py"),
+    note="the page speaks of layers; that a configuration is kept as one is how docker pull gets it",
+)
+def test_an_images_configuration_is_downloaded_by_its_digest(stage: Stage, aws: Aws) -> None:
+    ecr, image = aws.client("ecr"), stage.image
+    config = json.loads(manifest_of(stage, aws, image.digest))["config"]["digest"]
+    url = ecr.get_download_url_for_layer(repositoryName=image.repository, layerDigest=config)["downloadUrl"]
+    with urllib.request.urlopen(url) as answer:
+        content = answer.read()
+    assert f"sha256:{hashlib.sha256(content).hexdigest()}" == config
+    assert "config" in json.loads(content)
+    with pytest.raises(ecr.exceptions.LayersNotFoundException):
+        ecr.get_download_url_for_layer(repositoryName=image.repository, layerDigest="sha256:" + "0" * 64)
 
 
 def push_index(stage: Stage, aws: Aws) -> str:

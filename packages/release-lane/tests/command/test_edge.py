@@ -78,7 +78,7 @@ def test_a_new_verb_is_a_file_of_its_own_and_touches_no_other(tmp_path: Path, mo
         "def arguments(parser):\n    pass\ndef run(tools, arguments):\n    return 0\n"
     )
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
-    assert [verb.NAME for verb in every_verb()][:8] == [
+    assert [verb.NAME for verb in every_verb()][:9] == [
         "init",
         "settings",
         "check",
@@ -86,6 +86,7 @@ def test_a_new_verb_is_a_file_of_its_own_and_touches_no_other(tmp_path: Path, mo
         "adopt",
         "greet",
         "scan",
+        "check-image",
         "deploy",
     ]
     sys.modules.pop(f"{verbs.__name__}.greet")

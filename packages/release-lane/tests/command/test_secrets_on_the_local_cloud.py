@@ -72,6 +72,13 @@ class Place:
         content["config"] |= {f"{self.checkout.project}:{key}": value for key, value in settings.items()}
         file.write_text(yaml.safe_dump(content))
 
+    def declare(self, name: str) -> None:
+        """The sample takes this secret as well."""
+        recipe, label = self.checkout.folder / "app/Dockerfile", "dev.release-lane.secrets.optional="
+        text = recipe.read_text()
+        assert f'{label}""' in text
+        recipe.write_text(text.replace(f'{label}""', f'{label}"{name}"'))
+
     def restore(self) -> None:
         self.checkout.git("checkout", "--quiet", "--", "Pulumi.staging.yaml")
 
@@ -91,6 +98,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         checkout.aws("ssm").put_parameter(Name=name, Value=OF_PARAMETER, Type="SecureString")
         checkout.variables |= {"TMPDIR": str(folder / "tmp"), "AWS_SECRET_ACCESS_KEY": OF_SHELL}
         place = Place(checkout, f"arn:aws:ssm:us-east-1:000000000000:parameter{name}")
+        place.declare("TOKEN")
         place.set(secrets={"TOKEN": place.parameter}, notify={"webhook": f"http://127.0.0.1:9/{OF_WEBHOOK}"})
         checkout.commit("A secret by reference, and a webhook that does not answer")
         yield place

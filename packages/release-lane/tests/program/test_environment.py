@@ -14,6 +14,7 @@ from release_lane.decide.lineage import Order, Relation
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError
 from release_lane.program import environment
 from release_lane.program.recall import as_reported
+from release_lane.record.contract import PREFIX, Labels
 from release_lane.record.evidence import Proof
 from release_lane.record.inputs import SwitchInputs
 from release_lane.record.placement import Colour
@@ -580,3 +581,19 @@ def test_a_variable_that_looks_like_a_secret_is_named_in_a_note_without_its_valu
         run(World(outputs=ARTIFACTS, observed=observed()), {"release-lane:env": json.dumps({"DB_PASSWORD": "hunter2"})})
     assert "env looks as if it held secrets (DB_PASSWORD)" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+def test_what_an_image_declares_is_compared_before_anything_is_registered() -> None:
+    seen = observed(image=FIRST)
+    seen["image"]["labels"] = Labels(found={f"{PREFIX}env.required": "UPSTREAM", f"{PREFIX}port": "3000"}).as_dict()
+    world = World(outputs=ARTIFACTS, observed=seen)
+    with pytest.raises(Refused) as refused:
+        released(world, imageDigest=FIRST)
+    assert "env.UPSTREAM: is required, and not given" in refused.value.what
+    assert "service.port: is 8080, and the image declares 3000" in refused.value.what
+    assert not world.registered
+    given = {"env": json.dumps({"UPSTREAM": "http://upstream"}), "service": json.dumps({"port": 3000})}
+    world = released(world, imageDigest=FIRST, **given)
+    (said,) = world.one("TrafficSwitch").inputs["unchecked"]
+    assert said.startswith("the image does not declare its secrets, health path and status path")
+    assert world.one(":Image").inputs["unchecked"] == [said], "it is true of the image"

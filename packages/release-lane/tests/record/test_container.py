@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from release_lane.record.adoption import Adopted
-from release_lane.record.container import LABEL, OWN, container_definition, release_in
+from release_lane.record.container import LABEL, OWN, container_definition, release_in, unpinned
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
 
@@ -57,3 +57,20 @@ def test_the_label_repeats_no_variable() -> None:
     label = definition(Release(digest=DIGEST, service=service))["dockerLabels"][LABEL]
     assert len(label) < 300
     assert "TOKEN" not in label
+
+
+@pytest.mark.parametrize(
+    ("reference", "pinned"),
+    [
+        ("arn:aws:ssm:us-east-1:1:parameter/shop/key:3", True),
+        ("arn:aws:ssm:us-east-1:1:parameter/shop/key", False),
+        ("arn:aws:ssm:us-east-1:1:parameter/shop/key:release", False),
+        ("arn:aws:secretsmanager:us-east-1:1:secret:shop-AbCdEf:password::4f2b", True),
+        ("arn:aws:secretsmanager:us-east-1:1:secret:shop-AbCdEf:::4f2b", True),
+        ("arn:aws:secretsmanager:us-east-1:1:secret:shop-AbCdEf", False),
+        ("arn:aws:secretsmanager:us-east-1:1:secret:shop-AbCdEf:password::", False),
+        ("arn:aws:secretsmanager:us-east-1:1:secret:shop-AbCdEf:password:AWSCURRENT:", False),
+    ],
+)
+def test_a_secret_is_pinned_by_a_version_and_by_nothing_that_can_be_moved(reference: str, pinned: bool) -> None:
+    assert unpinned(Service(secrets={"KEY": reference})) == (() if pinned else ("KEY",))

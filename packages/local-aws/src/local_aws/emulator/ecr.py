@@ -5,6 +5,7 @@
 - DescribeImages of an image that is not there is ImageNotFoundException, not an empty answer.
 - A repository's name is one that AWS takes.
 - An image that was put by its manifest (PutImage: an index, or another tag) can also be pulled by its digest.
+- GetDownloadUrlForLayer gives a URL at which this registry hands the layer out, and knows which layers there are.
 - DescribeImageScanFindings answers, where the repository scans on push. There is no scanner here: the findings are
   those that the image's label FINDINGS names, and the answer says so.
 
@@ -103,6 +104,9 @@ async def handle_request(
     try:
         if action == "DescribeImages":
             _check_images(json.loads(body or b"{}"))
+        if action == "GetDownloadUrlForLayer":
+            host = {key.lower(): value for key, value in headers.items()}.get("host", "")
+            return json_response(_layer_url(json.loads(body or b"{}"), host))
         if action == "DescribeImageScanFindings":
             return json_response(_scan(json.loads(body or b"{}")))
         if action == "CreateRepository":
@@ -145,6 +149,24 @@ def _check_images(request: Mapping[str, Any]) -> None:
                 f"The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the "
                 f"repository with name '{name}' in the registry with id '{get_account_id()}'",
             )
+
+
+def _layer_url(request: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html; `ns` says to the
+    registry, which knows no signature, whose repository is meant."""
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import ecr
+
+    name, digest = str(request.get("repositoryName", "")), str(request.get("layerDigest", ""))
+    if name not in ecr._repositories:
+        raise ServiceError("RepositoryNotFoundException", f"The repository with name '{name}' does not exist")
+    if digest not in ecr._layer_blobs.get(name, {}):
+        raise ServiceError(
+            "LayersNotFoundException",
+            f"The layer with digest '{digest}' does not exist within the repository with name '{name}'",
+        )
+    registry = f"{get_account_id()}.dkr.ecr.{get_region()}.amazonaws.com"
+    return {"downloadUrl": f"http://{host}/v2/{name}/blobs/{digest}?ns={registry}", "layerDigest": digest}
 
 
 FINDINGS = "local-aws.findings"

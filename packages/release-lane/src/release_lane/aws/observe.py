@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from release_lane.aws.certificate import certificate_problem
 from release_lane.aws.cloud import Balancer, Cloud, submit
+from release_lane.aws.labels import labels_of
 from release_lane.aws.scaling import scaling
 from release_lane.aws.session import check_account
 from release_lane.aws.signals import alarms
@@ -37,15 +38,16 @@ def observed(
 ) -> dict[str, Any]:
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
-    Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags}
-    of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located (`Located.as_dict`), checks
-    (each target group's health check, by colour), and certificateProblem: why the `certificate` (an ARN) is not fit
-    for the name that users come by. Scalable targets are read where a `digest` is given, where they are asked for
-    (`scaled`), and where the colours differ in size.
+    Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags,
+    labels (`Labels.as_dict`)} of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located
+    (`Located.as_dict`), checks (each target group's health check, by colour), and certificateProblem: why the
+    `certificate` (an ARN) is not fit for the name that users come by. Scalable targets are read where a `digest` is
+    given, where they are asked for (`scaled`), and where the colours differ in size.
     """
     access, domain = cloud.names.access, cloud.names.domain
     fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
     image = submit(partial(cloud.image, digest=digest, whole=False)) if digest else None
+    declared = submit(partial(labels_of, cloud, digest)) if digest else None
     described = submit(cloud.described_groups)
 
     def groups() -> Mapping[Colour, str]:
@@ -57,6 +59,7 @@ def observed(
     balancer = cloud.balancer(groups=groups)
     sides = readings.result()
     found = image.result() if image else None
+    labels = declared.result().as_dict() if declared and found else None
     known = heard.result() if heard else ()
     _add_scaling(cloud, sides, targets.result() if targets else None)
     for colour in Colour:
@@ -73,7 +76,7 @@ def observed(
         if balancer.rule
         else None,
         "colours": sides,
-        "image": {"digest": found.digest, "tags": list(found.tags)} if found else None,
+        "image": {"digest": found.digest, "tags": list(found.tags), "labels": labels} if found else None,
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
         "certificateProblem": fit.result() if fit else "",

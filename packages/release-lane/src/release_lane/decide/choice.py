@@ -13,6 +13,7 @@ from release_lane.decide.lineage import NOT_ASKED, Relation, known_without_git
 from release_lane.decide.parity import Parity
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import Adopted
+from release_lane.record.contract import Labels
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Drill
@@ -81,6 +82,8 @@ class Requested:
     """Of an update, where the stack demands it. A preview needs none: the review that a seal is made of is one."""
     parity: Parity | None = None
     """What a release that goes forward is held to; None where that is not required."""
+    labels: Labels | None = None
+    """What the image declares, by its labels; None where the registry was not asked."""
 
     def relation_to(self, commit: str) -> Relation:
         """How the commit that is asked for stands to this one."""

@@ -29,6 +29,7 @@ from release_lane.decide.choice import (
     order_matters,
 )
 from release_lane.decide.conditions import check_conditions
+from release_lane.decide.contract import check_contract
 from release_lane.decide.drifted import drifted
 from release_lane.decide.forward import check_forward, going_forward, released
 from release_lane.decide.foundations import Foundations
@@ -42,7 +43,9 @@ from release_lane.decide.settled import first, ordinary
 from release_lane.decide.whereabouts import Drift, Interrupted, found_interrupted, locate
 from release_lane.errors import ReleaseError
 from release_lane.record.adoption import unseen
+from release_lane.record.container import unpinned
 from release_lane.record.evidence import Proof
+from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
 
 __all__ = [
@@ -89,9 +92,10 @@ def decide(
         forward = not requested.drill and going_forward(case, verdict)
         check_sealed(verdict, observed, requested, forward=forward)
         check_parity(released(case, verdict) if forward else None, requested.parity)
+        undeclared = check_contract(case, verdict)
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
-        unchecked = (*_unchecked(case, verdict), *exceptions)
+        unchecked = (*_unchecked(case, verdict), *undeclared, *exceptions)
         return replace(verdict, notes=(*verdict.notes, *lost, *notes), unchecked=unchecked)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
@@ -124,9 +128,15 @@ def _unchecked(case: Case, verdict: Verdict) -> tuple[str, ...]:
     if not isinstance(decision, Deploy | TrafficOnly | Finish):
         return ()
     release = decision.release
-    about = unseen(release.commit, release.adopted)
+    about = (*unseen(release.commit, release.adopted), *_of_secrets(release))
     asked_for = requested.digest == release.digest and release.commit
     if standing is None or not asked_for or not order_matters(standing, release.digest):
         return about
     live = standing.live.commit
     return (*about, *said_of_order(requested.relation_to(live), live))
+
+
+def _of_secrets(release: Release) -> tuple[str, ...]:
+    """A task that starts tomorrow may get another value than those that passed the gates."""
+    names = ", ".join(unpinned(release.service))
+    return (f"secrets without a version in the ARN may change under this release: {names}",) if names else ()

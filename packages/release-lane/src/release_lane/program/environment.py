@@ -88,6 +88,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         commit=commit,
         adopted=adoption.origin if adoption else None,
         in_registry=seen.in_registry,
+        labels=seen.labels,
         promotes_from=settings.promotes_from,
         relations=relations,
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings

@@ -18,6 +18,7 @@ from release_lane.decide.foundations import Foundations
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
 from release_lane.record.commit import is_commit
+from release_lane.record.contract import Labels
 from release_lane.record.halts import Halts
 from release_lane.record.names import Access, Names
 from release_lane.record.records import Observed, Recorded
@@ -74,13 +75,15 @@ def artifacts_of(stack: str) -> Artifacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """The environment now; the commits that the registry's tags name for the digest, and whether the registry has it;
+    """The environment now; the commits that the registry's tags name for the digest, whether the registry has it, and
+    its labels (None where it was not asked for them);
     this stack's record (None before its first release), that of the stack the digest is promoted from; and what this
     stack's state holds of the environment."""
 
     observed: Observed
     commits: tuple[str, ...]
     in_registry: bool
+    labels: Labels | None
     own: Recorded | None
     source: Recorded | None
     stands_on: Foundations
@@ -111,6 +114,7 @@ def see(
         observed=Observed.from_dict(found),
         commits=tuple(tag for tag in image.get("tags") or () if is_commit(tag)),
         in_registry=bool(image) or not digest,
+        labels=Labels.from_dict(image["labels"]) if image.get("labels") else None,
         own=Recorded.from_outputs(own),
         source=Recorded.from_outputs(proven),
         stands_on=Foundations.from_resources(resources.get("outputs") or {}),

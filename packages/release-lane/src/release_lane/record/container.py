@@ -104,6 +104,25 @@ def secret_resources(services: Iterable[Service]) -> list[str]:
     return sorted({":".join(reference.split(":")[: 6 if ":ssm:" in reference else 7]) for reference in references})
 
 
+def unpinned(service: Service) -> tuple[str, ...]:
+    """The secrets whose reference may stand for another value tomorrow: it names no version.
+
+    A stage of Secrets Manager and a label of a parameter can be moved; version ids and version numbers cannot.
+    """
+    return tuple(sorted(name for name, reference in service.secrets.items() if not _pinned(reference)))
+
+
+def _pinned(reference: str) -> bool:
+    parts = reference.split(":")
+    if ":ssm:" in reference:
+        return len(parts) == PARAMETER_WITH_VERSION and parts[-1].isdecimal()
+    return len(parts) == SECRET_WITH_VERSION and bool(parts[-1])
+
+
+PARAMETER_WITH_VERSION, SECRET_WITH_VERSION = 7, 10
+"""Parts of an ARN with a version at its end, between colons."""
+
+
 def _label(release: Release) -> str:
     """Without what the definition says anyway: its size is limited. An empty variable may not come back from AWS
     (https://github.com/hashicorp/terraform-provider-aws/issues/39533), so it stands here."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,6 +78,22 @@ def test_a_deleted_image_can_no_longer_be_pulled(
     ecr.batch_delete_image(repositoryName=REPOSITORY, imageIds=[{"imageDigest": digest}])
     ended = ecs.task(ecs.run(definition), "STOPPED")
     assert ended["stoppedReason"].startswith("CannotPullContainerError: ")
+
+
+def test_a_layer_is_handed_out_at_its_download_url_and_only_if_it_is_there(
+    ecr: Any, emulator: Emulator, image: str, docker_client: docker.DockerClient
+) -> None:
+    push(emulator, docker_client, image, "v1", "labelled")
+    (found,) = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "v1"}])["images"]
+    config = json.loads(found["imageManifest"])["config"]["digest"]
+    given = ecr.get_download_url_for_layer(repositoryName=REPOSITORY, layerDigest=config)
+    assert given["layerDigest"] == config
+    with urllib.request.urlopen(given["downloadUrl"]) as answer:
+        assert json.loads(answer.read())["config"]["Labels"]["which"] == "labelled"
+    with pytest.raises(ecr.exceptions.LayersNotFoundException):
+        ecr.get_download_url_for_layer(repositoryName=REPOSITORY, layerDigest="sha256:" + "0" * 64)
+    with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
+        ecr.get_download_url_for_layer(repositoryName="tests/nothing", layerDigest=config)
 
 
 def test_a_scan_has_the_findings_that_the_images_label_names(

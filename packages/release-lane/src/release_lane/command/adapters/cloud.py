@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from release_lane.operate.drift import Call
 from release_lane.operate.recovery import SERVICE, Existing
 from release_lane.operate.scanning import NOT_FOUND, Scan
 from release_lane.operate.watching import Look
+from release_lane.record.adoption import Reference
 from release_lane.record.alarms import Watched
+from release_lane.record.contract import Labels
 from release_lane.record.journal import Abort, Journal
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
@@ -50,6 +53,12 @@ class Cloud(Protocol):
 
     def scan(self, access: Access, repository: str, digest: str) -> Scan:
         """What the registry's scan of an image found, as far as it came."""
+
+    def labels(self, access: Access, repository: str, digest: str) -> Labels:
+        """What an image of this registry declares."""
+
+    def labels_elsewhere(self, access: Access, reference: Reference) -> Labels:
+        """What an image declares, as the registry says that its name names."""
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Make the bucket of a ledger, or bring it to what it should be; what was done, in words."""
@@ -143,6 +152,26 @@ class RealCloud:
         with _failing_as_cloud_error():
             return scan_of(access, repository, digest)
 
+    def labels(self, access: Access, repository: str, digest: str) -> Labels:
+        """By ECR, in the account of the stack."""
+        from release_lane.aws.cloud import Cloud as Door
+        from release_lane.aws.labels import labels_of
+
+        names = Names.of("", access=access, users_port=0, log_group="", repository=repository)
+        with _failing_as_cloud_error():
+            return labels_of(Door(names), digest)
+
+    def labels_elsewhere(self, access: Access, reference: Reference) -> Labels:
+        """By skopeo, which reads all registries; a failure of it is an error that says what to do."""
+        from provider_kit import Context
+
+        from release_lane.aws.registry import registry_of
+        from release_lane.gates.skopeo import skopeo
+
+        nobody = Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None)
+        with _failing_as_cloud_error(), skopeo(nobody, registry_of(access)) as run:
+            return Labels.of(run.examine(reference).labels)
+
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """By S3, in the account of the stack."""
         from release_lane.aws.session import check_account
@@ -195,6 +224,8 @@ class FakeCloud:
     scans: list[Scan | CloudError] = field(default_factory=list)
     scanned: list[tuple[str, str]] = field(default_factory=list)
     """Repository and digest of each scan that was asked for."""
+    declared: Mapping[str, Labels] = field(default_factory=dict)
+    """What images declare: by repository@digest, and by their names elsewhere."""
 
     def observed(self, names: Names) -> Observed:
         """As given; `each` happens first."""
@@ -248,6 +279,16 @@ class FakeCloud:
         if isinstance(found, CloudError):
             raise found
         return found
+
+    def labels(self, access: Access, repository: str, digest: str) -> Labels:
+        """As given; of another image nothing can be read."""
+        del access
+        return self.declared.get(f"{repository}@{digest}", Labels(unread="there is no such image"))
+
+    def labels_elsewhere(self, access: Access, reference: Reference) -> Labels:
+        """As given."""
+        del access
+        return self.declared.get(str(reference), Labels(unread="there is no such image"))
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
         """Remembered."""

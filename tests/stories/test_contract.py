@@ -1,0 +1,63 @@
+"""An image declares what it needs, by labels: a release that does not get it is refused before anything changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from release_lane.aws.cloud import MANIFESTS
+
+from tests.stories.cloud import tasks
+from tools.lane import Lane, Stack
+
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
+MISSING = "env.GREETING: is required, and not given"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def index_of(lane: Lane, digest: str) -> str:
+    """An index of which this image is the platform that runs; its digest."""
+    ecr, repository = lane.aws("ecr"), lane.repository.split("/", 1)[1]
+    found = ecr.batch_get_image(
+        repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(MANIFESTS)
+    )["images"][0]["imageManifest"]
+    part: dict[str, object] = {"mediaType": json.loads(found)["mediaType"], "digest": digest, "size": len(found)}
+    part["platform"] = {"os": "linux", "architecture": "amd64"}
+    text = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [part]})
+    ecr.put_image(repositoryName=repository, imageManifest=text, imageManifestMediaType=INDEX, imageTag="needy-index")
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def refused(stack: Stack, **config: str) -> None:
+    """In the preview and in the update, before anything changes."""
+    before = stack.state
+    for result in (stack.preview(**config), stack.up(**config)):
+        assert not result.ok
+        assert MISSING in result.text
+        assert "Nothing was changed" in result.text
+    assert stack.state.get("resources") == before.get("resources")
+
+
+def test_an_image_gets_what_it_declares_or_is_refused_in_the_preview(lane: Lane, good: str, better: str) -> None:
+    stack = lane.environment("contract", like="staging", smoke={"deadlineSeconds": 8})
+    needy = lane.derive("needy", good)
+    assert stack.up(imageDigest=better).ok
+    serving = tasks(stack, stack.outputs["liveColour"])
+
+    refused(stack, imageDigest=needy)
+    index = index_of(lane, needy)
+    refused(stack, imageDigest=index)
+    assert tasks(stack, stack.outputs["liveColour"]) == serving
+
+    given = stack.with_settings(env={"LOG_LEVEL": "info", "GREETING": "hello"})
+    assert given.preview(imageDigest=index).ok
+    released = given.up(imageDigest=needy)
+    assert released.ok, released.text
+    assert stack.served()["digest"] == needy
+    assert not [each for each in stack.outputs["evidence"][-1]["unchecked"] if "declare" in each]
+
+    back = stack.up(imageDigest=better, rollbackFrom=needy)
+    assert back.ok, back.text
+    again = stack.up(imageDigest=needy, forwardFrom=better)
+    assert again.ok, "it ran here with its own configuration, whatever the stack file says now\n" + again.text
