@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from release_lane.decide.flags import UNKNOWN_CONTRACT, FlagCase, FlagPlan, check_flags, plan_flags, undeclared
+from release_lane.decide.flags import FlagCase, FlagPlan, check_flags, names_matter, plan_flags, undeclared
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.freeze import Freeze, Window
 from release_lane.errors import Refused
@@ -77,9 +77,16 @@ def test_a_flag_that_went_through_a_freeze_leaves_its_reason() -> None:
 
 def test_an_image_that_declares_nothing_is_said_not_to_be_checked() -> None:
     unknown = replace(OPEN, declared=None)
-    assert check_flags(plan(UP), unknown) == (UNKNOWN_CONTRACT,)
+    said = ("whether the live image knows these flags (it declares none)",)
+    assert check_flags(plan(UP), unknown) == check_flags(plan(NEW_OFF), unknown) == said
     assert check_flags(plan({}), unknown) == ()
     assert undeclared(plan({"never": 100}), None) == ()
+
+
+@pytest.mark.parametrize(("asked", "matter"), [(UP, True), (NEW_OFF, True), (DOWN, False), (GONE, False), ({}, False)])
+def test_to_turn_off_what_is_there_nobody_asks_the_image(asked: Asked, matter: bool) -> None:
+    assert names_matter(plan(asked)) is matter
+    assert bool(check_flags(plan(asked), replace(OPEN, declared=None))) is matter
 
 
 def test_an_undo_goes_back_to_the_values_before_the_last_change() -> None:

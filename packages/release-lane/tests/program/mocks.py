@@ -15,6 +15,7 @@ import pulumi
 from pulumi.runtime import mocks as engine_mocks
 from pulumi.runtime import settings
 from release_lane.errors import CloudError
+from release_lane.record.contract import Labels
 from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Located
@@ -117,6 +118,11 @@ class World(engine_mocks.Mocks):
     """What it says against a release."""
     halts_asked: list[Mapping[str, Any]] = field(default_factory=list)
 
+    labels: Labels = field(default_factory=Labels)
+    """What an image declares."""
+    labels_asked: list[tuple[str, str]] = field(default_factory=list)
+    """Repository and digest of each image whose labels were asked for."""
+
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         """Answer a function call."""
         match args.token:
@@ -139,6 +145,9 @@ class World(engine_mocks.Mocks):
             case "release:index:readHalts":
                 self.halts_asked.append(args.args)
                 return self.halts.as_dict()
+            case "release:index:readLabels":
+                self.labels_asked.append((args.args["repository"], args.args["digest"]))
+                return self.labels.as_dict()
             case "release:index:describeNetwork":
                 return dict(self.network)
             case "pulumi:pulumi:readStackResourceOutputs":

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 from release_lane.program import run
+from release_lane.record.contract import Labels
 from release_lane.record.flags import FlagRecord
 from release_lane.record.halts import Halts
 from release_lane.record.intended import Intended
 from release_lane.record.ledger import Draft, EntryKind
 from release_lane.record.placement import Colour
-from tests.program.mocks import ACCOUNT, FIRST, World, outputs_of, release
+from tests.program.mocks import ACCOUNT, ARTIFACTS, FIRST, World, outputs_of, release
 from tests.program.test_run import nothing
 
 pytestmark = pytest.mark.program
@@ -46,6 +48,13 @@ def exported(world: World, stack: str = STACK, /, **own: str) -> Mapping[str, An
 
 def world(**over: Any) -> World:
     return World(outputs={STACK: NOW.as_outputs()}, **over)
+
+
+def declaring(flags: str | None, **over: Any) -> World:
+    """An image is live in production that declares these ("" for none), or nothing."""
+    live = {**world().outputs, "production": outputs_of(release(FIRST), Colour.BLUE), **ARTIFACTS}
+    found = {} if flags is None else {"dev.release-lane.flags": flags}
+    return World(outputs=live, labels=Labels(found=found), **over)
 
 
 def value(of: World) -> Any:
@@ -130,6 +139,41 @@ def test_an_exception_from_a_freeze_window_is_recorded() -> None:
     details = Intended.from_dict(there.ledger[0][1]).details
     assert details["overrides"] == {"throughFreeze": "it cannot wait"}
     assert any(each.endswith(": it cannot wait") for each in details["unchecked"])
+
+
+@pytest.mark.parametrize(("flags", "told"), [("a,c", ""), ("", "does not declare c"), ("a", "declares a"), (None, "")])
+def test_a_flag_that_the_live_image_does_not_declare_is_refused(flags: str | None, told: str) -> None:
+    there = declaring(flags)
+    if not told:
+        exported(there, flags='{"c": "on"}')
+        assert value(there)["c"] == 100
+    else:
+        with pytest.raises(pulumi.RunError, match=told):
+            exported(there, flags='{"c": "on"}')
+        assert there.registered == []
+    assert there.labels_asked == [("release-lane/app", FIRST)]
+
+
+def test_to_turn_off_what_is_there_the_registry_is_not_asked() -> None:
+    there = declaring("b")
+    exported(there, flags='{"a": "off"}')
+    assert value(there)["a"] == 0
+    assert there.labels_asked == []
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        (declaring(None), "it declares none"),
+        (world(), "nothing is live"),
+        (replace(declaring(""), labels=Labels(unread="the registry is away")), "the registry is away"),
+    ],
+    ids=["none", "nothing live", "unread"],
+)
+def test_where_the_contract_is_not_known_the_ledger_says_why(there: World, why: str) -> None:
+    exported(there, flags='{"c": "on"}', **LEDGER)
+    (sentence,) = Intended.from_dict(there.ledger[0][1]).details["unchecked"]
+    assert sentence == f"whether the live image knows these flags ({why})"
 
 
 def test_an_environment_that_serves_users_never_becomes_a_stack_of_flags() -> None:

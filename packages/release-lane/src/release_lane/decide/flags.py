@@ -17,7 +17,7 @@ LARGEST = 4096
 """Bytes in a parameter of the standard tier
 (AWS/systems-manager/latest/userguide/parameter-store-advanced-parameters.html)."""
 
-UNKNOWN_CONTRACT = "whether the live image knows these flags: it does not declare any"
+DECLARES_NONE = "it declares none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +45,12 @@ class FlagPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class FlagCase:
-    """What counts when flags are turned on. `declared`: the flags of the live image, None where it declares none;
-    `stopped`: the entry that stopped the line of `environment`; `now`: epoch seconds."""
+    """What counts when flags are turned on. `declared`: the flags of the live image, None where they are not known,
+    for the reason `unknown`; `stopped`: the entry that stopped the line of `environment`; `now`: epoch seconds."""
 
     environment: str
     declared: Collection[str] | None = None
+    unknown: str = DECLARES_NONE
     freeze: Freeze = field(default_factory=Freeze)
     now: float = 0.0
     through_freeze: str = ""
@@ -77,7 +78,7 @@ def check_flags(plan: FlagPlan, case: FlagCase) -> tuple[str, ...]:
         raise _undeclared(unknown, case)
     if len(plan.after.as_parameter().encode()) > LARGEST:
         raise _too_large(plan)
-    unchecked = (UNKNOWN_CONTRACT,) if case.declared is None and plan.turned else ()
+    unchecked = (_not_known(case.unknown),) if case.declared is None and names_matter(plan) else ()
     if not plan.raised:
         return unchecked
     if case.stopped:
@@ -85,8 +86,13 @@ def check_flags(plan: FlagPlan, case: FlagCase) -> tuple[str, ...]:
     return (*unchecked, *_through_freeze(plan, case))
 
 
+def names_matter(plan: FlagPlan) -> bool:
+    """Is there a name that the live image has to know? To turn off what is there needs no answer of the registry."""
+    return bool(undeclared(plan, ()))
+
+
 def undeclared(plan: FlagPlan, declared: Collection[str] | None) -> tuple[str, ...]:
-    """Names that the live image does not know; None declares nothing, so it says nothing against any.
+    """Names that the live image does not know; None says nothing against any.
 
     A flag of an earlier image is still there after the image that knew it: it may be turned off and removed.
     """
@@ -96,6 +102,10 @@ def undeclared(plan: FlagPlan, declared: Collection[str] | None) -> tuple[str, .
     return tuple(
         each.name for each in plan.turned if each.name not in declared and (each.raises or each.name not in held)
     )
+
+
+def _not_known(why: str) -> str:
+    return f"whether the live image knows these flags ({why})"
 
 
 def _through_freeze(plan: FlagPlan, case: FlagCase) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from provider_kit import Provider, Resource, serve
 from release_lane import gates
 from release_lane.aws.patience import INTERRUPTED
 from release_lane.gates.adopt import examine_image
-from release_lane.gates.observe import describe_network, find_image, observe
+from release_lane.gates.observe import describe_network, find_image, observe, read_labels
 from release_lane.gates.recording import RECORDING, begin, done, read_halts, refuse
 
 VERSION = "0.2.0"
@@ -47,6 +47,7 @@ def provider() -> Provider:
             "release:index:observe": observe,
             "release:index:findImage": find_image,
             "release:index:readHalts": read_halts,
+            "release:index:readLabels": read_labels,
             "release:index:describeNetwork": describe_network,
             "release:index:examineImage": examine_image,
             "release:index:begin": begin,

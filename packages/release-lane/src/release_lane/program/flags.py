@@ -12,10 +12,12 @@ from typing import Any
 import pulumi
 from pulumi_aws import ssm
 
-from release_lane.decide.flags import FlagCase, FlagPlan, check_flags, plan_flags
+from release_lane.decide.flags import DECLARES_NONE, FlagCase, FlagPlan, check_flags, names_matter, plan_flags
 from release_lane.errors import CloudError
 from release_lane.program.intent import Intent
-from release_lane.program.recall import access, called, line_of, need_no_environment
+from release_lane.program.recall import access, called, line_of, live_labels, need_no_environment
+from release_lane.record.contract import Contract
+from release_lane.record.digest import short
 from release_lane.record.flags import FlagRecord, environment_of
 from release_lane.record.intended import OVERRIDES, Intended
 from release_lane.record.names import Names
@@ -50,13 +52,25 @@ def build_flags(settings: FlagsSettings) -> None:
 def _case(settings: FlagsSettings, environment: str, plan: FlagPlan) -> FlagCase:
     """The ledger is asked only for what it can refuse: turning off waits for nothing."""
     asked = settings.ledger if plan.raised and not settings.without_ledger else None
+    stopped = line_of(environment, asked or "", access(settings.account)).stopped
+    declared, unknown = _declared(settings, environment) if names_matter(plan) else (None, "")
     return FlagCase(
         environment=environment,
+        declared=declared,
+        unknown=unknown,
         freeze=settings.freeze.freeze(),
         now=time.time(),
         through_freeze=settings.through_freeze,
-        stopped=line_of(environment, asked or "", access(settings.account)).stopped,
+        stopped=stopped,
     )
+
+
+def _declared(settings: FlagsSettings, environment: str) -> tuple[tuple[str, ...] | None, str]:
+    """The flags that the live image declares; None, and why, where they are not known."""
+    digest, labels = live_labels(environment, settings.artifacts, access(settings.account))
+    if labels.unread:
+        return None, labels.unread
+    return Contract.of(labels.found, short(digest)).flags, DECLARES_NONE
 
 
 def _missing(settings: FlagsSettings) -> tuple[str, ...]:

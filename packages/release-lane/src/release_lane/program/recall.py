@@ -159,6 +159,16 @@ def line_of(environment: str, ledger: str, access: Access) -> Halts:
     return Halts.from_dict(said)
 
 
+def live_labels(environment: str, artifacts: str, access: Access) -> tuple[str, Labels]:
+    """The digest that is live in an environment ("" for none), and what its image declares."""
+    recorded = Recorded.from_outputs(_outputs_in(call(STACK_OUTPUTS, {"name": _full_name(environment)})))
+    if recorded is None:
+        return "", Labels(unread="nothing is live")
+    digest, repository = recorded.live.digest, artifacts_of(artifacts).repository.partition("/")[2]
+    asked = {**access.as_dict(), "repository": repository, "digest": digest}
+    return digest, Labels.from_dict(call("release:index:readLabels", asked))
+
+
 def _check(identity: Mapping[str, Any], expected: str) -> None:
     """Gates and provider have separate credentials, so each is held to the account by itself."""
     seen = str(identity.get("accountId"))

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from release_lane.record.flags import Asked, environment_of, share_in, stack_of
 from release_lane.settings.freeze import FreezeSettings
 from release_lane.settings.ledger import place, reason
+from release_lane.settings.limits import stack_name
 from release_lane.settings.section import Stack, sound
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -42,6 +43,7 @@ class FlagsSettings(Stack):
     role: Literal["flags"]
     flags: dict[FlagName, Share] = Field(default={})
     undo_flags: bool = False
+    artifacts: Annotated[str, sound(stack_name)] = "artifacts"
     freeze: FreezeSettings = FreezeSettings()
     through_freeze: Annotated[str, sound(reason)] = ""
     ledger: Annotated[str, sound(place)] | None = None
