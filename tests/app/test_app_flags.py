@@ -103,7 +103,7 @@ def test_a_user_stays_in_a_share_that_grows() -> None:
     assert (among(0), among(100)) == (set(), set(range(2000)))
     assert 400 < len(among(25)) < 600
     assert among(25) < among(50)
-    assert not Flags().on("a", "1"), "a flag that nobody set is off"
+    assert not Flags().on("a", "1"), "a flag that was never set is off"
 
 
 def test_they_are_read_until_the_service_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_an_undo_goes_back_and_is_refused_where_nothing_was_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "says"),
     [
         (("a=off",), "--reason is missing"),
         (("a=off", "--undo", *WHY), "give either it or flags"),
@@ -123,10 +123,10 @@ def test_an_undo_goes_back_and_is_refused_where_nothing_was_changed() -> None:
     ],
     ids=["reason", "both", "share", "pair", "name", "twice", "blank"],
 )
-def test_what_cannot_be_meant_is_refused_before_the_engine_starts(argv: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_meant_is_refused_before_the_engine_starts(argv: tuple[str, ...], says: str) -> None:
     on = stage()
     assert on.run("flag", "production", *argv) == 2
-    assert told in on.err
+    assert says in on.err
     assert on.engine.calls == []
 
 

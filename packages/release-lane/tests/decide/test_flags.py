@@ -84,7 +84,7 @@ def test_an_image_that_declares_nothing_is_said_not_to_be_checked() -> None:
 
 
 @pytest.mark.parametrize(("asked", "matter"), [(UP, True), (NEW_OFF, True), (DOWN, False), (GONE, False), ({}, False)])
-def test_to_turn_off_what_is_there_nobody_asks_the_image(asked: Asked, matter: bool) -> None:
+def test_to_turn_off_what_is_there_the_image_is_not_asked(asked: Asked, matter: bool) -> None:
     assert names_matter(plan(asked)) is matter
     assert bool(check_flags(plan(asked), replace(OPEN, declared=None))) is matter
 
@@ -97,7 +97,7 @@ def test_an_undo_goes_back_to_the_values_before_the_last_change() -> None:
 
 
 def test_an_undo_that_turns_a_flag_on_again_goes_forward() -> None:
-    """As going forward again after a rollback does: whoever turned it off in an emergency had a reason."""
+    """As going forward again after a rollback does: the one who turned it off in an emergency had a reason."""
     undone = plan_flags(RECORD.changed({"a": 0}), {}, undo=True)
     with pytest.raises(Refused, match="the line of production is stopped"):
         check_flags(undone, LINE)

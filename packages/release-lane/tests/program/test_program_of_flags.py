@@ -107,7 +107,7 @@ def test_turning_off_is_held_up_by_no_ledger_no_line_and_no_freeze_window() -> N
 
 
 @pytest.mark.parametrize(
-    ("over", "own", "told"),
+    ("over", "own", "says"),
     [
         ({"away": True}, {}, "cannot be written. Nothing was changed"),
         ({"unread": True}, {}, "cannot be read. Nothing was changed"),
@@ -117,9 +117,9 @@ def test_turning_off_is_held_up_by_no_ledger_no_line_and_no_freeze_window() -> N
     ],
     ids=["write", "read", "line", "freeze", "account"],
 )
-def test_turning_on_goes_forward(over: Mapping[str, Any], own: Mapping[str, str], told: str) -> None:
+def test_turning_on_goes_forward(over: Mapping[str, Any], own: Mapping[str, str], says: str) -> None:
     there = world(**over)
-    with pytest.raises(pulumi.RunError, match=told):
+    with pytest.raises(pulumi.RunError, match=says):
         exported(there, flags='{"b": "1%"}', **LEDGER, **own)
     assert there.registered == []
 
@@ -141,14 +141,14 @@ def test_an_exception_from_a_freeze_window_is_recorded() -> None:
     assert any(each.endswith(": it cannot wait") for each in details["unchecked"])
 
 
-@pytest.mark.parametrize(("flags", "told"), [("a,c", ""), ("", "does not declare c"), ("a", "declares a"), (None, "")])
-def test_a_flag_that_the_live_image_does_not_declare_is_refused(flags: str | None, told: str) -> None:
+@pytest.mark.parametrize(("flags", "says"), [("a,c", ""), ("", "does not declare c"), ("a", "declares a"), (None, "")])
+def test_a_flag_that_the_live_image_does_not_declare_is_refused(flags: str | None, says: str) -> None:
     there = declaring(flags)
-    if not told:
+    if not says:
         exported(there, flags='{"c": "on"}')
         assert value(there)["c"] == 100
     else:
-        with pytest.raises(pulumi.RunError, match=told):
+        with pytest.raises(pulumi.RunError, match=says):
             exported(there, flags='{"c": "on"}')
         assert there.registered == []
     assert there.labels_asked == [("release-lane/app", FIRST)]

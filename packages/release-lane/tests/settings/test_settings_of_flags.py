@@ -44,7 +44,7 @@ def test_without_flags_they_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "stack", "told"),
+    ("given", "stack", "says"),
     [
         (GIVEN, "production", "role: flags are in a stack named like production-flags, not in production"),
         (GIVEN | {"p:undoFlags": "true"}, "production-flags", "undoFlags: goes back to earlier values"),
@@ -58,8 +58,8 @@ def test_without_flags_they_stay_as_they_are() -> None:
     ],
     ids=["stack", "both", "share", "account", "freeze"],
 )
-def test_what_is_wrong_is_refused_with_its_key(given: dict[str, str], stack: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_what_is_wrong_is_refused_with_its_key(given: dict[str, str], stack: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
         parse(PRODUCTION | given, "p", stack)
 
 

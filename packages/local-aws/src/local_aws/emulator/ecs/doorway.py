@@ -2,7 +2,7 @@
 
 A task with a task role finds endpoint and credentials in its environment, as SDKs read them. On Fargate the endpoints
 are AWS's, and the credentials come from an address that AWS_CONTAINER_CREDENTIALS_RELATIVE_URI names; what the role
-permits is looked at by nobody here.
+permits is not looked at here.
 """
 
 from __future__ import annotations

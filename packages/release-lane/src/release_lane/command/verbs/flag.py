@@ -48,7 +48,7 @@ that was not undone.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
-    parser.add_argument("flags", metavar="NAME=on|off|25%%|removed", nargs="*", help="what shall be")
+    parser.add_argument("flags", metavar="NAME=SHARE", nargs="*", help="what shall be: on, off, 25%% or removed")
     parser.add_argument("--undo", action="store_true", help="go back to the values before the last change")
     parser.add_argument("--reason", metavar="TEXT", type=reason, help="why, for the ledger; every change needs it")
     parser.add_argument(
