@@ -88,6 +88,13 @@ def test_a_flag_is_turned_off_while_an_update_of_the_environment_holds_its_lock(
     lane.release("history", "--verify").ok()
 
 
+def test_what_somebody_turned_on_by_hand_is_turned_off(lane: Checkout) -> None:
+    name = f"/{lane.project}/staging/flags"
+    lane.aws("ssm").put_parameter(Name=name, Value='{"timings": 100}', Type="String", Overwrite=True)
+    lane.release("flag", "staging", "timings=off", *WHY).ok()
+    assert parameter(lane) == {"timings": 0}
+
+
 def test_a_change_is_undone(lane: Checkout) -> None:
     lane.release("flag", "staging", "--undo", *WHY).ok()
     assert parameter(lane) == {"timings": 100}

@@ -130,6 +130,7 @@ def test_the_stack_of_an_environments_flags_has_the_environments_settings(world:
     argv = world.seen["argv"]
     assert isinstance(argv, list)
     assert argv[argv.index("--stack") + 1] == "staging-flags"
+    assert "--refresh" in argv, "the parameter may have been changed by hand"
     assert world.seen["settings"] == before
     assert [path.name for path in world.folder.glob("Pulumi.*.yaml")] == ["Pulumi.staging.yaml"]
 
@@ -164,6 +165,7 @@ def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: Wor
     argv = world.seen["argv"]
     assert isinstance(argv, list)
     assert argv[:5] == ["up", "--yes", "--skip-preview", "--message", "why"]
+    assert "--refresh" not in argv
     assert [argv[at + 1] for at, part in enumerate(argv) if part == "--config"] == [
         f"imageDigest={A.digest}", f"rollbackFrom={B.digest}"
     ]  # fmt: skip

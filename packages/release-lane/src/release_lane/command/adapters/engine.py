@@ -97,6 +97,11 @@ def _unprotected(config: Mapping[str, str]) -> list[str]:
     return ["--ignore-protect"] if config.get("allowReplace") == "true" else []
 
 
+def _refreshed(config: Mapping[str, str]) -> list[str]:
+    """A flag that somebody turned on by hand is recorded as off, and has to be turned off all the same."""
+    return ["--refresh"] if config.get("role") == "flags" else []
+
+
 def command_of(environ: Mapping[str, str]) -> str:
     """The engine on the PATH."""
     found = shutil.which("pulumi", path=environ.get("PATH"))
@@ -168,7 +173,7 @@ class PulumiEngine:
         """`pulumi up` without its own preview: the program decides once, under the lock."""
         with self._announced(stack, message) as started:
             arguments = ["up", "--yes", "--skip-preview", "--message", message]
-            return self._run([*arguments, *_unprotected(config)], stack, config, started)
+            return self._run([*arguments, *_unprotected(config), *_refreshed(config)], stack, config, started)
 
     def create(self, stack: str) -> None:
         """`pulumi stack init`, which writes into the stack file: it works in a folder of its own."""

@@ -102,14 +102,13 @@ def _changed(tools: Tools, environment: str, asked: Mapping[str, str], arguments
     state = tools.engine.state(stack)
     shares = {name: share_in(share) for name, share in asked.items()}
     plan = plan_flags(_record(state), shares, undo=arguments.undo)
-    if plan.turned:
-        _confirm(tools, environment, plan, yes=arguments.yes)
-        if state is None:
-            tools.engine.create(stack)
-        _free_of_the_dead(tools, stack)
-        _update(tools, environment, plan, asked, arguments)
-    now = _record(tools.engine.state(stack)) if plan.turned else plan.after
-    words = f"{environment}: {plan.words}." if plan.turned else f"{environment}: they are so already."
+    _confirm(tools, environment, plan, yes=arguments.yes)
+    if state is None:
+        tools.engine.create(stack)
+    _free_of_the_dead(tools, stack)
+    _update(tools, environment, plan, asked, arguments)
+    now = _record(tools.engine.state(stack))
+    words = f"{environment}: {plan.words or 'they were recorded so already, and are so now'}."
     turned = {each.name: {"from": each.before, "to": each.after} for each in plan.turned}
     tools.terminal.emit({**_data(tools, environment, now), "turned": turned}, words)
     return 0
@@ -148,7 +147,7 @@ def _update(
             )
 
     config = {"role": "flags", **_config(asked, undo=arguments.undo), **through_freeze(arguments), **excused(arguments)}
-    message = f"release flag {environment}: {plan.words}"
+    message = f"release flag {environment}: {plan.words or 'as recorded'}"
     done = update(tools, stack, config, message, wait=arguments.lock_wait, waited=waited)
     if done.signal is not None:
         raise Interrupted(
