@@ -198,6 +198,10 @@ class Project:
             )
         return next(iter(named.values()), "")
 
+    def knows(self, stack: str) -> bool:
+        """Is there a file for its settings?"""
+        return stack in self.stacks or environment_of(stack) in self.stacks
+
     def file_of(self, stack: str) -> StackFile:
         """The file that a stack's settings are in: its own, or for the flags of an environment the environment's."""
         return self.stacks[environment_of(stack) if stack not in self.stacks else stack]
@@ -208,7 +212,7 @@ class Project:
 
     def names(self, stack: str) -> Names:
         """What a stack's resources are called in AWS, and whose account that is."""
-        file = self.stacks[stack]
+        file = self.file_of(stack)
         return Names.of_stack(self.name, stack, access=file.access, domain=file.domain)
 
     @property
