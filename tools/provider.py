@@ -47,7 +47,18 @@ from tools.checks import (
 STORIES = ("first_day", "known_failures", "bad_input")
 COMMAND = "packages/release-lane/tests/command"
 SAMPLE = (*(f"tests/stories/test_{name}.py" for name in STORIES), f"{COMMAND}/test_on_the_local_cloud.py")
-WHOLE = ("tests/stories", COMMAND, "tests/faults/test_crashes.py", "tests/faults/test_command_crashes.py")
+LONGEST = ("foundations", "https", "upgrade", "interrupted", "stepped", "foreign_service")
+"""Files of stories that take minutes, the longest one first: what begins last is waited for by all."""
+WHOLE = (
+    *(f"tests/stories/test_{name}.py" for name in LONGEST),
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("tests/stories", COMMAND)
+        for path in (ROOT / folder).glob("test_*.py")
+        if path.stem.removeprefix("test_") not in LONGEST
+    ),
+    *("tests/faults/test_crashes.py", "tests/faults/test_command_crashes.py"),
+)
 STANDINS = "packages/local-aws/tests/local/standins"
 LIKE_STANDINS = (f"{STANDINS}/real", f"{STANDINS}/lifecycle/test_like_the_real_provider.py")
 """What compares it with its stand-ins; on an emulator of its own."""
@@ -60,8 +71,8 @@ BUT = "not (test_outlived_on_the_local_cloud and [file])"
 
 def check(name: str, paths: tuple[str, ...]) -> Check:
     """Long ones as well: half of the stories are."""
-    options = ("-m", "cloud", f"--numprocesses={WORKERS}", "--dist=loadfile", "--durations=20", "-k", BUT)
-    return Check(name, pytest(*options, *paths), show="as it comes")
+    workers = (f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder")
+    return Check(name, pytest("-m", "cloud", *workers, "--durations=20", "-k", BUT, *paths), show="as it comes")
 
 
 def compared() -> Check:
@@ -108,8 +119,7 @@ def run(wanted: Sequence[Check], *, must: bool) -> list[Outcome]:
         serves = provider.noted(places)
         assert serves is not None
         environment = {**environment_of(places), "LOCAL_AWS_PROVIDER": "real", **(GOES if goes else {})}
-        paths = [each for check in wanted for each in check.command if Path(ROOT / each).exists()]
-        print(f"provider: {serves.what}; {' '.join(paths)}")
+        print(f"provider: {serves.what}")
         return [made, up, *side_by_side([partial(perform, check, environment) for check in wanted])]
 
 

@@ -38,6 +38,12 @@ def step(op: str, type_: str = GROUP, name: str = "tasks", **more: Any) -> Step:
     return Step(op=op, urn=f"urn:pulumi:staging::shop::{type_}::{name}", type=type_, **more)
 
 
+def ignoring(*steps: Step, what: str = "*") -> StackState:
+    """A state by which the last update ignored this of the resources."""
+    resources = [{"urn": each.urn, "ignoreChanges": [what]} for each in steps]
+    return StackState(exported={"deployment": {"resources": resources}})
+
+
 def found(*steps: Step, cloud: Observed = SETTLED, state: StackState = NOTHING) -> list[tuple[str, str]]:
     return [(each.name, each.what) for each in of_resources(steps, cloud, NAMES, state)]
 
@@ -87,17 +93,45 @@ def test_what_a_refresh_finds_changed_or_gone_is_drift_by_its_paths_alone() -> N
     ]
 
 
-def test_properties_that_the_program_ignores_are_compared_as_well() -> None:
-    """The engine says `same` of a colour that is not written, whatever was changed there."""
-    old = {"taskDefinition": "app:1", "network": {"groups": ["a"], "__defaults": []}, "__defaults": []}
+def test_of_a_colour_that_is_not_written_what_was_given_is_compared() -> None:
+    """The engine says `same` of it, whatever was changed there."""
+    old = {"taskDefinition": "app:1", "network": {"groups": ["a"], "__defaults": []}, "empty": "", "__defaults": []}
     new = {
         "taskDefinition": "app:9",
         "network": {"groups": ["a", "b"], "__defaults": ["y"]},
         "__defaults": ["x"],
         "unasked": 1,
     }
-    assert found(step("same", SERVICE, old_inputs=old, inputs=new)) == [
-        ("tasks", "network.groups, taskDefinition changed")
+    left = step("same", SERVICE, old_inputs=old, inputs=new)
+    assert found(left, state=ignoring(left)) == [("tasks", "network.groups, taskDefinition changed")]
+    assert found(left, state=ignoring(left, what="tags")) == []
+
+
+def test_what_the_provider_adds_to_what_it_was_given_is_no_drift() -> None:
+    """As Terraform's AWS provider reads a listener and a service that have not changed."""
+    listener = step(
+        "same",
+        "aws:lb/listener:Listener",
+        old_inputs={"defaultActions": [{"type": "forward", "targetGroupArn": "arn:1"}], "routing": "any"},
+        inputs={"defaultActions": [{"order": 1, "type": "forward", "targetGroupArn": "arn:1", "forward": {}}]},
+    )
+    given = {"containerName": "app", "containerPort": 8080, "targetGroupArn": "arn:1"}
+    idle = step(
+        "same",
+        SERVICE,
+        old_inputs={"loadBalancers": [given], "networkConfiguration": {"subnets": ["b", "a"]}},
+        inputs={
+            "loadBalancers": [{**given, "elbName": "", "advancedConfiguration": None}],
+            "networkConfiguration": {"subnets": ["a", "b"], "assignPublicIp": False},
+        },
+    )
+    moved, other = (
+        step("same", SERVICE, name, old_inputs=idle.old_inputs, inputs={**idle.inputs, "loadBalancers": balancers})
+        for name, balancers in (("moved", [given, given]), ("other", [{**given, "containerPort": 80}]))
+    )
+    assert found(listener, idle, moved, other, state=ignoring(idle, moved, other)) == [
+        ("moved", "loadBalancers changed"),
+        ("other", "loadBalancers[0].containerPort changed"),
     ]
 
 
@@ -111,7 +145,7 @@ def test_the_record_and_what_only_groups_others_are_no_resources() -> None:
 def test_how_many_tasks_run_is_drift_unless_aws_scales_them(scaled: bool) -> None:
     green = side(B, scaling=Scaling(least=1, most=9) if scaled else None)
     changed = step("same", SERVICE, "shop-staging-green", old_inputs={"desiredCount": 2}, inputs={"desiredCount": 5})
-    drift = found(changed, cloud=observed(A, green, GREEN))
+    drift = found(changed, cloud=observed(A, green, GREEN), state=ignoring(changed))
     assert drift == ([] if scaled else [("shop-staging-green", "desiredCount changed")])
 
 

@@ -45,6 +45,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
 }
 """The calls that change a resource of a type, where CloudTrail is asked for them."""
 
+EVERYTHING = "*"
+"""Among a resource's `ignoreChanges` in the state: the lane's, of a colour that the last update did not write."""
+
 OURS = ("release-lane", "Pulumi")
 """In the user agent of gates, command and AWS provider."""
 
@@ -169,10 +172,11 @@ def _is_ours(type_: str) -> bool:
 
 
 def _of_resource(step: Step, observed: Observed, names: Names, state: StackState) -> Finding | None:
-    known_as = _known_as(step.urn, state)
+    known = _in_state(step.urn, state)
+    known_as = _known_as(known)
     if step.op == "delete":
         return Finding(type=step.type, name=step.name, what="does not exist any more", known_as=known_as)
-    paths = _changed(step)
+    paths = _changed(step, known)
     if step.type == SERVICE and _scaled(step, observed, names):
         paths = tuple(path for path in paths if path != "desiredCount")
     if not paths:
@@ -181,21 +185,30 @@ def _of_resource(step: Step, observed: Observed, names: Names, state: StackState
     return Finding(type=step.type, name=step.name, what=what, paths=paths, known_as=known_as)
 
 
-def _changed(step: Step) -> tuple[str, ...]:
-    """The engine compares no property that the program ignores, as it does of a colour that is not written: those are
-    compared here."""
+def _changed(step: Step, known: Mapping[str, Any]) -> tuple[str, ...]:
+    """As the engine and the provider compare. A colour that is not written they do not compare, since the program
+    ignores all of it: of that, what was given is compared here. What a team's program ignores is not its to tell."""
     if step.op != "same":
         return step.paths
-    given = {key: value for key, value in step.old_inputs.items() if key != "__defaults"}
-    return tuple(_apart("", given, {key: step.inputs.get(key) for key in given}))
+    return tuple(_apart("", step.old_inputs, step.inputs)) if EVERYTHING in known.get("ignoreChanges", ()) else ()
 
 
-def _apart(path: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new} - {"__defaults"}):
-            yield from _apart(f"{path}.{key}" if path else str(key), old.get(key), new.get(key))
-    elif old != new:
-        yield path
+def _apart(path: str, given: Any, found: Any) -> Iterator[str]:
+    """AWS and its provider say more than they were given, so only what was given counts; nothing is as good as empty,
+    and the order of words (subnets, security groups) says nothing."""
+    match given, found:
+        case {}, {}:
+            for key in sorted({*given} - {"__defaults"}):
+                yield from _apart(f"{path}.{key}" if path else str(key), given[key], found.get(key))
+        case [{}, *_] as items, [*others] if len(items) == len(others):
+            for number, (item, other) in enumerate(zip(items, others, strict=True)):
+                yield from _apart(f"{path}[{number}]", item, other)
+        case _ if _words(given) != _words(found) and (given or found):
+            yield path
+
+
+def _words(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else value
 
 
 def _scaled(step: Step, observed: Observed, names: Names) -> bool:
@@ -204,12 +217,15 @@ def _scaled(step: Step, observed: Observed, names: Names) -> bool:
     return bool(colour and colour in observed.sides and observed.sides[colour].scaling)
 
 
-def _known_as(urn: str, state: StackState) -> tuple[str, ...]:
-    """Id, ARN and name, by the state."""
+def _in_state(urn: str, state: StackState) -> Mapping[str, Any]:
     resources = (state.exported.get("deployment") or {}).get("resources") or ()
-    found: Mapping[str, Any] = next((each for each in resources if each.get("urn") == urn), {})
-    outputs = found.get("outputs") or {}
-    said = (found.get("id"), outputs.get("arn"), outputs.get("name"))
+    return next((each for each in resources if each.get("urn") == urn), {})
+
+
+def _known_as(resource: Mapping[str, Any]) -> tuple[str, ...]:
+    """Id, ARN and name."""
+    outputs = resource.get("outputs") or {}
+    said = (resource.get("id"), outputs.get("arn"), outputs.get("name"))
     return tuple(dict.fromkeys(each for each in said if isinstance(each, str) and each))
 
 
