@@ -266,6 +266,7 @@ def test_there_are_stack_files() -> None:
         "imageDigest",
         "rollbackFrom",
         "forwardFrom",
+        "redeployFrom",
         "onDrift",
         "onAlarm",
         "allowOlder",

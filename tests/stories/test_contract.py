@@ -8,7 +8,7 @@ import json
 import pytest
 from release_lane.aws.cloud import MANIFESTS
 
-from tests.stories.cloud import tasks
+from tests.stories.cloud import idle_of, tasks
 from tools.lane import Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
@@ -61,3 +61,24 @@ def test_an_image_gets_what_it_declares_or_is_refused_in_the_preview(lane: Lane,
     assert back.ok, back.text
     again = stack.up(imageDigest=needy, forwardFrom=better)
     assert again.ok, "it ran here with its own configuration, whatever the stack file says now\n" + again.text
+
+
+def test_the_image_alone_goes_back_as_a_deployment_with_todays_configuration(
+    lane: Lane, good: str, better: str
+) -> None:
+    stack = lane.environment("alone", like="staging", smoke={"deadlineSeconds": 8})
+    needy, given = lane.derive("needy", good), {"LOG_LEVEL": "info", "GREETING": "hello"}
+    assert stack.with_settings(env=given).up(imageDigest=needy).ok
+    assert stack.up(imageDigest=better).ok
+    result = stack.up(imageDigest=needy, redeployFrom=better)
+    assert not result.ok, "the configuration of now lacks what the image needs"
+    assert MISSING in result.text
+
+    before, today = tasks(stack, idle_of(stack)), {**given, "GREETING": "good evening"}
+    alone = stack.with_settings(env=today).up(imageDigest=needy, redeployFrom=better)
+    assert alone.ok, alone.text
+    assert "Decision: deploy" in alone.text
+    assert "an earlier image with the configuration of now (env.GREETING)" in alone.text
+    assert stack.served()["digest"] == needy
+    assert stack.outputs["liveRelease"]["service"]["env"] == today
+    assert not set(before) & set(tasks(stack, stack.outputs["liveColour"])), "tasks were started anew"

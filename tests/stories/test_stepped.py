@@ -87,15 +87,21 @@ def step(report: Probe, name: str) -> Counts:
 # ---- calm
 
 
+PLAN = "Users: in 3 steps: 10 %, 50 %, 100 %, 3 s of watching after each (9 s at least)."
+
+
+def went_in_steps(text: str, colour: str) -> None:
+    for number, share in enumerate((10, 50, 100), start=1):
+        assert re.search(rf"users: .*{colour} {share}%.* \(step {number} of 3\)", text), text
+
+
 def test_a_release_that_does_well_goes_step_by_step(stack: Stack, unseen: Unseen, users: Probe) -> None:
     live, idle, better = stack.outputs["imageDigest"], idle_of(stack), unseen(stack)
     preview = stack.preview(imageDigest=better)
-    plan = "Users: in 3 steps: 10 %, 50 %, 100 %, 3 s of watching after each (9 s at least)."
-    assert plan in preview.text, preview.text
+    assert PLAN in preview.text, preview.text
     released = stack.up(imageDigest=better)
     assert released.ok, released.text
-    for number, share in enumerate((10, 50, 100), start=1):
-        assert re.search(rf"users: .*{idle} {share}%.* \(step {number} of 3\)", released.text), released.text
+    went_in_steps(released.text, idle)
     assert stack.served()["digest"] == stack.outputs["imageDigest"] == better
     report = users.stop()
     assert (report.total.failed, report.total.mixed) == (0, 0), report.total.reasons
@@ -104,13 +110,19 @@ def test_a_release_that_does_well_goes_step_by_step(stack: Stack, unseen: Unseen
     assert settled.ok, settled.text
 
 
-def test_going_back_takes_no_steps(known: Known, environment: Stack) -> None:
+def test_going_back_takes_no_steps_and_forward_again_takes_them_all(known: Known, environment: Stack) -> None:
     stack = known(environment)
     live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]
     with asking(stack) as users:
         back = stack.up(imageDigest=previous, rollbackFrom=live)
         assert back.ok, back.text
         assert "Users: all at once." in back.text
+        left = idle_of(stack)
+        again = stack.up(imageDigest=live, forwardFrom=previous)
+        assert again.ok, again.text
+        assert PLAN in again.text, again.text
+        went_in_steps(again.text, left)
+        assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
         assert users.stop().total.failed == 0
 
 

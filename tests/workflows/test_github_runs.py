@@ -1,20 +1,16 @@
-"""The GitHub workflows, run by act: with a stub in place of `release`, and one way to production on the local cloud."""
+"""The GitHub workflows, run by act with a stub in place of `release`."""
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from release_lane.record.adoption import REVISION
-from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud
+from tests.command.checkout import Ended
 
 from tests.workflows import github
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, texts
 
 pipeline = pytest.mark.pipeline
 
@@ -139,90 +135,3 @@ def test_a_pull_request_is_previewed_for_staging_and_one_of_a_fork_is_not(stub: 
     assert texts(stub.calls()) == ["review staging"]
     assert stub.act("preview", "pull_request", {**PULL_REQUEST, **FORKED}).code == 0
     assert stub.calls() == []
-
-
-# ---- On the local cloud
-
-
-class Act:
-    """act in a checkout on the local cloud."""
-
-    def __init__(self, folder: Path, checkout: Checkout) -> None:
-        self.folder, self.checkout = folder, checkout
-
-    def push(self) -> Ended:
-        """What a push of HEAD to main would run."""
-        return self._run("push", {"after": self.checkout.git("rev-parse", "HEAD")})
-
-    def dispatch(self, **inputs: str) -> Ended:
-        """What a person starts by hand on main, with these inputs."""
-        return self._run("workflow_dispatch", {"inputs": inputs})
-
-    def _run(self, event: str, about: Any) -> Ended:
-        command = github.command(self.folder, "release", event, about, ["--env", f"PYTHONPATH={self.checkout.folder}"])
-        return self.checkout.run(*command, **github.places(self.folder))
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    with on_the_local_cloud(tmp_path_factory.mktemp("workflow") / "checkout") as made:
-        github.known_to_act(made.folder)
-        checks_that_take_no_time(made.folder)
-        made.commit("Checks that take no time")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def act(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Act:
-    return Act(tmp_path_factory.mktemp("act") / "act", checkout)
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_push_to_main_goes_to_production_by_one_digest(act: Act, checkout: Checkout) -> None:
-    done = act.push()
-    assert done.code == 0, done.out + done.err
-    staging, production = checkout.status("staging"), checkout.status("production")
-    assert production["commit"] == checkout.git("rev-parse", "HEAD")
-    assert staging["digest"] == production["digest"]
-    assert "# Review: production" in done.out
-    assert f"**staging** proved `{staging['digest']}`" in done.out
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_the_same_commit_again_builds_and_changes_nothing(act: Act, checkout: Checkout) -> None:
-    before = checkout.status("production")
-    done = act.push()
-    assert done.code == 0, done.out + done.err
-    assert checkout.status("production") == before
-    assert "nothing to do" in done.out
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed (./bootstrap as root installs it)")
-def test_an_image_of_another_job_goes_to_production_without_a_build(act: Act, checkout: Checkout) -> None:
-    registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
-    ours = f"{registry}/{checkout.project}/app"
-    commit = checkout.commit("Built by another job")
-    recipe = f"FROM {ours}@{checkout.status('production')['digest']}\nENV COMMIT={commit}\nLABEL {REVISION}={commit}\n"
-    checkout.run_with("docker", "build", "-q", "-t", f"{ours}:ci-7", "-", given=recipe).ok()
-    digest = checkout.run("docker", "push", f"{ours}:ci-7").ok().out.rsplit("digest: ", 1)[1].split()[0]
-    done = act.dispatch(image=f"{ours}@{digest}", commit=commit, source="https://example.test/shop")
-    assert done.code == 0, done.out + done.err
-    production = checkout.status("production")
-    assert (production["digest"], production["commit"]) == (digest, commit)
-    assert "that it is commit" in " ".join(production["unchecked"])
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_broken_commit_stops_in_staging(act: Act, checkout: Checkout) -> None:
-    before = {name: checkout.status(name)["digest"] for name in ("staging", "production")}
-    checkout.change("app/checksums.py", *FAULT)
-    done = act.push()
-    assert done.code != 0
-    assert "The smoke gate refused" in done.out
-    assert "Promote to production" not in re.sub(r"(?m)^.*Job.*skipped.*$", "", done.out)
-    assert {name: checkout.status(name)["digest"] for name in ("staging", "production")} == before

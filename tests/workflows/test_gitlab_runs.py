@@ -1,4 +1,4 @@
-"""The GitLab pipeline, run by gitlab-ci-local: with a stub in place of `release`, and on the local cloud."""
+"""The GitLab pipeline, run by gitlab-ci-local with a stub in place of `release`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.command.checkout import FAULT, Checkout, Ended, on_the_local_cloud, until
+from tests.command.checkout import Ended, until
 
 from tests.patience import PATIENCE
 from tests.workflows import gitlab
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, texts
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("rsync"), reason="rsync is not installed (./bootstrap as root does it)"
@@ -194,88 +193,3 @@ def test_a_cancelled_job_reaches_the_command(stub: Stub) -> None:
     process.communicate(timeout=PATIENCE)
     until(lambda: (stub.home / "calls").read_text().count("\n") == 2, "it was stopped")
     assert [call.signal for call in stub.calls()] == ["", "SIGTERM"]
-
-
-# ---- On the local cloud: one environment, in the order below
-
-
-HARMLESS = ("hashlib.sha512", "hashlib.sha512 ")
-"""A build that differs, and does the same."""
-
-
-class Gitlab:
-    """The pipeline in a checkout on the local cloud; a person starts the job `production`."""
-
-    def __init__(self, folder: Path, checkout: Checkout) -> None:
-        self.folder, self.checkout = folder, checkout
-        self.first = ""
-        """The digest of the first release."""
-
-    def run(self, **more: Any) -> Ended:
-        command = gitlab.command(self.folder, manual=("production",), **more)
-        return self.checkout.run(*command, "--no-shell-isolation")
-
-    @property
-    def digests(self) -> tuple[str, str]:
-        """What is live in staging, and in production."""
-        return self.checkout.status("staging")["digest"], self.checkout.status("production")["digest"]
-
-
-@pytest.fixture(scope="module")
-def on_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitlab]:
-    folder = tmp_path_factory.mktemp("gitlab")
-    with on_the_local_cloud(folder / "checkout") as checkout:
-        gitlab.in_a_shell(checkout.folder)
-        checks_that_take_no_time(checkout.folder)
-        # GitLab checks out anew for each job; here what jobs write stays, and must not become part of a commit.
-        (checkout.folder / ".git/info/exclude").write_text("digest\n*.env\nreview.*\n.gitlab-ci-local/\n")
-        checkout.commit("In a shell")
-        yield Gitlab(folder, checkout)
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_push_to_main_goes_to_production_by_one_digest(on_cloud: Gitlab) -> None:
-    commit = on_cloud.checkout.git("rev-parse", "HEAD")
-    done = on_cloud.run()
-    assert done.code == 0, done.out + done.err
-    assert on_cloud.checkout.status("production")["commit"] == commit
-    on_cloud.first, production = on_cloud.digests
-    assert on_cloud.first == production
-    assert (on_cloud.checkout.folder / "review.md").read_text().startswith("# Review: production")
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_hotfix_goes_to_production_and_the_metrics_have_its_time(on_cloud: Gitlab) -> None:
-    before = on_cloud.digests
-    commit = on_cloud.checkout.change("app/checksums.py", *HARMLESS)
-    done = on_cloud.run(source="web", HOTFIX="prices are wrong")
-    assert done.code == 0, done.out + done.err
-    assert on_cloud.checkout.status("production")["commit"] == commit
-    assert on_cloud.digests != before
-    (row,) = on_cloud.checkout.release("metrics", "production", "--json").ok().data["environments"]
-    assert row["hotfixes"]["count"] == 1
-    assert row["hotfixes"]["medianSeconds"] > 0
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_rollback_takes_production_back_and_leaves_staging(on_cloud: Gitlab) -> None:
-    staging, left = on_cloud.digests
-    done = on_cloud.run(source="web", ROLLBACK="production", REASON="errors")
-    assert done.code == 0, done.out + done.err
-    now, back = on_cloud.digests
-    assert (now, back) == (staging, on_cloud.first)
-    assert back != left
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_broken_commit_stops_in_staging(on_cloud: Gitlab) -> None:
-    before = on_cloud.digests
-    on_cloud.checkout.change("app/checksums.py", *FAULT)
-    done = on_cloud.run()
-    assert done.code != 0
-    assert "The smoke gate refused" in done.out + done.err
-    assert on_cloud.digests == before

@@ -1,4 +1,4 @@
-"""The Jenkinsfile: its stages executed by Groovy, with a stub in place of `release`, and on the local cloud."""
+"""The Jenkinsfile: its stages executed by Groovy with a stub in place of `release`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.command.checkout import Ended, on_the_local_cloud, until
+from tests.command.checkout import Ended, until
 
 from tests.patience import PATIENCE
 from tests.workflows import jenkins
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, checks_that_take_no_time, promoted, proven, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, texts
 
 pytestmark = pytest.mark.skipif(not shutil.which("java"), reason="Java is not installed")
 pipeline = pytest.mark.pipeline
@@ -162,18 +161,3 @@ def test_an_aborted_build_reaches_the_command(stub: Stub, tmp_path: Path) -> Non
 def test_npm_groovy_lint_finds_nothing() -> None:
     done = subprocess.run(jenkins.lint(), cwd=jenkins.ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.cloud
-@pytest.mark.long
-def test_a_push_to_main_goes_to_production_by_one_digest(tmp_path: Path) -> None:
-    with on_the_local_cloud(tmp_path / "checkout") as checkout:
-        checks_that_take_no_time(checkout.folder)
-        commit = checkout.commit("Checks that take no time")
-        by: dict[str, Any] = {"BRANCH_NAME": "main", "APPROVER": "ann"}
-        done = checkout.run(*jenkins.command(checkout.folder, tmp_path / "work"), **by)
-        assert done.code == SUCCESS, done.out + done.err
-        staging, production = checkout.status("staging"), checkout.status("production")
-        assert production["commit"] == commit
-        assert staging["digest"] == production["digest"]
-        assert "# Review: production" in done.out

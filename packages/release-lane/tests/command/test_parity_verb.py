@@ -185,3 +185,12 @@ def test_a_rollback_is_not_held_to_it() -> None:
         becomes("production", state(BLUE, B, A, idle=B), ran(*plan("traffic-only", BLUE, A, target=BLUE)))
     ]
     assert on.run("rollback", "production", "--yes") == 0, on.err
+
+
+@pytest.mark.parametrize("verb", [("rollback", "--yes"), ("review", "--rollback")], ids=["rollback", "review"])
+def test_a_rollback_of_the_image_alone_is_held_to_it_like_any_release(verb: tuple[str, str]) -> None:
+    on = promoting(REQUIRED, answers=False)
+    on.engine.states["production"] = state(GREEN, A, B, idle=A)
+    assert on.run(verb[0], "production", "--digest-only", verb[1]) == 4
+    assert on.engine.calls == []
+    assert "production differs from staging, and its stack file does not say why" in on.err + on.out

@@ -14,6 +14,7 @@ from release_lane.errors import CloudError
 from release_lane.ledger.memory import Memory, in_memory
 from release_lane.operate.watching import Look
 from release_lane.record.commit import Commits, Logged
+from release_lane.record.contract import PREFIX, Labels
 from release_lane.record.halts import State, of_digest, of_line
 from release_lane.record.ledger import Draft, EntryKind, Result
 from release_lane.record.names import Names
@@ -42,6 +43,14 @@ def stage(**over: object) -> Stage:
         "alarms": {"names": ["theirs"]},
     }
     return Stage(**{**given, **over})  # type: ignore[arg-type]
+
+
+def test_what_the_image_declares_is_compared_with_the_stack_file_of_each_environment() -> None:
+    declared = {f"release-lane/app@{B.digest}": Labels(found={f"{PREFIX}env.required": "UPSTREAM"})}
+    on = stage(cloud=FakeCloud(seen=[SEEN], declared=declared))
+    assert on.run("plan", "--json") == 0
+    found = {check["text"]: check["level"] for check in on.data["environments"][1]["checklist"]}
+    assert found["env.UPSTREAM: is required, and not given"] == "no"
 
 
 def test_the_plan_is_of_what_was_built_last_and_goes_along_the_route() -> None:
@@ -147,7 +156,7 @@ def test_without_aws_without_a_ledger_and_without_git_it_says_so_and_goes_on() -
     assert on.run("plan", "--json") == 0
     found = {check["about"]: check for check in on.data["environments"][1]["checklist"]}
     assert {about for about, check in found.items() if check["level"] == "unknown"} == {
-        "Halted", "Order", "Review", "Updates", "Placement", "Alarms"
+        "Halted", "Contract", "Order", "Review", "Updates", "Placement", "Alarms"
     }  # fmt: skip
     assert "AWS does not answer." in found["Placement"]["text"]
     assert "Without the ledger: no stack file names a ledger." in on.err

@@ -92,6 +92,17 @@ def test_rollback_goes_further_back_to_a_given_digest() -> None:
     assert configs(on.engine) == [{"imageDigest": A.digest, "rollbackFrom": C.digest}]
 
 
+@pytest.mark.parametrize("record", [(A, B), (A, B, A)], ids=["back", "forward again"])
+def test_a_rollback_of_the_digest_alone_names_what_is_live_and_asks_in_these_words(record: tuple[Release, ...]) -> None:
+    to, live = (A, B) if record[-1] is B else (B, A)
+    on = stage(ran(*plan("deploy", BLUE, to, target=BLUE, starts=True)), answer="yes")
+    on.engine.states["production"] = state(GREEN, *record, idle=to)
+    assert on.run("rollback", "production", "--digest-only", "--through-freeze", "it is urgent") == 0
+    wanted = {"imageDigest": to.digest, "redeployFrom": live.digest, "throughFreeze": "it is urgent"}
+    assert configs(on.engine) == [wanted]
+    assert f"Roll back only the image of production, to {to.digest[:19]}, with the configuration of now." in on.err
+
+
 RETURNED = state(GREEN, A, B, A, idle=B)
 """Users were rolled back from B to A."""
 

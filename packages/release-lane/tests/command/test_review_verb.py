@@ -64,6 +64,15 @@ def test_a_review_of_a_rollback_says_what_it_leaves() -> None:
     assert "Requested as a **rollback**" in on.out
 
 
+def test_a_review_of_a_rollback_of_the_digest_alone_says_so_and_is_of_nothing_else() -> None:
+    on = stage(ran(*plan("deploy", GREEN.other, A, target=GREEN.other, starts=True)))
+    assert on.run("review", "staging", "--rollback", "--digest-only") == 0
+    assert on.engine.calls == [("preview", "staging", {"imageDigest": A.digest, "redeployFrom": B.digest})]
+    assert "Requested as a **rollback of the image alone**" in on.out
+    assert on.run("review", "staging", "--digest-only") == 2
+    assert "give --rollback as well" in on.err
+
+
 def test_a_review_of_a_way_forward_again_says_so() -> None:
     on = stage(ran(*plan("traffic-only", GREEN.other, B, target=GREEN.other)))
     on.engine.states["staging"] = state(GREEN, A, B, A)

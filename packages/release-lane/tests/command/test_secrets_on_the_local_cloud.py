@@ -125,6 +125,48 @@ def test_a_release_with_a_secret_shows_it_to_its_tasks_alone(place: Place) -> No
     assert place.holding(OF_SHELL) == place.holding(OF_PARAMETER) == set()
 
 
+PLANTED = (OF_SHELL, OF_PARAMETER, OF_WEBHOOK)
+
+
+def test_pages_records_and_plans_of_it_hold_none(place: Place) -> None:
+    files = [part for suffix in ("md", "html", "json", "seal") for part in ("--out", f"review.{suffix}")]
+    shown = texts(
+        place.release("review", "staging", *files).ok(),
+        place.release("plan", "--out", "pages").ok(),
+        place.release("board", "--out", "pages").ok(),
+        place.release("metrics", "--out", "pages").ok(),
+        place.release("history", "--last", "0", "--json").ok(),
+        place.release("drift", "staging", "--json"),
+        place.pulumi("preview", "--diff"),
+        place.pulumi("preview", "--json"),
+    )
+    assert not [secret for secret in PLANTED if secret in shown]
+    written = {file.removeprefix("checkout/") for file in place.holding("staging")}
+    assert {"review.html", "review.json", "pages/board.html", "pages/plan.json"} <= written, "they are among the files"
+    assert any("ledger" in file for file in written), "and so is the ledger"
+    assert place.holding(OF_SHELL) == place.holding(OF_PARAMETER) == set()
+    assert {file for file in place.holding(OF_WEBHOOK) if HISTORY not in file} <= {
+        "checkout/Pulumi.staging.yaml",
+        "checkout/.local/stacks/Pulumi.staging.yaml",
+    }
+
+
+def test_logs_of_tasks_and_the_image_hold_none(place: Place) -> None:
+    checkout, logs = place.checkout, place.checkout.aws("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    (group,) = [name for name in groups if checkout.project in name and "staging" in name]
+    lines = "".join(event["message"] for event in logs.filter_log_events(logGroupName=group)["events"])
+    assert "/api/v1/status" in lines, "or this test would see nothing"
+    assert not [secret for secret in PLANTED if secret in lines]
+    live = place.release("status", "staging", "--json").ok().data["environments"][0]
+    registry = checkout.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
+    image = f"{registry}/{checkout.project}/app@{live['digest']}"
+    subprocess.run(["docker", "pull", "--quiet", image], check=True, capture_output=True, env=checkout.variables)
+    saved = subprocess.run(["docker", "save", image], check=True, capture_output=True, env=checkout.variables).stdout
+    assert live["commit"].encode() in saved, "or this test would see nothing"
+    assert not [secret for secret in PLANTED if secret.encode() in saved]
+
+
 def test_a_webhooks_address_is_never_shown_although_it_does_not_answer(place: Place) -> None:
     refused = place.release("deploy", "staging", "--digest", "sha256:" + "0" * 64, "--json")
     assert refused.code == 4

@@ -101,6 +101,11 @@ FORWARD = {
         observed(C, A, GREEN),
         replace(AGAIN, forward_from=A.digest),
     ),
+    "an earlier image with the configuration of now": (
+        RECORD,
+        SETTLED,
+        replace(NOTHING, digest=A.digest, redeploy_from=B.digest, service=OTHER_SERVICE),
+    ),
     "a new image": (RECORD, SETTLED, NEW),
     "a new image that the idle colour runs": (RECORD, observed(C, B, GREEN), NEW),
     "the first release": (None, observed(None, None, None), NEW),

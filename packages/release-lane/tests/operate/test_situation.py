@@ -11,9 +11,10 @@ from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Check, Level, Situation, Wanted, checklist, halts_of
 from release_lane.record.alarms import Alarm
 from release_lane.record.commit import Commits, Logged
+from release_lane.record.contract import PREFIX, Labels
 from release_lane.record.halts import Halts, State, of_digest, of_line
 from release_lane.record.ledger import EntryKind
-from release_lane.record.placement import Colour, all_on, shared
+from release_lane.record.placement import Colour, Service, all_on, shared
 from release_lane.record.records import Observed, Side
 from tests.command.words import BLUE, GREEN, A, B, C, proof, recorded
 from tests.operate.ledgers import START, Chronicle
@@ -66,6 +67,35 @@ def test_without_proof_of_the_environment_before_it_says_what_to_do() -> None:
     assert check.level is Level.NO
     assert check.text == "staging has no proof of it; release it there first"
     assert check.do == f"release deploy staging --digest {C.digest}"
+
+
+NEEDS, FITS = Labels(found={f"{PREFIX}env.required": "UPSTREAM"}), Labels(found={f"{PREFIX}port": "8080"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "service", "level", "said"),
+    [
+        (NEEDS, Service(), Level.NO, "env.UPSTREAM: is required, and not given"),
+        (FITS, Service(), Level.OPEN, "the image does not declare its variables"),
+        (Labels(found={f"{PREFIX}port": "x"}), Service(), Level.NO, "cannot be read"),
+        (Labels(unread="AccessDenied"), Service(), Level.UNKNOWN, "could not be read: AccessDenied"),
+        (NEEDS, None, Level.UNKNOWN, "the stack file is wrong"),
+    ],
+    ids=["lacking", "partly declared", "broken", "unread", "a wrong stack file"],
+)
+def test_what_the_image_declares_is_on_the_list(
+    labels: Labels, service: Service | None, level: Level, said: str
+) -> None:
+    first, *_ = about("Contract", wanted=replace(C_WANTED, labels=labels, service=service))
+    assert first.level is level
+    assert said in first.text
+
+
+def test_an_image_that_gets_all_it_declares_is_well() -> None:
+    names = ("env.optional", "secrets.optional", "status-path")
+    whole = {f"{PREFIX}{name}": "" for name in names} | {f"{PREFIX}health-path": "/health"}
+    given = replace(C_WANTED, labels=Labels(found={**whole, **FITS.found}), service=Service(status_path=""))
+    assert only("Contract", wanted=given) == (Level.OK, "the stack file gives the image what it declares")
 
 
 def test_the_first_environment_of_the_route_needs_no_proof() -> None:

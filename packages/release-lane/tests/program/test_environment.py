@@ -597,3 +597,14 @@ def test_what_an_image_declares_is_compared_before_anything_is_registered() -> N
     (said,) = world.one("TrafficSwitch").inputs["unchecked"]
     assert said.startswith("the image does not declare its secrets, health path and status path")
     assert world.one(":Image").inputs["unchecked"] == [said], "it is true of the image"
+
+
+def test_an_earlier_image_is_deployed_with_the_configuration_of_now() -> None:
+    past, live = release(FIRST), release(SECOND)
+    seen = observed(blue=past, green=live, live=Colour.GREEN, image=FIRST)
+    world = World(outputs={**ARTIFACTS, "staging": outputs_of(live, Colour.GREEN, past)}, observed=seen)
+    released(world, imageDigest=FIRST, redeployFrom=SECOND, env=json.dumps({"LOG_LEVEL": "debug"}))
+    switch = world.one("TrafficSwitch").inputs
+    assert (switch["decision"], switch["live"]) == ("deploy", "blue")
+    assert switch["release"]["digest"] == FIRST
+    assert switch["release"]["service"]["env"] == {"LOG_LEVEL": "debug"}

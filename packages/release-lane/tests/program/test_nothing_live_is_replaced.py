@@ -127,6 +127,7 @@ ELSEWHERE = {
     ("approval", "validFor"): "8h",
     ("approval", "distinct"): False,
     ("approval", "required"): True,
+    ("redeployFrom",): SECOND,
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 
@@ -182,7 +183,7 @@ SETTINGS = {path: default for path, default in leaves(EnvironmentSettings) if pa
 @pytest.mark.parametrize("path", SETTINGS, ids=".".join)
 def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchanged: World, secured: World) -> None:
     config = {**({PROJECT + "imageDigest": THIRD} if release_too else {}), **given(path, another(path, SETTINGS[path]))}
-    if path in {("rollbackFrom",), ("imageDigest",)}:
+    if path in {("rollbackFrom",), ("redeployFrom",), ("imageDigest",)}:
         config |= {PROJECT + "imageDigest": THIRD}
     try:
         after = live(config, secured=path[0] == "https")

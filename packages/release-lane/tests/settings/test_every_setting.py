@@ -29,6 +29,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "imageDigest": ["latest", "sha256:1"],
     "rollbackFrom": ["latest", "sha256:1"],
     "forwardFrom": ["latest", "sha256:1"],
+    "redeployFrom": ["latest", "sha256:1"],
     "onDrift": ENUM,
     "onAlarm": ENUM,
     "allowOlder": ["latest"],

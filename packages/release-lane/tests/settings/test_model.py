@@ -369,6 +369,12 @@ def test_a_rollback_must_say_where_to() -> None:
     assert problem(rollbackFrom=DIGEST).startswith("rollbackFrom: ")
 
 
+def test_an_earlier_image_with_todays_configuration_says_where_to_and_is_no_complete_release() -> None:
+    assert problem(redeployFrom=DIGEST).startswith("redeployFrom: says what is left")
+    for key in ("rollbackFrom", "forwardFrom"):
+        assert "give one of them" in problem(imageDigest=OTHER, redeployFrom=DIGEST, **{key: DIGEST})
+
+
 def test_a_variable_comes_from_one_place() -> None:
     assert problem(env={"A": "1"}, secrets={"A": PARAMETER}).startswith("secrets.A: ")
 

@@ -90,6 +90,15 @@ def named_in_ledger(arguments: argparse.Namespace, digest: str | None) -> None:
     arguments.digest = digest or getattr(arguments, "digest", None)
 
 
+def add_digest_only(parser: argparse.ArgumentParser, when: str = "") -> None:
+    """`--digest-only`, of a rollback and its review."""
+    parser.add_argument(
+        "--digest-only",
+        action="store_true",
+        help=f"{when}take only the image back, with the configuration of now: a deployment, and no traffic-only switch",
+    )
+
+
 def add_again(parser: argparse.ArgumentParser) -> None:
     """`--again`, of every verb that releases, and of the review."""
     parser.add_argument(

@@ -49,6 +49,8 @@ class Change:
     """`withoutLedger` where what is left cannot be put into quarantine: no person is there to say it."""
     again: bool = False
     """Does a rollback go forward again, to a release that users were rolled back from?"""
+    digest_only: bool = False
+    """Does a rollback take the image alone, with the configuration of now?"""
     seal: str | None = None
     """None: no seal was given. An empty one is a mistake: the job that should have handed it on has lost it."""
     approver: str = ""
@@ -98,7 +100,7 @@ def carry_out(tools: Tools, change: Change, arguments: argparse.Namespace, befor
 
 def _goes_forward(change: Change) -> bool:
     """Is a release asked for that is no way back? A rollback has to be quick, and is not held to everything."""
-    return change.digest is not None and (change.verb != "rollback" or change.again)
+    return change.digest is not None and (change.verb != "rollback" or change.again or change.digest_only)
 
 
 def _held_to_seal(tools: Tools, change: Change, before: StackState) -> Change:
@@ -205,6 +207,8 @@ def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes:
 
 def _intent(change: Change, before: Recorded | None) -> str:
     digest = f" {short(change.digest)}" if change.digest else ""
+    if change.digest_only:
+        return f"Roll back only the image of {change.environment}, to{digest}, with the configuration of now."
     if change.again:
         return f"This is no rollback: {change.environment} was rolled back from{digest}. Going forward to it again."
     same = (

@@ -96,7 +96,9 @@ def reviewed(tools: Tools, given: Given, subject: Subject) -> tuple[Review, Fact
     return replace(review(subject, log), seal=str(seal)), covered
 
 
-def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: bool) -> Subject:
+def subject_of(
+    tools: Tools, environment: str, before: StackState, *, rollback: bool, digest_only: bool = False
+) -> Subject:
     """Everything but the preview, and what is read next to it."""
     source = tools.project.route.source_of(environment)
     before_it = _record(tools, source)
@@ -108,6 +110,7 @@ def subject_of(tools: Tools, environment: str, before: StackState, *, rollback: 
         ran_there=before_it.history if before_it else (),
         live_there=before_it.live if before_it else None,
         rollback=rollback,
+        digest_only=digest_only,
         program=program_of(tools),
         asked=tools.who,
         run=tools.origin.run,

@@ -37,8 +37,9 @@ class OnAlarm(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so is
-    `forward_from`, where users go forward again to a release that they were rolled back from.
+    """What this run asks for. `digest` None keeps what is live; `rollback_from` is the digest live now, and so are
+    `forward_from`, where users go forward again to a release that they were rolled back from, and `redeploy_from`,
+    where an earlier image is deployed with the configuration of now.
 
     `commit` is the digest's tag in the registry, or what was given when it was adopted (`adopted`); `in_registry` is
     False when the registry does not have it. `promotes_from` names the environment whose gates it must have passed
@@ -58,6 +59,7 @@ class Requested:
     digest: Digest | None = None
     rollback_from: Digest | None = None
     forward_from: Digest | None = None
+    redeploy_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     alarm_memory: float = 0.0

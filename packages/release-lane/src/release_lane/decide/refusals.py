@@ -101,13 +101,15 @@ def alarms_stop_drill(alarms: Sequence[Alarm]) -> Refused:
     )
 
 
-def silent_rollback(past: str, live: str, said: str | None) -> Refused:
-    """Releasing `past` again is a rollback from `live`, which was not asked for; `said` is what rollbackFrom says."""
-    words = f"rollbackFrom says {short(said)}" if said else "rollbackFrom is not given"
+def silent_rollback(past: str, live: str, said: str | None, redeploys: str | None = None) -> Refused:
+    """Releasing `past` again is a rollback from `live`, which was not asked for; `said` is what rollbackFrom says,
+    `redeploys` what redeployFrom does."""
+    key, named = ("redeployFrom", redeploys) if redeploys else ("rollbackFrom", said)
+    words = f"{key} says {short(named)}" if named else "rollbackFrom is not given"
     return Refused(
         f"{short(past)} was live here before, so releasing it is a rollback from {short(live)}; but {words}.",
         why="a stale file or an old job must never roll back by itself",
-        next_step=f"if you mean it: `release rollback`, or give rollbackFrom={live} as well.",
+        next_step=f"if you mean it: `release rollback`, or give {key}={live} as well.",
     )
 
 

@@ -37,15 +37,28 @@ def ordinary(case: Case, standing: Recorded) -> Decision:
         changed = settings_apart(release.service, live.service)
         return to_idle(case, release, standing, f"same image, new configuration ({changed})")
     past = standing.was_live(digest)
+    if past and requested.redeploy_from == live.digest:
+        return _redeployed(case, past, standing)
     if past:
         # Going forward again, asked for as that, is watched like any release: it is what users were rolled back from.
         again = standing.left_by_rollback(digest) and requested.forward_from == live.digest
         return to_idle(case, past, standing, _return(case, past, standing), rollback=not again)
-    if proof_of(digest, standing.evidence) and requested.rollback_from != live.digest:
+    if proof_of(digest, standing.evidence) and live.digest not in (requested.rollback_from, requested.redeploy_from):
         # Live here so long ago that the history forgot it; the evidence has not.
-        raise silent_rollback(digest, live.digest, requested.rollback_from)
+        raise silent_rollback(digest, live.digest, requested.rollback_from, requested.redeploy_from)
     release = new_release(case)
     return to_idle(case, release, standing, _reason(case, release, standing.live))
+
+
+def _redeployed(case: Case, past: Release, standing: Recorded) -> Decision:
+    """An image that was live before, with the configuration of now: a release like any other, since the two never ran
+    together. Where that is the configuration that it had, it is the past release, and going there is going back."""
+    release, live = replace(past, service=case.requested.service), standing.live.digest
+    if release.id == past.id:
+        reason = f"back from {short(live)}; the configuration of now is the one that this image had"
+        return to_idle(case, past, standing, reason, rollback=not standing.left_by_rollback(past.digest))
+    changed = settings_apart(release.service, past.service)
+    return to_idle(case, release, standing, f"an earlier image with the configuration of now ({changed})")
 
 
 def _return(case: Case, past: Release, standing: Recorded) -> str:
@@ -57,7 +70,7 @@ def _return(case: Case, past: Release, standing: Recorded) -> str:
         why = "drill: forward again" if requested.drill else "going forward again"
         return f"{why} from {short(live)}"
     if requested.rollback_from != live:
-        raise silent_rollback(past.digest, live, requested.rollback_from)
+        raise silent_rollback(past.digest, live, requested.rollback_from, requested.redeploy_from)
     return f"{'drill: back' if requested.drill else 'rollback'} from {short(live)}"
 
 

@@ -56,8 +56,8 @@ NATURAL = (
     *("https.domain", "https.certificateArn", "https.hostedZone"),
     *("approval", "requireDrill", "freeze", "parity", "ledger", "testAccess"),
     *("accessLogs", "notify", "alarms.actions", "deletionProtection"),
-    *("imageDigest", "rollbackFrom", "forwardFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace", "drill"),
-    *("throughFreeze", "withoutLedger", "sealed"),
+    *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace"),
+    *("drill", "throughFreeze", "withoutLedger", "sealed"),
 )
 """Settings that are left out, for the reasons above; a path stands for all below it."""
 

@@ -52,6 +52,8 @@ class Subject:
     ran_there: tuple[Release, ...] = ()
     live_there: Release | None = None
     rollback: bool = False
+    digest_only: bool = False
+    """A rollback of the image alone."""
     program: Program = Program()
     asked: str = ""
     run: str = ""

@@ -81,6 +81,11 @@ def evidence_section(review: Review) -> Section | None:
     if subject.recorded and subject.recorded.left_by_rollback(release.digest):
         live = code(subject.recorded.live.digest)
         lines.append(f"**Going forward again:** users were rolled back from it to {live}.")
+    elif subject.digest_only and subject.recorded:
+        lines.append(
+            f"Requested as a **rollback of the image alone** from {code(subject.recorded.live.digest)}: with the "
+            "configuration of now it is a new release."
+        )
     elif subject.rollback and subject.recorded:
         lines.append(f"Requested as a **rollback** from {code(subject.recorded.live.digest)}.")
     return section("Evidence", bullets(lines))

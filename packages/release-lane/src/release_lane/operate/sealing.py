@@ -19,7 +19,7 @@ GATES = "release:index:"
 PASSING = ("created", "modified")
 """Times that the engine keeps of each resource."""
 
-ONE_RUN = ("imageDigest", "rollbackFrom", "withoutLedger")
+ONE_RUN = ("imageDigest", "rollbackFrom", "redeployFrom", "withoutLedger")
 """Given for this run, and not counted: the digest is a part of its own, a rollback shows in the plan, and whether the
 ledger is there says nothing about the release."""
 

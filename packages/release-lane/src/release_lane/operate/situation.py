@@ -9,17 +9,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from release_lane.decide.contract import differences
 from release_lane.decide.idle import need_of_idle
 from release_lane.decide.whereabouts import Interrupted, locate
 from release_lane.engine.locks import Holder
+from release_lane.errors import ReleaseError
 from release_lane.operate.duration import spoken
 from release_lane.operate.metrics import Spread
 from release_lane.record.alarms import Alarm, forbidding, without_data
 from release_lane.record.commit import Commits
+from release_lane.record.contract import Contract, Labels
 from release_lane.record.digest import Digest, short
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.halts import Halts, State, of_digest, of_line
 from release_lane.record.ledger import Entry, Mark
+from release_lane.record.placement import Service
 from release_lane.record.records import Observed, Recorded
 from release_lane.record.times import epoch, to_the_minute
 
@@ -94,13 +98,16 @@ class Situation:
 class Wanted:
     """The image that is to be released. `commits`: between the live release and it, None where that is not known.
 
-    `halted`: what says no to this digest anywhere, such as a quarantine.
+    `halted`: what says no to this digest anywhere, such as a quarantine. `labels`: what it declares, None where the
+    registry was not asked; `service`: what the environment's stack file gives it, None where that is wrong.
     """
 
     digest: Digest
     commit: str = ""
     commits: Commits | None = None
     halted: tuple[str, ...] = field(default=())
+    labels: Labels | None = None
+    service: Service | None = None
 
 
 def halts_of(entries: Sequence[Entry], environment: str, digest: str) -> Halts:
@@ -131,7 +138,19 @@ def checklist(at: Situation, wanted: Wanted) -> tuple[Check, ...]:
         return (Check(Level.OK, "Live", f"{at.environment} has it live{since}"),)
     return tuple(
         check
-        for part in (_halted, _evidence, _order, _review, _approval, _under_way, _placement, _idle, _alarms, _way_back)
+        for part in (
+            _halted,
+            _evidence,
+            _contract,
+            _order,
+            _review,
+            _approval,
+            _under_way,
+            _placement,
+            _idle,
+            _alarms,
+            _way_back,
+        )
         for check in part(at, wanted)
     )
 
@@ -160,6 +179,31 @@ def _evidence(at: Situation, wanted: Wanted) -> Iterator[Check]:
         yield Check(Level.NO, "Drill", f"{at.source} did not drill going back from it (requireDrill)", do=do)
     for sentence in proof.unchecked:
         yield Check(Level.OPEN, "Not checked", sentence)
+
+
+def _contract(at: Situation, wanted: Wanted) -> Iterator[Check]:
+    """What the image declares, against the stack file."""
+    del at
+    if wanted.labels is None:
+        return
+    if wanted.labels.unread:
+        yield Check(Level.UNKNOWN, "Contract", f"the labels of the image could not be read: {wanted.labels.unread}")
+        return
+    try:
+        contract = Contract.of(wanted.labels.found, short(wanted.digest))
+    except ReleaseError as error:
+        yield Check(Level.NO, "Contract", " ".join(error.what.split()))
+        return
+    if wanted.service is None:
+        yield Check(Level.UNKNOWN, "Contract", "the stack file is wrong, so nothing is compared with it")
+        return
+    lacking = differences(contract, wanted.service)
+    for each in lacking:
+        yield Check(Level.NO, "Contract", each, do=f"release check-image {wanted.digest}")
+    for sentence in contract.unchecked:
+        yield Check(Level.OPEN, "Contract", sentence)
+    if not lacking and not contract.unchecked:
+        yield Check(Level.OK, "Contract", "the stack file gives the image what it declares")
 
 
 def _order(at: Situation, wanted: Wanted) -> Iterator[Check]:

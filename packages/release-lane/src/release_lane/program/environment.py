@@ -81,6 +81,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         digest=settings.digest,
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings
         forward_from=settings.forward_from,  # type: ignore[arg-type]  # parsed by the settings
+        redeploy_from=settings.redeploy_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         alarm_memory=settings.alarms.memory,

@@ -59,6 +59,7 @@ class EnvironmentSettings(Stack):
     image_digest: DigestText | None = None
     rollback_from: DigestText | None = None
     forward_from: DigestText | None = None
+    redeploy_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     allow_older: DigestText | None = None
@@ -252,6 +253,13 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
         problems.append(f"drill: {settings.drill} moves traffic; give imageDigest and rollbackFrom as well")
     if settings.require_drill and not settings.promotes_from:
         problems.append("requireDrill: asks for a drill in the environment before, but promotesFrom names none")
+    if settings.redeploy_from and not settings.image_digest:
+        problems.append("redeployFrom: says what is left, but imageDigest does not say where to go")
+    if settings.redeploy_from and (settings.rollback_from or settings.forward_from):
+        problems.append(
+            "redeployFrom: takes an earlier image with today's configuration, rollbackFrom and forwardFrom a complete "
+            "release; give one of them"
+        )
     if settings.forward_from and not settings.image_digest:
         problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
     problems += name_problems(settings.env, settings.secrets)

@@ -11,22 +11,25 @@ from release_lane.command.files import write_into
 from release_lane.command.looking import ledger_if_any, quarantine, situations
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
+from release_lane.errors import ReleaseError, UsageError
 from release_lane.operate.page_html import html
 from release_lane.operate.page_text import text
 from release_lane.operate.plan import Leg, plan_data, plan_page, tally
 from release_lane.operate.situation import Situation, Wanted
+from release_lane.record.contract import Labels
 from release_lane.record.course import Course
 from release_lane.record.digest import Digest, parse_digest
 from release_lane.record.evidence import proof_of
+from release_lane.record.placement import Service
 
 ORDER = 58
 NAME = "plan"
 HELP = "Show the route of a release, who does what, what usually breaks, and the checklist before it."
 DETAILS = """\
 For one image (by default the one that was built or adopted last), each environment that does not
-have it live gets a checklist: quarantine, stopped line, freeze window, evidence, drill, order of commits,
-review, approval, updates under way, placement, idle colour, alarms, the way back. What cannot be read is
-said to be unknown. It changes nothing.
+have it live gets a checklist: quarantine, stopped line, freeze window, evidence, drill, what the
+image declares, order of commits, review, approval, updates under way, placement, idle colour, alarms,
+the way back. What cannot be read is said to be unknown. It changes nothing.
 
   release plan
   release plan sha256:… --out public     # plan.html and plan.json
@@ -51,7 +54,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     at = situations(tools, entries)
     commit = _commit(tools, digest, at)
     halted = quarantine(entries or (), digest)
-    wanted = [replace(_wanted(tools, digest, commit, each), halted=halted) for each in at]
+    labels = _labels(tools, digest)
+    wanted = [replace(_wanted(tools, digest, commit, each), halted=halted, labels=labels) for each in at]
     legs = [_leg(tools, each) for each in route]
     tallies = [tally(entries or (), each) for each in route]
     page, data = plan_page(tools.project.name, legs, tallies, wanted, at), plan_data(legs, tallies, wanted, at)
@@ -104,4 +108,21 @@ def _commit(tools: Tools, digest: Digest, at: tuple[Situation, ...]) -> str:
 def _wanted(tools: Tools, digest: Digest, commit: str, at: Situation) -> Wanted:
     live = at.recorded.live.commit if at.recorded else ""
     between = tools.git.commits(tools.project.root, live, commit) if commit and live and commit != live else None
-    return Wanted(digest=digest, commit=commit, commits=between)
+    return Wanted(digest=digest, commit=commit, commits=between, service=_given(tools, at.environment))
+
+
+def _given(tools: Tools, environment: str) -> Service | None:
+    """What its stack file gives an image; None where a key of it is wrong, which the update says."""
+    try:
+        return tools.project.stacks[environment].settings.release_service()
+    except UsageError:
+        return None
+
+
+def _labels(tools: Tools, digest: Digest) -> Labels:
+    """What the image declares, as far as the registry says it."""
+    stack = tools.project.stacks[tools.project.builds]
+    try:
+        return tools.cloud.labels(stack.access, stack.repository, digest)
+    except ReleaseError as error:
+        return Labels(unread=error.what_and_why)

@@ -14,6 +14,7 @@ from release_lane.command.options import (
     add_allow_older,
     add_allow_replace,
     add_digest,
+    add_digest_only,
     add_environment,
     add_on_alarm,
     add_through_freeze,
@@ -29,7 +30,7 @@ from release_lane.command.reviewing import Given, held_to_parity, reviewed, subj
 from release_lane.command.tools import Tools
 from release_lane.command.verbs.deploy import built_last
 from release_lane.command.verbs.promote import live_in
-from release_lane.command.verbs.rollback import goal
+from release_lane.command.verbs.rollback import goal, going_to
 from release_lane.engine.state import StackState
 from release_lane.errors import Interrupted, ReleaseError, UsageError
 from release_lane.operate.page import Page
@@ -70,6 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="review `release rollback` instead (without --digest: back to the previous release)",
     )
+    add_digest_only(parser, "with --rollback: ")
     add_allow_older(parser)
     add_again(parser)
     add_through_freeze(parser)
@@ -114,7 +116,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     config = {
-        **_config(tools, environment, before, asked_for, rollback=arguments.rollback),
+        **_config(tools, environment, before, asked_for, arguments),
         **older_allowed(arguments, before),
         **again_allowed(arguments, before),
         **alarm_accepted(arguments),
@@ -124,9 +126,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     given = Given(environment=environment, config=config, before=before)
     named_in_ledger(arguments, given.digest)
     about = {"environment": environment, "digest": given.digest}
-    subject = subject_of(tools, environment, before, rollback=arguments.rollback)
+    alone = arguments.rollback and arguments.digest_only
+    subject = subject_of(tools, environment, before, rollback=arguments.rollback, digest_only=alone)
     try:
-        if not arguments.rollback:
+        if alone or not arguments.rollback:
             held_to_parity(tools, environment)
         found, covered = reviewed(tools, given, subject)
     except Interrupted:
@@ -146,14 +149,15 @@ def _default(tools: Tools, environment: str) -> Digest:
 
 
 def _config(
-    tools: Tools, environment: str, before: StackState, given: Digest | None, *, rollback: bool
+    tools: Tools, environment: str, before: StackState, given: Digest | None, arguments: argparse.Namespace
 ) -> dict[str, str]:
     """The configuration that `release rollback`, or else `deploy` and `promote`, gives the update."""
-    if not rollback:
+    if arguments.digest_only and not arguments.rollback:
+        raise UsageError("--digest-only is of a rollback.", next_step="give --rollback as well.")
+    if not arguments.rollback:
         return {"imageDigest": given or _default(tools, environment)}
     digest, leaves = goal(given, before.recorded, environment)
-    confirms = "forwardFrom" if leaves.left_by_rollback(digest) else "rollbackFrom"
-    return {"imageDigest": digest, confirms: leaves.live.digest}
+    return going_to(digest, leaves, digest_only=arguments.digest_only)
 
 
 def _write(tools: Tools, arguments: argparse.Namespace, written: Written, error: ReleaseError | None) -> None:

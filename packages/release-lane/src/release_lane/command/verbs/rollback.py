@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from release_lane.command.halting import needed_ledger, reason
-from release_lane.command.options import add_environment, add_options, add_seal
+from release_lane.command.options import (
+    add_digest_only,
+    add_environment,
+    add_options,
+    add_seal,
+    add_through_freeze,
+    through_freeze,
+)
 from release_lane.command.releasing import Change, carried_out, carry_out
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
@@ -26,6 +33,10 @@ task. Otherwise the release is deployed again, through the same gates. `release 
 which of the two it would be. After a rollback the previous release is the one that was left:
 going there is no rollback, and the command calls it going forward again.
 
+The old release comes back complete, with the configuration that it had. --digest-only takes its
+image with the configuration that the stack file has now. The two never ran together, so that is a
+deployment like any other: gates, steps, freeze windows and seals hold for it.
+
   release rollback production
   release rollback production --to sha256:… --yes
 """
@@ -41,6 +52,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=reason,
         help="what is wrong with the release that is left: no environment releases it until `release pardon`",
     )
+    add_digest_only(parser)
+    add_through_freeze(parser)
     add_options(parser)
     add_seal(parser)
 
@@ -54,7 +67,9 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     digest, recorded = goal(given, before.recorded, environment)
     if arguments.fault:
         needed_ledger(tools, environment)
-    return carry_out(tools, _change(environment, digest, recorded, arguments.fault or ""), arguments, before)
+    change = _change(environment, digest, recorded, arguments.fault or "", digest_only=arguments.digest_only)
+    change = replace(change, config={**change.config, **through_freeze(arguments)})
+    return carry_out(tools, change, arguments, before)
 
 
 def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> tuple[Digest, Recorded]:
@@ -78,12 +93,22 @@ def back_to(
     return carried_out(acting, change, before, wait=wait, heals=True)
 
 
-def _change(environment: str, digest: Digest, recorded: Recorded, fault: str) -> Change:
-    again = recorded.left_by_rollback(digest)
-    config = {"imageDigest": digest, "forwardFrom" if again else "rollbackFrom": recorded.live.digest}
-    leaves = recorded.live.digest
+def going_to(digest: Digest, leaves: Recorded, *, digest_only: bool) -> dict[str, str]:
+    """The keys that ask for it, and name what is live now."""
+    complete = "forwardFrom" if leaves.left_by_rollback(digest) else "rollbackFrom"
+    return {"imageDigest": digest, "redeployFrom" if digest_only else complete: leaves.live.digest}
+
+
+def _change(environment: str, digest: Digest, recorded: Recorded, fault: str, *, digest_only: bool = False) -> Change:
     return Change(
-        verb=NAME, environment=environment, digest=digest, config=config, leaves=leaves, fault=fault, again=again
+        verb=NAME,
+        environment=environment,
+        digest=digest,
+        config=going_to(digest, recorded, digest_only=digest_only),
+        leaves=recorded.live.digest,
+        fault=fault,
+        again=recorded.left_by_rollback(digest),
+        digest_only=digest_only,
     )
 
 
