@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -16,27 +15,25 @@ STEPS = """\
   {project}:shift:
     steps: [50, 100]
     bakeSeconds: 600
-  {project}:ledger: file://{ledger}
 """
 WHY = ("--reason", "answers are slow")
 
 
 @pytest.fixture(scope="module")
 def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    folder = tmp_path_factory.mktemp("flags")
-    with on_the_local_cloud(folder / "checkout") as checkout:
-        given(checkout, folder / "ledger")
+    with on_the_local_cloud(tmp_path_factory.mktemp("flags") / "checkout") as checkout:
+        given(checkout)
         yield checkout
         checkout.run("pulumi", "destroy", "--yes", "--skip-preview", "--stack", "staging-flags", "--config-file",
                      "Pulumi.staging.yaml")  # fmt: skip
 
 
-def given(lane: Checkout, ledger: Path) -> None:
-    """A slow switch, a ledger, and the parameter of this project."""
+def given(lane: Checkout) -> None:
+    """A slow switch, and the parameter of this project."""
     for stack in ("staging", "production"):
         path = lane.folder / f"Pulumi.{stack}.yaml"
         text = path.read_text().replace("/release-lane/", f"/{lane.project}/")
-        settings = STEPS.format(project=lane.project, ledger=ledger)
+        settings = STEPS.format(project=lane.project)
         path.write_text(text.replace("config:\n", f"config:\n{settings}", 1))
     lane.commit("Other settings")
 
