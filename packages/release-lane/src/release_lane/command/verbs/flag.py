@@ -107,7 +107,7 @@ def _changed(tools: Tools, environment: str, asked: Mapping[str, str], arguments
         tools.engine.create(stack)
     _free_of_the_dead(tools, stack)
     _update(tools, environment, plan, asked, arguments)
-    now = _record(tools.engine.state(stack))
+    now = _record(tools.engine.state(stack)) if tools.terminal.json else plan.after  # to ask takes its time
     words = f"{environment}: {plan.words or 'they were recorded so already, and are so now'}."
     turned = {each.name: {"from": each.before, "to": each.after} for each in plan.turned}
     tools.terminal.emit({**_data(tools, environment, now), "turned": turned}, words)
