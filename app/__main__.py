@@ -4,10 +4,13 @@ import logging
 import os
 import signal
 import sys
+import threading
 
 import uvicorn
 
+from app.flags import Flags
 from app.observed import JsonLines, Observed
+from app.parameter import get_parameter
 from app.service import create_app
 from app.settings import Settings
 
@@ -17,11 +20,16 @@ def main() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines(settings.commit))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
+    flags = Flags()
+    if settings.flags_parameter:
+        flags = Flags(lambda: get_parameter(settings.flags_parameter, os.environ))
+        flags.refresh()  # before the first request: a task that starts must not turn all of them off
+        threading.Thread(target=flags.follow, args=(threading.Event(),), daemon=True).start()
     # On SIGTERM (the load balancer has drained this task by then) uvicorn stops in order, then raises the
     # signal once more; a handler that does nothing makes that exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: None)
     config = uvicorn.Config(
-        Observed(create_app(settings), settings),
+        Observed(create_app(settings, flags), settings),
         host="0.0.0.0",
         port=settings.port,
         log_config=None,

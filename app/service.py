@@ -1,5 +1,7 @@
 """The HTTP interface. Handlers are coroutines that never block, so none of them needs a thread."""
 
+import secrets
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +10,14 @@ from starlette.requests import ClientDisconnect
 
 from app import selfcheck
 from app.checksums import SUPPORTED_ALGORITHMS, checksum
+from app.flags import Flags
 from app.settings import Settings
 
 LARGEST_BODY = 100 * 1024 * 1024  # bytes; hashed as they arrive, never held
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, flags: Flags | None = None) -> FastAPI:
+    flags = flags or Flags()
     api = FastAPI(title="Checksums", version=settings.commit, max_body_size=LARGEST_BODY)
     about = {
         "commit": settings.commit,
@@ -32,16 +36,19 @@ def create_app(settings: Settings) -> FastAPI:
     async def status() -> dict[str, Any]:
         """What runs here, and whether it still does its job: always 200, the verdict is `status`."""
         problems = selfcheck.problems()
-        return {"status": "error" if problems else "ok", "problems": problems, **about}
+        held = {"flags": dict(flags.shares), **({"flagsProblem": flags.problem} if flags.problem else {})}
+        return {"status": "error" if problems else "ok", "problems": problems, **held, **about}
 
     @api.post("/api/v1/checksums")
     async def post_checksums(request: Request, algorithm: str = "sha256") -> dict[str, Any]:
-        """The checksum of the body."""
+        """The checksum of the body; with the flag `timings` how long it took as well."""
         if algorithm not in SUPPORTED_ALGORITHMS:
             supported = ", ".join(sorted(SUPPORTED_ALGORITHMS))
             raise HTTPException(400, f"algorithm {algorithm!r}: should be one of {supported}")
+        began, user = time.perf_counter(), request.headers.get("x-user") or secrets.token_hex(8)
         size, hex_digits = await checksum(request.stream(), algorithm)
-        return {"algorithm": algorithm, "checksum": hex_digits, "bytes": size}
+        took = {"ms": round((time.perf_counter() - began) * 1000, 1)} if flags.on("timings", user) else {}
+        return {"algorithm": algorithm, "checksum": hex_digits, "bytes": size, **took}
 
     @api.exception_handler(ClientDisconnect)
     async def client_left(_request: Request, _error: Exception) -> Response:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """COMMIT is baked into the image; PORT and RELEASE_* come from the task definition."""
+    """COMMIT is baked into the image; PORT and RELEASE_* come from the task definition, the rest from `env` there."""
 
     port: int = 8080
     commit: str = "unknown"
     digest: str = ""
     colour: str = ""
     release_id: str = ""
+    flags_parameter: str = ""
     log_level: int = logging.INFO
     stop_seconds: int = 25  # below ECS's stopTimeout (30 s), so that we say what was cut off, not SIGKILL
 
@@ -27,6 +28,7 @@ class Settings:
             digest=env.get("RELEASE_DIGEST", ""),
             colour=env.get("RELEASE_COLOUR", ""),
             release_id=env.get("RELEASE_ID", ""),
+            flags_parameter=env.get("FLAGS_PARAMETER", ""),
             log_level=logging.getLevelNamesMapping().get(env.get("LOG_LEVEL", "").upper(), cls.log_level),
             stop_seconds=int(env.get("STOP_SECONDS") or cls.stop_seconds),
         )

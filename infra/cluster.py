@@ -25,7 +25,7 @@ class Cluster:
             self._name, name=lane.names.log_group, retention_in_days=30, opts=self._kept
         )
         self.execution_role = self._execution_role(lane.secrets_policy())
-        self.task_role: pulumi.Output[str] = self._role("task").arn
+        self.task_role: pulumi.Output[str] = lane.reading_flags(self._role("task")).arn
 
     def _execution_role(self, secrets_policy: str) -> pulumi.Output[str]:
         """ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""

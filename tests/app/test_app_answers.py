@@ -41,6 +41,7 @@ def test_status_names_the_release(client: TestClient) -> None:
     assert answer == {
         "status": "ok",
         "problems": [],
+        "flags": {},
         "commit": "c0ffee",
         "digest": "sha256:aa",
         "colour": "blue",

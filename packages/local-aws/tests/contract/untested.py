@@ -49,4 +49,19 @@ UNTESTED = (
         used_by=("infra/colour.py",),
         note="AWS decides when",
     ),
+    Contract(
+        says="A container of a task with a task role gets the role's credentials from the address that "
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI names.",
+        source=f"{ECS}/task-iam-roles.html",
+        otherwise="the sample could not read its flags: all of them would be off",
+        used_by=("app/parameter.py",),
+        note="the local cloud gives credentials and endpoint as variables, and looks at no right",
+    ),
+    Contract(
+        says="A parameter of the standard tier takes a value of 4 KB at most.",
+        source="https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
+        otherwise="too many flags would be refused by AWS instead of in words",
+        used_by=("release_lane/decide/flags.py",),
+        note="the local cloud takes any",
+    ),
 )

@@ -59,11 +59,14 @@ def at(users: Weights | Any = BLUE, **over: Any) -> dict[str, Observed]:
     return {"release-lane-staging": situations.observed(situations.B, situations.A, users, **over)}
 
 
+WITHOUT_USERS = ("artifacts", "staging-flags")
+
+
 def stage(state: Mapping[str, Any] | None = None, *runs: Run, held: tuple[Holder, ...] = (), **over: Any) -> Stage:
     cloud = over.pop("cloud", None) or FakeCloud(environments=at())
     states = {
         "staging": StackState.of("staging", "release-lane", state or exported()),
-        "artifacts": StackState.of("artifacts", "release-lane", {"deployment": {"resources": []}}),
+        **{name: StackState.of(name, "release-lane", {"deployment": {"resources": []}}) for name in WITHOUT_USERS},
     }
     backend = over.pop("backend", None) or Unlockable(held={"staging": held} if held else {})
     engine = FreeingEngine(states=states, runs=list(runs), backend=backend)
@@ -103,10 +106,11 @@ def test_a_stack_that_is_unknown_ends_with_2() -> None:
     assert stage().run("recover", "nowhere") == 2
 
 
-def test_the_artifacts_stack_can_be_recovered_too() -> None:
-    on = stage(backend=Unlockable(held={"artifacts": (ANN,)}))
-    assert on.run("recover", "artifacts", "--yes") == 0
-    assert on.engine.unlocked == ["artifacts"]
+@pytest.mark.parametrize("stack", WITHOUT_USERS)
+def test_a_stack_that_is_no_environment_can_be_recovered_too(stack: str) -> None:
+    on = stage(backend=Unlockable(held={stack: (ANN,)}))
+    assert on.run("recover", stack, "--yes") == 0
+    assert on.engine.unlocked == [stack]
     assert on.cloud.looks == 0
     assert "Next: run the update again." in on.out
 

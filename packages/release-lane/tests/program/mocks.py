@@ -15,6 +15,7 @@ import pulumi
 from pulumi.runtime import mocks as engine_mocks
 from pulumi.runtime import settings
 from release_lane.errors import CloudError
+from release_lane.record.contract import Labels
 from release_lane.record.halts import Halts
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Located
@@ -107,7 +108,8 @@ class World(engine_mocks.Mocks):
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What `observe` was called with."""
     ledger: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    """What was to be written there, and after how many registered resources: `begin` or `refuse`, with its args."""
+    """What was to be written there, and after how many registered resources: `begin` or `refuse`, with its args; and
+    `done`."""
     away: bool = False
     """The ledger takes nothing."""
     unread: bool = False
@@ -115,6 +117,11 @@ class World(engine_mocks.Mocks):
     halts: Halts = field(default_factory=Halts)
     """What it says against a release."""
     halts_asked: list[Mapping[str, Any]] = field(default_factory=list)
+
+    labels: Labels = field(default_factory=Labels)
+    """What an image declares."""
+    labels_asked: list[tuple[str, str]] = field(default_factory=list)
+    """Repository and digest of each image whose labels were asked for."""
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         """Answer a function call."""
@@ -130,11 +137,17 @@ class World(engine_mocks.Mocks):
             case "release:index:begin" | "release:index:refuse":
                 self.ledger.append((args.token.rsplit(":", 1)[1], {**args.args, "before": len(self.registered)}))
                 return {"sequence": len(self.ledger)}
+            case "release:index:done":
+                self.ledger.append(("done", {}))
+                return {}
             case "release:index:readHalts" if self.unread:
                 raise Failed(str(CloudError("The ledger s3://releases cannot be read.", why="no network")))
             case "release:index:readHalts":
                 self.halts_asked.append(args.args)
                 return self.halts.as_dict()
+            case "release:index:readLabels":
+                self.labels_asked.append((args.args["repository"], args.args["digest"]))
+                return self.labels.as_dict()
             case "release:index:describeNetwork":
                 return dict(self.network)
             case "pulumi:pulumi:readStackResourceOutputs":

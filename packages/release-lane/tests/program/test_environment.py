@@ -494,8 +494,25 @@ def test_the_execution_role_reads_exactly_the_secrets_that_releases_name() -> No
         ),
         {"release-lane:secrets": json.dumps({"DB": f"{secret}:password::"})},
     )
-    (statement,) = json.loads(world.one("rolePolicy:RolePolicy").inputs["policy"])["Statement"]
+    (statement,) = policy_of(world, "secrets")
     assert statement["Resource"] == [secret, "arn:aws:ssm:us-east-1:000000000000:parameter/old"]
+
+
+def policy_of(world: World, what: str) -> list[Any]:
+    (inputs,) = (
+        each.inputs for each in world.of_type("rolePolicy:RolePolicy") if each.name == f"release-lane-staging-{what}"
+    )
+    statements: list[Any] = json.loads(inputs["policy"])["Statement"]
+    return statements
+
+
+def test_the_task_role_reads_the_environments_flags_and_nothing_else() -> None:
+    world = run(World(outputs=ARTIFACTS, observed=observed()), {})
+    (statement,) = policy_of(world, "flags")
+    assert (statement["Action"], statement["Resource"]) == (
+        "ssm:GetParameter",
+        "arn:aws:ssm:us-east-1:000000000000:parameter/release-lane/staging/flags",
+    )
 
 
 def test_secrets_of_releases_that_are_too_many_together_are_refused_before_anything_is_registered() -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from release_lane.errors import UsageError
 from release_lane.settings.artifacts import ArtifactsSettings
 from release_lane.settings.credentials import VARIABLES
+from release_lane.settings.flags import FlagsSettings
 from release_lane.settings.model import EnvironmentSettings, parse
 
 pytestmark = pytest.mark.pure
@@ -153,6 +154,8 @@ SETTINGS: dict[str, list[Any] | str] = {
     "app.folder": ["", "/srv", "a\nb"],
     "app.dockerfile": ["", "/srv/Dockerfile", "../Dockerfile"],
     "app.buildArgs": [{"A-B": "1"}, {"A": 1}, {"COMMIT": "1"}, {"A": "\0"}],
+    "flags": [{"new checkout": "on"}, {"": "on"}, {"a": "yes"}, {"a": 25}, {"a": "101%"}, {"x" * 65: "on"}, "a=on"],
+    "undoFlags": ENUM,
     "source": "a folder of this machine, looked at by git",
     "repository": ["My/app", "a", "x" * 129],
 }
@@ -169,10 +172,13 @@ def leaves(model: type[BaseModel], at: str = "") -> Iterator[str]:
             yield path
 
 
-ALL = sorted({*leaves(EnvironmentSettings), *leaves(ArtifactsSettings)})
+ALL = sorted({*leaves(EnvironmentSettings), *leaves(ArtifactsSettings), *leaves(FlagsSettings)})
 
 
-OF_ARTIFACTS = {path.split(".")[0] for path in {*leaves(ArtifactsSettings)} - {*leaves(EnvironmentSettings)}}
+OF_ARTIFACTS, OF_FLAGS = (
+    {path.split(".")[0] for path in {*leaves(model)} - {*leaves(EnvironmentSettings)}}
+    for model in (ArtifactsSettings, FlagsSettings)
+)
 
 
 def config(path: str, value: Any) -> dict[str, str]:
@@ -184,7 +190,7 @@ def config(path: str, value: Any) -> dict[str, str]:
     if path.startswith("network.existing.") and inner[-1] != "vpcId":
         given["existing"]["vpcId"] = "vpc-0123456789abcdef0"
     text = given if isinstance(given, str) else json.dumps(given)
-    role = {"p:role": "artifacts"} if key in OF_ARTIFACTS else {}
+    role = {"p:role": "artifacts"} if key in OF_ARTIFACTS else {"p:role": "flags"} if key in OF_FLAGS else {}
     return {"aws:region": "us-east-1", "p:account": "000000000000", **role, f"p:{key}": text}
 
 

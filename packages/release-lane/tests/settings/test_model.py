@@ -18,6 +18,7 @@ from release_lane.record.asking import Identify
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Service
 from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.flags import FlagsSettings
 from release_lane.settings.model import EnvironmentSettings, Settings, parse
 from release_lane.settings.service import FARGATE_MEMORY
 from release_lane.settings.variables import RESERVED
@@ -428,6 +429,17 @@ def test_the_annotated_example_shows_every_key_and_parses(index: int, model: typ
     for key, nested in known.items():
         if nested:
             assert set(own[key]) == set(nested) - noted, key
+
+
+def test_the_annotated_example_shows_what_only_the_flags_of_an_environment_have() -> None:
+    document = documents()[2]
+    settings = settings_in(document, "production-flags")
+    assert isinstance(settings, FlagsSettings)
+    assert settings.asked == {"new_checkout": 25}
+    own = set(keys_of(FlagsSettings)) - set(keys_of(EnvironmentSettings)) | {"role", "account"}
+    shown = {key.split(":", 1)[1] for key in document["config"] if key.startswith("release-lane:")}
+    assert shown | {"undoFlags"} == own
+    assert "# release-lane:undoFlags: true" in EXAMPLE.read_text()
 
 
 def test_the_annotated_example_shows_the_defaults() -> None:

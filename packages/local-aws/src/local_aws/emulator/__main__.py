@@ -1,6 +1,7 @@
 """`python -m local_aws.emulator`: ministack with our own ECS, load balancing, CloudWatch and ACM in place of its own.
 
-Environment: see environment.py. Everything is bound to 127.0.0.1. SIGTERM and SIGINT end it in order; containers
+Environment: see environment.py. Everything is bound to 127.0.0.1, and for tasks that have a role to this machine's
+address in their Docker network (ecs/doorway.py). SIGTERM and SIGINT end it in order; containers
 stay, and the next start finds them again.
 """
 

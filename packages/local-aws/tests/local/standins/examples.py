@@ -119,6 +119,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "policy": TRUST,
         **TAGS,
     },
+    "aws:ssm/parameter:Parameter": {
+        "name": "/a",
+        "type": "String",
+        "insecureValue": "{}",
+        "description": "flags",
+        **TAGS,
+    },
     "aws:cloudwatch/logGroup:LogGroup": {
         "name": "/a",
         "retentionInDays": 7,

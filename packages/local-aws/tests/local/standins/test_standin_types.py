@@ -203,6 +203,7 @@ OTHER: Props = {
     "extendedStatistic": "p99",
     "healthCheck": {"path": "/other"},
     "imageScanningConfiguration": {"scanOnPush": False},
+    "insecureValue": "other",
     "ipAddressType": "ipv4",
     "ipProtocol": "udp",
     "loadBalancingAlgorithmType": "least_outstanding_requests",
@@ -227,6 +228,7 @@ OTHER: Props = {
     "subnets": ["s-2"],
     "taskDefinition": "arn:other",
     "triggers": {"after": "2"},
+    "type": "StringList",
     "vpcId": "vpc-2",
 }
 """Other values, where a property cannot be left out, or stays as it is then."""
@@ -245,6 +247,7 @@ def aws_id(type_: type[AwsResource]) -> str:
         "aws:iam/rolePolicy:RolePolicy": "a:b",
         "aws:cloudwatch/logGroup:LogGroup": "/a",
         "aws:sns/topic:Topic": "arn:aws:sns:us-east-1:000000000000:on-call",
+        "aws:ssm/parameter:Parameter": "/a",
         "aws:route53/record:Record": "Z1__a.shop.test_CNAME",
         "aws:acm/certificate:Certificate": CERTIFICATE,
     }.get(type_.token, "text")

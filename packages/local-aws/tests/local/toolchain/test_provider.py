@@ -171,9 +171,9 @@ def test_a_new_type_of_a_service_needs_no_build(tmp_path: Path, monkeypatch: pyt
 def test_another_service_is_another_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builder = Builder()
     ensure_provider(tmp_path, Said(), NOBODY, NOWHERE, builder)
-    monkeypatch.setattr(types, "BESIDES", types.BESIDES | {"ssm"})
+    monkeypatch.setattr(types, "BESIDES", types.BESIDES | {"sqs"})
     ensure_provider(tmp_path, Said(), NOBODY, NOWHERE, builder)
-    assert builder.built[1] - builder.built[0] == {"ssm"}
+    assert builder.built[1] - builder.built[0] == {"sqs"}
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from release_lane.settings.notify import Event
 
 def tell(tools: Tools, environment: str, event: Event, what: str, digest: str = "") -> None:
     """Send a notification where the stack file asks for it. A failure to send is reported, and changes nothing."""
-    stack = tools.project.stacks[environment]
+    stack = tools.project.file_of(environment)
     try:
         to, access = stack.notify, stack.access
     except UsageError as error:

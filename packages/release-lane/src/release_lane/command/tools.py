@@ -65,7 +65,7 @@ class Tools:
     def ledger(self, stack: str = "") -> Store | None:
         """The ledger, reached as this stack is (by default the first environment); None where none is named."""
         url, route = self.project.ledger, self.project.route
-        return self.stores(url, self.project.stacks[stack or route.environments[0]].access) if url else None
+        return self.stores(url, self.project.file_of(stack or route.environments[0]).access) if url else None
 
     def draft(self, kind: EntryKind, environment: str = "") -> Draft:
         """An entry of this call of the command, now."""
@@ -85,7 +85,7 @@ class Tools:
 
     def existing(self, stack: str) -> StackState:
         """The stack's state; `UsageError` if there is no such stack."""
-        if stack not in self.project.stacks:
+        if not self.project.knows(stack):
             raise UsageError(
                 f"There is no file Pulumi.{stack}.yaml.", next_step="add the file, or correct the name of the stack."
             )

@@ -15,8 +15,8 @@ from provider_kit import Provider, Resource, serve
 from release_lane import gates
 from release_lane.aws.patience import INTERRUPTED
 from release_lane.gates.adopt import examine_image
-from release_lane.gates.observe import describe_network, find_image, observe
-from release_lane.gates.recording import RECORDING, begin, read_halts, refuse
+from release_lane.gates.observe import describe_network, find_image, observe, read_labels
+from release_lane.gates.recording import RECORDING, begin, done, read_halts, refuse
 
 VERSION = "0.2.0"
 
@@ -47,9 +47,11 @@ def provider() -> Provider:
             "release:index:observe": observe,
             "release:index:findImage": find_image,
             "release:index:readHalts": read_halts,
+            "release:index:readLabels": read_labels,
             "release:index:describeNetwork": describe_network,
             "release:index:examineImage": examine_image,
             "release:index:begin": begin,
+            "release:index:done": done,
             "release:index:refuse": refuse,
         },
     )

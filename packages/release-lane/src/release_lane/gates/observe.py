@@ -5,6 +5,7 @@ from __future__ import annotations
 from provider_kit import Context, Props
 
 from release_lane.aws.cloud import Cloud
+from release_lane.aws.labels import labels_of
 from release_lane.aws.network import describe
 from release_lane.aws.observe import account_checked_meanwhile, observed
 from release_lane.aws.session import check_account
@@ -52,6 +53,19 @@ def find_image(ctx: Context, args: Props) -> Props:
         return {"digest": image.digest, "tags": sorted(image.tags), "repository": True}
 
     return reported(find)
+
+
+def read_labels(ctx: Context, args: Props) -> Props:
+    """`release:index:readLabels`: args of `Access.as_dict`, repository, digest; returns `Labels.as_dict`."""
+    del ctx
+
+    def look() -> Props:
+        access = Access.from_dict(args)
+        check_account(access)
+        names = Names.of("", access=access, users_port=0, log_group="", repository=str(args["repository"]))
+        return labels_of(Cloud(names), str(args["digest"])).as_dict()
+
+    return reported(look)
 
 
 def describe_network(ctx: Context, args: Props) -> Props:

@@ -211,6 +211,14 @@ def read_halts(ctx: Context, args: Props) -> Props:
     return reported(look)
 
 
+def done(ctx: Context, args: Props) -> Props:
+    """`release:index:done`: what this update began is done. For a program whose stack has no switch, which says it for
+    an environment."""
+    del ctx, args
+    RECORDING.done()
+    return {}
+
+
 def refuse(ctx: Context, args: Props) -> Props:
     """`release:index:refuse`: args of `Intended.as_dict`, and `error`: the program's error as text."""
     error = parse(str(args["error"]))

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pulumi
+from pulumi_aws import iam
 
 from release_lane.decide.existing_network import ExistingNetwork
 from release_lane.decide.forward import of_one_switch
@@ -29,6 +30,7 @@ from release_lane.program.plan import Doable, Environment, Plan, plan_of
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition, secret_resources
 from release_lane.record.endpoint import LOAD_BALANCER
+from release_lane.record.flags import may_read
 from release_lane.record.inputs import NOWHERE, ImageInputs, RolloutInputs, SmokeInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Service
@@ -154,6 +156,13 @@ class Lane:
         """What the execution role may read: the secrets that releases name; "" for none."""
         policy = secrets_policy(self._services())
         return json.dumps(policy, sort_keys=True) if policy else ""
+
+    def reading_flags(self, role: iam.Role) -> iam.Role:
+        """The same role, which may read the parameter with the environment's flags from now on (`release flag`)."""
+        name = f"{self.names.cluster}-flags"
+        policy = json.dumps(may_read(self.names.flags, self.names.access), sort_keys=True)
+        iam.RolePolicy(name, name=name, role=role.name, policy=policy, opts=self.hold.protect())
+        return role
 
     def _services(self) -> list[Service]:
         """Configurations that may run after this update: asked for, live, previous, planned, and what runs now."""

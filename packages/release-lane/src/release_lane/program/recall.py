@@ -31,14 +31,17 @@ def own_outputs() -> dict[str, Any]:
     return _outputs_in(call(STACK_OUTPUTS, {"name": _full_name(pulumi.get_stack())}))
 
 
-def need_no_environment() -> None:
-    """A stack that serves users cannot become something else: all that they stand on would be deleted."""
-    if Recorded.from_outputs(own_outputs()):
+def need_no_environment() -> dict[str, Any]:
+    """This stack's previous outputs. A stack that serves users cannot become something else: all that they stand on
+    would be deleted."""
+    outputs = own_outputs()
+    if Recorded.from_outputs(outputs):
         raise Refused(
             f"The stack {pulumi.get_stack()} is an environment that serves users; its role cannot change.",
             why="everything that its users stand on would be deleted",
             next_step="put `role` back, and make another stack for the artifacts.",
         )
+    return outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,7 @@ def see(
         called(CALLER_IDENTITY, {}),
         called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
         _proven_by(source),
-        _said_against(digest, ledger, names.access, excused=excused),
+        _said_against(pulumi.get_stack(), digest, ledger if digest else "", names.access, excused=excused),
     )
     _check(identity, names.access.account)
     image = found.get("image") or {}
@@ -147,6 +150,26 @@ CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
 def check_provider_account(expected: str) -> None:
     """The AWS provider must see the stack's account."""
     _check(call(CALLER_IDENTITY, {}), expected)
+
+
+def line_of(environment: str, ledger: str, access: Access) -> Halts:
+    """What the ledger says against turning something on in an environment ("": it is not asked). The AWS provider is
+    asked for its account at the same time, which must be the stack's."""
+    _, identity, said = _own_outputs_after(
+        called(CALLER_IDENTITY, {}), _said_against(environment, "", ledger, access, excused=False)
+    )
+    _check(identity, access.account)
+    return Halts.from_dict(said)
+
+
+def live_labels(environment: str, artifacts: str, access: Access) -> tuple[str, Labels]:
+    """The digest that is live in an environment ("" for none), and what its image declares."""
+    recorded = Recorded.from_outputs(_outputs_in(call(STACK_OUTPUTS, {"name": _full_name(environment)})))
+    if recorded is None:
+        return "", Labels(unread="nothing is live")
+    digest, repository = recorded.live.digest, artifacts_of(artifacts).repository.partition("/")[2]
+    asked = {**access.as_dict(), "repository": repository, "digest": digest}
+    return digest, Labels.from_dict(call("release:index:readLabels", asked))
 
 
 def _check(identity: Mapping[str, Any], expected: str) -> None:
@@ -223,11 +246,11 @@ async def _proven_by(source: str | None) -> dict[str, Any]:
         raise _no_stack(source, "a digest is promoted from there") from error
 
 
-async def _said_against(digest: str, ledger: str, access: Access, *, excused: bool) -> dict[str, Any]:
-    """What the ledger says against a digest; empty where there is none of both."""
-    if not (digest and ledger):
+async def _said_against(environment: str, digest: str, ledger: str, access: Access, *, excused: bool) -> dict[str, Any]:
+    """What the ledger says against going forward with a digest ("" for none); empty without a ledger."""
+    if not ledger:
         return {}
-    asked = {"ledger": ledger, "access": access.as_dict(), "environment": pulumi.get_stack(), "digest": digest}
+    asked = {"ledger": ledger, "access": access.as_dict(), "environment": environment, "digest": digest}
     try:
         return await called("release:index:readHalts", asked)
     except CloudError as away:

@@ -13,11 +13,12 @@ from release_lane.program.alone import need_to_be_alone
 from release_lane.program.lane import Lane
 from release_lane.program.place import project_root
 from release_lane.settings.artifacts import ArtifactsSettings
+from release_lane.settings.flags import FlagsSettings
 from release_lane.settings.model import EnvironmentSettings, Settings, parse
 
 
 def run(environment: Callable[[Lane], None]) -> None:
-    """Build this stack: `environment`, or the registry and the image where its settings say `role: artifacts`.
+    """Build this stack: `environment`, or what else its settings say by `role`: artifacts (registry and image), flags.
 
     A `ReleaseError` ends the program as a `pulumi.RunError`: three lines, without a traceback.
     """
@@ -40,6 +41,10 @@ def _build(environment: Callable[[Lane], None]) -> None:
             from release_lane.program.artifacts import build_artifacts  # no other stack needs Docker's SDK
 
             build_artifacts(settings)
+        case FlagsSettings() as settings:
+            from release_lane.program.flags import build_flags  # to turn something off has to be quick
+
+            build_flags(settings)
 
 
 def _settings() -> Settings:

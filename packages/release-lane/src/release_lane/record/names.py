@@ -107,6 +107,11 @@ class Names:
             domain=domain,
         )
 
+    @property
+    def flags(self) -> str:
+        """The SSM parameter with this environment's flags."""
+        return f"{self.log_group}/flags"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON value: the `environment` input of every gate."""
         return {

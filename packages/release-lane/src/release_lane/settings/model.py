@@ -26,6 +26,7 @@ from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
 from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
+from release_lane.settings.flags import FlagsSettings, flags_problems
 from release_lane.settings.freeze import FreezeSettings, freeze_problems
 from release_lane.settings.https import HttpsSettings, https_problems
 from release_lane.settings.ledger import place, reason
@@ -113,7 +114,7 @@ class EnvironmentSettings(Stack):
         return Digest(self.image_digest) if self.image_digest else None
 
 
-Settings = EnvironmentSettings | ArtifactsSettings
+Settings = EnvironmentSettings | ArtifactsSettings | FlagsSettings
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -131,14 +132,15 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     hidden = {key.split(":", 1)[1] for key in secret if key in raw}
     values = {key: _plain(value) for key, value in own.items() if key not in hidden}
     settings: Settings | None
-    if own.get("role") == "artifacts":
-        settings = _validated(ArtifactsSettings, values, problems)
-    else:
-        settings = _validated(EnvironmentSettings, values, problems)
-    if isinstance(settings, EnvironmentSettings):
-        problems += _across(settings, stack, region, https_asked="https" in own)
-    elif isinstance(settings, ArtifactsSettings):
-        problems += artifacts_problems(settings, project)
+    settings = _validated(_ROLES.get(str(own.get("role")), EnvironmentSettings), values, problems)
+    match settings:
+        case EnvironmentSettings():
+            problems += _across(settings, stack, region, https_asked="https" in own)
+        case ArtifactsSettings():
+            problems += artifacts_problems(settings, project)
+        case FlagsSettings():
+            problems += flags_problems(settings, stack)
+            problems += freeze_problems(settings.freeze)
     problems = [each for each in problems if each.removesuffix(": is missing") not in hidden]
     if "account: is missing" in problems and (others := other_projects(raw, project)):
         problems.append(f"(all): keys have to begin with {project}: (Pulumi.yaml), not with {', '.join(others)}:")
@@ -147,6 +149,7 @@ def parse(raw: Mapping[str, str], project: str, stack: str, secret: Collection[s
     return settings
 
 
+_ROLES: Mapping[str, type[Settings]] = {"artifacts": ArtifactsSettings, "flags": FlagsSettings}
 _HANDED = tuple(f"aws:{key}" for key in credentials.HANDED)
 
 
@@ -181,7 +184,7 @@ _FIELDS, _BUILT = (
 
 _STRUCTURED = frozenset(
     str(field.alias)
-    for model in (EnvironmentSettings, ArtifactsSettings)
+    for model in (EnvironmentSettings, ArtifactsSettings, FlagsSettings)
     for field in model.model_fields.values()
     if isinstance(field.default, BaseModel | dict | list)
 )

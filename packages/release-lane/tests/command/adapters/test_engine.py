@@ -43,6 +43,12 @@ if argv[:2] == ["stack", "export"]:
     if not answer.exists():
         print("error: no stack named", file=sys.stderr); sys.exit(6)
     print(answer.read_text()); sys.exit(0)
+if argv[:2] == ["stack", "init"]:
+    own = pathlib.Path(f"Pulumi.{{argv[2]}}.yaml")
+    (here / "made.json").write_text(json.dumps([argv, os.getcwd(), own.read_text(), os.environ["PULUMI_BACKEND_URL"]]))
+    own.write_text("# the engine saved this")
+    words = here / "words"
+    print(words.read_text() if words.exists() else "", file=sys.stderr); sys.exit(int((here / "code").read_text()))
 settings = pathlib.Path(option("--config-file"))
 seen = {{
     "argv": argv, "settings": settings.read_text(), "mode": oct(settings.parent.stat().st_mode & 0o777),
@@ -118,11 +124,48 @@ def test_the_committed_stack_file_never_changes(world: World) -> None:
     assert not Path(argv[argv.index("--config-file") + 1]).exists()
 
 
+def test_the_stack_of_an_environments_flags_has_the_environments_settings(world: World) -> None:
+    before = (world.folder / "Pulumi.staging.yaml").read_text()
+    world.engine().update("staging-flags", {"role": "flags"}, "why")
+    argv = world.seen["argv"]
+    assert isinstance(argv, list)
+    assert argv[argv.index("--stack") + 1] == "staging-flags"
+    assert "--refresh" in argv, "the parameter may have been changed by hand"
+    assert world.seen["settings"] == before
+    assert [path.name for path in world.folder.glob("Pulumi.*.yaml")] == ["Pulumi.staging.yaml"]
+
+
+@pytest.mark.parametrize("provider", ["", "awskms://alias/states?region=us-east-1"])
+def test_a_stack_is_created_under_the_key_of_its_settings_and_leaves_no_file(world: World, provider: str) -> None:
+    settings = world.folder / "Pulumi.staging.yaml"
+    if provider:
+        settings.write_text(f"secretsprovider: {provider}\nencryptedkey: abc\n{settings.read_text()}")
+    before = settings.read_text()
+    world.engine().create("staging-flags")
+    argv, folder, given, backend = json.loads((world.bin / "made.json").read_text())
+    options = ["--secrets-provider", provider] if provider else []
+    assert argv == ["stack", "init", "staging-flags", "--no-select", *options, "--non-interactive"]
+    assert (given, settings.read_text()) == (before, before)
+    assert backend == "file:///asked", "a relative one would mean another folder there"
+    assert not Path(folder).exists()
+    assert [path.name for path in world.folder.glob("Pulumi.*.yaml")] == ["Pulumi.staging.yaml"]
+
+
+def test_a_stack_that_cannot_be_created_is_an_error_and_one_that_is_there_is_fine(world: World) -> None:
+    world.answers(code=1)
+    (world.bin / "words").write_text("error: no access to the bucket")
+    with pytest.raises(CloudError, match="could not be created"):
+        world.engine().create("staging-flags")
+    (world.bin / "words").write_text("error: stack 'organization/release-lane/staging-flags' already exists")
+    world.engine().create("staging-flags")
+
+
 def test_an_update_is_not_asked_about_and_makes_no_preview_of_its_own(world: World) -> None:
     world.engine().update("staging", {"imageDigest": A.digest, "rollbackFrom": B.digest}, "why")
     argv = world.seen["argv"]
     assert isinstance(argv, list)
     assert argv[:5] == ["up", "--yes", "--skip-preview", "--message", "why"]
+    assert "--refresh" not in argv
     assert [argv[at + 1] for at, part in enumerate(argv) if part == "--config"] == [
         f"imageDigest={A.digest}", f"rollbackFrom={B.digest}"
     ]  # fmt: skip

@@ -8,7 +8,9 @@ How it behaves, and where AWS differs
 - Only what Fargate's rolling deployments need: launch type FARGATE, network mode awsvpc, scheduling REPLICA. A request
   for more (volumes, dependsOn, service connect, capacity providers, …) is refused, never ignored.
 - A task is on the Docker network of this cloud, with an address of its own; its subnets and security groups are only
-  shown. CPU is a share, not a limit; memory is a limit. There is no metadata endpoint and no role in the container.
+  shown. CPU is a share, not a limit; memory is a limit. There is no metadata endpoint. A task with a task role gets the
+  emulator's endpoint and credentials as variables; on Fargate it gets credentials from an address, and what its role
+  permits counts.
 - The registry is asked for every start, so an image must be there even when Docker has it; layers are not pulled again.
 - AWS's seconds (grace period, back-off, container health checks, draining) are scaled; stopTimeout is the
   application's and is not. Starting takes well under a second here and half a minute on Fargate.

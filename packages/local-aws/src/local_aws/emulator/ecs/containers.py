@@ -80,6 +80,12 @@ class Containers:
             with contextlib.suppress(APIError):  # two tasks at once: the other one has just made it
                 self._client.create_network(self._network, driver="bridge", check_duplicate=True)
 
+    def gateway(self) -> str | None:
+        """This machine's address in the tasks' network, which is made if it is not there."""
+        self.ensure_network()
+        ranges = self._client.inspect_network(self._network)["IPAM"]["Config"] or ()
+        return next((str(each["Gateway"]) for each in ranges if each.get("Gateway")), None)
+
     def create(self, plan: Plan) -> str:
         """Docker's id of the new container. Raises APIError."""
         definition = plan.definition

@@ -13,6 +13,7 @@ from local_aws.emulator.ecs.arns import Scope
 from local_aws.emulator.ecs.backend import Backend
 from local_aws.emulator.ecs.containers import Containers
 from local_aws.emulator.ecs.control import Control
+from local_aws.emulator.ecs.doorway import Doorway
 from local_aws.emulator.ecs.images import Images
 from local_aws.emulator.ecs.logs import CloudWatchLogs, Shipper
 from local_aws.emulator.ecs.registration import Registration
@@ -24,7 +25,7 @@ from local_aws.emulator.ecs.tasks import Lives
 from local_aws.emulator.environment import Environment
 from local_aws.emulator.wire import StateFile
 
-_running: tuple[Control, Store] | None = None
+_running: tuple[Control, Store, Doorway] | None = None
 
 
 def start(targets: TargetGroups | None) -> None:
@@ -35,12 +36,14 @@ def start(targets: TargetGroups | None) -> None:
     containers = Containers(client, environment.cloud_id, environment.network, environment.time_scale)
     store = Store(StateFile(environment.state / "ecs.json"), Pulse())
     log_service = CloudWatchLogs()
+    doorway = Doorway(containers.gateway, environment.port)
     tools = Tools(
         containers=containers,
         images=Images(client, environment.port),
         shipper=Shipper(log_service, logging.getLogger("ecs").warning),
         log_service=log_service,
         secrets=SecretStores(),
+        doorway=doorway,
     )
     target_pulse = Pulse()
     lives = Lives(store, tools, Registration(store, targets, target_pulse))
@@ -50,8 +53,10 @@ def start(targets: TargetGroups | None) -> None:
         return Backend(store, lives, targets, scope)
 
     api.serve_with(open_backend)
+    if store.tasks:  # those of before the restart have its address
+        doorway.open()
     control.start()
-    _running = (control, store)
+    _running = (control, store, doorway)
 
 
 def stop() -> None:
@@ -60,6 +65,7 @@ def stop() -> None:
         api.serve_with(None)
         _running[0].stop()
         _running[1].close()
+        _running[2].close()
         _running = None
 
 

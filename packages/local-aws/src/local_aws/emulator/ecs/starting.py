@@ -13,6 +13,7 @@ from docker.errors import APIError, NotFound
 from local_aws.emulator.ecs.arns import scope_of
 from local_aws.emulator.ecs.containers import Containers, Plan, Seen
 from local_aws.emulator.ecs.definitions import size
+from local_aws.emulator.ecs.doorway import Doorway
 from local_aws.emulator.ecs.images import CannotPull, Images, Pulled
 from local_aws.emulator.ecs.logs import LogService, Shipper, Stream, stream_for
 from local_aws.emulator.ecs.model import Task, TaskStatus
@@ -42,6 +43,7 @@ class Tools:
     shipper: Shipper
     log_service: LogService
     secrets: SecretReader
+    doorway: Doorway
 
 
 class Starter:
@@ -84,6 +86,7 @@ class Starter:
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
             "AWS_REGION": scope.region,
             "AWS_DEFAULT_REGION": scope.region,
+            **self._tools.doorway.variables(self._store.definitions[task.task_definition].body.get("taskRoleArn")),
         }
         plain = {e["name"]: e["value"] for e in definition.get("environment") or ()}
         try:

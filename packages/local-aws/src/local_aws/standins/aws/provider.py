@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provider_kit import Provider
 
-from local_aws.standins.aws import acm, alarms, ec2, ecr, ecs, egress, iam, lb, logs, route53, security, sns
+from local_aws.standins.aws import acm, alarms, ec2, ecr, ecs, egress, iam, lb, logs, route53, security, sns, ssm
 from local_aws.standins.aws.base import AwsResource
 from local_aws.standins.aws.door import Door
 from local_aws.standins.aws.functions import SECRET_RESULTS, functions
@@ -28,6 +28,7 @@ TYPES: tuple[type[AwsResource], ...] = (
     logs.LogGroup,
     alarms.MetricAlarm,
     sns.Topic,
+    ssm.Parameter,
     ecs.Cluster,
     ecs.TaskDefinition,
     ecs.Service,

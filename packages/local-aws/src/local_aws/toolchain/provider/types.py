@@ -88,6 +88,7 @@ SERVED = {
         "aws_sns_topic_policy": "sns/topicPolicy:TopicPolicy",
         "aws_sns_topic_subscription": "sns/topicSubscription:TopicSubscription",
     },
+    "ssm": {"aws_ssm_parameter": "ssm/parameter:Parameter"},
 }
 """Service of terraform-provider-aws -> resource -> token of pulumi-aws, without the package."""
 

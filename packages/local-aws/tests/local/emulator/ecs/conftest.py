@@ -129,9 +129,17 @@ class Ecs:
         self.api.create_cluster(clusterName=self.cluster)
 
     def define(
-        self, command: list[str] = SLEEP, image: str = "", containers: list[dict[str, Any]] | None = None, **more: Any
+        self,
+        command: list[str] = SLEEP,
+        image: str = "",
+        containers: list[dict[str, Any]] | None = None,
+        role: str = "",
+        **more: Any,
     ) -> str:
-        """Register a task definition of one container named app, with `more` of it, or of `containers`; its ARN."""
+        """Register a task definition of one container named app, with `more` of it, or of `containers`; its ARN.
+
+        `role`: the ARN of its task role.
+        """
         options = {"awslogs-group": LOG_GROUP, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "app"}
         definition = {
             "name": "app",
@@ -148,6 +156,7 @@ class Ecs:
             cpu="256",
             memory="512",
             executionRoleArn="arn:aws:iam::000000000000:role/execution",
+            **({"taskRoleArn": role} if role else {}),
             containerDefinitions=containers or [definition | more],
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])

@@ -66,6 +66,14 @@ def logs_kept_longer(world: World, made: Managed) -> None:
     world.aws("logs").put_retention_policy(logGroupName=made.id, retentionInDays=365)
 
 
+def parameter_written(world: World, made: Managed) -> None:
+    world.aws("ssm").put_parameter(Name=made.id, Value="by hand", Type="String", Overwrite=True)
+
+
+def parameter_gone(world: World, made: Managed) -> None:
+    world.aws("ssm").delete_parameter(Name=made.id)
+
+
 def logs_gone(world: World, made: Managed) -> None:
     world.aws("logs").delete_log_group(logGroupName=made.id)
 
@@ -384,6 +392,22 @@ CASES = (
         replacing=lambda world: {"name": world.name(), **ELSEWHERE},
         by_hand=("displayName", topic_renamed),
         take_away=topic_gone,
+    ),
+    Case(
+        token="aws:ssm/parameter:Parameter",
+        good=lambda world: {
+            "name": f"/{world.name()}/flags",
+            "type": "String",
+            "insecureValue": "{}",
+            "description": "d",
+            **tag(),
+        },
+        in_place=lambda _: {"insecureValue": '{"a":100}', "description": "e", **tag("b")},
+        replacing=lambda world: {"name": f"/{world.name()}/flags", **ELSEWHERE},
+        by_hand=("insecureValue", parameter_written),
+        take_away=parameter_gone,
+        twice="ParameterAlreadyExists",
+        not_tried={"type": "AWS changes the type of no parameter"},
     ),
     Case(
         token="aws:ecs/cluster:Cluster",

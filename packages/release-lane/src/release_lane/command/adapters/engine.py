@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from release_lane.command.adapters.backend import Backend
 from release_lane.command.adapters.machine import Machine
 from release_lane.command.adapters.process import Ended, run_child, undisturbed
-from release_lane.command.adapters.project import Project, settings_in
+from release_lane.command.adapters.project import Project, secrets_provider, settings_in
 from release_lane.disk.scratch import scratch, sweep
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Note, Origin
@@ -63,6 +63,9 @@ class Engine(Protocol):
     def acting(self, actor: Actor) -> Engine:
         """The same, whose updates name this actor in the ledger."""
 
+    def create(self, stack: str) -> None:
+        """Make an empty stack, its secrets under the key that its settings name. Raises `CloudError` if that fails."""
+
     def unlock(self, stack: str) -> None:
         """Remove all locks of the stack. Raises `CloudError` if that fails."""
 
@@ -92,6 +95,11 @@ def backend_url(environ: Mapping[str, str], root: Path) -> str:
 def _unprotected(config: Mapping[str, str]) -> list[str]:
     """While users are served the engine protects what they stand on; only one key lifts that."""
     return ["--ignore-protect"] if config.get("allowReplace") == "true" else []
+
+
+def _refreshed(config: Mapping[str, str]) -> list[str]:
+    """A flag that somebody turned on by hand is recorded as off, and has to be turned off all the same."""
+    return ["--refresh"] if config.get("role") == "flags" else []
 
 
 def command_of(environ: Mapping[str, str]) -> str:
@@ -165,7 +173,20 @@ class PulumiEngine:
         """`pulumi up` without its own preview: the program decides once, under the lock."""
         with self._announced(stack, message) as started:
             arguments = ["up", "--yes", "--skip-preview", "--message", message]
-            return self._run([*arguments, *_unprotected(config)], stack, config, started)
+            return self._run([*arguments, *_unprotected(config), *_refreshed(config)], stack, config, started)
+
+    def create(self, stack: str) -> None:
+        """`pulumi stack init`, which writes into the stack file: it works in a folder of its own."""
+        settings = self.project.file_of(stack).path
+        given = secrets_provider(settings)
+        arguments = ["stack", "init", stack, "--no-select", *(["--secrets-provider", given] if given else [])]
+        with undisturbed(), scratch() as copied:
+            (copied.folder / "Pulumi.yaml").write_text(f"name: {self.project.name}\nruntime: python\n")
+            (copied.folder / f"Pulumi.{stack}.yaml").write_bytes(settings.read_bytes())
+            at = {"PULUMI_BACKEND_URL": backend_url(self.environ, self.project.root)}
+            done = self._ask(*arguments, folder=copied.folder, more=at)
+        if done.returncode != 0 and "already exists" not in done.stderr:
+            raise _failed(f"The stack {stack} could not be created.", done)
 
     def unlock(self, stack: str) -> None:
         """`pulumi cancel`; a stack that is not locked is fine."""
@@ -192,12 +213,15 @@ class PulumiEngine:
         """`pulumi refresh --preview-only`."""
         return self._run(["refresh", "--preview-only"], stack, {})
 
-    def _ask(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """One short command, without a display. A terminal's Ctrl-C does not reach it."""
+    def _ask(
+        self, *arguments: str, given: str = "", folder: Path | None = None, more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """One short command, without a display. A terminal's Ctrl-C does not reach it. `folder`: not the project's;
+        `more`: variables."""
         command = [command_of(self.environ), *arguments, "--non-interactive"]
         return subprocess.run(
-            command, cwd=self.project.root, env=self._env(), input=given, capture_output=True, text=True,
-            process_group=0,
+            command, cwd=folder or self.project.root, env=self._env() | dict(more or {}), input=given,
+            capture_output=True, text=True, process_group=0,
         )  # fmt: skip
 
     @contextmanager
@@ -241,7 +265,7 @@ class PulumiEngine:
         # The event log holds secrets in its debug messages: it lives in a file that has no name and is gone at the end.
         # The engine saves what it is given with -c into the stack file it reads, and a committed one must never carry
         # an image digest: so it gets a copy.
-        committed = self.project.stacks[stack].path
+        committed = self.project.file_of(stack).path
         self._need_room(committed, config)
         with scratch() as copied, tempfile.TemporaryFile("w+b") as events:
             settings = copied.folder / committed.name
@@ -307,6 +331,7 @@ class FakeEngine:
     away: CloudError | None = None
     unreadable: CloudError | None = None
     unlocked: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
     written: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     refreshed: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
@@ -337,6 +362,11 @@ class FakeEngine:
         """The next run."""
         self.messages.append(message)
         return self._next("update", stack, config)
+
+    def create(self, stack: str) -> None:
+        """Remembered; it is empty."""
+        self.created.append(stack)
+        self.states[stack] = StackState()
 
     def unlock(self, stack: str) -> None:
         """Remembered."""

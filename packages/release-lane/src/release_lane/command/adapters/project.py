@@ -17,6 +17,7 @@ from release_lane.command.adapters.stack_file import read
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
+from release_lane.record.flags import environment_of
 from release_lane.record.names import Access, Names, other_projects
 from release_lane.settings.alarms import AlarmSettings
 from release_lane.settings.approval import ApprovalSettings
@@ -203,13 +204,21 @@ class Project:
             )
         return next(iter(named.values()), "")
 
+    def knows(self, stack: str) -> bool:
+        """Is there a file for its settings?"""
+        return stack in self.stacks or environment_of(stack) in self.stacks
+
+    def file_of(self, stack: str) -> StackFile:
+        """The file that a stack's settings are in: its own, or for the flags of an environment the environment's."""
+        return self.stacks[environment_of(stack) if stack not in self.stacks else stack]
+
     def artifacts_of(self, environment: str) -> str:
         """The stack whose image this environment takes."""
         return self.stacks[self.route.check(environment)].artifacts
 
     def names(self, stack: str) -> Names:
         """What a stack's resources are called in AWS, and whose account that is."""
-        file = self.stacks[stack]
+        file = self.file_of(stack)
         return Names.of_stack(self.name, stack, access=file.access, domain=file.domain)
 
     @property
@@ -289,6 +298,11 @@ def _encrypted(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "secure" in value or any(map(_encrypted, value.values()))
     return isinstance(value, list) and any(map(_encrypted, value))
+
+
+def secrets_provider(path: Path) -> str:
+    """Under which key a stack file says that secrets are in the state; "" for the engine's default."""
+    return str(_read(path).get("secretsprovider") or "")
 
 
 def settings_in(path: Path) -> dict[str, Any]:

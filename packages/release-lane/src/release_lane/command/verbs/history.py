@@ -15,6 +15,7 @@ from release_lane.ledger.store import Store
 from release_lane.operate.history import HEADINGS, cells, passages
 from release_lane.record.chain import Contents, Finding, last_done, read, verify
 from release_lane.record.digest import short
+from release_lane.record.flags import stack_of
 from release_lane.record.ledger import Entry
 from release_lane.record.records import Recorded
 
@@ -71,10 +72,15 @@ def _newest(store: Store, environment: str, last: int) -> tuple[Entry, ...]:
     size = 4 * last
     while True:
         entries = store.entries(size or None)
-        found = tuple(each for each in entries if not environment or each.environment in ("", environment))
+        found = tuple(each for each in entries if _about(each, environment))
         if not last or len(passages(found)) >= last or len(entries) < size:
             return found
         size *= 4
+
+
+def _about(entry: Entry, environment: str) -> bool:
+    """Is it about this environment ("": about any), its flags or all environments?"""
+    return not environment or entry.environment in ("", environment, stack_of(environment))
 
 
 def _table(entries: tuple[Entry, ...], last: int) -> str:
@@ -95,7 +101,7 @@ def _plain(entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
 def _verified(tools: Tools, store: Store, environment: str, last: int | None) -> int:
     contents, live = store.contents(), _live(tools)
     found = verify(contents, live)
-    entries = tuple(each for each in read(contents.entries) if not environment or each.environment in ("", environment))
+    entries = tuple(each for each in read(contents.entries) if _about(each, environment))
     tools.terminal.emit(
         {
             "ledger": tools.project.ledger,

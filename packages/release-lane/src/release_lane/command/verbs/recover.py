@@ -65,7 +65,9 @@ DRAINED_WITHIN = 600.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
-    parser.add_argument("environment", metavar="STACK", help="the stack's name, such as staging (or artifacts)")
+    parser.add_argument(
+        "environment", metavar="STACK", help="the stack's name, such as staging (or artifacts, staging-flags)"
+    )
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask for a confirmation")
     parser.add_argument(
         "--lock-owner-is-dead",
@@ -122,7 +124,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 
 
 def _stack(tools: Tools, name: str) -> str:
-    if name not in tools.project.stacks:
+    if not tools.project.knows(name):
         tools.project.route.check(name)
     return name
 
@@ -136,7 +138,7 @@ def look(tools: Tools, stack: str) -> Found:
     state = tools.existing(stack)
     holders = tools.backend.holders(stack)
     operations = operations_in(state.exported)
-    is_environment = not tools.project.stacks[stack].builds
+    is_environment = stack in tools.project.stacks and not tools.project.stacks[stack].builds
     names = tools.project.names(stack)
     observed = tools.cloud.observed(names) if is_environment else None
     exists = {colour for colour in Colour if observed and observed.sides[colour].exists}
@@ -150,7 +152,7 @@ def look(tools: Tools, stack: str) -> Found:
         strays=frozenset(colour for colour in exists if _stray(state, names.cluster, names.services[colour])),
         recorded=state.recorded,
         observed=observed,
-        idle_tasks=tools.project.stacks[stack].idle_tasks,
+        idle_tasks=tools.project.file_of(stack).idle_tasks,
     )
 
 
