@@ -43,7 +43,7 @@ EDITIONS = ("better", "best", "third", "fourth", *(f"edition-{number}" for numbe
 """Good images; only the digest differs."""
 
 TAKES = (
-    'LABEL dev.release-lane.env.optional="EMPTY,GREETING,LOG_LEVEL,STOP_SECONDS"',
+    'LABEL dev.release-lane.env.optional="EMPTY,FLAGS_PARAMETER,GREETING,LOG_LEVEL,STOP_SECONDS"',
     'LABEL dev.release-lane.secrets.optional="KEY"',
 )
 """What rehearsals give to editions, more than the sample declares."""
