@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from tests.command.checkout import Checkout, on_the_local_cloud, until
+from tests.command.checkout import Checkout, Ended, on_the_local_cloud, until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -104,14 +104,17 @@ def test_a_change_is_undone(lane: Checkout) -> None:
 
 def test_it_goes_by_hand(lane: Checkout) -> None:
     """As the guide says: the environment's stack file, and the rest for the run."""
-    once = lane.folder / ".local/once.yaml"
-    once.write_text((lane.folder / "Pulumi.staging.yaml").read_text())
-    up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "staging-flags")
-    given = ("--config-file", str(once), "-c", "role=flags")
-    lane.run(*up, *given, "-c", 'flags={"timings": "25%"}').ok()
+    once, settings = lane.folder / ".local/once.yaml", lane.folder / "Pulumi.staging.yaml"
+
+    def up(stack: str, *given: str) -> Ended:
+        once.write_text(settings.read_text())  # the engine saves into it what it is given
+        command = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", stack)
+        return lane.run(*command, "--config-file", str(once), "-c", "role=flags", *given)
+
+    up("staging-flags", "-c", 'flags={"timings": "25%"}').ok()
     assert parameter(lane) == {"timings": 25}
-    lane.run(*up, *given, "-c", "undoFlags=true").ok()
+    up("staging-flags", "-c", "undoFlags=true").ok()
     assert parameter(lane) == {}
-    refused = lane.run(*(each.replace("staging-flags", "staging") for each in up), *given)
+    refused = up("staging")
     assert refused.code != 0
     assert "role: flags are in a stack named like" in refused.out + refused.err
