@@ -65,7 +65,11 @@ def test_a_flag_is_turned_off_while_an_update_of_the_environment_holds_its_lock(
     lane.change("app/service.py", '"""', '"""Second edition. ')
     second = lane.release("build").ok().out.strip()
     with lane.started("deploy", "staging", "--digest", second, "--no-heal") as update:
-        until(lambda: sorted(lane.weights().values()) == [50, 50], "half of the users are moved")
+        until(
+            lambda: sorted(lane.weights().values()) == [50, 50] or update.poll() is not None,
+            "half of the users are moved",
+        )
+        assert update.poll() is None, update.communicate()
         assert lane.locks("staging")
         assert timed(url)
         lane.release("flag", "staging", "timings=off", *WHY).ok()
