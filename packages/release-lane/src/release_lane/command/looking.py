@@ -17,10 +17,11 @@ from release_lane.errors import CloudError, ReleaseError
 from release_lane.operate.history import rollbacks_in
 from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Situation, halts_of
+from release_lane.operate.spoiled import Spoiled, said_of_live
 from release_lane.record.alarms import Alarm
 from release_lane.record.halts import Halts, why
 from release_lane.record.ledger import Entry, EntryKind
-from release_lane.record.records import Observed
+from release_lane.record.records import Observed, Recorded
 from release_lane.record.times import in_zone
 
 READERS = 8
@@ -61,6 +62,7 @@ def _situation(
         recorded=row.recorded,
         since=row.since,
         rollback=str(row.rollback),
+        live_spoiled=said_of_live(environment, row.recorded, _spoiled(entries or (), row.recorded)),
         spoiled=why(spoiled) if (spoiled := halts.quarantined) else "",
         proofs=proved.evidence if proved else (),
         requires_drill=tools.project.stacks[environment].requires_drill,
@@ -77,6 +79,12 @@ def _situation(
         needs_approval=tools.project.stacks[environment].approval.required,
         fresh=tools.machine.clock() - tools.project.stacks[environment].approval.seconds,
     )
+
+
+def _spoiled(entries: Sequence[Entry], recorded: Recorded | None) -> Spoiled:
+    """Releases of an environment's history that are in quarantine, by a whole ledger."""
+    history = {each.digest for each in recorded.history} if recorded else set()
+    return {each: entry for each in history if (entry := halts_of(entries, "", each).quarantined)}
 
 
 def _halted(tools: Tools, environment: str, halts: Halts) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
-from release_lane.command.halting import Quarantine
+from release_lane.command.halting import Quarantine, live_in_quarantine
 from release_lane.command.options import alarm_accepted, excused, named_in_ledger, replace_allowed
 from release_lane.command.reporting import named, report
 from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
@@ -135,7 +135,7 @@ def carried_out(
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
     if quarantine:
-        quarantine.check(change.digest or Digest(""))
+        quarantine.check(change.digest or Digest(""), before.recorded)
         quarantine.say()
         if change.unattended and not quarantine.said:
             change = replace(change, config={**change.config, "withoutLedger": change.unattended})
@@ -154,6 +154,8 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change.environment, before, run)
+    if not DecisionKind(data["decision"]).moves_users and (spoiled := _live_spoiled(tools, change, run, before)):
+        data, text = {**data, "liveInQuarantine": spoiled}, f"{text}\nCAREFUL: {spoiled}."
     if quarantine:
         data, text = {**data, "quarantine": quarantine.data}, f"{text}\n{quarantine.words}"
     text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
@@ -161,6 +163,12 @@ def carried_out(
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
+
+
+def _live_spoiled(tools: Tools, change: Change, run: Run, before: StackState) -> str:
+    """What users stay on may be in quarantine: nothing of this update says so."""
+    recorded = Recorded.from_outputs(run.log.outputs) if run.log.outputs is not None else before.recorded
+    return live_in_quarantine(tools, change.environment, recorded)
 
 
 def _left(run: Run, error: ReleaseError) -> bool | None:
@@ -176,10 +184,11 @@ def _way_forward(tools: Tools, change: Change, data: Mapping[str, Any]) -> str:
     """After a rollback: how to go forward again, in so many words."""
     if change.verb != "rollback" or change.again or not data["replaced"]:
         return ""
-    if change.fault:
-        return "Going forward to it again needs `release pardon` first."
     verb = "promote" if tools.project.route.source_of(change.environment) else "deploy"
-    return f"To go forward again later: `release {verb} {change.environment} --digest {data['replaced']} --again`."
+    again = f"`release {verb} {change.environment} --digest {data['replaced']} --again`"
+    if change.fault:
+        return f"Going forward to it again needs `release pardon {data['replaced']} --reason …` first, then {again}."
+    return f"To go forward again later: {again}."
 
 
 # ---- Asking ---------------------------------------------------------------------------------------------------

@@ -116,6 +116,8 @@ def waiting(entries: Sequence[Entry]) -> Iterator[Waiting]:
 def alerts(at: Situation) -> Iterator[str]:
     """What must not be missed, in sentences."""
     yield from at.halted
+    if at.live_spoiled:
+        yield at.live_spoiled
     match locate(at.recorded, at.observed) if at.observed else None:
         case Interrupted():
             yield "a switch was interrupted; the next update finishes it"
@@ -172,6 +174,7 @@ def _environment(at: Situation) -> dict[str, Any]:
             "seconds": at.back.median if at.back else None,
             **({"forwardAgain": True} if recorded and recorded.forward_again else {}),
         },
+        "liveInQuarantine": at.live_spoiled or None,
         "previousInQuarantine": at.spoiled or None,
         "alerts": list(alerts(at)),
         "underWay": [holder.as_dict() for holder in at.holders] if at.holders is not None else None,

@@ -74,6 +74,8 @@ class Situation:
     since: str = ""
     rollback: str = "none"
     spoiled: str = ""
+    live_spoiled: str = ""
+    """That the live release is in quarantine, and what to do; "" where it is not."""
     proofs: tuple[Proof, ...] = ()
     requires_drill: bool = False
     observed: Observed | None = None

@@ -1,0 +1,44 @@
+"""Releases of an environment that are in quarantine: what must be said of them, and the ways back that are left. Pure.
+
+`spoiled` is, by digest, the entry of the ledger that put it into quarantine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from release_lane.record.digest import short
+from release_lane.record.halts import why
+from release_lane.record.ledger import Entry
+from release_lane.record.placement import Release
+from release_lane.record.records import Recorded
+
+Spoiled = Mapping[str, Entry]
+
+
+def ways_back(recorded: Recorded, spoiled: Spoiled) -> tuple[Release, ...]:
+    """The releases that `release rollback` can go to, newest first: live before, not left by a rollback, not in
+    quarantine."""
+    return tuple(each for each in recorded.earlier if each.digest not in spoiled)
+
+
+def way_back(environment: str, left: tuple[Release, ...]) -> str:
+    """The command that goes to the newest of these, or why there is none."""
+    if not left:
+        return "no other release of the history is left for `--to`: release an image without the fault"
+    return f"`release rollback {environment} --to {left[0].digest}`" + (
+        f" (or to {', '.join(short(each.digest) for each in left[1:4])})" if left[1:] else ""
+    )
+
+
+def said_of_live(environment: str, recorded: Recorded | None, spoiled: Spoiled) -> str:
+    """A live release in quarantine, and what to do about it; "" where it is not."""
+    entry = spoiled.get(recorded.live.digest) if recorded else None
+    if recorded is None or entry is None:
+        return ""
+    to = way_back(environment, ways_back(recorded, spoiled))
+    pardon = f"`release pardon {recorded.live.digest} --reason …`"
+    return (
+        f"the live release {short(recorded.live.digest)} is in quarantine: {why(entry)}. Next: {to}; if the fault is "
+        f"not its own: {pardon}"
+    )
