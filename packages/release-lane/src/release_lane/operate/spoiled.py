@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from release_lane.record.digest import short
-from release_lane.record.halts import why
+from release_lane.record.halts import State, subject_of, why
 from release_lane.record.ledger import Entry
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
@@ -28,6 +28,17 @@ def way_back(environment: str, left: tuple[Release, ...]) -> str:
         return "no other release of the history is left for `--to`: release an image without the fault"
     return f"`release rollback {environment} --to {left[0].digest}`" + (
         f" (or to {', '.join(short(each.digest) for each in left[1:4])})" if left[1:] else ""
+    )
+
+
+def said_of_pardon(digest: str, entries: Sequence[Entry]) -> str:
+    """The quarantine that an image was in, and its pardon; "" where its newest mark among these is no pardon."""
+    about = [(each, mark.state) for each in entries for mark in each.marks if mark.subject == subject_of(digest)]
+    if not about or about[-1][1] != State.PARDONED:
+        return ""
+    faults = [why(each) for each, state in about if state == State.QUARANTINED]
+    return (
+        f"it was in quarantine: {faults[-1] if faults else 'an earlier entry says why'}; pardoned: {why(about[-1][0])}"
     )
 
 
