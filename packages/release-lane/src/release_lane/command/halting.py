@@ -84,8 +84,8 @@ def spoiled_in(store: Store, recorded: Recorded | None) -> Spoiled:
     """Of an environment: its live and its previous release; where one of them is in quarantine, all of its history."""
     if recorded is None:
         return {}
-    near = spoiled_of(store, [recorded.live.digest, *([recorded.previous.digest] if recorded.previous else [])])
-    return spoiled_of(store, [each.digest for each in (*recorded.history, recorded.live)]) | near if near else {}
+    near = [each.digest for each in (recorded.live, recorded.previous) if each]
+    return spoiled_of(store, [*near, *(each.digest for each in recorded.history)]) if spoiled_of(store, near) else {}
 
 
 def live_in_quarantine(tools: Tools, environment: str, recorded: Recorded | None) -> str:

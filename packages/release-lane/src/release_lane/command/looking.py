@@ -14,11 +14,13 @@ from release_lane.decide.freeze import frozen_at
 from release_lane.engine.locks import Holder, locked
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, ReleaseError
+from release_lane.ledger.store import Store, entries_in
 from release_lane.operate.history import rollbacks_in
 from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Situation, halts_of
 from release_lane.operate.spoiled import Spoiled, said_of_live
 from release_lane.record.alarms import Alarm
+from release_lane.record.chain import Finding, Written, chained
 from release_lane.record.halts import Halts, why
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.records import Observed, Recorded
@@ -134,10 +136,31 @@ def _updated(entries: Sequence[Entry], environment: str) -> Entry | None:
     return next(intents, None)
 
 
+def chained_entries(tools: Tools, store: Store) -> tuple[Entry, ...]:
+    """All entries; where their chain is broken, one line says so."""
+    written = store.written()
+    warn_of(tools, written)
+    return entries_in(written)
+
+
+def warn_of(tools: Tools, written: Sequence[Written]) -> None:
+    """Say in one line that the ledger is not intact, where it is not: figures and rows are made of its entries."""
+    if words := unsound(chained(written)):
+        tools.terminal.say(f"CAREFUL: {words}")
+
+
+def unsound(found: Sequence[Finding]) -> str:
+    """What is wrong with a ledger, in one line; "" for nothing."""
+    if not found:
+        return ""
+    more = f", and {len(found) - 1} more" if found[1:] else ""
+    return f"the ledger is NOT INTACT: {found[0].what}{more}. `release history --verify` says all of it."
+
+
 def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
     """The ledger's entries, and why there are none: a plan and a board are possible without it."""
     try:
         store = tools.ledger()
-        return (store.entries(), "") if store else (None, "no stack file names a ledger")
+        return (chained_entries(tools, store), "") if store else (None, "no stack file names a ledger")
     except ReleaseError as error:
         return None, error.what_and_why

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 from release_lane.command.files import write_into
+from release_lane.command.looking import chained_entries
 from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.operate.duration import parse_since
@@ -63,7 +64,7 @@ def entries_of(tools: Tools) -> tuple[Entry, ...]:
             why="no stack file says where it is, so updates leave no entries",
             next_step="`release ledger create`, give all environments the same `ledger` (`release settings`), release.",
         )
-    return store.entries()
+    return chained_entries(tools, store)
 
 
 def metrics_of(
