@@ -284,3 +284,12 @@ def test_a_history_that_is_cut_says_so_and_how_to_see_more(on: Stage) -> None:
     assert on.run("history") == 0
     assert len(on.out.splitlines()) == 21
     assert on.err == "These are the last 20; --last N shows more, --last 0 all.\n"
+
+
+@pytest.mark.parametrize("argv", [("history",), ("metrics",), ("quarantine", A.digest, "--reason", "x"), ("status",)])
+def test_where_the_local_cloud_has_a_ledger_that_this_shell_does_not_use_the_next_step_is_its_env(
+    argv: tuple[str, ...],
+) -> None:
+    on = Stage(engine=FakeEngine(states=states()), project=replace(project(), unused_env=True))
+    assert on.run(*argv) == (0 if argv == ("status",) else 2)
+    assert "Next: `. .local/env`: " in on.err + on.out

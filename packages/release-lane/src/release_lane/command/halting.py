@@ -45,7 +45,7 @@ def needed_ledger(tools: Tools, environment: str = "") -> Store:
         raise UsageError(
             "There is no ledger, so this cannot be said to all environments.",
             why=NEEDS,
-            next_step="`release ledger create`, then give all environments the same `ledger` (`release settings`).",
+            next_step=tools.project.to_name_a_ledger,
         )
     return store
 

@@ -59,7 +59,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     if store is None:
         raise UsageError(
             "No ledger is kept: the stack files name none.",
-            next_step="`release ledger create`, then give all environments the same `ledger` (`release settings`).",
+            next_step=tools.project.to_name_a_ledger,
         )
     if arguments.verify:
         return _verified(tools, store, environment, arguments.last)

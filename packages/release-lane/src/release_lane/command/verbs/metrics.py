@@ -62,7 +62,7 @@ def entries_of(tools: Tools) -> tuple[Entry, ...]:
         raise UsageError(
             "There is no ledger to count from.",
             why="no stack file says where it is, so updates leave no entries",
-            next_step="`release ledger create`, give all environments the same `ledger` (`release settings`), release.",
+            next_step=tools.project.to_name_a_ledger,
         )
     return chained_entries(tools, store)
 

@@ -184,7 +184,8 @@ def _ledger(tools: Tools) -> tuple[str | None, str]:
         url = tools.project.ledger
     except UsageError as error:
         return None, error.what
-    return url or None, url or "none is kept: the stack files name none, so `release history` has nothing"
+    none = "none is kept: the stack files name none, so `release history` has nothing"
+    return url or None, url or f"{none}. Next: {tools.project.to_name_a_ledger}"
 
 
 def _table(rows: list[Row], without_ledger: str) -> str:
