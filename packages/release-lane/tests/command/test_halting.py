@@ -65,7 +65,7 @@ def test_a_line_is_stopped_for_a_reason_by_whom_the_ledger_names() -> None:
     assert halts(on).stopped == entry
     assert (entry.kind, entry.environment, entry.reason) == (EntryKind.STOPPED, "production", SICK)
     assert (entry.verb, entry.who, entry.run) == ("stop-the-line", "ann", "https://ci/7")
-    assert "until `release resume production`" in on.out
+    assert "until `release resume production --reason …`" in on.out
     assert on.engine.calls == []
     assert halts(on, "staging") == Halts()
 

@@ -12,14 +12,14 @@ from release_lane.command.adapters.engine import Run
 from release_lane.command.halting import Quarantine, live_in_quarantine
 from release_lane.command.options import alarm_accepted, excused, named_in_ledger, replace_allowed
 from release_lane.command.reporting import named, report
-from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
+from release_lane.command.reviewing import Given, approver_of, held_to_parity, seal_problem, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, ReleaseError, Users
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, short
 from release_lane.record.records import Recorded
@@ -118,9 +118,14 @@ def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     if not asked or change.digest is None or not _goes_forward(change):
         return change
     sealed = change.seal is not None
-    return replace(
-        change, approver=approver_of(tools, change.environment, change.digest, before, wanted, sealed=sealed)
-    )
+    try:
+        approver = approver_of(tools, change.environment, change.digest, before, wanted, sealed=sealed)
+    except Refused as unapproved:
+        # Both at once: an approval that is asked for anew is of a new review.
+        if stale := seal_problem(tools, change.environment, change.digest, change.seal):
+            unapproved.add_note(f"Its seal would be refused as well: {stale}")
+        raise
+    return replace(change, approver=approver)
 
 
 def carried_out(

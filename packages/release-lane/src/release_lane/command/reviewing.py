@@ -180,6 +180,17 @@ def _record(tools: Tools, source: str | None) -> Recorded | None:
 # ---- The seal -------------------------------------------------------------------------------------------------
 
 
+def seal_problem(tools: Tools, environment: str, digest: str, text: str | None) -> str:
+    """Why a seal cannot be used, as far as that needs no preview: "" where nothing is wrong, and without one."""
+    try:
+        if text is not None:
+            valid = tools.project.stacks[environment].approval.seconds
+            check_meant(Seal.parse(text), environment, digest, tools.machine.clock(), valid)
+    except ReleaseError as problem:
+        return problem.what_and_why
+    return ""
+
+
 def unsealed(tools: Tools, given: Given, text: str) -> str:
     """Hold a release to the seal of its review; what the program has to hold it to, under the lock.
 

@@ -113,12 +113,21 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str], str], ...] = (
         "came next",
     ),
     ("Time to restore", _restore, "from users meeting such a release to the end of what restored them"),
-    ("Stopped in time", lambda of: str(of.stopped), "releases that were refused or failed before users met them"),
+    (
+        "Stopped in time",
+        lambda of: str(of.stopped),
+        "releases that were refused or failed before users met them; a missing or void approval stopped none",
+    ),
     ("From a pipeline", lambda of: share(of.pipeline), "of all changes that users met: those that ran in CI"),
     ("Plain updates", lambda of: share(of.plain), "of the same: those by `pulumi up`, past the command"),
     ("Overrides", _overrides, "how often a rule was overridden on request"),
     ("Hotfixes", lambda of: spread(of.hotfixes), "from the beginning of the update of a hotfix to its end"),
-    ("Rollbacks", _rollbacks, "of those begun: the ones that ended well, and from their beginning to their end"),
+    (
+        "Rollbacks",
+        _rollbacks,
+        "of those begun: the ones that ended well, and from their beginning to their end; `heal` and `recover` are no "
+        "rollbacks",
+    ),
 )
 """Name, figure, definition."""
 
