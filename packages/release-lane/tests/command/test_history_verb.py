@@ -250,6 +250,10 @@ def test_what_is_made_of_a_ledger_that_is_not_intact_says_so_in_one_line(on: Sta
     (line,) = [line for line in on.err.splitlines() if "INTACT" in line]
     assert "the ledger is NOT INTACT: entry 3 is not what it was when entry 4 was written." in line
     assert "`release history --verify`" in line
+    if verb != "history":
+        assert "NOT INTACT: entry 3" in on.out, "a page that a pipeline publishes says so as well"
+        on.run(verb, "--json")
+        assert "entry 3" in on.data["ledgerNotIntact"]
 
 
 def placed() -> FakeCloud:

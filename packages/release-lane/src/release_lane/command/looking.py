@@ -136,20 +136,21 @@ def _updated(entries: Sequence[Entry], environment: str) -> Entry | None:
     return next(intents, None)
 
 
-def chained_entries(tools: Tools, store: Store) -> tuple[Entry, ...]:
-    """All entries; where their chain is broken, one line says so."""
+def chained_entries(tools: Tools, store: Store) -> tuple[tuple[Entry, ...], str]:
+    """All entries; and that their chain is broken, in one line ("" where it is not), which is said as well."""
     written = store.written()
-    warn_of(tools, written)
-    return entries_in(written)
+    return entries_in(written), warn_of(tools, written)
 
 
-def warn_of(tools: Tools, written: Sequence[Written]) -> None:
+def warn_of(tools: Tools, written: Sequence[Written]) -> str:
     """Say in one line that the ledger is not intact, where it is not: figures and rows are made of its entries."""
-    if words := unsound(chained(written)):
+    words = _unsound(chained(written))
+    if words:
         tools.terminal.say(f"CAREFUL: {words}")
+    return words
 
 
-def unsound(found: Sequence[Finding]) -> str:
+def _unsound(found: Sequence[Finding]) -> str:
     """What is wrong with a ledger, in one line; "" for nothing."""
     if not found:
         return ""
@@ -157,10 +158,14 @@ def unsound(found: Sequence[Finding]) -> str:
     return f"the ledger is NOT INTACT: {found[0].what}{more}. `release history --verify` says all of it."
 
 
-def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
-    """The ledger's entries, and why there are none: a plan and a board are possible without it."""
+def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str, str]:
+    """The ledger's entries, why there are none, and that their chain is broken: a plan and a board are possible without
+    it."""
     try:
         store = tools.ledger()
-        return (chained_entries(tools, store), "") if store else (None, "no stack file names a ledger")
+        if store is None:
+            return None, "no stack file names a ledger", ""
+        entries, broken = chained_entries(tools, store)
+        return entries, "", broken
     except ReleaseError as error:
-        return None, error.what_and_why
+        return None, error.what_and_why, ""

@@ -53,6 +53,8 @@ class Board:
     last: tuple[Change, ...] = ()
     metrics: tuple[Metrics, ...] = ()
     without: str = ""
+    unsound: str = ""
+    """That the ledger is not intact, in one line; "" where it is."""
 
 
 def board_of(
@@ -62,6 +64,7 @@ def board_of(
     entries: Sequence[Entry] | None,
     metrics: Sequence[Metrics] = (),
     without: str = "",
+    unsound: str = "",
 ) -> Board:
     """From what was read."""
     ended = [each for each in changes(entries or ()) if each.outcome is not None]
@@ -74,6 +77,7 @@ def board_of(
         last=tuple(reversed(ended[-LAST:])),
         metrics=tuple(metrics),
         without=without,
+        unsound=unsound,
     )
 
 
@@ -139,6 +143,7 @@ def board_data(board: Board) -> dict[str, Any]:
     return {
         "at": board.at,
         "withoutLedger": board.without or None,
+        "ledgerNotIntact": board.unsound or None,
         "environments": [_environment(each) for each in board.situations],
         "onTheirWay": [
             {

@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 
 from release_lane.operate.duration import spoken
 from release_lane.operate.metrics import DAY, SOURCE, WEEK, Metrics, Share, Spread, Week
-from release_lane.operate.page import Page, Plot, Plots, Point, Section, Table, Text, harmless, link, quoted
+from release_lane.operate.page import Alert, Page, Plot, Plots, Point, Section, Table, Text, harmless, link, quoted
 from release_lane.record.times import day
 
 NONE = "none"
 
 
-def metrics_page(project: str, measured: Sequence[Metrics]) -> Page:
-    """All figures in one table, an environment a column, and for each environment a plot of its weeks."""
+def metrics_page(project: str, measured: Sequence[Metrics], unsound: str = "") -> Page:
+    """All figures in one table, an environment a column, and for each environment a plot of its weeks. `unsound`: that
+    the ledger which they are counted from is not intact."""
+    alert = [Alert(f"**Ledger**: {quoted(unsound)}")] if unsound else []
     return Page(
         f"Release metrics: {harmless(project)}",
         (
-            Section("", (Text(_period(measured)), figures(measured))),
+            Section("", (*alert, Text(_period(measured)), figures(measured))),
             *(Section(f"{harmless(each.environment)}, week by week", (plots(each),)) for each in measured),
             Section("What the figures mean", (Text(DEFINED), definitions())),
         ),

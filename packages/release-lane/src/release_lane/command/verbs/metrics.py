@@ -46,8 +46,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     since = parse_since(arguments.since, now)
     if since >= now:
         raise UsageError(f"--since {arguments.since} is not in the past.", next_step="name an earlier day.")
-    found = metrics_of(tools, entries_of(tools), wanted, since, now)
-    page, data = metrics_page(tools.project.name, found), {"environments": [each.as_dict() for each in found]}
+    entries, unsound = entries_of(tools)
+    found = metrics_of(tools, entries, wanted, since, now)
+    page = metrics_page(tools.project.name, found, unsound)
+    data = {"ledgerNotIntact": unsound or None, "environments": [each.as_dict() for each in found]}
     if arguments.out:
         write_into(arguments.out, {"metrics.html": html(page), "metrics.json": json.dumps(data, indent=2)})
         tools.terminal.say(f"The metrics are in {arguments.out}: metrics.html, metrics.json.")
@@ -55,8 +57,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def entries_of(tools: Tools) -> tuple[Entry, ...]:
-    """The ledger; `UsageError` where no stack file names one."""
+def entries_of(tools: Tools) -> tuple[tuple[Entry, ...], str]:
+    """The ledger, and that it is not intact; `UsageError` where no stack file names one."""
     store = tools.ledger()
     if store is None:
         raise UsageError(
