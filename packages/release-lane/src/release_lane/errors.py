@@ -100,8 +100,8 @@ class CloudError(ReleaseError):
 
 
 class Refused(ReleaseError):
-    """Lock, evidence, intent or drift: it could be done, but must not. `of_seal`: it speaks of an approval that no
-    longer holds, and not of the release."""
+    """Lock, evidence, intent or drift: it could be done, but must not. `of_seal`: it speaks of an approval that is
+    missing or no longer holds, and not of the release."""
 
     exit_code = 4
     of_seal: bool = False

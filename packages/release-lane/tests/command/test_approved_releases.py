@@ -10,8 +10,13 @@ from release_lane.command.adapters.engine import FakeEngine
 from release_lane.command.adapters.git import FakeGit
 from release_lane.command.releasing import Change
 from release_lane.engine.state import StackState
+from release_lane.ledger.memory import in_memory
+from release_lane.operate.metrics import changes
+from release_lane.operate.plan import tally
 from release_lane.record.approval import Approval, Person
 from release_lane.record.commit import Commits, Logged
+from release_lane.record.ledger import Result
+from release_lane.record.seal import Part, Seal
 from tests.command.words import BLUE, GREEN, A, B, Stage, becomes, plan, ran, state, states
 
 pytestmark = pytest.mark.cli
@@ -156,3 +161,26 @@ def test_outside_of_ci_no_state_is_read_for_it() -> None:
 
 def test_a_message_without_an_approver_is_as_before() -> None:
     assert Change(verb="heal", environment="staging").message == "release heal staging"
+
+
+def test_a_missing_approval_and_an_expired_seal_are_said_at_once() -> None:
+    on = stage(BY_HERSELF)
+    expired = str(Seal.of("production", on.machine.clock() - 30 * 86_400, {Part.DIGEST: B.digest}))
+    assert on.run("promote", "production", "--yes", "--seal", expired) == 4
+    assert "has no approval by another person" in on.err
+    assert "Its seal would be refused as well: This seal has expired." in on.err
+    assert on.engine.calls == []
+    good = str(Seal.of("production", on.machine.clock(), {Part.DIGEST: B.digest}))
+    assert on.run("promote", "production", "--yes", "--seal", good) == 4
+    assert "Its seal would be refused" not in on.err
+
+
+def test_a_missing_approval_stops_no_release_in_time() -> None:
+    on = stage(BY_HERSELF, ledger_url="file://ledger")
+    assert on.run("promote", "production", "--yes") == 4
+    entries = in_memory(on.ledger).entries()
+    (refused,) = changes(entries)
+    assert refused.result is Result.REFUSED
+    assert not refused.stopped
+    found = tally(entries, "production")
+    assert (found.results, found.unapproved) == (((Result.REFUSED, 1),), 1)

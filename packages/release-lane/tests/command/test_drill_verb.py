@@ -162,6 +162,16 @@ def test_users_who_are_not_where_the_record_says_need_a_recovery(weights: Weight
     assert "blue is recorded. Next: `release recover staging`." in on.err
 
 
+def test_a_refusal_for_drift_is_followed_by_no_other_next_step() -> None:
+    drift = "Drift: weights moved.\nNext: `release heal staging --on-drift restore`.\nKind: Refused"
+    on = stage(failing(said(drift), said("preview failed"), touched=False))
+    on.cloud.environments["release-lane-staging"] = users({BLUE: 50, GREEN: 50})
+    assert on.run("drill", "staging") == 4
+    assert "`release heal staging --on-drift restore`" in on.err
+    assert "green is recorded." in on.err
+    assert "release recover" not in on.err
+
+
 def test_ctrl_c_between_the_moves_says_where_users_are() -> None:
     def stopped(engine: FakeEngine) -> Run:
         del engine
@@ -188,6 +198,9 @@ def test_without_a_previous_image_there_is_nothing_to_drill() -> None:
     same = stage(states={"staging": state(GREEN, release("b", env={"X": "1"}), B, idle=None)})
     assert same.run("drill", "staging") == 4
     assert "same image" in same.err
+    assert "drill after the next release" in only.err
+    assert "drill after the next release" in same.err
+    assert "instead" not in only.err
     assert only.engine.calls == same.engine.calls == []
 
 

@@ -6,11 +6,30 @@ import pytest
 from release_lane.command.adapters.machine import FakeMachine
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.memory import Memory, in_memory
+from release_lane.operate.watching import Look
 from release_lane.record.halts import Halts
 from release_lane.record.ledger import Draft, Entry, EntryKind, Result
+from release_lane.record.placement import all_on
+from release_lane.record.records import Observed
 from tests.command.test_recording import IN_CI, URL
 from tests.command.test_releasing import LOCKED, stage
-from tests.command.words import BLUE, A, B, Stage, failed, plan, ran, refused_by_gate, said, state, urn
+from tests.command.words import (
+    BLUE,
+    GREEN,
+    A,
+    B,
+    C,
+    Stage,
+    becomes,
+    failed,
+    plan,
+    ran,
+    recorded,
+    refused_by_gate,
+    said,
+    state,
+    urn,
+)
 
 pytestmark = pytest.mark.cli
 
@@ -46,7 +65,7 @@ def test_a_line_is_stopped_for_a_reason_by_whom_the_ledger_names() -> None:
     assert halts(on).stopped == entry
     assert (entry.kind, entry.environment, entry.reason) == (EntryKind.STOPPED, "production", SICK)
     assert (entry.verb, entry.who, entry.run) == ("stop-the-line", "ann", "https://ci/7")
-    assert "until `release resume production`" in on.out
+    assert "until `release resume production --reason …`" in on.out
     assert on.engine.calls == []
     assert halts(on, "staging") == Halts()
 
@@ -280,3 +299,79 @@ def test_a_fault_without_a_ledger_is_a_wrong_call_and_users_stay() -> None:
     on = stage(BACK)
     assert on.run("rollback", "staging", "--fault", "it charges twice") == 2
     assert on.engine.calls == []
+
+
+# ---- what is live is in quarantine
+
+CHARGES_TWICE = "it charges twice"
+
+
+def live_in_quarantine(*history: object, spoiled: tuple[str, ...] = (B.digest,)) -> Stage:
+    """Staging has had these releases; the digests were put into quarantine."""
+    first = on_ledger()
+    for each in spoiled:
+        first.run("quarantine", each, "--reason", CHARGES_TWICE)
+    first.engine.states["staging"] = state(GREEN, *history)  # type: ignore[arg-type]
+    placed = {"release-lane-staging": GREEN, "release-lane-production": BLUE}
+    first.cloud.environments = {name: Observed(weights=all_on(on), journal=None) for name, on in placed.items()}
+    first.cloud.seen = [Look(rule=None, health={}, alarms=(), traffic=None)]
+    return first
+
+
+LIVE = f"the live release {B.digest[:19]} is in quarantine: {CHARGES_TWICE} (ann, "
+BACK_TO_C = f"`release rollback staging --to {C.digest}`"
+
+
+@pytest.mark.parametrize("argv", [("status",), ("status", "staging"), ("board",), ("deploy", "staging")])
+def test_a_live_release_in_quarantine_is_said_wherever_one_looks_with_the_way_back_that_is_left(
+    argv: tuple[str, ...],
+) -> None:
+    on = live_in_quarantine(C, A, B, spoiled=(A.digest, B.digest))
+    on.engine.runs = [ran(*plan("keep", GREEN, B, target=None))]
+    assert on.run(*argv) == 0
+    said_of_it = " ".join(on.out.replace("\\", "").split())
+    assert LIVE in said_of_it
+    assert BACK_TO_C in said_of_it.replace("\\", "")
+    assert f"`release pardon {B.digest} --reason …`" in said_of_it
+
+
+def test_the_answer_of_quarantine_names_the_environments_that_have_the_digest_live() -> None:
+    on = on_ledger()
+    on.engine.states["staging"] = state(GREEN, C, A, B)
+    assert on.run("quarantine", B.digest, "--reason", CHARGES_TWICE) == 0
+    assert f"CAREFUL: staging: {LIVE}" in on.out
+    assert f"`release rollback staging --to {A.digest}`" in on.out
+    assert "production" not in on.out
+    again_said = again(on)
+    again_said.engine.states["staging"] = state(GREEN, C, A, B)
+    assert again_said.run("quarantine", B.digest, "--reason", CHARGES_TWICE, "--json") == 0
+    assert again_said.data["liveIn"] == ["staging"]
+
+
+def test_status_marks_the_digests_of_the_history_that_are_in_quarantine() -> None:
+    on = live_in_quarantine(C, A, B, spoiled=(C.digest,))
+    assert on.run("status", "staging") == 0
+    assert f"{A.digest[:19]}, {C.digest[:19]} (in quarantine)" in on.out
+    assert on.run("status", "staging", "--json") == 0
+    (row,) = on.data["environments"]
+    assert list(row["historyInQuarantine"]) == [C.digest]
+    assert row["liveInQuarantine"] is None
+
+
+@pytest.mark.parametrize("more", [(), ("--fault", "it is slow")])
+def test_a_rollback_to_a_previous_release_in_quarantine_names_the_releases_that_can_be_gone_back_to(
+    more: tuple[str, ...],
+) -> None:
+    on = live_in_quarantine(C, A, B, spoiled=(A.digest,))
+    assert on.run("rollback", "staging", *more) == 4
+    assert on.engine.calls == []
+    assert BACK_TO_C in on.err
+    assert "another image" not in on.err
+
+
+def test_after_a_rollback_for_a_fault_pardon_and_again_are_named_both() -> None:
+    back = ran(*plan("traffic-only", BLUE, A, target=BLUE, standing=recorded(GREEN, A, B).as_dict()))
+    on = on_ledger(becomes("staging", state(BLUE, A, B, A), back))
+    assert on.run("rollback", "staging", "--fault", CHARGES_TWICE) == 0
+    assert f"needs `release pardon {B.digest} --reason …` first" in on.out
+    assert f"then `release deploy staging --digest {B.digest} --again`" in on.out

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from release_lane.command.adapters.cloud import FakeCloud
 from release_lane.command.adapters.engine import FakeEngine
 from release_lane.ledger.memory import Memory, in_memory
+from release_lane.operate.watching import Look
 from release_lane.record.chain import MOVED, PROVEN, Traces
 from release_lane.record.ledger import Draft, EntryKind, Mark, MarkKind, Result
-from release_lane.record.placement import Release
+from release_lane.record.placement import Release, all_on
+from release_lane.record.records import Observed
 from tests.command.words import BLUE, GREEN, A, B, Stage, project, state, states
 
 pytestmark = pytest.mark.cli
@@ -235,3 +238,62 @@ def test_what_cannot_be_made_is_refused(argv: list[str], said: str) -> None:
     assert on.run("ledger", "create", *argv) == 2
     assert said in on.err
     assert on.cloud.ledgers == []
+
+
+@pytest.mark.parametrize("verb", ["history", "board", "metrics"])
+def test_what_is_made_of_a_ledger_that_is_not_intact_says_so_in_one_line(on: Stage, verb: str) -> None:
+    on.cloud = placed()
+    assert on.run(verb) == 0
+    assert "INTACT" not in on.err
+    edit(on.ledger, 3)
+    assert on.run(verb) == 0
+    (line,) = [line for line in on.err.splitlines() if "INTACT" in line]
+    assert "the ledger is NOT INTACT: entry 3 is not what it was when entry 4 was written." in line
+    assert "`release history --verify`" in line
+    if verb != "history":
+        assert "NOT INTACT: entry 3" in on.out, "a page that a pipeline publishes says so as well"
+        on.run(verb, "--json")
+        assert "entry 3" in on.data["ledgerNotIntact"]
+
+
+def placed() -> FakeCloud:
+    """Production is on blue, staging on green."""
+    colours = {"release-lane-staging": GREEN, "release-lane-production": BLUE}
+    there = {name: Observed(weights=all_on(colour), journal=None) for name, colour in colours.items()}
+    return FakeCloud(environments=there, seen=[Look(rule=None, health={}, alarms=(), traffic=None)])
+
+
+def test_of_the_newest_entries_alone_the_chain_is_looked_at_from_the_first_of_them() -> None:
+    ledger = Memory()
+    for second in range(8):
+        in_memory(ledger).append(draft(EntryKind.REVIEW, second, environment="staging"))
+    newest = Stage(engine=FakeEngine(states=states()), ledger_url=URL, ledger=ledger)
+    assert newest.run("history", "--last", "1") == 0
+    assert newest.err == ""
+    edit(ledger, 2)
+    assert newest.run("history", "--last", "1") == 0
+    assert newest.err == "", "entry 2 is not among the four that were read"
+    edit(ledger, 6)
+    assert newest.run("history", "--last", "1") == 0
+    assert "entry 6 is not what it was" in newest.err
+
+
+def test_a_history_that_is_cut_says_so_and_how_to_see_more(on: Stage) -> None:
+    assert on.run("history") == 0
+    assert on.err == ""
+    for second in range(17):
+        in_memory(on.ledger).append(draft(EntryKind.REVIEW, second, environment="staging"))
+    assert on.run("history", "--last", "20", "--json") == 0
+    assert on.data["cut"] is True
+    assert on.run("history") == 0
+    assert len(on.out.splitlines()) == 21
+    assert on.err == "These are the last 20; --last N shows more, --last 0 all.\n"
+
+
+@pytest.mark.parametrize("argv", [("history",), ("metrics",), ("quarantine", A.digest, "--reason", "x"), ("status",)])
+def test_where_the_local_cloud_has_a_ledger_that_this_shell_does_not_use_the_next_step_is_its_env(
+    argv: tuple[str, ...],
+) -> None:
+    on = Stage(engine=FakeEngine(states=states()), project=replace(project(), unused_env=True))
+    assert on.run(*argv) == (0 if argv == ("status",) else 2)
+    assert "Next: `. .local/env`: " in on.err + on.out

@@ -214,3 +214,15 @@ def test_the_commits_between_live_and_new_are_asked_of_git() -> None:
     on = stage(PREVIEW, git=FakeGit(between=between))
     on.run("review", "production")
     assert "`1111111` Fix it" in on.out
+
+
+def test_a_review_reads_the_quarantine_of_what_it_leaves_and_the_pardon_of_what_it_releases() -> None:
+    first = stage(PREVIEW, ledger_url="file://ledger")
+    first.run("quarantine", A.digest, "--reason", "it charges twice")
+    first.run("quarantine", B.digest, "--reason", "it hangs")
+    first.run("pardon", B.digest, "--reason", "the database did")
+    on = stage(PREVIEW, ledger_url="file://ledger", ledger=first.ledger)
+    assert on.run("review", "production", "--through-freeze", "a fix", "--again", "--json") == 0
+    assert on.data["rollback"]["inQuarantine"].startswith("it charges twice (")
+    assert on.data["pardoned"].startswith("it was in quarantine: it hangs (")
+    assert on.data["overrides"] == {"forwardFrom": A.digest, "throughFreeze": "a fix"}

@@ -524,6 +524,10 @@ def test_unexplained_drift_is_refused_saying_the_two_ways_out(cloud: Observed, r
     assert "onDrift=adopt" in error.next_step
     assert "`release heal … --on-drift restore`" in error.next_step
     assert "`release heal … --on-drift adopt`" in error.next_step
+    named = refusal(RECORD, cloud, replace(request_, environment="production")).next_step
+    assert "`release heal production --on-drift restore`" in named
+    assert "`release heal production --on-drift adopt`" in named
+    assert "…" not in named
 
 
 @pytest.mark.parametrize(

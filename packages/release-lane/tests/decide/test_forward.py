@@ -297,3 +297,36 @@ def test_to_ask_for_it_does_not_ask_for_a_rollback() -> None:
     refused = decision(RECORD, SETTLED, replace(NOTHING, digest=A.digest, forward_from=B.digest))
     assert isinstance(refused, Refuse)
     assert "is a rollback" in refused.error.what
+
+
+# ---- next steps that work
+
+
+@pytest.mark.parametrize(
+    ("record", "request_", "words"),
+    [
+        (RECORD, frozen(NEW), "--through-freeze REASON`"),
+        (RETURNED, AGAIN, "--again`"),
+    ],
+)
+def test_what_can_be_overridden_leads_to_the_review_of_the_environment_and_then_to_its_seal(
+    record: Recorded, request_: Requested, words: str
+) -> None:
+    cloud = observed(B, A, GREEN) if record is RETURNED else SETTLED
+    refused = decision(record, cloud, replace(request_, environment="production"))
+    assert isinstance(refused, Refuse)
+    assert (
+        f"`release review production {words}; once that is approved, `release promote` (or `deploy`) with its seal"
+        in (refused.error.next_step)
+    )
+
+
+def test_a_rollback_to_an_image_in_quarantine_is_led_to_another_release_of_the_history() -> None:
+    halted = replace(ROLLBACK, halts=Halts(quarantined=QUARANTINE), environment="production")
+    refused = decision(RECORD, SETTLED, halted)
+    assert isinstance(refused, Refuse)
+    assert "`release rollback production --to DIGEST`" in refused.error.next_step
+    assert "another image" not in refused.error.next_step
+    forward = decision(RECORD, SETTLED, replace(NEW, halts=Halts(quarantined=QUARANTINE), environment="production"))
+    assert isinstance(forward, Refuse)
+    assert "release another image" in forward.error.next_step

@@ -198,6 +198,10 @@ def test_only_a_rollback_says_how_long_one_takes(ledger: Chronicle, verb: str, t
     back = {"decision": "traffic-only", "goesBack": True}
     ledger.ended(ledger.began(DAY, "a", verb=verb, details=back), DAY + 20)
     assert rollbacks_in(ledger.entries, "production") == timed
+    found = counted(ledger)
+    assert found.rollbacks == Share(part=len(timed), of=len(timed)), "one meaning everywhere"
+    assert found.rollback == Spread.of(timed)
+    assert found.deployments == 0
 
 
 # ---- The lane's own

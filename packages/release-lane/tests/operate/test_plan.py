@@ -52,6 +52,11 @@ def test_each_environment_says_its_gates_people_steps_and_what_usually_breaks() 
     ]
 
 
+def test_refusals_for_want_of_an_approval_are_told_apart_from_those_that_stopped_a_release() -> None:
+    said = text(page(Tally(results=((Result.DONE, 2), (Result.REFUSED, 16)), unapproved=8)))
+    assert "so far: 2 done, 16 refused (8 for want of a valid approval)" in said
+
+
 def test_a_migration_is_one_of_the_gates_where_the_stack_file_names_one() -> None:
     shown = text(page(leg=replace(PRODUCTION, migration=600)))
     assert "gates: Image, Migration (at most 10 min), Rollout (at most 5 min)" in shown

@@ -11,7 +11,10 @@ from release_lane.operate.page_markdown import markdown
 from release_lane.operate.review import Kind, Program, Review, Subject, Way, as_dict, review
 from release_lane.operate.review_evidence import SHOWN
 from release_lane.operate.review_page import page
+from release_lane.operate.spoiled import said_of_pardon
 from release_lane.record.commit import Commits, Logged
+from release_lane.record.halts import State, of_digest
+from release_lane.record.ledger import Draft, Entry, EntryKind
 from release_lane.record.placement import Release
 from release_lane.record.table import Table
 from release_lane.record.times import epoch
@@ -260,3 +263,80 @@ def test_samples_show_what_they_are_meant_to() -> None:
     assert sample().kind is Kind.IMAGE
     assert destructive_sample().kind is Kind.DESTRUCTIVE
     assert "Drift" in text(destructive_sample())
+
+
+# ---- What must not be missed ----------------------------------------------------------------------------------
+
+
+def entry(kind: EntryKind, of: Release, state: State, number: int, reason: str) -> Entry:
+    draft = Draft(id=str(number), kind=kind, at="2026-01-03T00:00:00Z", digest=of.digest, who="ann", reason=reason)
+    return replace(draft, marks=(of_digest(of.digest, state),)).after(None, "")
+
+
+SICK = entry(EntryKind.QUARANTINE, A, State.QUARANTINED, 1, "it charges twice")
+
+
+def test_a_release_that_leaves_one_in_quarantine_promises_no_rollback_to_it_and_names_where_one_leads() -> None:
+    subject = replace(SUBJECT, recorded=recorded(BLUE, C, A), spoiled={A.digest: SICK})
+    found = reviewed(subject)
+    said = text(found)
+    first = said.splitlines()[4]
+    assert first.startswith(f"> **No way back to `{A.digest[:19]}`:** it is in quarantine: it charges twice (ann, ")
+    assert f"`release rollback production --to {C.digest}`: a deployment, which takes minutes" in first
+    assert "only moves the traffic" not in said
+    data = as_dict(found)["rollback"]
+    assert (data["inQuarantine"][:16], data["instead"]) == ("it charges twice", [C.digest])
+
+
+def test_no_release_in_quarantine_is_offered_to_go_back_to() -> None:
+    sick = entry(EntryKind.QUARANTINE, C, State.QUARANTINED, 2, "it hangs")
+    subject = replace(SUBJECT, recorded=recorded(BLUE, C, A), spoiled={A.digest: SICK, C.digest: sick})
+    said = text(reviewed(subject))
+    assert "No other release of the history is left for `--to`" in said
+    assert C.digest not in said
+
+
+def test_a_rollback_from_a_release_in_quarantine_says_that_going_forward_again_needs_a_pardon() -> None:
+    sick = entry(EntryKind.QUARANTINE, B, State.QUARANTINED, 2, "it hangs")
+    back = replace(SUBJECT, recorded=recorded(GREEN, A, B), rollback=True, spoiled={B.digest: sick})
+    said = text(review(back, log(*plan("traffic-only", BLUE, A, target=BLUE))))
+    assert "needs `release pardon` first: it hangs (ann, " in said
+    assert "No way back" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"throughFreeze": "a fix"},
+            "Through the freeze (--through-freeze):** a fix. ",
+        ),
+        ({"forwardFrom": A.digest}, "Forward again (--again)** to a release that users were rolled back from."),
+        ({"allowOlder": A.digest}, "Commits may be taken back (--allow-older):** "),
+        ({"onAlarm": "proceed"}, "Alarms that are firing do not stop it (--on-alarm proceed):** "),
+        ({"allowReplace": "true"}, "What users stand on may be built anew (--allow-replace),** with an outage."),
+    ],
+)
+def test_what_overrides_a_rule_stands_before_the_kind_of_change(given: dict[str, str], words: str) -> None:
+    found = reviewed(replace(SUBJECT, given={"imageDigest": B.digest, **given}))
+    said = text(found)
+    assert said.splitlines()[2].startswith(f"> **{words}")
+    assert said.index(words) < said.index("**Image only.**")
+    assert as_dict(found)["overrides"] == given
+
+
+def test_a_freeze_window_that_holds_is_named_first() -> None:
+    given = {"throughFreeze": "a fix"}
+    frozen = "a freeze window holds until Mon 08:00 UTC: Fri to Mon"
+    said = text(reviewed(replace(SUBJECT, given=given, frozen=frozen)))
+    assert f"** a fix. A{frozen[1:]}." in said.splitlines()[2]
+
+
+def test_going_forward_again_after_a_pardon_names_the_quarantine_and_the_pardon() -> None:
+    fault = entry(EntryKind.QUARANTINE, B, State.QUARANTINED, 1, "it charges twice")
+    pardon = entry(EntryKind.PARDON, B, State.PARDONED, 2, "the provider was down")
+    assert said_of_pardon(B.digest, [fault]) == said_of_pardon(A.digest, [fault, pardon]) == ""
+    words = said_of_pardon(B.digest, [fault, pardon])
+    first = text(reviewed(replace(SUBJECT, given={"forwardFrom": A.digest}, pardoned=words))).splitlines()[2]
+    assert "it was in quarantine: it charges twice (ann, " in first
+    assert "; pardoned: the provider was down (ann, " in first

@@ -141,6 +141,14 @@ def test_an_image_that_was_live_here_before_is_a_rollback() -> None:
     assert (first.level, first.do) == (Level.OPEN, f"release rollback production --to {A.digest}")
 
 
+def test_an_image_that_was_live_before_is_offered_as_a_rollback_and_never_refused_for_its_age() -> None:
+    older = replace(NEWER, added=(), removed=LOGGED)
+    found = about("Order", wanted=Wanted(digest=A.digest, commit=A.commit, commits=older))
+    assert [each.level for each in found] == [Level.OPEN, Level.OPEN]
+    assert "2 commits would be taken back by that" in found[1].text
+    assert "--allow-older" not in " ".join(each.text for each in found)
+
+
 def test_an_image_that_users_were_rolled_back_from_goes_forward_again() -> None:
     at = replace(READY, recorded=recorded(GREEN, A, C, A))
     first, _ = about("Order", at)

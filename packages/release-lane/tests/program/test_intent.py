@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 from release_lane.errors import CloudError, Refused
-from release_lane.record.intended import Intended
+from release_lane.record.intended import VOID_SEAL, Intended
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour
 from tests.program.mocks import ARTIFACTS, FIRST, SECOND, THIRD, World, observed, outputs_of, release, run
@@ -93,6 +94,18 @@ def test_a_decision_that_refuses_is_written() -> None:
     ((what, given),) = there.ledger
     assert what == "refuse"
     assert (given["digest"], given["error"]) == (SECOND, str(refused.value))
+
+
+def test_a_refusal_for_want_of_a_seal_is_told_apart_from_one_of_the_release() -> None:
+    there = world()
+    with pytest.raises(Refused, match="only with the seal of its review"):
+        run(there, {**DEPLOY, "release-lane:approval": json.dumps({"required": True})})
+    ((_, given),) = there.ledger
+    assert Intended.from_dict(given).details[VOID_SEAL] is True
+    unproven = world()
+    with pytest.raises(Refused):
+        run(unproven, {**DEPLOY, "release-lane:promotesFrom": "dev"})
+    assert VOID_SEAL not in Intended.from_dict(unproven.ledger[0][1]).details
 
 
 def test_a_ledger_that_is_away_stops_an_update_before_it_registers_anything() -> None:

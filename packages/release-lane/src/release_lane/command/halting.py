@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 
 from release_lane.aws.patience import at_most
@@ -10,9 +13,11 @@ from release_lane.command.tools import Tools
 from release_lane.errors import Refused, ReleaseError, UsageError
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.store import Store
+from release_lane.operate.spoiled import Spoiled, said_of_live, way_back, ways_back
 from release_lane.record.digest import Digest, short
 from release_lane.record.halts import State, of_digest, of_line, why
 from release_lane.record.ledger import Entry, EntryKind
+from release_lane.record.records import Recorded
 from release_lane.settings import ledger
 
 WITHIN = 10.0
@@ -40,7 +45,7 @@ def needed_ledger(tools: Tools, environment: str = "") -> Store:
         raise UsageError(
             "There is no ledger, so this cannot be said to all environments.",
             why=NEEDS,
-            next_step="`release ledger create`, then give all environments the same `ledger` (`release settings`).",
+            next_step=tools.project.to_name_a_ledger,
         )
     return store
 
@@ -61,6 +66,62 @@ def say_of_digest(tools: Tools, store: Store, digest: str, state: State, environ
     return store.append(replace(draft, digest=digest, marks=(of_digest(digest, state),)))
 
 
+READERS = 8
+"""Digests that are asked for at the same time."""
+
+
+def spoiled_of(store: Store, digests: Iterable[str]) -> Spoiled:
+    """Those that are in quarantine, each with the entry that says so. One listing each; `CloudError` if it is away."""
+    asked = tuple(dict.fromkeys(digests))
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        # Each thread asks within the time that this one has (`at_most`).
+        begun = [pool.submit(copy_context().run, halts_in, store, "", digest) for digest in asked]
+        found = [each.result().quarantined for each in begun]
+    return {digest: entry for digest, entry in zip(asked, found, strict=True) if entry}
+
+
+def spoiled_in(store: Store, recorded: Recorded | None) -> Spoiled:
+    """Of an environment: its live and its previous release; where one of them is in quarantine, all of its history."""
+    if recorded is None:
+        return {}
+    near = [each.digest for each in (recorded.live, recorded.previous) if each]
+    return spoiled_of(store, [*near, *(each.digest for each in recorded.history)]) if spoiled_of(store, near) else {}
+
+
+def live_in_quarantine(tools: Tools, environment: str, recorded: Recorded | None) -> str:
+    """What must be said of a live release in quarantine; "" where it is in none, or where the ledger does not say."""
+    try:
+        store = tools.ledger(environment)
+        return said_of_live(environment, recorded, spoiled_in(store, recorded)) if store else ""
+    except ReleaseError:
+        return ""
+
+
+def check_way_back(
+    tools: Tools, environment: str, target: Digest, recorded: Recorded | None, besides: str = ""
+) -> None:
+    """`Refused` if the release that users would be brought back to is in quarantine; it names those of the history
+    that are not. Where the ledger is away the program decides, which asks it as well."""
+    try:
+        with at_most(WITHIN):
+            store = tools.ledger(environment)
+            spoiled = spoiled_of(store, [target]) if store else {}
+            if not spoiled or recorded is None:
+                return
+            spoiled = spoiled_of(store, [target, *(each.digest for each in recorded.earlier)]) if store else spoiled
+    except ReleaseError:
+        return
+    left = ways_back(recorded, spoiled)
+    to = f"to go to an earlier release: {way_back(environment, left)}" if left else way_back(environment, left)
+    raise Refused(
+        f"{short(target)} is in quarantine, so it is no way back. Users of {environment} are STILL on "
+        f"{short(recorded.live.digest)}.",
+        why=why(spoiled[target]),
+        next_step=f"{to}. If the fault was not its own: `release pardon {target} --reason …`, then this again."
+        f"{besides}",
+    )
+
+
 class Quarantine:
     """Of a release that users are rolled back from: said before the rollback, and once more after it if that failed.
 
@@ -73,24 +134,12 @@ class Quarantine:
         self._entry: Entry | None = None
         self._problem = ""
 
-    def check(self, target: Digest) -> None:
-        """`Refused`, with nothing said, if the way back is in quarantine itself: users would stay. Where the ledger is
-        away the program decides, which asks it as well."""
-        try:
-            with at_most(WITHIN):
-                spoiled = halts_in(needed_ledger(self._tools, self._environment), "", target).quarantined
-        except ReleaseError:
-            return
-        if spoiled is None:
-            return
-        raise Refused(
-            f"{short(target)} is in quarantine, so it is no way back. Users of {self._environment} are STILL on "
-            f"{short(self._digest)}.",
-            why=why(spoiled),
-            next_step=f"go to another earlier release with --to (`release status {self._environment}` lists them). If "
-            f"the fault was not its own: `release pardon {target} --reason …`, then this again. "
-            f"{short(self._digest)} was not put into quarantine by this call.",
-        )
+    def check(self, target: Digest, recorded: Recorded | None) -> None:
+        """`Refused`, with nothing said, if the way back is in quarantine itself: users would stay."""
+        check_way_back(
+            self._tools, self._environment, target, recorded,
+            f" {short(self._digest)} was not put into quarantine by this call.",
+        )  # fmt: skip
 
     def say(self) -> None:
         """Unless it was said."""

@@ -14,13 +14,16 @@ from release_lane.decide.freeze import frozen_at
 from release_lane.engine.locks import Holder, locked
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, ReleaseError
+from release_lane.ledger.store import Store, entries_in
 from release_lane.operate.history import rollbacks_in
 from release_lane.operate.metrics import Spread
 from release_lane.operate.situation import Situation, halts_of
+from release_lane.operate.spoiled import Spoiled, said_of_live
 from release_lane.record.alarms import Alarm
+from release_lane.record.chain import Finding, Written, chained
 from release_lane.record.halts import Halts, why
 from release_lane.record.ledger import Entry, EntryKind
-from release_lane.record.records import Observed
+from release_lane.record.records import Observed, Recorded
 from release_lane.record.times import in_zone
 
 READERS = 8
@@ -61,6 +64,7 @@ def _situation(
         recorded=row.recorded,
         since=row.since,
         rollback=str(row.rollback),
+        live_spoiled=said_of_live(environment, row.recorded, _spoiled(entries or (), row.recorded)),
         spoiled=why(spoiled) if (spoiled := halts.quarantined) else "",
         proofs=proved.evidence if proved else (),
         requires_drill=tools.project.stacks[environment].requires_drill,
@@ -77,6 +81,12 @@ def _situation(
         needs_approval=tools.project.stacks[environment].approval.required,
         fresh=tools.machine.clock() - tools.project.stacks[environment].approval.seconds,
     )
+
+
+def _spoiled(entries: Sequence[Entry], recorded: Recorded | None) -> Spoiled:
+    """Releases of an environment's history that are in quarantine, by a whole ledger."""
+    history = {each.digest for each in recorded.history} if recorded else set()
+    return {each: entry for each in history if (entry := halts_of(entries, "", each).quarantined)}
 
 
 def _halted(tools: Tools, environment: str, halts: Halts) -> Iterator[str]:
@@ -126,10 +136,36 @@ def _updated(entries: Sequence[Entry], environment: str) -> Entry | None:
     return next(intents, None)
 
 
-def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str]:
-    """The ledger's entries, and why there are none: a plan and a board are possible without it."""
+def chained_entries(tools: Tools, store: Store) -> tuple[tuple[Entry, ...], str]:
+    """All entries; and that their chain is broken, in one line ("" where it is not), which is said as well."""
+    written = store.written()
+    return entries_in(written), warn_of(tools, written)
+
+
+def warn_of(tools: Tools, written: Sequence[Written]) -> str:
+    """Say in one line that the ledger is not intact, where it is not: figures and rows are made of its entries."""
+    words = _unsound(chained(written))
+    if words:
+        tools.terminal.say(f"CAREFUL: {words}")
+    return words
+
+
+def _unsound(found: Sequence[Finding]) -> str:
+    """What is wrong with a ledger, in one line; "" for nothing."""
+    if not found:
+        return ""
+    more = f", and {len(found) - 1} more" if found[1:] else ""
+    return f"the ledger is NOT INTACT: {found[0].what}{more}. `release history --verify` says all of it."
+
+
+def ledger_if_any(tools: Tools) -> tuple[tuple[Entry, ...] | None, str, str]:
+    """The ledger's entries, why there are none, and that their chain is broken: a plan and a board are possible without
+    it."""
     try:
         store = tools.ledger()
-        return (store.entries(), "") if store else (None, "no stack file names a ledger")
+        if store is None:
+            return None, "no stack file names a ledger", ""
+        entries, broken = chained_entries(tools, store)
+        return entries, "", broken
     except ReleaseError as error:
-        return None, error.what_and_why
+        return None, error.what_and_why, ""

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release_lane.command.adapters.engine import Run
-from release_lane.command.halting import Quarantine
+from release_lane.command.halting import Quarantine, live_in_quarantine
 from release_lane.command.options import alarm_accepted, excused, named_in_ledger, replace_allowed
 from release_lane.command.reporting import named, report
-from release_lane.command.reviewing import Given, approver_of, held_to_parity, unsealed
+from release_lane.command.reviewing import Given, approver_of, held_to_parity, seal_problem, unsealed
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
-from release_lane.errors import CloudError, Interrupted, ReleaseError, Users
+from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, short
 from release_lane.record.records import Recorded
@@ -118,9 +118,14 @@ def _approved(tools: Tools, change: Change, before: StackState) -> Change:
     if not asked or change.digest is None or not _goes_forward(change):
         return change
     sealed = change.seal is not None
-    return replace(
-        change, approver=approver_of(tools, change.environment, change.digest, before, wanted, sealed=sealed)
-    )
+    try:
+        approver = approver_of(tools, change.environment, change.digest, before, wanted, sealed=sealed)
+    except Refused as unapproved:
+        # Both at once: an approval that is asked for anew is of a new review.
+        if stale := seal_problem(tools, change.environment, change.digest, change.seal):
+            unapproved.add_note(f"Its seal would be refused as well: {stale}")
+        raise
+    return replace(change, approver=approver)
 
 
 def carried_out(
@@ -135,7 +140,7 @@ def carried_out(
     """Update and notify; the report, as data and in words. Raises what it failed with."""
     quarantine = change.fault and change.leaves and Quarantine(tools, change.environment, change.leaves, change.fault)
     if quarantine:
-        quarantine.check(change.digest or Digest(""))
+        quarantine.check(change.digest or Digest(""), before.recorded)
         quarantine.say()
         if change.unattended and not quarantine.said:
             change = replace(change, config={**change.config, "withoutLedger": change.unattended})
@@ -154,6 +159,8 @@ def carried_out(
         tell_failure(tools, change.environment, error, change.digest or "")
         raise error
     data, text = report(tools, change.environment, before, run)
+    if not DecisionKind(data["decision"]).moves_users and (spoiled := _live_spoiled(tools, change, run, before)):
+        data, text = {**data, "liveInQuarantine": spoiled}, f"{text}\nCAREFUL: {spoiled}."
     if quarantine:
         data, text = {**data, "quarantine": quarantine.data}, f"{text}\n{quarantine.words}"
     text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
@@ -161,6 +168,12 @@ def carried_out(
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
     reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
+
+
+def _live_spoiled(tools: Tools, change: Change, run: Run, before: StackState) -> str:
+    """What users stay on may be in quarantine: nothing of this update says so."""
+    recorded = Recorded.from_outputs(run.log.outputs) if run.log.outputs is not None else before.recorded
+    return live_in_quarantine(tools, change.environment, recorded)
 
 
 def _left(run: Run, error: ReleaseError) -> bool | None:
@@ -176,10 +189,11 @@ def _way_forward(tools: Tools, change: Change, data: Mapping[str, Any]) -> str:
     """After a rollback: how to go forward again, in so many words."""
     if change.verb != "rollback" or change.again or not data["replaced"]:
         return ""
-    if change.fault:
-        return "Going forward to it again needs `release pardon` first."
     verb = "promote" if tools.project.route.source_of(change.environment) else "deploy"
-    return f"To go forward again later: `release {verb} {change.environment} --digest {data['replaced']} --again`."
+    again = f"`release {verb} {change.environment} --digest {data['replaced']} --again`"
+    if change.fault:
+        return f"Going forward to it again needs `release pardon {data['replaced']} --reason …` first, then {again}."
+    return f"To go forward again later: {again}."
 
 
 # ---- Asking ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 
+from release_lane.command.halting import spoiled_in
 from release_lane.command.tools import Tools
+from release_lane.decide.freeze import frozen_at
 from release_lane.decide.parity import check_declared
 from release_lane.engine.events import EngineLog
 from release_lane.engine.outcome import failure
@@ -19,12 +21,14 @@ from release_lane.operate.planned import planned_in
 from release_lane.operate.review import Program, Review, Subject, review
 from release_lane.operate.scanning import Scan
 from release_lane.operate.sealing import bound_by, facts
+from release_lane.operate.spoiled import Spoiled, said_of_pardon
 from release_lane.record.approval import approved_by, authors_of
 from release_lane.record.commit import Commits
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
 from release_lane.record.seal import Facts, Seal, as_dict, check_meant, check_unmoved, from_dict
+from release_lane.record.times import in_zone
 from release_lane.settings.approval import ApprovalSettings
 
 
@@ -81,7 +85,8 @@ def compared(tools: Tools, environment: str, state: StackState | None = None) ->
 
 def reviewed(tools: Tools, given: Given, subject: Subject) -> tuple[Review, Facts]:
     """The review with its seal, and what that covers. AWS is observed, and git asked, next to the preview."""
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
+        halted = pool.submit(_spoiled, tools, given)
         looked = pool.submit(_observed, tools, given.environment)
         read = pool.submit(_entries, tools, given.environment)
         asked = pool.submit(_scan, tools, given)
@@ -90,7 +95,8 @@ def reviewed(tools: Tools, given: Given, subject: Subject) -> tuple[Review, Fact
     commits = commits_between(tools, given.before.recorded, planned_in(log).release)
     rollbacks, drills = rollbacks_in(entries, given.environment), drills_in(entries, subject.source, given.digest)
     subject = replace(subject, observed=observed, unseen=unseen, commits=commits, rollbacks=rollbacks, drills=drills)
-    subject = replace(subject, scan=scan, unscanned=unscanned)
+    subject = replace(subject, scan=scan, unscanned=unscanned, given=given.config, frozen=_frozen(tools, given))
+    subject = replace(subject, spoiled=halted.result(), pardoned=said_of_pardon(given.digest, entries))
     covered = _facts(tools, given, log, subject.program)
     seal = Seal.of(given.environment, subject.at, covered)
     return replace(review(subject, log), seal=str(seal)), covered
@@ -142,6 +148,21 @@ def _observed(tools: Tools, environment: str) -> tuple[Observed | None, str]:
         return None, error.why or error.what
 
 
+def _spoiled(tools: Tools, given: Given) -> Spoiled:
+    """What is in quarantine of the history; nothing where the ledger is away: the update asks it again."""
+    try:
+        store = tools.ledger(given.environment)
+        return spoiled_in(store, given.before.recorded) if store else {}
+    except CloudError:
+        return {}
+
+
+def _frozen(tools: Tools, given: Given) -> str:
+    """The freeze window that holds now, in words; "" for none."""
+    closed = frozen_at(tools.project.stacks[given.environment].freeze.freeze(), tools.machine.clock())
+    return f"a freeze window holds until {in_zone(closed.zone, closed.until)}: {closed.words}" if closed else ""
+
+
 def _scan(tools: Tools, given: Given) -> tuple[Scan | None, str]:
     """What the registry found in the image, or why that is unknown. A review is possible without it."""
     try:
@@ -157,6 +178,17 @@ def _record(tools: Tools, source: str | None) -> Recorded | None:
 
 
 # ---- The seal -------------------------------------------------------------------------------------------------
+
+
+def seal_problem(tools: Tools, environment: str, digest: str, text: str | None) -> str:
+    """Why a seal cannot be used, as far as that needs no preview: "" where nothing is wrong, and without one."""
+    try:
+        if text is not None:
+            valid = tools.project.stacks[environment].approval.seconds
+            check_meant(Seal.parse(text), environment, digest, tools.machine.clock(), valid)
+    except ReleaseError as problem:
+        return problem.what_and_why
+    return ""
 
 
 def unsealed(tools: Tools, given: Given, text: str) -> str:

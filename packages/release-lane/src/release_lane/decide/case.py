@@ -69,7 +69,7 @@ def deploy(case: Case, release: Release, target: Colour, reason: str, rollback: 
     """Deploy to a colour that gets no traffic; the one place where an ordinary `Deploy` is made."""
     observed, weights = case.observed, case.observed.weights or {}
     if weights.get(target):
-        raise serves(target, weights)
+        raise serves(target, weights, case.requested.environment)
     if release.digest == case.requested.digest and not case.requested.in_registry:
         raise not_in_registry(release.digest)
     live = target.other if weights.get(target.other) else None

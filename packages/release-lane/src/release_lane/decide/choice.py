@@ -57,6 +57,8 @@ class Requested:
     """
 
     service: Service
+    environment: str = "…"
+    """Its name, for the next steps that refusals give."""
     digest: Digest | None = None
     rollback_from: Digest | None = None
     forward_from: Digest | None = None

@@ -87,7 +87,7 @@ def decide(
     )
     try:
         verdict = _decide(case)
-        check_foundations(verdict.decision, observed, stands_on)
+        check_foundations(verdict.decision, observed, stands_on, requested.environment)
         exceptions = check_forward(case, verdict)
         # A drill moves between two releases that were approved here.
         forward = not requested.drill and going_forward(case, verdict)

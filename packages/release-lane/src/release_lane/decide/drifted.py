@@ -24,17 +24,17 @@ def drifted(case: Case, drift: Drift) -> Verdict:
         case OnDrift.RESTORE if recorded and drift.at is recorded.live_colour:
             return Verdict(decision=ordinary(case, recorded), standing=recorded)
         case OnDrift.RESTORE:
-            raise one_thing_at_a_time(drift)
-    raise unexplained(drift, recorded)
+            raise one_thing_at_a_time(drift, case.requested.environment)
+    raise unexplained(drift, recorded, case.requested.environment)
 
 
 def _adopt(case: Case, recorded: Recorded, drift: Drift) -> Decision:
     """Record what is live, if it is one fully healthy release which passed the gates here before."""
     release = case.observed.sides[drift.at].release if drift.at else None
     if not (drift.at and release and case.observed.sides[drift.at].holds(release)):
-        raise not_adoptable(drift)
+        raise not_adoptable(drift, case.requested.environment)
     if not case.asks_only_for(release.digest):
-        raise one_thing_at_a_time(drift)
+        raise one_thing_at_a_time(drift, case.requested.environment)
     if not recorded.was_live(release.digest) and proof_of(release.digest, recorded.evidence) is None:
-        raise unknown_here(release.digest)
+        raise unknown_here(release.digest, case.requested.environment)
     return Finish(target=drift.at, release=release, reason=f"adopt: {drift.what}")

@@ -23,14 +23,15 @@ def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
         return ()
     halts = requested.halts
     if halts.quarantined and release.digest == requested.digest:
-        raise quarantined(release.digest, halts.quarantined)
+        back = not going_forward(case, verdict)
+        raise quarantined(release.digest, halts.quarantined, back=back, environment=requested.environment)
     if not going_forward(case, verdict):
         return ()
     if halts.stopped:
         raise line_stopped(halts.stopped)
     closed = frozen_at(requested.freeze, requested.now)
     if closed and not requested.through_freeze:
-        raise frozen(release, closed)
+        raise frozen(release, closed, requested.environment)
     return (said_of_freeze(closed, requested.through_freeze),) if closed else ()
 
 

@@ -88,4 +88,4 @@ def _release_at(end: End, case: Case) -> Release | None:
         return release
     if case.recorded is None and case.restoring:
         return None
-    raise changed_meanwhile(end, release, recorded=case.recorded is not None)
+    raise changed_meanwhile(end, release, recorded=case.recorded is not None, environment=case.requested.environment)

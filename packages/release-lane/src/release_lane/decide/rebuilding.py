@@ -63,12 +63,12 @@ def rebuilt(standing: Recorded, observed: Observed, decision: Decision) -> Decis
     )
 
 
-def check_foundations(decision: Decision, observed: Observed, stands_on: Foundations | None) -> None:
+def check_foundations(decision: Decision, observed: Observed, stands_on: Foundations | None, environment: str) -> None:
     """Where the network was replaced under users, no colour can be deployed to; moving only traffic still works."""
     match decision:
         case Deploy(rebuilds=False) | Heal():
             if stands_on and stands_on.torn and serving(observed):
-                raise torn(stands_on)
+                raise torn(stands_on, environment)
 
 
 def check_parts(decision: Decision, observed: Observed, stands_on: Foundations | None) -> tuple[str, ...]:

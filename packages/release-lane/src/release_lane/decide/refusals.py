@@ -18,7 +18,18 @@ from release_lane.record.records import GroupCheck, Recorded
 from release_lane.record.revisions import NEEDS, PROVIDES
 from release_lane.record.times import in_words, in_zone
 
-RESTORE, ADOPT = (f"`release heal … --on-drift {way}` (by hand: onDrift={way})" for way in ("restore", "adopt"))
+HERE = "…"
+"""An environment that is not known."""
+
+
+def _restored(environment: str) -> str:
+    return f"`release heal {environment} --on-drift restore` (by hand: onDrift=restore)"
+
+
+def _adopted(environment: str) -> str:
+    return f"`release heal {environment} --on-drift adopt` (by hand: onDrift=adopt)"
+
+
 AFRESH = "give imageDigest together with onDrift=restore: it is deployed to the idle colour."
 
 
@@ -161,26 +172,31 @@ def silent_rollback(past: str, live: str, said: str | None, redeploys: str | Non
     )
 
 
-def silent_return(left: str, live: str, said: str | None) -> Refused:
+def silent_return(left: str, live: str, said: str | None, environment: str = HERE) -> Refused:
     """Users were rolled back from `left` to `live`; going forward to it again was not asked for (forwardFrom)."""
     words = f"forwardFrom says {short(said)}" if said else "forwardFrom is not given"
     return Refused(
         f"{short(left)} was live here before users were rolled back to {short(live)}, so releasing it is going forward "
         f"again; but {words}.",
         why="a stale file or an old job must never bring back what users were rolled back from",
-        next_step="if you mean it: --again with `release deploy` or `release promote`, or give "
-        f"forwardFrom={live} as well.",
+        next_step=f"if you mean it: `release review {environment} --again`; once that is approved, `release promote` "
+        f"(or `deploy`) with its seal and --again. By hand: give forwardFrom={live} as well.",
     )
 
 
-def quarantined(digest: str, entry: Entry) -> Refused:
+def quarantined(digest: str, entry: Entry, *, back: bool = False, environment: str = HERE) -> Refused:
     """A fault was found in it: in some environment, or by a person (`release quarantine`)."""
     seen = f"a fault was found in it in {entry.environment}: " if entry.environment else ""
+    instead = "release another image"
+    if back:
+        instead = (
+            f"go back to another release: `release rollback {environment} --to DIGEST`; `release status {environment}` "
+            "lists those that were live, and marks those in quarantine"
+        )
     return Refused(
         f"{short(digest)} is in quarantine: no environment releases it.",
         why=f"{seen}{why(entry)}",
-        next_step=f"release another image. If the fault was not its own: `release pardon {digest} --reason …`, then "
-        "this again.",
+        next_step=f"{instead}. If the fault was not its own: `release pardon {digest} --reason …`, then this again.",
     )
 
 
@@ -206,25 +222,25 @@ def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
     )
 
 
-def frozen(release: Release, closed: Frozen) -> Refused:
+def frozen(release: Release, closed: Frozen, environment: str = HERE) -> Refused:
     """A freeze window holds."""
     utc = "" if closed.zone == "UTC" else f" ({in_words(closed.until)})"
     return Refused(
         f"{short(release.digest)} is not released now: a freeze window holds until "
         f"{in_zone(closed.zone, closed.until)}{utc}.",
         why=f"`freeze` in the stack file: {closed.words}; until then nothing goes forward here",
-        next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: "
-        "`--through-freeze REASON` with `release deploy` or `release promote` (by hand: throughFreeze=REASON); the "
-        "reason is recorded.",
+        next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: `release review "
+        f"{environment} --through-freeze REASON`; once that is approved, `release promote` (or `deploy`) with its seal "
+        "and the same `--through-freeze REASON` (by hand: throughFreeze=REASON). The reason is recorded.",
     )
 
 
-def serves(target: Colour, weights: Weights) -> Refused:
+def serves(target: Colour, weights: Weights, environment: str = HERE) -> Refused:
     """Both colours get traffic, so neither can be deployed to."""
     return Refused(
         f"{target} cannot be deployed to: it serves users ({percent(weights)}).",
         why="a colour that serves users is never changed, and now both do",
-        next_step=f"set the weight of {target} to 0 in the load balancer, then {RESTORE}.",
+        next_step=f"set the weight of {target} to 0 in the load balancer, then {_restored(environment)}.",
     )
 
 
@@ -304,7 +320,7 @@ def no_rebuild() -> Refused:
     )
 
 
-def torn(stands_on: Foundations) -> Refused:
+def torn(stands_on: Foundations, environment: str = HERE) -> Refused:
     """A network that was replaced under its load balancer, which only an earlier version let happen."""
     left = ", ".join(sorted({stands_on.balancer_vpc, *stands_on.group_vpcs} - {stands_on.vpc, ""}))
     return Refused(
@@ -313,7 +329,7 @@ def torn(stands_on: Foundations) -> Refused:
         why="the network was replaced under them; they and the services cannot move to another VPC, and cannot be "
         "deleted while they serve users",
         next_step="build the environment anew, with an outage: change network.cidr (the old range will do) and run "
-        "`release heal … --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`.",
+        f"`release heal {environment} --allow-replace`, or `pulumi up --ignore-protect -c allowReplace=true`.",
     )
 
 
@@ -425,7 +441,7 @@ def _undoing(to: End, back_to: str) -> str:
     return "onDrift=restore" if back_to == to.digest else f"imageDigest={back_to}"
 
 
-def changed_meanwhile(end: End, found: Release | None, *, recorded: bool) -> Refused:
+def changed_meanwhile(end: End, found: Release | None, *, recorded: bool, environment: str = HERE) -> Refused:
     """All traffic is at one end of the interrupted switch, but what runs there is not what the journal says."""
     runs = "a task definition that this program did not write"
     if found:
@@ -434,16 +450,16 @@ def changed_meanwhile(end: End, found: Release | None, *, recorded: bool) -> Ref
     return Refused(
         f"A switch was interrupted, and then {end.colour} changed: it should run {short(end.digest)}, but runs {runs}.",
         why="the service was changed after the switch was interrupted, and not by this program",
-        next_step=f"undo the switch: {RESTORE}, without another digest." if recorded else AFRESH,
+        next_step=f"undo the switch: {_restored(environment)}, without another digest." if recorded else AFRESH,
     )
 
 
 # ---- Drift
 
 
-def unexplained(drift: Drift, recorded: Recorded | None) -> Refused:
+def unexplained(drift: Drift, recorded: Recorded | None, environment: str = HERE) -> Refused:
     """This run does not say what to do about it."""
-    ways = f"to go back to the record: {RESTORE}; to record what is live: {ADOPT}."
+    ways = f"to go back to the record: {_restored(environment)}; to record what is live: {_adopted(environment)}."
     return Refused(
         f"Drift: {drift.what}.",
         why="this program did not do it",
@@ -451,29 +467,30 @@ def unexplained(drift: Drift, recorded: Recorded | None) -> Refused:
     )
 
 
-def one_thing_at_a_time(drift: Drift) -> Refused:
+def one_thing_at_a_time(drift: Drift, environment: str = HERE) -> Refused:
     """onDrift together with another digest."""
     return Refused(
         f"Drift: {drift.what}. Nothing else can be released before this is resolved.",
         why="one update that does both could succeed without having released what was asked for",
-        next_step="first `release heal … --on-drift restore` or `adopt` (by hand: onDrift, without imageDigest).",
+        next_step=f"first `release heal {environment} --on-drift restore` or `adopt` (by hand: onDrift, without "
+        "imageDigest).",
     )
 
 
-def not_adoptable(drift: Drift) -> Refused:
+def not_adoptable(drift: Drift, environment: str = HERE) -> Refused:
     """What is live is not one fully healthy release."""
     return Refused(
         f"Drift: {drift.what}. It cannot be adopted.",
         why="not all traffic is on one colour that runs one release and is fully healthy",
-        next_step=f"go back: {RESTORE}.",
+        next_step=f"go back: {_restored(environment)}.",
     )
 
 
-def unknown_here(digest: str) -> Refused:
+def unknown_here(digest: str, environment: str = HERE) -> Refused:
     """What would be adopted never passed the gates here."""
     return Refused(
         f"{short(digest)} cannot be adopted: it never passed the gates here.",
-        next_step=f"go back: {RESTORE}; then release it with `release deploy` or `release promote`.",
+        next_step=f"go back: {_restored(environment)}; then release it with `release deploy` or `release promote`.",
     )
 
 

@@ -19,17 +19,24 @@ def check_sealed(verdict: Verdict, observed: Observed, requested: Requested, *, 
     """
     if requested.sealed:
         if _bound(verdict, observed) != requested.sealed:
-            raise Refused(
+            raise _of_seal(
                 "This update is no longer the one that was reviewed. Nothing was changed.",
                 why=f"it would now {_words(verdict)}",
                 next_step="review it again, have it approved, and give the new seal.",
             )
     elif requested.needs_seal and forward:
-        raise Refused(
+        raise _of_seal(
             "This environment takes a release only with the seal of its review. Nothing was changed.",
             why="`approval.required` in its stack file; a rollback needs none",
-            next_step="`release review`, have it approved, then `release promote` (or `deploy`) with --seal.",
+            next_step=f"`release review {requested.environment}`, have it approved, then `release promote` (or "
+            "`deploy`) with --seal.",
         )
+
+
+def _of_seal(what: str, *, why: str, next_step: str) -> Refused:
+    error = Refused(what, why=why, next_step=next_step)
+    error.of_seal = True
+    return error
 
 
 def _bound(verdict: Verdict, observed: Observed) -> str:

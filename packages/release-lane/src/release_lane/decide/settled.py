@@ -66,7 +66,7 @@ def _return(case: Case, past: Release, standing: Recorded) -> str:
     live, requested = standing.live.digest, case.requested
     if standing.left_by_rollback(past.digest):
         if live not in (requested.forward_from, requested.rollback_from):
-            raise silent_return(past.digest, live, requested.forward_from)
+            raise silent_return(past.digest, live, requested.forward_from, requested.environment)
         why = "drill: forward again" if requested.drill else "going forward again"
         return f"{why} from {short(live)}"
     if requested.rollback_from != live:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -65,6 +65,9 @@ class Store(Protocol):
     def entries(self, last: int | None = None) -> tuple[Entry, ...]:
         """The last so many, or all; oldest first. Those that cannot be read are left out: `contents` has them."""
 
+    def written(self, last: int | None = None) -> tuple[Written, ...]:
+        """The same as they are stored, those that cannot be read as well: for `record.chain.chained`."""
+
     def mark(self, kind: MarkKind, subject: str) -> Mark | None:
         """The newest mark of a subject: one listing of one name."""
 
@@ -108,8 +111,12 @@ class Ledger:
 
     def entries(self, last: int | None = None) -> tuple[Entry, ...]:
         """By a listing, and a read for each."""
+        return entries_in(self.written(last))
+
+    def written(self, last: int | None = None) -> tuple[Written, ...]:
+        """By a listing, and a read for each."""
         with self._answering("read"):
-            return tuple(entry for each in self._written(last) if (entry := _readable(each)))
+            return self._written(last)
 
     def mark(self, kind: MarkKind, subject: str) -> Mark | None:
         """By its name alone."""
@@ -192,6 +199,11 @@ def _entry_in(written: Written) -> Entry:
         return Entry.from_bytes(written.content)
     except ValueError as error:
         raise CloudError(f"{written.name} is no entry of the ledger ({error}){STRANGE}") from error
+
+
+def entries_in(written: Iterable[Written]) -> tuple[Entry, ...]:
+    """Those that can be read, in the order that they have."""
+    return tuple(entry for each in written if (entry := _readable(each)))
 
 
 def _readable(written: Written) -> Entry | None:

@@ -53,6 +53,8 @@ class Board:
     last: tuple[Change, ...] = ()
     metrics: tuple[Metrics, ...] = ()
     without: str = ""
+    unsound: str = ""
+    """That the ledger is not intact, in one line; "" where it is."""
 
 
 def board_of(
@@ -62,6 +64,7 @@ def board_of(
     entries: Sequence[Entry] | None,
     metrics: Sequence[Metrics] = (),
     without: str = "",
+    unsound: str = "",
 ) -> Board:
     """From what was read."""
     ended = [each for each in changes(entries or ()) if each.outcome is not None]
@@ -74,6 +77,7 @@ def board_of(
         last=tuple(reversed(ended[-LAST:])),
         metrics=tuple(metrics),
         without=without,
+        unsound=unsound,
     )
 
 
@@ -116,6 +120,8 @@ def waiting(entries: Sequence[Entry]) -> Iterator[Waiting]:
 def alerts(at: Situation) -> Iterator[str]:
     """What must not be missed, in sentences."""
     yield from at.halted
+    if at.live_spoiled:
+        yield at.live_spoiled
     match locate(at.recorded, at.observed) if at.observed else None:
         case Interrupted():
             yield "a switch was interrupted; the next update finishes it"
@@ -137,6 +143,7 @@ def board_data(board: Board) -> dict[str, Any]:
     return {
         "at": board.at,
         "withoutLedger": board.without or None,
+        "ledgerNotIntact": board.unsound or None,
         "environments": [_environment(each) for each in board.situations],
         "onTheirWay": [
             {
@@ -172,6 +179,7 @@ def _environment(at: Situation) -> dict[str, Any]:
             "seconds": at.back.median if at.back else None,
             **({"forwardAgain": True} if recorded and recorded.forward_again else {}),
         },
+        "liveInQuarantine": at.live_spoiled or None,
         "previousInQuarantine": at.spoiled or None,
         "alerts": list(alerts(at)),
         "underWay": [holder.as_dict() for holder in at.holders] if at.holders is not None else None,

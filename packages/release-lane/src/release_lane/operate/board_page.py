@@ -21,6 +21,7 @@ def board_page(board: Board) -> Page:
     """All of it."""
     found = ((at.environment, said) for at in board.situations for said in alerts(at))
     unsound = tuple(Alert(f"**{quoted(environment)}**: {quoted(said)}") for environment, said in found)
+    unsound = (*([Alert(f"**Ledger**: {quoted(board.unsound)}")] if board.unsound else []), *unsound)
     cards = Cards("Environments", tuple(map(_card, board.situations)))
     sections = [
         Section("", (Text(f"As of {quoted(to_the_minute(board.at))}."), *unsound)),

@@ -12,12 +12,14 @@ time to restore     from the moment at which users met such a release to the end
 
 And these are the lane's own:
 
-stopped in time     releases that were refused, or failed, before users met them
+stopped in time     releases that were refused, or failed, before users met them; not those whose approval was missing
+                    or no longer held
 from a pipeline     share of all changes that ran in CI; the others came from somebody's machine
 plain updates       share of all changes that were made by `pulumi up`, past the command
 overrides           how often a rule was overridden on request, by rule
 hotfixes            from the beginning of the update of a release that is flagged as a hotfix to its end
-rollbacks           share of the rollbacks begun that ended well, and how long these took
+rollbacks           share of the rollbacks begun that ended well, and how long these took; restoring the record after
+                    drift, and undoing an interrupted switch, are none
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_lane.operate.history import Passage, passages
+from release_lane.operate.history import RESTORES, Passage, passages
 from release_lane.record.chain import MOVED
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.intended import GOES_BACK, MOVED_AT, OVERRIDES, VOID_SEAL
@@ -65,8 +67,13 @@ class Change(Passage):
 
     @property
     def goes_back(self) -> bool:
-        """Is it a rollback?"""
+        """Does it bring users back to a release that was live before?"""
         return self.first.verb in ("rollback", "watch") or bool(self.said(GOES_BACK))
+
+    @property
+    def rollback(self) -> bool:
+        """Is it a rollback? To restore the record after drift, or to undo an interrupted switch, is none."""
+        return self.goes_back and self.first.verb not in RESTORES
 
     @property
     def hotfix(self) -> bool:
@@ -85,7 +92,7 @@ class Change(Passage):
 
     @property
     def stopped(self) -> bool:
-        """Was it refused, or did it fail, before users met its release? A seal that no longer held stopped none."""
+        """Was it refused, or did it fail, before users met its release? For want of an approval none is."""
         return self.result in (Result.REFUSED, Result.FAILED) and not self.said(VOID_SEAL)
 
     @property
@@ -250,7 +257,7 @@ def measured(
     forward = [each for each in ours if not each.goes_back]
     live, met = [each for each in forward if each.live], [each for each in forward if each.met]
     failed = [each for each in met if each.first.sequence in restored]
-    back = [each for each in ours if each.goes_back]
+    back = [each for each in ours if each.rollback]
     moved = [each for each in ours if each.met]
     ends = [(each, end) for each in failed if (end := restored[each.first.sequence]) is not None]
     leads = {each.first.sequence: lead for each in live if (lead := _lead(each, committed)) is not None}

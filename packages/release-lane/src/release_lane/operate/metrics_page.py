@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 
 from release_lane.operate.duration import spoken
 from release_lane.operate.metrics import DAY, SOURCE, WEEK, Metrics, Share, Spread, Week
-from release_lane.operate.page import Page, Plot, Plots, Point, Section, Table, Text, harmless, link, quoted
+from release_lane.operate.page import Alert, Page, Plot, Plots, Point, Section, Table, Text, harmless, link, quoted
 from release_lane.record.times import day
 
 NONE = "none"
 
 
-def metrics_page(project: str, measured: Sequence[Metrics]) -> Page:
-    """All figures in one table, an environment a column, and for each environment a plot of its weeks."""
+def metrics_page(project: str, measured: Sequence[Metrics], unsound: str = "") -> Page:
+    """All figures in one table, an environment a column, and for each environment a plot of its weeks. `unsound`: that
+    the ledger which they are counted from is not intact."""
+    alert = [Alert(f"**Ledger**: {quoted(unsound)}")] if unsound else []
     return Page(
         f"Release metrics: {harmless(project)}",
         (
-            Section("", (Text(_period(measured)), figures(measured))),
+            Section("", (*alert, Text(_period(measured)), figures(measured))),
             *(Section(f"{harmless(each.environment)}, week by week", (plots(each),)) for each in measured),
             Section("What the figures mean", (Text(DEFINED), definitions())),
         ),
@@ -113,12 +115,21 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str], str], ...] = (
         "came next",
     ),
     ("Time to restore", _restore, "from users meeting such a release to the end of what restored them"),
-    ("Stopped in time", lambda of: str(of.stopped), "releases that were refused or failed before users met them"),
+    (
+        "Stopped in time",
+        lambda of: str(of.stopped),
+        "releases that were refused or failed before users met them; a missing or void approval stopped none",
+    ),
     ("From a pipeline", lambda of: share(of.pipeline), "of all changes that users met: those that ran in CI"),
     ("Plain updates", lambda of: share(of.plain), "of the same: those by `pulumi up`, past the command"),
     ("Overrides", _overrides, "how often a rule was overridden on request"),
     ("Hotfixes", lambda of: spread(of.hotfixes), "from the beginning of the update of a hotfix to its end"),
-    ("Rollbacks", _rollbacks, "of those begun: the ones that ended well, and from their beginning to their end"),
+    (
+        "Rollbacks",
+        _rollbacks,
+        "of those begun: the ones that ended well, and from their beginning to their end; `heal` and `recover` are no "
+        "rollbacks",
+    ),
 )
 """Name, figure, definition."""
 

@@ -26,6 +26,7 @@ from release_lane.operate.page import (
 )
 from release_lane.operate.situation import Check, Level, Situation, Wanted, checklist, is_live
 from release_lane.record.course import Course
+from release_lane.record.intended import VOID_SEAL
 from release_lane.record.ledger import Entry, Result
 
 LONGEST = 140
@@ -55,6 +56,8 @@ class Tally:
     """How releases to one environment ended so far: how often by result, and the reasons that came most often."""
 
     results: tuple[tuple[Result, int], ...] = ()
+    unapproved: int = 0
+    """Of those that were refused: an approval or a seal was missing or no longer held."""
     reasons: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -68,7 +71,9 @@ def tally(entries: Sequence[Entry], environment: str) -> Tally:
     ended = [each for each in changes(entries) if each.first.environment == environment and each.outcome]
     reasons = Counter(why for each in ended if (why := _reason(str(each.said("why") or ""))))
     return Tally(
-        results=tuple(Counter(each.result for each in ended).most_common()), reasons=tuple(reasons.most_common(3))
+        results=tuple(Counter(each.result for each in ended).most_common()),
+        unapproved=sum(each.result is Result.REFUSED and bool(each.said(VOID_SEAL)) for each in ended),
+        reasons=tuple(reasons.most_common(3)),
     )
 
 
@@ -156,8 +161,15 @@ def _gates(leg: Leg) -> Iterator[str]:
 
 
 def _so_far(tally: Tally) -> str:
-    ended = ", ".join(f"{count} {result}" for result, count in tally.results)
+    ended = ", ".join(f"{count} {result}{_unapproved(tally, result)}" for result, count in tally.results)
     return f"so far: {ended}" if ended else "so far: no release in the ledger"
+
+
+def _unapproved(tally: Tally, result: Result) -> str:
+    """Those stopped no release: `release metrics` does not count them as stopped in time."""
+    if result is not Result.REFUSED or not tally.unapproved:
+        return ""
+    return f" ({tally.unapproved} for want of a valid approval)"
 
 
 def _heading(at: Situation, wanted: Wanted) -> str:

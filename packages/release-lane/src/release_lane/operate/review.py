@@ -6,7 +6,7 @@ Pure: from a preview's event log, the records, and what was read of git and AWS.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -15,9 +15,11 @@ from release_lane.engine.events import EngineLog, Message, Step
 from release_lane.operate.changes import changed, destroys
 from release_lane.operate.planned import Planned, planned_in
 from release_lane.operate.scanning import Scan
+from release_lane.operate.spoiled import Spoiled, ways_back
 from release_lane.record.commit import Commits
 from release_lane.record.container import MIGRATION
 from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.halts import why
 from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
 
@@ -67,6 +69,24 @@ class Subject:
     unrecorded: bool = False
     scan: Scan | None = None
     unscanned: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Keys for this run; those that override a rule are shown first."""
+    frozen: str = ""
+    """The freeze window that holds, and until when; "" for none."""
+    spoiled: Spoiled = field(default_factory=dict)
+    """Of the live release and its history: what is in quarantine."""
+    pardoned: str = ""
+    """Of the image: the quarantine that it was in and the pardon, in words."""
+
+    @property
+    def no_way_back(self) -> str:
+        """Why the live release is in quarantine, so that no rollback can go to it; "" where one can."""
+        entry = self.spoiled.get(self.recorded.live.digest) if self.recorded else None
+        return why(entry) if entry else ""
+
+
+OVERRIDING = frozenset({"throughFreeze", "forwardFrom", "allowOlder", "onAlarm", "allowReplace"})
+"""Keys for one run that override a rule."""
 
 
 class Kind(StrEnum):
@@ -144,6 +164,21 @@ class Review:
         return tuple(step for step in self.others if step.op == "create") if self.subject.recorded is None else ()
 
     @property
+    def left_to_go_back_to(self) -> tuple[Release, ...]:
+        """Releases of the history that a rollback with `--to` can go to afterwards: none that is in quarantine."""
+        recorded, release = self.subject.recorded, self.planned.release
+        if recorded is None or release is None:
+            return ()
+        return tuple(each for each in ways_back(recorded, self.subject.spoiled) if each.digest != release.digest)
+
+    @property
+    def loses_way_back(self) -> bool:
+        """Does it leave a release in quarantine, to which neither a rollback nor a way forward leads?"""
+        recorded, release = self.subject.recorded, self.planned.release
+        leaves = bool(recorded and release and recorded.live.digest != release.digest)
+        return self.changes_users and leaves and bool(self.subject.no_way_back)
+
+    @property
     def way_back(self) -> Way:
         """What a rollback costs after this update."""
         planned, recorded = self.planned, self.subject.recorded
@@ -208,7 +243,13 @@ def as_dict(review: Review) -> dict[str, Any]:
         if planned.migration
         else None,
         "drift": review.drift or None,
-        "rollback": {"costs": str(review.way_back), "seconds": list(subject.rollbacks)},
+        "overrides": {key: subject.given[key] for key in sorted(OVERRIDING & subject.given.keys())},
+        "pardoned": subject.pardoned or None,
+        "rollback": {
+            "costs": str(review.way_back),
+            "seconds": list(subject.rollbacks),
+            **_lost(review),
+        },
         "changes": [
             {
                 "operation": step.op,
@@ -223,6 +264,13 @@ def as_dict(review: Review) -> dict[str, Any]:
         "program": subject.program.commit or None,
         "seal": review.seal or None,
     }
+
+
+def _lost(review: Review) -> dict[str, Any]:
+    """Where no rollback leads to what is live now."""
+    if not review.loses_way_back:
+        return {}
+    return {"inQuarantine": review.subject.no_way_back, "instead": [each.digest for each in review.left_to_go_back_to]}
 
 
 def _release(release: Release | None) -> dict[str, str] | None:

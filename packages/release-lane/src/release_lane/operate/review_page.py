@@ -30,6 +30,7 @@ from release_lane.operate.page import (
 from release_lane.operate.planned import Planned
 from release_lane.operate.review import Review, Subject, Way
 from release_lane.operate.review_evidence import commits_section, configuration_of, counted, evidence_section, linked
+from release_lane.operate.spoiled import way_back
 from release_lane.record.commit import Commits
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
@@ -42,7 +43,7 @@ def page(review: Review) -> Page:
     """The review of a release that is possible."""
     users = review.changes_users
     sections = [
-        section("", Text(_heading(review)), *_loud(review), _moving(review)),
+        section("", *_overrides(review.subject), Text(_heading(review)), *_loud(review), _moving(review)),
         section("", _table(review), *_asked(review.subject)) if review.planned.release else None,
         commits_section(review) if users else None,
         evidence_section(review) if users else None,
@@ -115,8 +116,30 @@ def _tasks(number: int) -> str:
     return "1 task" if number == 1 else f"{number} tasks"
 
 
+def _overrides(subject: Subject) -> Iterator[Block]:
+    """The rules that this release is asked to override: before all else."""
+    given = subject.given
+    if reason := given.get("throughFreeze"):
+        holds = quoted(subject.frozen) if subject.frozen else "no window holds now, but one may by then"
+        yield Alert(f"**Through the freeze (--through-freeze):** {quoted(reason)}. {holds[0].upper()}{holds[1:]}.")
+    if "forwardFrom" in given:
+        pardoned = f" {quoted(subject.pardoned)}." if subject.pardoned else ""
+        yield Alert(f"**Forward again (--again)** to a release that users were rolled back from.{pardoned}")
+    elif subject.pardoned:
+        yield Alert(f"**Pardoned:** {quoted(subject.pardoned)}.")
+    if "allowOlder" in given:
+        yield Alert("**Commits may be taken back (--allow-older):** the live commit may contain this one.")
+    if given.get("onAlarm") == "proceed":
+        yield Alert("**Alarms that are firing do not stop it (--on-alarm proceed):** only those that begin afterwards.")
+    if "allowReplace" in given:
+        yield Alert("**What users stand on may be built anew (--allow-replace),** with an outage.")
+
+
 def _loud(review: Review) -> Iterator[Block]:
     """What an approver must not miss."""
+    if review.loses_way_back and review.subject.recorded and not review.subject.rollback:
+        live = code(short(review.subject.recorded.live.digest))
+        yield Alert(f"**No way back to {live}:** {_in_quarantine(review)}")
     if lost := [step for step in review.others if destroys(step)]:
         named = ", ".join(f"{step.op} {code(step.name)}" for step in lost)
         yield Alert(f"**CAREFUL: {len(lost)} of these delete something:** {named}")
@@ -230,6 +253,11 @@ def _way_back(review: Review) -> str:
     if recorded is None or planned.live is None or planned.release is None:
         return ""
     goes_back = review.subject.rollback and not recorded.left_by_rollback(planned.release.digest)
+    if review.loses_way_back and not review.subject.rollback:
+        return ""  # it is said first
+    if review.loses_way_back:
+        fault = quoted(review.subject.no_way_back)
+        return f"Going forward again to {code(short(recorded.live.digest))} needs `release pardon` first: {fault}."
     to = f"{'Going forward again' if goes_back else 'A rollback'} to {code(short(recorded.live.digest))}"
     kept = f"The idle colour ({planned.live.other}) keeps it until the next release"
     match review.way_back:
@@ -246,6 +274,14 @@ def _way_back(review: Review) -> str:
             return "A rollback is then another release: the image is the same, the old configuration is in git."
         case Way.NONE:
             return ""
+
+
+def _in_quarantine(review: Review) -> str:
+    """The live release, to which no rollback leads afterwards; and where one leads instead."""
+    left = review.left_to_go_back_to
+    to = way_back(review.subject.environment, left)
+    instead = f"A rollback is then {to}: a deployment, which takes minutes" if left else f"{to[0].upper()}{to[1:]}"
+    return f"it is in quarantine: {quoted(review.subject.no_way_back)}. {instead}."
 
 
 def _seconds(past: tuple[float, ...]) -> str:

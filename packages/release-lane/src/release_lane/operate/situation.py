@@ -74,6 +74,8 @@ class Situation:
     since: str = ""
     rollback: str = "none"
     spoiled: str = ""
+    live_spoiled: str = ""
+    """That the live release is in quarantine, and what to do; "" where it is not."""
     proofs: tuple[Proof, ...] = ()
     requires_drill: bool = False
     observed: Observed | None = None
@@ -210,15 +212,18 @@ def _order(at: Situation, wanted: Wanted) -> Iterator[Check]:
     """The live commit, and this one."""
     if at.recorded is None or wanted.commit == at.recorded.live.commit != "":
         return
+    returns = at.recorded.was_live(wanted.digest) is not None
     if at.recorded.left_by_rollback(wanted.digest):
         yield Check(Level.OPEN, "Order", "users were rolled back from it: this is going forward again (--again)")
-    elif at.recorded.was_live(wanted.digest):
+    elif returns:
         do = f"release rollback {at.environment} --to {wanted.digest}"
         yield Check(Level.OPEN, "Order", f"it was live in {at.environment} before: this is a rollback", do=do)
     commits = wanted.commits
     if commits is None or commits.unknown:
         why = commits.unknown if commits else "a commit is not known"
         yield Check(Level.UNKNOWN, "Order", f"git does not say which commit is the newer one: {why}")
+    elif commits.removed and not commits.added and returns:
+        yield Check(Level.OPEN, "Order", f"{_counted(len(commits.removed))} would be taken back by that")
     elif commits.removed and not commits.added:
         text = f"the live commit contains it: {_counted(len(commits.removed))} would be taken back (--allow-older)"
         yield Check(Level.NO, "Order", text)

@@ -77,6 +77,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
     requested = Requested(
+        environment=pulumi.get_stack(),
         service=settings.release_service(),
         digest=settings.digest,
         rollback_from=settings.rollback_from,  # type: ignore[arg-type]  # parsed by the settings

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
 
-from release_lane.errors import CloudError, ReleaseError
+from release_lane.errors import CloudError, Refused, ReleaseError
 from release_lane.program.plan import Environment, Plan
 from release_lane.program.recall import call, without_ledger
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.intended import GOES_BACK, OVERRIDES, Intended, Standing
+from release_lane.record.intended import GOES_BACK, OVERRIDES, VOID_SEAL, Intended, Standing
 from release_lane.record.records import Recorded
 from release_lane.settings.model import EnvironmentSettings
 
@@ -85,6 +85,8 @@ def missing_in_ledger(settings: EnvironmentSettings) -> tuple[str, ...]:
 
 def _refused(intended: Intended, error: ReleaseError) -> None:
     """The error is more important than a ledger that is away."""
+    of_seal = {VOID_SEAL: True} if isinstance(error, Refused) and error.of_seal else {}
+    intended = replace(intended, details={**intended.details, **of_seal})
     try:
         call("release:index:refuse", {**intended.as_dict(), "error": str(error)})
     except ReleaseError as away:

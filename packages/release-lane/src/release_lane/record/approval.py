@@ -146,11 +146,18 @@ def _missing(environment: str, approval: Approval | None, *, sealed: bool) -> Re
         "run it in the job that waits for the approval; under Jenkins and outside of CI, RELEASE_APPROVER names who "
         "approved"
     )
-    return Refused(
-        f"This release to {environment} has {lacks}. Nothing was changed.",
-        why=f"{why or 'the CI run has no approval for this environment'} (approval.required)",
-        next_step=f"{waits}." if sealed else f"{review}give the seal by --seal: {waits}.",
+    return _of_approval(
+        Refused(
+            f"This release to {environment} has {lacks}. Nothing was changed.",
+            why=f"{why or 'the CI run has no approval for this environment'} (approval.required)",
+            next_step=f"{waits}." if sealed else f"{review}give the seal by --seal: {waits}.",
+        )
     )
+
+
+def _of_approval(error: Refused) -> Refused:
+    error.of_seal = True
+    return error
 
 
 def _own(environment: str, approvers: Iterable[Person], involved: list[tuple[Person, str]]) -> Refused:
@@ -158,9 +165,11 @@ def _own(environment: str, approvers: Iterable[Person], involved: list[tuple[Per
     for each in approvers:
         roles = dict.fromkeys(role for person, role in involved if each.is_(person))
         words.append(f"{each} {' and '.join(roles)}")
-    return Refused(
-        f"This release to {environment} has no approval by another person. Nothing was changed.",
-        why=f"{'; '.join(words)} (approval.distinct)",
-        next_step="have somebody else approve it; or, where one person may do both, set `approval: {distinct: false}` "
-        f"in Pulumi.{environment}.yaml.",
+    return _of_approval(
+        Refused(
+            f"This release to {environment} has no approval by another person. Nothing was changed.",
+            why=f"{'; '.join(words)} (approval.distinct)",
+            next_step="have somebody else approve it; or, where one person may do both, set `approval: {distinct: "
+            f"false}}` in Pulumi.{environment}.yaml.",
+        )
     )

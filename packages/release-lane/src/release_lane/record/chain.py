@@ -85,6 +85,15 @@ def verify(contents: Contents, live: Mapping[str, Recorded | None] | None = None
     return tuple(sorted(found, key=lambda each: each.sequence or len(entries) + 1))
 
 
+def chained(written: Sequence[Written]) -> tuple[Finding, ...]:
+    """What the chain of the newest entries says: one that was changed, moved or is missing, or cannot be read.
+
+    What came before the first of these is not looked at, and neither are marks, versions and what is live (`verify`).
+    """
+    first = sequence_in(written[0].name) if written else None
+    return tuple(_chained(written, after=max(0, (first or 1) - 1)))
+
+
 def _entry(written: Written) -> Entry | None:
     try:
         return Entry.from_bytes(written.content)
@@ -95,9 +104,12 @@ def _entry(written: Written) -> Entry | None:
 # ---- One after the other
 
 
-def _chained(written: Sequence[Written]) -> Iterator[Finding]:
-    """Names count 1, 2, 3 …; each entry says the number of its name, and holds the hash of the one before."""
-    last, before = 0, ""
+def _chained(written: Sequence[Written], after: int = 0) -> Iterator[Finding]:
+    """Names count 1, 2, 3 …; each entry says the number of its name, and holds the hash of the one before.
+
+    `after`: the number of the entry before the first of these, whose hash is not known.
+    """
+    last, before = after, None if after else ""
     for each in written:
         number = sequence_in(each.name)
         if number is None:
@@ -106,7 +118,7 @@ def _chained(written: Sequence[Written]) -> Iterator[Finding]:
         gap = number != last + 1
         if gap:
             yield Finding(fault=Fault.MISSING, sequence=last + 1, what=_missing(last + 1, number - 1))
-        yield from _one(each, number, "" if number == 1 else before, unchecked=gap)
+        yield from _one(each, number, "" if number == 1 else before or "", unchecked=gap or before is None)
         last, before = number, hash_of(each.content)
 
 

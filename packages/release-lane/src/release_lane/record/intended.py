@@ -96,7 +96,7 @@ class Intended:
 
 
 VOID_SEAL = "voidSeal"
-"""Of a refused call: its seal no longer held, which says nothing of the release."""
+"""Of a refusal: an approval or a seal was missing or no longer held, which says nothing of the release."""
 STANDING, GOES_BACK, OVERRIDES = "standing", "goesBack", "overrides"
 """In the details of an intent: what stood when it began; that it goes to a release that was live before; and the rules
 that it was asked to override, by their keys."""

@@ -67,6 +67,13 @@ class Recorded:
         """Would going to the previous release be going forward again, since users were rolled back from it?"""
         return self.previous is not None and self.left_by_rollback(self.previous.digest)
 
+    @property
+    def earlier(self) -> tuple[Release, ...]:
+        """What a rollback can go to, newest first, each digest once: not what users came back from."""
+        past = {each.digest: each for each in self.history if each.digest != self.live.digest}
+        order = dict.fromkeys(each.digest for each in reversed(self.history) if each.digest in past)
+        return tuple(past[digest] for digest in order if not self.left_by_rollback(digest))
+
     def left_by_rollback(self, digest: str) -> bool:
         """Did users come back from it to what is live? By the history: what is live was live before it, and is again.
 

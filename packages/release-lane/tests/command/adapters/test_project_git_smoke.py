@@ -403,3 +403,13 @@ def test_commits_that_a_shallow_clone_has_but_does_not_connect_are_unknown(tmp_p
     assert (found.added, found.removed) == ((), ())
     git(near, "fetch", "--quiet", "--depth=3", far.as_uri(), new)
     assert [each.subject for each in RealGit().commits(near, live, new).added] == ["new", "in between"]
+
+
+def test_a_shell_that_is_not_set_to_the_local_cloud_of_its_checkout_is_led_to_the_ledger_there(tmp_path: Path) -> None:
+    files(tmp_path, one="config: {}\n")
+    assert read_project(tmp_path, {}).to_name_a_ledger.startswith("`release ledger create`")
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local/env").write_text("")
+    assert read_project(tmp_path, {}).to_name_a_ledger.startswith("`. .local/env`: ")
+    set_to_it = read_project(tmp_path, {"RELEASE_LANE_STACKS": str(tmp_path)})
+    assert set_to_it.to_name_a_ledger.startswith("`release ledger create`")

@@ -180,11 +180,13 @@ class StackFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Pulumi.yaml's name and folder, and all its stack files."""
+    """Pulumi.yaml's name and folder, and all its stack files. `unused_env`: a local cloud runs here, and this shell is
+    not set to it."""
 
     name: str
     root: Path
     stacks: Mapping[str, StackFile]
+    unused_env: bool = False
 
     @property
     def route(self) -> Route:
@@ -203,6 +205,13 @@ class Project:
                 next_step="give `ledger` the same value in all their stack files, or leave it out of all.",
             )
         return next(iter(named.values()), "")
+
+    @property
+    def to_name_a_ledger(self) -> str:
+        """The next step where no ledger is named."""
+        if self.unused_env:
+            return f"`. {ENV}`: the local cloud of this checkout has a ledger, and this shell is not set to that cloud."
+        return "`release ledger create`, then give all environments the same `ledger` (`release settings`)."
 
     def knows(self, stack: str) -> bool:
         """Is there a file for its settings?"""
@@ -251,6 +260,8 @@ def find_root(start: Path) -> Path:
     )
 
 
+ENV = ".local/env"
+"""What `. .local/env` reads, below the project's root: there while a local cloud runs."""
 STACKS = "RELEASE_LANE_STACKS"
 """Environment: another folder of stack files, absolute or relative to the project's root."""
 
@@ -260,7 +271,8 @@ def read_project(root: Path, environ: Mapping[str, str] | None = None) -> Projec
     name = str(_read(root / "Pulumi.yaml").get("name") or "")
     files = _stack_files(root, (environ or {}).get(STACKS, ""))
     stacks = [_stack(path, name) for path in files]
-    return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks})
+    unused = not (environ or {}).get(STACKS) and (root / ENV).is_file()
+    return Project(name=name, root=root, stacks={stack.name: stack for stack in stacks}, unused_env=unused)
 
 
 def changed_since(root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:

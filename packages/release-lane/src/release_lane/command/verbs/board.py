@@ -60,10 +60,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
 def read(tools: Tools) -> Board:
     """Everything, now."""
     now = tools.machine.clock()
-    entries, without = ledger_if_any(tools)
+    entries, without, unsound = ledger_if_any(tools)
     route = tools.project.route.environments
     metrics = metrics_of(tools, entries, route, now - PERIOD, now) if entries is not None else ()
-    return board_of(tools.project.name, iso(now), situations(tools, entries), entries, metrics, without)
+    return board_of(tools.project.name, iso(now), situations(tools, entries), entries, metrics, without, unsound)
 
 
 def _served(tools: Tools, port: int) -> int:

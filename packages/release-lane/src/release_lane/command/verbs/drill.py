@@ -144,6 +144,14 @@ def _drillable(recorded: Recorded | None, environment: str) -> Recorded:
     """The record, if there is a previous image to go back to."""
     if recorded and recorded.left_by_drill:
         return recorded
+    previous = recorded.previous if recorded else None
+    if recorded and (previous is None or previous.digest == recorded.live.digest):
+        of = "it has had only one release" if previous is None else "the previous release has the same image"
+        raise Refused(
+            f"There is nothing to drill in {environment}: {of}.",
+            why="a drill moves traffic back to another image, and forward again",
+            next_step="drill after the next release of another image.",
+        )
     return goal(None, recorded, environment)[1]
 
 
@@ -240,25 +248,25 @@ def _saying_where_it_stands(moves: Moves, recorded: Recorded) -> Iterator[None]:
     try:
         yield
     except ReleaseError as error:
-        where, halfway = _standing(moves, sure=error.users is not Users.UNSURE)
+        where, halfway = _standing(moves, sure=error.users is not Users.UNSURE, refused=isinstance(error, Refused))
         error.add_note(where)
         result = Result.FAILED if halfway else result_of(error)
         _write(moves, recorded, result, {"why": why_of(error), "standing": where})
         raise
     except KeyboardInterrupt as stopped:
-        where, _ = _standing(moves, sure=True)
+        where, _ = _standing(moves, sure=True, refused=False)
         interrupted = Interrupted(f"The drill of {moves.environment} was stopped.", next_step=where)
         _write(moves, recorded, result_of(interrupted), {"why": "Stopped.", "standing": where})
         raise interrupted from stopped
 
 
-def _standing(moves: Moves, *, sure: bool) -> tuple[str, bool]:
+def _standing(moves: Moves, *, sure: bool, refused: bool) -> tuple[str, bool]:
     """Where users are and how to go on; and whether the drill ended halfway."""
     tools, environment = moves.tools, moves.environment
     try:
         rule = tools.cloud.production_rule(tools.project.names(environment))
         recorded, weights = _recorded(tools, environment), rule.weights if rule else None
-        where = _where_it_stands(environment, recorded, weights, sure=sure)
+        where = _where_it_stands(environment, recorded, weights, sure=sure, refused=refused)
         return where, recorded.left_by_drill is not None
     except ReleaseError as unread:  # must not hide why the drill failed
         return f"Where users are cannot be read now ({unread.what}). Next: `release recover {environment}`.", False
@@ -285,10 +293,14 @@ def _recorded(tools: Tools, environment: str) -> Recorded:
     return recorded
 
 
-def _where_it_stands(environment: str, recorded: Recorded, weights: Weights | None, *, sure: bool) -> str:
-    """After a drill that did not come to its end: where users are, and how to go on."""
+def _where_it_stands(
+    environment: str, recorded: Recorded, weights: Weights | None, *, sure: bool, refused: bool
+) -> str:
+    """After a drill that did not come to its end: where users are, and how to go on. A refusal says the latter."""
     at = whole(weights or {})
     on = f"Users are on {at}" if at else f"Users are served {percent(weights)}" if weights else "Users get 503"
+    if refused and sure and at is not recorded.live_colour:
+        return f"{on}, and {recorded.live_colour} is recorded."
     if not sure or at is not recorded.live_colour:
         return f"{on}, and {recorded.live_colour} is recorded. Next: `release recover {environment}`."
     if (left := recorded.left_by_drill) is None:

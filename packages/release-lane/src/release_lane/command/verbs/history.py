@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from release_lane.command.looking import warn_of
 from release_lane.command.terminal import table
 from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
-from release_lane.ledger.store import Store
+from release_lane.ledger.store import Store, entries_in
 from release_lane.operate.history import HEADINGS, cells, passages
 from release_lane.record.chain import Contents, Finding, last_done, read, verify
 from release_lane.record.digest import short
@@ -58,23 +59,28 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     if store is None:
         raise UsageError(
             "No ledger is kept: the stack files name none.",
-            next_step="`release ledger create`, then give all environments the same `ledger` (`release settings`).",
+            next_step=tools.project.to_name_a_ledger,
         )
     if arguments.verify:
         return _verified(tools, store, environment, arguments.last)
-    entries = _newest(store, environment, last)
-    tools.terminal.emit({"ledger": tools.project.ledger, "entries": _plain(entries)}, _table(entries, last))
+    entries, more = _newest(tools, store, environment, last)
+    data = {"ledger": tools.project.ledger, "cut": more, "entries": _plain(entries)}
+    tools.terminal.emit(data, _table(entries, last))
+    if more and arguments.last is None:
+        tools.terminal.say(f"These are the last {last}; --last N shows more, --last 0 all.")
     return 0
 
 
-def _newest(store: Store, environment: str, last: int) -> tuple[Entry, ...]:
-    """So many passages of the environment, or all: entries are read from the newest one on, more and more of them."""
+def _newest(tools: Tools, store: Store, environment: str, last: int) -> tuple[tuple[Entry, ...], bool]:
+    """So many passages of the environment, or all: entries are read from the newest one on, more and more of them.
+    And are there more than are shown?"""
     size = 4 * last
     while True:
-        entries = store.entries(size or None)
-        found = tuple(each for each in entries if _about(each, environment))
-        if not last or len(passages(found)) >= last or len(entries) < size:
-            return found
+        written = store.written(size or None)
+        found = tuple(each for each in entries_in(written) if _about(each, environment))
+        if not last or len(passages(found)) > last or len(written) < size:
+            warn_of(tools, written)
+            return found, bool(last) and len(passages(found)) > last
         size *= 4
 
 

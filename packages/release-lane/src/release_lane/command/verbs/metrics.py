@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 from release_lane.command.files import write_into
+from release_lane.command.looking import chained_entries
 from release_lane.command.tools import Tools
 from release_lane.errors import UsageError
 from release_lane.operate.duration import parse_since
@@ -45,8 +46,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     since = parse_since(arguments.since, now)
     if since >= now:
         raise UsageError(f"--since {arguments.since} is not in the past.", next_step="name an earlier day.")
-    found = metrics_of(tools, entries_of(tools), wanted, since, now)
-    page, data = metrics_page(tools.project.name, found), {"environments": [each.as_dict() for each in found]}
+    entries, unsound = entries_of(tools)
+    found = metrics_of(tools, entries, wanted, since, now)
+    page = metrics_page(tools.project.name, found, unsound)
+    data = {"ledgerNotIntact": unsound or None, "environments": [each.as_dict() for each in found]}
     if arguments.out:
         write_into(arguments.out, {"metrics.html": html(page), "metrics.json": json.dumps(data, indent=2)})
         tools.terminal.say(f"The metrics are in {arguments.out}: metrics.html, metrics.json.")
@@ -54,16 +57,16 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def entries_of(tools: Tools) -> tuple[Entry, ...]:
-    """The ledger; `UsageError` where no stack file names one."""
+def entries_of(tools: Tools) -> tuple[tuple[Entry, ...], str]:
+    """The ledger, and that it is not intact; `UsageError` where no stack file names one."""
     store = tools.ledger()
     if store is None:
         raise UsageError(
             "There is no ledger to count from.",
             why="no stack file says where it is, so updates leave no entries",
-            next_step="`release ledger create`, give all environments the same `ledger` (`release settings`), release.",
+            next_step=tools.project.to_name_a_ledger,
         )
-    return store.entries()
+    return chained_entries(tools, store)
 
 
 def metrics_of(

@@ -48,7 +48,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Read everything, then write."""
     route = tools.project.route.environments
     digest = parse_digest(arguments.digest) if arguments.digest else built_last(tools, route[0])
-    entries, why = ledger_if_any(tools)
+    entries, why, _ = ledger_if_any(tools)
     if why:
         tools.terminal.say(f"Without the ledger: {why}.")
     at = situations(tools, entries)

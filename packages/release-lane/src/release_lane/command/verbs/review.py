@@ -45,10 +45,11 @@ NAME = "review"
 IN_LEDGER = True
 HELP = "Preview a release and write what an approver needs to know."
 DETAILS = """\
-It begins with the kind of change (image only, configuration, infrastructure, destructive) and what
-must not be missed, then has old and new side by side with the commits in between, the evidence, the
-traffic, what a rollback costs afterwards, and everything else that would change. Secrets are never
-shown. A release that the program refuses is shown as refused, with exit code 4. It changes nothing.
+It begins with what overrides a rule, the kind of change (image only, configuration, infrastructure,
+destructive) and what must not be missed, then has old and new side by side with the commits in
+between, the evidence, the traffic, what a rollback costs afterwards, and everything else that would
+change. Secrets are never shown. A release that the program refuses is shown as refused, with exit
+code 4. It changes nothing.
 
   release review production
   release review production --digest sha256:… >> "$GITHUB_STEP_SUMMARY"

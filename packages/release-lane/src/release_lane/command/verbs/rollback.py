@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from release_lane.command.halting import needed_ledger, reason
+from release_lane.command.halting import check_way_back, needed_ledger, reason
 from release_lane.command.options import (
     add_digest_only,
     add_environment,
@@ -67,6 +67,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     digest, recorded = goal(given, before.recorded, environment)
     if arguments.fault:
         needed_ledger(tools, environment)
+    else:
+        check_way_back(tools, environment, digest, recorded)
     change = _change(environment, digest, recorded, arguments.fault or "", digest_only=arguments.digest_only)
     change = replace(change, config={**change.config, **through_freeze(arguments)})
     return carry_out(tools, change, arguments, before)
@@ -151,9 +153,7 @@ def going_forward_again(digest: Digest, recorded: Recorded, environment: str) ->
 
 def _older(recorded: Recorded) -> str:
     """The releases that a rollback can go to."""
-    others = dict.fromkeys(past.digest for past in reversed(recorded.history) if past.digest != recorded.live.digest)
-    older = [short(digest) for digest in others if not recorded.left_by_rollback(digest)]
-    return f"earlier releases: {', '.join(older) or 'none'}"
+    return f"earlier releases: {', '.join(short(each.digest) for each in recorded.earlier) or 'none'}"
 
 
 def _known(digest: Digest, recorded: Recorded, environment: str) -> Digest:

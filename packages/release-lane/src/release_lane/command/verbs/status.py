@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from release_lane.command.halting import spoiled_in, spoiled_of
 from release_lane.command.terminal import table
 from release_lane.command.tools import Tools
 from release_lane.engine.state import StackState
 from release_lane.errors import ReleaseError, UsageError
 from release_lane.ledger.halts import halts_in
+from release_lane.operate.spoiled import Spoiled, said_of_live
 from release_lane.record.digest import short
 from release_lane.record.endpoint import LOAD_BALANCER, recorded_endpoint
 from release_lane.record.evidence import Proof, proof_of
@@ -56,6 +58,7 @@ class Row:
     """One environment; `state` is None where the stack does not exist.
 
     `halts`: what the ledger says of its line and of the previous release; `silent`: why it says nothing, "" if it does.
+    `spoiled`: releases of its history that are in quarantine.
     """
 
     environment: str
@@ -63,6 +66,7 @@ class Row:
     state: StackState | None
     halts: Halts = field(default_factory=Halts)
     silent: str = ""
+    spoiled: Spoiled = field(default_factory=dict)
 
     @property
     def recorded(self) -> Recorded | None:
@@ -121,7 +125,19 @@ class Row:
         """What the ledger says against releases here, in words; "" for nothing."""
         line, previous = self.halts.stopped, self.halts.quarantined
         said = [f"the line is stopped: {why(line)}"] if line else []
+        said += [self.live_spoiled] if self.live_spoiled else []
         return "; ".join([*said, *([f"the previous release is in quarantine: {why(previous)}"] if previous else [])])
+
+    @property
+    def live_spoiled(self) -> str:
+        """That the live release is in quarantine, and what to do; "" where it is not."""
+        return said_of_live(self.environment, self.recorded, self.spoiled)
+
+    @property
+    def was_live(self) -> str:
+        """The releases of its history, newest first, those in quarantine marked."""
+        past = dict.fromkeys(each.digest for each in reversed(self.recorded.history if self.recorded else ()))
+        return ", ".join(f"{short(each)}{' (in quarantine)' if each in self.spoiled else ''}" for each in past)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,20 +155,25 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             Row(environment=name, source=route.source_of(name), state=state)
             for name, state in zip(wanted, states, strict=True)
         ]
-        rows = list(pool.map(lambda row: _asked(tools, row), rows))
+        rows = list(pool.map(lambda row: _asked(tools, row, whole=bool(arguments.environment)), rows))
     url, ledger = _ledger(tools)
     text = _full(rows[0], ledger) if arguments.environment else _table(rows, "" if url else ledger)
     tools.terminal.emit({"environments": [_data(row) for row in rows], "ledger": url}, text)
     return 0
 
 
-def _asked(tools: Tools, row: Row) -> Row:
+def _asked(tools: Tools, row: Row, *, whole: bool) -> Row:
     """With what the ledger says; one that is away must not hide what is live."""
     previous = row.recorded.previous if row.recorded else None
     try:
         store = tools.ledger(row.environment)
         digest = previous.digest if previous else ""
-        return replace(row, halts=halts_in(store, row.environment, digest)) if store else row
+        if store is None:
+            return row
+        # Of one environment its whole history is shown, and so which releases of it are in quarantine.
+        history = [each.digest for each in row.recorded.history] if row.recorded and whole else []
+        spoiled = spoiled_of(store, history) if whole else spoiled_in(store, row.recorded)
+        return replace(row, halts=halts_in(store, row.environment, digest), spoiled=spoiled)
     except ReleaseError as error:
         return replace(row, silent=error.what)
 
@@ -163,7 +184,8 @@ def _ledger(tools: Tools) -> tuple[str | None, str]:
         url = tools.project.ledger
     except UsageError as error:
         return None, error.what
-    return url or None, url or "none is kept: the stack files name none, so `release history` has nothing"
+    none = "none is kept: the stack files name none, so `release history` has nothing"
+    return url or None, url or f"{none}. Next: {tools.project.to_name_a_ledger}"
 
 
 def _table(rows: list[Row], without_ledger: str) -> str:
@@ -221,7 +243,7 @@ def _full(row: Row, ledger: str) -> str:
         ("rollback", f"{row.rollback} (as recorded by the last update; AWS was not asked){_again(row)}"),
         ("drill", row.drill),
         ("not checked", "; ".join(row.unchecked) or ("nothing" if row.since else "unknown: there is no proof")),
-        ("was live", ", ".join(dict.fromkeys(short(past.digest) for past in reversed(recorded.history)))),
+        ("was live", row.was_live),
         ("proven here", f"{len(recorded.evidence)} digests"),
         ("unfinished", _operations(row)),
         ("ledger", ledger),
@@ -266,5 +288,7 @@ def _data(row: Row) -> dict[str, Any]:
         "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
         "pending": list(state.pending) if state else [],
         "lineStopped": why(row.halts.stopped) if row.halts.stopped else None,
+        "liveInQuarantine": row.live_spoiled or None,
+        "historyInQuarantine": {digest: why(entry) for digest, entry in row.spoiled.items()},
         "previousInQuarantine": why(row.halts.quarantined) if row.halts.quarantined else None,
     }

@@ -39,7 +39,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         entry = say_of_line(tools, store, environment, State.STOPPED)
         text = (
             f"The line of {environment} is stopped (entry {entry.sequence}): nothing goes forward there until "
-            f"`release resume {environment}`. A switch that has moved traffic goes on; "
+            f"`release resume {environment} --reason …`. A switch that has moved traffic goes on; "
             f"`release abort {environment}` ends it."
         )
     tools.terminal.emit({"environment": environment, "stopped": True, "entry": entry.sequence}, text)
