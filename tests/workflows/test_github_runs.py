@@ -129,7 +129,9 @@ def test_a_rollback_that_fails_shows_what_it_wrote(stub: Stub) -> None:
 
 
 @pipeline
-@pytest.mark.parametrize(("workflow", "inputs", "why"), [("release", {}, ""), ("hotfix", {"reason": "prices"}, "prices")])
+@pytest.mark.parametrize(
+    ("workflow", "inputs", "why"), [("release", {}, ""), ("hotfix", {"reason": "prices"}, "prices")]
+)
 def test_exceptions_reach_staging_review_and_promotion_as_they_were_typed(
     stub: Stub, workflow: str, inputs: dict[str, str], why: str
 ) -> None:

@@ -147,7 +147,7 @@ def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off_or_thrown_a
 
 
 @pure
-def test_a_job_that_waits_for_reviewers_holds_no_group_and_a_rollback_waits_for_nobody() -> None:
+def test_a_job_that_waits_for_reviewers_holds_no_group_and_a_rollback_queues_behind_nothing() -> None:
     """GitHub counts a job that waits for the reviewers of its environment as the one that runs in its group."""
     assert "concurrency" not in all_jobs()["production"]  # the environment with reviewers
     rollback = all_jobs()["rollback"]
@@ -161,7 +161,9 @@ def test_what_was_typed_is_read_by_the_command_alone_in_review_and_promotion_ali
     """Its seal covers them; no shell splits them."""
     for name in ("staging", "review", "production", "rollback"):
         assert '--exceptions="$EXCEPTIONS"' in releasing()[name]["run"], name
-    assert read(RELEASE)["env"]["EXCEPTIONS"] == releasing()["rollback"]["env"]["EXCEPTIONS"] == "${{ inputs.exceptions }}"
+    assert (
+        read(RELEASE)["env"]["EXCEPTIONS"] == releasing()["rollback"]["env"]["EXCEPTIONS"] == "${{ inputs.exceptions }}"
+    )
     assert workflow("hotfix")["jobs"]["release"]["with"]["exceptions"] == "${{ inputs.exceptions }}"
 
 

@@ -256,7 +256,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
             slots.let_go(places, keep=keep_state)
         stopped = dockerd.stop(places, [one.runtime for one in slots.others_of(places) if one.up], say)
     _unmount(places.runtime)
-    _remove_files(places, keep_state)
+    remove_files(places, keep_state=keep_state)
     left += [f"process {pid} ({processes.command_of(pid)[:80]})" for pid in emulator_process.everything(places)]
     if left:
         raise LocalError(
@@ -272,7 +272,8 @@ def leftovers(places: Places) -> list[str]:
     return containers + [f"network {name}" for name in found.networks]
 
 
-def _remove_files(places: Places, keep_state: bool) -> None:
+def remove_files(places: Places, *, keep_state: bool) -> None:
+    """Those of this cloud: its states and all that lies next to them, unless these are kept."""
     state = () if keep_state else (places.state, places.emulator)
     for folder in (*state, places.edge, places.pulumi_home, places.stacks, places.emulator_path):
         shutil.rmtree(folder, ignore_errors=True)
