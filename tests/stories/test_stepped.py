@@ -110,6 +110,7 @@ def test_a_release_that_does_well_goes_step_by_step(stack: Stack, unseen: Unseen
     assert settled.ok, settled.text
 
 
+@pytest.mark.long
 def test_going_back_takes_no_steps_and_forward_again_takes_them_all(known: Known, stack: Stack, users: Probe) -> None:
     stack = known(stack)  # under users: a watched release without any is rolled back
     live, previous = stack.outputs["imageDigest"], stack.outputs["previousDigest"]

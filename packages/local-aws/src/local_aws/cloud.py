@@ -250,7 +250,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
     containers = dockercli.remove_containers(places) if answers else 0
     networks = dockercli.remove_networks(places) if answers else 0
     images = dockercli.remove_untagged_images(places) if answers and not keep_state else 0
-    left = leftovers(places) if answers else []
+    left, held = leftovers(places) if answers else ([], [])
     with slots.alone(places.shared):
         if not left:
             slots.let_go(places, keep=keep_state)
@@ -263,13 +263,18 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
             "Not everything could be removed: " + ", ".join(left) + ".",
             next_step="`local-aws down` again; `local-aws doctor` says what is wrong",
         )
-    return Removed(gone, containers, networks, stopped, (str(places.state),) if keep_state else (), images)
+    kept = ((str(places.state),) if keep_state else ()) + tuple(held)
+    return Removed(gone, containers, networks, stopped, kept, images)
 
 
-def leftovers(places: Places) -> list[str]:
+def leftovers(places: Places) -> tuple[list[str], list[str]]:
+    """What could not be removed; and empty networks that Docker does not give up: nothing runs there, and nobody can
+    do more about it than to start Docker anew."""
     found = dockercli.ours(places)
-    containers = [f"container {name}" for name in found.containers]
-    return containers + [f"network {name}" for name in found.networks]
+    held = [name for name in found.networks if dockercli.empty(name)]
+    left = [f"container {name}" for name in found.containers]
+    left += [f"network {name}" for name in found.networks if name not in held]
+    return left, [f"network {name}, which is empty and which Docker holds until it is started anew" for name in held]
 
 
 def remove_files(places: Places, *, keep_state: bool) -> None:

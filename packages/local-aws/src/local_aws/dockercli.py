@@ -115,6 +115,12 @@ def remove_networks(places: Places) -> int:
     return len(networks)
 
 
+def empty(network: str) -> bool:
+    """Is no container in it? Docker may refuse to remove such a one too ("has active endpoints"), after a container of
+    it ended while it was being started; it forgets that when it is started anew."""
+    return docker("network", "inspect", network, "--format", "{{len .Containers}}") == "0"
+
+
 def remove_untagged_images(places: Places) -> int:
     """What tasks pulled by digest from this cloud's registry, which ends with it; how many there were.
 

@@ -180,7 +180,7 @@ def test_down_removes_all_of_it_also_what_a_killed_emulator_left(running: cloud.
     assert "nothing is left" in done.stderr
     assert not orphan.alive
     assert emulator_process.everything(places) == []
-    assert cloud.leftovers(places) == []
+    assert cloud.leftovers(places) == ([], [])
     assert cloud.current(places) is None
     assert not any(path.exists() for path in (places.state, places.emulator, places.edge, places.generated))
 
@@ -195,7 +195,7 @@ def test_down_removes_a_cloud_that_an_interrupted_test_left_within(places: Place
     assert "1 network" in done.stderr
     assert "nothing is left" in done.stderr
     assert emulator_process.everything(inner) == []
-    assert cloud.leftovers(inner) == []
+    assert cloud.leftovers(inner) == ([], [])
     assert not inner.slot_file.exists()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from local_aws import dockercli
+from local_aws.cloud import leftovers
 from local_aws.places import Places
 
 pytestmark = pytest.mark.provider
@@ -29,6 +30,24 @@ def _docker(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "docker").write_text(script)
     (folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+HELD = """#!/bin/sh
+case "$*" in
+"network ls"*local-aws.cloud*) echo held; echo used;;
+"network inspect held"*) echo 0;;
+"network inspect used"*) echo 1;;
+esac
+"""
+
+
+def test_an_empty_network_that_docker_holds_is_kept_and_one_in_use_is_left_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _docker(tmp_path, HELD, monkeypatch)
+    left, held = leftovers(Places(root=tmp_path, runtime=tmp_path / ".local", cache=tmp_path))
+    assert left == ["network used"]
+    assert held == ["network held, which is empty and which Docker holds until it is started anew"]
 
 
 def test_images_of_the_first_slot_are_left_to_the_cloud_that_holds_it(

@@ -67,7 +67,7 @@ def test_the_first_to_go_takes_only_its_own_and_leaves_docker_running(sides: tup
     assert done.returncode == 0, done.stderr
     assert not untagged(one)
     assert untagged(two)
-    assert cloud.leftovers(one.places) == []
+    assert cloud.leftovers(one.places) == ([], [])
     assert two.everything() == before
     assert one.places.cloud_id not in {claim.cloud for claim in slots.claims(one.places.shared)}
     if dockerd.ours_runs(two.places):

@@ -319,7 +319,7 @@ class Run:
     def _start(self, target: Colour, release: Release, tasks: int, retry_of: str) -> None:
         self._free(target)
         world, side = self.world, self.world.sides[target]
-        same = side.exists and side.release == release
+        same = side.exists and side.release is not None and side.release.id == release.id
         assert retry_of == (f"ecs-svc/{side.deployment}" if same else ""), "a retry must start a new deployment"
         world.deployments += 1
         world.sides[target] = FakeSide(True, release, release.digest, tasks, 0, world.deployments)
