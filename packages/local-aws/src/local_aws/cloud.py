@@ -268,7 +268,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
 
 
 def leftovers(places: Places) -> tuple[list[str], list[str]]:
-    """What could not be removed; and empty networks that Docker does not give up: nothing runs there, and only a restart
+    """What could not be removed; and empty networks that Docker keeps: nothing runs there, and only a restart
     of Docker removes them."""
     found = dockercli.ours(places)
     held = [name for name in found.networks if dockercli.empty(name)]
