@@ -1,7 +1,8 @@
 """gitlab-ci-local: runs .gitlab-ci.yml on this machine itself, by its shell executor, without any container.
 
 What it cannot show: protected environments and their approvals, resource groups, OIDC, that a pipeline is not cancelled
-by a newer one. `image` is left out of its copy, so that a job runs in a shell of this machine.
+by a newer one. `image` is left out of its copy, so that a job runs in a shell of this machine; and so is what it cannot
+read: an environment whose name is in a variable, of a job that does not run.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ def binary() -> Path:
 
 
 def in_a_shell(checkout: Path) -> None:
-    """Leave the image out of a checkout's pipeline."""
+    """Leave the image out of a checkout's pipeline, and what it cannot read."""
     path = checkout / PIPELINE
     text = path.read_text()
-    found = text.replace("  image: $LANE_IMAGE\n", "")
-    assert found != text
-    path.write_text(found)
+    for line in ("  image: $LANE_IMAGE\n", "  environment: { name: $ROLLBACK, action: access }\n"):
+        assert line in text
+        text = text.replace(line, "")
+    path.write_text(text)
 
 
 def command(

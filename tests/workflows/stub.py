@@ -43,6 +43,7 @@ if (home / "hang" / verb).exists():
     while True: time.sleep(0.02)
 if (home / "fail" / verb).exists():
     print("stub: " + verb + " refuses", file=sys.stderr)
+    if verb == "rollback": print("rollback wrote this")
     write(verb + " says why")
     sys.exit(1)
 write(" ".join([verb, *rest]))
@@ -149,18 +150,25 @@ def texts(calls: list[Call]) -> list[str]:
     return [call.text for call in calls]
 
 
-def proven(review: str, hotfix: str = "", *, drill: bool = False) -> list[str]:
+def proven(review: str, hotfix: str = "", exceptions: str = "", *, drill: bool = False) -> list[str]:
     """The command lines of a release up to the approval; `review`: the files that the review writes."""
     return [
         "build --lock-wait 900",
         f"scan {DIGEST} --hotfix {hotfix}",
         f"check --hotfix {hotfix}",
-        f"deploy staging --digest {DIGEST} --hotfix {hotfix} --lock-wait 900",
+        f"deploy staging --digest {DIGEST} --hotfix {hotfix} --exceptions={exceptions} --lock-wait 900",
         *(["drill staging --lock-wait 900"] if drill else []),
-        f"review production --digest {DIGEST} {review}",
+        f"review production --digest {DIGEST} --exceptions={exceptions} {review}",
     ]
 
 
-def promoted(hotfix: str = "") -> str:
+def promoted(hotfix: str = "", exceptions: str = "") -> str:
     """The command line after the approval."""
-    return f"promote production --digest {DIGEST} --seal {SEAL} --hotfix {hotfix} --yes --lock-wait 900"
+    given = f"--digest {DIGEST} --seal {SEAL} --hotfix {hotfix} --exceptions={exceptions}"
+    return f"promote production {given} --yes --lock-wait 900"
+
+
+def rolled_back(exceptions: str = "", *, to: str = "") -> str:
+    """The command line of a rollback of production; the reason is `errors`."""
+    target = f"--to {to} " if to else ""
+    return f"rollback production {target}--reason errors --exceptions={exceptions} --yes --lock-wait 900"

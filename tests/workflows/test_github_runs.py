@@ -10,7 +10,7 @@ import pytest
 from tests.command.checkout import Ended
 
 from tests.workflows import github
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, rolled_back, texts
 
 pipeline = pytest.mark.pipeline
 
@@ -19,6 +19,8 @@ PULL_REQUEST = {"pull_request": PULL, "repository": {"full_name": "acme/shop"}}
 FORKED = {"pull_request": {**PULL, "head": {"repo": {"full_name": "else/shop"}, "ref": "change"}}}
 REVIEW = "--out result --out review.seal"
 RELEASED = [*proven(REVIEW), promoted()]
+EXCEPTIONS = "--again --through-freeze 'prices; $(are) wrong'"
+FAULT = "--fault 'loses orders'"
 
 
 class Stub(Stubbed):
@@ -105,25 +107,46 @@ def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stu
 
 
 @pipeline
-@pytest.mark.parametrize(
-    ("digest", "command"),
-    [
-        ("", "rollback production --reason errors --yes --lock-wait 900"),
-        (DIGEST, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
-    ],
-)
-def test_a_rollback_builds_and_checks_nothing(stub: Stub, digest: str, command: str) -> None:
+@pytest.mark.parametrize("digest", ["", DIGEST])
+def test_a_rollback_builds_and_checks_nothing(stub: Stub, digest: str) -> None:
     assert stub.dispatch("rollback", environment="production", digest=digest, reason="errors").code == 0
-    assert texts(stub.calls()) == [command]
+    assert texts(stub.calls()) == [rolled_back(to=digest)]
 
 
 @pipeline
-def test_each_night_asks_for_drift_and_parity_everywhere_even_if_there_is_some_in_one(stub: Stub) -> None:
+def test_a_rollback_for_a_fault_says_what_was_wrong(stub: Stub) -> None:
+    given = {"environment": "production", "digest": "", "reason": "errors", "exceptions": FAULT}
+    assert stub.dispatch("rollback", **given).code == 0
+    assert texts(stub.calls()) == [rolled_back(FAULT)]
+
+
+@pipeline
+def test_a_rollback_that_fails_shows_what_it_wrote(stub: Stub) -> None:
+    stub.fails("rollback")
+    done = stub.dispatch("rollback", environment="production", digest="", reason="errors")
+    assert done.code != 0
+    assert "rollback wrote this" in done.out
+
+
+@pipeline
+@pytest.mark.parametrize(
+    ("workflow", "inputs", "why"), [("release", {}, ""), ("hotfix", {"reason": "prices"}, "prices")]
+)
+def test_exceptions_reach_staging_review_and_promotion_as_they_were_typed(
+    stub: Stub, workflow: str, inputs: dict[str, str], why: str
+) -> None:
+    assert stub.dispatch(workflow, exceptions=EXCEPTIONS, **inputs).code == 0
+    assert texts(stub.calls()) == [*proven(REVIEW, why, EXCEPTIONS), promoted(why, EXCEPTIONS)]
+
+
+@pipeline
+def test_each_night_asks_for_drift_and_parity_everywhere_and_for_the_ledger_even_if_one_fails(stub: Stub) -> None:
     stub.fails("drift")
     assert stub.act("nightly", "schedule").code != 0
     assert sorted(texts(stub.calls())) == [
         "drift production",
         "drift staging",
+        "history --verify",
         "parity production",
         "parity staging",
     ]

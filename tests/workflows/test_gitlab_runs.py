@@ -15,7 +15,7 @@ from tests.command.checkout import Ended, until
 
 from tests.patience import PATIENCE
 from tests.workflows import gitlab
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, rolled_back, texts
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("rsync"), reason="rsync is not installed (./bootstrap as root does it)"
@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REVIEW = "--out review.md --out review.html --out review.seal"
 PROVEN = proven(REVIEW)
 PROMOTED = promoted()
+EXCEPTIONS = "--again --through-freeze 'prices; $(are) wrong'"
+FAULT = "--fault 'loses orders'"
 
 
 def read() -> dict[str, Any]:
@@ -45,10 +47,20 @@ def test_one_at_a_time_updates_an_environment_and_none_is_interrupted_or_thrown_
     assert read()["default"]["interruptible"] is False
     assert read()["workflow"]["auto_cancel"]["on_new_commit"] == "none"
     groups = {name: read()[name]["resource_group"] for name in JOBS if "resource_group" in read()[name]}
-    assert groups == {
-        "build": "artifacts", "staging": "staging", "production": "production", "rollback": "$ROLLBACK"
-    }  # fmt: skip
+    assert groups == {"build": "artifacts", "staging": "staging"}
+    for name in ("production", "rollback"):  # the lock of the state in place of a group
+        updates = [line for line in read()[name]["script"] if ".venv/bin/release" in line]
+        assert all("--lock-wait 900" in line for line in updates), name
     assert [name for name in JOBS if read()[name].get("interruptible")] == ["preview"]
+
+
+@pure
+def test_a_rollback_waits_for_no_approval_and_queues_behind_nothing() -> None:
+    """GitLab asks for the approvals of an environment where a job makes a deployment; `access` makes none."""
+    rollback = read()["rollback"]
+    assert rollback["environment"] == {"name": "$ROLLBACK", "action": "access"}
+    assert "resource_group" not in rollback
+    assert "when" not in rollback["rules"][0]
 
 
 @pure
@@ -153,11 +165,18 @@ def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stu
 
 
 @pipeline
+def test_exceptions_reach_staging_review_and_promotion_as_they_were_typed(stub: Stub) -> None:
+    assert stub.gitlab(manual=("production",), source="web", EXCEPTIONS=EXCEPTIONS).code == 0
+    assert texts(stub.calls()) == [*proven(REVIEW, exceptions=EXCEPTIONS), promoted(exceptions=EXCEPTIONS)]
+
+
+@pipeline
 @pytest.mark.parametrize(
     ("more", "command"),
     [
-        ({}, "rollback production --reason errors --yes --lock-wait 900"),
-        ({"ROLLBACK_TO": DIGEST}, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
+        ({}, rolled_back()),
+        ({"EXCEPTIONS": FAULT}, rolled_back(FAULT)),
+        ({"ROLLBACK_TO": DIGEST}, rolled_back(to=DIGEST)),
     ],
 )
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], command: str) -> None:
@@ -166,11 +185,12 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
 
 
 @pipeline
-def test_each_night_asks_for_drift_and_parity_and_nothing_else(stub: Stub) -> None:
+def test_each_night_asks_for_drift_parity_and_the_ledger_and_nothing_else(stub: Stub) -> None:
     assert stub.gitlab(source="schedule").code == 0
     assert sorted(texts(stub.calls())) == [
         "drift production",
         "drift staging",
+        "history --verify",
         "parity production",
         "parity staging",
     ]

@@ -12,7 +12,7 @@ from tests.command.checkout import Ended, until
 
 from tests.patience import PATIENCE
 from tests.workflows import jenkins
-from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, texts
+from tests.workflows.stub import BACKEND, DIGEST, Stubbed, promoted, proven, rolled_back, texts
 
 pytestmark = pytest.mark.skipif(not shutil.which("java"), reason="Java is not installed")
 pipeline = pytest.mark.pipeline
@@ -20,6 +20,8 @@ pipeline = pytest.mark.pipeline
 REVIEW = "--out review.md --out review.html --out review.seal"
 PROVEN = proven(REVIEW)
 PROMOTED = promoted()
+EXCEPTIONS = "--again --through-freeze 'prices; $(are) wrong'"
+FAULT = "--fault 'loses orders'"
 ROLES = {f"{name}_ROLE_ARN": f"{name.lower()}'s" for name in ("BUILD", "STAGING", "REVIEW", "PRODUCTION", "PREVIEW")}
 SUCCESS, FAILURE, ABORTED = 0, 1, 2
 
@@ -72,7 +74,7 @@ def test_an_approved_release_is_promoted_by_the_digest_that_was_built_and_watche
     roles = ["build's", "build's", "", "staging's", "staging's", "review's", "production's", "production's"]
     assert [call.role for call in calls] == roles
     assert {call.environ["PULUMI_BACKEND_URL"] for call in calls} == {BACKEND}
-    assert said(done, "lock") == ["release-artifacts", "release-staging", "release-production"]
+    assert said(done, "lock") == ["release-artifacts", "release-staging"]  # production: the lock of the state
 
 
 @pipeline
@@ -111,11 +113,18 @@ def test_a_hotfix_takes_the_same_way_and_gives_its_reason_to_each_step(stub: Stu
 
 
 @pipeline
+def test_exceptions_reach_staging_review_and_promotion_as_they_were_typed(stub: Stub) -> None:
+    assert stub.jenkins(APPROVER="ann", PARAM_EXCEPTIONS=EXCEPTIONS).code == SUCCESS
+    assert texts(stub.calls()) == [*proven(REVIEW, exceptions=EXCEPTIONS), promoted(exceptions=EXCEPTIONS)]
+
+
+@pipeline
 @pytest.mark.parametrize(
     ("more", "command"),
     [
-        ({}, "rollback production --reason errors --yes --lock-wait 900"),
-        ({"PARAM_ROLLBACK_TO": DIGEST}, f"rollback production --to {DIGEST} --reason errors --yes --lock-wait 900"),
+        ({}, rolled_back()),
+        ({"PARAM_EXCEPTIONS": FAULT}, rolled_back(FAULT)),
+        ({"PARAM_ROLLBACK_TO": DIGEST}, rolled_back(to=DIGEST)),
     ],
 )
 def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], command: str) -> None:
@@ -123,16 +132,18 @@ def test_a_rollback_builds_and_checks_nothing(stub: Stub, more: dict[str, str], 
     assert done.code == SUCCESS
     (call,) = stub.calls()
     assert (call.text, call.role) == (command, "production's")
-    assert said(done, "lock") == ["release-production"]
+    assert said(done, "lock") == []  # it queues behind nothing but the update that holds the lock of the state
+    assert said(done, "input") == []
 
 
 @pipeline
-def test_each_night_asks_for_drift_and_parity_and_nothing_else(stub: Stub) -> None:
+def test_each_night_asks_for_drift_parity_and_the_ledger_and_nothing_else(stub: Stub) -> None:
     assert stub.jenkins(CAUSE="TimerTrigger").code == SUCCESS
     assert [(call.text, call.role) for call in stub.calls()] == [
         ("drift staging", "review's"),
         ("drift production", "review's"),
         ("parity production", "review's"),
+        ("history --verify", "review's"),
     ]
 
 

@@ -17,10 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted(path for path in (ROOT / ".github").rglob("*.yml") if path.name != "zizmor.yml")
 RELEASE = ROOT / ".github/workflows/release.yml"
 PREPARE = ROOT / ".github/actions/prepare/action.yml"
-UPDATES = {
-    "build": "artifacts", "staging": "staging", "production": "production", "rollback": "${{ inputs.environment }}"
-}  # fmt: skip
-"""Jobs that update a stack, and which."""
+QUEUES = {"build": "artifacts", "staging": "staging"}
+"""Jobs that take turns by a concurrency group, and the stack that they update."""
 
 pure = pytest.mark.pure
 
@@ -114,7 +112,7 @@ def test_each_job_takes_a_role_of_its_own_from_variables() -> None:
     }
     # DEPLOY_ROLE_ARN is a variable of the environment, so it is another one in each.
     assert {name: job["environment"] for name, job in all_jobs().items() if "environment" in job} == {
-        "staging": "staging", "production": "production", "rollback": "${{ inputs.environment }}"
+        "staging": "staging", "production": "production", "rollback": "${{ inputs.environment }}-rollback"
     }  # fmt: skip
 
 
@@ -126,19 +124,62 @@ def test_nothing_from_outside_is_pasted_into_a_script() -> None:
 
 @pure
 def test_scripts_stop_at_the_first_failure_also_in_a_pipe() -> None:
-    assert all(step["shell"] == "bash" for step in steps() if "run" in step)
+    """`shell: bash` is `bash -eo pipefail`; without it GitHub takes no `pipefail`."""
+    for path in WORKFLOWS:
+        content = read(path)
+        for job in [content["runs"]] if path == PREPARE else content["jobs"].values():
+            default = content.get("defaults", {}).get("run", {}).get("shell")
+            assert all(step.get("shell", default) == "bash" for step in job.get("steps", ()) if "run" in step), path
 
 
 @pure
 def test_two_runs_never_update_one_stack_at_once_and_none_is_cut_off_or_thrown_away() -> None:
-    """`queue: max` (GitHub, May 2026): without it a third run throws away the second, which waits for an approval."""
-    groups = {name: job["concurrency"] for name, job in all_jobs().items() if name in UPDATES}
+    """`queue: max` (GitHub, May 2026): without it a third run throws away the second, which waits for its turn."""
+    groups = {name: job["concurrency"] for name, job in all_jobs().items() if name in QUEUES}
     assert groups == {
         name: {"group": f"release-{stack}", "cancel-in-progress": False, "queue": "max"}
-        for name, stack in UPDATES.items()
+        for name, stack in QUEUES.items()
     }
-    others = {name: job.get("concurrency", {}) for name, job in all_jobs().items() if name not in UPDATES}
-    assert not any(each["group"].startswith("release-") for each in others.values() if each)
+    assert {name for name, job in all_jobs().items() if "concurrency" in job} == {*QUEUES, "preview"}
+    assert all("concurrency" not in read(path) for path in WORKFLOWS)
+    for name in ("production", "watch", "rollback"):  # the lock of the state in place of a group
+        assert "--lock-wait 900" in releasing()[name]["run"], name
+
+
+@pure
+def test_a_job_that_waits_for_reviewers_holds_no_group_and_a_rollback_queues_behind_nothing() -> None:
+    """GitHub counts a job that waits for the reviewers of its environment as the one that runs in its group."""
+    assert "concurrency" not in all_jobs()["production"]  # the environment with reviewers
+    rollback = all_jobs()["rollback"]
+    assert "concurrency" not in rollback
+    assert rollback["environment"] == "${{ inputs.environment }}-rollback"
+    assert "needs" not in rollback
+
+
+@pure
+def test_what_was_typed_is_read_by_the_command_alone_in_review_and_promotion_alike() -> None:
+    """Its seal covers them; no shell splits them."""
+    for name in ("staging", "review", "production", "rollback"):
+        assert '--exceptions="$EXCEPTIONS"' in releasing()[name]["run"], name
+    assert (
+        read(RELEASE)["env"]["EXCEPTIONS"] == releasing()["rollback"]["env"]["EXCEPTIONS"] == "${{ inputs.exceptions }}"
+    )
+    assert workflow("hotfix")["jobs"]["release"]["with"]["exceptions"] == "${{ inputs.exceptions }}"
+
+
+GUIDE = ROOT / "docs/guides/bring-your-own-service.md"
+
+
+@pure
+def test_who_calls_the_release_grants_what_its_jobs_ask_for() -> None:
+    """A called workflow gets no more than its caller has; GitHub refuses to start it otherwise."""
+    (example,) = [each for each in GUIDE.read_text().split("```") if "uses: ./.github/workflows/release.yml" in each]
+    guide = yaml.safe_load(example.replace("…", "[]"))["jobs"]["release"]
+    needed: dict[str, str] = {}
+    for job in jobs().values():
+        for scope, access in job["permissions"].items():
+            needed[scope] = max(access, needed.get(scope, ""))  # read < write
+    assert guide["permissions"] == workflow("hotfix")["jobs"]["release"]["permissions"] == needed
 
 
 def calling() -> list[Mapping[str, Any]]:
@@ -185,8 +226,8 @@ def test_an_image_that_another_job_built_is_adopted_in_place_of_a_build() -> Non
     written = [step["run"].rsplit("> ", 1)[1].strip() for step in (build, adopt)]
     assert written == ['"$RUNNER_TEMP/digest"'] * 2
     on = read(RELEASE)["on"]
-    assert [*on["workflow_dispatch"]["inputs"]] == ["image", "commit", "source"]
-    assert [*on["workflow_call"]["inputs"]] == ["image", "commit", "source", "hotfix"]
+    assert [*on["workflow_dispatch"]["inputs"]] == ["image", "commit", "source", "exceptions"]
+    assert [*on["workflow_call"]["inputs"]] == ["image", "commit", "source", "hotfix", "exceptions"]
 
 
 @pure
@@ -251,7 +292,7 @@ def test_a_preview_asks_only_for_a_review_of_staging() -> None:
 def test_a_hotfix_is_a_release_with_a_reason() -> None:
     hotfix = workflow("hotfix")
     (job,) = hotfix["jobs"].values()
-    assert (job["uses"], job["with"]) == ("./.github/workflows/release.yml", {"hotfix": "${{ inputs.reason }}"})
+    assert (job["uses"], job["with"]["hotfix"]) == ("./.github/workflows/release.yml", "${{ inputs.reason }}")
     assert hotfix["on"]["workflow_dispatch"]["inputs"]["reason"]["required"] is True
 
 

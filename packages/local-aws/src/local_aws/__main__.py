@@ -100,7 +100,8 @@ def _down(places: Places, *, keep_state: bool) -> int:
         *([_count(removed.images, "untagged image", "untagged images")] if removed.images else []),
         *(["dockerd"] if removed.dockerd else []),
     ]
-    kept = f"; kept {', '.join(removed.kept)}" if removed.kept else ""
+    kept = "" if keep_state else f", and {places.state} is deleted"
+    kept += f"; kept {', '.join(removed.kept)}" if removed.kept else ""
     say(f"The local cloud is down ({time.monotonic() - begin:.1f} s): ended {', '.join(parts)}; nothing is left{kept}.")
     return 0
 

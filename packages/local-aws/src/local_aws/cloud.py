@@ -256,7 +256,7 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
             slots.let_go(places, keep=keep_state)
         stopped = dockerd.stop(places, [one.runtime for one in slots.others_of(places) if one.up], say)
     _unmount(places.runtime)
-    _remove_files(places, keep_state)
+    remove_files(places, keep_state=keep_state)
     left += [f"process {pid} ({processes.command_of(pid)[:80]})" for pid in emulator_process.everything(places)]
     if left:
         raise LocalError(
@@ -268,8 +268,8 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
 
 
 def leftovers(places: Places) -> tuple[list[str], list[str]]:
-    """What could not be removed; and empty networks that Docker does not give up: nothing runs there, and nobody can
-    do more about it than to start Docker anew."""
+    """What could not be removed; and empty networks that Docker keeps: nothing runs there, and only a restart
+    of Docker removes them."""
     found = dockercli.ours(places)
     held = [name for name in found.networks if dockercli.empty(name)]
     left = [f"container {name}" for name in found.containers]
@@ -277,7 +277,8 @@ def leftovers(places: Places) -> tuple[list[str], list[str]]:
     return left, [f"network {name}, which is empty and which Docker holds until it is started anew" for name in held]
 
 
-def _remove_files(places: Places, keep_state: bool) -> None:
+def remove_files(places: Places, *, keep_state: bool) -> None:
+    """Those of this cloud: its states and all that lies next to them, unless these are kept."""
     state = () if keep_state else (places.state, places.emulator)
     for folder in (*state, places.edge, places.pulumi_home, places.stacks, places.emulator_path):
         shutil.rmtree(folder, ignore_errors=True)

@@ -183,9 +183,10 @@ def test_a_rollback_for_a_fault_puts_what_is_left_into_quarantine_before_users_m
     assert [each.kind for each in entries(on)] == [EntryKind.QUARANTINE], "it is said once"
 
 
-def test_the_update_of_such_a_rollback_names_the_fault_as_its_reason() -> None:
+@pytest.mark.parametrize("given", [("--fault", "it charges twice"), ("--exceptions=--fault 'it charges twice'",)])
+def test_the_update_of_such_a_rollback_names_the_fault_as_its_reason(given: tuple[str, ...]) -> None:
     on = on_ledger(BACK)
-    on.run("rollback", "staging", "--fault", "it charges twice")
+    on.run("rollback", "staging", *given)
     assert on.engine.actors[-1].reason == "it charges twice"
 
 

@@ -160,6 +160,47 @@ def test_a_reason_to_release_in_a_freeze_window_is_handed_to_the_program(verb: s
     assert configs(on.engine) == [{"imageDigest": C.digest, "throughFreeze": "the shop is down"}]
 
 
+# ---- Exceptions in one text, as a pipeline gives them
+
+
+@pytest.mark.parametrize(("verb", "environment"), [("deploy", "staging"), ("promote", "production")])
+def test_exceptions_in_one_text_are_the_options_that_it_names(verb: str, environment: str) -> None:
+    def asked(*given: str) -> list[dict[str, str]]:
+        on = stage(ran(*plan("keep", GREEN, B, target=None)))
+        on.engine.states[environment] = RETURNED
+        assert on.run(verb, environment, "--digest", C.digest, "--yes", *given) == 0
+        return configs(on.engine)
+
+    options = ("--through-freeze", "$(the shop); is down", "--again", "--allow-older", "--on-alarm", "proceed")
+    together = asked("--exceptions=--through-freeze '$(the shop); is down' --again --allow-older --on-alarm proceed")
+    assert together == asked(*options)
+    assert {"throughFreeze", "forwardFrom", "allowOlder", "onAlarm"} <= {*together[0]}
+    assert asked("--exceptions=") == asked()
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "why"),
+    [
+        ("promote", "--yes", "unrecognized arguments: --yes"),
+        ("promote", "--seal s1:x", "unrecognized arguments: --seal"),
+        ("promote", "--fault slow", "unrecognized arguments: --fault"),
+        ("promote", "it is urgent", "unrecognized arguments: it is urgent"),
+        ("promote", "--through-freeze the shop is down", "unrecognized arguments: shop is down"),
+        ("promote", "--through-freeze 'the shop", "No closing quotation"),
+        ("promote", "--through-freeze", "expected one argument"),
+        ("promote", "--allow", "unrecognized arguments: --allow"),
+        ("promote", "--on-alarm ignore", "invalid choice: 'ignore'"),
+        ("rollback", "--allow-older", "unrecognized arguments: --allow-older"),
+    ],
+)
+def test_nothing_but_the_verbs_exceptions_is_taken_from_such_a_text(verb: str, text: str, why: str) -> None:
+    on = stage()
+    assert on.run(verb, "production", f"--exceptions={text}") == 2
+    assert why in on.err
+    assert "Next: allowed are --" in on.err
+    assert on.engine.calls == []
+
+
 def test_heal_names_no_digest_at_all() -> None:
     on = stage(HEALED)
     assert on.run("heal", "staging") == 0

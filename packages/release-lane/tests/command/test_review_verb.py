@@ -73,10 +73,11 @@ def test_a_review_of_a_rollback_of_the_digest_alone_says_so_and_is_of_nothing_el
     assert "give --rollback as well" in on.err
 
 
-def test_a_review_of_a_way_forward_again_says_so() -> None:
+@pytest.mark.parametrize("given", ["--again", "--exceptions=--again"])
+def test_a_review_of_a_way_forward_again_says_so(given: str) -> None:
     on = stage(ran(*plan("traffic-only", GREEN.other, B, target=GREEN.other)))
     on.engine.states["staging"] = state(GREEN, A, B, A)
-    assert on.run("review", "staging", "--digest", B.digest, "--again") == 0
+    assert on.run("review", "staging", "--digest", B.digest, given) == 0
     assert on.engine.calls == [("preview", "staging", {"imageDigest": B.digest, "forwardFrom": A.digest})]
     assert f"**Going forward again:** users were rolled back from it to `{A.digest}`" in on.out
 

@@ -213,6 +213,24 @@ def test_nothing_goes_forward_while_the_line_is_stopped_not_even_for_a_reason(
     assert "`release resume production" in refused.error.next_step
 
 
+WAYS_BACK = {
+    "one was live before": (RECORD, SETTLED, NEW, True),
+    "nothing is live": (None, observed(None, None, None), NEW, False),
+    "users were rolled back from all others": (RETURNED, observed(B, A, GREEN), NEW, False),
+}
+
+
+@pytest.mark.parametrize(("record", "cloud", "request_", "offered"), WAYS_BACK.values(), ids=WAYS_BACK)
+@pytest.mark.parametrize("halt", ["a stopped line", "a freeze window"])
+def test_a_halt_offers_a_rollback_where_there_is_a_release_to_go_back_to(
+    record: Recorded | None, cloud: Observed, request_: Requested, offered: bool, halt: str
+) -> None:
+    halted = frozen(request_) if "freeze" in halt else replace(request_, halts=Halts(stopped=STOPPED))
+    refused = decision(record, cloud, halted)
+    assert isinstance(refused, Refuse)
+    assert ("`release rollback`" in refused.error.next_step) == offered
+
+
 # ---- quarantine
 
 

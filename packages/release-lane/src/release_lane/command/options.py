@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from release_lane.engine.state import StackState
+from release_lane.errors import UsageError
 from release_lane.operate.duration import parse_duration
 from release_lane.record.digest import Digest, parse_digest
 
@@ -159,6 +163,61 @@ def add_without_ledger(parser: argparse.ArgumentParser) -> None:
 def excused(arguments: argparse.Namespace) -> dict[str, str]:
     """`withoutLedger` for this run."""
     return {"withoutLedger": arguments.without_ledger} if arguments.without_ledger else {}
+
+
+def add_exceptions(parser: argparse.ArgumentParser, *adds: Callable[[argparse.ArgumentParser], None]) -> None:
+    """`--exceptions`: options of the verb, those that `adds` add and no others, in one text.
+
+    A pipeline has one input for them. No shell splits what a person typed there, and nothing else can be typed.
+    """
+    parser.add_argument(
+        "--exceptions",
+        metavar="TEXT",
+        action=_Exceptions,
+        adds=adds,
+        help="in one text, as from a pipeline's input: %(allowed)s; empty: none",
+    )
+
+
+def add_exceptions_forward(parser: argparse.ArgumentParser) -> None:
+    """`--exceptions`, of every verb that goes forward, and of the review, whose seal covers them."""
+    add_exceptions(parser, add_through_freeze, add_again, add_allow_older, add_on_alarm)
+
+
+class _Exceptions(argparse.Action):
+    """Reads the text into the same arguments, as if each option had been given; a `UsageError` names the allowed."""
+
+    def __init__(self, *, adds: Sequence[Callable[[argparse.ArgumentParser], None]], **about: Any) -> None:
+        super().__init__(**{**about, "default": argparse.SUPPRESS})
+        self.reader = _Reader(add_help=False, allow_abbrev=False)
+        for add in adds:
+            add(self.reader)
+        self.allowed = ", ".join(self.reader.known)
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: Any = None) -> None:
+        try:
+            self.reader.parse_args(shlex.split(values), namespace)
+        except ValueError as error:
+            raise UsageError(
+                f"--exceptions {values!r} cannot be taken.",
+                why=str(error),
+                next_step=f"allowed are {self.allowed}; a reason of several words stands in quotes.",
+            ) from None
+
+
+class _Reader(argparse.ArgumentParser):
+    """Takes note of what was added; a wrong text is a `ValueError`."""
+
+    known: tuple[str, ...] = ()
+
+    def add_argument(self, *names: Any, **about: Any) -> argparse.Action:
+        action = super().add_argument(*names, **about)
+        value = action.metavar or "".join(action.choices or ())
+        self.known = (*self.known, f"{names[0]} {value}".strip())
+        return action
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
 
 
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:

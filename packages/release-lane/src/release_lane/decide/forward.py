@@ -28,10 +28,10 @@ def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
     if not going_forward(case, verdict):
         return ()
     if halts.stopped:
-        raise line_stopped(halts.stopped)
+        raise line_stopped(halts.stopped, verdict.standing)
     closed = frozen_at(requested.freeze, requested.now)
     if closed and not requested.through_freeze:
-        raise frozen(release, closed, requested.environment)
+        raise frozen(release, closed, verdict.standing, requested.environment)
     return (said_of_freeze(closed, requested.through_freeze),) if closed else ()
 
 

@@ -200,14 +200,21 @@ def quarantined(digest: str, entry: Entry, *, back: bool = False, environment: s
     )
 
 
-def line_stopped(entry: Entry) -> Refused:
-    """Somebody stopped the line of this environment."""
+def line_stopped(entry: Entry, standing: Recorded | None) -> Refused:
+    """Somebody stopped the line of this environment; `standing` is the record."""
     return Refused(
         f"The line of {entry.environment} is stopped: nothing goes forward there.",
         why=why(entry),
-        next_step="going back is possible: `release rollback`. Once the reason is gone: "
-        f"`release resume {entry.environment} --reason …`.",
+        next_step=f"{_way_back(standing)}once the reason is gone: `release resume {entry.environment} --reason …`.",
     )
+
+
+def _way_back(standing: Recorded | None) -> str:
+    """What is possible while nothing goes forward: a rollback, where the record has a release to go back to."""
+    if standing is None:
+        return ""
+    earlier = {past.digest for past in standing.history if not standing.left_by_rollback(past.digest)}
+    return "going back is possible: `release rollback`; " if earlier - {standing.live.digest} else ""
 
 
 def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
@@ -222,16 +229,16 @@ def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
     )
 
 
-def frozen(release: Release, closed: Frozen, environment: str = HERE) -> Refused:
-    """A freeze window holds."""
+def frozen(release: Release, closed: Frozen, standing: Recorded | None, environment: str = HERE) -> Refused:
+    """A freeze window holds; `standing` is the record."""
     utc = "" if closed.zone == "UTC" else f" ({in_words(closed.until)})"
     return Refused(
         f"{short(release.digest)} is not released now: a freeze window holds until "
         f"{in_zone(closed.zone, closed.until)}{utc}.",
         why=f"`freeze` in the stack file: {closed.words}; until then nothing goes forward here",
-        next_step="wait until then. Going back is possible: `release rollback`. If this cannot wait: `release review "
-        f"{environment} --through-freeze REASON`; once that is approved, `release promote` (or `deploy`) with its seal "
-        "and the same `--through-freeze REASON` (by hand: throughFreeze=REASON). The reason is recorded.",
+        next_step=f"wait until then; {_way_back(standing)}if this cannot wait: `release review {environment} "
+        "--through-freeze REASON`; once that is approved, `release promote` (or `deploy`) with its seal and the same "
+        "`--through-freeze REASON` (by hand: throughFreeze=REASON). The reason is recorded.",
     )
 
 

@@ -127,7 +127,8 @@ def _not_halted(before: Balancer, move: Move) -> None:
         return
     halts = RECORDING.halts()
     if said := halts.quarantined or halts.stopped:
-        error = quarantined(move.release.digest, said) if halts.quarantined else line_stopped(said)
+        quarantine = quarantined(move.release.digest, said)
+        error = quarantine if halts.quarantined else line_stopped(said, move.standing)
         error.users = Users.UNTOUCHED
         raise error
 

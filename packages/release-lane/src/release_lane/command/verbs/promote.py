@@ -9,6 +9,7 @@ from release_lane.command.options import (
     add_allow_older,
     add_digest,
     add_environment,
+    add_exceptions_forward,
     add_hotfix,
     add_options,
     add_seal,
@@ -46,6 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_allow_older(parser)
     add_again(parser)
     add_through_freeze(parser)
+    add_exceptions_forward(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from release_lane.command.options import (
     add_digest,
     add_digest_only,
     add_environment,
+    add_exceptions_forward,
     add_on_alarm,
     add_through_freeze,
     again_allowed,
@@ -76,6 +77,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_allow_older(parser)
     add_again(parser)
     add_through_freeze(parser)
+    add_exceptions_forward(parser)
     add_on_alarm(parser)
     add_allow_replace(parser)
     parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE, else markdown")

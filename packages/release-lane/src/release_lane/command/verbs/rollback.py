@@ -10,6 +10,8 @@ from release_lane.command.halting import check_way_back, needed_ledger, reason
 from release_lane.command.options import (
     add_digest_only,
     add_environment,
+    add_exceptions,
+    add_on_alarm,
     add_options,
     add_seal,
     add_through_freeze,
@@ -46,16 +48,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     add_environment(parser)
     parser.add_argument("--to", metavar="sha256:…", help="the digest to go back to (default: the previous release)")
+    _add_fault(parser)
+    add_digest_only(parser)
+    add_through_freeze(parser)
+    add_options(parser)
+    add_seal(parser)
+    add_exceptions(parser, _add_fault, add_digest_only, add_through_freeze, add_on_alarm)
+
+
+def _add_fault(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fault",
         metavar="REASON",
         type=reason,
         help="what is wrong with the release that is left: no environment releases it until `release pardon`",
     )
-    add_digest_only(parser)
-    add_through_freeze(parser)
-    add_options(parser)
-    add_seal(parser)
 
 
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
