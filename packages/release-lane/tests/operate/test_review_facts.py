@@ -284,6 +284,7 @@ def test_a_release_that_leaves_one_in_quarantine_promises_no_rollback_to_it_and_
     assert first.startswith(f"> **No way back to `{A.digest[:19]}`:** it is in quarantine: it charges twice (ann, ")
     assert f"`release rollback production --to {C.digest}`: a deployment, which takes minutes" in first
     assert "only moves the traffic" not in said
+    assert "Going forward again" not in said, "it is said once, and first"
     data = as_dict(found)["rollback"]
     assert (data["inQuarantine"][:16], data["instead"]) == ("it charges twice", [C.digest])
 
