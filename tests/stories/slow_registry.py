@@ -22,12 +22,19 @@ class SlowRegistry:
         door = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                """What a URL that it handed out leads to: it has the address that was asked."""
+                self._forward()
+
             def do_POST(self) -> None:
+                self._forward()
+
+            def _forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if self.headers.get("X-Amz-Target", "").endswith(".DescribeImages"):
                     door._hold()
                 onward = http.client.HTTPConnection(behind, timeout=30)
-                onward.request("POST", self.path, body, dict(self.headers))
+                onward.request(self.command, self.path, body, dict(self.headers))
                 answer = onward.getresponse()
                 content = answer.read()
                 self.send_response(answer.status)
