@@ -70,6 +70,7 @@ def shared(stack: Stack) -> dict[str, list[str]]:
 
 
 EIP, NAT, ENDPOINT = "aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway", "aws:ec2/vpcEndpoint:VpcEndpoint"
+POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 def network(stack: Stack, colour: str) -> dict[str, Any]:
@@ -103,7 +104,8 @@ def test_an_environment_of_the_version_before_is_taken_over(
     assert tasks(stack, idle_of(stack)) == idle
     now = shared(stack)
     assert {kind: sorted({*now[kind]} & {*ids}) for kind, ids in made.items()} == made, "nothing was replaced"
-    assert now.keys() - made.keys() == {EIP, NAT, ENDPOINT}, "and only private subnets with their way out were added"
+    added = now.keys() - made.keys()
+    assert added == {EIP, NAT, ENDPOINT, POLICY}, "only private subnets with their way out, and the right to read flags"
     assert public_addresses(stack) == {"ENABLED"}, "in which nothing is yet"
     assert {key: stack.outputs[key] for key in outputs} == outputs
     again = stack.up("--expect-no-changes")
