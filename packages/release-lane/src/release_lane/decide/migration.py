@@ -44,10 +44,8 @@ def rule_on_schema(case: Case, verdict: Verdict) -> Ruling:
 
 def _labelled(release: Release, case: Case) -> Release:
     """With what its image says now, where an earlier version did not record it."""
-    asked = case.requested
-    return (
-        replace(release, revisions=asked.revisions) if release.digest == asked.digest and asked.revisions else release
-    )
+    said = case.requested.revisions if release.digest == case.requested.digest else None
+    return replace(release, revisions=said) if said else release
 
 
 def _forward(release: Release, standing: Recorded | None, schema: Schema) -> Ruling:
