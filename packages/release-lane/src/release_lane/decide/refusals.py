@@ -211,10 +211,7 @@ def line_stopped(entry: Entry, standing: Recorded | None) -> Refused:
 
 def _way_back(standing: Recorded | None) -> str:
     """What is possible while nothing goes forward: a rollback, where the record has a release to go back to."""
-    if standing is None:
-        return ""
-    earlier = {past.digest for past in standing.history if not standing.left_by_rollback(past.digest)}
-    return "going back is possible: `release rollback`; " if earlier - {standing.live.digest} else ""
+    return "going back is possible: `release rollback`; " if standing and standing.earlier else ""
 
 
 def older_commit(asked: Release, live: Release, said: str | None) -> Refused:
