@@ -76,6 +76,13 @@ def test_traffic_is_read_when_it_is_due_and_remembered_in_between() -> None:
     assert all(signals.traffic[BLUE] == POINTS[BLUE] for signals in scene.seen)
 
 
+def test_before_a_step_is_said_to_have_no_traffic_it_is_read_once_more() -> None:
+    """Until 870 s it may be waited for: a bake of 600 s from 90 s on, a period and the lateness."""
+    scene = Scene(looks=6, now=855.0)
+    scene.run()
+    assert scene.due == [True, False, False, True, False, False]
+
+
 def test_a_period_that_had_begun_before_the_watch_is_not_its_own() -> None:
     """Requests of the smoke checks are counted there, or users of the release before."""
     scene = Scene(looks=1)

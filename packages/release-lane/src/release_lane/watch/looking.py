@@ -67,7 +67,7 @@ class Looking:
         """
         while True:
             now = self.clock()
-            if due := now - self._read_at >= min(self.metrics_every, self.bake.period):
+            if due := self._due(now, step_began):
                 self._read_at = now
             reading = read(now, due)
             signals = self._signals(reading, now, step_began)
@@ -75,6 +75,12 @@ class Looking:
             if not isinstance(found, Waiting):
                 return found, signals
             go_on(found, signals)
+
+    def _due(self, now: float, step_began: float) -> bool:
+        """Is traffic to be read now? Once more when a step has waited for it as long as it may, so that a datapoint
+        that came since the last reading is seen."""
+        last = self.bake.ends_at_last(step_began)
+        return now - self._read_at >= min(self.metrics_every, self.bake.period) or self._read_at < last <= now
 
     def afresh(self) -> None:
         """Another step begins, and with it another count of probes."""
