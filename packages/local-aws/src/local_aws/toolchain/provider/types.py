@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from local_aws.standins.aws.provider import TYPES
 from local_aws.standins.versions import plugin_version
 
-BESIDES = frozenset({"acm", "ec2", "ecr", "elbv2", "kms", "meta", "route53", "s3", "sts"})
+BESIDES = frozenset({"acm", "ec2", "ecr", "elasticache", "elbv2", "kms", "meta", "rds", "route53", "s3", "sts"})
 """Services compiled in although no stand-in may have a type of them (yet): those of the functions, and of HTTPS, state
-in S3 and secrets by KMS. A service that is missing later costs a new build, so these are here from the beginning."""
+in S3, secrets by KMS, databases and caches. A service that is missing later costs a new build, so these are here from
+the beginning."""
 
 SERVED = {
     "acm": {
@@ -68,6 +69,10 @@ SERVED = {
         "aws_kms_key": "kms/key:Key",
     },
     "logs": {"aws_cloudwatch_log_group": "cloudwatch/logGroup:LogGroup"},
+    "rds": {
+        "aws_db_instance": "rds/instance:Instance",
+        "aws_db_subnet_group": "rds/subnetGroup:SubnetGroup",
+    },
     "route53": {
         "aws_route53_record": "route53/record:Record",
         "aws_route53_zone": "route53/zone:Zone",
