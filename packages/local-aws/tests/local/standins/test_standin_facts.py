@@ -1,7 +1,7 @@
 """The stand-ins' tables say what the real provider says, or name the difference.
 
 `real/facts.json` keeps what the provider answered, so that this needs no provider. That it still answers so is tested
-in real/; `python -m tests.local.standins.real.facts` asks it anew.
+in real/; the command of real/facts.py asks it anew.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ From its own answers: GetMapping (computed, outputs, sets, what its schema says 
 required, secrets), Diffs of an example with another value for each property and without it (what replaces beyond that,
 what stays when it is left out), Check and the preview of a create with as little as it takes (defaults).
 
-python -m tests.local.standins.real.facts    asks the provider in the cache of this machine, and keeps what it says
+Asks the provider in the cache of this machine, and keeps what it says:
+    PYTHONPATH=packages/local-aws:packages/provider-kit .venv/bin/python -m tests.local.standins.real.facts
 """
 
 from __future__ import annotations

@@ -25,5 +25,5 @@ def test_the_provider_still_says_what_is_kept_of_it(provider: Client) -> None:
     kept, says = facts.kept(), facts.gather(provider)
     assert says.types.keys() == kept.types.keys()
     for token, of in says.types.items():
-        assert of == kept.types[token], f"{token}: run `python -m tests.local.standins.real.facts`"
+        assert of == kept.types[token], f"{token}: run the command of {facts.__file__}"
     assert says.functions == kept.functions
