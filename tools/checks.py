@@ -12,6 +12,7 @@ python -m tools.checks NAME …    only these: lint format types pure rings comm
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -58,6 +59,8 @@ class Check:
     show: Literal["on failure", "at the end", "as it comes"] = "on failure"
     proxied: bool = False
     """Behind a dead proxy: none of it may need one."""
+    aside: bool = False
+    """Next to clouds it gets what they leave of the processors, and its output is shown when it has ended."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ RINGS = Check(
     pytest("-m", "not cloud and not pipeline", "--numprocesses=3", "--dist=loadfile"),
     show="as it comes",
     proxied=True,
+    aside=True,
 )
 PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile"), show="as it comes")
 """The part of the rings that starts no process and opens no connection."""
@@ -135,7 +139,8 @@ EVERY = {
 }
 LANES = ((STORIES, LOCAL, LONG), (COMMAND, LONG_COMMAND, STATES))
 """What needs a local cloud. Each lane has one of its own, new for each check, so that the two run side by side: one
-works while the other one waits. Of the first one the output is shown as it comes."""
+works while the other one waits; what needs no cloud runs next to them, with what they leave of the processors. Of the
+first lane the output is shown as it comes."""
 REST = (PIPELINES, *LANES[0][1:], *LANES[1][1:])
 SETS = {
     "": tuple(check for check in EVERY.values() if check not in (PURE, *REST)),
@@ -143,6 +148,8 @@ SETS = {
     "--rest": REST,
     "--all": tuple(check for check in EVERY.values() if check is not PURE),
 }
+DOTS = re.compile(r"^[.sx]+(?: +\[ *\d+%\])?\n", re.MULTILINE)
+"""Progress of pytest, which says nothing once it is over."""
 GOES = {"LOCAL_CLOUD_GOES": "1"}
 """Tells tests that their cloud is brought down after them, so that they need not take down what they made."""
 PROCESSORS = 2
@@ -177,27 +184,40 @@ def chosen(names: Sequence[str]) -> list[Check]:
 
 
 def run(wanted: Sequence[Check]) -> list[Outcome]:
-    """All checks without a cloud at once, while the clouds come up; then both lanes."""
+    """What needs no cloud next to both lanes; with one processor before them."""
     lanes = [kept for lane in LANES if (kept := [check for check in lane if check in wanted])]
-    others = [_starter(check) for check in wanted if not any(check in lane for lane in lanes)]
-    if not lanes:
-        return side_by_side(others)
-    of_clouds = [check for lane in lanes for check in lane]
-    if why_not := cloud_cannot_run():
-        return [*side_by_side(others), *left_out(of_clouds, why_not)]
+    others = [check for check in wanted if not any(check in lane for lane in lanes)]
+    why_not = cloud_cannot_run() if lanes else ""
+    if not lanes or why_not:
+        return [*side_by_side([_starter(check) for check in others]), *left_out(list(chain(*lanes)), why_not)]
     clouds = [places_of(lane[0]) for lane in lanes]
+    at_once = (os.cpu_count() or 1) >= PROCESSORS
     with ExitStack() as held:
         for places in clouds:
             held.enter_context(alone(places.lock, "test"))
         goes = [held.enter_context(as_it_was(places)) for places in clouds]
-        outcomes = side_by_side([*others, lambda: bring_up(clouds)])
-        if not outcomes[-1].ok:
-            return [*outcomes, *left_out(of_clouds, "the local cloud did not come up")]
-        at_once = (os.cpu_count() or 1) >= PROCESSORS
         if not at_once:
-            lanes = [[replace(check, show="as it comes") for check in lane] for lane in lanes]
-        each = [partial(run_lane, *of) for of in zip(lanes, clouds, goes, strict=True)]
-        return [*outcomes, *chain(*(side_by_side(each) if at_once else (one() for one in each)))]
+            first = side_by_side([_starter(check) for check in others])
+            alike = [[replace(check, show="as it comes") for check in lane] for lane in lanes]
+            return [*first, *in_lanes(alike, clouds, goes, at_once=False)]
+        aside = partial(side_by_side, [_starter(set_aside(check)) for check in others])
+        return list(chain(*side_by_side([aside, partial(in_lanes, lanes, clouds, goes, at_once=True)])))
+
+
+def set_aside(check: Check) -> Check:
+    """The same next to clouds, whose containers would starve, and whose output would be torn apart."""
+    return replace(check, command=("nice", "-n", "19", *check.command), show="at the end") if check.aside else check
+
+
+def in_lanes(
+    lanes: Sequence[Sequence[Check]], clouds: Sequence[Places], goes: Sequence[bool], *, at_once: bool
+) -> list[Outcome]:
+    """The clouds come up, and each lane's checks run in its own; what it gives begins with the clouds."""
+    up = bring_up(clouds)
+    if not up.ok:
+        return [up, *left_out(list(chain(*lanes)), "the local cloud did not come up")]
+    each = [partial(run_lane, *of) for of in zip(lanes, clouds, goes, strict=True)]
+    return [up, *chain(*(side_by_side(each) if at_once else (one() for one in each)))]
 
 
 def run_lane(checks: Sequence[Check], places: Places, goes: bool) -> list[Outcome]:
@@ -323,7 +343,7 @@ def perform(check: Check, environment: Mapping[str, str]) -> Outcome:
         red = red_of(report.read_text()) if report.exists() else ()
     seconds = time.monotonic() - begin
     if not live and (done.returncode or check.show == "at the end"):
-        print(f"\n--- {check.name}\n{done.stdout}", flush=True)
+        print(f"\n--- {check.name}\n{DOTS.sub('', done.stdout)}", flush=True)
     if check.show != "on failure" and done.returncode == PYTEST_NO_TESTS:
         print(f"--- {check.name}: no test was found", flush=True)
     return Outcome(check.name, done.returncode, seconds, red=red)

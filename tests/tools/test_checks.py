@@ -17,10 +17,12 @@ from tools.checks import (
     EVERY,
     FOLDERS,
     LANES,
+    LINT,
     OF_THE_CLOUD,
     PURE,
     RINGS,
     STATES,
+    STORIES,
     Check,
     Outcome,
     chosen,
@@ -29,6 +31,7 @@ from tools.checks import (
     perform,
     places_of,
     run_lane,
+    set_aside,
     side_by_side,
 )
 from tools.lane import ROOT
@@ -241,6 +244,19 @@ def test_each_check_of_a_lane_finds_a_new_cloud_and_one_that_does_not_come_up_is
     said.clear()
     run_lane(LANES[0], places_of(LANES[0][0]), goes=False)
     assert said == ["stories", "local", "long"]
+
+
+@pytest.mark.pure
+def test_rings_next_to_clouds_get_what_those_leave_of_the_processors() -> None:
+    command = set_aside(RINGS).command
+    assert command == ("nice", "-n", "19", *RINGS.command)
+    assert [set_aside(check) for check in (LINT, STORIES)] == [LINT, STORIES]
+
+
+def test_what_ran_aside_shows_how_it_ended_without_its_progress(capfd: pytest.CaptureFixture[str]) -> None:
+    said = "..s.x    [ 50%]\\n.....    [100%]\\nSKIPPED [1] why\\n9 passed"
+    assert perform(Check("rings", (sys.executable, "-c", f"print('{said}')"), show="at the end"), os.environ).ok
+    assert capfd.readouterr().out == "\n--- rings\nSKIPPED [1] why\n9 passed\n\n"
 
 
 def test_outcomes_come_in_the_order_asked() -> None:
