@@ -44,7 +44,8 @@ DEPARTURES: tuple[Departure, ...] = (
     ),
     Departure(
         "Vpc|Subnet|InternetGateway|RouteTable|Eip|NatGateway|VpcEndpoint.*|SecurityGroup|Role|RolePolicy|LogGroup"
-        "|MetricAlarm.*|Topic|Cluster|Service|LoadBalancer|TargetGroup|Listener.*|Certificate|Record|Repository",
+        "|MetricAlarm.*|Topic|Cluster|Service|LoadBalancer|TargetGroup|Listener.*|Certificate|Record|Repository"
+        "|Parameter",
         "half_changed",
         "changed again|refresh after that|no change after that",
         ".*",
@@ -133,6 +134,13 @@ DEPARTURES: tuple[Departure, ...] = (
         "imported",
         "changed",
         "an import by the provider records `family:revision` and no `waitForSteadyState`, so the first diff names both",
+    ),
+    Departure(
+        "Parameter",
+        "changes",
+        "imported",
+        "changed",
+        "an import by the provider records `value` in place of `insecureValue`, so the first diff names it",
     ),
     Departure(
         "Certificate",
