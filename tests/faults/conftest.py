@@ -17,6 +17,7 @@ from tests.stories.conftest import (  # noqa: F401  the same fixtures, in this f
     lane,
     liar,
     network,
+    own_environments_rest,
     probe,
     source,
 )

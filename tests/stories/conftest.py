@@ -12,10 +12,12 @@ from local_aws.places import Places
 from local_aws.progress import Progress
 from release_lane.probe import Probe
 
-from tests.disposable import cloud_goes
+from tests.disposable import cloud_goes, rest
 from tests.patience import ANSWER_WITHIN
 from tests.stories.known import Known, past
-from tools.lane import EDITIONS, Lane, Stack
+from tools.lane import EDITIONS, PROJECT, Lane, Stack
+
+SHARED = "stage"
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +29,20 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
     yield opened
     if not cloud_goes():
         opened.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_environments_rest(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a file of stories no tasks of its own environments run any more; only `shared` goes on to the next one."""
+    here = (item for item in request.session.items if item.path == request.path)
+    if not cloud_goes() or not any("lane" in getattr(item, "fixturenames", ()) for item in here):
+        yield
+        return
+    lane: Lane = request.getfixturevalue("lane")
+    before = {*lane.stacks, f"{SHARED}-{lane.mark}"}
+    yield
+    mine = {f"{PROJECT}-{name}" for name in lane.stacks - before}
+    rest(lane.aws("ecs"), mine.__contains__)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +102,7 @@ def known(good: str, better: str) -> Known:
 @pytest.fixture
 def shared(lane: Lane) -> Stack:
     """The environment that stories share, just as it is: for a story that says itself where it begins."""
-    return lane.environment("stage", like="staging", smoke={"deadlineSeconds": 3})
+    return lane.environment(SHARED, like="staging", smoke={"deadlineSeconds": 3})
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from release_lane.aws.cloud import MANIFESTS
@@ -29,7 +31,17 @@ def index_of(lane: Lane, digest: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def kept(stack: Stack) -> dict[str, object]:
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Where two states have something else of a resource."""
+    where = {(urn, key) for state in (before, after) for urn, resource in state.items() for key in resource}
+    return sorted(
+        f"{urn}: {key}: {was} -> {now}"
+        for urn, key in where
+        if (was := before.get(urn, {}).get(key)) != (now := after.get(urn, {}).get(key))
+    )
+
+
+def kept(stack: Stack) -> dict[str, Any]:
     """What the state has of each resource; the order in which it lists them is the engine's."""
     return {each["urn"]: each for each in stack.state.get("resources", [])}
 
@@ -41,7 +53,7 @@ def refused(stack: Stack, **config: str) -> None:
         assert not result.ok
         assert MISSING in result.text
         assert "Nothing was changed" in result.text
-    assert kept(stack) == before
+    assert differences(before, kept(stack)) == []
 
 
 def test_an_image_gets_what_it_declares_or_is_refused_in_the_preview(lane: Lane, good: str, better: str) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 import boto3
 from release_lane.disk.git import environment
 
-from tests.disposable import cloud_goes
+from tests.disposable import cloud_goes, rest
 from tests.patience import PATIENCE
 from tools import states
 
@@ -305,3 +305,5 @@ def on_the_local_cloud(folder: Path, state: str = "") -> Iterator[Checkout]:
     finally:
         if not cloud_goes():
             checkout.close()
+        else:
+            rest(checkout.aws("ecs"), lambda cluster: cluster.startswith(f"{checkout.project}-"))
