@@ -97,21 +97,30 @@ def tar_of(recipe: Recipe, cache: Path) -> Path:
     return cache / "base" / f"{recipe.id}.tar"
 
 
-def choose(recipe: Recipe, cache: Path, images: Images, make: Make, say: Say) -> str:
-    """The first that can be had: what is here, what the cache holds, a pull, a new one."""
-    for reference in (OFFICIAL, recipe.reference):
+def choose(
+    recipe: Recipe,
+    cache: Path,
+    images: Images,
+    make: Make,
+    say: Say,
+    official: str = OFFICIAL,
+    repository: str = REPOSITORY,
+) -> str:
+    """The first that can be had: what is here, what the cache holds, a pull of `official`, a new one."""
+    made = f"{repository}:{recipe.id}"
+    for reference in (official, made):
         if images.has(reference):
             return reference
     tar = tar_of(recipe, cache)
     with only_one(tar.with_suffix(".lock"), say):
         if not tar.exists():
-            say(f"base image: trying to pull {OFFICIAL}")
-            if images.pull(OFFICIAL):
-                return OFFICIAL
+            say(f"trying to pull {official}")
+            if images.pull(official):
+                return official
             fill(recipe, tar, make, say)
-        images.load(tar, recipe.reference)
-    say(f"base image: {recipe.reference}")
-    return recipe.reference
+        images.load(tar, made)
+    say(made)
+    return made
 
 
 def fill(recipe: Recipe, tar: Path, make: Make, say: Say) -> None:
@@ -122,7 +131,7 @@ def fill(recipe: Recipe, tar: Path, make: Make, say: Say) -> None:
         unfinished.replace(tar)
     finally:
         unfinished.unlink(missing_ok=True)
-    say(f"base image: made in {time.monotonic() - began:.0f} s, {tar.stat().st_size / 1e6:.0f} MB")
+    say(f"made in {time.monotonic() - began:.0f} s, {tar.stat().st_size / 1e6:.0f} MB")
 
 
 def build_args(base: str) -> dict[str, str]:
@@ -209,10 +218,10 @@ def make_tar(recipe: Recipe, tar: Path, say: Say) -> None:
             lines = [_heard(line.strip(), say) for line in process.stderr]
     except FileNotFoundError as error:
         raise LocalError(
-            "There is no base image for image builds.",
-            why=f"{OFFICIAL} can neither be found nor pulled, and mmdebstrap is not installed",
+            f"There is no image with {', '.join(recipe.packages[1:])}.",
+            why="the official one can neither be found nor pulled, and mmdebstrap is not installed",
             next_step="sudo apt-get install --no-install-recommends mmdebstrap; or set LOCAL_AWS_BASE_IMAGE to an image"
-            " with Python 3.11",
+            " with Python 3.11, LOCAL_AWS_DATABASE_IMAGE to one with PostgreSQL 17",
         ) from error
     finally:
         ca_file.unlink()
@@ -228,7 +237,7 @@ def not_made(code: int, lines: list[str]) -> LocalError:
     if any("NO_PUBKEY" in line for line in lines):
         step = "sudo apt-get install debian-archive-keyring, with which Debian's signatures are checked"
     return LocalError(
-        "Debian's packages did not make a base image.",
+        "Debian's packages did not make an image.",
         why=f"mmdebstrap ended with code {code}:\n" + "\n".join(lines[-10:]),
         next_step=step,
     )
@@ -236,7 +245,7 @@ def not_made(code: int, lines: list[str]) -> LocalError:
 
 def _heard(line: str, say: Say) -> str:
     if line.startswith("I: ") and line.endswith("..."):
-        say(f"base image: {line.removeprefix('I: ').removesuffix('...')}")
+        say(f"{line.removeprefix('I: ').removesuffix('...')}")
     return line
 
 
@@ -281,7 +290,7 @@ class DockerCli:
 
 def main(argv: list[str]) -> int:
     try:
-        base = ensure_base_image(cache_folder(), lambda text: print(text, file=sys.stderr, flush=True))
+        base = ensure_base_image(cache_folder(), lambda text: print(f"base image: {text}", file=sys.stderr, flush=True))
     except LocalError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -3,10 +3,10 @@
 up      slot, stack files (overlays), then
         engine ─────────────────────────┬─> stacks      (side by side; what is there already is kept)
         provider plugins                 │
-        Docker ─> network ─> base image  │
+        Docker ─> network ─> images      │
                     └─> emulator         └─> .local/env
-down    emulator and load balancer, containers, network, untagged images of its registry, slot, state, and Docker if
-        a local cloud started it and none needs it
+down    emulator and load balancer, containers, volumes, network, untagged images of its registry, slot, state, and
+        Docker if a local cloud started it and none needs it
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
 from local_aws import dockercli, dockerd, emulator_process, processes, provider, slots
 from local_aws.base_image import build_args, ensure_base_image
+from local_aws.database_image import ensure_database_image
 from local_aws.errors import LocalError
 from local_aws.places import Places, environment, exports, read_generated, render_generated
 from local_aws.progress import Progress
@@ -36,6 +37,9 @@ from local_aws.toolchain.cache import Say, only_one
 from local_aws.trust import write_bundle
 
 T = TypeVar("T")
+
+IMAGES: Mapping[str, Callable[[Path, Say], str]] = {"database": ensure_database_image}
+"""How the image of each of `project.SERVERS` is made."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def _up(places: Places, project: Project, kind: provider.Kind, progress: Progres
     interpreter = parts.begin("emulator's packages", lambda say: emulator_process.ensure_environment(places.cache, say))
     docker = parts.begin("docker", lambda say: _ensure_docker(places, say))
     base = parts.begin("base image", lambda say: ensure_base_image(places.cache, say), after=[docker])
+    for server in project.servers:
+        parts.begin(f"{server} image", partial(IMAGES[server], places.cache), after=[docker])
     parts.begin(
         "emulator", lambda say: _ensure_emulator(places, interpreter.result(), say), after=[docker, interpreter]
     )
@@ -216,6 +222,7 @@ class Removed:
     dockerd: bool
     kept: tuple[str, ...] = ()
     images: int = 0
+    volumes: int = 0
 
     def __add__(self, other: Removed) -> Removed:
         return Removed(
@@ -225,6 +232,7 @@ class Removed:
             self.dockerd or other.dockerd,
             self.kept + other.kept,
             self.images + other.images,
+            self.volumes + other.volumes,
         )
 
 
@@ -249,8 +257,9 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
     answers = dockercli.answers() is not None
     containers = dockercli.remove_containers(places) if answers else 0
     networks = dockercli.remove_networks(places) if answers else 0
+    volumes = dockercli.remove_volumes(places) if answers and not keep_state else 0
     images = dockercli.remove_untagged_images(places) if answers and not keep_state else 0
-    left, held = leftovers(places) if answers else ([], [])
+    left, held = leftovers(places, keep_state=keep_state) if answers else ([], [])
     with slots.alone(places.shared):
         if not left:
             slots.let_go(places, keep=keep_state)
@@ -264,16 +273,17 @@ def _down(places: Places, say: Say, *, keep_state: bool) -> Removed:
             next_step="`local-aws down` again; `local-aws doctor` says what is wrong",
         )
     kept = ((str(places.state),) if keep_state else ()) + tuple(held)
-    return Removed(gone, containers, networks, stopped, kept, images)
+    return Removed(gone, containers, networks, stopped, kept, images, volumes)
 
 
-def leftovers(places: Places) -> tuple[list[str], list[str]]:
+def leftovers(places: Places, *, keep_state: bool = False) -> tuple[list[str], list[str]]:
     """What could not be removed; and empty networks that Docker keeps: nothing runs there, and only a restart
-    of Docker removes them."""
+    of Docker removes them. Volumes are part of the state."""
     found = dockercli.ours(places)
     held = [name for name in found.networks if dockercli.empty(name)]
     left = [f"container {name}" for name in found.containers]
     left += [f"network {name}" for name in found.networks if name not in held]
+    left += [] if keep_state else [f"volume {name}" for name in found.volumes]
     return left, [f"network {name}, which is empty and which Docker holds until it is started anew" for name in held]
 
 

@@ -25,11 +25,13 @@ class Found:
 
     containers: tuple[str, ...]
     networks: tuple[str, ...]
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """`group` is what ECS calls it: `service:<name>`, or `family:<name>` for a task of its own. `since` in words."""
+    """`group` is what ECS calls it: `service:<name>`, or `family:<name>` for a task of its own; `database:<name>` is an
+    instance of RDS. `since` in words."""
 
     name: str
     status: str
@@ -99,7 +101,8 @@ def ours(places: Places) -> Found:
     marks = [("--quiet", "--filter", f"label={label}={places.cloud_id}") for label in (CLOUD, EARLIER)]
     containers = [name for mark in marks for name in docker("ps", "--all", *mark).split()]
     networks = [name for mark in marks for name in docker("network", "ls", *mark).split()]
-    return Found(tuple(containers), tuple(networks))
+    volumes = docker("volume", "ls", "--quiet", "--filter", f"label={CLOUD}={places.cloud_id}").split()
+    return Found(tuple(containers), tuple(networks), tuple(volumes))
 
 
 def remove_containers(places: Places) -> int:
@@ -107,6 +110,13 @@ def remove_containers(places: Places) -> int:
     containers = ours(places).containers
     _each_at_once(["rm", "--force", "--volumes"], containers)
     return len(containers)
+
+
+def remove_volumes(places: Places) -> int:
+    """What databases keep; after their containers."""
+    volumes = ours(places).volumes
+    _each_at_once(["volume", "rm"], volumes)
+    return len(volumes)
 
 
 def remove_networks(places: Places) -> int:

@@ -175,7 +175,8 @@ def _leftovers(_: Places) -> Answer:
     if not left:
         return "none"
     commands = [
-        f"docker rm -f -v $(docker ps -aq --filter label={dockercli.CLOUD}={cloud}); docker network rm {network}"
+        f"docker rm -f -v $(docker ps -aq --filter label={dockercli.CLOUD}={cloud}); docker network rm {network}; "
+        f"docker volume ls -q --filter label={dockercli.CLOUD}={cloud} | xargs -r docker volume rm"
         for network, cloud, _ in left
     ]
     whose = ", ".join(f"{folder} (network {network})" for network, _, folder in left)

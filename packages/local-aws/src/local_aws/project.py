@@ -5,6 +5,7 @@ differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, 
 
     [tool.local-aws]
     stacks = ["staging", "production"]      # all that have a stack file, unless given
+    servers = ["database"]                  # made ready by `up`, not when the first one is created: RDS's PostgreSQL
     [tool.local-aws.settings]               # in every stack file here: key of the project (or full key) = value
     account = "000000000000"
     [tool.local-aws.settings-of.staging]    # the same, in one stack's file
@@ -35,7 +36,9 @@ CREDENTIALS = frozenset(
     f"aws:{key}" for key in ("profile", "assumeRole", "assumeRoles", "assumeRoleWithWebIdentity", "allowedAccountIds")
 )
 """Settings of the AWS provider that name a real account's roles and credentials; overlays leave them out."""
-KNOWN = {"stacks", "settings", "settings-of", "environment"}
+SERVERS = ("database",)
+"""Kinds of servers that a project's program creates."""
+KNOWN = {"stacks", "servers", "settings", "settings-of", "environment"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class Project:
     settings: Mapping[str, Any] = field(default_factory=dict)
     settings_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[str, ...] = ()
 
     def stack_file(self, stack: str) -> Path:
         return self.folder / f"Pulumi.{stack}.yaml"
@@ -82,6 +86,9 @@ def read_project(root: Path) -> Project:
         raise _wrong(f"has no key {', '.join(unknown)}")
     if not all(isinstance(each, dict) for each in (settings, environment, settings_of, *_values(settings_of))):
         raise _wrong("needs tables for settings, settings-of.<stack> and environment")
+    servers = table.get("servers", [])
+    if not isinstance(servers, list) or any(each not in SERVERS for each in servers):
+        raise _wrong(f"needs a list for servers, of {', '.join(SERVERS)}")
     if bad := [name for name, value in environment.items() if not isinstance(value, str)]:
         raise _wrong(f"needs text for {', '.join(bad)} in environment")
     pulumi = _yaml(root / "Pulumi.yaml") if (root / "Pulumi.yaml").exists() else {}
@@ -95,6 +102,7 @@ def read_project(root: Path) -> Project:
         settings=_full(name, settings),
         settings_of={stack: _full(name, given) for stack, given in settings_of.items()},
         environment=environment,
+        servers=tuple(servers),
     )
 
 

@@ -227,7 +227,7 @@ def test_mmdebstraps_last_words_are_shown_and_no_certificates_stay(
     said: list[str] = []
     with pytest.raises(LocalError, match="E: no mirror answers"):
         make_tar(RECIPE, tmp_path / "base.part", said.append)
-    assert said == ["base image: running apt-get update"]
+    assert said == ["running apt-get update"]
     assert not list(tmp_path.glob("*.crt"))
 
 

@@ -50,6 +50,24 @@ def test_an_empty_network_that_docker_holds_is_kept_and_one_in_use_is_left_over(
     assert held == ["network held, which is empty and which Docker holds until it is started anew"]
 
 
+KEPT = """#!/bin/sh
+case "$*" in
+"volume ls"*label=local-aws.cloud={cloud}*) [ -e "$0.removed" ] || echo data;;
+"volume rm"*) echo "$@" >> "$0.removed";;
+esac
+"""
+
+
+def test_what_databases_keep_goes_unless_the_state_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(root=tmp_path, runtime=tmp_path / ".local", cache=tmp_path)
+    _docker(tmp_path, KEPT.format(cloud=places.cloud_id), monkeypatch)
+    assert leftovers(places) == (["volume data"], [])
+    assert leftovers(places, keep_state=True) == ([], [])
+    assert dockercli.remove_volumes(places) == 1
+    assert (tmp_path / "docker.removed").read_text() == "volume rm data\n"
+    assert leftovers(places) == ([], [])
+
+
 def test_images_of_the_first_slot_are_left_to_the_cloud_that_holds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

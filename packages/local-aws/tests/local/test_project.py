@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from local_aws.cloud import IMAGES
 from local_aws.errors import LocalError
-from local_aws.project import SALT, outdated, overlay, read_project, write_overlays
+from local_aws.project import SALT, SERVERS, outdated, overlay, read_project, write_overlays
 
 pytestmark = pytest.mark.provider
 
@@ -52,6 +53,13 @@ def test_the_table_chooses_stacks_settings_and_variables(root: Path) -> None:
     assert found.stacks == ("staging",)
     assert found.settings == {"shop:account": "000000000000", "other:key": 3}
     assert found.variables(root / ".local/stacks") == {"SHOP_STACKS": f"{root}/.local/stacks"}
+
+
+def test_a_project_names_the_servers_that_its_program_creates(root: Path) -> None:
+    assert read_project(root).servers == ()
+    (root / "pyproject.toml").write_text('[tool.local-aws]\nservers = ["database"]\n')
+    assert read_project(root).servers == ("database",)
+    assert {*SERVERS} == IMAGES.keys()
 
 
 def test_one_stack_may_have_settings_of_its_own(root: Path) -> None:
@@ -160,6 +168,8 @@ def test_an_encrypted_setting_is_refused_until_it_has_a_value_for_here(root: Pat
         ('[tool.local-aws]\nstack = ["staging"]\n', "has no key stack"),
         ('[tool.local-aws]\nstacks = ["nowhere"]\n', "without a file Pulumi.<stack>.yaml: nowhere"),
         ('[tool.local-aws]\nstacks = "staging"\n', "needs a list of names"),
+        ('[tool.local-aws]\nservers = ["mail"]\n', "needs a list for servers, of database"),
+        ("[tool.local-aws]\nservers = 1\n", "needs a list for servers, of database"),
         ("[tool.local-aws.environment]\nA = 1\n", "needs text for A"),
         ("[tool.local-aws]\nsettings = 1\n", "needs tables"),
         ("[tool.local-aws\n", "cannot be read"),

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from local_aws.emulator.wire import ServiceError
 
 TARGETS = {"logs": "Logs_20140328", "ssm": "AmazonSSM", "secretsmanager": "secretsmanager"}
+
+
+def wait_until_served(port: int, pause: float = 0.05) -> None:
+    """Until ministack answers. Before, it has not read what it kept: it knows no secret of an earlier process."""
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(pause)
 
 
 def call(service: str, action: str, payload: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:

@@ -118,7 +118,7 @@ SCOPE = ("core.responses:get_account_id", "core.responses:get_region")
 
 CORRECTIONS: tuple[Correction, ...] = (
     Correction(
-        "our own ECS, load balancing, CloudWatch and ACM answer in place of ministack's",
+        "our own ECS, load balancing, CloudWatch, ACM and RDS answer in place of ministack's",
         "local_aws/emulator/__main__.py",
         ("app:SERVICE_HANDLERS", "app:main", "app:_HypercornConfig"),
     ),
@@ -130,6 +130,11 @@ CORRECTIONS: tuple[Correction, ...] = (
     Correction(
         "ECS reads parameters and secrets and writes logs in the same process",
         "local_aws/emulator/inprocess.py",
+        IN_PROCESS,
+    ),
+    Correction(
+        "RDS keeps the passwords of master users in Secrets Manager",
+        "local_aws/emulator/rds/service.py",
         IN_PROCESS,
     ),
     Correction(

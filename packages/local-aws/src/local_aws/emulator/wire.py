@@ -50,8 +50,17 @@ class Entries(dict[str, Any]):
     """A map whose keys are data, not names of members."""
 
 
+class Items(list[Any]):
+    """A list whose items are elements of another name than `member`."""
+
+    def __init__(self, item: str, values: Sequence[Any]) -> None:
+        super().__init__(values)
+        self.item = item
+
+
 def to_xml(name: str, value: Any) -> str:
-    """One element: mappings nest, sequences become <member>s, Entries <entry>s; no None, booleans in lower case."""
+    """One element: mappings nest, sequences become <member>s (Items those that they name), Entries <entry>s; no None,
+    booleans in lower case."""
     match value:
         case None:
             return ""
@@ -63,6 +72,8 @@ def to_xml(name: str, value: Any) -> str:
             text = "".join(to_xml(str(key), inner) for key, inner in value.items())
         case str():
             text = escape(value)
+        case Items():
+            text = "".join(to_xml(value.item, inner) for inner in value)
         case Sequence():
             text = "".join(to_xml("member", inner) for inner in value)
         case _:

@@ -45,7 +45,7 @@ DEPARTURES: tuple[Departure, ...] = (
     Departure(
         "Vpc|Subnet|InternetGateway|RouteTable|Eip|NatGateway|VpcEndpoint.*|SecurityGroup|Role|RolePolicy|LogGroup"
         "|MetricAlarm.*|Topic|Cluster|Service|LoadBalancer|TargetGroup|Listener.*|Certificate|Record|Repository"
-        "|Parameter",
+        "|Parameter|SubnetGroup|Instance",
         "half_changed",
         "changed again|refresh after that|no change after that",
         ".*",
@@ -120,7 +120,7 @@ DEPARTURES: tuple[Departure, ...] = (
         "what ECS fills in depends on `networkMode`, so the provider's diff of it names `containerDefinitions` as well",
     ),
     Departure(
-        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition",
+        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition|SubnetGroup|Instance",
         "after_refresh",
         "left out after a refresh",
         ".*",
@@ -141,6 +141,14 @@ DEPARTURES: tuple[Departure, ...] = (
         "imported",
         "changed",
         "an import by the provider records `value` in place of `insecureValue`, so the first diff names it",
+    ),
+    Departure(
+        "Instance",
+        "changes",
+        "imported",
+        "changed",
+        "an import by the provider records the whole `engineVersion` and no `manageMasterUserPassword`, so the first "
+        "diff names both",
     ),
     Departure(
         "Certificate",

@@ -73,6 +73,19 @@ SCRIPT: dict[str, Answer] = {
     "elbv2.describe_target_group_attributes": {"Attributes": []},
     "ecs.describe_services": lambda _: {"services": [service("INACTIVE" if _.get("gone") else "ACTIVE")]},
     "ecs.describe_clusters": {"clusters": [{"clusterArn": "arn:c", "clusterName": "a", "status": "ACTIVE"}]},
+    "rds.describe_db_instances": {
+        "DBInstances": [
+            {
+                "DBInstanceIdentifier": "shop-orders",
+                "DBInstanceArn": "arn:x",
+                "DbiResourceId": "db-ABC",
+                "DBInstanceStatus": "available",
+                "EngineVersion": "17.6",
+                "Endpoint": {"Address": "orders.rds.internal", "Port": 5433, "HostedZoneId": "Z2"},
+                "MasterUserSecret": {"SecretArn": "arn:s", "SecretStatus": "active"},
+            }
+        ]
+    },
     "ec2.describe_nat_gateways": {"NatGateways": [{"NatGatewayId": "nat-1", "State": "available"}]},
     "ec2.describe_vpc_endpoints": lambda _: {"VpcEndpoints": [{"ServiceName": "a", "State": "available"}]},
     "ec2.describe_route_tables": {
@@ -158,6 +171,12 @@ def test_inputs_that_were_checked_can_be_checked_again(type_: type[AwsResource],
 
 # flags that steer the stand-in itself, and what AWS takes with the next change only
 WITHOUT_A_CALL = {
+    "allowMajorVersionUpgrade",
+    "applyImmediately",
+    "deleteAutomatedBackups",
+    "finalSnapshotIdentifier",
+    "manageMasterUserPassword",
+    "skipFinalSnapshot",
     "allowOverwrite",
     "forceDelete",
     "forceDetachPolicies",
@@ -185,6 +204,15 @@ def test_each_property_that_can_change_in_place_is_changed_by_a_call(type_: type
 
 
 OTHER: Props = {
+    "allocatedStorage": 30,
+    "backupRetentionPeriod": 14,
+    "dbSubnetGroupName": "other",
+    "engineVersion": "18",
+    "identifier": "shop-stock",
+    "instanceClass": "db.t4g.small",
+    "multiAz": False,
+    "storageType": "gp2",
+    "vpcSecurityGroupIds": ["sg-2"],
     "accessLogs": {"bucket": "logs", "enabled": False},
     "aliases": [{"name": "other.test", "zoneId": "Z2", "evaluateTargetHealth": False}],
     "options": {"certificateTransparencyLoggingPreference": "ENABLED"},
@@ -260,6 +288,7 @@ def test_a_delete_makes_calls_that_aws_knows(type_: type[AwsResource], example: 
         ecs__describe_services=one_after_another("ACTIVE", "INACTIVE"),
         ec2__describe_nat_gateways={"NatGateways": []},
         ec2__describe_vpc_endpoints={"VpcEndpoints": []},
+        rds__describe_db_instances={"DBInstances": []},
     )
     known = checked(resource, example) | {"arn": "arn:x", "skipDestroy": False}
     resource.delete(CONTEXT, State(aws_id(type_), known, known))

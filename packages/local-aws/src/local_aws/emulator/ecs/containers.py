@@ -184,8 +184,8 @@ class Containers:
         return {c["Labels"].get(NAME_LABEL, ""): c["Id"] for c in self._list(f"{TASK_LABEL}={task}")}
 
     def all(self) -> dict[str, str]:
-        """Docker id -> task ARN of everything that this cloud has at Docker."""
-        return {c["Id"]: c["Labels"].get(TASK_LABEL, "") for c in self._list()}
+        """Docker id -> task ARN of every task's container that this cloud has at Docker."""
+        return {c["Id"]: c["Labels"].get(TASK_LABEL, "") for c in self._list(TASK_LABEL)}
 
     def _list(self, *labels: str) -> list[dict[str, Any]]:
         wanted = [f"{CLOUD_LABEL}={self._cloud}", *labels]
@@ -193,10 +193,10 @@ class Containers:
         return found
 
     def events(self, since: float, opened: Callable[[Any], None]) -> Iterator[Happening]:
-        """Our containers' ends and health changes as they happen; `opened` gets what can be closed."""
+        """Our tasks' containers' ends and health changes as they happen; `opened` gets what can be closed."""
         filters = {
             "type": "container",
-            "label": f"{CLOUD_LABEL}={self._cloud}",
+            "label": [f"{CLOUD_LABEL}={self._cloud}", TASK_LABEL],
             "event": ["die", "oom", "health_status"],
         }
         stream = self._client.events(since=since, filters=filters, decode=True)

@@ -218,15 +218,25 @@ func overrides() map[string]*tfbridge.ResourceInfo {
 	return map[string]*tfbridge.ResourceInfo{
 		"aws_cloudwatch_log_group":    {IDFields: []string{"name"}},
 		"aws_cloudwatch_metric_alarm": {Fields: fields{"alarm_name": tfbridge.AutoName("name", 255, "-")}},
-		"aws_ecr_lifecycle_policy":    {DeleteBeforeReplace: true, Fields: document("policy")},
-		"aws_ecr_repository_policy":   {Fields: document("policy")},
+		"aws_db_instance": {Fields: fields{"identifier": tfbridge.AutoNameWithCustomOptions(
+			"identifier", tfbridge.AutoNameOptions{Maxlen: 255, Randlen: 7},
+		)}},
+		"aws_db_subnet_group":       {Fields: fields{"description": byOurs}},
+		"aws_ecr_lifecycle_policy":  {DeleteBeforeReplace: true, Fields: document("policy")},
+		"aws_ecr_repository_policy": {Fields: document("policy")},
 		"aws_ecs_service": {Fields: fields{
 			"load_balancer": several("loadBalancers"),
 			"service_connect_configuration": inside(fields{
 				"service": inside(fields{"client_alias": several("clientAlias")}),
 			}),
 		}},
-		"aws_iam_policy": {Fields: document("policy")},
+		"aws_elasticache_replication_group": {Fields: fields{
+			"replication_group_id":       tfbridge.AutoNameTransform("replicationGroupId", 40, strings.ToLower),
+			"at_rest_encryption_enabled": {Type: "boolean"},
+			"auto_minor_version_upgrade": {Type: "boolean"},
+		}},
+		"aws_elasticache_subnet_group": {Fields: fields{"description": byOurs}},
+		"aws_iam_policy":               {Fields: document("policy")},
 		"aws_iam_role": {Fields: fields{
 			"name":               tfbridge.AutoName("name", 64, "-"),
 			"assume_role_policy": json_(),

@@ -1,4 +1,7 @@
-"""The whole emulator without HAProxy behind its load balancers. Run by conftest.py."""
+"""The whole emulator, with no HAProxy behind its load balancers and no server behind its databases.
+
+Run by conftest.py.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,9 @@ if __name__ == "__main__":
     from local_aws.emulator.elbv2.service import Service
     from local_aws.emulator.elbv2.store import Store
     from local_aws.emulator.elbv2.targets import TARGET_GROUPS
+    from local_aws.emulator.rds import api as rds_api
+    from local_aws.emulator.rds.model import Instance
+    from local_aws.emulator.rds.service import Service as Rds
 
     class NoEdge:
         """Carries no traffic, and takes no port for it."""
@@ -46,10 +52,28 @@ if __name__ == "__main__":
             api.attach(None)
             TARGET_GROUPS.attach(None)
 
+    class NoDatabases:
+        """Answers at once, and holds nothing."""
+
+        def start(self, instance: Instance, _password: str) -> str:
+            return f"{instance.version.partition('.')[0]}.6"
+
+        def set_password(self, _instance: Instance, _password: str) -> None: ...
+        def remove(self, _instance: Instance) -> None: ...
+        def forget(self, _resource_id: str) -> None: ...
+
+    class Databases:
+        def start(self) -> None:
+            rds_api.attach(Rds(environment.state, NoDatabases()))
+
+        def stop(self) -> None:
+            rds_api.attach(None)
+
     handlers = {
         "elasticloadbalancing": elbv2_handler,
         "ecs": ecs_handler,
         "monitoring": cloudwatch_handler,
         "acm": acm_handler,
+        "rds": rds_api.handle_request,
     }
-    serve(handlers, [acm, Balancing(), ecs, cloudwatch])
+    serve(handlers, [acm, Balancing(), ecs, cloudwatch, Databases()])

@@ -37,6 +37,8 @@ class World:
     definitions: list[str] = field(default_factory=list)
     repositories: list[str] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
+    subnet_groups: list[str] = field(default_factory=list)
+    """Of databases."""
     bucket: str = ""
     """It takes access logs."""
 
@@ -113,6 +115,11 @@ def _network(world: World, ec2: Any) -> None:
         world.groups.append(group["GroupId"])
         world.tables.append(ec2.create_route_table(VpcId=world.vpc)["RouteTable"]["RouteTableId"])
     world.gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    for name in ("world-one", "world-two"):
+        world.aws("rds").create_db_subnet_group(
+            DBSubnetGroupName=name, DBSubnetGroupDescription="d", SubnetIds=world.subnets[:2]
+        )
+        world.subnet_groups.append(name)
     ec2.attach_internet_gateway(InternetGatewayId=world.gateway, VpcId=world.vpc)
 
 
