@@ -221,7 +221,8 @@ def make_tar(recipe: Recipe, tar: Path, say: Say) -> None:
             f"There is no image with {', '.join(recipe.packages[1:])}.",
             why="the official one can neither be found nor pulled, and mmdebstrap is not installed",
             next_step="sudo apt-get install --no-install-recommends mmdebstrap; or set LOCAL_AWS_BASE_IMAGE to an image"
-            " with Python 3.11, LOCAL_AWS_DATABASE_IMAGE to one with PostgreSQL 17",
+            " with Python 3.11, LOCAL_AWS_DATABASE_IMAGE to one with PostgreSQL 17, LOCAL_AWS_CACHE_IMAGE to one with"
+            " Valkey 8.1",
         ) from error
     finally:
         ca_file.unlink()

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 from local_aws import dockercli, dockerd, emulator_process, processes, provider, slots
 from local_aws.base_image import build_args, ensure_base_image
+from local_aws.cache_image import ensure_cache_image
 from local_aws.database_image import ensure_database_image
 from local_aws.errors import LocalError
 from local_aws.places import Places, environment, exports, read_generated, render_generated
@@ -38,7 +39,10 @@ from local_aws.trust import write_bundle
 
 T = TypeVar("T")
 
-IMAGES: Mapping[str, Callable[[Path, Say], str]] = {"database": ensure_database_image}
+IMAGES: Mapping[str, Callable[[Path, Say], str]] = {
+    "cache": ensure_cache_image,
+    "database": ensure_database_image,
+}
 """How the image of each of `project.SERVERS` is made."""
 
 

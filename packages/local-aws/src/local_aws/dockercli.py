@@ -30,8 +30,8 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """`group` is what ECS calls it: `service:<name>`, or `family:<name>` for a task of its own; `database:<name>` is an
-    instance of RDS. `since` in words."""
+    """`group` is what ECS calls it: `service:<name>`, or `family:<name>` for a task of its own. `database:<name>` is an
+    instance of RDS, `cache:<name>` a node of ElastiCache. `since` in words."""
 
     name: str
     status: str

@@ -5,7 +5,8 @@ differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, 
 
     [tool.local-aws]
     stacks = ["staging", "production"]      # all that have a stack file, unless given
-    servers = ["database"]                  # made ready by `up`, not when the first one is created: RDS's PostgreSQL
+    servers = ["database", "cache"]         # made ready by `up`, not when the first one is created: RDS's PostgreSQL,
+                                            # ElastiCache's Valkey
     [tool.local-aws.settings]               # in every stack file here: key of the project (or full key) = value
     account = "000000000000"
     [tool.local-aws.settings-of.staging]    # the same, in one stack's file
@@ -36,7 +37,7 @@ CREDENTIALS = frozenset(
     f"aws:{key}" for key in ("profile", "assumeRole", "assumeRoles", "assumeRoleWithWebIdentity", "allowedAccountIds")
 )
 """Settings of the AWS provider that name a real account's roles and credentials; overlays leave them out."""
-SERVERS = ("database",)
+SERVERS = ("cache", "database")
 """Kinds of servers that a project's program creates."""
 KNOWN = {"stacks", "servers", "settings", "settings-of", "environment"}
 

@@ -1,4 +1,4 @@
-"""`python -m local_aws.emulator`: ministack, and our own ECS, load balancing, CloudWatch, ACM and RDS in place of its.
+"""`python -m local_aws.emulator`: ministack, and our own services in place of some of its.
 
 Environment: see environment.py. Everything is bound to 127.0.0.1, and for tasks that have a role to this machine's
 address in their Docker network (ecs/doorway.py). SIGTERM and SIGINT end it in order; containers
@@ -17,7 +17,7 @@ from local_aws.emulator.environment import Environment
 from local_aws.emulator.scaling import SERVICE as SCALING
 
 MINISTACK = "1.5.33"
-REPLACED = ("ecs", "elasticloadbalancing", "monitoring", "acm", "rds")
+REPLACED = ("ecs", "elasticloadbalancing", "monitoring", "acm", "rds", "elasticache")
 Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
 
@@ -74,15 +74,16 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
 def main() -> None:
     environment = Environment.read(os.environ)
     prepare(environment)
-    from local_aws.emulator import acm, cloudwatch, ecs, elbv2, rds
+    from local_aws.emulator import acm, cloudwatch, ecs, elasticache, elbv2, rds
     from local_aws.emulator.acm.api import handle_request as acm_handler
     from local_aws.emulator.cloudwatch.api import handle_request as cloudwatch_handler
     from local_aws.emulator.ecs.api import handle_request as ecs_handler
+    from local_aws.emulator.elasticache.api import handle_request as elasticache_handler
     from local_aws.emulator.elbv2.api import handle_request as elbv2_handler
     from local_aws.emulator.rds.api import handle_request as rds_handler
 
-    own = (ecs_handler, elbv2_handler, cloudwatch_handler, acm_handler, rds_handler)
-    serve(dict(zip(REPLACED, own, strict=True)), [acm, elbv2, ecs, cloudwatch, rds])
+    own = (ecs_handler, elbv2_handler, cloudwatch_handler, acm_handler, rds_handler, elasticache_handler)
+    serve(dict(zip(REPLACED, own, strict=True)), [acm, elbv2, ecs, cloudwatch, rds, elasticache])
 
 
 def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:

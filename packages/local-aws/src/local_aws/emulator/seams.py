@@ -118,7 +118,7 @@ SCOPE = ("core.responses:get_account_id", "core.responses:get_region")
 
 CORRECTIONS: tuple[Correction, ...] = (
     Correction(
-        "our own ECS, load balancing, CloudWatch, ACM and RDS answer in place of ministack's",
+        "our own ECS, load balancing, CloudWatch, ACM, RDS and ElastiCache answer in place of ministack's",
         "local_aws/emulator/__main__.py",
         ("app:SERVICE_HANDLERS", "app:main", "app:_HypercornConfig"),
     ),

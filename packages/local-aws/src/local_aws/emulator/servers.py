@@ -33,7 +33,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """`kind` and `id` name it (`database`, `shop-orders`), `host` is its name on the tasks' network.
+    """`kind` and `id` name it (`database`, `shop-orders`), `host` and `more` are its names on the tasks' network.
 
     `volume` names what it keeps where that may outlive it; without one its `id` does.
     `starts`: a script for sh, run by root. `files`: name -> content, put into FILES for root alone before it runs.
@@ -46,6 +46,7 @@ class Server:
     host: str
     starts: str
     ready: str
+    more: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"
     keeps: str = ""
     volume: str = ""
@@ -141,7 +142,7 @@ class Servers:
         volumes = {volume: {"bind": server.keeps, "mode": "rw"}} if server.keeps else {}
         if volumes:
             self._client.create_volume(volume, labels=labels)
-        known_as = self._client.create_endpoint_config(aliases=[server.host])
+        known_as = self._client.create_endpoint_config(aliases=[server.host, *server.more])
         self._client.create_container(
             image,
             entrypoint=["/bin/sh", "-euc", server.starts],
@@ -193,11 +194,12 @@ def packed(files: Mapping[str, bytes]) -> bytes:
         return made.getvalue()
 
 
-def certificate_of(host: str, folder: Path) -> dict[str, bytes]:
-    """Files of a server's TLS, `tls.crt` and `tls.key`: by the authority of this cloud, whose state is in `folder`."""
-    now = time.time()
-    issued = Authority.ensure(folder / "authority", now).issue([host], "EC_prime256v1", now - 3600, now + LASTS)
-    return {"tls.crt": issued.certificate.encode(), "tls.key": issued.key.encode()}
+def certificate_of(host: str, folder: Path, *more: str) -> dict[str, bytes]:
+    """Files of a server's TLS, `tls.crt` and `tls.key`: by the authority of this cloud, whose state is in `folder`, and
+    whose own certificate is `ca.crt`."""
+    now, names = time.time(), [host, *more]
+    issued = Authority.ensure(folder / "authority", now).issue(names, "EC_prime256v1", now - 3600, now + LASTS)
+    return {"tls.crt": issued.certificate.encode(), "tls.key": issued.key.encode(), "ca.crt": issued.chain.encode()}
 
 
 def image_made_by(module: str) -> str:

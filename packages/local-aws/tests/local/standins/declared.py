@@ -88,11 +88,15 @@ def _getters(node: ast.ClassDef) -> dict[str, str]:
 
 
 def _defaults(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """From the documentation of the constructor's arguments: "Defaults to `true`", "The default value is 300"."""
+    """From the documentation of the constructor's arguments: "Defaults to `true`", "The default value is 300".
+
+    Not that of an engine which no stand-in serves ("For Memcache the default is 11211").
+    """
     (constructor,) = (one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
     for text in (ast.get_docstring(constructor) or "").split(":param ")[1:]:
         name = re.match(r"pulumi\.Input\[.*?\] (\w+):", text)
-        default = re.search(r"[Dd]efault(?:s to| is| value is|:)? (?:`([^`]+)`|(true|false|\d+))", text)
+        stated = r"(?<!Memcache the )[Dd]efault(?:s to| is| value is|:)? (?:`([^`]+)`|(true|false|\d+))"
+        default = re.search(stated, text)
         if name and default:
             wire = re.sub(r"_(\w)", lambda match: match.group(1).upper(), name.group(1))
             yield wire, default.group(1) or default.group(2)

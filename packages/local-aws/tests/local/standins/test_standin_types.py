@@ -86,6 +86,18 @@ SCRIPT: dict[str, Answer] = {
             }
         ]
     },
+    "elasticache.describe_replication_groups": {
+        "ReplicationGroups": [
+            {
+                "ReplicationGroupId": "shop",
+                "ARN": "arn:x",
+                "Description": "d",
+                "Status": "available",
+                "MemberClusters": ["shop-001", "shop-002"],
+                "NodeGroups": [{"PrimaryEndpoint": {"Address": "a", "Port": 1}, "ReaderEndpoint": {"Address": "b"}}],
+            }
+        ]
+    },
     "ec2.describe_nat_gateways": {"NatGateways": [{"NatGatewayId": "nat-1", "State": "available"}]},
     "ec2.describe_vpc_endpoints": lambda _: {"VpcEndpoints": [{"ServiceName": "a", "State": "available"}]},
     "ec2.describe_route_tables": {
@@ -219,11 +231,21 @@ OTHER: Props = {
     "records": ["_c.acm-validations.aws."],
     "routingHttpResponseStrictTransportSecurityHeaderValue": "max-age=0",
     "assumeRolePolicy": '{"Version": "x"}',
+    "autoMinorVersionUpgrade": True,
     "certificateArn": "arn:other",
     "cidrIpv4": "10.0.0.0/8",
     "cidrIpv6": "fe80::/10",
+    "clusterMode": "enabled",
     "comparisonOperator": "LessThanThreshold",
     "defaultActions": [{"type": "forward", "targetGroupArn": "arn:other"}],
+    "description": "other",
+    "maintenanceWindow": "mon:07:00-mon:08:00",
+    "nodeType": "cache.t4g.small",
+    "numCacheClusters": 3,
+    "parameterGroupName": "other",
+    "snapshotWindow": "07:00-08:00",
+    "transitEncryptionEnabled": False,
+    "transitEncryptionMode": "preferred",
     "deploymentCircuitBreaker": {"enable": False, "rollback": False},
     "enableDnsHostnames": False,
     "evaluateLowSampleCountPercentiles": "evaluate",
@@ -289,6 +311,7 @@ def test_a_delete_makes_calls_that_aws_knows(type_: type[AwsResource], example: 
         ec2__describe_nat_gateways={"NatGateways": []},
         ec2__describe_vpc_endpoints={"VpcEndpoints": []},
         rds__describe_db_instances={"DBInstances": []},
+        elasticache__describe_replication_groups={"ReplicationGroups": []},
     )
     known = checked(resource, example) | {"arn": "arn:x", "skipDestroy": False}
     resource.delete(CONTEXT, State(aws_id(type_), known, known))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -17,6 +18,8 @@ DEFAULT_STOP_TIMEOUT = 30
 MEBIBYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
 NEVER = "0001-01-01"  # Docker's date of what has not happened
+TRUSTS, BUNDLE = "SSL_CERT_FILE", "/local-aws/ca.pem"
+"""The variable that says to a container whom to trust, and where it finds them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +68,18 @@ class Happening:
 
 
 class Containers:
-    """Docker, limited to containers that carry our cloud's label."""
+    """Docker, limited to containers that carry our cloud's label.
 
-    def __init__(self, client: docker.APIClient, cloud_id: str, network: str, time_scale: float) -> None:
+    `bundle`: certificates of all whom a task trusts, this cloud's authority among them. On AWS its kind is in every
+    image. A container that says itself whom to trust, by its definition or its image, is left alone.
+    """
+
+    def __init__(self, client: docker.APIClient, cloud_id: str, network: str, time_scale: float, bundle: Path) -> None:
         self._client = client
         self._cloud = cloud_id
         self._network = network
         self._scale = time_scale
+        self._bundle = bundle
 
     def ensure_network(self) -> None:
         try:
@@ -88,12 +96,12 @@ class Containers:
 
     def create(self, plan: Plan) -> str:
         """Docker's id of the new container. Raises APIError."""
-        definition = plan.definition
+        definition, trusts = plan.definition, self._trusts(plan)
         made = self._client.create_container(
             plan.image_id,
             command=list(plan.command) if plan.command is not None else None,
             entrypoint=list(plan.entry_point) if plan.entry_point is not None else None,
-            environment=dict(plan.environment),
+            environment=dict(plan.environment) | ({TRUSTS: BUNDLE} if trusts else {}),
             user=definition.get("user"),
             working_dir=definition.get("workingDirectory"),
             name=f"local-aws-{self._cloud}-{plan.task.rsplit('/', 1)[-1][:12]}-{plan.name}",
@@ -104,14 +112,22 @@ class Containers:
                 GROUP_LABEL: plan.group,
             },
             healthcheck=self._healthcheck(definition.get("healthCheck")),
-            host_config=self._host_config(plan),
+            host_config=self._host_config(plan, trusts),
         )
         return str(made["Id"])
 
-    def _host_config(self, plan: Plan) -> Any:
+    def _trusts(self, plan: Plan) -> Path | None:
+        """The file that the container gets."""
+        if not self._bundle.is_file() or TRUSTS in plan.environment:
+            return None
+        of_image = self._client.inspect_image(plan.image_id)["Config"].get("Env") or ()
+        return None if any(each.startswith(f"{TRUSTS}=") for each in of_image) else self._bundle
+
+    def _host_config(self, plan: Plan, trusts: Path | None) -> Any:
         definition = plan.definition
         return self._client.create_host_config(
             network_mode=f"container:{plan.joins}" if plan.joins else self._network,
+            binds={str(trusts): {"bind": BUNDLE, "mode": "ro"}} if trusts else None,
             mem_limit=plan.memory * MEBIBYTE if plan.memory else None,
             # On Fargate a task has its CPU for itself; here it must at least not starve next to all others.
             cpu_shares=max(1024, plan.cpu) if plan.cpu else None,

@@ -33,7 +33,8 @@ def start(targets: TargetGroups | None) -> None:
     environment = Environment.read(os.environ)
     targets = targets or _elbv2_targets()
     client = APIClient(version="auto", **kwargs_from_env())
-    containers = Containers(client, environment.cloud_id, environment.network, environment.time_scale)
+    bundle = environment.state / "authority/bundle.pem"  # local_aws/places.py: ca_bundle
+    containers = Containers(client, environment.cloud_id, environment.network, environment.time_scale, bundle)
     store = Store(StateFile(environment.state / "ecs.json"), Pulse())
     log_service = CloudWatchLogs()
     doorway = Doorway(containers.gateway, environment.port)

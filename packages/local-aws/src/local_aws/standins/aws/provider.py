@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from provider_kit import Provider
 
-from local_aws.standins.aws import acm, alarms, ec2, ecr, ecs, egress, iam, lb, logs, rds, route53, security, sns, ssm
+from local_aws.standins.aws import (
+    acm,
+    alarms,
+    ec2,
+    ecr,
+    ecs,
+    egress,
+    elasticache,
+    iam,
+    lb,
+    logs,
+    rds,
+    route53,
+    security,
+    sns,
+    ssm,
+)
 from local_aws.standins.aws.base import AwsResource
 from local_aws.standins.aws.door import Door
 from local_aws.standins.aws.functions import SECRET_RESULTS, functions
@@ -42,6 +58,8 @@ TYPES: tuple[type[AwsResource], ...] = (
     ecr.LifecyclePolicy,
     rds.SubnetGroup,
     rds.Instance,
+    elasticache.SubnetGroup,
+    elasticache.ReplicationGroup,
 )
 
 NOTE = (

@@ -51,6 +51,10 @@ SERVED = {
         "aws_ecs_service": "ecs/service:Service",
         "aws_ecs_task_definition": "ecs/taskDefinition:TaskDefinition",
     },
+    "elasticache": {
+        "aws_elasticache_replication_group": "elasticache/replicationGroup:ReplicationGroup",
+        "aws_elasticache_subnet_group": "elasticache/subnetGroup:SubnetGroup",
+    },
     "elbv2": {
         "aws_lb": "lb/loadBalancer:LoadBalancer",
         "aws_lb_listener": "lb/listener:Listener",

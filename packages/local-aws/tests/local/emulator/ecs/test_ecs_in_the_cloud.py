@@ -284,6 +284,19 @@ def test_a_task_with_a_role_finds_endpoint_and_credentials_and_one_without_finds
         assert ecs.lines(arn) == [line]
 
 
+def test_a_task_finds_the_local_clouds_authority_unless_it_says_itself_whom_it_trusts(ecs: Ecs) -> None:
+    bundle = ecs.emulator.state / "authority/bundle.pem"
+    bundle.parent.mkdir(exist_ok=True)
+    bundle.write_text("all whom a task trusts\n")
+    says = ["sh", "-c", 'echo "$SSL_CERT_FILE"; cat "$SSL_CERT_FILE"']
+    own = [{"name": "SSL_CERT_FILE", "value": "/dev/null"}]
+    for variables, lines in (([], ["/local-aws/ca.pem", "all whom a task trusts"]), (own, ["/dev/null"])):
+        arn = ecs.run(ecs.define(says, environment=variables, readonlyRootFilesystem=True, user="1000:1000"))
+        ecs.task(arn, "STOPPED")
+        assert ecs.lines(arn) == lines
+    bundle.unlink()
+
+
 def test_stopping_a_task_ends_it_by_sigterm_within_its_stop_timeout(ecs: Ecs) -> None:
     patient = ["sh", "-c", "trap 'echo draining; exit 0' TERM; echo ready; while :; do sleep 0.05; done"]
     deaf = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"]

@@ -1,4 +1,4 @@
-"""The whole emulator, with no HAProxy behind its load balancers and no server behind its databases.
+"""The whole emulator, with no HAProxy behind its load balancers and no server behind its databases and caches.
 
 Run by conftest.py.
 """
@@ -19,6 +19,9 @@ if __name__ == "__main__":
     from local_aws.emulator.acm.api import handle_request as acm_handler
     from local_aws.emulator.cloudwatch.api import handle_request as cloudwatch_handler
     from local_aws.emulator.ecs.api import handle_request as ecs_handler
+    from local_aws.emulator.elasticache import api as caching_api
+    from local_aws.emulator.elasticache import service as caching
+    from local_aws.emulator.elasticache.model import ReplicationGroup
     from local_aws.emulator.elbv2 import api, neighbours
     from local_aws.emulator.elbv2.api import handle_request as elbv2_handler
     from local_aws.emulator.elbv2.service import Service
@@ -69,11 +72,27 @@ if __name__ == "__main__":
         def stop(self) -> None:
             rds_api.attach(None)
 
+    class NoCaches:
+        """The same."""
+
+        def start(self, _cache: ReplicationGroup) -> str:
+            return "8.1.1"
+
+        def remove(self, _cache: ReplicationGroup) -> None: ...
+
+    class Caching:
+        def start(self) -> None:
+            caching_api.attach(caching.Service(environment.state, NoCaches()))
+
+        def stop(self) -> None:
+            caching_api.attach(None)
+
     handlers = {
         "elasticloadbalancing": elbv2_handler,
         "ecs": ecs_handler,
         "monitoring": cloudwatch_handler,
         "acm": acm_handler,
         "rds": rds_api.handle_request,
+        "elasticache": caching_api.handle_request,
     }
-    serve(handlers, [acm, Balancing(), ecs, cloudwatch, Databases()])
+    serve(handlers, [acm, Balancing(), ecs, cloudwatch, Databases(), Caching()])

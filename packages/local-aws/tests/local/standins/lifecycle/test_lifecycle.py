@@ -17,7 +17,7 @@ from local_aws.standins.aws.provider import TYPES
 from provider_kit import Props
 from provider_kit.values import SPELLED_OUT
 from tests.kit.serving import UNKNOWN_STRING, Client, Refusal, secret
-from tests.local.standins.lifecycle import database_cases, network_cases, service_cases
+from tests.local.standins.lifecycle import cache_cases, database_cases, network_cases, service_cases
 from tests.local.standins.lifecycle.case import Case
 from tests.local.standins.lifecycle.engine import Managed
 from tests.local.standins.lifecycle.recording import Calls, after_the_first_change, trouble
@@ -25,7 +25,7 @@ from tests.local.standins.lifecycle.world import World
 
 pytestmark = pytest.mark.cloud
 
-CASES = (*network_cases.CASES, *service_cases.CASES, *database_cases.CASES)
+CASES = (*network_cases.CASES, *service_cases.CASES, *database_cases.CASES, *cache_cases.CASES)
 WAITS_ONLY = "aws:acm/certificateValidation:CertificateValidation"
 """Nothing in AWS, so its life is another one: test_certificates.py."""
 
@@ -37,7 +37,7 @@ class AnyWorld:
     """Answers anything: enough to list which properties a case changes."""
 
     subnets = groups = tables = roles = balancers = target_groups = definitions = repositories = ("a", "b", "c")
-    certificates = subnet_groups = ("a", "b")
+    certificates = subnet_groups = cache_groups = ("a", "b")
 
     def __getattr__(self, _name: str) -> Any:
         return AnyWorld()

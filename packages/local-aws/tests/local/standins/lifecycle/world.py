@@ -39,6 +39,7 @@ class World:
     certificates: list[str] = field(default_factory=list)
     subnet_groups: list[str] = field(default_factory=list)
     """Of databases."""
+    cache_groups: list[str] = field(default_factory=list)
     bucket: str = ""
     """It takes access logs."""
 
@@ -64,6 +65,10 @@ def build(aws: Callable[[str], Any]) -> World:
         aws("ecr").create_repository(repositoryName=name)
         world.roles.append(name)
         world.repositories.append(name)
+        aws("elasticache").create_cache_subnet_group(
+            CacheSubnetGroupName=name, CacheSubnetGroupDescription="d", SubnetIds=world.subnets[:2]
+        )
+        world.cache_groups.append(name)
     _balancing(world, aws("elbv2"))
     world.certificates = [certificate(aws, f"{name}.world.test") for name in ("one", "two")]
     world.bucket = _bucket(aws("s3"))
