@@ -5,7 +5,7 @@ This folder is yours. What must hold for users is the library's, and holds as lo
 
 from __future__ import annotations
 
-from release_lane.program import Colour, Lane, run
+from release_lane.program import Colour, Lane, database_and_cache, run
 
 from alarms import colour_alarms
 from balancer import Balancer, doors
@@ -19,10 +19,11 @@ def environment(lane: Lane) -> None:
     network = Network(lane, doors(lane))
     balancer = Balancer(lane, network)
     cluster = Cluster(lane)
+    stores = database_and_cache(lane, network, cluster)
     alarms = {colour: colour_alarms(lane, colour, balancer) for colour in Colour}
-    lane.migrates(cluster, network.tasks, after=[cluster.log_group])
+    lane.migrates(cluster, network.tasks, after=[cluster.log_group, *stores])
     sides = {held.colour: ColourSide(lane, held, network, balancer, cluster) for held in lane.sides()}
-    lane.release(sides, balancer.dns_name, alarms=alarms, after=[network, balancer, cluster.log_group])
+    lane.release(sides, balancer.dns_name, alarms=alarms, after=[network, balancer, cluster.log_group, *stores])
 
 
 run(environment)

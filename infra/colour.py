@@ -5,8 +5,7 @@ Sidecars, volumes and the like belong here.
 
 from __future__ import annotations
 
-import json
-
+import pulumi
 from pulumi_aws import ecs
 from release_lane.program import Held, Lane, Side
 
@@ -44,7 +43,7 @@ class ColourSide(Side):
             requires_compatibilities=["FARGATE"],
             execution_role_arn=self._cluster.execution_role,
             task_role_arn=self._cluster.task_role,
-            container_definitions=json.dumps([held.container], sort_keys=True),
+            container_definitions=pulumi.Output.json_dumps([held.container], sort_keys=True),
             # Old revisions stay registered: a running service refers to one, and a rollback may need it.
             skip_destroy=True,
             opts=held.task_definition_options(parent=self),

@@ -80,14 +80,8 @@ class Network(pulumi.ComponentResource):
         ]
 
     def _subnet(self, name: str, cidr: str, zone: str, table: ec2.RouteTable) -> pulumi.Output[str]:
-        subnet = ec2.Subnet(
-            name,
-            vpc_id=self.vpc_id,
-            cidr_block=cidr,
-            availability_zone=zone,
-            tags={"Name": name},
-            opts=self._child,
-        )
+        vpc_id, tags = self.vpc_id, {"Name": name}
+        subnet = ec2.Subnet(name, vpc_id=vpc_id, cidr_block=cidr, availability_zone=zone, tags=tags, opts=self._child)
         ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=self._child)
         made: pulumi.Output[str] = subnet.id
         return made

@@ -51,6 +51,11 @@ class Cloud(pulumi.runtime.Mocks):
         """Its outputs are its inputs, and some that AWS would add."""
         self.registered.setdefault(args.typ, []).append(args.inputs)
         made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
+        made |= {
+            "address": "db.test",
+            "masterUserSecrets": [{"secretArn": "arn:secret"}],
+            "primaryEndpointAddress": "c.test",
+        }
         made["domainValidationOptions"] = [dict.fromkeys(PROOF, "_1.test")]
         return f"{args.name}-id", {**args.inputs, **made}
 

@@ -94,6 +94,11 @@ def test_two_environments_with_the_same_settings_are_alike_whichever_colour_is_l
         ({"network": {"cidr": "10.30.0.0/16", "zones": 3}}, None),
         ({"network": {"cidr": "10.30.0.0/16", "egress": "endpoints"}}, None),
         ({"accessLogs": {"bucket": "shop-logs"}, "deletionProtection": False}, []),
+        (
+            {"database": {"instanceClass": "db.t4g.micro"}, "network": {"cidr": "10.30.0.0/16", "egress": "endpoints"}},
+            None,
+        ),
+        ({"cache": {"nodeType": "cache.t4g.micro"}}, None),
         ({"shift": {"steps": [10, 100], "bakeSeconds": 60}, "idle": {"afterWatch": 1}}, None),
     ],
     ids=lambda value: ",".join(value) if value else "",
@@ -104,6 +109,20 @@ def test_a_setting_that_differs_is_said_once_and_what_is_built_by_it_follows(
     found = {row.difference.what for row in against(staging, **over).undeclared}
     assert {what for what in found if what.startswith("aws:") and " " in what} == set()
     assert found if settings is None else found == {*settings}
+
+
+def test_databases_that_differ_are_said_by_their_settings_but_for_their_deletion_protection() -> None:
+    small, large = {"instanceClass": "db.t4g.micro"}, {"instanceClass": "db.m7g.large", "multiZone": True}
+    stores = {"cache": {"nodeType": "cache.t4g.micro"}}
+    there = built("staging", Colour.GREEN, {**STAGING, **stores, "database": small})
+    alike = built("production", Colour.BLUE, {**PRODUCTION, **stores, "database": small})
+    assert compare(there, alike).undeclared == ()
+    apart = built("production", Colour.BLUE, {**PRODUCTION, **stores, "database": large})
+    found = {row.difference.words("staging", "production") for row in compare(there, apart).undeclared}
+    assert found == {
+        "database.instanceClass: staging db.t4g.micro, production db.m7g.large",
+        "database.multiZone: staging false, production true",
+    }
 
 
 def test_a_resource_or_an_input_of_the_teams_own_is_a_difference(staging: Environment) -> None:

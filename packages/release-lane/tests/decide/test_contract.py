@@ -59,6 +59,13 @@ def found(of: Labels, service: Service) -> tuple[str, ...]:
     return differences(Contract.of(of.found, "it"), service)
 
 
+def test_what_the_environment_gives_to_every_release_is_given() -> None:
+    needs = Contract.of(labels(env__required="DATABASE_HOST UPSTREAM", env__optional="").found, "it")
+    assert differences(needs, SERVICE, ["DATABASE_HOST", "CACHE_HOST"]) == ("env.UPSTREAM: is required, and not given",)
+    secret = Contract.of(labels(secrets__required="DATABASE_SECRET").found, "it")
+    assert differences(secret, SERVICE, ["DATABASE_SECRET"]), "it is given in clear, as an ARN"
+
+
 @pytest.mark.parametrize(
     ("of", "service", "said"),
     [

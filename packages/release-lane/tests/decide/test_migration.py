@@ -182,6 +182,51 @@ def test_an_update_that_moves_no_traffic_runs_no_migration(idle: Release | None,
     assert (verdict.migration, not_compared(verdict)) == (None, [])
 
 
+MISFIT = labelled(B, "r1", "r1")
+"""The previous release, and what it lives with; the live one lives with r2 as well."""
+
+
+def kept(idle: Release | None, schema: Schema, **seen: Any) -> Verdict:
+    """An update that asks for nothing, while the previous release cannot live with r2."""
+    live = labelled(A, "r1 r2", "r2")
+    asked = replace(asks(live, schema), digest=None, **seen)
+    return decide(recorded(BLUE, MISFIT, live), observed(live, idle, BLUE), asked)
+
+
+@pytest.mark.parametrize("schema", [R2, HALF], ids=["left", "perhaps left"])
+def test_a_release_that_cannot_live_with_the_schema_is_not_started_again_as_standby(schema: Schema) -> None:
+    """A release after it migrated, and then failed its smoke checks."""
+    verdict = kept(C, schema)
+    assert isinstance(verdict.decision, Heal)
+    assert (verdict.decision.release, verdict.decision.tasks) == (None, 0)
+    assert "cannot live with the database's schema r2" in verdict.decision.reason
+    settled = kept(None, schema)
+    assert isinstance(settled.decision, Keep)
+    assert "cannot live with the database's schema r2, so it is not started again" in settled.decision.reason
+
+
+def test_a_standby_that_runs_is_left_running_whatever_the_schema_is() -> None:
+    assert isinstance(kept(MISFIT, R2).decision, Keep)
+    assert isinstance(kept(MISFIT, R2, idle_tasks=1).decision, Keep)
+
+
+@pytest.mark.parametrize(
+    "schema", [R1, Schema(), None], ids=["it can", "the schema is not known", "no migrations here"]
+)
+def test_a_standby_is_started_where_nothing_says_that_it_cannot_live_with_the_schema(schema: Schema | None) -> None:
+    decision = kept(C, schema).decision  # type: ignore[arg-type]
+    assert isinstance(decision, Heal)
+    assert decision.release == MISFIT
+
+
+def test_a_standby_whose_image_says_nothing_is_started() -> None:
+    live = labelled(A, "r1 r2", "r2")
+    asked = replace(asks(live, R2), digest=None)
+    decision = decide(recorded(BLUE, B, live), observed(live, C, BLUE), asked).decision
+    assert isinstance(decision, Heal)
+    assert decision.release == B
+
+
 def test_a_new_configuration_of_the_live_image_migrates_as_it_may_name_another_database() -> None:
     live = labelled(A, "r1", "r1")
     asked = replace(asks(live, R1), service=OTHER_SERVICE)

@@ -598,6 +598,32 @@ def test_an_update_that_moves_no_traffic_has_ended_well_in_the_ledger_once_all_i
     assert [entry.result for entry in healing.entries] == ["", "done"]
 
 
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("kept", "database", "said"),
+    [
+        (True, "", "The load balancer "),
+        (False, "shop-production", "The database shop-production "),
+        (False, "", None),
+    ],
+)
+def test_users_keep_their_rule_where_aws_would_refuse_a_destroy_later(
+    kept: bool, database: str, said: str | None
+) -> None:
+    at = live()
+    at.kept = kept
+    given = SwitchInputs.from_dict(inputs(**({"keptDatabase": database} if database else {})))
+    state = State(id="traffic-switch", inputs=given.as_dict(), outputs=RECORDED)
+    if said is None:
+        switch(at).delete(context(), state)
+        assert at.writes == ["delete"]
+        return
+    with pytest.raises(UserError, match=r"is protected from deletion\. Nothing was deleted\.") as refused:
+        switch(at).delete(context(), state)
+    assert said in str(refused.value)
+    assert at.writes == []
+
+
 def nothing_released(at: FakeCloud) -> str:
     """What an update says that moves no traffic."""
     old = State(id="traffic-switch", inputs=inputs(active=False), outputs={**RECORD.as_outputs(), "url": "http://x"})

@@ -170,6 +170,8 @@ class World(engine_mocks.Mocks):
         self.registered.append(Registered(args.typ, args.name, args.inputs))
         made = {"arn": f"arn:{args.name}", "arnSuffix": f"of/{args.name}", "dnsName": "lb.test", "passedFor": {}}
         made |= {"allocationId": f"{args.name}-allocated", "prefixListId": f"pl-{args.name}"}
+        made |= {"address": "db.test", "masterUserSecrets": [{"secretArn": "arn:secret"}]}
+        made |= {"primaryEndpointAddress": "cache.test"}
         proof = {"resourceRecordName": "_1.test", "resourceRecordType": "CNAME", "resourceRecordValue": "_2.test"}
         return f"{args.name}-id", {**args.inputs, **made, "domainValidationOptions": [proof], "fqdn": "_1.test"}
 

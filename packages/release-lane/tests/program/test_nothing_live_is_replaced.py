@@ -17,6 +17,7 @@ import yaml
 from local_aws.standins.aws.provider import TYPES
 from pydantic import BaseModel
 from release_lane.decide.foundations import SECRET_STORES, Egress
+from release_lane.decide.stores import COMPONENT, Kind
 from release_lane.errors import Refused, ReleaseError
 from release_lane.program.artifacts import build_artifacts
 from release_lane.record.placement import Colour
@@ -56,13 +57,38 @@ def of_one_release_or_less(each: Registered) -> bool:
         # The new one is there, and the listener has it, before the old one goes.
         or kind in {"Certificate", "CertificateValidation", "Record"}
         or (kind == "VpcEndpoint" and each.name.endswith(SECRET_STORES))
-        or kind in {"Network", "Balancer", "Colour", "Stack", "Nat", "NatPerZone", "Endpoints"}
+        or kind in {"Network", "Balancer", "Colour", "Stores", "Stack", "Nat", "NatPerZone", "Endpoints"}
     )
 
 
 def of_egress(world: World, each: Registered) -> bool:
     """Does it belong to a way out of private subnets?"""
     return any(f"{way.component}::" in world.options[each.type, each.name].parent for way in Egress)
+
+
+STORES = {
+    PROJECT + "database": json.dumps({"instanceClass": "db.t4g.micro"}),
+    PROJECT + "cache": json.dumps({"nodeType": "cache.t4g.micro"}),
+}
+"""A database and a cache."""
+
+
+def with_stores() -> dict[str, Any]:
+    """The state of an environment that has both."""
+    made = {
+        Kind.DATABASE: {"instanceClass": "db.t4g.micro", "engineVersion": "17", "allocatedStorage": 20.0},
+        Kind.CACHE: {"nodeType": "cache.t4g.micro", "engineVersion": "8.1"},
+    }
+    urn = f"urn:pulumi:staging::release-lane::{COMPONENT}$"
+    found = {
+        f"{urn}{kind.type}::release-lane-staging-{kind}": {"type": kind.type, "outputs": made[kind]} for kind in made
+    }
+    return {**standing_on(), **found}
+
+
+def stored(config: Mapping[str, str] | None = None, **over: Any) -> World:
+    """`live` with both."""
+    return live({**STORES, **(config or {})}, with_stores(), **over)
 
 
 def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | None = None, **over: Any) -> World:
@@ -77,13 +103,13 @@ def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | Non
 @pytest.fixture(scope="module")
 def unchanged() -> World:
     """What an update registers that asks for nothing."""
-    return live({})
+    return stored({})
 
 
 @pytest.fixture(scope="module")
 def secured() -> World:
     """The same where users come by HTTPS."""
-    return live({PROJECT + "https": json.dumps(HTTPS)}, secured=True)
+    return stored({PROJECT + "https": json.dumps(HTTPS)}, secured=True)
 
 
 # ---- Settings
@@ -128,6 +154,14 @@ ELSEWHERE = {
     ("approval", "distinct"): False,
     ("approval", "required"): True,
     ("redeployFrom",): SECOND,
+    ("given",): ["DATABASE_HOST"],
+    ("database", "instanceClass"): "db.m7g.large",
+    ("database", "engineVersion"): "18",
+    ("database", "backupDays"): 14,
+    ("database", "multiZone"): True,
+    ("cache", "nodeType"): "cache.m7g.large",
+    ("cache", "engineVersion"): "8.2",
+    ("cache", "multiZone"): True,
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 
@@ -150,6 +184,8 @@ def given(path: Path_, value: Any) -> dict[str, str]:
     if path[0] == "https":
         beside = {"domain": HTTPS["domain"]} if path[1] == "certificateArn" else HTTPS
         return {PROJECT + "https": json.dumps({**beside, path[1]: value})}
+    if PROJECT + path[0] in STORES:
+        return {PROJECT + path[0]: json.dumps({**json.loads(STORES[PROJECT + path[0]]), path[1]: value})}
     for key in reversed(path[1:]):
         value = {key: value}
     return {PROJECT + path[0]: value if isinstance(value, str) else json.dumps(value)}
@@ -186,7 +222,7 @@ def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchan
     if path in {("rollbackFrom",), ("redeployFrom",), ("imageDigest",)}:
         config |= {PROJECT + "imageDigest": THIRD}
     try:
-        after = live(config, secured=path[0] == "https")
+        after = stored(config, secured=path[0] == "https")
     except ReleaseError:
         return
     assert undermined(secured if path[0] == "https" else unchanged, after) == []
@@ -239,7 +275,7 @@ def test_an_environment_that_serves_cannot_become_another_kind_of_stack() -> Non
 
 def test_while_users_are_served_the_engine_protects_all_that_they_stand_on() -> None:
     https = {PROJECT + "https": json.dumps(HTTPS)}
-    worlds = (live({}), live({PROJECT + "imageDigest": THIRD}), live(https, secured=True))
+    worlds = (stored({}), stored({PROJECT + "imageDigest": THIRD}), stored(https, secured=True))
     for world in worlds:
         bare = {
             each.name
@@ -260,7 +296,7 @@ def test_what_the_program_drops_is_refused_before_any_colour_is_written() -> Non
 
 
 def test_every_type_that_users_stand_on_has_a_table_that_says_what_replaces_it() -> None:
-    shared = {each.type for each in live({}).registered if not of_one_release_or_less(each)}
+    shared = {each.type for each in stored({}).registered if not of_one_release_or_less(each)}
     assert {kind for kind in shared if not kind.startswith("release:")} <= TABLES.keys()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -27,9 +28,15 @@ SERVICES = st.builds(
 )
 
 
-def definition(release: Release) -> dict[str, Any]:
+def definition(release: Release, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return container_definition(
-        release, Colour.BLUE, repository="r.test/app", container="app", log_group="/p/s", region="us-east-1"
+        release,
+        Colour.BLUE,
+        repository="r.test/app",
+        container="app",
+        log_group="/p/s",
+        region="us-east-1",
+        given=given or {},
     )
 
 
@@ -50,6 +57,29 @@ def test_a_label_of_an_earlier_version_is_read_the_same(service: Service) -> Non
     written = definition(release)
     written["dockerLabels"] = {LABEL: json.dumps({"commit": release.commit, "service": service.as_dict()})}
     assert release_in([written], "app") == release
+
+
+@given(SERVICES, st.dictionaries(NAMES, st.text(min_size=1, max_size=8), max_size=4))
+def test_variables_of_the_environment_are_no_part_of_the_release_that_is_read_back(
+    service: Service, others: dict[str, str]
+) -> None:
+    release = Release(digest=DIGEST, service=service, commit="c" * 40)
+    written = definition(release, others)
+    assert release_in([written], "app") == release
+    variables = {each["name"]: each["value"] for each in written["environment"]}
+    own = {*service.env, *service.secrets}
+    assert variables.items() >= {name: value for name, value in others.items() if name not in own}.items()
+    assert variables.items() >= service.env.items(), "a release that brings such a name itself keeps its own"
+    assert not ({*service.secrets} - {*service.env}) & variables.keys()
+
+
+def test_a_container_without_any_has_the_label_that_it_always_had() -> None:
+    """Another one would be another task definition: each colour would be written anew by an upgrade."""
+    release = Release(digest=DIGEST, service=Service())
+    assert {"given", "schema"} & json.loads(definition(release)["dockerLabels"][LABEL]).keys() == set()
+    assert {"given": ["A"], "schema": 2}.items() <= json.loads(
+        definition(release, {"A": "1"})["dockerLabels"][LABEL]
+    ).items()
 
 
 def test_the_label_repeats_no_variable() -> None:

@@ -562,7 +562,7 @@ def test_a_layout_that_is_no_number_is_refused() -> None:
 
 def test_a_record_a_label_and_a_journal_of_a_later_version_are_refused() -> None:
     version = VERSIONS[-1]
-    label = json.dumps({"commit": "", "service": SERVICE.as_dict(), "schema": 2})
+    label = json.dumps({"commit": "", "service": SERVICE.as_dict(), "schema": 3})
     container = {"name": "app", "image": "x@sha256:1", "dockerLabels": {LABEL: label}}
     readers = (
         lambda: Recorded.from_outputs({**version.state.outputs, "recordSchema": 2}),

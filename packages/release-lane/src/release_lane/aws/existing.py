@@ -2,7 +2,7 @@
 
 Each look-up takes a resource's inputs, as the engine's state holds them, and returns the id by which the AWS provider
 imports it. Sources: the "Import" section of each resource's page in the documentation of pulumi-aws, and the AWS
-API references of ECS, Elastic Load Balancing v2, IAM, CloudWatch Logs, EC2 and ECR.
+API references of ECS, Elastic Load Balancing v2, IAM, CloudWatch Logs, EC2, ECR, RDS and ElastiCache.
 """
 
 from __future__ import annotations
@@ -156,6 +156,43 @@ def _repository(ask: Ask, inputs: Inputs) -> Existing | None:
     return Existing(id=found[0]["repositoryName"])
 
 
+def _database(ask: Ask, inputs: Inputs) -> Existing | None:
+    rds = ask("rds")
+    try:
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=inputs["identifier"])["DBInstances"]
+    except rds.exceptions.DBInstanceNotFoundFault:
+        return None
+    return Existing(id=found["DBInstanceIdentifier"], leaving=found["DBInstanceStatus"] == "deleting")
+
+
+def _database_subnets(ask: Ask, inputs: Inputs) -> Existing | None:
+    rds = ask("rds")
+    try:
+        (found,) = rds.describe_db_subnet_groups(DBSubnetGroupName=inputs["name"])["DBSubnetGroups"]
+    except rds.exceptions.DBSubnetGroupNotFoundFault:
+        return None
+    return Existing(id=found["DBSubnetGroupName"])
+
+
+def _cache(ask: Ask, inputs: Inputs) -> Existing | None:
+    elasticache = ask("elasticache")
+    try:
+        asked = elasticache.describe_replication_groups(ReplicationGroupId=inputs["replicationGroupId"])
+    except elasticache.exceptions.ReplicationGroupNotFoundFault:
+        return None
+    (found,) = asked["ReplicationGroups"]
+    return Existing(id=found["ReplicationGroupId"], leaving=found["Status"] == "deleting")
+
+
+def _cache_subnets(ask: Ask, inputs: Inputs) -> Existing | None:
+    elasticache = ask("elasticache")
+    try:
+        (found,) = elasticache.describe_cache_subnet_groups(CacheSubnetGroupName=inputs["name"])["CacheSubnetGroups"]
+    except elasticache.exceptions.CacheSubnetGroupNotFoundFault:
+        return None
+    return Existing(id=found["CacheSubnetGroupName"])
+
+
 _LOOKS: dict[str, Callable[[Ask, Inputs], Existing | None]] = {
     "aws:ecs/service:Service": _service,
     "aws:ecs/cluster:Cluster": _cluster,
@@ -173,6 +210,10 @@ _LOOKS: dict[str, Callable[[Ask, Inputs], Existing | None]] = {
     "aws:ec2/natGateway:NatGateway": _nat_gateway,
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "aws:ecr/repository:Repository": _repository,
+    "aws:rds/instance:Instance": _database,
+    "aws:rds/subnetGroup:SubnetGroup": _database_subnets,
+    "aws:elasticache/replicationGroup:ReplicationGroup": _cache,
+    "aws:elasticache/subnetGroup:SubnetGroup": _cache_subnets,
 }
 
 LOOKED_UP = frozenset(_LOOKS)

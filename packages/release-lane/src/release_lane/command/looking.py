@@ -24,6 +24,7 @@ from release_lane.record.chain import Finding, Written, chained
 from release_lane.record.halts import Halts, why
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Schema
 from release_lane.record.times import in_zone
 
 READERS = 8
@@ -75,6 +76,7 @@ def _situation(
         pending=state.pending if state else (),
         halted=tuple(_halted(tools, environment, halts)),
         idle_tasks=tools.project.stacks[environment].idle_tasks,
+        schema=state.schema if state else Schema(),
         back=Spread.of(rollbacks_in(entries or (), environment)),
         reviews=_reviews(entries, environment) if entries is not None else None,
         updated=_updated(entries or (), environment),

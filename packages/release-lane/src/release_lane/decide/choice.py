@@ -91,6 +91,8 @@ class Requested:
     """What the image declares, by its labels; None where the registry was not asked."""
     schema: Schema | None = None
     """The database's schema; None where the stack runs no migrations."""
+    given: tuple[str, ...] = ()
+    """Names of the variables that the environment gives to every release."""
 
     @property
     def revisions(self) -> Revisions | None:

@@ -39,7 +39,7 @@ def check_contract(case: Case, verdict: Verdict) -> tuple[str, ...]:
         if new:
             raise
         return ("the labels of the image are not understood: nothing was compared with them",)
-    if new and (problems := differences(contract, release.service)):
+    if new and (problems := differences(contract, release.service, case.requested.given)):
         raise broken(release.digest, problems)
     return contract.unchecked
 
@@ -49,12 +49,15 @@ def ran_before(release: Release, standing: Recorded | None) -> bool:
     return standing is not None and release.id in {past.id for past in (*standing.history, standing.live)}
 
 
-def differences(contract: Contract, service: Service) -> tuple[str, ...]:
-    """In what a configuration is not what an image declares, each by its key in the stack file; no value is shown."""
+def differences(contract: Contract, service: Service, others: Collection[str] = ()) -> tuple[str, ...]:
+    """In what a configuration is not what an image declares, each by its key in the stack file; no value is shown.
+
+    `others`: variables that the environment gives to every release.
+    """
     given = {**service.env, **service.secrets}
     env, secrets = contract.env or Declared(), contract.secrets or Declared()
     return (
-        *(f"env.{name}: is required, and not given" for name in env.required if name not in {*given, *OWN}),
+        *(f"env.{name}: is required, and not given" for name in env.required if name not in {*given, *OWN, *others}),
         *(f"secrets.{name}: is required, and not given" for name in secrets.required if name not in given),
         *(f"env.{name}: is given as a secret as well" for name in sorted({*service.env} & {*service.secrets})),
         *(

@@ -37,7 +37,14 @@ from release_lane.decide.interrupted import interrupted
 from release_lane.decide.lineage import said_of_order
 from release_lane.decide.migration import rule_on_schema
 from release_lane.decide.parity import check_parity
-from release_lane.decide.rebuilding import check_foundations, check_parts, check_state, rebuilds, rebuilt
+from release_lane.decide.rebuilding import (
+    check_foundations,
+    check_parts,
+    check_state,
+    check_stores,
+    rebuilds,
+    rebuilt,
+)
 from release_lane.decide.refusals import no_rebuild, nothing_found, unfit_certificate
 from release_lane.decide.sealed import check_sealed
 from release_lane.decide.settled import first, ordinary
@@ -86,6 +93,7 @@ def decide(
         recorded=recorded, observed=observed, requested=requested, evidence=tuple(evidence), stands_on=stands_on
     )
     try:
+        interrupted_stores = check_stores(recorded, observed, requested, stands_on)
         verdict = _decide(case)
         check_foundations(verdict.decision, observed, stands_on, requested.environment)
         exceptions = check_forward(case, verdict)
@@ -98,7 +106,7 @@ def decide(
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         unchecked = (*_unchecked(case, verdict), *undeclared, *schema.unchecked, *exceptions)
-        notes = (*verdict.notes, *lost, *notes, *schema.notes)
+        notes = (*verdict.notes, *interrupted_stores, *lost, *notes, *schema.notes)
         return replace(verdict, notes=notes, unchecked=unchecked, migration=schema.migration)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from release_lane.decide.stores import COMPONENT as STORES
+from release_lane.decide.stores import Kind, Stores, stores_in
 from release_lane.record.names import HTTPS_PORT
 from release_lane.record.records import GroupCheck
 
@@ -83,6 +85,7 @@ class Foundations:
     rules, endpoints of secret stores, and ways out that no service uses.
     `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well.
     `kept`: AWS refuses to delete the load balancer. `checks`: the health check of each target group, by its name.
+    `stores`: database and cache.
     """
 
     region: str = ""
@@ -100,6 +103,7 @@ class Foundations:
     tls: bool = False
     kept: bool = False
     checks: Mapping[str, GroupCheck] = field(default_factory=dict)
+    stores: Stores = field(default_factory=dict)
 
     def overlooks(self, group: str, found: GroupCheck | None, wanted: GroupCheck) -> bool:
         """Does the state have the wanted health check already, but not AWS (`found`)? Then no update writes it."""
@@ -126,6 +130,8 @@ class Foundations:
         services = _held_by(COLOUR, "Service", resources)
         egress = _egress_of(services, resources)
         rules = _held_by(NETWORK, "SecurityGroupIngressRule", resources)
+        stores = stores_in(resources)
+        components = {NETWORK, BALANCER, *(way.component for way in egress.values())} | ({STORES} if stores else set())
         return Foundations(
             region=str(main.get("region") or ""),
             cidr=str(main.get("cidrBlock") or ""),
@@ -147,8 +153,9 @@ class Foundations:
             held=frozenset(
                 identity(str(each["type"]), _name(urn))
                 for urn, each in resources.items()
-                if _is_held(urn, str(each["type"]), {NETWORK, BALANCER, *(way.component for way in egress.values())})
+                if _is_held(urn, str(each["type"]), components, [kind for kind in Kind if kind not in stores])
             ),
+            stores=stores,
             parts=frozenset(
                 [
                     *(group(str(outputs.get("name"))) for outputs in groups),
@@ -164,7 +171,7 @@ class Site:
     """What the settings want an environment to stand on. `vpc`: one that exists already, "" for its own.
 
     `zones` by name, or `count` of them; without both: those that it has, or any two.
-    `secure`: users come by HTTPS.
+    `secure`: users come by HTTPS. `stores`: database and cache.
     """
 
     region: str
@@ -173,6 +180,7 @@ class Site:
     count: int = 0
     vpc: str = ""
     secure: bool = False
+    stores: Stores = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -246,12 +254,14 @@ def _name(urn: str) -> str:
     return urn.rsplit("::", 1)[-1]
 
 
-def _is_held(urn: str, type_: str, components: Collection[str]) -> bool:
-    """Do users stand on it?"""
+def _is_held(urn: str, type_: str, components: Collection[str], without: Collection[Kind]) -> bool:
+    """Do users stand on it? No user needs what belongs to a database or cache that is not there."""
     name = _name(urn)
+    shared = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
+    of_none = not shared and any(re.search(rf"-{kind}($|-from-)", name) for kind in without)
     rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and re.search(r"-test-\d+-", name)
     of_secrets = type_.endswith(":VpcEndpoint") and name.endswith(SECRET_STORES)
-    return any(f"::{component}$" in urn for component in components) and not rule_of_testers and not of_secrets
+    return any(f"::{component}$" in urn for component in components) and not (rule_of_testers or of_secrets or of_none)
 
 
 def _egress_of(services: Mapping[str, Outputs], resources: Mapping[str, Any]) -> dict[str, Egress]:

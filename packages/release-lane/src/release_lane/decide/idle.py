@@ -1,4 +1,8 @@
-"""What the idle colour should run: the previous release, on enough tasks for all users or as the stack wants. Pure."""
+"""What the idle colour should run: the previous release, on enough tasks for all users or as the stack wants. Pure.
+
+One that cannot live with the database's schema is not started there: traffic cannot go back to it, and its tasks would
+work on the database that users stand on.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ from release_lane.decide.difference import image_named, settings_apart
 from release_lane.record.digest import short
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded, Side
+from release_lane.record.revisions import Schema
 
 
-def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> Heal | None:
+def need_of_idle(
+    standing: Recorded, observed: Observed, tasks: int | None, schema: Schema | None = None
+) -> Heal | None:
     """What restores the idle colour; None if it is as it should be.
 
     `tasks` is how many the stack keeps there (None: as many as the live colour, so that a rollback moves only traffic).
@@ -22,6 +29,10 @@ def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> H
         return None
     if previous is None or (reduces and tasks == 0):
         return None if side.empty else Heal(target=idle, release=None, tasks=0, reason=_emptied(idle, previous))
+    if missed := unfit(standing, schema):
+        kept = side.empty or side.runs(previous)
+        reason = f"{idle} should run nothing: {missed}"
+        return None if kept else Heal(target=idle, release=None, tasks=0, reason=reason)
     wanted = tasks if reduces and tasks else max(previous.service.desired_count, live.running)
     if side.runs(previous) and _sized(side, wanted, exact=reduces):
         return None
@@ -29,6 +40,15 @@ def need_of_idle(standing: Recorded, observed: Observed, tasks: int | None) -> H
     if reduces and side.runs(previous) and side.wanted > wanted:
         return Heal(target=idle, release=previous, tasks=wanted, reason=reason, scales_in=True)
     return Heal(target=idle, release=previous, tasks=wanted, reason=reason, retry_of=side.tried(previous))
+
+
+def unfit(standing: Recorded, schema: Schema | None) -> str:
+    """Why the previous release is not to be started again, "" if it may be."""
+    previous = standing.previous
+    missed = schema.missed_by(previous.revisions) if schema and previous else ()
+    if previous is None or not missed:
+        return ""
+    return f"the previous release {short(previous.digest)} cannot live with the database's schema {' or '.join(missed)}"
 
 
 def _sized(side: Side, wanted: int, *, exact: bool) -> bool:

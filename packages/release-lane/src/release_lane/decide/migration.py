@@ -87,7 +87,7 @@ def _without_migration(release: Release, standing: Recorded | None, schema: Sche
         return Ruling(unchecked=("whether the release can live with the database's schema: its revision is not known",))
     if not needs:
         return Ruling(unchecked=(_silent(release, " or ".join(schema.possible)),))
-    lacking = [each for each in schema.possible if each not in needs]
+    lacking = schema.missed_by(release.revisions)
     if not lacking:
         return NOTHING
     if recorded:

@@ -6,13 +6,17 @@ from release_lane.decide.choice import Decision, Deploy, Finish, Heal, Requested
 from release_lane.decide.foundations import Foundations, moved
 from release_lane.decide.refusals import (
     MAKE_ANEW,
+    drops_store,
     kept_balancer,
     lost_parts,
+    moves_store,
     serves_unknown,
+    shrinks_store,
     torn,
     would_replace,
     would_unsecure,
 )
+from release_lane.decide.stores import changes
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
 
@@ -22,6 +26,28 @@ def check_state(observed: Observed, stands_on: Foundations | None) -> None:
     if stands_on and not stands_on.load_balancer and serving(observed):
         at = [colour for colour, weight in (observed.weights or {}).items() if weight]
         raise serves_unknown({colour: observed.sides[colour].digest for colour in at}, observed.load_balancer)
+
+
+def check_stores(
+    recorded: Recorded | None, observed: Observed, requested: Requested, stands_on: Foundations | None
+) -> tuple[str, ...]:
+    """What a change of database or cache interrupts, in sentences. `Refused` for what would delete or replace one, or
+    cannot be: both colours share it, and no gate looks at it.
+    """
+    site = requested.site
+    if stands_on is None or site is None or not stands_on.stores:
+        return ()
+    served = recorded is not None or serving(observed)
+    for kind, there in stands_on.stores.items():
+        if kind not in site.stores and (served or there.kept):
+            raise drops_store(kind, kept=there.kept)
+    if (elsewhere := moved(stands_on, site)) and {*stands_on.stores} & {*site.stores}:
+        raise moves_store([*stands_on.stores], elsewhere)
+    found = changes(stands_on.stores, site.stores)
+    if back := [each for each in found if each.back]:
+        raise shrinks_store(back)
+    said = "AWS does it at once, and connections to it break; it may be away for minutes"
+    return tuple(f"{each}: {said}" for each in found)
 
 
 def rebuilds(

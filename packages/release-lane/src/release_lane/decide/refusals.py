@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from release_lane.decide.foundations import Foundations, Moved
 from release_lane.decide.freeze import Frozen
+from release_lane.decide.stores import Change, Kind
 from release_lane.decide.whereabouts import Drift, percent
 from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
@@ -312,6 +313,47 @@ def kept_balancer(load_balancer: str) -> Refused:
         why="deletionProtection, which is on where promotesFrom is set; AWS refuses to delete a load balancer with it",
         next_step="set deletionProtection: false in the stack file and run an update (`release heal`, `pulumi up`); "
         "then do this again.",
+    )
+
+
+def drops_store(kind: Kind, *, kept: bool) -> Refused:
+    """The stack file has no such section any more."""
+    again = f"write the section `{kind}` into the stack file again. To take it away on purpose: docs/guides/database.md"
+    first = "; AWS would refuse as well, for its deletionProtection" if kept else ""
+    return Refused(
+        f"This would delete the {kind} of this environment, with what is in it. Nothing was changed.",
+        why=f"the state has it, but the stack file does not name it{first}",
+        next_step=f'{again} ("Taking it away").',
+    )
+
+
+def moves_store(kinds: Sequence[Kind], changes: Sequence[Moved]) -> Refused:
+    """Another network: what is in a database does not move with it."""
+    what = " and ".join(kinds)
+    return Refused(
+        f"This would delete the {what} of this environment: {'; '.join(map(str, changes))}. Nothing was changed.",
+        why="they stand in its network, and cannot be moved to another one with what is in them",
+        next_step=f"set {', '.join(each.setting for each in changes)} back to what it was. To move: make a new "
+        "environment next to this one, and restore a snapshot there (docs/guides/database.md).",
+    )
+
+
+def shrinks_store(changes: Sequence[Change]) -> Refused:
+    """What AWS can only make larger or newer."""
+    return Refused(
+        f"This cannot be done: {'; '.join(map(str, changes))}. Nothing was changed.",
+        why="storage and version of a database or cache only grow; to have less of it, AWS makes a new, empty one",
+        next_step="set it back to what it was.",
+    )
+
+
+def kept_database(name: str) -> Refused:
+    """AWS would not delete the database, so nothing else may go before."""
+    return Refused(
+        f"The database {name} is protected from deletion. Nothing was deleted.",
+        why="database.deletionProtection, which is by default as the load balancer's; AWS refuses to delete it",
+        next_step="set database.deletionProtection: false in the stack file and run an update (`release heal`, `pulumi "
+        "up`); then do this again. What is in it stays as a snapshot (docs/guides/database.md).",
     )
 
 

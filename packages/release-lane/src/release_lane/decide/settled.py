@@ -7,7 +7,7 @@ from dataclasses import replace
 from release_lane.decide.case import Case, back_to, deploy, new_release, to_idle
 from release_lane.decide.choice import Decision, Keep, Prepare
 from release_lane.decide.difference import settings_apart
-from release_lane.decide.idle import need_of_idle
+from release_lane.decide.idle import need_of_idle, unfit
 from release_lane.decide.lineage import Order
 from release_lane.decide.refusals import older_commit, silent_return, silent_rollback
 from release_lane.record.digest import short
@@ -75,13 +75,16 @@ def _return(case: Case, past: Release, standing: Recorded) -> str:
 
 
 def _keep_or_heal(case: Case, standing: Recorded) -> Decision:
-    heal = need_of_idle(standing, case.observed, case.requested.idle_tasks)
+    requested = case.requested
+    heal = need_of_idle(standing, case.observed, requested.idle_tasks, requested.schema)
     if heal:
         return heal
+    missed = unfit(standing, requested.schema)
     pending = settings_apart(case.requested.service, standing.live.service)
     return Keep(
         live=standing.live_colour,
         reason="the recorded release stays"
+        + (f"; {missed}, so it is not started again" if missed else "")
         + (
             f"; its configuration in the stack file differs ({pending}) and waits for the next release "
             f"(to release it now: imageDigest={standing.live.digest})"

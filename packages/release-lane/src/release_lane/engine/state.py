@@ -10,6 +10,7 @@ from typing import Any
 from release_lane.record.container import release_in
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Recorded
+from release_lane.record.revisions import Schema
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key by which the engine marks a mapping as something else than data, such as an encrypted secret
@@ -28,12 +29,14 @@ class Held:
 class StackState:
     """One stack's state. `pending` are URNs of operations that a killed update left unfinished.
 
-    `exported` is all of it, as the engine wrote it; what is secret there is encrypted.
+    `schema`: the database's, as migrations left it. `exported` is all of it, as the engine wrote it; what is secret
+    there is encrypted.
     """
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
     held: Mapping[Colour, Held] = field(default_factory=dict)
     pending: tuple[str, ...] = ()
+    schema: Schema = field(default_factory=Schema)
     exported: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -53,6 +56,7 @@ class StackState:
             outputs=root.get("outputs") or {},
             held={colour: _held(resources, f"{prefix}-{colour}") for colour in Colour},
             pending=tuple(each["resource"]["urn"] for each in deployment.get("pending_operations") or ()),
+            schema=Schema.from_resources({each["urn"]: each for each in resources}, f"{prefix}-migration"),
             exported=exported,
         )
 

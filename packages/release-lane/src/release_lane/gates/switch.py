@@ -13,7 +13,7 @@ from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
 
 from release_lane.aws.cloud import Cloud
 from release_lane.decide.decision import advance
-from release_lane.decide.refusals import kept_balancer
+from release_lane.decide.refusals import kept_balancer, kept_database
 from release_lane.errors import CheckFailed, CloudError, Users
 from release_lane.gates.gate import CloudOf, reported
 from release_lane.gates.https import open_https
@@ -88,9 +88,11 @@ class TrafficSwitch(Resource):
 
         def remove() -> None:
             cloud = self.cloud_of(environment_of(state.inputs))
-            rule = cloud.balancer().rule
+            rule, database = cloud.balancer().rule, state.inputs.get("keptDatabase")
             if rule and cloud.keeps_balancer():
                 raise kept_balancer(cloud.names.load_balancer)
+            if rule and database:
+                raise kept_database(str(database))
             if rule:
                 cloud.delete_rule(rule.arn)
 

@@ -40,6 +40,10 @@ CALLS: Mapping[str, tuple[str, ...]] = {
         "RevokeSecurityGroupEgress",
         "ModifySecurityGroupRules",
     ),
+    "aws:rds/instance:Instance": ("ModifyDBInstance", "DeleteDBInstance"),
+    "aws:rds/subnetGroup:SubnetGroup": ("ModifyDBSubnetGroup", "DeleteDBSubnetGroup"),
+    "aws:elasticache/replicationGroup:ReplicationGroup": ("ModifyReplicationGroup", "DeleteReplicationGroup"),
+    "aws:elasticache/subnetGroup:SubnetGroup": ("ModifyCacheSubnetGroup", "DeleteCacheSubnetGroup"),
     "aws:iam/role:Role": ("UpdateAssumeRolePolicy", "DeleteRole"),
     "aws:iam/rolePolicy:RolePolicy": ("PutRolePolicy", "DeleteRolePolicy"),
 }
@@ -154,7 +158,7 @@ def notes(recorded: Recorded | None, observed: Observed, state: StackState, idle
         case Interrupted() as found:
             said.append(found_interrupted(found, observed))
         case Recorded() as standing:
-            need = need_of_idle(standing, observed, idle_tasks)
+            need = need_of_idle(standing, observed, idle_tasks, state.schema)
             said += [f"the standby is not as it should be: {need.reason}"] if need else []
     if state.pending:
         said.append(f"an update was killed: {len(state.pending)} operations are unfinished")
@@ -223,9 +227,9 @@ def _in_state(urn: str, state: StackState) -> Mapping[str, Any]:
 
 
 def _known_as(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Id, ARN and name."""
+    """Id, ARN and name; a database has another id than the name that calls give."""
     outputs = resource.get("outputs") or {}
-    said = (resource.get("id"), outputs.get("arn"), outputs.get("name"))
+    said = (resource.get("id"), outputs.get("arn"), outputs.get("name"), outputs.get("identifier"))
     return tuple(dict.fromkeys(each for each in said if isinstance(each, str) and each))
 
 

@@ -17,7 +17,7 @@ Left out, because they have to differ or do not concern how a release runs:
 - what an environment is and how it is reached: role, account, profile and roles, promotesFrom, artifacts, the range of
   addresses, `https.domain` and its certificate (`insecure` counts: without TLS nothing of TLS is proven)
 - who may go there, and when: approval, requireDrill, freeze, parity, ledger, testAccess, and the keys of a single run
-- what becomes of a request's log line, who is notified, whether the load balancer may be deleted
+- what becomes of a request's log line, who is notified, whether load balancer and database may be deleted
 - what the idle colour holds, which is disposable; and the image, which is ahead in the first environment
 """
 
@@ -50,17 +50,30 @@ from release_lane.settings.model import EnvironmentSettings
 
 TASK_DEFINITION, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
 TARGETS, LISTENER = "aws:lb/targetGroup:TargetGroup", "aws:lb/listener:Listener"
+DATABASE = "aws:rds/instance:Instance"
 BALANCER, INGRESS = "aws:lb/loadBalancer:LoadBalancer", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS, GROUP = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "aws:ec2/securityGroup:SecurityGroup"
 
 NATURAL = (
     *("role", "account", "promotesFrom", "artifacts", "network.cidr"),
     *("https.domain", "https.certificateArn", "https.hostedZone"),
     *("approval", "requireDrill", "freeze", "parity", "ledger", "testAccess"),
-    *("accessLogs", "notify", "alarms.actions", "deletionProtection"),
+    *("accessLogs", "notify", "alarms.actions", "deletionProtection", "database.deletionProtection"),
     *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace"),
     *("drill", "throughFreeze", "withoutLedger", "sealed"),
 )
 """Settings that are left out, for the reasons above; a path stands for all below it."""
+
+
+def _around(store: str) -> tuple[str, ...]:
+    """What lets tasks reach a database or cache; the subnets are there with the first of the two."""
+    return (
+        f"{GROUP} {ENVIRONMENT}-{store}",
+        f"{INGRESS} {ENVIRONMENT}-{store}-from-",
+        *(f"{EGRESS} {ENVIRONMENT}-{part}-to-{store}" for part in ("tasks", "endpoints-tasks")),
+        f"aws:ec2/subnet:Subnet {ENVIRONMENT}-stores-",
+    )
+
 
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "aws:region": ("aws:ec2/subnet:Subnet",),
@@ -70,8 +83,16 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "https.hostedZone": ("aws:acm/", "aws:route53/record:Record"),
     "https.hstsSeconds": (f"{LISTENER} {ENVIRONMENT}-https.",),
     "accessLogs": (f"{BALANCER} {ENVIRONMENT}.accessLogs",),
-    "deletionProtection": (f"{BALANCER} {ENVIRONMENT}.enableDeletionProtection",),
-    "promotesFrom": (f"{BALANCER} {ENVIRONMENT}.enableDeletionProtection",),
+    "deletionProtection": (
+        f"{BALANCER} {ENVIRONMENT}.enableDeletionProtection",
+        f"{DATABASE} {ENVIRONMENT}-database.deletion",
+    ),
+    "promotesFrom": (
+        f"{BALANCER} {ENVIRONMENT}.enableDeletionProtection",
+        f"{DATABASE} {ENVIRONMENT}-database.deletion",
+    ),
+    "database": ("aws:rds/", f"aws:iam/rolePolicy:RolePolicy {ENVIRONMENT}-database", *_around("database")),
+    "cache": ("aws:elasticache/", *_around("cache")),
     "healthCheck": (f"{TARGETS} {ENVIRONMENT}-live.",),
     "service.healthPath": (f"{TARGETS} {ENVIRONMENT}-live.healthCheck",),
     "service.port": (f"{SERVICE} {ENVIRONMENT}-live.loadBalancers",),
@@ -259,6 +280,7 @@ def _words(environment: Environment) -> dict[str, str]:
     names, network = environment.names, environment.settings.network
     return {
         names.cluster: ENVIRONMENT,
+        names.store: ENVIRONMENT,
         names.domain: "domain",
         names.access.account: "account",
         names.access.region: "region",

@@ -17,6 +17,7 @@ from release_lane.engine.locks import Holder, Owner
 from release_lane.engine.plugins import Plugin
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Schema
 
 SERVICE = "aws:ecs/service:Service"
 CLUSTER = "aws:ecs/cluster:Cluster"
@@ -69,7 +70,7 @@ class Found:
     this stack or for one that is not known. `existing` has an entry for each unfinished creation
     that was looked up in AWS. `services` are the names of the colours' services; `strays` the colours whose service
     exists although the state, which has the cluster, does not have it. `observed` is None for a stack without users.
-    `idle_tasks`: how many the idle colour keeps, None for as many as the live colour has.
+    `idle_tasks`: how many the idle colour keeps, None for as many as the live colour has. `schema`: the database's.
     """
 
     stack: str
@@ -82,6 +83,7 @@ class Found:
     recorded: Recorded | None = None
     observed: Observed | None = None
     idle_tasks: int | None = None
+    schema: Schema = field(default_factory=Schema)
 
     @property
     def switch(self) -> Interrupted | None:
@@ -312,7 +314,7 @@ def next_step(found: Found) -> str:
             f"`release heal {stack}` reports ECS's own reason; `release heal {stack} --on-drift restore` starts the "
             "recorded release on the other colour and moves the traffic there."
         )
-    need = need_of_idle(found.recorded, found.observed, found.idle_tasks)
+    need = need_of_idle(found.recorded, found.observed, found.idle_tasks, found.schema)
     return f"`release heal {stack}`: {need.reason}." if need else "nothing; everything is in order."
 
 

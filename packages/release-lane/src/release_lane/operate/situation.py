@@ -25,6 +25,7 @@ from release_lane.record.halts import Halts, State, of_digest, of_line
 from release_lane.record.ledger import Entry, Mark
 from release_lane.record.placement import Service
 from release_lane.record.records import Observed, Recorded
+from release_lane.record.revisions import Schema
 from release_lane.record.times import epoch, to_the_minute
 
 
@@ -62,6 +63,7 @@ class Situation:
     or did not answer, `unseen` says why; `alarms` likewise. `holders`: who holds the lock, None where the backend does
     not say. `pending`: operations that a killed update left. `halted`: a freeze window, a stopped line, in sentences.
     `idle_tasks`: how many the idle colour keeps (None: as many as the live one). `back`: how long rollbacks took here.
+    `schema`: the database's.
     `rollback`: what one costs now, in a word; `spoiled`: why the release that it goes to is in quarantine. `reviews`
     are entries of the ledger, None without one; those from before `fresh` (epoch second) have expired.
     `updated`: the intent of the last update that the ledger knows. `needs_approval`: `approval.required`.
@@ -85,6 +87,7 @@ class Situation:
     pending: tuple[str, ...] = ()
     halted: tuple[str, ...] = ()
     idle_tasks: int | None = None
+    schema: Schema = field(default_factory=Schema)
     back: Spread | None = None
     reviews: tuple[Entry, ...] | None = None
     fresh: float = 0.0
@@ -101,7 +104,8 @@ class Wanted:
     """The image that is to be released. `commits`: between the live release and it, None where that is not known.
 
     `halted`: what says no to this digest anywhere, such as a quarantine. `labels`: what it declares, None where the
-    registry was not asked; `service`: what the environment's stack file gives it, None where that is wrong.
+    registry was not asked; `service`: what the environment's stack file gives it, None where that is wrong;
+    `given`: variables that the environment gives to every release.
     """
 
     digest: Digest
@@ -110,6 +114,7 @@ class Wanted:
     halted: tuple[str, ...] = field(default=())
     labels: Labels | None = None
     service: Service | None = None
+    given: tuple[str, ...] = ()
 
 
 def halts_of(entries: Sequence[Entry], environment: str, digest: str) -> Halts:
@@ -199,7 +204,7 @@ def _contract(at: Situation, wanted: Wanted) -> Iterator[Check]:
     if wanted.service is None:
         yield Check(Level.UNKNOWN, "Contract", "the stack file is wrong, so nothing is compared with it")
         return
-    lacking = differences(contract, wanted.service)
+    lacking = differences(contract, wanted.service, wanted.given)
     for each in lacking:
         yield Check(Level.NO, "Contract", each, do=f"release check-image {wanted.digest}")
     for sentence in contract.unchecked:
@@ -305,7 +310,7 @@ def _idle(at: Situation, wanted: Wanted) -> Iterator[Check]:
     idle = at.recorded.live_colour.other
     if missing := at.observed.sides[idle].missing:
         yield Check(Level.NO, "Idle colour", f"{idle} lacks {', '.join(missing)}")
-    elif need := need_of_idle(at.recorded, at.observed, at.idle_tasks):
+    elif need := need_of_idle(at.recorded, at.observed, at.idle_tasks, at.schema):
         yield Check(
             level=Level.OPEN, about="Idle colour", text=f"no standby until the release replaces it: {need.reason}"
         )

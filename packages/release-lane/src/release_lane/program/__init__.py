@@ -6,6 +6,7 @@ from release_lane.program.hold import Hold, merged
 from release_lane.program.lane import Lane
 from release_lane.program.run import run
 from release_lane.program.side import Held, Side
+from release_lane.program.stores import database_and_cache
 from release_lane.record.alarms import Kind as AlarmKind
 from release_lane.record.alarms import alarm_name
 from release_lane.record.names import HTTP_PORT, HTTPS_PORT
@@ -31,6 +32,7 @@ __all__ = [
     "Side",
     "Tasks",
     "alarm_name",
+    "database_and_cache",
     "merged",
     "private_subnets",
     "run",

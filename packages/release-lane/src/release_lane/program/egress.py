@@ -7,7 +7,7 @@ never under its users. docs/adr/0019-private-subnets.md says why, `release setti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pulumi
@@ -40,11 +40,13 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Tasks:
-    """Where tasks are: their subnets and security group, and what has to be there before one can start."""
+    """Where tasks are: their subnets and security group, and what has to be there before one can start. `ways`: these
+    subnets, and others in which a colour may still be."""
 
     subnets: list[pulumi.Output[str]]
     group: ec2.SecurityGroup
     after: list[pulumi.Resource]
+    ways: list[PrivateSubnets] = field(default_factory=list)
 
 
 class PrivateSubnets(pulumi.ComponentResource):
@@ -162,4 +164,4 @@ def private_subnets(lane: Lane, network: Network, services: Sequence[str] = ()) 
         Endpoints(lane, each, network, services) if each is Egress.ENDPOINTS else Nat(lane, each, network)
         for each in lane.egress
     ]
-    return made[0].tasks
+    return replace(made[0].tasks, ways=[*made])

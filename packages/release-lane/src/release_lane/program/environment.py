@@ -47,7 +47,8 @@ def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable
 def names_of(settings: EnvironmentSettings, repository: str) -> Names:
     """This stack's names; refuses a project and stack name that AWS would not take together."""
     prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-    if problem := limits.prefix(prefix):
+    stores = limits.store(prefix) if settings.stores else ""
+    if problem := limits.prefix(prefix) or stores:
         raise UsageError(
             f"The names of project and stack cannot be used together: {prefix!r} has {len(prefix)} characters.",
             why=problem,
@@ -107,6 +108,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         needs_seal=settings.approval.required and not pulumi.runtime.is_dry_run(),
         parity=_parity(settings, seen.source),
         schema=seen.schema if settings.migration.command else None,
+        given=settings.all_given,
     )
     proven = seen.source.evidence if seen.source else ()
     verdict = decide(seen.own, seen.observed, requested, proven, seen.stands_on)
@@ -150,6 +152,7 @@ def _site(settings: EnvironmentSettings, names: Names) -> Site:
         count=wanted.count,
         vpc=vpc,
         secure=bool(names.domain),
+        stores=settings.stores,
     )
 
 

@@ -19,7 +19,8 @@ from release_lane.decide.existing_network import ExistingNetwork
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.foundations import SECRET_STORES, Egress, identity
 from release_lane.decide.refusals import overlooked, would_delete
-from release_lane.errors import Refused
+from release_lane.decide.stores import Kind
+from release_lane.errors import Refused, UsageError
 from release_lane.program.environment import read_environment
 from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
 from release_lane.program.hold import Hold, frozen
@@ -74,6 +75,8 @@ class Lane:
         self._ready: GateResource | None = None
         """The last gate before tasks are started."""
         self._quarters: Quarters | None = None
+        self._given: dict[str, pulumi.Input[str]] = {}
+        self._exported: dict[str, pulumi.Input[Mapping[str, pulumi.Input[str]]]] = {}
         self.settings, self.names, self.zones = environment.settings, environment.names, environment.zones
         self.existing, self.cidr = environment.settings.network.existing.network, environment.cidr
         self.egress = self._egress()
@@ -146,10 +149,16 @@ class Lane:
         stays = any(uses.get(self.names.services[colour]) is way and not self.writes(colour) for colour in Colour)
         return pulumi.ResourceOptions(protect=self.hold.settled and stays)
 
+    def hold_store(self, kind: Kind | None = None) -> pulumi.ResourceOptions:
+        """For what a database or cache consists of (None: for what they share), once it exists."""
+        there = self._environment.stands_on.stores
+        return pulumi.ResourceOptions(protect=self.hold.shared and (kind in there if kind else bool(there)))
+
     @property
     def secret_stores(self) -> tuple[str, ...]:
-        """Services of AWS which hold secrets that releases name: secretsmanager, ssm."""
+        """Services of AWS which hold secrets that releases name, or the service reads: secretsmanager, ssm."""
         named = {arn.split(":")[2] for arn in secret_resources(self._services())}
+        named |= {"secretsmanager"} if Kind.DATABASE in self.settings.stores else set()
         return tuple(store for store in SECRET_STORES if store in named)
 
     def secrets_policy(self) -> str:
@@ -174,6 +183,34 @@ class Lane:
 
     # ---- The colours
 
+    def gives(self, variables: Mapping[str, pulumi.Input[str]]) -> None:
+        """Variables from resources of the template, for the containers of both colours and for migrations.
+
+        They belong to the environment and to no release: a container has them from the next time that it is written.
+        The stack file names them under `given`; those of database and cache it knows.
+        """
+        if unknown := sorted({*variables} - {*self.settings.all_given}):
+            raise UsageError(
+                f"The template gives variables that the stack file does not name: {', '.join(unknown)}.",
+                why="what an image needs is compared with the stack file, before the template runs",
+                next_step=f"add to the stack file, under `given`: {', '.join(unknown)}.",
+            )
+        self._given.update(variables)
+
+    def exports(self, name: str, value: Mapping[str, pulumi.Input[str]]) -> None:
+        """An output of the environment, written with the record; no secrets."""
+        self._exported[name] = value
+
+    def _need_given(self) -> None:
+        """All that the stack file promises to images."""
+        if lacking := sorted({*self.settings.all_given} - {*self._given}):
+            raise UsageError(
+                f"The stack file promises variables that the template does not give: {', '.join(lacking)}.",
+                why="database, cache and `given` of the stack file say which ones; an image may rely on them",
+                next_step="infra/__main__.py has to call `database_and_cache(lane, network, cluster)` before "
+                "`lane.migrates(…)`, as `release init` writes it, and `lane.gives(…)` for what is under `given`.",
+            )
+
     def migrates(self, cluster: Roles, tasks: Tasks, after: Sequence[pulumi.Resource] = ()) -> None:
         """Where migrations run, if the stack file names one: with the roles of `cluster`, next to the service's tasks.
 
@@ -190,7 +227,7 @@ class Lane:
     def _migrated(self, plan: Plan, image: GateResource) -> GateResource:
         """The last gate before tasks are started."""
         if self._quarters and self.settings.migration.command:
-            return migrate(self._environment, plan, self._quarters, image)
+            return migrate(self._environment, plan, self._quarters, image, self._given)
         if self._environment.migration:
             raise nowhere()
         return image
@@ -202,6 +239,7 @@ class Lane:
         before a colour is written.
         """
         plan = self._plan
+        self._need_given()
         if plan is None or plan.release is None:
             return ()
         needed = self._environment.stands_on.needed(secured=self.hold.secured)
@@ -232,6 +270,7 @@ class Lane:
                 container=self.names.container,
                 log_group=self.names.log_group,
                 region=self.names.access.region,
+                given=self._given,
             ),
             tasks=plan.tasks if is_target else side.wanted if not plan.first else 0,
             written=self.writes(colour),
@@ -261,6 +300,8 @@ class Lane:
         if plan is None:
             pulumi.export("testUrls", test_urls(self.names, address))
             pulumi.export(LOAD_BALANCER, address)
+            for name, value in self._exported.items():
+                pulumi.export(name, value)
             return
         if plan.release is None or self._ready is None:
             return
@@ -286,7 +327,11 @@ class Lane:
             self._standing,
             checked=checked,
             before=[*after, *(alarm for each in alarms.values() for alarm in each.values()), *sides.values()],
-            address=address,
+            more={
+                "testUrls": test_urls(self.names, address),
+                LOAD_BALANCER: address,
+                **self._exported,
+            },
             hold=self.hold,
             alarms={name: colour for colour, each in alarms.items() for name in each},
             located=self._located,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,11 +36,20 @@ class Quarters:
     after: Sequence[pulumi.Resource] = ()
 
 
-def migrate(environment: Environment, plan: Plan, quarters: Quarters, image: GateResource) -> GateResource:
-    """The gate that follows on the image gate in this update: the migration, or the image gate itself if none runs."""
+def migrate(
+    environment: Environment,
+    plan: Plan,
+    quarters: Quarters,
+    image: GateResource,
+    given: Mapping[str, pulumi.Input[str]],
+) -> GateResource:
+    """The gate that follows on the image gate in this update: the migration, or the image gate itself if none runs.
+
+    `given`: variables of the environment.
+    """
     assert plan.release is not None
     settings, names, migration = environment.settings.migration, environment.names, environment.migration
-    definition = _definition(environment, plan, quarters, image)
+    definition = _definition(environment, plan, quarters, image, given)
     gate = migration_gate(
         MigrationInputs(
             active=migration is not None,
@@ -61,7 +69,13 @@ def migrate(environment: Environment, plan: Plan, quarters: Quarters, image: Gat
     return gate if migration else image
 
 
-def _definition(environment: Environment, plan: Plan, quarters: Quarters, image: GateResource) -> ecs.TaskDefinition:
+def _definition(
+    environment: Environment,
+    plan: Plan,
+    quarters: Quarters,
+    image: GateResource,
+    given: Mapping[str, pulumi.Input[str]],
+) -> ecs.TaskDefinition:
     """Written where a migration runs, and left as it is otherwise: the state says by it which one began last."""
     assert plan.release is not None
     names, migration = environment.names, environment.migration
@@ -72,6 +86,7 @@ def _definition(environment: Environment, plan: Plan, quarters: Quarters, image:
         repository=environment.repository,
         log_group=names.log_group,
         region=names.access.region,
+        given=given,
     )
     before = pulumi.ResourceOptions(depends_on=[image] if migration else [])
     return ecs.TaskDefinition(
@@ -83,7 +98,7 @@ def _definition(environment: Environment, plan: Plan, quarters: Quarters, image:
         requires_compatibilities=["FARGATE"],
         execution_role_arn=quarters.execution_role,
         task_role_arn=quarters.task_role,
-        container_definitions=json.dumps([container], sort_keys=True),
+        container_definitions=pulumi.Output.json_dumps([container], sort_keys=True),
         # A task that still runs refers to it.
         skip_destroy=True,
         opts=merged(frozen(unless=migration is not None), before),

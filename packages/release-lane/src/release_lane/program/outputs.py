@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 
 from release_lane.decide.decision import OnAlarm
+from release_lane.decide.stores import Kind
 from release_lane.program.gating import GateResource, traffic_switch
 from release_lane.program.hold import Hold
 from release_lane.program.plan import Environment, Plan
 from release_lane.record.alarms import Watched
-from release_lane.record.endpoint import LOAD_BALANCER, of_colour
+from release_lane.record.endpoint import of_colour
 from release_lane.record.inputs import SwitchInputs, WatchInputs
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, all_on
@@ -25,17 +27,18 @@ def switch_and_outputs(
     *,
     checked: GateResource,
     before: Sequence[pulumi.Resource],
-    address: pulumi.Output[str],
+    more: Mapping[str, pulumi.Input[Any]],
     hold: Hold,
     alarms: Mapping[str, Colour],
     located: Located,
 ) -> None:
-    """The switch comes after the last check and everything in `before`; the outputs come after the switch."""
+    """The switch comes after the last check and everything in `before`; the outputs come after the switch, `more` as
+    well."""
     inputs = _inputs(environment, plan, standing, alarms, checked, located)
     switch = traffic_switch(inputs, [checked, *before], hold)
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
-    for name, output in {"testUrls": test_urls(environment.names, address), LOAD_BALANCER: address}.items():
+    for name, output in more.items():
         pulumi.export(name, pulumi.Output.all(switch.liveColour, output).apply(lambda both: both[1]))
 
 
@@ -69,8 +72,14 @@ def _inputs(
         located=located,
         known=None if plan.moves else environment.observed.sides[live].known,
         drill=environment.settings.drill,
+        kept_database=_kept_database(environment),
         pass_of_before=checked.passedFor,
     )
+
+
+def _kept_database(environment: Environment) -> str:
+    settings = environment.settings
+    return environment.names.store if Kind.DATABASE in settings.stores and settings.keeps_database else ""
 
 
 def _watch(environment: Environment, more: Mapping[str, Colour]) -> WatchInputs:

@@ -6,7 +6,7 @@ Source: AWS ECS API reference, ContainerDefinition. Pure; the JSON is the same f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from release_lane.record.adoption import Adopted
@@ -18,8 +18,9 @@ from release_lane.record.schema import schema_of
 LABEL = "release-lane.release"
 """Docker label that carries, as JSON, what of a release its container definition does not say."""
 
-SCHEMA = 1
-"""The layout of the label. The first carries no number, so that an upgrade starts no task anew."""
+SCHEMA = 2
+"""The layout of the label. The first carries no number, so that an upgrade starts no task anew. The second names the
+variables that are no part of the release; it is written where there are any."""
 
 MIGRATION = "migration"
 """Name of the container of a migration's task, and of its log streams' prefix."""
@@ -27,11 +28,30 @@ MIGRATION = "migration"
 OWN = frozenset({"PORT", "RELEASE_DIGEST", "RELEASE_COLOUR", "RELEASE_ID"})
 """Variables that the program itself gives to the container; no release has one of that name."""
 
+OF_DATABASE = ("DATABASE_HOST", "DATABASE_NAME", "DATABASE_PORT", "DATABASE_SECRET")
+OF_CACHE = ("CACHE_HOST", "CACHE_PORT", "CACHE_TLS")
+"""Variables that say where an environment's database and cache are. What they are set to belongs to the environment,
+and to no release: it may be known only once these exist."""
+
+
+NOTHING: Mapping[str, Any] = {}
+
 
 def container_definition(
-    release: Release, colour: Colour, *, repository: str, container: str, log_group: str, region: str
+    release: Release,
+    colour: Colour,
+    *,
+    repository: str,
+    container: str,
+    log_group: str,
+    region: str,
+    given: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
-    """The one container of a task. `repository` is the registry's URL without tag or digest."""
+    """The one container of a task. `repository` is the registry's URL without tag or digest.
+
+    `given`: variables of the environment, by name. A release that brings one of that name itself keeps its own.
+    """
+    given = _besides(release, given)
     ours = {
         "PORT": str(release.service.port),
         "RELEASE_DIGEST": release.digest,
@@ -39,9 +59,11 @@ def container_definition(
         "RELEASE_ID": release.id,
     }
     return {
-        **_container(release, ours, repository=repository, container=container, log_group=log_group, region=region),
+        **_container(
+            release, {**given, **ours}, repository=repository, container=container, log_group=log_group, region=region
+        ),
         "portMappings": [{"containerPort": release.service.port, "protocol": "tcp"}],
-        "dockerLabels": {LABEL: _label(release)},
+        "dockerLabels": {LABEL: _label(release, given)},
     }
 
 
@@ -53,23 +75,27 @@ def migration_definition(
     repository: str,
     log_group: str,
     region: str,
+    given: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
     """The one container of a migration's task: the release's image and configuration, and another command.
 
     `leads_to`: the revision that it leads to ("" where the image does not say); None for one that this update does not
-    run.
+    run. `given` as of `container_definition`.
     """
+    given = _besides(release, given)
     ours = {"RELEASE_DIGEST": release.digest, "RELEASE_ID": release.id}
     led = {} if leads_to is None else {LEADS_TO: leads_to}
     return {
-        **_container(release, ours, repository=repository, container=MIGRATION, log_group=log_group, region=region),
+        **_container(
+            release, {**given, **ours}, repository=repository, container=MIGRATION, log_group=log_group, region=region
+        ),
         "command": list(command),
-        "dockerLabels": {LABEL: _label(release), **led},
+        "dockerLabels": {LABEL: _label(release, given), **led},
     }
 
 
 def _container(
-    release: Release, ours: Mapping[str, str], *, repository: str, container: str, log_group: str, region: str
+    release: Release, ours: Mapping[str, Any], *, repository: str, container: str, log_group: str, region: str
 ) -> dict[str, Any]:
     """What every container of a release has in common. `ours`: variables that the program gives it."""
     service = release.service
@@ -106,7 +132,10 @@ def release_in(definitions: Iterable[Mapping[str, Any]], container: str) -> Rele
     written = json.loads(label)
     schema_of(written, SCHEMA, f"The label {LABEL} of a task definition")
     service = written["service"]
-    given = {each["name"]: each.get("value", "") for each in ours.get("environment") or () if each["name"] not in OWN}
+    others = OWN | {*(written.get("given") or ())}
+    given = {
+        each["name"]: each.get("value", "") for each in ours.get("environment") or () if each["name"] not in others
+    }
     secrets = {each["name"]: each["valueFrom"] for each in ours.get("secrets") or ()}
     return Release(
         digest=Digest(image.rsplit("@", 1)[1]),
@@ -159,11 +188,18 @@ PARAMETER_WITH_VERSION, SECRET_WITH_VERSION = 7, 10
 """Parts of an ARN with a version at its end, between colons."""
 
 
-def _label(release: Release) -> str:
+def _besides(release: Release, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a release does not bring itself, as one of before the database may."""
+    own = {*release.service.env, *release.service.secrets}
+    return {name: value for name, value in given.items() if name not in own}
+
+
+def _label(release: Release, given: Collection[str]) -> str:
     """Without what the definition says anyway: its size is limited. An empty variable may not come back from AWS
     (https://github.com/hashicorp/terraform-provider-aws/issues/39533), so it stands here."""
     empty = {name: "" for name, value in release.service.env.items() if not value}
     service = {**release.service.as_dict(), "env": empty, "secrets": {}}
     known = {"adopted": release.adopted, "revisions": release.revisions}
     more = {key: value.as_dict() for key, value in known.items() if value}
-    return json.dumps({"commit": release.commit, "service": service, **more}, sort_keys=True)
+    others = {"given": sorted(given), "schema": SCHEMA} if given else {}
+    return json.dumps({"commit": release.commit, "service": service, **more, **others}, sort_keys=True)

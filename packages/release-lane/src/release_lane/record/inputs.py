@@ -355,6 +355,8 @@ class SwitchInputs:
     known: Known | None = None
     drill: Drill | None = None
     """What this update is of a drill, so that evidence says so."""
+    kept_database: str = ""
+    """The database that AWS refuses to delete, by its name."""
     pass_of_before: Produced = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -378,6 +380,7 @@ class SwitchInputs:
             "environment": self.names.as_dict(),
             **_handed_on(self.located, self.known),
             **({"drill": str(self.drill)} if self.drill else {}),
+            **({"keptDatabase": self.kept_database} if self.kept_database else {}),
         }
 
     @staticmethod
@@ -403,6 +406,7 @@ class SwitchInputs:
             located=_located(value),
             known=Known.from_dict(value.get("known")),
             drill=Drill(value["drill"]) if value.get("drill") else None,
+            kept_database=str(value.get("keptDatabase") or ""),
             pass_of_before=pass_of_before(value),
         )
 

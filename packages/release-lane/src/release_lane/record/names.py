@@ -91,6 +91,11 @@ class Names:
         )
 
     @property
+    def store(self) -> str:
+        """Database and cache: RDS and ElastiCache keep names in lower case."""
+        return self.cluster.lower()
+
+    @property
     def migration(self) -> str:
         """The family of task definitions that migrations run by."""
         return f"{self.cluster}-migration"

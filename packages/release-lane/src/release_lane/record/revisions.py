@@ -70,6 +70,11 @@ class Schema:
         ends = dict.fromkeys((self.now, self.now if self.begun is None else self.begun))
         return () if "" in ends else tuple(ends)
 
+    def missed_by(self, code: Revisions | None) -> tuple[str, ...]:
+        """The revisions that it may be at and that an image's labels do not name; none where they name none at all."""
+        needs = code.needs if code else ()
+        return tuple(each for each in self.possible if each not in needs) if needs else ()
+
     def after(self, revision: str) -> tuple[str, ...]:
         """What it has passed once a migration to this revision succeeded."""
         return self.passed if revision and revision == self.now else (*self.passed, revision)

@@ -69,6 +69,15 @@ def prefix(text: str) -> str:
     return ""
 
 
+def store(prefix: str) -> str:
+    """The same as the name of a database or cache: a letter first, and no two hyphens in a row
+    (AWS/AmazonRDS/latest/APIReference/API_CreateDBInstance.html,
+    AWS/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html)."""
+    if re.fullmatch(r"[A-Za-z](-?[A-Za-z0-9])*", prefix):
+        return ""
+    return "AWS takes a name that begins with a letter and has no two hyphens in a row for a database or cache"
+
+
 PROGRAM = 131_072
 """Bytes of one environment variable with its name, on Linux (man 2 execve, MAX_ARG_STRLEN): the engine hands the
 program its whole configuration in one."""

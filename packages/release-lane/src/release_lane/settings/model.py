@@ -16,7 +16,9 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from release_lane.decide.decision import OnAlarm, OnDrift
 from release_lane.decide.shift import Shift
+from release_lane.decide.stores import Kind, Store, Stores
 from release_lane.errors import ReleaseError
+from release_lane.record.container import OF_CACHE, OF_DATABASE
 from release_lane.record.digest import Digest, parse_digest
 from release_lane.record.evidence import Drill
 from release_lane.record.names import other_projects
@@ -26,6 +28,8 @@ from release_lane.settings.access_logs import AccessLogSettings
 from release_lane.settings.alarms import AlarmSettings, alarm_problems
 from release_lane.settings.approval import ApprovalSettings, seal_problem
 from release_lane.settings.artifacts import ArtifactsSettings, artifacts_problems
+from release_lane.settings.cache import CacheSettings, cache_problems
+from release_lane.settings.database import DatabaseSettings, database_problems
 from release_lane.settings.flags import FlagsSettings, flags_problems
 from release_lane.settings.freeze import FreezeSettings, freeze_problems
 from release_lane.settings.https import HttpsSettings, https_problems
@@ -38,7 +42,13 @@ from release_lane.settings.rollout import RolloutSettings, SmokeSettings, smoke_
 from release_lane.settings.section import Stack, sound
 from release_lane.settings.service import HealthCheckSettings, ServiceSettings, service_problems
 from release_lane.settings.shift import IdleSettings, ShiftSettings, shift_problems
-from release_lane.settings.variables import SecretReference, Variable, name_problems, size_problems
+from release_lane.settings.variables import (
+    SecretReference,
+    Variable,
+    VariableName,
+    name_problems,
+    size_problems,
+)
 from release_lane.settings.wording import encrypted, words, wrong
 
 
@@ -77,6 +87,9 @@ class EnvironmentSettings(Stack):
     service: ServiceSettings = ServiceSettings()
     env: dict[str, Variable] = Field(default={})
     secrets: dict[str, SecretReference] = Field(default={})
+    given: list[VariableName] = Field(default=[])
+    database: DatabaseSettings = DatabaseSettings()
+    cache: CacheSettings = CacheSettings()
     health_check: HealthCheckSettings = HealthCheckSettings()
     smoke: SmokeSettings = SmokeSettings()
     rollout: RolloutSettings = RolloutSettings()
@@ -98,6 +111,31 @@ class EnvironmentSettings(Stack):
     def keeps_balancer(self) -> bool:
         """Does AWS have to refuse to delete the load balancer? By default where digests are promoted to."""
         return self.promotes_from is not None if self.deletion_protection is None else self.deletion_protection
+
+    @property
+    def stores(self) -> Stores:
+        """Database and cache, as far as they are asked for."""
+        database, cache = self.database, self.cache
+        both = {
+            Kind.DATABASE: Store(
+                size=database.instance_class, version=database.engine_version, storage=database.storage_gb
+            ),
+            Kind.CACHE: Store(size=cache.node_type, version=cache.engine_version),
+        }
+        return {kind: store for kind, store in both.items() if store.size}
+
+    @property
+    def keeps_database(self) -> bool:
+        """Does AWS have to refuse to delete the database? By default as the load balancer."""
+        own = self.database.deletion_protection
+        return self.keeps_balancer if own is None else own
+
+    @property
+    def all_given(self) -> tuple[str, ...]:
+        """Variables that the environment gives to every release: where its database, its cache, and what else the
+        template has are."""
+        of = {Kind.DATABASE: OF_DATABASE, Kind.CACHE: OF_CACHE}
+        return tuple(sorted({*self.given, *(name for kind in self.stores for name in of[kind])}))
 
     def release_service(self) -> Service:
         """The part of a release that is configuration."""
@@ -248,7 +286,9 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
         problems.append("accessLogs.bucket: is missing")
     if problem := test_access(settings.test_access, settings.network.cidr):
         problems.append(f"testAccess: {problem}")
-    problems += size_problems(settings.release_service())
+    problems += size_problems(settings.release_service(), settings.all_given)
+    problems += database_problems(settings.database, asked="database" in settings.model_fields_set)
+    problems += cache_problems(settings.cache, asked="cache" in settings.model_fields_set)
     if settings.rollback_from and not settings.image_digest:
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
     if settings.drill in (Drill.BACK, Drill.FORWARD) and not settings.rollback_from:
@@ -264,7 +304,7 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
         )
     if settings.forward_from and not settings.image_digest:
         problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
-    problems += name_problems(settings.env, settings.secrets)
+    problems += name_problems(settings.env, settings.secrets, settings.all_given)
     https = settings.https if "https" in settings.model_fields_set else None
     problems += https_problems(https, region, asked=https_asked, insecure=settings.insecure)
     return problems + network_problems(settings.network, region)

@@ -30,9 +30,13 @@ IMAGE = 255
 DIGEST = Digest("sha256:" + "0" * 64)
 
 
-def task_definition(service: Service) -> str:
+LONGEST_GIVEN = 300
+"""Characters that are kept for the value of a variable of the environment: an ARN, the name of a host."""
+
+
+def task_definition(service: Service, given: Iterable[str] = ()) -> str:
     """Would its task definition be too large? By the container definition that is really sent."""
-    size = definition_size(service)
+    size = definition_size(service, given)
     if size <= TASK_DEFINITION - ADDED:
         return ""
     values = {**service.env, **service.secrets}
@@ -44,8 +48,9 @@ def task_definition(service: Service) -> str:
     )
 
 
-def definition_size(service: Service) -> int:
-    """Bytes of a release's container definition, with the longest names there are."""
+def definition_size(service: Service, given: Iterable[str] = ()) -> int:
+    """Bytes of a release's container definition, with the longest names there are. `given`: the environment's own
+    variables."""
     adopted = Adopted(image="i" * IMAGE, source="s" * LONGEST_SOURCE, commit_by="person")
     release = Release(digest=DIGEST, service=service, commit="0" * 64, adopted=adopted)
     container = container_definition(
@@ -55,6 +60,7 @@ def definition_size(service: Service) -> int:
         container="app",
         log_group="g" * 64,
         region="r" * 16,
+        given=dict.fromkeys(given, "v" * LONGEST_GIVEN),
     )
     return len(json.dumps(container, ensure_ascii=False, separators=(",", ":")).encode())
 
@@ -152,23 +158,35 @@ def _secret_reference(value: Any) -> str:
     return str(value)
 
 
+def variable_name(text: str) -> str:
+    """One that the template gives."""
+    if text in OWN:
+        return f"{text} is set by the program itself"
+    return "" if _NAME.fullmatch(text) else f"{shown_name(text)} is not a name of an environment variable"
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 Variable = Annotated[str, sound(variable)]
+VariableName = Annotated[str, sound(variable_name)]
 SecretReference = Annotated[str, PlainValidator(_secret_reference)]
 
 RESERVED = OWN
 """Variables that the program itself sets in the container."""
 
 
-def size_problems(service: Service) -> list[str]:
-    """Where a release's variables and secrets do not fit."""
-    problems = [f"env: {problem}"] if (problem := task_definition(service)) else []
+def size_problems(service: Service, given: Iterable[str] = ()) -> list[str]:
+    """Where a release's variables and secrets do not fit next to those of the environment."""
+    problems = [f"env: {problem}"] if (problem := task_definition(service, given)) else []
     return problems + ([f"secrets: {problem}"] if (problem := readable_secrets([service])) else [])
 
 
-def name_problems(env: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
-    """Names that are given twice, are taken, or are none."""
+def name_problems(env: Mapping[str, str], secrets: Mapping[str, str], given: Iterable[str] = ()) -> list[str]:
+    """Names that are given twice, are taken, or are none. `given`: the environment's own variables."""
     twice = sorted(env.keys() & secrets.keys())
     problems = [f"secrets.{name}: is in env as well; a variable comes from one place" for name in twice]
+    for key, names in (("env", env), ("secrets", secrets)):
+        problems += [f"{key}.{name}: is set by the program, to where it is" for name in sorted({*names} & {*given})]
     for name in sorted({*env, *secrets}):
         problems += _bad_name(name)
     return problems
@@ -177,6 +195,6 @@ def name_problems(env: Mapping[str, str], secrets: Mapping[str, str]) -> list[st
 def _bad_name(name: str) -> list[str]:
     if name in RESERVED:
         return [f"env.{name}: is set by the program itself"]
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+    if not _NAME.fullmatch(name):
         return [f"env.{shown_name(name)}: is not a name of an environment variable"]
     return []

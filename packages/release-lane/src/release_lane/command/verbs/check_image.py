@@ -45,7 +45,8 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     if labels.unread:
         raise not_read(digest, labels.unread)
     contract = Contract.of(labels.found, short(digest))
-    lacks = {each: differences(contract, tools.project.stacks[each].settings.release_service()) for each in wanted}
+    settings = {each: tools.project.stacks[each].settings for each in wanted}
+    lacks = {each: differences(contract, of.release_service(), of.all_given) for each, of in settings.items()}
     data: dict[str, Any] = {
         "image": image,
         "digest": digest,

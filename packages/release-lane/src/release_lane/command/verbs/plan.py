@@ -20,7 +20,7 @@ from release_lane.record.contract import Labels
 from release_lane.record.course import Course
 from release_lane.record.digest import Digest, parse_digest
 from release_lane.record.evidence import proof_of
-from release_lane.record.placement import Service
+from release_lane.settings.model import EnvironmentSettings
 
 ORDER = 58
 NAME = "plan"
@@ -109,13 +109,20 @@ def _commit(tools: Tools, digest: Digest, at: tuple[Situation, ...]) -> str:
 def _wanted(tools: Tools, digest: Digest, commit: str, at: Situation) -> Wanted:
     live = at.recorded.live.commit if at.recorded else ""
     between = tools.git.commits(tools.project.root, live, commit) if commit and live and commit != live else None
-    return Wanted(digest=digest, commit=commit, commits=between, service=_given(tools, at.environment))
+    settings = _settings(tools, at.environment)
+    return Wanted(
+        digest=digest,
+        commit=commit,
+        commits=between,
+        service=settings.release_service() if settings else None,
+        given=settings.all_given if settings else (),
+    )
 
 
-def _given(tools: Tools, environment: str) -> Service | None:
+def _settings(tools: Tools, environment: str) -> EnvironmentSettings | None:
     """What its stack file gives an image; None where a key of it is wrong, which the update says."""
     try:
-        return tools.project.stacks[environment].settings.release_service()
+        return tools.project.stacks[environment].settings
     except UsageError:
         return None
 

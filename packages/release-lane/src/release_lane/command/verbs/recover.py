@@ -153,6 +153,7 @@ def look(tools: Tools, stack: str) -> Found:
         recorded=state.recorded,
         observed=observed,
         idle_tasks=tools.project.file_of(stack).idle_tasks,
+        schema=state.schema,
     )
 
 
