@@ -8,11 +8,26 @@ import threading
 
 import uvicorn
 
+from app.aws import get_parameter
 from app.flags import Flags
+from app.keeping import Keeping
 from app.observed import JsonLines, Observed
-from app.parameter import get_parameter
 from app.service import create_app
 from app.settings import Settings
+
+
+def keeping(settings: Settings) -> Keeping:
+    """What the environment has. Nothing is connected to here: a task starts without its database as well."""
+    records = cache = None
+    if settings.database_host:
+        from app.database import Database, login, where
+
+        records = Database(where(settings), lambda: login(settings))
+    if settings.cache_host:
+        from app.cache import Valkey
+
+        cache = Valkey(settings)
+    return Keeping(records, cache)
 
 
 def main() -> None:
@@ -29,13 +44,13 @@ def main() -> None:
     # signal once more; a handler that does nothing makes that exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: None)
     config = uvicorn.Config(
-        Observed(create_app(settings, flags), settings),
+        Observed(create_app(settings, flags, keeping(settings)), settings),
         host="0.0.0.0",
         port=settings.port,
         log_config=None,
         access_log=False,
         proxy_headers=False,
-        lifespan="off",
+        lifespan="on",
         timeout_keep_alive=75,  # longer than a load balancer's idle timeout (ALB: 60 s): it must hang up first
         timeout_graceful_shutdown=settings.stop_seconds,
     )

@@ -44,6 +44,9 @@ class Observed:
         self.headers = [(f"x-release-{name}".encode(), text.encode()) for name, text in named.items() if text]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
         began, status = time.perf_counter(), 500

@@ -48,6 +48,18 @@ TAKES = (
 )
 """What rehearsals give to editions, more than the sample declares."""
 
+PLAIN: Mapping[str, Any] = {
+    # A lane is removed again at its end.
+    "deletionProtection": False,
+    # What breaches put there would be refused in the next.
+    "ledger": None,
+    # They take seconds to come up. A story that needs them asks for them.
+    "database": None,
+    "cache": None,
+    "migration": None,
+}
+"""Settings of an environment of a rehearsal, in place of those of the stack files. None: without."""
+
 VARIANTS = {
     **{name: (f"LABEL edition={number}", *TAKES) for number, name in enumerate(EDITIONS, start=2)},
     # Healthy, but its status says error: the self-check's reference value is another one.
@@ -166,8 +178,7 @@ class Lane:
 
     def _settings(self, name: str, like: str, config: Mapping[str, Any]) -> Path:
         content = yaml.safe_load(overlay(read_project(ROOT), like))
-        # A lane is removed again at its end. Without a ledger: what breaches put there would be refused in the next.
-        given = config if like == "artifacts" else {"deletionProtection": False, "ledger": None, **config}
+        given = config if like == "artifacts" else {**PLAIN, **config}
         content["config"] |= {f"{PROJECT}:{key}": value for key, value in given.items()}
         content["config"] = {key: value for key, value in content["config"].items() if value is not None}
         path = self.folder / f"Pulumi.{name}.yaml"

@@ -15,8 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from fastapi.testclient import TestClient
 
+from app.aws import GET_PARAMETER, GET_SECRET, TYPE, Action, get_parameter, get_secret, signed
 from app.flags import Flags
-from app.parameter import TARGET, TYPE, get_parameter, signed
 from app.service import create_app
 from app.settings import Settings
 
@@ -27,18 +27,22 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ENV = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
+@pytest.mark.parametrize("action", [GET_PARAMETER, GET_SECRET])
 @pytest.mark.parametrize("token", ["", "a/session+token=="])
 @pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:4566"])
 def test_the_question_is_signed_as_awss_own_library_signs_it(
-    token: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+    action: Action, token: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     env = {**ENV, **({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})}
-    ours = signed(NAME, env, {"AccessKeyId": "AKIA", "SecretAccessKey": "secret", "Token": token}, NOW)
+    ours = signed(
+        action, {"Name": NAME}, env, {"AccessKeyId": "AKIA", "SecretAccessKey": "secret", "Token": token}, NOW
+    )
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: NOW.replace(tzinfo=None))
-    theirs = AWSRequest("POST", ours.full_url, data=ours.data, headers={"Content-Type": TYPE, "X-Amz-Target": TARGET})
-    SigV4Auth(Credentials("AKIA", "secret", token or None), "ssm", "eu-west-1").add_auth(theirs)
+    headers = {"Content-Type": TYPE, "X-Amz-Target": action.target}
+    theirs = AWSRequest("POST", ours.full_url, data=ours.data, headers=headers)
+    SigV4Auth(Credentials("AKIA", "secret", token or None), action.service, "eu-west-1").add_auth(theirs)
     assert ours.get_header("Authorization") == theirs.headers["Authorization"]
-    assert ours.full_url == (endpoint or "https://ssm.eu-west-1.amazonaws.com")
+    assert ours.full_url == (endpoint or f"https://{action.service}.eu-west-1.amazonaws.com")
 
 
 def test_on_fargate_credentials_come_from_the_tasks_address() -> None:
@@ -72,6 +76,14 @@ def test_a_parameter_that_does_not_exist_is_none_and_another_refusal_is_an_error
         get_parameter(NAME, ENV, denied)
     with pytest.raises(ValueError, match="the task has no role"):
         get_parameter(NAME, {"AWS_REGION": "eu-west-1"}, missing)
+
+
+def test_a_secret_is_asked_for_by_its_arn() -> None:
+    def answer(request: urllib.request.Request) -> bytes:
+        assert json.loads(request.data or b"") == {"SecretId": "arn:aws:secretsmanager:eu-west-1:1:secret:x"}  # type: ignore[arg-type]
+        return b'{"SecretString": "text"}'
+
+    assert get_secret("arn:aws:secretsmanager:eu-west-1:1:secret:x", ENV, answer) == "text"
 
 
 def test_flags_stay_as_they_were_while_aws_does_not_answer() -> None:

@@ -40,9 +40,14 @@ def test_the_lock_covers_what_is_asked_for() -> None:
     assert set(asked) <= set(locked)
 
 
+def labels_of(dockerfile: Path) -> dict[str, str]:
+    """Those of a Dockerfile, as they are written; a line may go on below."""
+    text = dockerfile.read_text().replace("\\\n", "")
+    return dict(re.findall(r' ([a-z.-]+)="([^"]*)"', "\n".join(re.findall(r"^LABEL.*$", text, re.MULTILINE))))
+
+
 def labels() -> dict[str, str]:
-    """Those of the Dockerfile, as they are written."""
-    return dict(re.findall(r'^(?:LABEL)?\s+([a-z.-]+)="([^"]*)"', (APP / "Dockerfile").read_text(), re.MULTILINE))
+    return labels_of(APP / "Dockerfile")
 
 
 @pytest.mark.pure

@@ -10,7 +10,7 @@ from tests.contract.contracts import contract
 pytestmark = pytest.mark.cloud
 
 API = "https://docs.aws.amazon.com/systems-manager/latest/APIReference"
-PROGRAM, SERVICE = "release_lane/program/flags.py", "app/parameter.py"
+PROGRAM, SERVICE = "release_lane/program/flags.py", "app/aws.py"
 
 
 def refusal(aws: Aws, **given: object) -> str:

@@ -54,7 +54,7 @@ UNTESTED = (
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI names.",
         source=f"{ECS}/task-iam-roles.html",
         otherwise="the sample could not read its flags: all of them would be off",
-        used_by=("app/parameter.py",),
+        used_by=("app/aws.py",),
         note="the local cloud gives credentials and endpoint as variables, and looks at no right",
     ),
     Contract(

@@ -1,4 +1,5 @@
-"""One parameter of AWS Systems Manager, asked for with the standard library alone (Signature Version 4)."""
+"""What the service asks of AWS with its role, with the standard library alone (Signature Version 4): a parameter of
+Systems Manager, a secret of Secrets Manager."""
 
 import hashlib
 import hmac
@@ -6,14 +7,27 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-TARGET, TYPE = "AmazonSSM.GetParameter", "application/x-amz-json-1.1"
+TYPE = "application/x-amz-json-1.1"
 CREDENTIALS = "http://169.254.170.2"  # of a task on Fargate
 SECONDS = 2.0  # an answer takes milliseconds
 
 Ask = Callable[[urllib.request.Request], bytes]
+
+
+@dataclass(frozen=True)
+class Action:
+    """`service` as in the host and in the signature, `target` as in the header X-Amz-Target."""
+
+    service: str
+    target: str
+
+
+GET_PARAMETER = Action("ssm", "AmazonSSM.GetParameter")
+GET_SECRET = Action("secretsmanager", "secretsmanager.GetSecretValue")
 
 
 def ask(request: urllib.request.Request) -> bytes:
@@ -25,12 +39,21 @@ def ask(request: urllib.request.Request) -> bytes:
 def get_parameter(name: str, env: Mapping[str, str], ask: Ask = ask) -> str | None:
     """Its value, None where there is none; OSError (urllib's) or ValueError where AWS does not say."""
     try:
-        answer = json.loads(ask(signed(name, env, credentials(env, ask), datetime.now(UTC))))
+        answer = _answer(GET_PARAMETER, {"Name": name}, env, ask)
     except urllib.error.HTTPError as error:
         if b"ParameterNotFound" in error.read():
             return None
         raise
     return str(answer["Parameter"]["Value"])
+
+
+def get_secret(arn: str, env: Mapping[str, str], ask: Ask = ask) -> str:
+    """Its text as it is now; OSError (urllib's), KeyError or ValueError where AWS does not say."""
+    return str(_answer(GET_SECRET, {"SecretId": arn}, env, ask)["SecretString"])
+
+
+def _answer(action: Action, body: Mapping[str, str], env: Mapping[str, str], ask: Ask) -> Any:
+    return json.loads(ask(signed(action, body, env, credentials(env, ask), datetime.now(UTC))))
 
 
 def credentials(env: Mapping[str, str], ask: Ask) -> Mapping[str, Any]:
@@ -45,18 +68,20 @@ def credentials(env: Mapping[str, str], ask: Ask) -> Mapping[str, Any]:
     return found
 
 
-def signed(name: str, env: Mapping[str, str], who: Mapping[str, Any], now: datetime) -> urllib.request.Request:
-    """GetParameter; AWS: IAM User Guide, Create a signed AWS API request."""
-    region, body = env["AWS_REGION"], json.dumps({"Name": name}).encode()
-    url = env.get("AWS_ENDPOINT_URL") or f"https://ssm.{region}.amazonaws.com"
+def signed(
+    action: Action, asked: Mapping[str, str], env: Mapping[str, str], who: Mapping[str, Any], now: datetime
+) -> urllib.request.Request:
+    """The request of an action; AWS: IAM User Guide, Create a signed AWS API request."""
+    region, body = env["AWS_REGION"], json.dumps(asked).encode()
+    url = env.get("AWS_ENDPOINT_URL") or f"https://{action.service}.{region}.amazonaws.com"
     at = f"{now:%Y%m%dT%H%M%SZ}"
     headers = {"content-type": TYPE, "host": url.split("://", 1)[1], "x-amz-date": at}
     headers |= {"x-amz-security-token": who["Token"]} if who.get("Token") else {}
-    headers |= {"x-amz-target": TARGET}
+    headers |= {"x-amz-target": action.target}
     names = ";".join(headers)
     lines = "".join(f"{key}:{value}\n" for key, value in headers.items())
     request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{at[:8]}/{region}/ssm/aws4_request"
+    scope = f"{at[:8]}/{region}/{action.service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     key = f"AWS4{who['SecretAccessKey']}".encode()
     for part in (*scope.split("/"), text):
