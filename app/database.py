@@ -18,11 +18,18 @@ WAITS = 2.0  # seconds for a connection
 ANSWERS = 4.0  # seconds for all of it: more than a migration waits for its locks (app/migrations/env.py)
 AT_ONCE = 8  # connections of one task; both colours together have to stay below the server's max_connections
 
-ADD = "INSERT INTO results (algorithm, checksum, bytes) VALUES (%(algorithm)s, %(checksum)s, %(bytes)s)"
-ABOUT = "SELECT min(at), max(at), count(*) FROM results WHERE checksum = %(checksum)s"
+ADD = """
+INSERT INTO results (algorithm, checksum, bytes, release)
+VALUES (%(algorithm)s, %(checksum)s, %(bytes)s, %(release)s)
+"""
+ABOUT = """
+SELECT min(at), max(at), count(*),
+       (SELECT release FROM results WHERE checksum = %(checksum)s ORDER BY at DESC LIMIT 1)
+FROM results WHERE checksum = %(checksum)s
+"""
 CHECK = """
 SELECT version_num FROM alembic_version
-WHERE NOT EXISTS (SELECT id, algorithm, checksum, bytes, at FROM results WHERE false)
+WHERE NOT EXISTS (SELECT id, algorithm, checksum, bytes, at, release FROM results WHERE false)
 """
 """Every column that the service uses, and no row: a schema that it cannot live with is an error."""
 
@@ -68,8 +75,15 @@ class Database:
     async def about(self, checksum: str) -> Mapping[str, Any] | None:
         row = await self._ask(ABOUT, {"checksum": checksum})
         assert row, "an aggregate has one row"
-        first, last, times = row
-        return {"firstSeen": first.isoformat(), "lastSeen": last.isoformat(), "times": times} if times else None
+        first, last, times, release = row
+        if not times:
+            return None
+        return {
+            "firstSeen": first.isoformat(),
+            "lastSeen": last.isoformat(),
+            "times": times,
+            "lastRelease": release,
+        }
 
     async def check(self) -> Mapping[str, Any]:
         row = await self._ask(CHECK, {})

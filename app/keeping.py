@@ -20,11 +20,12 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What was computed: `checksum` in hex of so many `bytes`."""
+    """What was computed: `checksum` in hex of so many `bytes`. `release`: its id, if it has one."""
 
     algorithm: str
     checksum: str
     bytes: int
+    release: str | None = None
 
 
 class Records(Protocol):
@@ -32,7 +33,7 @@ class Records(Protocol):
 
     async def add(self, result: Result) -> None: ...
     async def about(self, checksum: str) -> Mapping[str, Any] | None:
-        """When it was computed first and last (ISO 8601), and how often; None if it never was."""
+        """When it was computed first and last (ISO 8601), how often, by which release last; None if it never was."""
         ...
 
     async def check(self) -> Mapping[str, Any]:

@@ -61,13 +61,14 @@ def create_app(settings: Settings, flags: Flags | None = None, keeping: Keeping 
             raise HTTPException(400, f"algorithm {algorithm!r}: should be one of {supported}")
         began, user = time.perf_counter(), request.headers.get("x-user") or secrets.token_hex(8)
         size, hex_digits = await checksum(request.stream(), algorithm)
-        await keeping.add(Result(algorithm=algorithm, checksum=hex_digits, bytes=size))
+        by = settings.release_id or None
+        await keeping.add(Result(algorithm=algorithm, checksum=hex_digits, bytes=size, release=by))
         took = {"ms": round((time.perf_counter() - began) * 1000, 1)} if flags.on("timings", user) else {}
         return {"algorithm": algorithm, "checksum": hex_digits, "bytes": size, **took}
 
     @api.get("/api/v1/checksums/{checksum}")
     async def get_checksum(checksum: str) -> dict[str, Any]:
-        """When a checksum was computed first and last, and how often; up to some seconds old."""
+        """When a checksum was computed first and last, how often, and by which release last; some seconds old."""
         if not keeping.records:
             raise HTTPException(404, "this environment has no database: no checksum is remembered")
         found = await keeping.about(checksum.lower())

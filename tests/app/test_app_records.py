@@ -19,7 +19,7 @@ from app.settings import Settings
 
 pytestmark = pytest.mark.provider
 
-SETTINGS = Settings(digest="sha256:aa")
+SETTINGS = Settings(release_id="r1")
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def test_a_result_is_recorded_and_can_be_asked_for(client: TestClient) -> None:
     assert (found["checksum"], found["times"]) == (checksum, 3)
     first, last = (datetime.fromisoformat(found[name]) for name in ("firstSeen", "lastSeen"))
     assert first < last, "each result has its own time"
+    assert found["lastRelease"] == "r1"
 
 
 def test_the_status_asks_the_database_and_says_which_schema_it_has(client: TestClient) -> None:
