@@ -10,6 +10,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,6 +126,78 @@ def test_going_back_takes_no_steps_and_forward_again_takes_them_all(known: Known
     went_in_steps(again.text, left)
     assert stack.served()["digest"] == stack.outputs["imageDigest"] == live
     assert users.stop().total.failed == 0
+
+
+# ---- a hold
+
+
+def said(stack: Stack, *command: str) -> tuple[int, dict[str, Any], str]:
+    """What the `release` command says of the environment: exit code, data, and its other words."""
+    variables = {**os.environ, **stack.lane.variables, "RELEASE_LANE_STACKS": str(stack.lane.folder)}
+    verb, *more = command
+    done = subprocess.run(
+        [sys.executable, "-m", "release_lane.command", *verb.split(), stack.name, *more, "--json"],
+        cwd=stack.project, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def share_of(users: Probe, name: str, digest: str) -> float:
+    """Of the answers in a step of the prober, those of a release."""
+    counts = step(users, name)
+    assert counts.failed == counts.mixed == 0, counts.reasons
+    return sum(each.count for each in counts.releases if each.digest == digest) / counts.ok
+
+
+@pytest.mark.long
+def test_a_hold_keeps_a_share_of_users_on_the_new_release_until_one_of_them_wins(
+    lane: Lane, known: Known, unseen: Unseen
+) -> None:
+    held = {**SETTINGS, "shift": {"steps": [50, 100], "bakeSeconds": 3, "hold": 10}}
+    stack = known(lane.environment("hold", like="staging", **held), idle=None)
+    no_alarm_fires(stack)
+    old, new = stack.outputs["imageDigest"], unseen(stack)
+    third = unseen(stack, new)
+    idle = idle_of(stack)
+    with asking(stack) as users:
+        begun = stack.up(imageDigest=new)
+        assert begun.ok, begun.text
+        assert "Users: in 1 step: 10 %, 3 s of watching; then a hold keeps 10 % there until it is ended." in begun.text
+        assert weights(stack)[idle] == 10
+        assert (stack.outputs["imageDigest"], stack.outputs["hold"]["percent"]) == (old, 10)
+        assert stack.outputs["recordSchema"] == 2
+        users.mark("held")
+        kept = stack.up("--expect-no-changes")
+        assert kept.ok, kept.text
+        for refused in (stack.preview(imageDigest=third), stack.up(imageDigest=third)):
+            assert not refused.ok
+            assert "Nothing is released while a hold stands" in refused.text, refused.text
+            assert "release hold end" in refused.text
+        code, checked, words = said(stack, "smoke")
+        assert (code, checked["digest"], checked["nextTo"]) == (0, old, new), words
+        eventually("enough answers to count", lambda: step(users, "held").ok > 2000)
+        users.mark("ended")
+        assert 0.06 < share_of(users, "held", new) < 0.14
+        code, won, words = said(stack, "hold end", "--winner", "new", "--reason", "more orders")
+        assert code == 0, words
+        assert (won["digest"], won["replaced"]) == (new, old)
+        assert weights(stack)[idle] == 100
+        assert not {"hold", "recordSchema"} & stack.outputs.keys()
+        assert stack.served()["digest"] == stack.outputs["imageDigest"] == new
+        no_alarm_fires(stack)
+        again = stack.up(imageDigest=third)
+        assert again.ok, again.text
+        assert stack.outputs["hold"]["release"]["digest"] == third
+        code, lost, words = said(stack, "hold end", "--winner", "old", "--reason", "fewer orders")
+        assert code == 0, words
+        assert (lost["digest"], lost["replaced"]) == (new, third)
+        assert weights(stack)[idle] == 100
+        assert stack.outputs["previousDigest"] == third
+        report = users.stop()
+    assert (report.total.failed, report.total.mixed) == (0, 0), report.total.reasons
+    assert {each.digest for each in report.total.releases} == {old, new, third}
+    settled = stack.up("--expect-no-changes")
+    assert settled.ok, settled.text
 
 
 # ---- a breach

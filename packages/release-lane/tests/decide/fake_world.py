@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
+from release_lane.decide.advance import after
 from release_lane.decide.decision import (
     Deploy,
     Finish,
@@ -23,18 +24,19 @@ from release_lane.decide.decision import (
     Requested,
     TrafficOnly,
     Verdict,
-    advance,
     decide,
 )
 from release_lane.decide.lineage import Order
 from release_lane.decide.shift import AsFound, Home, Moving, Nowhere, Shift, Stay, course, way_back
 from release_lane.errors import ReleaseError
 from release_lane.record.alarms import Alarm
+from release_lane.record.course import Course
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof, proof_of, with_proof
+from release_lane.record.hold import Winner
 from release_lane.record.journal import End, Journal, Phase
-from release_lane.record.placement import Colour, Release, all_on, whole
-from release_lane.record.records import Observed, Recorded
+from release_lane.record.placement import Colour, Release, all_on
+from release_lane.record.records import SCHEMA, SCHEMA_KEY, Observed, Recorded
 
 
 class Step(Enum):
@@ -245,12 +247,12 @@ class FakeWorld:
         return [colour for colour, weight in (self.weights or {}).items() if weight > 0]
 
     def live_is_well(self) -> bool:
-        """All users are on the recorded colour, which runs the recorded release, healthy."""
+        """Users are on the recorded colour (or, while a hold stands, on both, as it says), healthy."""
         record = self.record
         return bool(
             record
-            and whole(self.weights or {}) is record.live_colour
-            and self.sides[record.live_colour].runs(record.live)
+            and record.are(self.weights or {})
+            and all(self.sides[colour].runs(release) for colour, release in record.serves.items())
         )
 
     def proves(self, digest: Digest) -> None:
@@ -354,9 +356,10 @@ class Run:
             self._bake(bool(number), decision, standing, planned.home, before)
         if not planned.steps:
             self._bake(False, decision, standing, planned.home, before)
-        self._tag(target, release, standing, Phase.MOVED)
+        assert world.weights == planned.after(target), "users are not where the switch ends"
+        self._tag(target, release, standing, Phase.HELD if planned.hold else Phase.MOVED)
         self._after(Step.CONFIRMING)
-        world.outputs = as_outputs(self._recorded(target, release, standing))
+        world.outputs = as_outputs(self._recorded(target, release, standing, planned))
 
     def _bake(self, later: bool, decision: Moving, standing: Recorded | None, home: Colour | None, before: Any) -> None:
         if not self.breach or self.breach.later is not later:
@@ -386,7 +389,8 @@ class Run:
                 world._note_served()
                 self._after(Step.ROLLING_BACK)
                 self._tag(target, decision.release, standing, Phase.RESTORED)
-                world.unrecorded = standing != world.record
+                # A hold that is over is recorded as over by the next update.
+                world.unrecorded = standing != world.record or bool(standing and standing.hold)
             case AsFound(on=on):
                 assert on is None or healthy[on], "users were put on a colour without a healthy target"
                 world.weights = all_on(on) if on else weights
@@ -403,10 +407,10 @@ class Run:
         journal = Journal(source=source or None, to=End(target, release.digest, release.id), phase=phase)
         self.world.tags = {**self.world.tags, **journal.as_tags()}
 
-    def _recorded(self, target: Colour, release: Release, standing: Recorded | None) -> Recorded:
-        after = advance(standing, target, release)
+    def _recorded(self, target: Colour, release: Release, standing: Recorded | None, taken: Course) -> Recorded:
+        recorded = after(standing, target, release, taken, None, at="now")
         proof = Proof(digest=release.digest, commit=release.commit, release_id=release.id, at="now")
-        return replace(after, evidence=with_proof(after.evidence, proof))
+        return replace(recorded, evidence=with_proof(recorded.evidence, proof))
 
     def _record_is_true(self) -> None:
         """As the switch's look at reality in an update that moves no traffic."""
@@ -426,6 +430,11 @@ class Run:
         back = standing is not None and standing.was_live(release.digest) and not again
         live = standing is not None and release.id == standing.live.id
         assert not request.halts.stopped or back or live, "forward while the line is stopped"
+        if standing and standing.hold:
+            held = (target, release.id) == (standing.hold.colour, standing.hold.release.id)
+            assert held, "another release while a hold stands"
+            assert request.hold_end is Winner.NEW, "an end of the hold that was not requested"
+            return
         if standing and release.digest != standing.live.digest and standing.was_live(release.digest):
             assert request.rollback_from == standing.live.digest, "a rollback that was not requested"
             assert request.digest == release.digest, "a rollback to a digest that was not requested"
@@ -445,6 +454,7 @@ def as_outputs(recorded: Recorded) -> dict[str, Any]:
         "previousRelease": recorded.previous.as_dict() if recorded.previous else {},
         "liveHistory": [past.as_dict() for past in recorded.history],
         "evidence": [proof.as_dict() for proof in recorded.evidence],
+        **({"hold": recorded.hold.as_dict(), SCHEMA_KEY: SCHEMA} if recorded.hold else {}),
     }
 
 
@@ -456,6 +466,8 @@ def requests_out(world: FakeWorld, asked: Requested, fresh: Digest) -> Iterator[
     journal = Journal.from_tags(world.tags) if world.weights is not None else None
     asked = replace(asked, on_alarm=OnAlarm.PROCEED)
     yield asked
+    if world.record and world.record.hold:
+        yield from (replace(asked, hold_end=winner) for winner in Winner)
     if world.record:
         yield replace(asked, digest=world.record.live.digest)
     for end in (journal.to, journal.source) if journal else ():

@@ -19,9 +19,11 @@ from release_lane.decide.shift import Shift
 from release_lane.errors import CheckFailed
 from release_lane.record.digest import Digest
 from release_lane.record.halts import Halts
+from release_lane.record.hold import Winner
 from release_lane.record.journal import Journal, Phase
 from release_lane.record.ledger import Draft, EntryKind
-from release_lane.record.placement import Colour, Release, Service, all_on, whole
+from release_lane.record.placement import Colour, Release, Service, all_on
+from release_lane.record.records import Recorded
 from tests.decide.fake_world import Breach, FakeWorld, Fault, Outcome, Step, requests_out
 
 pytestmark = pytest.mark.pure
@@ -72,8 +74,11 @@ class Releasing(RuleBasedStateMachine):
         releases=st.lists(st.sampled_from(GOOD), max_size=3),
         steps=st.sampled_from([(100,), (10, 50, 100), (50, 100)]),
         idle=st.sampled_from([None, None, 1, 0]),
+        hold=st.sampled_from([None, 10, 60]),
     )
-    def environment(self, guarded: bool, releases: list[Digest], steps: tuple[int, ...], idle: int | None) -> None:
+    def environment(
+        self, guarded: bool, releases: list[Digest], steps: tuple[int, ...], idle: int | None, hold: int | None
+    ) -> None:
         """An environment that was released to in peace, or never."""
         faults = {DEAD: Fault.NEVER_HEALTHY, FAULTY: Fault.FAILS_SMOKE, FOREIGN: Fault.FAILS_SMOKE}
         self.idle = idle
@@ -85,6 +90,7 @@ class Releasing(RuleBasedStateMachine):
             live = self.world.record.live.digest if self.world.record else None
             request = self._ask(digest=digest, rollback_from=live, allow_older=live)
             assert self.world.update(request) is Outcome.DONE
+        self.world.shift = replace(self.world.shift, hold=hold)
 
     def _ask(self, **more: Any) -> Requested:
         """A request with what the stack file says."""
@@ -140,6 +146,15 @@ class Releasing(RuleBasedStateMachine):
     def an_update_without_a_request(self, kill: Step | None, breach: Breach | None) -> None:
         self._update(self._ask(), kill, breach)
 
+    @rule(hold=st.sampled_from([None, 10, 60]))
+    def the_stack_file_says_whether_releases_are_held(self, hold: int | None) -> None:
+        self.world.shift = replace(self.world.shift, hold=hold)
+
+    @rule(winner=st.sampled_from(Winner), kill=kills, breach=breaches)
+    @precondition(lambda self: self.world.record and self.world.record.hold)
+    def the_hold_ends(self, winner: Winner, kill: Step | None, breach: Breach | None) -> None:
+        self._update(self._ask(hold_end=winner), kill, breach)
+
     @rule(kill=kills, breach=breaches, restore=now_and_then)
     @precondition(lambda self: self.world.record)
     def back_to_what_is_recorded(self, kill: Step | None, breach: Breach | None, restore: bool) -> None:
@@ -154,6 +169,7 @@ class Releasing(RuleBasedStateMachine):
         restore=now_and_then,
         proceed=st.booleans(),
         older=rollbacks,
+        winner=st.sampled_from([None, None, None, *Winner]),
     )
     def any_update(
         self,
@@ -164,11 +180,13 @@ class Releasing(RuleBasedStateMachine):
         restore: bool,
         proceed: bool,
         older: Any,
+        winner: Winner | None,
     ) -> None:
         request = self._ask(
-            digest=digest,
+            digest=None if winner else digest,  # the settings refuse both
+            hold_end=winner,
             rollback_from=self._leaving(leaving),
-            on_drift=OnDrift.RESTORE if restore else None,
+            on_drift=OnDrift.RESTORE if restore and not winner else None,
             on_alarm=OnAlarm.PROCEED if proceed else None,
             allow_older=self._leaving(older),
         )
@@ -186,18 +204,31 @@ class Releasing(RuleBasedStateMachine):
         return said  # type: ignore[no-any-return]
 
     def _update(self, request: Requested, kill: Step | None, breach: Breach | None) -> None:
+        before = self.world.record
         outcome = self.world.update(request, kill, breach)
         if outcome is Outcome.DONE:
-            self._success_is_true(request)
+            self._success_is_true(request, before)
 
-    def _success_is_true(self, request: Requested) -> None:
+    def _success_is_true(self, request: Requested, before: Recorded | None) -> None:
         record = self.world.record
         if record is None:
             assert request.digest is None, "success without the release that was asked for"
             assert self.world.weights is None
             return
-        assert self.world.live_is_well(), "success although users are not where it says"
-        assert request.digest in (None, record.live.digest), "success without the digest that was asked for"
+        begun = record.hold if before is None or before.hold is None else None
+        if begun:  # what was live before may be sick as before any other release
+            assert record.are(self.world.weights or {}), "success although users are not where it says"
+            assert self.world.sides[begun.colour].runs(begun.release), "success although users are not where it says"
+        else:
+            assert self.world.live_is_well(), "success although users are not where it says"
+        served = {release.digest for release in record.serves.values()}
+        assert request.digest is None or request.digest in served, "success without the digest that was asked for"
+        if request.hold_end:
+            assert before, "a hold ended that was never recorded"
+            assert before.hold, "a hold ended that was never recorded"
+            assert record.hold is None, "success although the hold stands"
+            won = before.hold.release if request.hold_end is Winner.NEW else before.live
+            assert record.live == won, "the other release won"
 
     # ---- what must always hold
 
@@ -209,9 +240,13 @@ class Releasing(RuleBasedStateMachine):
         serving = world.serving()
         if len(serving) > 1:
             journal = Journal.from_tags(world.tags)
-            assert world.unrecorded, "users are divided, and no switch was killed while they were moved"
-            assert journal, "users are divided, and no journal says why"
-            assert journal.phase is Phase.MOVING, "users are divided, and the journal does not say why"
+            hold = world.record.hold if world.record else None
+            assert hold or world.unrecorded, "users are divided by no hold, and no switch was killed meanwhile"
+            if world.unrecorded:
+                assert journal, "users are divided, and no journal says why"
+                assert journal.phase in (Phase.MOVING, Phase.HELD), (
+                    "users are divided, and the journal does not say why"
+                )
         for colour in serving:
             side = world.sides[colour]
             assert side.release
@@ -228,10 +263,11 @@ class Releasing(RuleBasedStateMachine):
         assert record.previous is None or record.previous.id in ids
         assert all(past.id in ids for past in record.history)
         assert record.history[-1] == record.live
+        assert all((colour, release.id) in world.served for colour, release in record.serves.items())
         assert {proof.digest for proof in record.evidence} <= {digest for digest, _ in world.passed}
         if not world.by_hand and not world.unrecorded:
-            assert whole(world.weights or {}) is record.live_colour
-            assert world.sides[record.live_colour].release == record.live
+            assert record.are(world.weights or {})
+            assert all(world.sides[colour].release == release for colour, release in record.serves.items())
 
     @invariant()
     def every_state_has_a_way_forward(self) -> None:
@@ -273,8 +309,19 @@ class Releasing(RuleBasedStateMachine):
         assert world.update(nothing) is Outcome.DONE
         assert world.snapshot() == before
         record = world.record
-        if record and record.previous and self.idle is None:
+        if record and record.previous and self.idle is None and not record.hold:
             assert world.sides[record.live_colour.other].runs(record.previous), "going back would need new tasks"
+
+    @invariant()
+    def users_can_always_go_back_from_a_hold(self) -> None:
+        world, record = self.world.clone(), self.world.record
+        if record is None or record.hold is None or self.hands:
+            return
+        world.time_passes()
+        assert world.update(replace(self._ask(hold_end=Winner.OLD), halts=STOPPED)) is Outcome.DONE
+        assert world.record
+        assert (world.record.hold, world.record.live) == (None, record.live)
+        assert world.weights == all_on(world.record.live_colour)
 
     @invariant()
     def nothing_is_blamed_on_hands_that_did_nothing(self) -> None:

@@ -10,6 +10,7 @@ from release_lane.decide.choice import Verdict
 from release_lane.decide.decision import Deploy, Heal, Keep, Prepare, Refuse, Requested, TrafficOnly, decide
 from release_lane.decide.foundations import Egress, Foundations, Site, moved, zones_of
 from release_lane.errors import ReleaseError
+from release_lane.record.hold import Hold
 from release_lane.record.journal import Phase
 from release_lane.record.records import GroupCheck, Observed, Recorded
 from tests.decide.situations import BLUE, GREEN, SERVICE, SICK, A, B, C, journal, observed, recorded, side
@@ -400,3 +401,10 @@ def test_an_idle_colour_that_is_not_fully_healthy_is_started_again_even_where_fe
     decision = decided(seen=observed(side(A, **SICK), B, GREEN), idle_tasks=1).decision
     assert isinstance(decision, Heal)
     assert not decision.scales_in
+
+
+def test_while_a_hold_stands_nothing_is_built_anew() -> None:
+    held = replace(RECORD, hold=Hold(percent=10, colour=BLUE, release=C, since=""))
+    seen = observed(C, B, {BLUE: 10, GREEN: 90})
+    assert "while a hold stands" in refusal(decided(held, seen, site=ELSEWHERE, allow_replace=True)).what
+    assert isinstance(decided(held, seen).decision, Keep)

@@ -59,6 +59,7 @@ def test_every_figure_is_said_in_words() -> None:
         "Stopped in time": "1",
         "From a pipeline": "5 of 6 (83 %)",
         "Plain updates": "1 of 6 (17 %)",
+        "Holds": "none",
         "Overrides": "allowOlder 1",
         "Hotfixes": "5 min",
         "Rollbacks": "1 of 1 (100 %); 20 s",

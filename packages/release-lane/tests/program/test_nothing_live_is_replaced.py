@@ -162,6 +162,7 @@ ELSEWHERE = {
     ("cache", "nodeType"): "cache.m7g.large",
     ("cache", "engineVersion"): "8.2",
     ("cache", "multiZone"): True,
+    ("holdEnd",): "old",
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 

@@ -11,6 +11,7 @@ from release_lane.ledger.memory import Memory, in_memory
 from release_lane.record.chain import MOVED, PROVEN, Contents, Fault, Traces, Written, verify
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
+from release_lane.record.hold import Hold
 from release_lane.record.ledger import Draft, EntryKind, Mark, MarkKind, Result
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
@@ -209,3 +210,9 @@ def test_findings_come_in_the_order_of_the_entries() -> None:
     found = verify(contents(objects), {"production": recorded(replace(A, commit=""), LATER)})
     assert [each.sequence for each in found] == sorted(each.sequence for each in found)
     assert len(found) == 3
+
+
+def test_while_a_hold_stands_the_last_outcome_is_of_the_release_that_is_held() -> None:
+    held = replace(recorded(B), hold=Hold(percent=10, colour=Colour.GREEN, release=A, since=NOW))
+    assert live_faults(production=held) == []
+    assert live_faults(production=replace(held, hold=None)) == [Fault.LIVE]

@@ -52,10 +52,18 @@ def test_a_refusal_may_know_the_digest_alone() -> None:
         (Standing(live=A.id, proven="2026-01-02", switched_to=A.id, phase="moved"), Result.DONE),
         (Standing(live="old", proven="2026-01-01", switched_to=A.id, phase="restored"), Result.ROLLED_BACK),
         (Standing(live="old", proven="2026-01-01", switched_to=A.id, phase="moving"), Result.INTERRUPTED),
+        (Standing(live="old", proven="2026-01-02", switched_to=A.id, phase="held", held=A.id), Result.DONE),
         (THEN, Result.INTERRUPTED),
         (Standing(), Result.INTERRUPTED),
     ],
-    ids=["it is live", "it was rolled back", "it died while it moved", "nothing changed", "nothing is known"],
+    ids=[
+        "it is live",
+        "it was rolled back",
+        "it died while it moved",
+        "it is held",
+        "nothing changed",
+        "none known",
+    ],
 )
 def test_what_came_of_an_intent_is_read_from_record_and_journal(now: Standing, result: Result) -> None:
     found, why, details = came_of(intent(), now)

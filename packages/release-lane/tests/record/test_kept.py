@@ -565,7 +565,7 @@ def test_a_record_a_label_and_a_journal_of_a_later_version_are_refused() -> None
     label = json.dumps({"commit": "", "service": SERVICE.as_dict(), "schema": 3})
     container = {"name": "app", "image": "x@sha256:1", "dockerLabels": {LABEL: label}}
     readers = (
-        lambda: Recorded.from_outputs({**version.state.outputs, "recordSchema": 2}),
+        lambda: Recorded.from_outputs({**version.state.outputs, "recordSchema": 3}),
         lambda: release_in([container], "app"),
         lambda: Journal.from_tags({**version.read("tags"), "release-lane:schema": "2"}),
     )

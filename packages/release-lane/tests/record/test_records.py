@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from release_lane.errors import Refused
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Proof
+from release_lane.record.hold import Hold
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Service, all_on
-from release_lane.record.records import Observed, Recorded, Side
+from release_lane.record.records import OF_HOLD, SCHEMA_KEY, Observed, Recorded, Side
+from release_lane.record.schema import schema_of
 
 pytestmark = pytest.mark.pure
 
@@ -182,3 +185,45 @@ def test_more_tasks_than_configured_hold_it_too() -> None:
 )
 def test_a_colour_is_empty_when_no_task_runs_and_none_is_wanted(side: Side, empty: bool) -> None:
     assert side.empty is empty
+
+
+# ---- a hold
+
+
+HOLD = Hold(percent=10, colour=Colour.BLUE, release=C, since="2026-11-29T20:00:00+00:00")
+
+
+def test_a_hold_survives_being_written() -> None:
+    held = Recorded(live_colour=Colour.GREEN, live=B, previous=A, history=(A, B), hold=HOLD)
+    assert Recorded.from_outputs(json.loads(json.dumps(held.as_outputs()))) == held
+    assert Recorded.from_outputs(json.loads(json.dumps(held.as_dict()))) == held
+    written = held.as_outputs()["hold"]
+    assert {key: written[key] for key in ("percent", "colour", "nextTo", "since")} == {
+        "percent": 10, "colour": "blue", "nextTo": "green", "since": HOLD.since
+    }  # fmt: skip
+
+
+def test_without_a_hold_nothing_of_the_record_changed() -> None:
+    recorded = Recorded.from_outputs(outputs())
+    assert recorded is not None
+    assert recorded.hold is None
+    assert not {*OF_HOLD} & {*recorded.as_outputs(), *recorded.as_dict()}
+
+
+def test_the_record_of_a_hold_is_refused_by_a_reader_of_the_layout_before() -> None:
+    """Also by one of the versions whose fixtures are kept: all of them read layout 1."""
+    written = Recorded(live_colour=Colour.GREEN, live=B, hold=HOLD).as_outputs()
+    with pytest.raises(Refused, match=r"written by a later version of the lane \(schema 2\); this one reads up to 1"):
+        schema_of(written, 1, "The record of this environment", SCHEMA_KEY)
+
+
+def test_while_a_hold_stands_two_releases_serve() -> None:
+    held = Recorded(live_colour=Colour.GREEN, live=B, hold=HOLD)
+    assert held.serves == {Colour.GREEN: B, Colour.BLUE: C}
+    assert (held.newest, held.newest_colour) == (C, Colour.BLUE)
+    assert held.are({Colour.BLUE: 10, Colour.GREEN: 90})
+    assert not held.are(all_on(Colour.GREEN))
+    plain = replace(held, hold=None)
+    assert (plain.serves, plain.newest, plain.newest_colour) == ({Colour.GREEN: B}, B, Colour.GREEN)
+    assert plain.are({Colour.GREEN: 100})
+    assert not plain.are({Colour.BLUE: 10, Colour.GREEN: 90})

@@ -375,6 +375,19 @@ def test_an_earlier_image_with_todays_configuration_says_where_to_and_is_no_comp
         assert "give one of them" in problem(imageDigest=OTHER, redeployFrom=DIGEST, **{key: DIGEST})
 
 
+def test_the_end_of_a_hold_is_all_that_an_update_does() -> None:
+    assert environment(holdEnd="new").hold_end == "new"
+    for more in ({"imageDigest": DIGEST}, {"onDrift": "restore"}, {"drill": "passed"}):
+        assert problem(holdEnd="old", **more).startswith("holdEnd: ends the hold and does nothing else")
+
+
+def test_a_release_is_held_where_the_stack_file_says_so_but_no_half_of_a_drill() -> None:
+    shift = {"steps": [10, 100], "hold": 30}
+    assert environment(shift=shift).wanted_shift == Shift(steps=(10, 100), hold=30)
+    drilled = environment(shift=shift, drill="forward", imageDigest=DIGEST, rollbackFrom=OTHER)
+    assert drilled.wanted_shift == Shift(steps=(10, 100))
+
+
 def test_a_variable_comes_from_one_place() -> None:
     assert problem(env={"A": "1"}, secrets={"A": PARAMETER}).startswith("secrets.A: ")
 

@@ -54,6 +54,13 @@ class Change:
     seal: str | None = None
     """None: no seal was given. An empty one is a mistake: the job that should have handed it on has lost it."""
     approver: str = ""
+    says: str = ""
+    """What is to be confirmed, where that is neither a digest nor the verb."""
+
+    @property
+    def ends_hold(self) -> bool:
+        """Does it end a hold?"""
+        return "holdEnd" in self.config
 
     @property
     def excused(self) -> Mapping[str, str]:
@@ -166,7 +173,8 @@ def carried_out(
     text = "\n".join(filter(None, (text, _way_forward(tools, change, data))))
     if change.verb == "rollback" and DecisionKind(data["decision"]).moves_users:
         tell(tools, change.environment, Event.ROLLBACK, text, change.digest or "")
-    reduced = _reduced(tools, change, str(data["decision"]), wanted=heals and not change.keeps_idle)
+    wanted = heals and not change.keeps_idle and not data.get("hold")
+    reduced = _reduced(tools, change, str(data["decision"]), wanted=wanted)
     return {**data, **({"idle": reduced} if reduced else {})}, "\n".join(filter(None, (text, reduced)))
 
 
@@ -220,6 +228,8 @@ def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes:
 
 
 def _intent(change: Change, before: Recorded | None) -> str:
+    if change.says:
+        return change.says
     digest = f" {short(change.digest)}" if change.digest else ""
     if change.digest_only:
         return f"Roll back only the image of {change.environment}, to{digest}, with the configuration of now."
@@ -236,6 +246,8 @@ def _intent(change: Change, before: Recorded | None) -> str:
 def _standing(recorded: Recorded | None) -> str:
     if recorded is None:
         return "no users are served there"
+    if recorded.hold:
+        return f"a hold stands: {recorded.hold.words()}, all others are on {named(recorded.live)}"
     return f"users are on {recorded.live_colour}, {named(recorded.live)}"
 
 
@@ -297,6 +309,11 @@ def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseErro
         if run.exit_code == 0 or error.users is not Users.UNSURE:
             return interrupted
         error.add_note(interrupted.what)
+    if change.ends_hold:
+        if error.users is Users.RESTORED:
+            recorded = f"`release heal {change.environment}` (or the next update) records that"
+            error.add_note(f"The hold is over: all users are on the release from before it. {recorded}.")
+        return error
     if change.digest is None or not run.log.touched:
         return error
     if error.users is Users.UNSURE:

@@ -13,6 +13,7 @@ from release_lane.errors import CloudError
 from release_lane.operate.planned import Planned, planned_in
 from release_lane.record.digest import short
 from release_lane.record.endpoint import LOAD_BALANCER
+from release_lane.record.hold import how_to_end
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
 
@@ -58,11 +59,21 @@ def _as_data(
         "digest": after.live.digest if after else None,
         "commit": after.live.commit if after else None,
         "releaseId": after.live.id if after else None,
-        "replaced": before.live.digest if before and after and before.live.id != after.live.id else None,
+        "replaced": _replaced(before, after),
         "previousDigest": after.previous.digest if after and after.previous else None,
         "url": outputs.get("url"),
         LOAD_BALANCER: outputs.get(LOAD_BALANCER),
+        **({"hold": after.hold.as_dict()} if after and after.hold else {}),
     }
+
+
+def _replaced(before: Recorded | None, after: Recorded | None) -> str | None:
+    """The digest that users were on and are not any more."""
+    if before is None or after is None:
+        return None
+    if before.hold and after.hold is None and after.live.id == before.live.id:
+        return before.hold.release.digest
+    return before.live.digest if before.live.id != after.live.id else None
 
 
 def _as_text(
@@ -72,6 +83,12 @@ def _as_text(
         return f"{environment}: built; no release yet, users get a 503."
     now = f"users are on {after.live_colour}, {named(after.live)}"
     where = f" at {outputs['url']}" if outputs.get("url") else ""
+    if after.hold:
+        others = f"all others are on {after.live_colour}, {named(after.live)}{where}"
+        end = f"It ends with {how_to_end(environment)}."
+        return f"{environment}: a hold stands: {after.hold.words()}; {others}. {end}"
+    if before and before.hold:
+        return f"{environment}: the hold has ended; {now}{where}. Until now: {before.hold.words()}."
     if before and before.live == after.live and before.live_colour is after.live_colour:
         done = {"keep": "nothing to do", "heal": f"the standby on {after.live_colour.other} is restored"}
         return f"{environment}: {done.get(planned.decision, 'the record is unchanged')}; {now}{where}."

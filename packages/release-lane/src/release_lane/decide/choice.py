@@ -18,6 +18,7 @@ from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import Drill
 from release_lane.record.halts import Halts
+from release_lane.record.hold import Winner as Winner
 from release_lane.record.placement import Colour, Release, Service
 from release_lane.record.records import Recorded
 from release_lane.record.revisions import Migration, Revisions, Schema
@@ -65,6 +66,8 @@ class Requested:
     redeploy_from: Digest | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    hold_end: Winner | None = None
+    """Which release wins the hold that stands."""
     alarm_memory: float = 0.0
     idle_tasks: int | None = None
     commit: str = ""

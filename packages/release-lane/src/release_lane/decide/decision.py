@@ -45,7 +45,7 @@ from release_lane.decide.rebuilding import (
     rebuilds,
     rebuilt,
 )
-from release_lane.decide.refusals import no_rebuild, nothing_found, unfit_certificate
+from release_lane.decide.refusals import hold_stands, no_rebuild, nothing_found, unfit_certificate
 from release_lane.decide.sealed import check_sealed
 from release_lane.decide.settled import first, ordinary
 from release_lane.decide.whereabouts import Drift, Interrupted, found_interrupted, locate
@@ -53,6 +53,7 @@ from release_lane.errors import ReleaseError
 from release_lane.record.adoption import unseen
 from release_lane.record.container import unpinned
 from release_lane.record.evidence import Proof
+from release_lane.record.hold import Hold
 from release_lane.record.placement import Release
 from release_lane.record.records import Observed, Recorded
 
@@ -97,8 +98,8 @@ def decide(
         verdict = _decide(case)
         check_foundations(verdict.decision, observed, stands_on, requested.environment)
         exceptions = check_forward(case, verdict)
-        # A drill moves between two releases that were approved here.
-        forward = not requested.drill and going_forward(case, verdict)
+        # A drill moves between two releases that were approved here, and so does the end of a hold.
+        forward = not requested.drill and not requested.hold_end and going_forward(case, verdict)
         check_sealed(verdict, observed, requested, forward=forward)
         check_parity(released(case, verdict) if forward else None, requested.parity)
         undeclared = check_contract(case, verdict)
@@ -122,6 +123,8 @@ def _decide(case: Case) -> Verdict:
     match locate(case.recorded, case.observed):
         case None:
             return Verdict(decision=first(case), standing=None)
+        case Recorded(hold=Hold() as hold) if anew:
+            raise hold_stands(hold, case.requested.environment)
         case Recorded() as standing:
             decision = ordinary(case, standing)
             return Verdict(decision=rebuilt(standing, case.observed, decision) if anew else decision, standing=standing)

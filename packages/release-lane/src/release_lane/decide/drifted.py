@@ -14,6 +14,8 @@ from release_lane.record.records import Recorded
 def drifted(case: Case, drift: Drift) -> Verdict:
     """Refuse, unless this run says what to do about it."""
     recorded = case.recorded
+    if case.requested.hold_end:
+        raise unexplained(drift, recorded, case.requested.environment)
     match case.requested.on_drift:
         case OnDrift.ADOPT if recorded:
             return Verdict(decision=_adopt(case, recorded, drift), standing=recorded)

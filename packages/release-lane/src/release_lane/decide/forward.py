@@ -22,7 +22,7 @@ def check_forward(case: Case, verdict: Verdict) -> tuple[str, ...]:
     if release is None:
         return ()
     halts = requested.halts
-    if halts.quarantined and release.digest == requested.digest:
+    if halts.quarantined and (release.digest == requested.digest or requested.hold_end):
         back = not going_forward(case, verdict)
         raise quarantined(release.digest, halts.quarantined, back=back, environment=requested.environment)
     if not going_forward(case, verdict):

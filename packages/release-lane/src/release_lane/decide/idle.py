@@ -20,8 +20,10 @@ def need_of_idle(
     """What restores the idle colour; None if it is as it should be.
 
     `tasks` is how many the stack keeps there (None: as many as the live colour, so that a rollback moves only traffic).
-    While the live colour is not fully healthy, no task is stopped.
+    While the live colour is not fully healthy, no task is stopped. While a hold stands, no colour is idle.
     """
+    if standing.hold:
+        return None
     idle = standing.live_colour.other
     side, live, previous = observed.sides[idle], observed.sides[standing.live_colour], standing.previous
     reduces = tasks is not None and not side.scaling

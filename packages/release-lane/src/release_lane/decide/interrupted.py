@@ -5,9 +5,11 @@ from __future__ import annotations
 from release_lane.decide.advance import advance
 from release_lane.decide.case import Case, afresh, back_to
 from release_lane.decide.choice import Decision, Finish, TrafficOnly, Verdict
+from release_lane.decide.held import check_hold_end
 from release_lane.decide.refusals import changed_meanwhile, third_release, unfinishable
 from release_lane.decide.settled import ordinary
 from release_lane.decide.whereabouts import Interrupted
+from release_lane.record.hold import Winner
 from release_lane.record.journal import End
 from release_lane.record.placement import Release
 from release_lane.record.records import Recorded
@@ -16,6 +18,7 @@ from release_lane.record.records import Recorded
 def interrupted(case: Case, found: Interrupted) -> Verdict:
     """Undo it, finish it, or (where another digest is asked for) count it as done and go on."""
     recorded, end = case.recorded, found.end
+    check_hold_end(case, recorded.hold if recorded else None, gone_to=end.release_id if end else "")
     if recorded and _undoes(case, recorded, found):
         return Verdict(decision=back_to(case, recorded, "undo the interrupted switch"), standing=recorded)
     if end is None:
@@ -37,6 +40,8 @@ def interrupted(case: Case, found: Interrupted) -> Verdict:
 def _undoes(case: Case, recorded: Recorded, found: Interrupted) -> bool:
     """Does this run ask for the recorded release, and not for the one that the switch was going to?"""
     requested, to, live = case.requested, found.journal.to, recorded.live
+    if requested.hold_end is Winner.OLD:
+        return True
     if not case.asks_only_for(live.digest):
         return False
     if found.end is None and to.release_id == live.id:

@@ -12,6 +12,7 @@ from release_lane.errors import CheckFailed, CloudError, Refused
 from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.halts import why
+from release_lane.record.hold import Hold, how_to_end
 from release_lane.record.journal import End
 from release_lane.record.ledger import Entry
 from release_lane.record.placement import Colour, Release, Weights
@@ -237,6 +238,37 @@ def frozen(release: Release, closed: Frozen, standing: Recorded | None, environm
         next_step=f"wait until then; {_way_back(standing)}if this cannot wait: `release review {environment} "
         "--through-freeze REASON`; once that is approved, `release promote` (or `deploy`) with its seal and the same "
         "`--through-freeze REASON` (by hand: throughFreeze=REASON). The reason is recorded.",
+    )
+
+
+def hold_stands(hold: Hold, environment: str = HERE) -> Refused:
+    """Another release, while two of them serve."""
+    return Refused(
+        f"Nothing is released while a hold stands: {hold.words()}.",
+        why="both colours serve users, so there is none to deploy to",
+        next_step=f"end it first: {how_to_end(environment)}. `old` (or `release rollback {environment}`) takes no "
+        "steps.",
+    )
+
+
+def no_hold(environment: str = HERE) -> Refused:
+    """A hold is to be ended, and the record or the traffic says that none stands."""
+    return Refused(
+        "There is no hold that could end for this winner. Nothing was changed.",
+        why="none is recorded, or traffic went to the other release already",
+        next_step=f"`release status {environment}` says what is live; `release recover {environment}` finishes or "
+        "undoes an interrupted switch.",
+    )
+
+
+def too_few_to_win(hold: Hold, tasks: int, needed: int, environment: str = HERE) -> Refused:
+    """The held release has fewer tasks than the live one, which serves most users."""
+    return Refused(
+        f"{hold.colour} cannot take all users: it has {tasks} tasks, and {needed} serve on {hold.colour.other}.",
+        why="a release never gets the traffic on fewer tasks than serve it now, and both colours serve, so neither is "
+        "written",
+        next_step=f"raise the number of tasks of the service of {hold.colour} in ECS (where it is scaled, the least of "
+        f"its scalable target), then this again; or go back: `release rollback {environment}`.",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from release_lane.decide.case import Case, back_to, deploy, new_release, to_idle
 from release_lane.decide.choice import Decision, Keep, Prepare
 from release_lane.decide.difference import settings_apart
+from release_lane.decide.held import check_hold_end, during_hold
 from release_lane.decide.idle import need_of_idle, unfit
 from release_lane.decide.lineage import Order
 from release_lane.decide.refusals import older_commit, silent_return, silent_rollback
@@ -18,6 +19,7 @@ from release_lane.record.records import Recorded
 
 def first(case: Case) -> Decision:
     """Nothing was ever released here."""
+    check_hold_end(case, None)
     if case.requested.digest is None:
         return Prepare()
     return deploy(case, new_release(case), Colour.BLUE, "the first release of this environment")
@@ -27,6 +29,9 @@ def ordinary(case: Case, standing: Recorded) -> Decision:
     """The record is true. Also reached where an interrupted switch was counted as done."""
     live, requested = standing.live, case.requested
     digest = requested.digest
+    check_hold_end(case, standing.hold)
+    if standing.hold:
+        return during_hold(case, standing, standing.hold)
     if case.restoring and case.asks_only_for(live.digest) and not case.observed.sides[standing.live_colour].holds(live):
         reason = f"restore the recorded release: {standing.live_colour} is not fully healthy"
         return back_to(case, standing, reason)

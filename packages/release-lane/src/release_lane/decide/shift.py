@@ -20,10 +20,14 @@ Moving = Deploy | TrafficOnly | Finish
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """How a stack wants its traffic moved: percents of the receiving colour, up to 100; seconds of bake after each."""
+    """How a stack wants its traffic moved: percents of the receiving colour, up to 100; seconds of bake after each.
+
+    `hold`: at this percent a release that goes forward is kept next to the live one.
+    """
 
     steps: tuple[int, ...] = (100,)
     bake: float = 0.0
+    hold: int | None = None
 
 
 def course(decision: Moving, standing: Recorded | None, observed: Observed, shift: Shift) -> Course:
@@ -42,9 +46,21 @@ def course(decision: Moving, standing: Recorded | None, observed: Observed, shif
             if back or standing is None or not weights.get(target.other):
                 return Course(home=home, goes_back=back)
             # In the middle of a switch an answer can be judged only where both releases are known.
-            known = observed.sides[target.other].release_id == standing.live.id
-            steps = _left(shift.steps, weights.get(target, 0)) if known else (100,)
+            live = observed.sides[target.other]
+            known, reached = live.release_id == standing.live.id, weights.get(target, 0)
+            # No user is kept on a colour that cannot serve.
+            if known and live.healthy and shift.hold and standing.hold is None:
+                return _held(shift, max(shift.hold, reached), reached, observed, home)
+            steps = _left(shift.steps, reached) if known else (100,)
             return Course(steps=steps, bake=shift.bake, home=home)
+
+
+def _held(shift: Shift, hold: int, reached: int, observed: Observed, home: Colour | None) -> Course:
+    """Up to the hold, and no further. An interrupted switch that came as far is watched again, unless it was to the
+    end."""
+    steps = () if reached == hold else (*(step for step in _left(shift.steps, reached) if step < hold), hold)
+    watched = not steps and observed.journal is not None and observed.journal.phase is Phase.HELD
+    return Course(steps=steps, bake=0.0 if watched else shift.bake, home=home, hold=hold)
 
 
 def _home(decision: Moving, standing: Recorded | None, observed: Observed) -> Colour | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from release_lane.decide.difference import image_named, release_named
 from release_lane.record.digest import short
+from release_lane.record.hold import Hold
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.placement import Colour, Release, Weights, whole
 from release_lane.record.records import Observed, Recorded, Side
@@ -33,19 +34,27 @@ def locate(recorded: Recorded | None, observed: Observed) -> Recorded | Interrup
     if weights is None:
         return Drift(what="the production rule is gone: users get 503", at=None) if recorded else None
     at = whole(weights)
-    settled = recorded is not None and at is recorded.live_colour
-    other = _something_else(observed.sides[recorded.live_colour], recorded.live) if recorded else ""
-    if settled and not other:
+    settled = recorded is not None and recorded.are(weights)
+    others = _others(recorded, observed) if recorded else {}
+    if settled and not others:
         return recorded
     if journal and _explains(journal, recorded, at, observed):
         return Interrupted(journal=journal, end=_end_at(journal, at, observed))
     if recorded and settled:
-        return Drift(what=f"{recorded.live_colour} runs {other}, recorded is {short(recorded.live.digest)}", at=at)
+        should = {colour: short(release.digest) for colour, release in recorded.serves.items()}
+        runs = (f"{colour} runs {other}, recorded is {should[colour]}" for colour, other in others.items())
+        return Drift(what="; ".join(runs), at=at)
     return Drift(what=f"users are served {percent(weights)}, {_should(recorded)}", at=at)
 
 
+def _others(recorded: Recorded, observed: Observed) -> dict[Colour, str]:
+    """What colours that serve run in place of what is recorded."""
+    found = {colour: _something_else(observed.sides[colour], release) for colour, release in recorded.serves.items()}
+    return {colour: other for colour, other in found.items() if other}
+
+
 def _something_else(side: Side, live: Release) -> str:
-    """What a colour runs in place of the live release ("" if nothing). Stopped or unhealthy tasks are no drift."""
+    """What a colour runs in place of a release ("" if nothing). Stopped or unhealthy tasks are no drift."""
     if side.digest and side.digest != live.digest:
         return image_named(side.digest)
     if side.release and side.release.id != live.id:
@@ -64,11 +73,14 @@ def _explains(journal: Journal, recorded: Recorded | None, at: Colour | None, ob
     ends = [end for end in (journal.source, journal.to) if end]
     if _returns(journal) and journal.phase is Phase.MOVING:
         return True
-    if recorded and at is recorded.live_colour and any(_is_live(end, recorded) for end in ends):
-        # Traffic is on the recorded colour, which runs another release: that of the switch's end, or an unknown one.
+    live_runs_another = recorded is not None and _something_else(observed.sides[recorded.live_colour], recorded.live)
+    if recorded and at is recorded.live_colour and live_runs_another and any(_is_live(end, recorded) for end in ends):
+        # That of the switch's end, or an unknown one.
         return _came_to(journal, at, observed)
     match journal.phase:
-        case Phase.MOVING:
+        case Phase.HELD if recorded and recorded.hold and _begins(journal, recorded.hold):
+            return False  # it explains the weights of the recorded hold, and no others
+        case Phase.MOVING | Phase.HELD:
             return at in {None, *(end.colour for end in ends)}
         case Phase.MOVED:
             return at is journal.to.colour
@@ -85,6 +97,10 @@ def _came_to(journal: Journal, at: Colour, observed: Observed) -> bool:
 def _returns(journal: Journal) -> bool:
     """Is it a switch back to the recorded release, from wherever traffic was?"""
     return journal.source is not None and journal.source.release_id == journal.to.release_id
+
+
+def _begins(journal: Journal, hold: Hold) -> bool:
+    return (journal.to.colour, journal.to.release_id) == (hold.colour, hold.release.id)
 
 
 def _is_live(end: End, recorded: Recorded) -> bool:
@@ -110,4 +126,6 @@ def percent(weights: Weights) -> str:
 
 
 def _should(recorded: Recorded | None) -> str:
+    if recorded and recorded.hold:
+        return f"recorded is a hold: {recorded.hold.words()}"
     return f"recorded is {recorded.live_colour}" if recorded else "and no release was ever recorded"

@@ -61,7 +61,8 @@ def _opened(cloud: Cloud, found: Balancer) -> str:
 
 
 def _serving(given: SwitchInputs, weights: Weights) -> Expected:
-    """What answers now: the recorded release, where all traffic is on its colour; else any that is well."""
+    """What answers now: the recorded release, where all traffic is on its colour; else (during a hold) any that is
+    well."""
     standing = given.standing
     if standing is None or whole(weights) is not standing.live_colour:
         return Expected(asked=(standing.live if standing else given.release).service.asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from release_lane.decide.advance import after
 from release_lane.decide.forward import leads_forward, of_one_switch
 from release_lane.gates.passes import Pass, demand, together
 from release_lane.record.alarms import Alarm, Watched, memory
@@ -74,8 +75,17 @@ class Move:
 
     @property
     def stages(self) -> tuple[int, ...]:
-        """Percents of the receiving colour, one after the other; where users already are, the last one alone."""
-        return self.course.steps or (100,)
+        """Percents of the receiving colour, one after the other."""
+        return self.course.stages
+
+    @property
+    def ends_at(self) -> Weights:
+        """The weights of its last step."""
+        return self.course.after(self.live)
+
+    def after(self, at: str) -> Recorded:
+        """The record after it, at this time (ISO 8601); its evidence is still to come."""
+        return after(self.standing, self.live, self.release, self.course, self.drill, at=at)
 
     @property
     def goes_forward(self) -> bool:
@@ -90,7 +100,7 @@ class Move:
     @property
     def watches(self) -> bool:
         """Are there steps or a bake, so that users are on the release for more than a moment before it is recorded?"""
-        return bool(self.course.bake) or len(self.stages) > 1
+        return bool(self.course.bake) or len(self.stages) > 1 or self.course.hold is not None
 
     def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
         """What is watched after each step. `alarms` as they are when the switch begins."""
@@ -130,7 +140,7 @@ class Move:
         """What cannot be seen while users are moved in steps or watched."""
         if not self.watches:
             return ()
-        if not self.asked_alike and len(self.stages) == 1:
+        if not self.asked_alike and self.stages == (100,):
             return ("the live URL was not probed: the two releases are asked in different ways",)
         if not self.asked_alike:
             missed = "neither checked nor probed" if self.course.bake else "not checked"

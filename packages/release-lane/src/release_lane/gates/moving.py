@@ -22,7 +22,6 @@ from provider_kit import Cancelled, Context, Props
 from release_lane.aws.cloud import Balancer, Cloud, ahead, starting_with, submit
 from release_lane.aws.session import credentials_last
 from release_lane.decide.conditions import start_of_live
-from release_lane.decide.decision import advance
 from release_lane.decide.refusals import alarms_firing, line_stopped, quarantined, unwatchable
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.faults import fault_of
@@ -296,7 +295,8 @@ class Switching:
         return Switching(ctx, cloud, move, before, senses, watch, timeline, timing)
 
     def all_steps(self) -> Report:
-        """All users are on the receiving colour, and it is healthy; what the last checks found."""
+        """All users (of a hold: its share of them) are on the receiving colour, which is healthy; what the last checks
+        found."""
         stages = self.move.stages
         for number, share in enumerate(stages, start=1):
             report = self._step(number, share)
@@ -306,10 +306,11 @@ class Switching:
             colour[:] = [submit(self._look)]
             return self._look_at_rule()
 
-        balancer = self._settled(all_on(self.move.live), both)
+        balancer = self._settled(self.move.ends_at, both)
         _still_passed(self.ctx, self.move, starting_with(colour[0], self._look), self.timing)
         assert balancer.rule is not None
-        self.cloud.tag_rule(balancer.rule.arn, self.move.journal(Phase.MOVED).as_tags())
+        end = Phase.HELD if self.move.course.hold else Phase.MOVED
+        self.cloud.tag_rule(balancer.rule.arn, self.move.journal(end).as_tags())
         return report
 
     def _look(self) -> Judged:
@@ -333,7 +334,8 @@ class Switching:
         if number > 1:
             _still_passed(self.ctx, move, self._look, self.timing)
         if move.course.steps:
-            self._set(weights, f"step {number} of {len(move.stages)}" if len(move.stages) > 1 else "all at once")
+            at_once = len(move.stages) == 1 and share == 100
+            self._set(weights, "all at once" if at_once else f"step {number} of {len(move.stages)}")
         report = self._checked(weights)
         if move.course.bake or number < len(move.stages):
             self._settled(weights, self._look_at_rule)
@@ -403,12 +405,13 @@ def _has(balancer: Balancer, weights: Weights) -> bool:
 
 
 def _record(cloud: Cloud, balancer: Balancer, move: Move, report: Report) -> Props:
-    recorded = advance(move.standing, move.live, move.release, move.drill)
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    recorded = move.after(at)
     proof = Proof(
         digest=move.release.digest,
         commit=move.release.commit,
         release_id=move.release.id,
-        at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        at=at,
         smoke=f"{report.checks} checks passed",
         unchecked=together(move.unchecked(), report.unchecked),
         checks=report.names[:NAMED],

@@ -14,7 +14,7 @@ from release_lane.decide.difference import release_named
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.record.digest import short
 from release_lane.record.inputs import NOWHERE
-from release_lane.record.placement import Colour, whole
+from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Known, Located, Recorded
 from release_lane.watch.rollout import Reading, own_words, scales_out, seldom
 
@@ -70,35 +70,47 @@ def deviation(
     side = submit(lambda: cloud.read(live, located.target_groups.get(live), known)) if located.complete else None
     balancer = cloud.balancer(located, tagged=False)
     weights = balancer.rule.weights if balancer.rule else None
-    if weights is None or whole(weights) is not live:
-        return Deviation(f"users are served {words(weights)}, recorded is {live}")
+    if weights is None or not recorded.are(weights):
+        should = words(recorded.weights) if recorded.hold else live
+        return Deviation(f"users are served {words(weights)}, recorded is {should}")
     if balancer.plain:
         return Deviation("users still come by plain HTTP", plain=True)
     reading = side.result() if side else cloud.read(live, balancer.target_groups.get(live), known)
+    found = _amiss(cloud, reading, live, recorded.live, known)
+    if found is None and (hold := recorded.hold):
+        reading = cloud.read(hold.colour, balancer.target_groups.get(hold.colour))
+        return _amiss(cloud, reading, hold.colour, hold.release, None)
+    return found
+
+
+def _amiss(cloud: Cloud, reading: Reading, colour: Colour, recorded: Release, known: Known | None) -> Deviation | None:
+    """Of a colour that serves: is it fully healthy, and what is recorded?"""
     running, healthy = len(reading.running), reading.healthy
     if not (running == healthy == reading.wanted > 0):
-        what = f"{recorded.live_colour} has {healthy} healthy of {reading.wanted} wanted tasks"
+        what = f"{colour} has {healthy} healthy of {reading.wanted} wanted tasks"
         return Deviation(what, grows=scales_out(reading), why="; ".join(own_words(reading)), lacks=True)
-    other = _something_else(cloud, reading, recorded, known)
+    other = _something_else(cloud, reading, colour, recorded, known)
     return Deviation(other) if other else None
 
 
-def _something_else(cloud: Cloud, reading: Reading, recorded: Recorded, known: Known | None) -> str | None:
-    """What the live colour runs next to, or in place of, what is recorded; all of it is healthy."""
+def _something_else(
+    cloud: Cloud, reading: Reading, colour: Colour, recorded: Release, known: Known | None
+) -> str | None:
+    """What a colour runs next to, or in place of, what is recorded; all of it is healthy."""
     if reading.in_rotation != {task.ip for task in reading.running}:
-        return f"{recorded.live_colour} has targets in rotation that are none of its tasks"
+        return f"{colour} has targets in rotation that are none of its tasks"
     digests = {task.digest for task in reading.running}
-    sure = known.manifests if known and known.image == recorded.live.digest else {recorded.live.digest}
-    if not digests <= sure and not digests <= cloud.manifests(recorded.live.digest):
-        return f"{recorded.live_colour} runs {', '.join(map(short, digests))}, not {short(recorded.live.digest)}"
-    if known and (known.task_definition, known.release) == (reading.task_definition, recorded.live.id):
+    sure = known.manifests if known and known.image == recorded.digest else {recorded.digest}
+    if not digests <= sure and not digests <= cloud.manifests(recorded.digest):
+        return f"{colour} runs {', '.join(map(short, digests))}, not {short(recorded.digest)}"
+    if known and (known.task_definition, known.release) == (reading.task_definition, recorded.id):
         return None  # a task definition never changes
     release = cloud.release_of(reading.task_definition)
     if release is None:
-        return f"{recorded.live_colour} runs a task definition that is not this program's"
-    if release.id != recorded.live.id:
-        what = f"release {release.id}, recorded is release {recorded.live.id}"
-        return f"{recorded.live_colour} runs {what}: {release_named(release, recorded.live)}"
+        return f"{colour} runs a task definition that is not this program's"
+    if release.id != recorded.id:
+        what = f"release {release.id}, recorded is release {recorded.id}"
+        return f"{colour} runs {what}: {release_named(release, recorded)}"
     return None
 
 

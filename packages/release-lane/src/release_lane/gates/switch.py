@@ -12,7 +12,7 @@ from typing import Any
 from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
 
 from release_lane.aws.cloud import Cloud
-from release_lane.decide.decision import advance
+from release_lane.decide.advance import after
 from release_lane.decide.refusals import kept_balancer, kept_database
 from release_lane.errors import CheckFailed, CloudError, Users
 from release_lane.gates.gate import CloudOf, reported
@@ -24,7 +24,7 @@ from release_lane.gates.recording import RECORDING
 from release_lane.record.endpoint import production
 from release_lane.record.evidence import Drill, with_passed_drill
 from release_lane.record.inputs import SwitchInputs, environment_of, is_active
-from release_lane.record.records import OUTPUTS, Recorded
+from release_lane.record.records import OF_HOLD, OUTPUTS, Recorded
 
 
 class TrafficSwitch(Resource):
@@ -58,16 +58,17 @@ class TrafficSwitch(Resource):
         return [Change("weights")]
 
     def preview(self, ctx: Context, inputs: Props, old: State | None) -> Props:
-        """What will be recorded; evidence (it carries a time) only after the update."""
+        """What will be recorded; what carries a time (evidence, a hold) only after the update."""
         if not is_active(inputs):
-            return super().preview(ctx, inputs, old)
+            return super().preview(ctx, inputs, old) | (_of_hold(old.outputs) if old else {})
         given = reported(lambda: SwitchInputs.from_dict(inputs))
         if isinstance(given.pass_of_before, Mapping):
             # The gates' outputs are known in a preview only if they will not run in the update.
             reported(lambda: Move.of(given))
-        recorded = advance(given.standing, given.live, given.release, given.drill)
+        recorded = after(given.standing, given.live, given.release, given.course, given.drill, at="")
         kept = {"url": old.outputs.get("url", UNKNOWN) if old else UNKNOWN}
-        return {**inputs, **kept, **recorded.as_outputs(), "evidence": UNKNOWN}
+        timed = {"evidence": UNKNOWN, **({"hold": UNKNOWN} if recorded.hold else {})}
+        return {**inputs, **kept, **recorded.as_outputs(), **timed}
 
     def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
         """Move users for the first time (or take up a record that the state had lost)."""
@@ -108,7 +109,8 @@ class TrafficSwitch(Resource):
             outputs = perform(ctx, cloud, move)
             RECORDING.done(Recorded.from_outputs(outputs))
             return outputs
-        kept = {key: old[key] for key in self.computed if key in old} or _taken_up(cloud, given.standing)
+        kept = {key: old[key] for key in self.computed if key in old} | _of_hold(old)
+        kept = kept or _taken_up(cloud, given.standing)
         problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:
             raise _not_as_recorded(problem)
@@ -116,6 +118,11 @@ class TrafficSwitch(Resource):
             kept = _with_drill(kept)
         RECORDING.done()
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
+
+
+def _of_hold(outputs: Mapping[str, Any]) -> Props:
+    """They are no computed outputs: the end of a hold must not keep them."""
+    return {key: outputs[key] for key in OF_HOLD if key in outputs}
 
 
 def _deviation(cloud_of: CloudOf, inputs: Props, outputs: Mapping[str, Any]) -> Deviation | None:

@@ -92,7 +92,7 @@ def outcome(switch: Journal, rule: ProductionRule | None, *, running: bool) -> O
     if rule is None:
         return Back(None)
     journal = rule.journal
-    if journal and journal.to == switch.to and journal.phase is Phase.MOVED:
+    if journal and journal.to == switch.to and journal.phase in (Phase.MOVED, Phase.HELD):
         return TooLate()
     at, home = whole(rule.weights), switch.source.colour if switch.source else None
     restored = bool(journal and journal.phase is Phase.RESTORED)

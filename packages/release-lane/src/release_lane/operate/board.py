@@ -12,6 +12,7 @@ from release_lane.operate.situation import Situation, halts_of, is_live
 from release_lane.record.alarms import forbidding
 from release_lane.record.evidence import Proof
 from release_lane.record.halts import why
+from release_lane.record.hold import how_to_end
 from release_lane.record.ledger import Entry, EntryKind
 from release_lane.record.records import Recorded
 
@@ -93,7 +94,9 @@ def coming(at: Situation) -> tuple[Coming, ...]:
         return ()
     live = at.recorded.live.digest if at.recorded else ""
     behind = max((number for number, proof in enumerate(at.proofs, 1) if proof.digest == live), default=0)
-    new = [proof for proof in at.proofs[behind:] if not (at.recorded and at.recorded.was_live(proof.digest))]
+    serves = {each.digest for each in at.recorded.serves.values()} if at.recorded else set()
+    ours = [proof for proof in at.proofs[behind:] if proof.digest not in serves]
+    new = [proof for proof in ours if not (at.recorded and at.recorded.was_live(proof.digest))]
     found = [Coming(environment=at.environment, source=at.source, proof=proof) for proof in reversed(new)]
     return tuple(found[:ON_THEIR_WAY])
 
@@ -120,6 +123,8 @@ def waiting(entries: Sequence[Entry]) -> Iterator[Waiting]:
 def alerts(at: Situation) -> Iterator[str]:
     """What must not be missed, in sentences."""
     yield from at.halted
+    if at.recorded and (hold := at.recorded.hold):
+        yield f"a hold stands, nothing else is released: {hold.words()}; {how_to_end(at.environment).strip('`')}"
     if at.live_spoiled:
         yield at.live_spoiled
     match locate(at.recorded, at.observed) if at.observed else None:
@@ -173,6 +178,7 @@ def _environment(at: Situation) -> dict[str, Any]:
         "digest": recorded.live.digest if recorded else None,
         "commit": recorded.live.commit if recorded else None,
         "since": at.since or None,
+        "hold": recorded.hold.as_dict() if recorded and recorded.hold else None,
         "weights": {str(colour): weight for colour, weight in weights.items()} if weights else None,
         "rollback": {
             "costs": at.rollback,

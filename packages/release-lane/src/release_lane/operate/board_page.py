@@ -46,7 +46,7 @@ def _card(at: Situation) -> Card:
         f"**live:** {code(short(live.digest))}{commit}",
         f"**on:** {recorded.live_colour}{f' since {quoted(to_the_minute(at.since))}' if at.since else ''}",
         f"**users:** {_users(at)}",
-        f"**idle:** {_idle(at, recorded)}",
+        f"**{'held' if recorded.hold else 'idle'}:** {_idle(at, recorded)}",
         f"**rollback:** {_rollback(at, recorded)}",
         *([f"**✗ that release is in quarantine:** {quoted(at.spoiled)}"] if at.spoiled else []),
         *_under_way(at),
@@ -74,6 +74,8 @@ def _idle(at: Situation, recorded: Recorded) -> str:
 
 
 def _rollback(at: Situation, recorded: Recorded) -> str:
+    if recorded.hold:
+        return f"to {code(short(recorded.live.digest))}: ends the hold, traffic only"
     if recorded.previous is None:
         return "none: nothing was live before"
     to = f"to {code(short(recorded.previous.digest))}: "

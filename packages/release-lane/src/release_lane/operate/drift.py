@@ -143,8 +143,9 @@ class Finding:
 def of_traffic(recorded: Recorded | None, observed: Observed, names: Names) -> tuple[Finding, ...]:
     """Weights or live tasks that neither the record nor the journal explains."""
     match locate(recorded, observed):
-        case Drift(what=what, at=at) if recorded and at is recorded.live_colour:
-            return (Finding(type=TASKS, name=TASKS, what=what, known_as=(names.services[at],)),)
+        case Drift(what=what) if recorded and recorded.are(observed.weights or {}):
+            known_as = tuple(names.services[colour] for colour in recorded.serves)
+            return (Finding(type=TASKS, name=TASKS, what=what, known_as=known_as),)
         case Drift(what=what):
             known_as = tuple(filter(None, (observed.located.rule, observed.located.listener)))
             return (Finding(type=TRAFFIC, name=TRAFFIC, what=what, known_as=known_as),)
@@ -158,6 +159,7 @@ def notes(recorded: Recorded | None, observed: Observed, state: StackState, idle
         case Interrupted() as found:
             said.append(found_interrupted(found, observed))
         case Recorded() as standing:
+            said += [f"a hold stands: {standing.hold.words()}"] if standing.hold else []
             need = need_of_idle(standing, observed, idle_tasks, state.schema)
             said += [f"the standby is not as it should be: {need.reason}"] if need else []
     if state.pending:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
-from release_lane.record.intended import GOES_BACK
+from release_lane.record.intended import GOES_BACK, HOLD, HOLD_END
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -29,9 +29,18 @@ class Passage:
     def how(self) -> str:
         """How it ended, or what kind of entry it is (a drill is both)."""
         if self.outcome:
-            return str(self.outcome.result)
+            return f"{self.outcome.result}{self._held}"
         kind, result = self.first.kind, self.first.result
         return UNDER_WAY if kind is EntryKind.INTENT else f"{kind}: {result}" if result else str(kind)
+
+    @property
+    def _held(self) -> str:
+        """Where a hold began or ended."""
+        said = self.first.details
+        if self.outcome is None or self.outcome.result is not Result.DONE:
+            return ""
+        began = f", a hold at {said[HOLD]} %" if said.get(HOLD) else ""
+        return f", the hold ended: {said[HOLD_END]}" if said.get(HOLD_END) else began
 
     @property
     def seconds(self) -> float | None:

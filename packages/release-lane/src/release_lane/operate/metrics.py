@@ -16,6 +16,8 @@ stopped in time     releases that were refused, or failed, before users met them
                     or no longer held
 from a pipeline     share of all changes that ran in CI; the others came from somebody's machine
 plain updates       share of all changes that were made by `pulumi up`, past the command
+holds               deployments that began with a hold (a test of two variants); its end, for either winner, is no
+                    further deployment, no rollback and no failure
 overrides           how often a rule was overridden on request, by rule
 hotfixes            from the beginning of the update of a release that is flagged as a hotfix to its end
 rollbacks           share of the rollbacks begun that ended well, and how long these took; restoring the record after
@@ -33,7 +35,8 @@ from typing import Any
 from release_lane.operate.history import RESTORES, Passage, passages
 from release_lane.record.chain import MOVED
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.intended import GOES_BACK, MOVED_AT, OVERRIDES, VOID_SEAL
+from release_lane.record.digest import short
+from release_lane.record.intended import GOES_BACK, HOLD, HOLD_END, MOVED_AT, OVERRIDES, VOID_SEAL
 from release_lane.record.ledger import Entry, EntryKind, Result
 from release_lane.record.times import epoch
 
@@ -44,7 +47,7 @@ UPDATE = "update"
 """The verb of a plain `pulumi up`."""
 RECOVER = "recover"
 """The verb that finishes or undoes an interrupted switch, where it has to."""
-RELEASING = frozenset({"deploy", "promote", "rollback", "heal", "watch", RECOVER, UPDATE})
+RELEASING = frozenset({"deploy", "promote", "rollback", "heal", "watch", "hold", RECOVER, UPDATE})
 """Verbs whose updates move users; `watch` rolls back on a breach. A drill goes back and forward: it is no change."""
 
 
@@ -73,7 +76,12 @@ class Change(Passage):
     @property
     def rollback(self) -> bool:
         """Is it a rollback? To restore the record after drift, or to undo an interrupted switch, is none."""
-        return self.goes_back and self.first.verb not in RESTORES
+        return self.goes_back and self.first.verb not in RESTORES and not self.ends_hold
+
+    @property
+    def ends_hold(self) -> bool:
+        """Does it end a hold, for a winner? A rollback that ends one is a rollback."""
+        return bool(self.said(HOLD_END)) and self.first.verb not in ("rollback", "watch")
 
     @property
     def hotfix(self) -> bool:
@@ -203,6 +211,10 @@ class Metrics:
     stopped: int = 0
     pipeline: Share = field(default_factory=lambda: Share(part=0, of=0))
     plain: Share = field(default_factory=lambda: Share(part=0, of=0))
+    held: int = 0
+    """Deployments that began with a hold."""
+    hold: str = ""
+    """The hold that stands at the end, in words; "" for none."""
     overrides: Mapping[str, int] = field(default_factory=dict)
     hotfixes: Spread | None = None
     rollbacks: Share = field(default_factory=lambda: Share(part=0, of=0))
@@ -227,6 +239,7 @@ class Metrics:
             "stoppedInTime": self.stopped,
             "fromPipeline": self.pipeline.as_dict(),
             "plainUpdates": self.plain.as_dict(),
+            "holds": {"count": self.held, "stands": self.hold or None},
             "overrides": dict(self.overrides),
             "hotfixes": _plain(self.hotfixes),
             "rollbacks": {**self.rollbacks.as_dict(), "time": _plain(self.rollback)},
@@ -254,7 +267,8 @@ def measured(
     ours = [each for each in changes(entries) if each.first.environment == environment]
     restored = _restored(ours)
     ours = [each for each in ours if since <= each.began <= until]
-    forward = [each for each in ours if not each.goes_back]
+    holds = _standing(ours)
+    forward = [each for each in ours if not each.goes_back and not each.ends_hold]
     live, met = [each for each in forward if each.live], [each for each in forward if each.met]
     failed = [each for each in met if each.first.sequence in restored]
     back = [each for each in ours if each.rollback]
@@ -274,6 +288,8 @@ def measured(
         stopped=sum(each.stopped for each in forward),
         pipeline=Share(part=sum(bool(each.first.run) for each in moved), of=len(moved)),
         plain=Share(part=sum(each.first.verb == UPDATE for each in moved), of=len(moved)),
+        held=sum(bool(each.said(HOLD)) for each in live),
+        hold=holds,
         overrides=dict(sorted(Counter(name for each in ours for name in _overridden(each)).items())),
         hotfixes=Spread.of([each.ended - each.began for each in live if each.hotfix]),
         rollbacks=Share(
@@ -292,6 +308,12 @@ def _restored(ours: Sequence[Change]) -> dict[int, float | None]:
     for each in ours:
         if forward and _undoes(each, forward):
             continue
+        if each.ends_hold:
+            if forward and each.result is Result.ROLLED_BACK and not each.goes_back:
+                found[forward.first.sequence] = each.ended
+            lost = each.result is Result.ROLLED_BACK or (each.live and each.goes_back)
+            forward = None if lost else forward
+            continue
         if forward and each.begun and (each.goes_back or each.hotfix):
             found[forward.first.sequence] = each.ended if each.live else found.get(forward.first.sequence)
         if each.result is Result.ROLLED_BACK and not each.goes_back:
@@ -299,6 +321,13 @@ def _restored(ours: Sequence[Change]) -> dict[int, float | None]:
         if each.live:
             forward = None if each.goes_back else each
     return found
+
+
+def _standing(ours: Sequence[Change]) -> str:
+    """The hold that no later change ended."""
+    last = next((each for each in reversed(ours) if each.live or each.result is Result.ROLLED_BACK), None)
+    began = last is not None and last.live and last.said(HOLD)
+    return f"{last.said(HOLD)} % on {short(last.first.digest)} since {last.first.at}" if last and began else ""
 
 
 def _undoes(change: Change, forward: Change) -> bool:

@@ -101,6 +101,10 @@ def _overrides(of: Metrics) -> str:
     return ", ".join(f"{quoted(name)} {count}" for name, count in of.overrides.items()) or NONE
 
 
+def _holds(of: Metrics) -> str:
+    return (str(of.held) if of.held else NONE) + (f"; **one stands: {quoted(of.hold)}**" if of.hold else "")
+
+
 def _rollbacks(of: Metrics) -> str:
     return share(of.rollbacks) + (f"; {spread(of.rollback)}" if of.rollback else "")
 
@@ -122,6 +126,7 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str], str], ...] = (
     ),
     ("From a pipeline", lambda of: share(of.pipeline), "of all changes that users met: those that ran in CI"),
     ("Plain updates", lambda of: share(of.plain), "of the same: those by `pulumi up`, past the command"),
+    ("Holds", _holds, "deployments that began with a hold; its end is no further deployment, and no rollback"),
     ("Overrides", _overrides, "how often a rule was overridden on request"),
     ("Hotfixes", lambda of: spread(of.hotfixes), "from the beginning of the update of a hotfix to its end"),
     (

@@ -15,6 +15,7 @@ from release_lane.decide.refusals import nothing_found
 from release_lane.decide.whereabouts import Drift, Interrupted, found_interrupted, locate
 from release_lane.engine.locks import Holder, Owner
 from release_lane.engine.plugins import Plugin
+from release_lane.record.hold import how_to_end
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
 from release_lane.record.revisions import Schema
@@ -107,11 +108,13 @@ class Found:
             return (
                 f"the load balancer or its production listener does not exist; the record says {recorded.live_colour}"
             )
-        side = observed.sides[recorded.live_colour]
-        if self.switch or self.drift or side.holds(recorded.live):
+        if self.switch or self.drift:
             return ""
-        wanted = max(side.wanted, recorded.live.service.desired_count)
-        return f"{recorded.live_colour} has {side.healthy} healthy of {wanted} wanted tasks"
+        for colour, release in recorded.serves.items():
+            side, wanted = observed.sides[colour], release.service.desired_count
+            if not side.holds(release):
+                return f"{colour} has {side.healthy} healthy of {max(side.wanted, wanted)} wanted tasks"
+        return ""
 
     def serves(self, colour: Colour) -> bool:
         """Does it get any traffic now, or is it recorded as live?"""
@@ -309,6 +312,8 @@ def next_step(found: Found) -> str:
     if not found.observed.listener:
         error = nothing_found(found.recorded)
         return f"{error.next_step} ({error.why}.)"
+    if found.recorded.hold:
+        return f"nothing; a hold stands: {found.recorded.hold.words()}. It ends with {how_to_end(stack)}."
     if found.sick:
         return (
             f"`release heal {stack}` reports ECS's own reason; `release heal {stack} --on-drift restore` starts the "

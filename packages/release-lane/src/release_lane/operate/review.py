@@ -238,6 +238,7 @@ def as_dict(review: Review) -> dict[str, Any]:
         "scan": {"status": subject.scan.status, "counts": subject.scan.counts} if subject.scan else None,
         "weights": {"now": _weights(planned.before), "after": _weights(planned.after)},
         "steps": list(planned.course.steps),
+        **({"hold": planned.course.hold} if planned.course.hold else {}),
         "alarms": list(planned.alarms.names),
         "migration": {"command": planned.migrates_by, "from": planned.migration.before, "to": planned.migration.to}
         if planned.migration

@@ -34,6 +34,7 @@ from release_lane.operate.spoiled import way_back
 from release_lane.record.commit import Commits
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import short
+from release_lane.record.hold import how_to_end
 from release_lane.record.placement import Colour, Release, Weights, shared
 from release_lane.record.records import Side
 from release_lane.record.times import in_words
@@ -156,13 +157,21 @@ def _moving(review: Review) -> Block | None:
     planned = review.planned
     if not review.changes_users:
         return None
-    stepped = planned.course.least or len(planned.course.steps) > 1
+    stepped = planned.course.least or len(planned.course.steps) > 1 or planned.course.hold
     lines = [_migrating(planned)] if planned.migration else []
     lines += [f"The traffic moves {planned.course.words()}."] if stepped else []
-    if planned.idle_tasks is not None and review.subject.recorded:
+    lines += [_holding(review, planned.course.hold)] if planned.course.hold else []
+    if planned.idle_tasks is not None and review.subject.recorded and not planned.course.hold:
         kept = f"keeps {_tasks(planned.idle_tasks)} of the previous release"
         lines.append(f"Afterwards the idle colour {kept}; a rollback that needs more tasks is a deployment.")
     return bullets(lines)
+
+
+def _holding(review: Review, percent: int) -> str:
+    return (
+        f"**A hold begins:** {percent} % of the users stay on the new release, all others on the old one, and nothing "
+        f"else is released here until {how_to_end(review.subject.environment)}. This approval covers its end as well."
+    )
 
 
 def _migrating(planned: Planned) -> str:
@@ -183,12 +192,18 @@ def _table(review: Review) -> Block:
         ("Digest", *(code(each.digest) if each else "none" for each in (old, new))),
         ("Commit", *(_commit(each, commits) for each in (old, new))),
         ("Release", *(code(each.id) if each else "none" for each in (old, new))),
-        ("Live colour", str(recorded.live_colour) if recorded else "none", str(planned.live or "none")),
+        ("Live colour", str(recorded.live_colour) if recorded else "none", _live_after(planned)),
         ("Users", _share(planned.before), _share(planned.after)),
     ]
     return Table(
         ("", "Now", "After"), tuple((what, now, "*unchanged*" if now == after else after) for what, now, after in rows)
     )
+
+
+def _live_after(planned: Planned) -> str:
+    if planned.live and planned.course.hold:
+        return f"{planned.live.other}, and {planned.live} next to it"
+    return str(planned.live or "none")
 
 
 def _commit(release: Release | None, commits: Commits | None) -> str:
@@ -252,6 +267,8 @@ def _way_back(review: Review) -> str:
     recorded, planned = review.subject.recorded, review.planned
     if recorded is None or planned.live is None or planned.release is None:
         return ""
+    if planned.course.hold:
+        return f"A rollback then ends the hold and only moves the traffic: {_seconds(review.subject.rollbacks)}."
     goes_back = review.subject.rollback and not recorded.left_by_rollback(planned.release.digest)
     if review.loses_way_back and not review.subject.rollback:
         return ""  # it is said first

@@ -22,6 +22,7 @@ from release_lane.record.contract import Contract, Labels
 from release_lane.record.digest import Digest, short
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.halts import Halts, State, of_digest, of_line
+from release_lane.record.hold import how_to_end
 from release_lane.record.ledger import Entry, Mark
 from release_lane.record.placement import Service
 from release_lane.record.records import Observed, Recorded
@@ -165,6 +166,9 @@ def checklist(at: Situation, wanted: Wanted) -> tuple[Check, ...]:
 def _halted(at: Situation, wanted: Wanted) -> Iterator[Check]:
     for sentence in (*wanted.halted, *at.halted):
         yield Check(Level.NO, "Halted", sentence)
+    if at.recorded and (hold := at.recorded.hold):
+        do = how_to_end(at.environment).strip("`")
+        yield Check(Level.NO, "Hold", f"a hold stands, nothing else is released: {hold.words()}", do=do)
     if at.reviews is None:
         yield Check(Level.UNKNOWN, "Halted", "without the ledger, quarantine and stopped lines are not known")
 
@@ -291,10 +295,11 @@ def _placement(at: Situation, wanted: Wanted) -> Iterator[Check]:
         case None:
             yield Check(Level.OK, "Placement", "nothing is live yet")
         case Recorded():
-            side = at.observed.sides[found.live_colour]
-            level = Level.OK if side.healthy == side.wanted > 0 else Level.NO
-            text = f"users are on {found.live_colour}, as recorded; {side.healthy} of {side.wanted} tasks are healthy"
-            yield Check(level, "Placement", text)
+            for colour in found.serves:
+                side = at.observed.sides[colour]
+                level = Level.OK if side.healthy == side.wanted > 0 else Level.NO
+                text = f"users are on {colour}, as recorded; {side.healthy} of {side.wanted} tasks are healthy"
+                yield Check(level, "Placement", text)
         case Interrupted():
             text = "a switch was interrupted; the next update finishes it"
             yield Check(Level.NO, "Placement", text, do=f"release recover {at.environment}")
@@ -307,6 +312,8 @@ def _idle(at: Situation, wanted: Wanted) -> Iterator[Check]:
     del wanted
     if at.observed is None or at.recorded is None or not isinstance(locate(at.recorded, at.observed), Recorded):
         return
+    if at.recorded.hold:
+        return  # it serves
     idle = at.recorded.live_colour.other
     if missing := at.observed.sides[idle].missing:
         yield Check(Level.NO, "Idle colour", f"{idle} lacks {', '.join(missing)}")

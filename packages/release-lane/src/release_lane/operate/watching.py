@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from release_lane.decide.whereabouts import percent
 from release_lane.operate.aborting import ProductionRule
 from release_lane.record.alarms import Alarm, alarms_named
-from release_lane.record.placement import Colour, whole
+from release_lane.record.placement import Colour
 from release_lane.record.records import Recorded
 from release_lane.watch.judge import Bake, Breach, Calm, Signals, Waiting, deleted, judge
 from release_lane.watch.looking import Reading
@@ -97,12 +97,12 @@ def verdict(look: Look, signals: Signals, bake: Bake, recorded: Recorded) -> Ver
 
 
 def _elsewhere(rule: ProductionRule | None, recorded: Recorded) -> str:
-    """Where the traffic is; "" if all of it is on the recorded release, as far as the rule says."""
+    """Where the traffic is; "" if all of it is where it is recorded to be, as far as the rule says."""
     if rule is None:
         return "the production rule does not exist"
     if rule.moving:
         return "a switch is under way"
-    if whole(rule.weights) is not recorded.live_colour:
+    if not recorded.are(rule.weights):
         return f"the traffic is at {percent(rule.weights)}"
     journal = rule.journal
     ends = [end.release_id for end in (journal.source, journal.to) if end] if journal else []

@@ -23,6 +23,7 @@ from release_lane.program.plan import Doable, Environment
 from release_lane.program.recall import Artifacts, Seen, access, artifacts_of, described, see, zones_of_account
 from release_lane.record.adoption import Adoption, adoption_in
 from release_lane.record.digest import short
+from release_lane.record.hold import Winner
 from release_lane.record.names import Names
 from release_lane.record.records import Recorded
 from release_lane.settings import limits
@@ -74,6 +75,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         settings.https.certificate_arn,
         settings.ledger or "",
         excused=settings.without_ledger is not None,
+        held=settings.hold_end is Winner.NEW,
     )
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")
     commit, relations = _placed(seen, settings.image_digest, adoption, artifacts)
@@ -86,6 +88,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         redeploy_from=settings.redeploy_from,  # type: ignore[arg-type]  # parsed by the settings
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
+        hold_end=settings.hold_end,
         alarm_memory=settings.alarms.memory,
         idle_tasks=settings.idle.tasks,
         commit=commit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import pulumi
 
@@ -17,7 +17,6 @@ from release_lane.record.inputs import (
     SmokeInputs,
     SwitchInputs,
 )
-from release_lane.record.records import OUTPUTS
 
 CHECKS = {"SmokeGate": "smoke"}
 """What a colour has to pass on its test listener between Rollout and the switch, in order: each gate by the name of
@@ -37,7 +36,8 @@ class GateResource(pulumi.CustomResource):
 class TrafficSwitchResource(pulumi.CustomResource):
     """The switch; its outputs are the stack's record."""
 
-    exported: ClassVar[tuple[str, ...]] = OUTPUTS
+    exported: tuple[str, ...]
+    """The outputs that the stack hands out."""
     url: pulumi.Output[str]
     liveColour: pulumi.Output[str]
     imageDigest: pulumi.Output[str]
@@ -49,8 +49,9 @@ class TrafficSwitchResource(pulumi.CustomResource):
     liveHistory: pulumi.Output[list[Any]]
     evidence: pulumi.Output[list[Any]]
 
-    def __init__(self, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        props = {**inputs, **dict.fromkeys(self.exported)}
+    def __init__(self, inputs: dict[str, Any], exported: tuple[str, ...], opts: pulumi.ResourceOptions) -> None:
+        self.exported = exported
+        props = {**inputs, **dict.fromkeys(exported)}
         super().__init__("release:index:TrafficSwitch", "traffic-switch", props, opts)
 
 
@@ -77,9 +78,12 @@ def checks(inputs: SmokeInputs, *, after: GateResource) -> GateResource:
     return after
 
 
-def traffic_switch(inputs: SwitchInputs, everything: Sequence[pulumi.Resource], hold: Hold) -> TrafficSwitchResource:
+def traffic_switch(
+    inputs: SwitchInputs, everything: Sequence[pulumi.Resource], hold: Hold, *, exported: tuple[str, ...]
+) -> TrafficSwitchResource:
     """Users are moved after everything else of the stack is as it should be. Without the switch they have no rule."""
     return TrafficSwitchResource(
         inputs.as_dict(),
+        exported,
         pulumi.ResourceOptions.merge(pulumi.ResourceOptions(depends_on=list(everything)), hold.protect()),
     )

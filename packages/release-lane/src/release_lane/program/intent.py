@@ -17,7 +17,8 @@ from release_lane.errors import CloudError, Refused, ReleaseError
 from release_lane.program.plan import Environment, Plan
 from release_lane.program.recall import call, without_ledger
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.intended import GOES_BACK, OVERRIDES, VOID_SEAL, Intended, Standing
+from release_lane.record.hold import Winner
+from release_lane.record.intended import GOES_BACK, HOLD, HOLD_END, OVERRIDES, VOID_SEAL, Intended, Standing
 from release_lane.record.records import Recorded
 from release_lane.settings.model import EnvironmentSettings
 
@@ -36,7 +37,8 @@ class Intent:
         if settings.ledger is None or settings.without_ledger or pulumi.runtime.is_dry_run():
             return Intent(intended=None)
         release = plan.release if plan else None
-        details = {**(_details(plan, standing) if plan and begins else {}), **_overridden(settings)}
+        asked = {HOLD_END: str(settings.hold_end)} if settings.hold_end else {}
+        details = {**asked, **(_details(plan, standing) if plan and begins else {}), **_overridden(settings)}
         return Intent(
             intended=Intended(
                 ledger=settings.ledger,
@@ -97,6 +99,10 @@ def _details(plan: Plan, standing: Recorded | None) -> dict[str, Any]:
     live = {"colour": str(standing.live_colour), "digest": standing.live.digest} if standing else None
     held = {"colour": str(plan.target), "digest": plan.release.digest if plan.release else ""}
     back = {GOES_BACK: True} if plan.course.goes_back else {}
+    hold: dict[str, Any] = {HOLD: plan.course.hold} if plan.course.hold else {}
+    if standing and standing.hold and plan.moves and plan.release:
+        won = plan.release.id == standing.hold.release.id
+        hold = {HOLD_END: str(Winner.NEW if won else Winner.OLD)}
     return {
         "decision": str(plan.kind),
         "because": plan.reason,
@@ -104,6 +110,7 @@ def _details(plan: Plan, standing: Recorded | None) -> dict[str, Any]:
         "to": held,
         "course": plan.course.words(),
         **back,
+        **hold,
     }
 
 

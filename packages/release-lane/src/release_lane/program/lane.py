@@ -175,7 +175,7 @@ class Lane:
 
     def _services(self) -> list[Service]:
         """Configurations that may run after this update: asked for, live, previous, planned, and what runs now."""
-        held = (self._standing.live, self._standing.previous) if self._standing else ()
+        held = (*self._standing.serves.values(), self._standing.previous) if self._standing else ()
         planned = self._plan.release if self._plan else None
         running = (side.release for side in self._environment.observed.sides.values())
         releases = [release for release in (*held, planned, *running) if release]

@@ -16,8 +16,8 @@ from release_lane.record.alarms import Watched
 from release_lane.record.endpoint import of_colour
 from release_lane.record.inputs import SwitchInputs, WatchInputs
 from release_lane.record.names import Names
-from release_lane.record.placement import Colour, all_on
-from release_lane.record.records import Located, Recorded
+from release_lane.record.placement import Colour
+from release_lane.record.records import OF_HOLD, OUTPUTS, Located, Recorded
 
 
 def switch_and_outputs(
@@ -35,7 +35,8 @@ def switch_and_outputs(
     """The switch comes after the last check and everything in `before`; the outputs come after the switch, `more` as
     well."""
     inputs = _inputs(environment, plan, standing, alarms, checked, located)
-    switch = traffic_switch(inputs, [checked, *before], hold)
+    stands = standing.hold is not None if standing and not plan.moves else plan.course.hold is not None
+    switch = traffic_switch(inputs, [checked, *before], hold, exported=(*OUTPUTS, *(OF_HOLD if stands else ())))
     for name in switch.exported:
         pulumi.export(name, getattr(switch, name))
     for name, output in more.items():
@@ -60,7 +61,7 @@ def _inputs(
         reason=plan.reason,
         live=live,
         release=release,
-        weights=all_on(live),
+        weights=plan.course.after(live) if plan.moves or standing is None else standing.weights,
         # What is built anew has no rule yet.
         expected=None if plan.rebuilds else environment.observed.weights,
         standing=standing,

@@ -93,11 +93,20 @@ class Seen:
 
 
 def see(
-    names: Names, digest: str, source: str | None, watched: Watched, certificate: str, ledger: str, *, excused: bool
+    names: Names,
+    digest: str,
+    source: str | None,
+    watched: Watched,
+    certificate: str,
+    ledger: str,
+    *,
+    excused: bool,
+    held: bool = False,
 ) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
     alarms that have a say; `certificate` is the ARN that the settings name ("" for none); `ledger` is asked whether it
-    says anything against the digest ("" for none), and must answer unless it is `excused`.
+    says anything against the digest ("" for none), and must answer unless it is `excused`. `held`: the digest is that
+    of the hold which stands, by this stack's record.
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's.
@@ -111,13 +120,17 @@ def see(
         _said_against(pulumi.get_stack(), digest, ledger if digest else "", names.access, excused=excused),
     )
     _check(identity, names.access.account)
+    recorded = Recorded.from_outputs(own)
+    if held and recorded and recorded.hold:
+        of_held = _said_against(pulumi.get_stack(), recorded.hold.release.digest, ledger, names.access, excused=excused)
+        _, said = _own_outputs_after(of_held)
     image = found.get("image") or {}
     return Seen(
         observed=Observed.from_dict(found),
         commits=tuple(tag for tag in image.get("tags") or () if is_commit(tag)),
         in_registry=bool(image) or not digest,
         labels=Labels.from_dict(image["labels"]) if image.get("labels") else None,
-        own=Recorded.from_outputs(own),
+        own=recorded,
         source=Recorded.from_outputs(proven),
         stands_on=Foundations.from_resources(resources.get("outputs") or {}),
         halts=Halts.from_dict(said),

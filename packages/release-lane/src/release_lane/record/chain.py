@@ -189,13 +189,13 @@ def _live(entries: Sequence[Entry], live: Mapping[str, Recorded | None]) -> Iter
         last = last_done(entries, environment)
         if last is None:
             continue
-        now = (recorded.live.id, proven_at(recorded)) if recorded else ("", "")
+        now = (recorded.newest.id, proven_at(recorded)) if recorded else ("", "")
         if recorded is None:
             what = f"nothing is live in {environment}, but entry {last.sequence} says that {short(last.digest)} is"
             yield Finding(fault=Fault.LIVE, sequence=last.sequence, what=what)
         elif now[0] != last.release or (last.details.get(PROVEN) and now[1] != last.details[PROVEN]):
             what = (
-                f"{environment} recorded {short(recorded.live.digest)} (release {now[0]}, {now[1] or 'no proof'}) as "
+                f"{environment} recorded {short(recorded.newest.digest)} (release {now[0]}, {now[1] or 'no proof'}) as "
                 f"live; the last outcome here is {short(last.digest)} (release {last.release}, entry {last.sequence})"
             )
             yield Finding(fault=Fault.LIVE, sequence=last.sequence, what=what)

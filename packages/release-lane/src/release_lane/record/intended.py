@@ -19,7 +19,8 @@ from release_lane.record.records import Recorded
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What stands when an update begins: the live release with the time of its proof, and the journal's last word.
+    """What stands when an update begins: the live release with the time of its proof, the journal's last word, and the
+    release that a hold keeps next to it.
 
     All "" where there is none.
     """
@@ -28,23 +29,27 @@ class Standing:
     proven: str = ""
     switched_to: str = ""
     phase: str = ""
+    held: str = ""
 
     @staticmethod
     def of(recorded: Recorded | None, journal: Journal | None) -> Standing:
         """By the record of a stack and the tags of its production rule."""
         live, proven = (recorded.live.id, proven_at(recorded)) if recorded else ("", "")
         to, phase = (journal.to.release_id, str(journal.phase)) if journal else ("", "")
-        return Standing(live=live, proven=proven, switched_to=to, phase=phase)
+        held = recorded.hold.release.id if recorded and recorded.hold else ""
+        return Standing(live=live, proven=proven, switched_to=to, phase=phase, held=held)
 
     def as_dict(self) -> dict[str, str]:
         """Plain JSON value; `from_dict` is the inverse."""
-        return {"live": self.live, PROVEN: self.proven, "switchedTo": self.switched_to, "phase": self.phase}
+        held = {"held": self.held} if self.held else {}
+        return {"live": self.live, PROVEN: self.proven, "switchedTo": self.switched_to, "phase": self.phase, **held}
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> Standing:
         """Read what `as_dict` wrote."""
-        live, proven, to, phase = (str(value.get(key) or "") for key in ("live", PROVEN, "switchedTo", "phase"))
-        return Standing(live=live, proven=proven, switched_to=to, phase=phase)
+        keys = ("live", PROVEN, "switchedTo", "phase", "held")
+        live, proven, to, phase, held = (str(value.get(key) or "") for key in keys)
+        return Standing(live=live, proven=proven, switched_to=to, phase=phase, held=held)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,10 @@ STANDING, GOES_BACK, OVERRIDES = "standing", "goesBack", "overrides"
 """In the details of an intent: what stood when it began; that it goes to a release that was live before; and the rules
 that it was asked to override, by their keys."""
 
+HOLD, HOLD_END = "hold", "holdEnd"
+"""In the details of an intent: at how many percent a hold begins; and which release wins the one that ends (`Winner`).
+"""
+
 MOVED_AT = "movedAt"
 """In the details of an outcome: when the first users met the release (ISO 8601)."""
 
@@ -113,6 +122,8 @@ def came_of(intent: Entry, now: Standing) -> tuple[Result, str, dict[str, Any]]:
     then = Standing.from_dict(intent.details.get(STANDING) or {})
     if now.live == intent.release and (now.live, now.proven) != (then.live, then.proven):
         return Result.DONE, f"{BY_THE_RECORD}: {short(intent.digest)} became live", {MOVED: True, PROVEN: now.proven}
+    if now.held == intent.release and now.held != then.held:
+        return Result.DONE, f"{BY_THE_RECORD}: {short(intent.digest)} is held", {MOVED: True, PROVEN: now.proven}
     switched = (now.switched_to, now.phase) != (then.switched_to, then.phase)
     if switched and now.switched_to == intent.release and now.phase == Phase.RESTORED:
         return Result.ROLLED_BACK, f"{BY_THE_RECORD}: its traffic was rolled back", {}

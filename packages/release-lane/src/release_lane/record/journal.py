@@ -24,11 +24,13 @@ JOURNAL = (f"{PREFIX}from", f"{PREFIX}to", f"{PREFIX}phase")
 
 
 class Phase(StrEnum):
-    """How far a switch came: weights may be anywhere (moving), on the new side (moved), back (restored)."""
+    """How far a switch came: weights may be anywhere (moving), on the new side (moved), back (restored), or divided, as
+    a hold keeps them (held)."""
 
     MOVING = "moving"
     MOVED = "moved"
     RESTORED = "restored"
+    HELD = "held"
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from typing import Any
 
 from release_lane.record.alarms import Alarm
 from release_lane.record.evidence import Proof, proof_of
+from release_lane.record.hold import Hold
 from release_lane.record.journal import Journal
-from release_lane.record.placement import Colour, Release, Weights
+from release_lane.record.placement import Colour, Release, Weights, all_on
 from release_lane.record.schema import schema_of
 
-SCHEMA = 1
-"""The layout of the record. A stack output is what other stacks read, so the first one carries no number."""
+SCHEMA = 2
+"""The layout of the record. A stack output is what other stacks read, so the first one carries no number. 2 is written
+only while a hold stands: to a reader of 1 the divided traffic would be drift."""
 
 SCHEMA_KEY = "recordSchema"
 """Not `schema`: the engine keeps the switch's outputs together with its inputs, which have one of their own."""
@@ -32,16 +34,46 @@ OUTPUTS = (
 )
 """What the traffic switch records, and the stack hands out under the same names."""
 
+OF_HOLD = ("hold", SCHEMA_KEY)
+"""Those that are there only while a hold stands."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A stack's previous outputs. `history` is oldest first and ends with what is live."""
+    """A stack's previous outputs. `history` is oldest first and ends with what is live. While a `hold` stands, `live`
+    is the release from before it: the one that users go back to."""
 
     live_colour: Colour
     live: Release
     previous: Release | None = None
     history: tuple[Release, ...] = ()
     evidence: tuple[Proof, ...] = ()
+    hold: Hold | None = None
+
+    @property
+    def weights(self) -> Weights:
+        """Those that the production rule has, if it is as recorded."""
+        return self.hold.weights if self.hold else all_on(self.live_colour)
+
+    @property
+    def serves(self) -> Mapping[Colour, Release]:
+        """What users are on, the live release first: two releases while a hold stands."""
+        held = {self.hold.colour: self.hold.release} if self.hold else {}
+        return {self.live_colour: self.live, **held}
+
+    @property
+    def newest(self) -> Release:
+        """The release that the last switch moved users to."""
+        return self.hold.release if self.hold else self.live
+
+    @property
+    def newest_colour(self) -> Colour:
+        """Where that runs."""
+        return self.hold.colour if self.hold else self.live_colour
+
+    def are(self, weights: Weights) -> bool:
+        """Are these the recorded weights?"""
+        return all(weights.get(colour, 0) == share for colour, share in self.weights.items())
 
     @property
     def proof(self) -> Proof | None:
@@ -101,6 +133,7 @@ class Recorded:
             "previousRelease": self.previous.as_dict() if self.previous else None,
             "liveHistory": [past.as_dict() for past in self.history],
             "evidence": [proof.as_dict() for proof in self.evidence],
+            **({"hold": self.hold.as_dict(), SCHEMA_KEY: SCHEMA} if self.hold else {}),
         }
 
     @staticmethod
@@ -117,6 +150,7 @@ class Recorded:
             previous=Release.from_dict(previous) if previous else None,
             history=tuple(Release.from_dict(past) for past in outputs.get("liveHistory") or ()),
             evidence=tuple(Proof.from_dict(proof) for proof in outputs.get("evidence") or ()),
+            hold=Hold.from_dict(outputs.get("hold")),
         )
 
 

@@ -21,6 +21,7 @@ from release_lane.errors import ReleaseError
 from release_lane.record.container import OF_CACHE, OF_DATABASE
 from release_lane.record.digest import Digest, parse_digest
 from release_lane.record.evidence import Drill
+from release_lane.record.hold import Winner
 from release_lane.record.names import other_projects
 from release_lane.record.placement import Service
 from release_lane.settings import credentials, limits
@@ -73,6 +74,7 @@ class EnvironmentSettings(Stack):
     redeploy_from: DigestText | None = None
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
+    hold_end: Winner | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
     drill: Drill | None = None
@@ -143,8 +145,9 @@ class EnvironmentSettings(Stack):
 
     @property
     def wanted_shift(self) -> Shift:
-        """How the traffic moves."""
-        return Shift(steps=self.shift.steps, bake=self.shift.bake_seconds)
+        """How the traffic moves. A drill goes back and forward again, and holds nothing."""
+        hold = None if self.drill else self.shift.hold
+        return Shift(steps=self.shift.steps, bake=self.shift.bake_seconds, hold=hold)
 
     @property
     def digest(self) -> Digest | None:
@@ -302,6 +305,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
             "redeployFrom: takes an earlier image with today's configuration, rollbackFrom and forwardFrom a complete "
             "release; give one of them"
         )
+    if settings.hold_end and (settings.image_digest or settings.drill or settings.on_drift):
+        problems.append("holdEnd: ends the hold and does nothing else; leave out imageDigest, drill and onDrift")
     if settings.forward_from and not settings.image_digest:
         problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
     problems += name_problems(settings.env, settings.secrets, settings.all_given)

@@ -11,10 +11,12 @@ from release_lane.settings.section import Section
 
 
 class ShiftSettings(Section):
-    """`shift`: the steps in which traffic moves (percent of the new release), and how long each is watched."""
+    """`shift`: the steps in which traffic moves (percent of the new release), how long each is watched, and the percent
+    at which both releases go on serving until the hold is ended."""
 
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(100,), min_length=1, strict=False)
     bake_seconds: int = Field(default=0, ge=0, le=86400)
+    hold: int | None = Field(default=None, ge=1, le=99)
 
 
 def shift_problems(shift: ShiftSettings) -> list[str]:

@@ -87,7 +87,7 @@ def _report(tools: Tools, environment: str, switch: Journal, seen: Back | TooLat
         case TooLate():
             raise Refused(
                 f"Too late: the switch of {environment} ended before it saw the request. Users are on "
-                f"{switch.to.colour}.",
+                f"{switch.to.colour}, or a hold keeps some of them there.",
                 next_step=f"`release rollback {environment}`.",
             )
         case NotBack(where):

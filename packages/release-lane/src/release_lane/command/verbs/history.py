@@ -138,10 +138,14 @@ def _verdict(contents: Contents, found: tuple[Finding, ...], live: Mapping[str, 
     for name, recorded in live.items():
         done = last_done(entries, name)
         if done and recorded:
-            lines.append(f"  {name}: {short(recorded.live.digest)} is live, as entry {done.sequence} says.")
+            lines.append(f"  {name}: {_live_or_held(recorded)}, as entry {done.sequence} says.")
         elif recorded:
-            lines.append(f"  {name}: {short(recorded.live.digest)} is live; no entry says since when.")
+            lines.append(f"  {name}: {_live_or_held(recorded)}; no entry says since when.")
     return [*lines, KEPT if contents.traces.kept else NOT_KEPT]
+
+
+def _live_or_held(recorded: Recorded) -> str:
+    return f"a hold stands, {recorded.hold.words()}" if recorded.hold else f"{short(recorded.live.digest)} is live"
 
 
 LOOK = "Next: docs/guides/ledger.md of release-lane says what each means. Nothing was changed by looking."

@@ -20,9 +20,11 @@ from release_lane.command.options import (
 from release_lane.command.releasing import Change, carried_out, carry_out
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
+from release_lane.decide.refusals import hold_stands
 from release_lane.engine.state import StackState
 from release_lane.errors import Refused
 from release_lane.record.digest import Digest, parse_digest, short
+from release_lane.record.hold import Winner
 from release_lane.record.records import Recorded
 
 ORDER = 50
@@ -32,7 +34,9 @@ HELP = "Go back to a digest that was live in the environment before; by default 
 DETAILS = """\
 While the idle colour still runs the previous release, only the traffic moves: no build, no new
 task. Otherwise the release is deployed again, through the same gates. `release status` shows
-which of the two it would be. After a rollback the previous release is the one that was left:
+which of the two it would be. While a hold stands, a rollback ends it.
+
+After a rollback the previous release is the one that was left:
 going there is no rollback, and the command calls it going forward again.
 
 The old release comes back complete, with the configuration that it had. --digest-only takes its
@@ -74,8 +78,10 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     digest, recorded = goal(given, before.recorded, environment)
     if arguments.fault:
         needed_ledger(tools, environment)
-    else:
+    elif recorded.hold is None:
         check_way_back(tools, environment, digest, recorded)
+    if recorded.hold and arguments.digest_only:
+        raise hold_stands(recorded.hold, environment)
     change = _change(environment, digest, recorded, arguments.fault or "", digest_only=arguments.digest_only)
     change = replace(change, config={**change.config, **through_freeze(arguments)})
     return carry_out(tools, change, arguments, before)
@@ -88,6 +94,10 @@ def goal(given: Digest | None, recorded: Recorded | None, environment: str) -> t
             f"Nothing is live in {environment}, so there is nothing to roll back.",
             next_step=f"`release deploy {environment}`, or `release promote {environment}`, first.",
         )
+    if recorded.hold and given not in (None, recorded.live.digest):
+        raise hold_stands(recorded.hold, environment)
+    if recorded.hold:
+        return recorded.live.digest, recorded
     return (_known(given, recorded, environment) if given else previous_of(recorded, environment)), recorded
 
 
@@ -103,7 +113,9 @@ def back_to(
 
 
 def going_to(digest: Digest, leaves: Recorded, *, digest_only: bool) -> dict[str, str]:
-    """The keys that ask for it, and name what is live now."""
+    """The keys that ask for it, and name what is live now. While a hold stands, the way back is its end."""
+    if leaves.hold:
+        return {"holdEnd": str(Winner.OLD)}
     complete = "forwardFrom" if leaves.left_by_rollback(digest) else "rollbackFrom"
     return {"imageDigest": digest, "redeployFrom" if digest_only else complete: leaves.live.digest}
 
@@ -114,7 +126,7 @@ def _change(environment: str, digest: Digest, recorded: Recorded, fault: str, *,
         environment=environment,
         digest=digest,
         config=going_to(digest, recorded, digest_only=digest_only),
-        leaves=recorded.live.digest,
+        leaves=recorded.newest.digest,
         fault=fault,
         again=recorded.left_by_rollback(digest),
         digest_only=digest_only,
@@ -142,6 +154,8 @@ def previous_of(recorded: Recorded, environment: str) -> Digest:
 
 def earlier_of(recorded: Recorded, environment: str) -> Digest:
     """What users are rolled back to without a question; `Refused` where the previous release is a later one."""
+    if recorded.hold:
+        return recorded.live.digest
     digest = previous_of(recorded, environment)
     if recorded.left_by_rollback(digest):
         raise going_forward_again(digest, recorded, environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from release_lane.command.tools import Tools
 from release_lane.errors import CheckFailed, UsageError
@@ -10,6 +11,7 @@ from release_lane.probe.options import CONNECT_TO
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.digest import short
 from release_lane.record.endpoint import Endpoint, recorded_endpoint
+from release_lane.record.placement import Colour, Release
 from release_lane.smoke.checks import Expected
 
 ORDER = 80
@@ -17,7 +19,8 @@ NAME = "smoke"
 HELP = "Run the smoke checks against an environment's own URL, or against any other."
 DETAILS = """\
 Against an environment, answers must name the digest, colour and commit that are recorded as live
-there, as far as its service says them (smoke.identify). The checks are those in smoke/; they
+there, as far as its service says them (smoke.identify); while a hold stands, either release may
+answer, each answer completely from one of them. The checks are those in smoke/; they
 change nothing. The report names what they could not see.
 
   release smoke production
@@ -64,13 +67,16 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         )
     if report.checks == 0:
         raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/test_service.py.")
-    name = f" for {short(expected.digest)} on {expected.colour}" if expected.digest else ""
+    both = (each for each in (expected, expected.beside) if each and each.digest)
+    name = " or ".join(f"{short(each.digest)} on {each.colour}" for each in both)
+    name = f" for {name}" if name else ""
     tools.terminal.emit(
         {
             "url": str(url),
             "checks": report.checks,
             "digest": expected.digest or None,
             "colour": expected.colour or None,
+            **({"nextTo": expected.beside.digest} if expected.beside else {}),
             "unchecked": list(report.unchecked),
             "tables": [table.as_dict() for table in report.tables],
         },
@@ -100,17 +106,23 @@ def _at(arguments: argparse.Namespace) -> Expected:
 
 
 def _of(tools: Tools, name: str) -> tuple[Endpoint, Expected]:
-    """Where an environment's users are served, and the release that must answer."""
+    """Where an environment's users are served, and the release that must answer; while a hold stands, one of two."""
     environment = tools.project.route.check(name)
     tools.engine.ready()
     state = tools.existing(environment)
-    live = state.recorded
-    if live is None:
+    recorded = state.recorded
+    if recorded is None:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
-    expected = Expected(
-        digest=live.live.digest,
-        colour=str(live.live_colour),
-        commit=live.live.commit,
-        asked=live.live.service.asked,
-    )
-    return recorded_endpoint(state.outputs), expected
+    expected, *others = (_answers(colour, release) for colour, release in recorded.serves.items())
+    alike = [other for other in others if other.asked == expected.asked]
+    if others and not alike:
+        raise UsageError(
+            f"A hold stands in {environment}, and its two releases are asked in different ways: neither can be checked "
+            "at the URL of users.",
+            next_step="check each at its test listener: `release smoke --url …` (testUrls of `release status`).",
+        )
+    return recorded_endpoint(state.outputs), replace(expected, beside=alike[0]) if alike else expected
+
+
+def _answers(colour: Colour, release: Release) -> Expected:
+    return Expected(digest=release.digest, colour=str(colour), commit=release.commit, asked=release.service.asked)

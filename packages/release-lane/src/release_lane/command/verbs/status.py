@@ -19,6 +19,7 @@ from release_lane.record.digest import short
 from release_lane.record.endpoint import LOAD_BALANCER, recorded_endpoint
 from release_lane.record.evidence import Proof, proof_of
 from release_lane.record.halts import Halts, why
+from release_lane.record.hold import how_to_end
 from release_lane.record.records import Recorded
 
 ORDER = 70
@@ -106,6 +107,8 @@ class Row:
     def rollback(self) -> Rollback:
         """By the state of the last update: what the idle colour was given."""
         recorded = self.recorded
+        if recorded and recorded.hold:
+            return Rollback.TRAFFIC_ONLY
         if recorded is None or recorded.previous is None or self.state is None:
             return Rollback.NONE
         if recorded.previous.digest == recorded.live.digest:
@@ -114,6 +117,12 @@ class Row:
         there = held and held.release and held.release.id == recorded.previous.id
         enough = held is not None and held.tasks >= max(1, live.tasks if live else 1)
         return Rollback.TRAFFIC_ONLY if there and enough else Rollback.DEPLOY
+
+    @property
+    def held(self) -> str:
+        """The hold that stands, and how it ends; "" for none."""
+        hold = self.recorded.hold if self.recorded else None
+        return f"{hold.words()}; it ends with {how_to_end(self.environment)}" if hold else ""
 
     @property
     def again(self) -> bool:
@@ -196,6 +205,7 @@ def _table(rows: list[Row], without_ledger: str) -> str:
         f"{row.environment}: an update was killed ({_operations(row)} unfinished); `release recover {row.environment}`."
         for row in broken
     ]
+    notes += [f"{row.environment}: a hold stands: {row.held}." for row in rows if row.held]
     notes += [f"{row.environment}: not checked: {'; '.join(row.unchecked)}." for row in rows if row.unchecked]
     notes += [f"{row.environment}: a drill {row.drill}." for row in rows if row.recorded and row.recorded.left_by_drill]
     notes += [f"{row.environment}: {row.halted}." for row in rows if row.halted]
@@ -235,6 +245,7 @@ def _full(row: Row, ledger: str) -> str:
         ("url", str(state.outputs.get("url") or "")),
         *([("load balancer", at)] if (at := recorded_endpoint(state.outputs).connect_to) else []),
         ("live", f"{recorded.live_colour}, {recorded.live.digest}"),
+        *([("hold", row.held)] if row.held else []),
         ("commit", recorded.live.commit or "unknown"),
         *([("adopted", f"from {adopted.image}, {source}")] if adopted else []),
         ("release", recorded.live.id),
@@ -254,6 +265,8 @@ def _full(row: Row, ledger: str) -> str:
 
 
 def _again(row: Row) -> str:
+    if row.held:
+        return f"; it ends the hold, and all users are on {row.recorded.live.digest if row.recorded else ''} again"
     return "; users were rolled back from the previous release: going there is going forward again" if row.again else ""
 
 
@@ -286,6 +299,7 @@ def _data(row: Row) -> dict[str, Any]:
         "rollback": {"costs": str(row.rollback), "basis": "recorded", **({"forwardAgain": True} if row.again else {})},
         "history": [past.as_dict() for past in recorded.history] if recorded else [],
         "evidence": [proof.as_dict() for proof in recorded.evidence] if recorded else [],
+        "hold": recorded.hold.as_dict() if recorded and recorded.hold else None,
         "pending": list(state.pending) if state else [],
         "lineStopped": why(row.halts.stopped) if row.halts.stopped else None,
         "liveInQuarantine": row.live_spoiled or None,

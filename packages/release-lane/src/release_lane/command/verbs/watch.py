@@ -17,8 +17,9 @@ from release_lane.operate.duration import parse_duration, spoken
 from release_lane.operate.watching import Look, NoData, Superseded, Verdict, bake_of, verdict
 from release_lane.probe.sampling import Place, Unheard
 from release_lane.record.alarms import Watched, alarms_named
+from release_lane.record.asking import Asked
 from release_lane.record.digest import short
-from release_lane.record.endpoint import recorded_endpoint
+from release_lane.record.endpoint import Endpoint, recorded_endpoint
 from release_lane.record.evidence import proof_of
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
@@ -90,20 +91,24 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     recorded = before.recorded
     if recorded is None:
         raise UsageError(f"Nothing is live in {environment}.", next_step=f"`release deploy {environment}` first.")
+    if any(each.service.asked != recorded.newest.service.asked for each in recorded.serves.values()):
+        raise UsageError(
+            "A hold stands, and its two releases are asked in different ways: the live URL cannot be probed.",
+            next_step="the alarms of both colours go on; `release hold end` leaves one release.",
+        )
     _confirm(tools, environment, recorded, arguments)
     watch = _begun(tools, environment, recorded, arguments.seconds)
-    endpoint, asked = recorded_endpoint(before.outputs), recorded.live.service.asked
+    endpoint, asked = recorded_endpoint(before.outputs), recorded.newest.service.asked
     url = endpoint.url
     tools.terminal.say(
-        f"Watching {environment}, {short(recorded.live.digest)} on {recorded.live_colour}, "
+        f"Watching {environment}, {short(recorded.newest.digest)} on {recorded.newest_colour}, "
         f"for {spoken(arguments.seconds)}: targets, {len(watch.watched.names)} alarms, "
         f"users' traffic, probes of {url}{asked.path}. "
         f"Up to {spoken(_extended(watch))} longer while there are too few users."
     )
     for sentence in asked.unchecked:
         tools.terminal.say(f"Not checked: {sentence}.")
-    known = (Expected(digest=recorded.live.digest, asked=asked),)
-    place = Place(name=url + asked.path, endpoint=endpoint, known=known, colour=recorded.live_colour)
+    place = _place(recorded, endpoint, asked)
     with tools.prober.during(place) as probes:
         found, signals = _until_decided(watch, probes)
         unheard = probes.unheard()
@@ -114,9 +119,17 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     return _conclude(tools, watch, found, signals, arguments, (*asked.unchecked, *_unprobed(signals, unheard)))
 
 
+def _place(recorded: Recorded, endpoint: Endpoint, asked: Asked) -> Place:
+    """The live URL; while a hold stands, either release may answer there."""
+    releases = (recorded.newest, *(each for each in recorded.serves.values() if each != recorded.newest))
+    known = tuple(Expected(digest=each.digest, asked=each.service.asked) for each in releases)
+    colour = None if recorded.hold else recorded.live_colour
+    return Place(name=endpoint.url + asked.path, endpoint=endpoint, known=known, colour=colour)
+
+
 def _still_there(watch: Watch) -> Calm | Superseded:
     """Where answers name no release, ECS does: check that the watched release runs."""
-    colour, live = watch.recorded.live_colour, watch.recorded.live
+    colour, live = watch.recorded.newest_colour, watch.recorded.newest
     found = watch.tools.cloud.observed(watch.names).sides[colour].release_id
     return (
         Calm()
@@ -156,13 +169,13 @@ def _begun(tools: Tools, environment: str, recorded: Recorded, seconds: float) -
     """The first look finds the alarms that were firing before the release; these do not count against it."""
     stack, names = tools.project.stacks[environment], tools.project.names(environment)
     now = tools.machine.clock()
-    proof = proof_of(recorded.live.digest, recorded.evidence)
+    proof = proof_of(recorded.newest.digest, recorded.evidence)
     released = (tools.machine.epoch(proof.at) if proof else None) or now
     settings = stack.alarms
     watched = settings.watched(names)
     alarms = tools.cloud.look(names, watched, settings.period_seconds, None).alarms
     bake = bake_of(
-        recorded.live_colour,
+        recorded.newest_colour,
         alarms,
         seconds=seconds,
         released=released,
@@ -232,8 +245,8 @@ def _conclude(
         "environment": watch.environment,
         "verdict": name,
         "reason": reason or None,
-        "digest": watch.recorded.live.digest,
-        "liveColour": str(watch.recorded.live_colour),
+        "digest": watch.recorded.newest.digest,
+        "liveColour": str(watch.recorded.newest_colour),
         "seconds": round(signals.now - watch.began),
         "seen": progress(signals, watch.bake),
         "unchecked": list(unchecked),
@@ -244,7 +257,7 @@ def _conclude(
     text = f"{watch.environment}: {name}{f': {reason}' if reason else ''}. Seen: {data['seen']}."
     text += f" Not checked: {'; '.join(unchecked)}." if unchecked else ""
     if isinstance(found, Breach):
-        tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.live.digest)
+        tell(tools, watch.environment, Event.BREACH, f"The watch saw: {reason}.", watch.recorded.newest.digest)
         if not arguments.no_rollback:
             text = f"{text}\n{_rolled_back(tools, watch, data, found.reason, arguments)}"
     if isinstance(found, NoData):
@@ -283,7 +296,7 @@ def _rolled_back(tools: Tools, watch: Watch, data: dict[str, Any], fault: str, a
 def _roll_back(tools: Tools, watch: Watch, fault: str, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     before: StackState = tools.existing(watch.environment)
     recorded = before.recorded
-    if recorded is None or recorded.live != watch.recorded.live:
+    if recorded is None or recorded.newest != watch.recorded.newest:
         raise UsageError(f"{watch.environment} has another release by now.", next_step="watch that one.")
     digest = earlier_of(recorded, watch.environment)
     return back_to(tools, watch.environment, digest, before, recorded, wait=arguments.lock_wait, fault=fault)
