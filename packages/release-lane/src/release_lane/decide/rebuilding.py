@@ -16,7 +16,7 @@ from release_lane.decide.refusals import (
     would_replace,
     would_unsecure,
 )
-from release_lane.decide.stores import changes
+from release_lane.decide.stores import Kind, changes
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
 
@@ -42,7 +42,7 @@ def check_stores(
         if kind not in site.stores and (served or there.kept):
             raise drops_store(kind, kept=there.kept)
     if (elsewhere := moved(stands_on, site)) and {*stands_on.stores} & {*site.stores}:
-        raise moves_store([*stands_on.stores], elsewhere)
+        raise moves_store([kind for kind in Kind if kind in stands_on.stores], elsewhere)
     found = changes(stands_on.stores, site.stores)
     if back := [each for each in found if each.back]:
         raise shrinks_store(back)
