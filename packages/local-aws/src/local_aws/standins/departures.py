@@ -45,7 +45,7 @@ DEPARTURES: tuple[Departure, ...] = (
     Departure(
         "Vpc|Subnet|InternetGateway|RouteTable|Eip|NatGateway|VpcEndpoint.*|SecurityGroup|Role|RolePolicy|LogGroup"
         "|MetricAlarm.*|Topic|Cluster|Service|LoadBalancer|TargetGroup|Listener.*|Certificate|Record|Repository"
-        "|Parameter|SubnetGroup|Instance|ReplicationGroup.*",
+        "|Parameter|SubnetGroup.*|Instance|ReplicationGroup.*",
         "half_changed",
         "changed again|refresh after that|no change after that",
         ".*",
@@ -127,7 +127,7 @@ DEPARTURES: tuple[Departure, ...] = (
         "what ECS fills in depends on `networkMode`, so the provider's diff of it names `containerDefinitions` as well",
     ),
     Departure(
-        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition|SubnetGroup|Instance|ReplicationGroup.*",
+        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition|SubnetGroup.*|Instance|ReplicationGroup.*",
         "after_refresh",
         "left out after a refresh",
         ".*",

@@ -104,7 +104,9 @@ class Instance(RdsResource):
             "identifier": Prop("DBInstanceIdentifier", required=True, departs="required: no name is made up here"),
             "instanceClass": Prop("DBInstanceClass", required=True),
             "engine": Prop("Engine", computed=True, replace=True),
-            "engineVersion": Prop("EngineVersion", computed=True, departs="an import gives the major version alone"),
+            "engineVersion": Prop(
+                "EngineVersion", computed=True, departs="the major version alone where none is asked for"
+            ),
             "dbName": Prop("DBName", computed=True, replace=True),
             "username": Prop("MasterUsername", computed=True, replace=True),
             "manageMasterUserPassword": Prop(
@@ -199,10 +201,6 @@ class Instance(RdsResource):
         )
 
     @override
-    def imported(self, inputs: Props) -> Props:
-        return inputs | {"engineVersion": inputs["engineVersion"].partition(".")[0]}
-
-    @override
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
         before, after = to_api(self.props, old), to_api(self.props, new)
         changed = {name: value for name, value in after.items() if value != before.get(name)}
@@ -244,8 +242,9 @@ def _described(api: Any, id: str) -> dict[str, Any] | None:
 
 
 def _as_asked(asked: Any, actual: str) -> str:
-    """`17` stays what was asked for while the server is a 17.6."""
-    return str(asked) if asked and f"{actual}.".startswith(f"{asked}.") else actual
+    """`17` stays what was asked for while the server is a 17.6, and is what an import asks for."""
+    wanted = str(asked or actual.partition(".")[0])
+    return wanted if f"{actual}.".startswith(f"{wanted}.") else actual
 
 
 def _secret(found: dict[str, Any]) -> Props:

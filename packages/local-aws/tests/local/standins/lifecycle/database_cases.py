@@ -31,6 +31,7 @@ def instance_gone(world: World, made: Managed) -> None:
 CASES = (
     Case(
         token="aws:rds/subnetGroup:SubnetGroup",
+        variant="database",
         good=lambda world: {"name": world.name(), "description": "d", "subnetIds": world.subnets[:2], **tag()},
         in_place=lambda world: {"description": "private", "subnetIds": world.subnets[1:3], **tag("b")},
         replacing=lambda world: {"name": world.name(), **ELSEWHERE},
