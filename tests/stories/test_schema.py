@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from local_aws import metrics
 from release_lane.record.revisions import NEEDS, PROVIDES
 from release_lane.smoke.connecting import session_to
 
@@ -37,6 +38,13 @@ SETTINGS: Mapping[str, Any] = {
     "migration": {"command": ["/venv/bin/alembic", "upgrade", "head"], "deadlineSeconds": 60},
     "smoke": {"deadlineSeconds": 10},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_metrics(lane: Lane) -> Iterator[None]:
+    """CloudWatch hears of the load balancers once a second."""
+    with metrics.quick(lane.variables["AWS_ENDPOINT_URL"], 1):
+        yield
 
 
 # ---- images
