@@ -4,6 +4,8 @@ python -m tools.provider             `make test-provider`: all stories, the comm
                                      meanwhile every type's lives through the provider and through its stand-in
 python -m tools.provider --sample    as many of them as CI has time for; left out, with the reason, where the provider
                                      can neither be found nor built
+python -m tools.provider --sample --unless-after TIME
+                                     left out as well if it is later than TIME (epoch seconds): CI's own time is limited
 
 Creating an environment is mostly waiting (for its load balancer: a minute), so files of tests run side by side, each in
 an environment of its own, in one local cloud of their own.
@@ -84,7 +86,9 @@ def main(argv: list[str]) -> int:
     match argv:
         case []:
             wanted, must = [check("provider", WHOLE), compared()], True
-        case ["--sample"]:
+        case ["--sample", "--unless-after", at] if at.isdecimal() and time.time() > int(at):
+            return conclude([Outcome("provider (a sample)", 0, 0.0, "no time is left; `make test-provider` runs it")])
+        case ["--sample"] | ["--sample", "--unless-after", _]:
             sample = f"provider (a sample: {', '.join(Path(each).stem for each in SAMPLE)})"
             wanted, must = [check(sample, SAMPLE)], False
         case _:

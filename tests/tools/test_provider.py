@@ -21,6 +21,11 @@ def test_a_sample_without_a_provider_is_left_out_with_the_reason(capsys: pytest.
     assert "LEFT OUT  provider stories: no provider: There is no Go on this machine." in capsys.readouterr().out
 
 
+def test_a_sample_for_which_no_time_is_left_is_left_out_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--sample", "--unless-after", "1"]) == 0
+    assert "LEFT OUT  provider (a sample): no time is left" in capsys.readouterr().out
+
+
 def test_who_asks_for_the_stories_themselves_gets_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert conclude(without(NONE, STORIES, must=True)) == 1
     text = capsys.readouterr().out
