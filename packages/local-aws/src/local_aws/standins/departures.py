@@ -127,7 +127,7 @@ DEPARTURES: tuple[Departure, ...] = (
         "what ECS fills in depends on `networkMode`, so the provider's diff of it names `containerDefinitions` as well",
     ),
     Departure(
-        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition|SubnetGroup.*|Instance|ReplicationGroup.*",
+        "Vpc|Subnet|LogGroup|MetricAlarm|TaskDefinition|Instance|ReplicationGroup.*",
         "after_refresh",
         "left out after a refresh",
         ".*",
