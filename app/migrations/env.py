@@ -15,7 +15,13 @@ from app.settings import Settings
 
 # Users' requests queue behind a lock that a migration waits for, so it waits for less time than they do
 # (ANSWERS in app/database.py). A statement that takes longer than this belongs into a job of its own.
-LIMITS = ("SET LOCAL lock_timeout = '2s'", "SET LOCAL statement_timeout = '5min'")
+# PostgreSQL looks for a client that has gone in the middle of a statement only where it is asked to: a migration whose
+# task was stopped would go on, and hold its locks.
+LIMITS = (
+    "SET LOCAL lock_timeout = '2s'",
+    "SET LOCAL statement_timeout = '5min'",
+    "SET LOCAL client_connection_check_interval = '1s'",
+)
 
 
 def migrate() -> None:

@@ -178,13 +178,16 @@ class Given:
         """As the service opens it, but for some parts of its connection."""
         return Database({**where(self.settings), **other}, lambda: login(self.settings, self.environ))
 
-    def alembic(self, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        """The command as the migration's task runs it, with the code below `root`."""
-        command = [sys.executable, "-m", "alembic", "-c", "app/alembic.ini", *arguments]
+    def migration(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """The command of Alembic, with the variables that the migration's task has."""
         environ = {name: text for name, text in without(os.environ).items() if name != "PYTHONPATH"}
-        return subprocess.run(
-            command, cwd=root, env={**environ, **self.environ}, capture_output=True, text=True, timeout=PATIENCE
-        )
+        command = [sys.executable, "-m", "alembic", "-c", "app/alembic.ini", *arguments]
+        return command, {**environ, **self.environ}
+
+    def alembic(self, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        """How it ended, with the code below `root`."""
+        command, environ = self.migration(*arguments)
+        return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, timeout=PATIENCE)
 
     def led_to(self, revision: str, root: Path = ROOT) -> Given:
         done = self.alembic("upgrade", revision, root=root)

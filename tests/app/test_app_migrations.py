@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +178,27 @@ def test_one_that_waits_for_a_lock_gives_up_before_users_do(migrated: Given, fol
     assert "canceling statement due to lock timeout" in done.stderr
     again = migrated.alembic("upgrade", "head", root=code)
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.provider
+def test_one_whose_task_is_stopped_ends_in_the_database_as_well(
+    migrated: Given, following: Callable[..., Path]
+) -> None:
+    code = following('op.execute("ALTER TABLE results ADD COLUMN half text"); op.execute("SELECT pg_sleep(600)")')
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+
+    def until(number: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while migrated.rows(asleep) != [(number,)]:
+            assert time.monotonic() < deadline, f"not {number} within {PATIENCE:.0f} s"
+            time.sleep(0.1)
+
+    command, environ = migrated.migration("upgrade", "head")
+    with subprocess.Popen(command, cwd=code, env=environ, stderr=subprocess.DEVNULL) as process:
+        until(1)
+        process.kill()
+    until(0)
+    assert not migrated.rows("SELECT 1 FROM information_schema.columns WHERE column_name = 'half'")
 
 
 # ---- the lint

@@ -193,7 +193,9 @@ def post(stack: Stack, body: bytes) -> int:
 def test_old_and_new_code_write_at_once_on_the_expanded_schema_and_nothing_is_lost(
     lane: Lane, good: str, tmp_path: Path
 ) -> None:
-    stack = lane.environment("expands", **SETTINGS, shift={"steps": [50, 100], "bakeSeconds": 3})
+    watched = {"errorPercent": 20, "unhealthyTargets": 2, "periodSeconds": 10, "lateSeconds": 8}
+    shift = {"steps": [50, 100], "bakeSeconds": 3}
+    stack = lane.environment("expands", **SETTINGS, shift=shift, alarms=watched)
     old = edition(lane, good, "before-the-expansion", code_of_before(tmp_path) / "app")
     first = stack.up(imageDigest=old)
     assert first.ok, first.text
