@@ -18,13 +18,13 @@ CONNECTS, ANSWERS = 0.5, 0.2  # seconds: a cache that takes longer is no help
 class Valkey:
     """`Cache`; connects when it is asked first."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, connects: float = CONNECTS, answers: float = ANSWERS) -> None:
         tls = {"ssl": True, "ssl_check_hostname": True} if settings.cache_tls else {}
         self._client = valkey.Valkey(
             host=settings.cache_host,
             port=settings.cache_port,
-            socket_connect_timeout=CONNECTS,
-            socket_timeout=ANSWERS,
+            socket_connect_timeout=connects,
+            socket_timeout=answers,
             retry=Retry(NoBackoff(), 1),  # a connection that the server closed meanwhile
             decode_responses=True,
             **tls,

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.cache import Valkey
+from app.cache import ANSWERS, Valkey
 from app.keeping import SECONDS, Keeping, Result, Unavailable
 from app.service import create_app
 from app.settings import Settings
+from tests.patience import PATIENCE
 from tests.ports import free_port
 from tests.tls import authority
 
@@ -189,8 +190,8 @@ async def used(cache: Valkey, do: Callable[[Valkey], Awaitable[Any]]) -> Any:
         await cache.close()
 
 
-def at(port: int, host: str = "127.0.0.1", **more: Any) -> Valkey:
-    return Valkey(Settings(cache_host=host, cache_port=port, **more))
+def at(port: int, host: str = "127.0.0.1", answers: float = PATIENCE, **more: Any) -> Valkey:
+    return Valkey(Settings(cache_host=host, cache_port=port, **more), connects=PATIENCE, answers=answers)
 
 
 async def there_and_back(cache: Valkey) -> tuple[str | None, str | None, Mapping[str, Any]]:
@@ -218,7 +219,7 @@ def test_a_server_that_is_away_or_says_nothing_is_unavailable() -> None:
             await used(at(free_port()), lambda cache: cache.get("a"))
         async with running(Server(answers=False)) as port:
             with pytest.raises(Unavailable, match="Timeout"):
-                await used(at(port), lambda cache: cache.get("a"))
+                await used(at(port, answers=ANSWERS), lambda cache: cache.get("a"))
 
     asyncio.run(main())
 
