@@ -97,6 +97,7 @@ def _down(places: Places, *, keep_state: bool) -> int:
         _count(removed.processes, "process", "processes"),
         _count(removed.containers, "container", "containers"),
         _count(removed.networks, "network", "networks"),
+        *([_count(removed.volumes, "volume", "volumes")] if removed.volumes else []),
         *([_count(removed.images, "untagged image", "untagged images")] if removed.images else []),
         *(["dockerd"] if removed.dockerd else []),
     ]

@@ -31,6 +31,7 @@ from provider_kit.streams import outliving
 from local_aws import docker_fit
 from local_aws.errors import LocalError
 from local_aws.toolchain.cache import Say, cache_folder, only_one
+from local_aws.trust import without_ours
 
 OFFICIAL = "python:3.11-slim-bookworm"
 REPOSITORY = "local-aws/base"
@@ -155,7 +156,8 @@ def arguments(base: str, environ: Mapping[str, str], pip: Mapping[str, str]) -> 
 
 def this_machine() -> Recipe:
     mirror = os.environ.get("LOCAL_AWS_DEBIAN_MIRROR", "")
-    return Recipe(ca_bundle=ca_bundle().read_bytes(), machine=platform.machine(), mirror=mirror)
+    trusted = without_ours(ca_bundle().read_text(errors="surrogateescape")).encode(errors="surrogateescape")
+    return Recipe(ca_bundle=trusted, machine=platform.machine(), mirror=mirror)
 
 
 def ca_bundle() -> Path:

@@ -29,7 +29,7 @@ def trusting(bundle: Path) -> dict[str, str]:
 
 def write_bundle(authority: Path, bundle: Path, environ: Mapping[str, str] = os.environ) -> None:
     """The roots of this machine, then the authority. Another local cloud's, in a bundle of `environ`, is left out."""
-    trusted = "".join(_without_ours(path.read_text()) for path in _trusted(environ))
+    trusted = "".join(without_ours(path.read_text()) for path in _trusted(environ))
     draft = bundle.with_suffix(".new")
     draft.write_text(f"{trusted.rstrip()}\n\n{MARK}, by `local-aws up`\n{authority.read_text()}")
     draft.replace(bundle)
@@ -44,5 +44,6 @@ def _trusted(environ: Mapping[str, str]) -> Sequence[Path]:
     return [path for path in system if path.is_file()][:1]
 
 
-def _without_ours(text: str) -> str:
-    return text.partition(MARK)[0]
+def without_ours(text: str) -> str:
+    """A bundle without the authority of a local cloud."""
+    return text.partition(MARK)[0].rstrip() + "\n"

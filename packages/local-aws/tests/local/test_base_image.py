@@ -19,8 +19,10 @@ from local_aws.base_image import (
     make_tar,
     mmdebstrap_command,
     not_made,
+    this_machine,
 )
 from local_aws.errors import LocalError
+from local_aws.trust import write_bundle
 
 RECIPE = Recipe(ca_bundle=b"certificates", machine="x86_64")
 
@@ -167,6 +169,19 @@ def test_a_chosen_base_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("LOCAL_AWS_BASE_IMAGE", "ours.example/python:3.11")
     monkeypatch.setenv("PATH", "")
     assert ensure_base_image(tmp_path, nobody) == "ours.example/python:3.11"
+
+
+@pytest.mark.provider
+def test_a_shell_of_a_local_cloud_makes_no_image_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, bundle, authority = tmp_path / "machine.crt", tmp_path / "bundle.pem", tmp_path / "ca.pem"
+    machine.write_text("a root of this machine\n")
+    authority.write_text("the authority of a local cloud\n")
+    write_bundle(authority, bundle, {"SSL_CERT_FILE": str(machine)})
+    monkeypatch.setenv("SSL_CERT_FILE", str(machine))
+    before = this_machine()
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    assert this_machine() == before
+    assert before.ca_bundle == machine.read_bytes()
 
 
 @pytest.mark.pure
