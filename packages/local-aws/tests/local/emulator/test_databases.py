@@ -240,7 +240,7 @@ def test_a_rotated_password_is_the_one_that_serves(database: Database) -> None:
 def test_docker_shows_no_password(database: Database, emulator: Emulator) -> None:
     (server,) = docker.from_env().containers.list(filters={"label": f"local-aws.cloud={emulator.cloud_id}"})
     assert database.password not in json.dumps(server.attrs)
-    assert server.exec_run(["ls", "/local-aws"]).output.split() == [b"hba.conf", b"tls.crt", b"tls.key"]
+    assert server.exec_run(["ls", "/local-aws"]).output.split() == [b"ca.crt", b"hba.conf", b"tls.crt", b"tls.key"]
 
 
 def test_what_was_written_is_there_after_a_restart_of_cloud_and_server(database: Database, emulator: Emulator) -> None:
