@@ -1,6 +1,7 @@
 """The HTTP interface. Handlers are coroutines that never block, so none of them needs a thread."""
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from app.keeping import Keeping, Result, Unavailable
 from app.settings import Settings
 
 log = logging.getLogger("app")
+HEX = re.compile(r"[0-9a-f]{1,128}")
 LARGEST_BODY = 100 * 1024 * 1024  # bytes; hashed as they arrive, never held
 
 
@@ -71,6 +73,8 @@ def create_app(settings: Settings, flags: Flags | None = None, keeping: Keeping 
         """When a checksum was computed first and last, how often, and by which release last; some seconds old."""
         if not keeping.records:
             raise HTTPException(404, "this environment has no database: no checksum is remembered")
+        if not HEX.fullmatch(checksum.lower()):
+            raise HTTPException(404, "a checksum is written in hex digits")
         found = await keeping.about(checksum.lower())
         if not found:
             raise HTTPException(404, f"no checksum {checksum} was computed here")

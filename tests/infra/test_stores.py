@@ -342,6 +342,20 @@ def test_a_section_that_is_gone_is_no_order_to_delete(kind: Kind) -> None:
     assert not world.registered
 
 
+def test_a_rollback_waits_for_no_change_of_them_and_the_next_update_makes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    larger = {"database": {**DATABASE, "instanceClass": "db.m7g.large", "backupDays": 14}}
+    back = live(**larger, imageDigest=FIRST, rollbackFrom=SECOND)
+    forward = live(**larger)
+    for kind in Kind:
+        assert back.options[kind.type, f"{NAME}-{kind}"].ignored == ("*",)
+        assert forward.options[kind.type, f"{NAME}-{kind}"].ignored == ()
+    assert sum("database.instanceClass" in each for each in said) == 1, "the rollback interrupts nothing"
+
+
 def test_storage_never_shrinks() -> None:
     with pytest.raises(Refused, match=r"database\.storageGb from 50 to 20"):
         live(holding(Kind.DATABASE, allocatedStorage=50.0))

@@ -148,6 +148,20 @@ def test_a_breach_on_the_way_to_the_new_one_gives_all_users_to_the_old_one(held:
     assert held.journal == replace(TO_B, phase=Phase.RESTORED)
 
 
+def test_users_who_could_only_go_to_the_new_one_are_found_as_by_a_switch_under_way(held: Stage) -> None:
+    """The old one is to win, and dies under its users: what the journal says of a share explains them no longer."""
+
+    def dies(number: int) -> None:
+        there = held.cloud.sides[BLUE]
+        held.cloud.sides[BLUE] = sick(replace(there, targets=there.targets[:1]))
+        refused(number)
+
+    held.senses.on_check = dies
+    held.fails(CheckFailed, BACK)
+    assert held.cloud.weights == all_on(GREEN)
+    assert held.journal == replace(TO_B, phase=Phase.MOVING)
+
+
 # ---- it stands
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from release_lane.record.adoption import Adopted
-from release_lane.record.container import LABEL, OWN, container_definition, release_in, unpinned
+from release_lane.record.container import LABEL, OF_CACHE, OF_DATABASE, OWN, container_definition, release_in, unpinned
 from release_lane.record.digest import Digest
 from release_lane.record.placement import Colour, Release, Service
 
@@ -71,6 +71,16 @@ def test_variables_of_the_environment_are_no_part_of_the_release_that_is_read_ba
     assert variables.items() >= {name: value for name, value in others.items() if name not in own}.items()
     assert variables.items() >= service.env.items(), "a release that brings such a name itself keeps its own"
     assert not ({*service.secrets} - {*service.env}) & variables.keys()
+
+
+def test_a_release_with_a_database_or_cache_of_its_own_gets_nothing_of_another_one() -> None:
+    """A rollback to a release of before: TLS for a cache that speaks none would break it."""
+    service = Service(env={"CACHE_HOST": "old-redis", "DATABASE_HOST": "old-db"})
+    given = dict.fromkeys((*OF_DATABASE, *OF_CACHE, "QUEUE"), "new")
+    written = definition(Release(digest=DIGEST, service=service), given)
+    found = {each["name"]: each["value"] for each in written["environment"]}
+    assert {*found} & {*given} == {"CACHE_HOST", "DATABASE_HOST", "QUEUE"}
+    assert (found["CACHE_HOST"], found["DATABASE_HOST"], found["QUEUE"]) == ("old-redis", "old-db", "new")
 
 
 def test_a_container_without_any_has_the_label_that_it_always_had() -> None:

@@ -16,12 +16,14 @@ from release_lane.command.reviewing import Given, approver_of, held_to_parity, s
 from release_lane.command.telling import tell, tell_failure
 from release_lane.command.tools import Tools
 from release_lane.decide import whereabouts
+from release_lane.decide.refusals import no_hold
 from release_lane.engine.locks import Holder, lock_holders, locked
 from release_lane.engine.outcome import failure
 from release_lane.engine.state import StackState
 from release_lane.errors import CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest, short
+from release_lane.record.hold import Winner
 from release_lane.record.records import Recorded
 from release_lane.settings.notify import Event
 
@@ -221,6 +223,8 @@ def confirm(tools: Tools, change: Change, before: Recorded | None, *, yes: bool)
 def _confirm_anew(tools: Tools, change: Change, before: Recorded | None, *, yes: bool) -> None:
     """After waiting for the lock another release may be live than the one that was confirmed: confirm again."""
     now = tools.existing(change.environment).recorded
+    if change.config.get("holdEnd") == Winner.NEW and (now and now.hold) != (before and before.hold):
+        raise no_hold(change.environment)
     if (now and (now.live_colour, now.live)) == (before and (before.live_colour, before.live)):
         return
     tools.terminal.say(f"{change.environment} changed while this command waited: now {_standing(now)}.")

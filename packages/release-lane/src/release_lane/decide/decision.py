@@ -107,6 +107,8 @@ def decide(
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         unchecked = (*_unchecked(case, verdict), *undeclared, *schema.unchecked, *exceptions)
+        if goes_back(verdict.decision, verdict.standing):
+            interrupted_stores = ()  # they stay as they are
         notes = (*verdict.notes, *interrupted_stores, *lost, *notes, *schema.notes)
         return replace(verdict, notes=notes, unchecked=unchecked, migration=schema.migration)
     except ReleaseError as error:

@@ -20,7 +20,7 @@ from release_lane.decide.shift import AsFound, Back, Home, Nowhere, Stay, way_ba
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, ReleaseError, Users
 from release_lane.gates.reality import words
 from release_lane.record.intended import LOGS
-from release_lane.record.journal import ABORT, JOURNAL, Journal, Phase
+from release_lane.record.journal import ABORT, JOURNAL, PHASE, Journal, Phase
 from release_lane.record.placement import Colour, Weights, all_on, whole
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ def _write_end(cloud: Cloud, move: Move, rule: Rule | None, back: Back, breach: 
     match back:
         case Home(colour) if move.course.steps or colour is not move.live:
             cloud.tag_rule(rule.arn, move.journal(Phase.RESTORED).as_tags())
-        case AsFound() if move.course.steps:
-            _write_back(cloud, rule)
+        case AsFound(on=on) if move.course.steps:
+            _write_back(cloud, rule, moved=on is not None)
     if isinstance(breach, Interrupted):
         cloud.untag_rule(rule.arn, [ABORT])
 
@@ -179,9 +179,12 @@ def _set(cloud: Cloud, before: Balancer, rule: Rule, weights: Weights, timeline:
     cloud.set_weights(rule.arn, before.target_groups, weights)
 
 
-def _write_back(cloud: Cloud, rule: Rule) -> None:
-    """The journal from before this switch: it explains where users were found."""
+def _write_back(cloud: Cloud, rule: Rule, *, moved: bool) -> None:
+    """The journal from before this switch: it explains where users were found. `moved`: they are on one colour now; of
+    a hold, which explains a share alone, the next update finds a switch under way."""
     found = Journal.tags_in(rule.tags)
+    if moved and found.get(PHASE) == Phase.HELD:
+        found[PHASE] = str(Phase.MOVING)
     if found:
         cloud.tag_rule(rule.arn, found)
     missing = [key for key in JOURNAL if key not in found]

@@ -313,7 +313,8 @@ def next_step(found: Found) -> str:
         error = nothing_found(found.recorded)
         return f"{error.next_step} ({error.why}.)"
     if found.recorded.hold:
-        return f"nothing; a hold stands: {found.recorded.hold.words()}. It ends with {how_to_end(stack)}."
+        first = "end the hold for the release that is well" if found.sick else "nothing"
+        return f"{first}; a hold stands: {found.recorded.hold.words()}. It ends with {how_to_end(stack)}."
     if found.sick:
         return (
             f"`release heal {stack}` reports ECS's own reason; `release heal {stack} --on-drift restore` starts the "

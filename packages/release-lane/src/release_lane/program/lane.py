@@ -23,7 +23,7 @@ from release_lane.decide.stores import Kind
 from release_lane.errors import Refused, UsageError
 from release_lane.program.environment import read_environment
 from release_lane.program.gating import GateResource, checks, image_gate, rollout_gate
-from release_lane.program.hold import Hold, frozen
+from release_lane.program.hold import Hold, frozen, merged
 from release_lane.program.intent import Intent
 from release_lane.program.migrating import Quarters, Roles, migrate, nowhere
 from release_lane.program.outputs import switch_and_outputs, test_urls
@@ -152,7 +152,11 @@ class Lane:
     def hold_store(self, kind: Kind | None = None) -> pulumi.ResourceOptions:
         """For what a database or cache consists of (None: for what they share), once it exists."""
         there = self._environment.stands_on.stores
-        return pulumi.ResourceOptions(protect=self.hold.shared and (kind in there if kind else bool(there)))
+        exists = kind in there if kind else bool(there)
+        back = self._plan is not None and self._plan.course.goes_back
+        # No way back waits for a change of the database: it is made by the next update.
+        stays = frozen(unless=not (exists and back))
+        return merged(pulumi.ResourceOptions(protect=self.hold.shared and exists), stays)
 
     @property
     def secret_stores(self) -> tuple[str, ...]:
@@ -208,7 +212,8 @@ class Lane:
                 f"The stack file promises variables that the template does not give: {', '.join(lacking)}.",
                 why="database, cache and `given` of the stack file say which ones; an image may rely on them",
                 next_step="infra/__main__.py has to call `database_and_cache(lane, network, cluster)` before "
-                "`lane.migrates(…)`, as `release init` writes it, and `lane.gives(…)` for what is under `given`.",
+                "`lane.migrates(…)`, as `release init` writes it, and `lane.gives(…)` for what is under `given`. "
+                "infra/colour.py needs `pulumi.Output.json_dumps` in place of `json.dumps`.",
             )
 
     def migrates(self, cluster: Roles, tasks: Tasks, after: Sequence[pulumi.Resource] = ()) -> None:

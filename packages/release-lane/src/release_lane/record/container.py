@@ -189,8 +189,10 @@ PARAMETER_WITH_VERSION, SECRET_WITH_VERSION = 7, 10
 
 
 def _besides(release: Release, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a release does not bring itself, as one of before the database may."""
+    """What a release does not bring itself, as one of before the database may: the host of one and the name of another
+    are no database, so it is all of a set or nothing of it."""
     own = {*release.service.env, *release.service.secrets}
+    own |= {name for names in (OF_DATABASE, OF_CACHE) if own & {*names} for name in names}
     return {name: value for name, value in given.items() if name not in own}
 
 

@@ -20,7 +20,8 @@ from release_lane.record.schema import schema_of
 PREFIX = "release-lane:"
 SCHEMA = 1
 """The layout of the tags. The first carries no number; a later one is named in a tag of its own."""
-JOURNAL = (f"{PREFIX}from", f"{PREFIX}to", f"{PREFIX}phase")
+PHASE = f"{PREFIX}phase"
+JOURNAL = (f"{PREFIX}from", f"{PREFIX}to", PHASE)
 
 
 class Phase(StrEnum):
@@ -67,7 +68,7 @@ class Journal:
         return {
             f"{PREFIX}from": self.source.text() if self.source else "none",
             f"{PREFIX}to": self.to.text(),
-            f"{PREFIX}phase": str(self.phase),
+            PHASE: str(self.phase),
         }
 
     @staticmethod
@@ -80,7 +81,7 @@ class Journal:
         """Read the rule's tags; None where there is no journal, or a damaged one."""
         schema_of(tags, SCHEMA, "The journal on the production rule", f"{PREFIX}schema")
         to = End.parse(tags.get(f"{PREFIX}to", ""))
-        phase = tags.get(f"{PREFIX}phase", "")
+        phase = tags.get(PHASE, "")
         if to is None or phase not in list(Phase):
             return None
         return Journal(source=End.parse(tags.get(f"{PREFIX}from", "")), to=to, phase=Phase(phase))

@@ -18,6 +18,7 @@ from release_lane.command.options import (
     through_freeze,
 )
 from release_lane.command.releasing import Change, carried_out, carry_out
+from release_lane.command.reporting import named
 from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
 from release_lane.decide.refusals import hold_stands
@@ -130,6 +131,7 @@ def _change(environment: str, digest: Digest, recorded: Recorded, fault: str, *,
         fault=fault,
         again=recorded.left_by_rollback(digest),
         digest_only=digest_only,
+        says=f"End the hold in {environment}: all users go back to {named(recorded.live)}." if recorded.hold else "",
     )
 
 
