@@ -27,7 +27,7 @@ STEPS = """\
     steps: [50, 100]
     bakeSeconds: 600
 """
-WELL = ("    async def status() -> dict[str, Any]:\n", "        problems = selfcheck.problems()\n")
+WELL = ("    async def status() -> dict[str, Any]:\n", "        problems = [*selfcheck.problems(), *needed]\n")
 MOODY = (
     "    async def status(request: Request) -> dict[str, Any]:\n",
     f"        if request.query_params:\n            raise HTTPException(500)\n{WELL[1]}",
