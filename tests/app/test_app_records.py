@@ -42,7 +42,7 @@ def test_a_result_is_recorded_and_can_be_asked_for(client: TestClient) -> None:
     first, last = (datetime.fromisoformat(found[name]) for name in ("firstSeen", "lastSeen"))
     assert first < last, "each result has its own time"
     assert found["lastRelease"] == "r1"
-    assert client.get("/api/v1/checksums/%00").status_code == 404, "nobody makes an error of the release by asking"
+    assert client.get("/api/v1/checksums/%00").status_code == 404, "no question makes the release look broken"
 
 
 def test_the_status_asks_the_database_and_says_which_schema_it_has(client: TestClient) -> None:
