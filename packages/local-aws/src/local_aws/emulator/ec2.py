@@ -23,7 +23,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from local_aws.emulator import egress
-from local_aws.emulator.elbv2.query import Params, parse
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.query import parse
 from local_aws.emulator.wire import Response, ServiceError
 
 Essence = tuple[str, str, str, tuple[str, ...]]

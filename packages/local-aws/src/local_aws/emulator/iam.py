@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from local_aws.emulator.elbv2.query import Params, parse
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.query import parse
 from local_aws.emulator.wire import Response, ServiceError, query_error
 
 MOST = 10_240

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -200,6 +201,11 @@ def certificate_of(host: str, folder: Path, *more: str) -> dict[str, bytes]:
     now, names = time.time(), [host, *more]
     issued = Authority.ensure(folder / "authority", now).issue(names, "EC_prime256v1", now - 3600, now + LASTS)
     return {"tls.crt": issued.certificate.encode(), "tls.key": issued.key.encode(), "ca.crt": issued.chain.encode()}
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """What a server needs takes seconds, for which no answer waits."""
+    threading.Thread(target=work, name="servers", daemon=True).start()
 
 
 def image_made_by(module: str) -> str:

@@ -28,7 +28,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from local_aws.emulator.elbv2.query import Params, parse
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.query import parse
 from local_aws.emulator.wire import Response, ServiceError, query_error, query_response
 
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"

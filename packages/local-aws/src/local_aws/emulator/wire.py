@@ -105,6 +105,14 @@ def query_error(error: ServiceError, namespace: str) -> Response:
 # ---------------------------------------------------------------- state on disk
 
 
+class Unreadable(Exception):
+    """A file holds no state of this version."""
+
+
+NOT_A_STATE = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading raises where something else was written."""
+
+
 @dataclass(frozen=True)
 class StateFile:
     """One JSON document, replaced as a whole: a reader sees the old or the new one, never half of either."""
@@ -119,6 +127,31 @@ class StateFile:
             return json.loads(self.path.read_text())
         except FileNotFoundError:
             return None
+
+    def versioned(self, version: int) -> Any:
+        """What was saved with this version, or None when there is nothing yet; ValueError (and KeyError, TypeError)
+        when it is something else."""
+        document = self.load()
+        if document is None:
+            return None
+        if document["version"] != version:
+            raise ValueError(f"version {document['version']}, not {version}")
+        return document["state"]
+
+    def restore(self, kind: type[T], version: int, what: str) -> T:
+        """The state that `keep` saved, or an empty one. Raises Unreadable; `what` it should be, in words."""
+        try:
+            state = self.versioned(version)
+            return kind() if state is None else decode(kind, state)
+        except NOT_A_STATE as error:
+            raise self.unreadable(what, error) from error
+
+    def unreadable(self, what: str, error: Exception) -> Unreadable:
+        return Unreadable(f"{self.path} does not hold {what} ({error!r}); remove it")
+
+    def keep(self, state: Any, version: int) -> None:
+        """Dataclasses, as `restore` reads them."""
+        self.save({"version": version, "state": encode(state)})
 
     def save(self, document: Any) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

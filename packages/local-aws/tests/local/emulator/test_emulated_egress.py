@@ -17,7 +17,8 @@ from local_aws.emulator.egress import (
     texts,
     xml,
 )
-from local_aws.emulator.elbv2.query import Params, parse
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.query import parse
 from local_aws.emulator.wire import ServiceError
 
 pytestmark = pytest.mark.pure

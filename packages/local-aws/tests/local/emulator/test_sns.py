@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from local_aws.emulator.elbv2.query import Params, parse
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.query import parse
 from local_aws.emulator.sns import (
     check_attribute,
     check_message,

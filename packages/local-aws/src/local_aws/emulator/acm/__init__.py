@@ -25,7 +25,7 @@ _running: Service | None = None
 
 
 def start(environ: Mapping[str, str] = os.environ) -> None:
-    """Go on from the state under LOCAL_EMULATOR_STATE. Raises service.Unreadable."""
+    """Go on from the state under LOCAL_EMULATOR_STATE. Raises wire.Unreadable."""
     global _running
     from local_aws.emulator.acm import api
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.emulator.acm.service import Service
-from local_aws.emulator.elbv2.api import scope_of
-from local_aws.emulator.elbv2.service import Scope
+from local_aws.emulator.query import Scope, scope_of
 from local_aws.emulator.wire import Response, ServiceError, json_error, json_response
 
 log = logging.getLogger("acm")

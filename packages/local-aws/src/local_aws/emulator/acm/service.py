@@ -14,7 +14,7 @@ from local_aws.emulator.acm import authority, records
 from local_aws.emulator.acm.actions import ACTIONS, Answer, Body, Call, validated
 from local_aws.emulator.acm.authority import LASTS, Authority
 from local_aws.emulator.acm.model import Certificate, Issued, Material, State
-from local_aws.emulator.wire import ServiceError, StateFile, decode, encode
+from local_aws.emulator.wire import ServiceError, StateFile
 
 log = logging.getLogger("acm")
 VERSION = 1
@@ -30,10 +30,6 @@ class Servers(Protocol):
         """It has another key or text: serve with that from now on."""
 
 
-class Unreadable(Exception):
-    """The file is not a state of this version."""
-
-
 class Service:
     """AWS Certificate Manager, thread-safe. State and keys lie in `folder`, readable by their owner alone."""
 
@@ -43,7 +39,7 @@ class Service:
         self._exists = exists
         self._servers: Servers | None = None
         self._lock = threading.RLock()
-        self._state = _load(self._file)
+        self._state = self._file.restore(State, VERSION, "ACM's state")
 
     def attach(self, servers: Servers | None) -> None:
         self._servers = servers
@@ -77,7 +73,7 @@ class Service:
 
     def _keep(self, after: State) -> None:
         if after != self._state:
-            self._file.save({"version": VERSION, "state": encode(after)})
+            self._file.keep(after, VERSION)
             self._state = after
 
     def _call(self, account: str, region: str) -> Call:
@@ -97,16 +93,3 @@ class Service:
         begin = now - now % 86_400
         material = self._authority.issue(names, algorithm, begin, begin + LASTS)
         return Issued(material=material, facts=authority.facts(material.certificate), at=now)
-
-
-def _load(file: StateFile) -> State:
-    """Raises Unreadable."""
-    try:
-        document = file.load()
-        if document is None:
-            return State()
-        if document["version"] != VERSION:
-            raise ValueError(f"version {document['version']}, not {VERSION}")
-        return decode(State, document["state"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"{file.path} does not hold ACM's state ({error!r}); remove it") from error

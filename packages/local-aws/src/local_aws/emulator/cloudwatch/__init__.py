@@ -48,7 +48,7 @@ def clock_from(environ: Mapping[str, str]) -> Clock:
 
 
 def start(environ: Mapping[str, str] = os.environ, outside: Outside | None = None) -> None:
-    """Go on from the state under LOCAL_EMULATOR_STATE. Raises store.Unreadable, ValueError."""
+    """Go on from the state under LOCAL_EMULATOR_STATE. Raises wire.Unreadable, ValueError."""
     global _running
     from local_aws.emulator.cloudwatch import api, topics
     from local_aws.emulator.cloudwatch.store import Store

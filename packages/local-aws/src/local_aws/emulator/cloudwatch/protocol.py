@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from local_aws.emulator.cloudwatch import cbor
 from local_aws.emulator.cloudwatch.cbor import Moment
-from local_aws.emulator.elbv2.query import Tree, parse
+from local_aws.emulator.query import Tree, parse
 from local_aws.emulator.wire import Entries, Response, ServiceError, query_error, query_response
 
 NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"

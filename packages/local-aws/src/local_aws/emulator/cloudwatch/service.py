@@ -59,7 +59,7 @@ class Service:
     # ------------------------------------------------------------ start and end
 
     def load(self) -> None:
-        """Go on from what is stored. Raises store.Unreadable."""
+        """Go on from what is stored. Raises wire.Unreadable."""
         with self._lock:
             self._state = self._store.load()
             self._datapoints = self._store.load_datapoints()

@@ -6,17 +6,12 @@ An emulator that was killed comes back with all alarms, and without the datapoin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from local_aws.emulator.cloudwatch.datapoints import Datapoints
 from local_aws.emulator.cloudwatch.model import Scope, State
-from local_aws.emulator.wire import StateFile, decode, encode
+from local_aws.emulator.wire import NOT_A_STATE, StateFile
 
 VERSION = 1
-
-
-class Unreadable(Exception):
-    """The file is not a state of this version."""
 
 
 class Store:
@@ -28,33 +23,19 @@ class Store:
 
     def load(self) -> State:
         """The state of before, or an empty one. Raises Unreadable."""
-        try:
-            document = self._versioned(self._alarms)
-            return State() if document is None else decode(State, document)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            path = self._alarms.path
-            raise Unreadable(f"{path} does not hold CloudWatch's alarms ({error!r}); remove it") from error
+        return self._alarms.restore(State, VERSION, "CloudWatch's alarms")
 
     def save(self, state: State) -> None:
-        self._alarms.save({"version": VERSION, "state": encode(state)})
+        self._alarms.keep(state, VERSION)
 
     def load_datapoints(self) -> dict[Scope, Datapoints]:
         """None where there are none, or where they cannot be read: they are no loss."""
         try:
-            found = self._versioned(self._data) or []
+            found = self._data.versioned(VERSION) or []
             return {Scope(account, region): Datapoints.from_document(rows) for account, region, rows in found}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except NOT_A_STATE:
             return {}
 
     def save_datapoints(self, datapoints: dict[Scope, Datapoints]) -> None:
         rows = [[scope.account, scope.region, one.document()] for scope, one in datapoints.items()]
         self._data.save({"version": VERSION, "state": rows})
-
-    @staticmethod
-    def _versioned(file: StateFile) -> Any:
-        document = file.load()
-        if document is None:
-            return None
-        if document["version"] != VERSION:
-            raise ValueError(f"version {document['version']}, not {VERSION}")
-        return document["state"]

@@ -23,17 +23,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from local_aws.emulator.elasticache.service import Service
-
-_running: Service | None = None
 
 
 def start(environ: Mapping[str, str] = os.environ) -> None:
     """Go on from the state under LOCAL_EMULATOR_STATE; servers that should run are started again."""
-    global _running
     from local_aws.emulator.elasticache import api
     from local_aws.emulator.elasticache.servers import Caches
     from local_aws.emulator.elasticache.service import Service
@@ -42,15 +35,13 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
 
     environment = Environment.read(environ)
     servers = Servers(environment.cloud_id, environment.network)
-    _running = Service(environment.state, Caches(servers, environment.state))
-    api.attach(_running)
-    _running.resume()
+    service = Service(environment.state, Caches(servers, environment.state))
+    api.attach(service)
+    service.resume()
 
 
 def stop() -> None:
     """What is stored stays, and so do the containers."""
-    global _running
     from local_aws.emulator.elasticache import api
 
     api.attach(None)
-    _running = None

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local_aws.emulator.elasticache import shapes
-from local_aws.emulator.elasticache.model import Options, ReplicationGroup, State, Status, SubnetGroup
-from local_aws.emulator.rds.model import Subnet
-from local_aws.emulator.rds.request import Given, invalid
+from local_aws.emulator.elasticache.model import Options, ReplicationGroup, State, Status
+from local_aws.emulator.query import Given, invalid, tag_items
+from local_aws.emulator.subnet_groups import Found, SubnetGroup
 from local_aws.emulator.wire import Items, ServiceError
 
 Answer = dict[str, Any]
@@ -48,7 +48,7 @@ class Call:
     region: str
     account: str
     now: float  # seconds since the epoch
-    subnets: Callable[[Sequence[str]], tuple[str, tuple[Subnet, ...]]]
+    subnets: Callable[[Sequence[str]], Found]
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:aws:elasticache:{self.region}:{self.account}:{kind}:{name}"
@@ -339,7 +339,7 @@ def _group(state: State, name: str, call: Call) -> SubnetGroup:
 
 def list_tags(state: State, given: Given, _call: Call) -> Outcome:
     given.only("ResourceName")
-    return state, {"TagList": shapes.tags(_tagged(state, given).tags)}
+    return state, {"TagList": tag_items(_tagged(state, given).tags)}
 
 
 def add_tags(state: State, given: Given, _call: Call) -> Outcome:
@@ -355,7 +355,7 @@ def remove_tags(state: State, given: Given, _call: Call) -> Outcome:
 
 
 def _retagged(state: State, one: ReplicationGroup | SubnetGroup, tags: Mapping[str, str]) -> Outcome:
-    return _with(state, replace(one, tags=tags)), {"TagList": shapes.tags(tags)}
+    return _with(state, replace(one, tags=tags)), {"TagList": tag_items(tags)}
 
 
 def _tagged(state: State, given: Given) -> ReplicationGroup | SubnetGroup:

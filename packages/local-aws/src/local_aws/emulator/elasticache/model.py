@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from local_aws.emulator.rds.model import Subnet
+from local_aws.emulator.subnet_groups import SubnetGroup
 
 
 class Status(StrEnum):
@@ -17,16 +17,6 @@ class Status(StrEnum):
     MODIFYING = "modifying"
     DELETING = "deleting"
     FAILED = "create-failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubnetGroup:
-    arn: str
-    name: str
-    description: str
-    vpc: str
-    subnets: tuple[Subnet, ...]
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

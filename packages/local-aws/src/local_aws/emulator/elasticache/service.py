@@ -6,19 +6,17 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from local_aws.emulator.elasticache.actions import ACTIONS, VERSION, Answer, Call
 from local_aws.emulator.elasticache.model import ReplicationGroup, State, Status
-from local_aws.emulator.elbv2.service import Scope
-from local_aws.emulator.rds.model import Subnet
-from local_aws.emulator.rds.request import Given
-from local_aws.emulator.rds.service import subnets_of
-from local_aws.emulator.servers import Failed
-from local_aws.emulator.wire import ServiceError, StateFile, decode, encode
+from local_aws.emulator.query import Given, Scope
+from local_aws.emulator.servers import Failed, in_a_thread
+from local_aws.emulator.subnet_groups import Subnets, subnets_of
+from local_aws.emulator.wire import ServiceError, StateFile
 
 log = logging.getLogger("elasticache")
 FORMAT = 1
@@ -34,10 +32,6 @@ class Caches(Protocol):
         """Gone is fine."""
 
 
-class Unreadable(Exception):
-    """The file is not a state of this version."""
-
-
 class Service:
     """Amazon ElastiCache, thread-safe. Its state lies in `folder`. `begin` runs what servers need, by default in a
     thread of its own."""
@@ -46,16 +40,16 @@ class Service:
         self,
         folder: Path,
         caches: Caches,
-        subnets: Callable[[Sequence[str], Scope], tuple[str, tuple[Subnet, ...]]] = subnets_of,
+        subnets: Subnets = subnets_of,
         begin: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         self._file = StateFile(folder / "elasticache.json")
         self._caches = caches
         self._subnets = subnets
-        self._begin = begin or _in_a_thread
+        self._begin = begin or in_a_thread
         self._lock = threading.RLock()
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._state = _load(self._file)
+        self._state = self._file.restore(State, FORMAT, "ElastiCache's state")
 
     def perform(self, action: str, given: Given, scope: Scope) -> Answer:
         """One API action; its answer. Raises ServiceError."""
@@ -120,7 +114,7 @@ class Service:
 
     def _keep(self, after: State) -> None:
         if after != self._state:
-            self._file.save({"version": FORMAT, "state": encode(after)})
+            self._file.keep(after, FORMAT)
             self._state = after
 
     def _call(self, scope: Scope) -> Call:
@@ -130,20 +124,3 @@ class Service:
             now=time.time(),
             subnets=lambda ids: self._subnets(ids, scope),
         )
-
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="elasticache", daemon=True).start()
-
-
-def _load(file: StateFile) -> State:
-    """Raises Unreadable."""
-    try:
-        document = file.load()
-        if document is None:
-            return State()
-        if document["version"] != FORMAT:
-            raise ValueError(f"version {document['version']}, not {FORMAT}")
-        return decode(State, document["state"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"{file.path} does not hold ElastiCache's state ({error!r}); remove it") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from local_aws.emulator.elasticache.model import ReplicationGroup, Status, SubnetGroup
+from local_aws.emulator.elasticache.model import ReplicationGroup, Status
+from local_aws.emulator.query import time_text
+from local_aws.emulator.subnet_groups import SubnetGroup
 from local_aws.emulator.wire import Items
 
 ENGINE = "valkey"
@@ -39,7 +39,7 @@ def cache(one: ReplicationGroup, in_group: SubnetGroup) -> dict[str, Any]:
         "TransitEncryptionEnabled": one.tls,
         "TransitEncryptionMode": "required" if one.tls else None,
         "AtRestEncryptionEnabled": one.encrypted,
-        "ReplicationGroupCreateTime": _time(one.created),
+        "ReplicationGroupCreateTime": time_text(one.created),
         "DataTiering": "disabled",
         "AutoMinorVersionUpgrade": options.minor_upgrades,
         "NetworkType": "ipv4",
@@ -74,7 +74,7 @@ def node(member: str, one: ReplicationGroup, in_group: SubnetGroup, *, whole: bo
     inside = {
         "CacheNodeId": NODE,
         "CacheNodeStatus": str(one.status),
-        "CacheNodeCreateTime": _time(one.created),
+        "CacheNodeCreateTime": time_text(one.created),
         "Endpoint": {"Address": one.host(member), "Port": one.port},
         "ParameterGroupStatus": "in-sync",
         "CustomerAvailabilityZone": zone,
@@ -89,7 +89,7 @@ def node(member: str, one: ReplicationGroup, in_group: SubnetGroup, *, whole: bo
         "EngineVersion": one.version,
         "NumCacheNodes": 1,
         "PreferredAvailabilityZone": zone,
-        "CacheClusterCreateTime": _time(one.created),
+        "CacheClusterCreateTime": time_text(one.created),
         "PreferredMaintenanceWindow": options.maintenance_window,
         "PendingModifiedValues": {},
         "CacheSecurityGroups": [],
@@ -115,7 +115,7 @@ def event(one: ReplicationGroup) -> dict[str, Any]:
         "SourceIdentifier": one.id,
         "SourceType": "replication-group",
         "Message": one.reason,
-        "Date": _time(one.created),
+        "Date": time_text(one.created),
     }
 
 
@@ -138,10 +138,6 @@ def group(one: SubnetGroup) -> dict[str, Any]:
     }
 
 
-def tags(known: Mapping[str, str]) -> Items:
-    return Items("Tag", [{"Key": key, "Value": value} for key, value in known.items()])
-
-
 def _zone(member: str, one: ReplicationGroup, in_group: SubnetGroup) -> str:
     """Nodes go round the subnets."""
     return in_group.subnets[one.members.index(member) % len(in_group.subnets)].zone
@@ -149,7 +145,3 @@ def _zone(member: str, one: ReplicationGroup, in_group: SubnetGroup) -> str:
 
 def _switch(on: bool) -> str:
     return "enabled" if on else "disabled"
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -27,7 +27,7 @@ def start(environ: Mapping[str, str] = os.environ, asked: Neighbours | None = No
 
     Load balancers get addresses LOCAL_BALANCERS.1 (127.0.10) and following.
     LOCAL_TIME_SCALE (0.1) multiplies health-check intervals and deregistration delays. Raises service.Refused when
-    the load balancer cannot run (no HAProxy, a port is taken), store.Unreadable.
+    the load balancer cannot run (no HAProxy, a port is taken), wire.Unreadable.
     """
     global _running
     from local_aws.emulator import acm

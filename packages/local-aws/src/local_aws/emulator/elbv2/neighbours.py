@@ -11,7 +11,8 @@ from typing import Any
 from local_aws.emulator import acm
 from local_aws.emulator.elbv2 import network
 from local_aws.emulator.elbv2.actions.call import Fitness
-from local_aws.emulator.elbv2.service import Neighbours, Scope
+from local_aws.emulator.elbv2.service import Neighbours
+from local_aws.emulator.query import Scope
 from local_aws.emulator.wire import ServiceError
 
 LOG_DELIVERY = "logdelivery.elasticloadbalancing.amazonaws.com"

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from local_aws.emulator.elbv2.actions.call import Network
 from local_aws.emulator.elbv2.model import Subnet
-from local_aws.emulator.elbv2.service import Scope
+from local_aws.emulator.query import Scope
 from local_aws.emulator.wire import ServiceError
 
 

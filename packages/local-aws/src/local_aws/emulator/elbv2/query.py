@@ -1,15 +1,12 @@
-"""The query protocol's flat parameters (`Actions.member.1.Type=forward`) as a tree with typed, checked access."""
+"""Typed, checked access to the parameters of a request."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
-from urllib.parse import parse_qsl
 
 from local_aws.emulator.elbv2.errors import constraint, unsupported
-
-Tree: TypeAlias = "str | dict[str, Tree]"
+from local_aws.emulator.query import Tree
 
 
 class Params:
@@ -92,18 +89,3 @@ class Params:
 
     def _at(self, name: str) -> str:
         return f"{self._path}{name[:1].lower()}{name[1:]}"
-
-
-def parse(body: str) -> dict[str, Tree]:
-    """`A.member.1.B=x` as {"A": {"member": {"1": {"B": "x"}}}}. Keys that contradict each other: the last one stays."""
-    tree: dict[str, Tree] = {}
-    for key, value in parse_qsl(body, keep_blank_values=True):
-        *folders, leaf = key.split(".")
-        here = tree
-        for folder in folders:
-            inner = here.get(folder)
-            if not isinstance(inner, dict):
-                inner = here[folder] = {}
-            here = inner
-        here[leaf] = value
-    return tree

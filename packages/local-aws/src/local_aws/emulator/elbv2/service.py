@@ -23,6 +23,7 @@ from local_aws.emulator.elbv2.query import Params
 from local_aws.emulator.elbv2.shapes import Shape
 from local_aws.emulator.elbv2.store import Store
 from local_aws.emulator.elbv2.traffic import Traffic
+from local_aws.emulator.query import Scope
 from local_aws.emulator.wire import ServiceError
 
 log = logging.getLogger("elbv2")
@@ -46,12 +47,6 @@ class Edge(Protocol):
     def apply(self, state: State) -> None: ...
     def health(self, group: TargetGroup) -> Mapping[Address, TargetHealth]: ...
     def traffic(self) -> Traffic: ...
-
-
-@dataclass(frozen=True)
-class Scope:
-    account: str
-    region: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +74,7 @@ class Service:
         self._timers: set[threading.Timer] = set()
 
     def start(self) -> None:
-        """Go on from the stored state. Raises store.Unreadable, Refused."""
+        """Go on from the stored state. Raises wire.Unreadable, Refused."""
         with self._lock:
             self._state = drained(self._store.load(), time.time())
             self._edge.start(self._state)

@@ -12,13 +12,9 @@ from typing import Any
 
 from local_aws.emulator.elbv2 import model
 from local_aws.emulator.elbv2.model import State
-from local_aws.emulator.wire import StateFile
+from local_aws.emulator.wire import NOT_A_STATE, StateFile, Unreadable
 
 VERSION = 1
-
-
-class Unreadable(Exception):
-    """The file is not a state of this version."""
 
 
 class Store:
@@ -30,14 +26,10 @@ class Store:
     def load(self) -> State:
         """The state of before, or an empty one. Raises Unreadable."""
         try:
-            document = self._file.load()
-            if document is None:
-                return State()
-            if document["version"] != VERSION:
-                raise ValueError(f"version {document['version']}, not {VERSION}")
-            state = decode(document["state"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Unreadable(f"{self._file.path} does not hold a load balancer state ({error!r}); remove it") from error
+            found = self._file.versioned(VERSION)
+            state = State() if found is None else decode(found)
+        except NOT_A_STATE as error:
+            raise self._file.unreadable("a load balancer state", error) from error
         if not isinstance(state, State):
             raise Unreadable(f"{self._file.path} holds something else than a load balancer state; remove it")
         return state

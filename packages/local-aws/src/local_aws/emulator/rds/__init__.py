@@ -31,12 +31,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from local_aws.emulator.rds.service import Service
 
-_running: Service | None = None
-
 
 def start(environ: Mapping[str, str] = os.environ) -> None:
     """Go on from the state under LOCAL_EMULATOR_STATE; servers that should run are started again."""
-    global _running
     from local_aws.emulator.environment import Environment
     from local_aws.emulator.rds import api
     from local_aws.emulator.rds.servers import Databases
@@ -45,9 +42,9 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
 
     environment = Environment.read(environ)
     servers = Servers(environment.cloud_id, environment.network)
-    _running = Service(environment.state, Databases(servers, environment.state))
-    api.attach(_running)
-    threading.Thread(target=_resume, args=(_running, environment.port), name="rds", daemon=True).start()
+    service = Service(environment.state, Databases(servers, environment.state))
+    api.attach(service)
+    threading.Thread(target=_resume, args=(service, environment.port), name="rds", daemon=True).start()
 
 
 def _resume(service: Service, port: int) -> None:
@@ -59,8 +56,6 @@ def _resume(service: Service, port: int) -> None:
 
 def stop() -> None:
     """What is stored stays, and so do the containers."""
-    global _running
     from local_aws.emulator.rds import api
 
     api.attach(None)
-    _running = None

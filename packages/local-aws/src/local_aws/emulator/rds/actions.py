@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from local_aws.emulator.query import Given, invalid, tag_items
 from local_aws.emulator.rds import shapes
-from local_aws.emulator.rds.model import Instance, Options, Snapshot, State, Status, Subnet, SubnetGroup, host_of
-from local_aws.emulator.rds.request import Given, invalid
-from local_aws.emulator.wire import ServiceError
+from local_aws.emulator.rds.model import Instance, Options, Snapshot, State, Status, host_of
+from local_aws.emulator.subnet_groups import Found, SubnetGroup
+from local_aws.emulator.wire import Items, ServiceError
 
 Answer = dict[str, Any]
 Outcome = tuple[State, Answer]
@@ -45,7 +46,7 @@ class Call:
     account: str
     now: float  # seconds since the epoch
     new_id: Callable[[], str]  # hex digits
-    subnets: Callable[[Sequence[str]], tuple[str, tuple[Subnet, ...]]]
+    subnets: Callable[[Sequence[str]], Found]
     secret: Callable[[str], str]  # the ARN of a new secret with a password for this user
 
     def arn(self, kind: str, name: str) -> str:
@@ -96,7 +97,7 @@ def describe_instances(state: State, given: Given, call: Call) -> Outcome:
     for condition in given.structs("Filters", "Filter"):
         found = [each for each in found if _matches(each, condition)]
     shown = [shapes.instance(each, _group(state, each.subnet_group, call)) for each in found]
-    return state, {"DBInstances": shapes.listed("DBInstance", shown)}
+    return state, {"DBInstances": Items("DBInstance", shown)}
 
 
 def _matches(instance: Instance, condition: Given) -> bool:
@@ -180,7 +181,7 @@ def describe_snapshots(state: State, given: Given, call: Call) -> Outcome:
         found = [each for arn, each in state.snapshots.items() if arn.startswith(call.arn("snapshot", ""))]
     of = given.text("DBInstanceIdentifier").lower()
     shown = [shapes.snapshot(each) for each in found if of in ("", each.instance.id)]
-    return state, {"DBSnapshots": shapes.listed("DBSnapshot", shown)}
+    return state, {"DBSnapshots": Items("DBSnapshot", shown)}
 
 
 def delete_snapshot(state: State, given: Given, call: Call) -> Outcome:
@@ -312,7 +313,7 @@ def describe_groups(state: State, given: Given, call: Call) -> Outcome:
         found = [_group(state, wanted, call)]
     else:
         found = [each for arn, each in state.groups.items() if arn.startswith(call.arn("subgrp", ""))]
-    return state, {"DBSubnetGroups": shapes.listed("DBSubnetGroup", [shapes.group(each) for each in found])}
+    return state, {"DBSubnetGroups": Items("DBSubnetGroup", [shapes.group(each) for each in found])}
 
 
 def modify_group(state: State, given: Given, call: Call) -> Outcome:
@@ -338,7 +339,7 @@ def delete_group(state: State, given: Given, call: Call) -> Outcome:
     return replace(state, groups={arn: each for arn, each in state.groups.items() if arn != found.arn}), {}
 
 
-def _covering(given: Given, call: Call) -> tuple[str, tuple[Subnet, ...]]:
+def _covering(given: Given, call: Call) -> Found:
     vpc, subnets = call.subnets(given.texts("SubnetIds", "SubnetIdentifier"))
     if len({each.zone for each in subnets}) < 2:
         raise ServiceError(
@@ -361,7 +362,7 @@ def _group(state: State, name: str, call: Call) -> SubnetGroup:
 
 def list_tags(state: State, given: Given, _call: Call) -> Outcome:
     given.only("ResourceName")
-    return state, {"TagList": shapes.tags(_tagged(state, given).tags)}
+    return state, {"TagList": tag_items(_tagged(state, given).tags)}
 
 
 def add_tags(state: State, given: Given, _call: Call) -> Outcome:

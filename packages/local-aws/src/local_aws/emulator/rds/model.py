@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from local_aws.emulator.subnet_groups import SubnetGroup
+
 
 class Status(StrEnum):
     """Of an instance. AWS has many more."""
@@ -15,22 +17,6 @@ class Status(StrEnum):
     RESETTING = "resetting-master-credentials"
     DELETING = "deleting"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subnet:
-    id: str
-    zone: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubnetGroup:
-    arn: str
-    name: str
-    description: str
-    vpc: str
-    subnets: tuple[Subnet, ...]
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

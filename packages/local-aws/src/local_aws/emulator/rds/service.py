@@ -8,19 +8,18 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from local_aws.emulator import inprocess
-from local_aws.emulator.elbv2.network import find_subnets
-from local_aws.emulator.elbv2.service import Scope
+from local_aws.emulator.query import Given, Scope
 from local_aws.emulator.rds.actions import ACTIONS, Answer, Call, after_deletion
-from local_aws.emulator.rds.model import Instance, State, Status, Subnet
-from local_aws.emulator.rds.request import Given
-from local_aws.emulator.servers import Failed
-from local_aws.emulator.wire import ServiceError, StateFile, decode, encode
+from local_aws.emulator.rds.model import Instance, State, Status
+from local_aws.emulator.servers import Failed, in_a_thread
+from local_aws.emulator.subnet_groups import Subnets, subnets_of
+from local_aws.emulator.wire import ServiceError, StateFile
 
 log = logging.getLogger("rds")
 VERSION = 1
@@ -91,19 +90,6 @@ def new_password() -> str:
     return secrets.token_urlsafe(24)
 
 
-def subnets_of(ids: Sequence[str], scope: Scope) -> tuple[str, tuple[Subnet, ...]]:
-    """By EC2. Raises ServiceError InvalidSubnet."""
-    try:
-        network = find_subnets(ids, scope)
-    except ServiceError as error:
-        raise ServiceError("InvalidSubnet", error.message) from error
-    return network.vpc, tuple(Subnet(id=each.id, zone=each.zone) for each in network.subnets)
-
-
-class Unreadable(Exception):
-    """The file is not a state of this version."""
-
-
 class Service:
     """Amazon RDS, thread-safe. Its state lies in `folder`, readable by its owner alone. `begin` runs what a server
     needs, by default in a thread of its own."""
@@ -113,16 +99,16 @@ class Service:
         folder: Path,
         databases: Databases,
         passwords: Passwords | None = None,
-        subnets: Callable[[Sequence[str], Scope], tuple[str, tuple[Subnet, ...]]] = subnets_of,
+        subnets: Subnets = subnets_of,
         begin: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         self._file = StateFile(folder / "rds.json", mode=0o600)
         self._databases = databases
         self._passwords = passwords or SecretsManager()
         self._subnets = subnets
-        self._begin = begin or _in_a_thread
+        self._begin = begin or in_a_thread
         self._lock = threading.RLock()
-        self._state = _load(self._file)
+        self._state = self._file.restore(State, VERSION, "RDS's state")
 
     def perform(self, action: str, given: Given, scope: Scope) -> Answer:
         """One API action; its answer. Raises ServiceError."""
@@ -207,7 +193,7 @@ class Service:
 
     def _keep(self, after: State) -> None:
         if after != self._state:
-            self._file.save({"version": VERSION, "state": encode(after)})
+            self._file.keep(after, VERSION)
             self._state = after
 
     def _call(self, scope: Scope) -> Call:
@@ -229,20 +215,3 @@ def _again(status: Status) -> Status:
 def _scope_of(arn: str) -> Scope:
     _, _, _, region, account, *_ = arn.split(":")
     return Scope(account, region)
-
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="rds", daemon=True).start()
-
-
-def _load(file: StateFile) -> State:
-    """Raises Unreadable."""
-    try:
-        document = file.load()
-        if document is None:
-            return State()
-        if document["version"] != VERSION:
-            raise ValueError(f"version {document['version']}, not {VERSION}")
-        return decode(State, document["state"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"{file.path} does not hold RDS's state ({error!r}); remove it") from error

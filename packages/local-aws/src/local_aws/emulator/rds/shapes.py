@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from local_aws.emulator.rds.model import Instance, Snapshot, Status, SubnetGroup
+from local_aws.emulator.query import tag_items, time_text
+from local_aws.emulator.rds.model import Instance, Snapshot, Status
+from local_aws.emulator.subnet_groups import SubnetGroup
 from local_aws.emulator.wire import Items
 
 ENGINE = "postgres"
-
-
-def listed(item: str, values: Sequence[Any]) -> Items:
-    """A list, whose items have a name of their own on the wire."""
-    return Items(item, values)
 
 
 def instance(one: Instance, in_group: SubnetGroup) -> dict[str, Any]:
@@ -26,7 +21,7 @@ def instance(one: Instance, in_group: SubnetGroup) -> dict[str, Any]:
         "DBInstanceArn": one.arn,
         "DbiResourceId": one.resource_id,
         "DBInstanceStatus": str(one.status),
-        "StatusInfos": listed("DBInstanceStatusInfo", _reasons(one)),
+        "StatusInfos": Items("DBInstanceStatusInfo", _reasons(one)),
         "DBInstanceClass": options.instance_class,
         "Engine": ENGINE,
         "EngineVersion": one.version,
@@ -43,13 +38,13 @@ def instance(one: Instance, in_group: SubnetGroup) -> dict[str, Any]:
         "MultiAZ": options.multi_zone,
         "AutoMinorVersionUpgrade": options.minor_upgrades,
         "PubliclyAccessible": False,
-        "InstanceCreateTime": _time(one.created),
+        "InstanceCreateTime": time_text(one.created),
         "DBSubnetGroup": group(in_group),
-        "VpcSecurityGroups": listed(
+        "VpcSecurityGroups": Items(
             "VpcSecurityGroupMembership",
             [{"VpcSecurityGroupId": each, "Status": "active"} for each in options.groups],
         ),
-        "TagList": tags(one.tags),
+        "TagList": tag_items(one.tags),
     }
 
 
@@ -60,7 +55,7 @@ def snapshot(one: Snapshot) -> dict[str, Any]:
         "DBSnapshotArn": one.arn,
         "DBInstanceIdentifier": of.id,
         "DbiResourceId": of.resource_id,
-        "SnapshotCreateTime": _time(one.created),
+        "SnapshotCreateTime": time_text(one.created),
         "SnapshotType": "manual",
         "Status": "available",
         "PercentProgress": 100,
@@ -71,12 +66,8 @@ def snapshot(one: Snapshot) -> dict[str, Any]:
         "StorageType": of.options.storage_type,
         "Encrypted": of.encrypted,
         "Port": of.port,
-        "TagList": tags(one.tags),
+        "TagList": tag_items(one.tags),
     }
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _secret_status(one: Instance) -> str:
@@ -104,9 +95,5 @@ def group(one: SubnetGroup) -> dict[str, Any]:
         "DBSubnetGroupArn": one.arn,
         "VpcId": one.vpc,
         "SubnetGroupStatus": "Complete",
-        "Subnets": listed("Subnet", subnets),
+        "Subnets": Items("Subnet", subnets),
     }
-
-
-def tags(known: Mapping[str, str]) -> Items:
-    return listed("Tag", [{"Key": key, "Value": value} for key, value in known.items()])

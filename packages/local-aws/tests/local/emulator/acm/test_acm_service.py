@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from local_aws.emulator.acm.api import answer
-from local_aws.emulator.acm.service import Service, Unreadable
-from local_aws.emulator.elbv2.service import Scope
-from local_aws.emulator.wire import ServiceError
+from local_aws.emulator.acm.service import Service
+from local_aws.emulator.query import Scope
+from local_aws.emulator.wire import ServiceError, Unreadable
 from tests.local.emulator.acm.requests import blob
 
 pytestmark = pytest.mark.provider  # writes keys and a state file

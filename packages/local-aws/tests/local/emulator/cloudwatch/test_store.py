@@ -10,7 +10,8 @@ from local_aws.emulator.cloudwatch.changes import kept, moved, noted_action, not
 from local_aws.emulator.cloudwatch.datapoints import Datapoints
 from local_aws.emulator.cloudwatch.model import Metric, Query, Scope, State
 from local_aws.emulator.cloudwatch.statistics import Summary
-from local_aws.emulator.cloudwatch.store import Store, Unreadable
+from local_aws.emulator.cloudwatch.store import Store
+from local_aws.emulator.wire import Unreadable
 from tests.local.emulator.cloudwatch.alarms import START, alarm
 
 

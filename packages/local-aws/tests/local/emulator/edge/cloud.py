@@ -20,7 +20,8 @@ from local_aws.emulator.cloudwatch import api as cloudwatch_api
 from local_aws.emulator.elbv2 import api, neighbours
 from local_aws.emulator.elbv2.actions.call import Network
 from local_aws.emulator.elbv2.model import Subnet
-from local_aws.emulator.elbv2.service import Neighbours, Scope
+from local_aws.emulator.elbv2.service import Neighbours
+from local_aws.emulator.query import Scope
 
 from tests.patience import PATIENCE
 

@@ -15,9 +15,9 @@ from botocore.serialize import create_serializer
 from local_aws.emulator.elasticache import api
 from local_aws.emulator.elasticache.model import ReplicationGroup
 from local_aws.emulator.elasticache.service import Service
-from local_aws.emulator.elbv2.service import Scope
-from local_aws.emulator.rds.model import Subnet
+from local_aws.emulator.query import Scope
 from local_aws.emulator.servers import Failed
+from local_aws.emulator.subnet_groups import Subnet
 from local_aws.emulator.wire import ServiceError
 
 SCOPE = Scope("000000000000", "us-east-1")

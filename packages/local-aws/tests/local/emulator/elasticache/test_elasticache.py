@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_aws.emulator.elasticache.service import Service, Unreadable
+from local_aws.emulator.elasticache.service import Service
+from local_aws.emulator.wire import Unreadable
 from tests.local.emulator.elasticache.cache_account import Account, FakeCaches, Refused, subnets_of
 
 pytestmark = pytest.mark.pure

@@ -10,8 +10,9 @@ from typing import Any
 from local_aws.emulator.elbv2.actions import ACTIONS
 from local_aws.emulator.elbv2.actions.call import Call, Fitness, Network
 from local_aws.emulator.elbv2.model import Address, State, Subnet, TargetHealth
-from local_aws.emulator.elbv2.query import Params, Tree
-from local_aws.emulator.elbv2.service import Neighbours, Scope
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.elbv2.service import Neighbours
+from local_aws.emulator.query import Scope, Tree
 from local_aws.emulator.wire import ServiceError
 
 ACM = "arn:aws:acm:us-east-1:000000000000:certificate"

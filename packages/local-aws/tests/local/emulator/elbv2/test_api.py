@@ -16,8 +16,9 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from local_aws.emulator.elbv2 import api
 from local_aws.emulator.elbv2.actions import ACTIONS
-from local_aws.emulator.elbv2.service import Scope, Service
+from local_aws.emulator.elbv2.service import Service
 from local_aws.emulator.elbv2.store import Store
+from local_aws.emulator.query import Scope, scope_of
 from tests.local.emulator.elbv2.requests import EVERYTHING, FIXED, beside, forward
 from tests.local.emulator.elbv2.test_service import FakeEdge
 
@@ -166,11 +167,11 @@ def test_a_fault_of_ours_is_not_the_callers(wire: Wire, monkeypatch: pytest.Monk
 def test_account_and_region_come_from_the_signature() -> None:
     def scope(key: str) -> Scope:
         signed = f"AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1/elasticloadbalancing/aws4_request, …"
-        return api.scope_of({"Authorization": signed})
+        return scope_of({"Authorization": signed})
 
     assert scope("123456789012") == Scope("123456789012", "eu-west-1")
     assert scope("test") == Scope("000000000000", "eu-west-1")
-    assert api.scope_of({}) == SCOPE
+    assert scope_of({}) == SCOPE
 
 
 def test_nothing_is_answered_before_it_is_started() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from local_aws.emulator.elbv2.query import Params, parse
+from local_aws.emulator.elbv2.query import Params
+from local_aws.emulator.query import parse
 from local_aws.emulator.wire import ServiceError
 
 pytestmark = pytest.mark.pure

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from local_aws.emulator.elbv2.model import Address, State, Target, TargetGroup, TargetHealth
-from local_aws.emulator.elbv2.service import NOT_IN_USE, Refused, Scope, Service
+from local_aws.emulator.elbv2.service import NOT_IN_USE, Refused, Service
 from local_aws.emulator.elbv2.store import Store
 from local_aws.emulator.elbv2.targets import TargetGroups
+from local_aws.emulator.query import Scope
 from local_aws.emulator.wire import ServiceError
 from tests.local.emulator.edge.cloud import eventually
 from tests.local.emulator.elbv2.requests import EVERYTHING, FIXED, beside, forward, params

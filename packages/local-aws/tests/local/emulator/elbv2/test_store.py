@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from local_aws.emulator.elbv2.model import State
-from local_aws.emulator.elbv2.store import Store, Unreadable, decode, encode
+from local_aws.emulator.elbv2.store import Store, decode, encode
+from local_aws.emulator.wire import Unreadable
 from tests.local.emulator.edge.states import everything
 
 pytestmark = pytest.mark.provider  # writes a file

@@ -11,11 +11,12 @@ from typing import Any
 import botocore.session
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
-from local_aws.emulator.elbv2.service import Scope
+from local_aws.emulator.query import Scope
 from local_aws.emulator.rds import api
-from local_aws.emulator.rds.model import Instance, Subnet
+from local_aws.emulator.rds.model import Instance
 from local_aws.emulator.rds.service import Service
 from local_aws.emulator.servers import Failed
+from local_aws.emulator.subnet_groups import Subnet
 from local_aws.emulator.wire import ServiceError
 
 SCOPE = Scope("000000000000", "us-east-1")

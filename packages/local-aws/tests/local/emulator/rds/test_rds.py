@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_aws.emulator.rds.service import Unreadable
+from local_aws.emulator.wire import Unreadable
 from tests.local.emulator.rds.account import Account, Refused
 
 pytestmark = pytest.mark.pure
