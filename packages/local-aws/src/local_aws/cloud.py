@@ -27,23 +27,16 @@ from typing import Any, TypeVar
 
 from local_aws import dockercli, dockerd, emulator_process, processes, provider, slots
 from local_aws.base_image import build_args, ensure_base_image
-from local_aws.cache_image import ensure_cache_image
-from local_aws.database_image import ensure_database_image
 from local_aws.errors import LocalError
 from local_aws.places import Places, environment, exports, read_generated, render_generated
 from local_aws.progress import Progress
 from local_aws.project import Project, read_project, write_overlays
+from local_aws.server_images import IMAGES
 from local_aws.toolchain import ensure_engine
 from local_aws.toolchain.cache import Say, only_one
 from local_aws.trust import write_bundle
 
 T = TypeVar("T")
-
-IMAGES: Mapping[str, Callable[[Path, Say], str]] = {
-    "cache": ensure_cache_image,
-    "database": ensure_database_image,
-}
-"""How the image of each of `project.SERVERS` is made."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +87,7 @@ def _up(places: Places, project: Project, kind: provider.Kind, progress: Progres
     docker = parts.begin("docker", lambda say: _ensure_docker(places, say))
     base = parts.begin("base image", lambda say: ensure_base_image(places.cache, say), after=[docker])
     for server in project.servers:
-        parts.begin(f"{server} image", partial(IMAGES[server], places.cache), after=[docker])
+        parts.begin(f"{server} image", partial(IMAGES[server].ensure, places.cache), after=[docker])
     parts.begin(
         "emulator", lambda say: _ensure_emulator(places, interpreter.result(), say), after=[docker, interpreter]
     )

@@ -13,7 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from local_aws import cache_image, database_image, processes
+from local_aws import processes, server_images
 from local_aws.emulator.edge.process import Failed, find_executable
 from local_aws.errors import LocalError, NotAllowed
 from local_aws.logs import last_lines
@@ -153,8 +153,7 @@ def emulator_environment(places: Places) -> dict[str, str]:
     passed = (
         *("PATH", "HOME", "LANG", "DOCKER_HOST", "PYTHONDONTWRITEBYTECODE"),
         *("LOCAL_TIME_SCALE", "LOCAL_METRICS_PERIOD", "LOCAL_METRICS_DELAY"),
-        *database_image.NEEDS,
-        cache_image.CHOSEN,
+        *server_images.NEEDS,
     )
     kept = {name: os.environ[name] for name in passed if name in os.environ}
     kept["PATH"] = kept.get("PATH", os.defpath) + ":/usr/sbin:/sbin"  # haproxy's place on Debian

@@ -208,14 +208,15 @@ def in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="servers", daemon=True).start()
 
 
-def image_made_by(module: str) -> str:
-    """The reference that `python -m MODULE` prints. Where no registry can be reached, its first run takes a minute.
+def image_of(kind: str) -> str:
+    """The reference that `python -m local_aws.server_images KIND` prints. Where no registry can be reached, its first
+    run takes a minute.
 
     The emulator's own environment has none of what that takes, so it is run by the Python of the local cloud's command.
     Raises Failed.
     """
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [os.environ.get("LOCAL_PYTHON", sys.executable), "-m", module]
+    command = [os.environ.get("LOCAL_PYTHON", sys.executable), "-m", "local_aws.server_images", kind]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     if done.returncode:
         raise Failed(done.stderr.strip())

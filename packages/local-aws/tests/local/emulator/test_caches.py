@@ -12,8 +12,8 @@ from typing import Any
 import docker
 import pytest
 from local_aws.base_image import ensure_base_image
-from local_aws.cache_image import ensure_cache_image
 from local_aws.emulator_process import ensure_environment
+from local_aws.server_images import CACHE
 from local_aws.toolchain.cache import cache_folder
 from local_aws.trust import write_bundle
 from tests.local.emulator.ecs.conftest import Emulator, eventually
@@ -46,7 +46,7 @@ with connection.makefile("rwb") as stream:
 @pytest.fixture(scope="module")
 def images() -> tuple[str, str]:
     """Of servers and of their client, made before, so that no test waits for them."""
-    return ensure_cache_image(cache_folder(), print), ensure_base_image(cache_folder(), print)
+    return CACHE.ensure(cache_folder(), print), ensure_base_image(cache_folder(), print)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from typing import Any
 
 import docker
 import pytest
-from local_aws.database_image import ensure_database_image
 from local_aws.emulator_process import ensure_environment
+from local_aws.server_images import DATABASE
 from local_aws.standins.install import install
 from local_aws.toolchain.cache import cache_folder
 from local_aws.toolchain.engine import ensure_engine
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def image() -> str:
     """Made before, so that no test waits for it."""
-    return ensure_database_image(cache_folder(), print)
+    return DATABASE.ensure(cache_folder(), print)
 
 
 @pytest.fixture(scope="module")

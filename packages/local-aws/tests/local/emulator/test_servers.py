@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from docker.errors import NotFound
-from local_aws.emulator.servers import Failed, Server, Servers, certificate_of, image_made_by
+from local_aws.emulator.servers import Failed, Server, Servers, certificate_of, image_of
 
 pytestmark = pytest.mark.pure
 
@@ -211,9 +211,9 @@ def test_its_certificate_is_of_its_name_and_by_the_authority_of_the_cloud(tmp_pa
 def test_the_image_is_made_by_the_interpreter_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = tmp_path / "python"
     monkeypatch.setenv("LOCAL_PYTHON", str(python))
-    python.write_text('#!/bin/sh\n[ "$*" = "-m local_aws.database_image" ] && echo local-aws/postgres:7\n')
+    python.write_text('#!/bin/sh\n[ "$*" = "-m local_aws.server_images database" ] && echo local-aws/postgres:7\n')
     python.chmod(0o755)
-    assert image_made_by("local_aws.database_image") == "local-aws/postgres:7"
+    assert image_of("database") == "local-aws/postgres:7"
     python.write_text("#!/bin/sh\necho 'Debian is away' >&2; exit 3\n")
     with pytest.raises(Failed, match="Debian is away"):
-        image_made_by("local_aws.database_image")
+        image_of("database")

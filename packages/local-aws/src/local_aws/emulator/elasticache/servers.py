@@ -1,6 +1,6 @@
 """Valkey servers, one for each node of a replication group.
 
-The image is Debian's, as local_aws/cache_image.py makes it; the official one has the same programs and the same user.
+The image is Debian's, as local_aws/server_images.py makes it; the official one has the same programs and the same user.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local_aws.emulator.elasticache.actions import MOST_NODES
 from local_aws.emulator.elasticache.model import ReplicationGroup
-from local_aws.emulator.servers import FILES, Server, Servers, certificate_of, image_made_by
+from local_aws.emulator.servers import FILES, Server, Servers, certificate_of, image_of
 
 KIND = "cache"
 STARTS = f"""
@@ -71,7 +71,7 @@ class Caches:
         self,
         servers: Servers,
         folder: Path,
-        image: Callable[[], str] = lambda: image_made_by("local_aws.cache_image"),
+        image: Callable[[], str] = lambda: image_of(KIND),
     ) -> None:
         self._servers, self._folder, self._image = servers, folder, image
 

@@ -23,7 +23,7 @@ Outcome = tuple[State, Answer]
 Kind = TypeVar("Kind", Instance, SubnetGroup)
 
 ENGINE, MAJOR = "postgres", "17"
-"""The one engine, and the version that database_image.py makes. Its minor version is the server's to say."""
+"""The one engine, and the version that server_images.py makes. Its minor version is the server's to say."""
 
 IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9]){0,62}")
 GROUP_NAME = re.compile(r"[A-Za-z0-9._ -]{1,255}")

@@ -1,6 +1,6 @@
 """PostgreSQL servers, one for each instance.
 
-The image is Debian's, as local_aws/database_image.py makes it; the official one has the same layout. As on RDS, the
+The image is Debian's, as local_aws/server_images.py makes it; the official one has the same layout. As on RDS, the
 superuser is `rdsadmin` and the master user is none; plain connections are refused, in the words of rds.force_ssl.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local_aws.emulator.rds.model import Instance
-from local_aws.emulator.servers import FILES, Server, Servers, certificate_of, image_made_by
+from local_aws.emulator.servers import FILES, Server, Servers, certificate_of, image_of
 
 KIND = "database"
 KEEPS = "/var/lib/postgresql/local-aws"
@@ -75,7 +75,7 @@ class Databases:
         self,
         servers: Servers,
         folder: Path,
-        image: Callable[[], str] = lambda: image_made_by("local_aws.database_image"),
+        image: Callable[[], str] = lambda: image_of(KIND),
     ) -> None:
         self._servers, self._folder, self._image = servers, folder, image
 
