@@ -8,7 +8,7 @@ from typing import Any
 from provider_kit import Context, Props, UserError
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AwsResource, rfc3339, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AwsResource, rfc3339, tag_list, tag_map, tags_at_creation
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.aws.waiting import until, while_in_use
 from local_aws.standins.fields import from_api, to_api
@@ -57,8 +57,7 @@ class Certificate(AwsResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        tags = {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
-        return str(api.request_certificate(**to_api(self.props, new), **tags)["CertificateArn"])
+        return str(api.request_certificate(**to_api(self.props, new), **tags_at_creation(new))["CertificateArn"])
 
     @override
     def ready(self, ctx: Context, api: Any, id: str, new: Props) -> None:

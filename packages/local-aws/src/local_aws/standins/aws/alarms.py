@@ -8,7 +8,7 @@ from typing import Any
 from provider_kit import Context, Props
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map, tags_at_creation
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.fields import from_api, to_api
 from local_aws.standins.schema import Prop, Table, upstream
@@ -82,8 +82,7 @@ class MetricAlarm(AwsResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        tags = {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
-        api.put_metric_alarm(**_arguments(new), **tags)
+        api.put_metric_alarm(**_arguments(new), **tags_at_creation(new))
         return str(new["name"])
 
     @override

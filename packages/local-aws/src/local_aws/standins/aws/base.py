@@ -237,9 +237,25 @@ def rfc3339(time: datetime | None) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else ""
 
 
+class TaggedByArn(AwsResource):
+    """RDS and ElastiCache tag everything alike."""
+
+    @override
+    def retag(self, api: Any, id: str, known: Props, put: dict[str, str], drop: list[str]) -> None:
+        if put:
+            api.add_tags_to_resource(ResourceName=known["arn"], Tags=tag_list(put))
+        if drop:
+            api.remove_tags_from_resource(ResourceName=known["arn"], TagKeys=drop)
+
+
 def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
     """`{"team": "a"}` -> `[{"Key": "team", "Value": "a"}]`, the form of most APIs."""
     return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+
+
+def tags_at_creation(new: Props) -> dict[str, Any]:
+    """The argument of a create, where there are any."""
+    return {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
 
 
 def tag_map(tags: Sequence[Mapping[str, str]] | None, key: str = "Key", value: str = "Value") -> dict[str, str]:

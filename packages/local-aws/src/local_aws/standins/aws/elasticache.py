@@ -9,7 +9,7 @@ from typing import Any
 from provider_kit import Change, Context, Props, State, UserError
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AutoName, TaggedByArn, tag_map, tags_at_creation
 from local_aws.standins.aws.door import error_code, unless_gone
 from local_aws.standins.aws.waiting import until, while_in_use
 from local_aws.standins.fields import from_api, to_api
@@ -20,26 +20,10 @@ CREATED_WITHIN, FREE_WITHIN, GONE_WITHIN, RELEASED_WITHIN = 3600.0, 600.0, 2700.
 BUSY = "InvalidReplicationGroupState"
 
 
-class ElastiCacheResource(AwsResource):
-    """ElastiCache tags everything alike, by ARN."""
-
-    service = "elasticache"
-
-    @override
-    def retag(self, api: Any, id: str, known: Props, put: dict[str, str], drop: list[str]) -> None:
-        if put:
-            api.add_tags_to_resource(ResourceName=known["arn"], Tags=tag_list(put))
-        if drop:
-            api.remove_tags_from_resource(ResourceName=known["arn"], TagKeys=drop)
-
-
-def tags_at_creation(new: Props) -> dict[str, Any]:
-    return {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
-
-
-class SubnetGroup(ElastiCacheResource):
+class SubnetGroup(TaggedByArn):
     """Its id is its name."""
 
+    service = "elasticache"
     token = "aws:elasticache/subnetGroup:SubnetGroup"
     source = upstream("elasticache/subnetgroup", "elasticache/subnet_group")
     props = (
@@ -83,9 +67,10 @@ class SubnetGroup(ElastiCacheResource):
         while_in_use(ctx, RELEASED_WITHIN, in_use, api.delete_cache_subnet_group, CacheSubnetGroupName=id)
 
 
-class ReplicationGroup(ElastiCacheResource):
+class ReplicationGroup(TaggedByArn):
     """Its id is its `replicationGroupId`."""
 
+    service = "elasticache"
     token = "aws:elasticache/replicationGroup:ReplicationGroup"
     source = upstream("elasticache/replicationgroup", "elasticache/replication_group")
     props = {

@@ -9,7 +9,7 @@ from typing import Any
 from provider_kit import Change, Context, Props, State, UserError
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map, tags_at_creation
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.aws.waiting import until, while_in_use
 from local_aws.standins.fields import from_api, from_attributes, to_api, to_attributes
@@ -34,9 +34,6 @@ class ElbResource(AwsResource):
     def tags(self, api: Any, id: str) -> dict[str, str]:
         (description,) = api.describe_tags(ResourceArns=[id])["TagDescriptions"]
         return tag_map(description.get("Tags"))
-
-    def tags_at_creation(self, new: Props) -> dict[str, Any]:
-        return {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
 
 
 ACCESS_LOGS: Table = {
@@ -87,7 +84,7 @@ class LoadBalancer(ElbResource):
         if unless_gone(api.describe_load_balancers, Names=[new["name"]]):
             raise UserError(f"there is a load balancer {new['name']} already")
         scheme = "internal" if new.get("internal") else "internet-facing"
-        answer = api.create_load_balancer(**to_api(self.props, new), Scheme=scheme, **self.tags_at_creation(new))
+        answer = api.create_load_balancer(**to_api(self.props, new), Scheme=scheme, **tags_at_creation(new))
         return str(answer["LoadBalancers"][0]["LoadBalancerArn"])
 
     @override
@@ -207,7 +204,7 @@ class TargetGroup(ElbResource):
     def make(self, api: Any, new: Props) -> str:
         if unless_gone(api.describe_target_groups, Names=[new["name"]]):
             raise UserError(f"there is a target group {new['name']} already")
-        answer = api.create_target_group(**to_api(self.props, new), **_health_check(new), **self.tags_at_creation(new))
+        answer = api.create_target_group(**to_api(self.props, new), **_health_check(new), **tags_at_creation(new))
         return str(answer["TargetGroups"][0]["TargetGroupArn"])
 
     @override
@@ -319,7 +316,7 @@ class Listener(ElbResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        answer = api.create_listener(**self._arguments(new), **self.tags_at_creation(new))
+        answer = api.create_listener(**self._arguments(new), **tags_at_creation(new))
         return str(answer["Listeners"][0]["ListenerArn"])
 
     @override

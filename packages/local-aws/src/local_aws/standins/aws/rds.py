@@ -9,7 +9,7 @@ from typing import Any
 from provider_kit import Context, Props, UserError
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AutoName, TaggedByArn, tag_map, tags_at_creation
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.aws.waiting import until, while_in_use
 from local_aws.standins.fields import from_api, to_api
@@ -21,33 +21,17 @@ RELEASED_WITHIN = 60.0
 RESOURCE_ID = re.compile(r"db-[A-Z0-9]{26}")
 
 
-class RdsResource(AwsResource):
-    """RDS tags everything alike, by ARN."""
-
-    service = "rds"
-
-    @override
-    def retag(self, api: Any, id: str, known: Props, put: dict[str, str], drop: list[str]) -> None:
-        if put:
-            api.add_tags_to_resource(ResourceName=known["arn"], Tags=tag_list(put))
-        if drop:
-            api.remove_tags_from_resource(ResourceName=known["arn"], TagKeys=drop)
-
-
-def tags_at_creation(new: Props) -> dict[str, Any]:
-    return {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
-
-
-class SubnetGroup(RdsResource):
+class SubnetGroup(TaggedByArn):
     """Its id is its name."""
 
+    service = "rds"
     token = "aws:rds/subnetGroup:SubnetGroup"
     source = upstream("rds/subnetgroup", "rds/subnet_group")
     props = (
         {
-            "name": Prop(replace=True),
-            "description": Prop(default="Managed by Pulumi"),
-            "subnetIds": Prop(required=True, unordered=True),
+            "name": Prop("DBSubnetGroupName", replace=True),
+            "description": Prop("DBSubnetGroupDescription", default="Managed by Pulumi"),
+            "subnetIds": Prop("SubnetIds", required=True, unordered=True),
         }
         | TAGS
         | REGION
@@ -57,20 +41,13 @@ class SubnetGroup(RdsResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        answer = api.create_db_subnet_group(**self._arguments(new["name"], new), **tags_at_creation(new))
+        answer = api.create_db_subnet_group(**to_api(self.props, new), **tags_at_creation(new))
         return str(answer["DBSubnetGroup"]["DBSubnetGroupName"])
-
-    def _arguments(self, name: str, new: Props) -> dict[str, Any]:
-        return {
-            "DBSubnetGroupName": name,
-            "DBSubnetGroupDescription": new["description"],
-            "SubnetIds": new["subnetIds"],
-        }
 
     @override
     def change(self, api: Any, id: str, old: Props, new: Props) -> None:
-        if self._arguments(id, new) != self._arguments(id, {"description": None, "subnetIds": None} | old):
-            api.modify_db_subnet_group(**self._arguments(id, new))
+        if to_api(self.props, old) != to_api(self.props, new):
+            api.modify_db_subnet_group(**to_api(self.props, new))
 
     @override
     def find(self, api: Any, id: str, known: Props) -> Props | None:
@@ -78,10 +55,8 @@ class SubnetGroup(RdsResource):
         if answer is None:
             return None
         (found,) = answer["DBSubnetGroups"]
-        return {
+        return from_api(self.props, found) | {
             "arn": found["DBSubnetGroupArn"],
-            "name": found["DBSubnetGroupName"],
-            "description": found["DBSubnetGroupDescription"],
             "subnetIds": [each["SubnetIdentifier"] for each in found["Subnets"]],
             "supportedNetworkTypes": found.get("SupportedNetworkTypes") or [],
             "vpcId": found["VpcId"],
@@ -94,9 +69,10 @@ class SubnetGroup(RdsResource):
         while_in_use(ctx, RELEASED_WITHIN, in_use, api.delete_db_subnet_group, DBSubnetGroupName=id)
 
 
-class Instance(RdsResource):
+class Instance(TaggedByArn):
     """A PostgreSQL instance. Its id is the resource id, which stays; an import takes its identifier."""
 
+    service = "rds"
     token = "aws:rds/instance:Instance"
     source = upstream("rds/instance", "rds/instance")
     props = (

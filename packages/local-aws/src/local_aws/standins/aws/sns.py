@@ -7,7 +7,7 @@ from typing import Any
 from provider_kit import Context, Props
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map, tags_at_creation
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.schema import Prop, canonical, upstream
 
@@ -34,8 +34,7 @@ class Topic(AwsResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        tags = {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
-        return str(api.create_topic(Name=new["name"], **tags)["TopicArn"])
+        return str(api.create_topic(Name=new["name"], **tags_at_creation(new))["TopicArn"])
 
     @override
     def settle(self, api: Any, id: str, new: Props) -> None:

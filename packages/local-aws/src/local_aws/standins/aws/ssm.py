@@ -8,7 +8,7 @@ from typing import Any
 from provider_kit import Context, Props
 from typing_extensions import override
 
-from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map
+from local_aws.standins.aws.base import REGION, TAGS, AutoName, AwsResource, tag_list, tag_map, tags_at_creation
 from local_aws.standins.aws.door import unless_gone
 from local_aws.standins.schema import Prop, upstream
 
@@ -44,9 +44,10 @@ class Parameter(AwsResource):
 
     @override
     def make(self, api: Any, new: Props) -> str:
-        tags = {"Tags": tag_list(new["tags"])} if new.get("tags") else {}
         described = {"Description": new["description"]} if new.get("description") else {}
-        api.put_parameter(Name=new["name"], Type=new["type"], Value=new["insecureValue"], **described, **tags)
+        api.put_parameter(
+            Name=new["name"], Type=new["type"], Value=new["insecureValue"], **described, **tags_at_creation(new)
+        )
         return str(new["name"])
 
     @override
