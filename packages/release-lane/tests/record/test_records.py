@@ -69,6 +69,16 @@ def test_of_several_releases_with_a_digest_the_latest_was_live() -> None:
     assert recorded.was_live("sha256:" + "f" * 64) is None
 
 
+def test_a_release_that_is_held_is_served_and_was_not_live() -> None:
+    """The next environment asks how an image was configured where users got it."""
+    held = release("d")
+    hold = Hold(percent=10, colour=Colour.GREEN, release=held, since="2026-11-29T20:00:00+00:00")
+    recorded = Recorded(live_colour=Colour.BLUE, live=B, history=(A, B), hold=hold)
+    assert (recorded.served(held.digest), recorded.was_live(held.digest)) == (held, None)
+    assert recorded.served(A.digest) is A
+    assert recorded.served("sha256:" + "f" * 64) is None
+
+
 @pytest.mark.parametrize(
     ("history", "left"),
     [

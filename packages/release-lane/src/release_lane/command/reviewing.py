@@ -289,7 +289,7 @@ def _commit_of(tools: Tools, environment: str, digest: str) -> str:
     """The commit of an image, by the environment before, or by the stack that has its registry; "" if unknown."""
     source = tools.project.route.source_of(environment)
     before_it = _record(tools, source)
-    if before_it and (release := before_it.was_live(digest)):
+    if before_it and (release := before_it.served(digest)):
         return release.commit
     built = tools.engine.state(tools.project.artifacts_of(environment))
     return str(built.outputs.get("commit") or "") if built and built.outputs.get("imageDigest") == digest else ""

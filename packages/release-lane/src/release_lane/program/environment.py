@@ -136,8 +136,7 @@ def _parity(settings: EnvironmentSettings, source: Recorded | None) -> Parity | 
     there, digest = settings.promotes_from, settings.image_digest
     if not settings.parity.required or there is None or digest is None:
         return None
-    held = source.hold.release if source and source.hold and source.hold.release.digest == digest else None
-    ran = held or (source.was_live(digest) if source else None)
+    ran = source.served(digest) if source else None
     return Parity(
         there=there,
         here=pulumi.get_stack(),

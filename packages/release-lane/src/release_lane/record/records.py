@@ -94,6 +94,11 @@ class Recorded:
         """The latest release with this digest that was live here, or None."""
         return next((past for past in reversed(self.history) if past.digest == digest), None)
 
+    def served(self, digest: str) -> Release | None:
+        """The latest release with this digest that users got here, or None: what is held, or what was live."""
+        held = self.hold.release if self.hold else None
+        return held if held and held.digest == digest else self.was_live(digest)
+
     @property
     def forward_again(self) -> bool:
         """Would going to the previous release be going forward again, since users were rolled back from it?"""
