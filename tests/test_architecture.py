@@ -270,6 +270,8 @@ def test_there_are_stack_files() -> None:
         "redeployFrom",
         "onDrift",
         "onAlarm",
+        "holdEnd",
+        "holdOf",
         "allowOlder",
         "allowReplace",
         "drill",

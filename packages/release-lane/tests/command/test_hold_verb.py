@@ -74,7 +74,8 @@ def stage(*runs: object, found: StackState = HELD, **over: Any) -> Stage:
 def test_it_asks_for_the_winner_and_for_nothing_else(winner: Winner, ended: Any, reported: str, replaced: str) -> None:
     on = stage(ended)
     assert on.run(*END, "--winner", str(winner)) == 0
-    assert on.engine.calls == [("update", "production", {"holdEnd": str(winner)})]
+    held = {"holdOf": C.digest} if winner is Winner.NEW else {}
+    assert on.engine.calls == [("update", "production", {"holdEnd": str(winner), **held})]
     assert on.out.startswith(f"production: the hold has ended; {reported}")
     other = stage(ended)
     assert other.run(*END, "--winner", str(winner), "--json") == 0
@@ -85,7 +86,7 @@ def test_it_asks_for_the_winner_and_for_nothing_else(winner: Winner, ended: Any,
 def test_a_freeze_window_is_passed_for_a_reason() -> None:
     on = stage(ENDED_NEW)
     assert on.run(*END, "--winner", "new", "--through-freeze", "the test is over") == 0
-    assert configs(on.engine) == [{"holdEnd": "new", "throughFreeze": "the test is over"}]
+    assert configs(on.engine) == [{"holdEnd": "new", "holdOf": C.digest, "throughFreeze": "the test is over"}]
 
 
 @pytest.mark.parametrize("missing", ["--winner", "--reason"])

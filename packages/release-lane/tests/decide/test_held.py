@@ -214,6 +214,14 @@ def test_the_new_one_wins_by_the_steps_above_the_hold() -> None:
     assert advance(HELD, GREEN, C) == replace(HELD, live_colour=GREEN, live=C, previous=B, history=(A, B, C), hold=None)
 
 
+def test_the_release_that_wins_is_the_one_that_was_decided_about() -> None:
+    assert isinstance(decision(HOLDS, ask(hold_end=Winner.NEW, hold_of=C.digest)), TrafficOnly)
+    assert "Another release is held" in refusal(HOLDS, ask(hold_end=Winner.NEW, hold_of=A.digest)).what
+    back = decision(HOLDS, ask(hold_end=Winner.OLD, hold_of=A.digest))
+    assert isinstance(back, TrafficOnly), "users go back whatever is held"
+    assert back.target is BLUE
+
+
 def test_a_breach_on_the_way_leads_all_users_back_and_the_next_update_records_that() -> None:
     assert way_back(GREEN, TEN, BLUE, {BLUE: 2, GREEN: 2}) == Home(BLUE)
     cloud = observed(B, C, BLUE, journal((BLUE, B), (GREEN, C), Phase.RESTORED))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from provider_kit import Context
+from provider_kit import Context, UserError
 from provider_kit.resource import State
 from release_lane.aws import session
 from release_lane.decide.shift import Course
@@ -223,6 +223,18 @@ def test_an_update_that_keeps_it_keeps_its_record(held: Stage) -> None:
     assert {key: switch.preview(context(), inputs(), OLD).get(key) for key in OF_HOLD} == {
         key: OLD.outputs[key] for key in OF_HOLD
     }
+
+
+@pytest.mark.parametrize(
+    "runs", [sick(holding(B, "ecs-svc/2")), holding(A, "ecs-svc/9")], ids=["too few", "another release"]
+)
+def test_where_one_of_both_is_not_well_the_way_on_is_the_end_of_the_hold(held: Stage, runs: Any) -> None:
+    """No colour is free to start the recorded release on."""
+    held.cloud.sides[GREEN] = runs
+    switch = TrafficSwitch(lambda _: held.cloud)  # type: ignore[arg-type,return-value]
+    with pytest.raises(UserError, match="release hold end") as caught:
+        switch.update(context(), OLD, inputs())
+    assert "onDrift" not in str(caught.value)
 
 
 def test_what_a_hold_adds_to_the_record_is_gone_with_it(held: Stage) -> None:

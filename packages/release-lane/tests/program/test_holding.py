@@ -85,7 +85,8 @@ def test_while_it_stands_nothing_is_written_and_its_record_stays(handed_out: set
     [
         ({"imageDigest": THIRD}, "Nothing is released while a hold stands"),
         ({"imageDigest": FIRST}, "Nothing is released while a hold stands"),
-        ({"imageDigest": THIRD, "holdEnd": "new"}, "holdEnd: ends the hold and does nothing else"),
+        ({"imageDigest": THIRD, "holdEnd": "old"}, "holdEnd: ends the hold and does nothing else"),
+        ({"holdEnd": "new", "holdOf": FIRST}, "Another release is held than the one that is to win"),
     ],
 )
 def test_nothing_else_is_released(config: dict[str, str], said: str) -> None:
@@ -95,13 +96,18 @@ def test_nothing_else_is_released(config: dict[str, str], said: str) -> None:
     assert not world.registered
 
 
+def ends(winner: str) -> dict[str, str]:
+    """What asks for the end of the hold of SECOND."""
+    return {"release-lane:holdEnd": winner, **({"release-lane:holdOf": SECOND} if winner == "new" else {})}
+
+
 @pytest.mark.parametrize(
     ("winner", "live", "steps", "back"), [("new", "green", [50, 100], False), ("old", "blue", [100], True)]
 )
 def test_its_end_moves_traffic_only_and_hands_out_nothing_of_it(
     winner: str, live: str, steps: list[int], back: bool, handed_out: set[str]
 ) -> None:
-    world = run(holding(), {"release-lane:holdEnd": winner, **SHIFT})
+    world = run(holding(), {**ends(winner), **SHIFT})
     given = switch(world)
     assert (given["decision"], given["live"]) == ("traffic-only", live)
     assert (given["course"]["steps"], given["course"]["goesBack"]) == (steps, back)
@@ -110,7 +116,7 @@ def test_its_end_moves_traffic_only_and_hands_out_nothing_of_it(
 
 @pytest.mark.parametrize("winner", ["new", "old"])
 def test_the_intent_says_which_release_wins(winner: str) -> None:
-    ((what, given),) = run(holding(), {"release-lane:holdEnd": winner, **LEDGER, **SHIFT}).ledger
+    ((what, given),) = run(holding(), {**ends(winner), **LEDGER, **SHIFT}).ledger
     intended = Intended.from_dict(given)
     assert (what, intended.details["holdEnd"]) == ("begin", winner)
     assert intended.release == (TWO if winner == "new" else ONE)
@@ -130,9 +136,9 @@ def test_so_does_the_intent_of_the_update_that_finishes_a_killed_end() -> None:
 def test_the_ledger_is_asked_about_the_held_digest_before_it_wins_and_not_before_users_go_back() -> None:
     world = holding(halts=Halts(stopped=STOPPED))
     with pytest.raises(Refused, match="The line of staging is stopped"):
-        run(world, {"release-lane:holdEnd": "new", **LEDGER})
+        run(world, {**ends("new"), **LEDGER})
     (asked,) = world.halts_asked
     assert asked["digest"] == SECOND
     assert not world.registered
-    back = run(holding(halts=Halts(stopped=STOPPED)), {"release-lane:holdEnd": "old", **LEDGER})
+    back = run(holding(halts=Halts(stopped=STOPPED)), {**ends("old"), **LEDGER})
     assert (switch(back)["live"], back.halts_asked) == ("blue", [])

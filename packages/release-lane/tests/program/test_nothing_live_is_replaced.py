@@ -163,6 +163,7 @@ ELSEWHERE = {
     ("cache", "engineVersion"): "8.2",
     ("cache", "multiZone"): True,
     ("holdEnd",): "old",
+    ("holdOf",): SECOND,
 }
 """Other values than the example's, where that shows the default, or what changes nothing."""
 
@@ -222,6 +223,8 @@ def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchan
     config = {**({PROJECT + "imageDigest": THIRD} if release_too else {}), **given(path, another(path, SETTINGS[path]))}
     if path in {("rollbackFrom",), ("redeployFrom",), ("imageDigest",)}:
         config |= {PROJECT + "imageDigest": THIRD}
+    if path == ("holdOf",):
+        config |= {PROJECT + "holdEnd": "new"}
     try:
         after = stored(config, secured=path[0] == "https")
     except ReleaseError:

@@ -33,6 +33,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "onDrift": ENUM,
     "onAlarm": ENUM,
     "holdEnd": ENUM,
+    "holdOf": ["latest", "sha256:1"],
     "allowOlder": ["latest"],
     "allowReplace": ENUM,
     "drill": ENUM,

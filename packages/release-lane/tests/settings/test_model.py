@@ -376,7 +376,10 @@ def test_an_earlier_image_with_todays_configuration_says_where_to_and_is_no_comp
 
 
 def test_the_end_of_a_hold_is_all_that_an_update_does() -> None:
-    assert environment(holdEnd="new").hold_end == "new"
+    assert environment(holdEnd="old").hold_end == "old"
+    assert environment(holdEnd="new", holdOf=DIGEST).hold_of == DIGEST
+    assert problem(holdEnd="new").startswith("holdOf: is missing")
+    assert problem(holdOf=DIGEST).startswith("holdOf: says which release is held")
     for more in ({"imageDigest": DIGEST}, {"onDrift": "restore"}, {"drill": "passed"}):
         assert problem(holdEnd="old", **more).startswith("holdEnd: ends the hold and does nothing else")
 

@@ -68,6 +68,8 @@ class Requested:
     on_alarm: OnAlarm | None = None
     hold_end: Winner | None = None
     """Which release wins the hold that stands."""
+    hold_of: str | None = None
+    """The digest that is held, by who decided that it wins."""
     alarm_memory: float = 0.0
     idle_tasks: int | None = None
     commit: str = ""

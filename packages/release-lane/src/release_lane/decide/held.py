@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from release_lane.decide.case import Case, back_to
 from release_lane.decide.choice import Decision, Keep, TrafficOnly
-from release_lane.decide.refusals import hold_stands, no_hold, too_few_to_win
+from release_lane.decide.refusals import another_hold, hold_stands, no_hold, too_few_to_win
 from release_lane.record.hold import Hold, Winner
 from release_lane.record.records import Recorded
 
@@ -48,7 +48,8 @@ def _check_size(case: Case, hold: Hold) -> None:
 
 
 def check_hold_end(case: Case, hold: Hold | None, *, gone_to: str = "") -> None:
-    """Raises `Refused` where a hold is to be ended that does not stand, or no longer for this winner.
+    """Raises `Refused` where a hold is to be ended that does not stand, is of another release than was decided about,
+    or cannot end for this winner any more. Users go back whatever is held.
 
     `gone_to`: the id of the release that all users are on already, "" where that is not so.
     """
@@ -58,3 +59,5 @@ def check_hold_end(case: Case, hold: Hold | None, *, gone_to: str = "") -> None:
     lost = hold is not None and gone_to not in ("", hold.release.id)
     if hold is None or (winner is Winner.NEW and lost):
         raise no_hold(case.requested.environment)
+    if winner is Winner.NEW and case.requested.hold_of not in (None, hold.release.digest):
+        raise another_hold(hold, case.requested.environment)

@@ -261,6 +261,15 @@ def no_hold(environment: str = HERE) -> Refused:
     )
 
 
+def another_hold(hold: Hold, environment: str = HERE) -> Refused:
+    """A release is to win that is not the held one."""
+    return Refused(
+        f"Another release is held than the one that is to win (holdOf). {hold.words()}. Nothing was changed.",
+        why="since it was looked at, that hold ended and another one began, or holdOf is of another environment",
+        next_step=f"`release status {environment}` says what is held; decide again: {how_to_end(environment)}.",
+    )
+
+
 def too_few_to_win(hold: Hold, tasks: int, needed: int, environment: str = HERE) -> Refused:
     """The held release has fewer tasks than the live one, which serves most users."""
     return Refused(

@@ -13,7 +13,7 @@ from provider_kit import UNKNOWN, Change, Context, Props, Resource, State
 
 from release_lane.aws.cloud import Cloud
 from release_lane.decide.advance import after
-from release_lane.decide.refusals import kept_balancer, kept_database
+from release_lane.decide.refusals import HERE, kept_balancer, kept_database
 from release_lane.errors import CheckFailed, CloudError, Users
 from release_lane.gates.gate import CloudOf, reported
 from release_lane.gates.https import open_https
@@ -23,6 +23,7 @@ from release_lane.gates.reality import Deviation, deviation, settled
 from release_lane.gates.recording import RECORDING
 from release_lane.record.endpoint import production
 from release_lane.record.evidence import Drill, with_passed_drill
+from release_lane.record.hold import how_to_end
 from release_lane.record.inputs import SwitchInputs, environment_of, is_active
 from release_lane.record.records import OF_HOLD, OUTPUTS, Recorded
 
@@ -113,7 +114,7 @@ class TrafficSwitch(Resource):
         kept = kept or _taken_up(cloud, given.standing)
         problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:
-            raise _not_as_recorded(problem)
+            raise _not_as_recorded(problem, held=OF_HOLD[0] in kept)
         if given.drill is Drill.PASSED:
             kept = _with_drill(kept)
         RECORDING.done()
@@ -130,20 +131,28 @@ def _deviation(cloud_of: CloudOf, inputs: Props, outputs: Mapping[str, Any]) -> 
     return deviation(cloud_of(given.names), outputs, given.located, given.known)
 
 
-def _not_as_recorded(problem: Deviation) -> CheckFailed:
-    """An update that moves no traffic can only say what is wrong, and what would help."""
+def _not_as_recorded(problem: Deviation, *, held: bool = False) -> CheckFailed:
+    """An update that moves no traffic can only say what is wrong, and what would help. `held`: while a hold stands, no
+    colour is free to start the recorded release on, so users go to the one that is well."""
     lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
     what = f"This update releases nothing, but what serves users is not what was recorded: {problem.what}{lasting}."
     if not problem.lacks:
         next_step = "run the update with onDrift=restore, or roll back."
+        if held:
+            next_step = f"give all users to the release that is as recorded: {how_to_end(HERE)}."
         return CheckFailed(what, next_step=next_step, users=Users.UNTOUCHED)
     first = "remove that cause" if problem.why else "look at the service's stopped tasks and events in ECS"
+    others = (
+        f"give all users to the release that is well, {how_to_end(HERE)}."
+        if held
+        else "run the update with onDrift=restore, which starts the recorded release on the other colour and moves "
+        "users there, or go back (`release rollback`)."
+    )
     return CheckFailed(
         what,
         why=f"ECS says: {problem.why}" if problem.why else "ECS gives no reason",
-        next_step=f"{first}; ECS goes on trying, and once it succeeded so does the update. If that takes too long: run "
-        "the update with onDrift=restore, which starts the recorded release on the other colour and moves users "
-        "there, or go back (`release rollback`).",
+        next_step=f"{first}; ECS goes on trying, and once it succeeded so does the update. If that takes too long: "
+        + others,
         users=Users.UNTOUCHED,
     )
 

@@ -60,7 +60,7 @@ NATURAL = (
     *("approval", "requireDrill", "freeze", "parity", "ledger", "testAccess"),
     *("accessLogs", "notify", "alarms.actions", "deletionProtection", "database.deletionProtection"),
     *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace"),
-    *("holdEnd", "drill", "throughFreeze", "withoutLedger", "sealed"),
+    *("holdEnd", "holdOf", "drill", "throughFreeze", "withoutLedger", "sealed"),
 )
 """Settings that are left out, for the reasons above; a path stands for all below it."""
 

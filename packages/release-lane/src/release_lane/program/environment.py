@@ -89,6 +89,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         on_drift=settings.on_drift,
         on_alarm=settings.on_alarm,
         hold_end=settings.hold_end,
+        hold_of=settings.hold_of,
         alarm_memory=settings.alarms.memory,
         idle_tasks=settings.idle.tasks,
         commit=commit,

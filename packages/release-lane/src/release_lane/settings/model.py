@@ -75,6 +75,7 @@ class EnvironmentSettings(Stack):
     on_drift: OnDrift | None = None
     on_alarm: OnAlarm | None = None
     hold_end: Winner | None = None
+    hold_of: DigestText | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
     drill: Drill | None = None
@@ -307,6 +308,10 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
         )
     if settings.hold_end and (settings.image_digest or settings.drill or settings.on_drift):
         problems.append("holdEnd: ends the hold and does nothing else; leave out imageDigest, drill and onDrift")
+    if settings.hold_end is Winner.NEW and not settings.hold_of:
+        problems.append("holdOf: is missing; holdEnd=new gives all users to the held release: name its digest")
+    if settings.hold_of and not settings.hold_end:
+        problems.append("holdOf: says which release is held, but holdEnd does not say who wins")
     if settings.forward_from and not settings.image_digest:
         problems.append("forwardFrom: says what is left, but imageDigest does not say where to go")
     problems += name_problems(settings.env, settings.secrets, settings.all_given)

@@ -67,11 +67,13 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     recorded = before.recorded
     if recorded is None or recorded.hold is None:
         raise no_hold(environment)
-    won = recorded.hold.release if arguments.winner == Winner.NEW else recorded.live
+    new = arguments.winner == Winner.NEW
+    won = recorded.hold.release if new else recorded.live
+    held = {"holdOf": won.digest} if new else {}
     change = Change(
         verb=NAME,
         environment=environment,
-        config={"holdEnd": str(arguments.winner), **through_freeze(arguments)},
+        config={"holdEnd": str(arguments.winner), **held, **through_freeze(arguments)},
         says=f"End the hold in {environment}: all users to {named(won)}.",
     )
     return carry_out(tools, change, arguments, before)
