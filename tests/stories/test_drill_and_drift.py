@@ -56,6 +56,7 @@ def evidence(stack: Stack) -> Mapping[str, Any]:
     return dict(proof)
 
 
+@pytest.mark.long
 def test_a_drill_moves_users_back_and_forward_without_a_failed_request_and_is_proven(
     release: Command, staging: Stack, ledger: Callable[[], tuple[Entry, ...]]
 ) -> None:

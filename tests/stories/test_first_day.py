@@ -72,6 +72,7 @@ def test_a_refused_release_is_never_exposed_and_the_next_update_heals(
     assert liar not in {release.digest for release in report.total.releases}
 
 
+@pytest.mark.long
 def test_the_next_update_without_a_digest_heals_the_idle_colour(staging: Stack, liar: str) -> None:
     live, idle = staging.outputs["imageDigest"], staging.outputs["previousDigest"]
     assert not staging.up(imageDigest=liar).ok
@@ -95,6 +96,7 @@ def test_a_change_of_configuration_leaves_the_live_tasks_alone(staging: Stack) -
     assert staging.outputs["liveColour"] != colour
 
 
+@pytest.mark.long
 def test_a_change_of_this_programs_own_code_leaves_the_live_tasks_alone(
     known: Known, shared: Stack, unseen: Unseen
 ) -> None:

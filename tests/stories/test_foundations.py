@@ -50,11 +50,12 @@ def test_another_network_is_refused_under_users_before_anything_changes(staging:
     ("file", "old", "new", "said"),
     [
         ("infra/network.py", "{description} of", "{description} for", "unable to replace"),
-        (
+        pytest.param(
             "infra/balancer.py",
             'load_balancer_type="application"',
             "internal=True",
             "unable to replace",
+            marks=pytest.mark.long,
         ),
     ],
     ids=["security group", "load balancer"],

@@ -96,6 +96,7 @@ def test_port_80_redirects_for_good_and_browsers_remember_it(secure: Stack) -> N
     assert answer(secure, "/health").headers["Strict-Transport-Security"] == "max-age=300"
 
 
+@pytest.mark.long
 def test_https_is_opened_to_users_of_plain_http_who_lose_no_request(plain: Stack, better: str) -> None:
     before, came = rule(plain), plain.probe("/health", 50, expect=(301,))
     secure = by_https(plain.lane, plain.name)

@@ -1,6 +1,7 @@
 """The command as a person uses it: real engine, real containers, the local cloud. One story, in order.
 
-Tests here build on each other: each begins where the one before left the environments.
+Tests here build on each other: each begins where the one before left the environments. Those marked `long` leave them
+as they find them, and make what they need where the others did not run.
 """
 
 from __future__ import annotations
@@ -38,6 +39,20 @@ def sealing(lane: Checkout) -> Iterator[Checkout]:
     file.write_text(given.replace("config:\n", f"config:\n  {lane.project}:approval: {{required: true}}\n", 1))
     yield lane
     file.write_text(given)
+
+
+@pytest.fixture
+def refused(lane: Checkout) -> None:
+    """Staging with a release on each colour, and a build that its smoke checks refuse, as left above."""
+    if not Story.second:
+        Story.first = lane.release("build").ok().out.strip()
+        lane.release("deploy", "staging", "--digest", Story.first).ok()
+        lane.change("app/service.py", '"""', '"""Second edition. ')
+        Story.second = lane.release("build").ok().out.strip()
+        lane.release("deploy", "staging", "--digest", Story.second).ok()
+    if not Story.broken:
+        lane.change("app/checksums.py", *FAULT)
+        Story.broken = lane.release("build").ok().out.strip()
 
 
 def test_a_build_writes_its_digest_and_a_second_one_the_same(lane: Checkout) -> None:
@@ -182,6 +197,8 @@ def test_plan_board_and_metrics_read_what_is_there(lane: Checkout) -> None:
     assert metrics["timeToRestore"]["medianSeconds"] > 0
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("refused")
 def test_without_healing_a_rollback_costs_a_deploy_until_heal(lane: Checkout) -> None:
     assert lane.release("deploy", "staging", "--digest", Story.broken, "--no-heal").code == 1
     assert lane.status("staging")["rollback"]["costs"] == "deploy"
@@ -212,6 +229,8 @@ def test_wrong_settings_end_with_2(lane: Checkout) -> None:
         settings.write_text(before)
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("refused")
 def test_the_second_of_two_is_refused_with_who_holds_the_lock(lane: Checkout) -> None:
     with lane.started("deploy", "staging", "--digest", Story.broken, "--no-heal") as running:
         with lane.standing_still("staging") as go_on:
@@ -227,6 +246,8 @@ def test_the_second_of_two_is_refused_with_who_holds_the_lock(lane: Checkout) ->
         assert running.returncode == 1
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_an_interrupted_release_leaves_no_engine_and_users_where_they_are(lane: Checkout, name: str) -> None:
     with lane.started("deploy", "staging", "--digest", Story.broken) as running:

@@ -155,6 +155,8 @@ def test_an_interrupted_switch_is_explained_and_left_alone_until_somebody_says_w
     assert lane.status("staging")["digest"] == live["digest"]
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("standby")
 def test_an_interrupted_switch_can_be_finished_in_one_go_with_its_lock(lane: Checkout) -> None:
     previous = lane.status("staging")["previousDigest"]
     die_in_the_switch(lane, "rollback")
