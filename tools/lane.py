@@ -60,8 +60,22 @@ PLAIN: Mapping[str, Any] = {
 }
 """Settings of an environment of a rehearsal, in place of those of the stack files. None: without."""
 
+SLOW = ("slow-1", "slow-2", "slow-3")
+"""The same, but a container does nothing for STARTS_AFTER seconds before its service starts."""
+STARTS_AFTER = 10.0
+"""Fargate takes half a minute and more until a container starts; here one starts in a second."""
+
 VARIANTS = {
     **{name: (f"LABEL edition={number}", *TAKES) for number, name in enumerate(EDITIONS, start=2)},
+    **{
+        name: (
+            f"LABEL edition={name}",
+            *TAKES,
+            f'CMD ["/venv/bin/python", "-c", "import os, time; time.sleep({STARTS_AFTER});'
+            " os.execv('/venv/bin/python', ['/venv/bin/python', '-m', 'app'])\"]",
+        )
+        for name in SLOW
+    },
     # Healthy, but its status says error: the self-check's reference value is another one.
     "liar": (
         "USER 0",

@@ -22,7 +22,7 @@ from local_aws.toolchain.uv import uv
 
 from tools.bench import measure
 from tools.bench.slow import AWAY, farther_away
-from tools.lane import EDITIONS, PROJECT, ROOT, Lane, Stack
+from tools.lane import EDITIONS, PROJECT, ROOT, SLOW, STARTS_AFTER, Lane, Stack
 
 LOCKED = Path(__file__).with_name("peers.lock")
 NAME = "ecs-deploy"
@@ -43,10 +43,12 @@ class Took:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """The same thing done by the lane and by the peer; `away` are seconds added to each answer of AWS."""
+    """The same thing done by the lane and by the peer; `away` are seconds added to each answer of AWS, and `starts`
+    seconds that a container does nothing before its service starts."""
 
     what: str
     away: float
+    starts: float = 0.0
     lane: tuple[Took, ...]
     peer: tuple[Took, ...]
 
@@ -195,25 +197,36 @@ class Theirs:
 
 
 def compared(lane: Lane, good: str, folder: Path, say: measure.Say) -> list[Compared]:
-    """Promotions and rollbacks of both, near and far."""
+    """Promotions and rollbacks of both: near, far, and far with tasks that take long to start, as on Fargate."""
     say(f"{NAME}: installing it")
     command = installed(folder)
     ours, theirs = (measure.environment(lane, name) for name in ("ours", "theirs"))
     for stack in (ours, theirs):
         measure.ran(stack.up(imageDigest=good))
     peer = Theirs(theirs, command)
-    near = _both(good, Ours(ours), peer, 0.0, say)
+    near = _both(good, Ours(ours), peer, EDITIONS[-2 * RUNS : -RUNS], say)
     with farther_away(ours) as far_ours, farther_away(theirs) as far_theirs:
-        far = _both(good, Ours(far_ours), replace(peer, stack=far_theirs), AWAY, say)
-    return [*near, *far]
+        both = Ours(far_ours), replace(peer, stack=far_theirs)
+        far = _both(good, *both, EDITIONS[-RUNS:], say, away=AWAY)
+        late = _both(good, *both, SLOW[:RUNS], say, away=AWAY, starts=STARTS_AFTER)
+    return [*near, *far, *late]
 
 
-def _both(good: str, ours: Ours, theirs: Theirs, away: float, say: measure.Say) -> list[Compared]:
+def _both(
+    good: str,
+    ours: Ours,
+    theirs: Theirs,
+    images: Sequence[str],
+    say: measure.Say,
+    *,
+    away: float = 0.0,
+    starts: float = 0.0,
+) -> list[Compared]:
     lane = ours.stack.lane
-    say(f"promotions and rollbacks by the lane and by {NAME}, {1000 * away:.0f} ms away")
+    say(f"promotions and rollbacks by the lane and by {NAME}, {1000 * away:.0f} ms away, started after {starts:.0f} s")
     promoted: tuple[list[Took], list[Took]] = ([], [])
     back: tuple[list[Took], list[Took]] = ([], [])
-    for name in EDITIONS[-RUNS:] if away else EDITIONS[-2 * RUNS : -RUNS]:
+    for name in images:
         digest = lane.derive(name, good)
         promoted[0].append(ours.deploy(digest))
         promoted[1].append(theirs.deploy(digest))
@@ -221,6 +234,6 @@ def _both(good: str, ours: Ours, theirs: Theirs, away: float, say: measure.Say) 
         back[0].append(ours.back())
         back[1].append(theirs.back())
     return [
-        Compared(what=what, away=away, lane=tuple(found[0]), peer=tuple(found[1]))
+        Compared(what=what, away=away, starts=starts, lane=tuple(found[0]), peer=tuple(found[1]))
         for what, found in (("promotion", promoted), ("rollback", back))
     ]

@@ -115,10 +115,20 @@ def _figures(figures: list[Figure]) -> Table:
 
 def _peers(compared: list[Compared]) -> Table:
     title = f"Next to {peers.NAME}: seconds until users are moved, and until the command ends; medians"
-    table = _table(title, "what", "ms a call", "users, lane", f"users, {peers.NAME}", "end, lane", "end, peer", "met")
+    table = _table(
+        title,
+        "what",
+        "ms a call",
+        "starts after s",
+        "users, lane",
+        f"users, {peers.NAME}",
+        "end, lane",
+        "end, peer",
+        "met",
+    )
     for each in compared:
         numbers = (f"{seconds:.2f}" for seconds in (*each.users, *each.end))
-        table.add_row(each.what, f"{1000 * each.away:.0f}", *numbers, _yes(each.met))
+        table.add_row(each.what, f"{1000 * each.away:.0f}", f"{each.starts:.0f}", *numbers, _yes(each.met))
     return table
 
 
