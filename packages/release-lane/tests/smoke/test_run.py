@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from release_lane.errors import CheckFailed, CloudError
 from release_lane.record.endpoint import Endpoint
-from release_lane.smoke import warm
 from release_lane.smoke.checks import Expected
 from release_lane.smoke.run import run
 
@@ -41,14 +40,13 @@ def test_checks_that_end_badly_although_none_failed_have_not_passed(
         run(Endpoint("http://x"), Expected())
 
 
-def test_a_process_that_was_prepared_in_another_folder_is_not_used(
+def test_the_checks_are_those_of_the_working_directory_without_plugins_of_our_own_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its checks would be those of that folder."""
-    warm.prepare()
-    checks(tmp_path, "def test_it(): assert False, 'of this folder'\n")
+    loaded = "import sys\ndef test_it(): assert False, ('of this folder', 'xdist' in sys.modules)\n"
+    checks(tmp_path, loaded)
     monkeypatch.chdir(tmp_path)
-    assert "of this folder" in str(run(Endpoint("http://x"), Expected()))
+    assert "('of this folder', False)" in str(run(Endpoint("http://x"), Expected()))
 
 
 def test_checks_that_do_not_end_have_failed_and_are_ended(tmp_path: Path) -> None:

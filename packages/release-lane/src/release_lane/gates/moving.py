@@ -41,7 +41,6 @@ from release_lane.record.intended import MOVED_AT
 from release_lane.record.journal import ABORT, Abort, Journal, Phase
 from release_lane.record.placement import Weights, all_on, shared, whole
 from release_lane.record.times import iso
-from release_lane.smoke import warm
 from release_lane.smoke.checks import Report
 from release_lane.watch.judge import Bake
 from release_lane.watch.remembered import RollCall
@@ -54,7 +53,6 @@ SensesOf = Callable[[Cloud, Balancer, Watched, float], Senses]
 
 def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses.of, timing: Timing = TIMING) -> Props:
     """Check, journal, move, watch; the new record. Any breach after that rolls back the traffic."""
-    warm.prepare()  # for the live URL
     place = where(cloud, move.located)
     senses = senses_of(cloud, place, move.watched, move.period)
     # Side by side; judged one after the other.

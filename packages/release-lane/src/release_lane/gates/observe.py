@@ -12,7 +12,6 @@ from release_lane.aws.session import check_account
 from release_lane.gates.gate import reported
 from release_lane.record.alarms import Watched
 from release_lane.record.names import Access, Names
-from release_lane.smoke import warm
 
 
 def observe(ctx: Context, args: Props) -> Props:
@@ -29,10 +28,7 @@ def observe(ctx: Context, args: Props) -> Props:
         watched, certificate = Watched.from_dict(args.get("alarms") or {}), str(args.get("certificate") or "")
         return account_checked_meanwhile(names, lambda cloud: observed(cloud, digest, watched, certificate))
 
-    seen = reported(look)
-    if digest:
-        warm.prepare()  # a digest that was asked for will most likely be smoked
-    return seen
+    return reported(look)
 
 
 def find_image(ctx: Context, args: Props) -> Props:

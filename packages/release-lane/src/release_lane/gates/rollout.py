@@ -22,7 +22,6 @@ from release_lane.record.inputs import NOWHERE, RolloutInputs
 from release_lane.record.intended import LOGS
 from release_lane.record.placement import Colour
 from release_lane.record.records import Known, Located
-from release_lane.smoke import warm
 from release_lane.watch.rollout import (
     SOONEST,
     Failed,
@@ -50,7 +49,6 @@ class Rollout(Gate):
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
         """Wait for the rollout, or fail with the reason."""
-        warm.prepare(2)  # for the smoke gate, which comes next, and for the live URL
         given = RolloutInputs.from_dict(inputs)
         digest, colour = given.digest, given.colour
         image = demand(given.pass_of_before, gate="The image gate", digest=digest) if given.starts else None

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from release_lane.errors import CheckFailed, CloudError
 from release_lane.record.endpoint import Endpoint
-from release_lane.smoke import warm
-from release_lane.smoke.checks import Expected, Report, command, read_report, unexplained
+from release_lane.smoke.checks import ENVIRONMENT, Expected, Report, command, read_report, unexplained
 
 LEAST_LIMIT = 60.0
 """Seconds that a gate gives to one run at least, however short its deadline: there may be many checks."""
@@ -47,7 +46,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
         junit = Path(folder, "report.xml")
-        process = warm.start(command(sys.executable, endpoint, expected, str(junit)), root, environ)
+        process = _started(command(sys.executable, endpoint, expected, str(junit)), root, environ)
         try:
             output = _output(process, limit, keep_going)
         except BaseException:
@@ -63,6 +62,20 @@ def run(
             next_step=f"run them by hand: pytest smoke {shlex.join(endpoint.options())}",
         )
     return read_report(report, expected.asked)
+
+
+def _started(command: Sequence[str], root: Path | None, environ: Mapping[str, str] | None) -> subprocess.Popen[str]:
+    """In a process group of its own. What it prints comes on `stdout`."""
+    return subprocess.Popen(
+        command,
+        cwd=root,
+        env={**(os.environ if environ is None else environ), **ENVIRONMENT},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def _output(process: subprocess.Popen[str], limit: float | None, keep_going: Callable[[], None]) -> str:
