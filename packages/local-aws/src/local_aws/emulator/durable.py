@@ -2,12 +2,13 @@
 
 So an emulator that was killed comes back with all that it ever confirmed: the networks, roles and images that Pulumi's
 state speaks of. Changes that come together are stored together. Log lines and metrics are too many to be stored each
-time: they are kept from one orderly end to the next start.
+time: they are kept from one orderly end to the next start, and lost where the emulator is killed in between.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,12 @@ from local_aws.emulator.wire import Response
 
 Handler = Callable[..., Awaitable[Response]]
 READS = re.compile(r"(Describe|Get|List|BatchGet|BatchCheck|Head|Lookup|Search|Filter|Query|Simulate|Decode|Assume)")
+LOGS = "cloudwatch_logs"
+NO_LINES = (
+    *("destinations", "resource_policies", "log_group_policies", "metric_filters", "queries"),
+    *("delivery_sources", "delivery_destinations", "deliveries"),
+)
+"""What it keeps besides its groups, and besides the place of each line."""
 MANY = frozenset({"PutLogEvents", "CreateLogStream", "PutMetricData"})
 logger = logging.getLogger("durable")
 ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
@@ -74,9 +81,23 @@ async def save(key: str) -> None:
     from ministack import app
     from ministack.core.persistence import save_state
 
-    state = app._get_module(app._state_map[key]).get_state()  # a copy, made on the loop: consistent
+    module = app._get_module(app._state_map[key])
+    state = without_lines(module) if key == LOGS else module.get_state()  # a copy, made on the loop: consistent
     if state is not None:
         await asyncio.to_thread(save_state, key, state)
+
+
+def without_lines(module: Any) -> dict[str, Any]:
+    """The state of ministack's log service, with empty streams. A session's lines are tens of megabytes, and while they
+    are copied no request is answered."""
+    groups = module._log_groups
+    empty: dict[int, Any] = {
+        id(stream["events"]): [] for _, group in groups.all_items() for stream in group["streams"].values()
+    }
+    return {
+        "log_groups": copy.deepcopy(groups, empty),  # what is in the memo counts as copied
+        **{name: copy.deepcopy(getattr(module, f"_{name}")) for name in NO_LINES},
+    }
 
 
 def install(own: frozenset[str]) -> None:

@@ -11,7 +11,7 @@ import os
 import types
 import typing
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -154,11 +154,30 @@ class StateFile:
         self.save({"version": version, "state": encode(state)})
 
     def save(self, document: Any) -> None:
+        self.write(json.dumps(document))
+
+    def write(self, text: str) -> None:
+        """The document as JSON already."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self.mode), "w") as file:
-            file.write(json.dumps(document))
+            file.write(text)
         os.replace(draft, self.path)
+
+
+class Texts:
+    """JSON of frozen values, each encoded once for as long as it is among them: between two saves little changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def of(self, values: Iterable[Any]) -> str:
+        """All of them as a JSON list."""
+        known, self._known = self._known, {}
+        for value in values:
+            kept, text = known.get(id(value), (None, ""))
+            self._known[id(value)] = (value, text if kept is value else json.dumps(encode(value)))
+        return f"[{', '.join(text for _, text in self._known.values())}]"
 
 
 def encode(value: Any) -> Any:

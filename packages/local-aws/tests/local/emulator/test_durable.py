@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from local_aws.emulator.durable import Saver, watched
+from local_aws.emulator.durable import NO_LINES, Saver, watched, without_lines
 
 pytestmark = pytest.mark.pure
 
@@ -94,3 +96,20 @@ def test_only_changes_are_stored(headers: dict[str, str], writes: list[tuple[str
         assert disk.stored == writes
 
     asyncio.run(story())
+
+
+def test_a_change_of_log_groups_is_stored_without_the_lines_of_a_session() -> None:
+    """Any would do whose groups have streams; the copy is no part of what goes on."""
+
+    class Groups(dict[str, Any]):
+        def all_items(self) -> Any:
+            return self.items()
+
+    lines = [{"timestamp": 1, "message": "GET /"}]
+    groups = Groups({"/lane": {"tags": {"a": "b"}, "streams": {"app/1": {"events": lines, "at": 7}}}})
+    module = SimpleNamespace(_log_groups=groups, **{f"_{name}": {name: 1} for name in NO_LINES})
+    state = without_lines(module)
+    assert state["log_groups"] == {"/lane": {"tags": {"a": "b"}, "streams": {"app/1": {"events": [], "at": 7}}}}
+    assert state["log_groups"]["/lane"] is not groups["/lane"]
+    assert lines == [{"timestamp": 1, "message": "GET /"}]
+    assert {*state} == {"log_groups", *NO_LINES}

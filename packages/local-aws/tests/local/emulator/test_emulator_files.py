@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
+from local_aws.emulator import wire
 from local_aws.emulator.ecr import LayerFiles
 from local_aws.emulator.wire import StateFile
 
@@ -24,3 +29,20 @@ def test_layers_are_files(tmp_path: Path) -> None:
     assert (list(layers), layers["sha256:1"], "sha256:1" in layers) == (["sha256:1"], b"content", True)
     assert layers.pop("sha256:1") == b"content"
     assert "sha256:1" not in layers
+
+
+def test_what_did_not_change_is_not_written_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Value:
+        name: str
+
+    encoded: list[Any] = []
+    monkeypatch.setattr(wire, "encode", lambda value: encoded.append(value) or {"name": value.name})
+    texts, one, two = wire.Texts(), Value("one"), Value("two")
+    assert texts.of([]) == "[]"
+    assert json.loads(texts.of([one, two])) == [{"name": "one"}, {"name": "two"}]
+    changed = Value("more")
+    assert json.loads(texts.of([one, changed])) == [{"name": "one"}, {"name": "more"}]
+    assert encoded == [one, two, changed]
+    assert texts.of([two]) == '[{"name": "two"}]'
+    assert encoded[-1] is two, "what was gone in between is no longer known"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from local_aws.emulator.ecs.model import Cluster, Container, Event, Service, Task, TaskDefinition
-from local_aws.emulator.wire import StateFile, decode, encode
+from local_aws.emulator.wire import StateFile, Texts, decode
 
 logger = logging.getLogger("ecs")
 VERSION = 1
@@ -56,6 +57,7 @@ class Store:
         self.services: dict[str, Service] = {}
         self.tasks: dict[str, Task] = {}
         self._file = file
+        self._texts = defaultdict[str, Texts](Texts)
         self._saving = threading.Condition()
         self._changed = self._saved = 0  # counts of changes
         self._closed = False
@@ -174,11 +176,11 @@ class Store:
 
     def _save(self) -> None:
         with self.lock:
-            document = {
-                "version": VERSION,
-                "clusters": encode(list(self.clusters.values())),
-                "definitions": encode(list(self.definitions.values())),
-                "services": encode(list(self.services.values())),
-                "tasks": encode(list(self.tasks.values())),
+            now: dict[str, list[Any]] = {
+                "clusters": list(self.clusters.values()),
+                "definitions": list(self.definitions.values()),
+                "services": list(self.services.values()),
+                "tasks": list(self.tasks.values()),
             }
-        self._file.save(document)
+        parts = (f'"{name}": {self._texts[name].of(values)}' for name, values in now.items())
+        self._file.write(f'{{"version": {VERSION}, {", ".join(parts)}}}')
