@@ -1,7 +1,9 @@
 """The stories once more, with the real AWS provider in place of its stand-in.
 
-python -m tools.provider             `make test-provider`: all stories, the command's, a sample of faults and crashes;
-                                     meanwhile every type's lives through the provider and through its stand-in
+python -m tools.provider             `make test-provider`: the stories and the command's of `make test`, and long ones
+                                     in which the provider has a part (marked `real`); meanwhile every type's lives
+                                     through the provider and through its stand-in
+python -m tools.provider --whole     all long ones as well, a sample of faults and crashes among them
 python -m tools.provider --sample    as many of them as CI has time for; left out, with the reason, where the provider
                                      can neither be found nor built
 python -m tools.provider --sample --unless-after TIME
@@ -49,7 +51,16 @@ from tools.checks import (
 STORIES = ("first_day", "known_failures", "bad_input")
 COMMAND = "packages/release-lane/tests/command"
 SAMPLE = (*(f"tests/stories/test_{name}.py" for name in STORIES), f"{COMMAND}/test_on_the_local_cloud.py")
-LONGEST = ("foundations", "https", "upgrade", "interrupted", "stepped", "foreign_service")
+LONGEST = (
+    "foundations",
+    "database",
+    "https",
+    "private_subnets",
+    "upgrade",
+    "interrupted",
+    "stepped",
+    "foreign_service",
+)
 """Files of stories that take minutes, the longest one first: what begins last is waited for by all."""
 WHOLE = (
     *(f"tests/stories/test_{name}.py" for name in LONGEST),
@@ -71,10 +82,10 @@ BUT = "not (test_outlived_on_the_local_cloud and [file])"
 """As on AWS, with the states in S3 alone: where they are makes no difference to the provider."""
 
 
-def check(name: str, paths: tuple[str, ...]) -> Check:
-    """Long ones as well: half of the stories are."""
+def check(name: str, paths: tuple[str, ...], marks: str = "cloud") -> Check:
+    """Stories of these files."""
     workers = (f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder")
-    return Check(name, pytest("-m", "cloud", *workers, "--durations=20", "-k", BUT, *paths), show="as it comes")
+    return Check(name, pytest("-m", marks, *workers, "--durations=20", "-k", BUT, *paths), show="as it comes")
 
 
 def compared() -> Check:
@@ -87,7 +98,9 @@ def compared() -> Check:
 def main(argv: list[str]) -> int:
     match argv:
         case []:
-            wanted, must = [check("provider", WHOLE), compared()], True
+            wanted, must = [check("provider", WHOLE, "cloud and (not long or real)"), compared()], True
+        case ["--whole"]:
+            wanted, must = [check("provider (all)", WHOLE), compared()], True
         case ["--sample", "--unless-after", at] if at.isdecimal() and time.time() > int(at):
             return conclude([Outcome("provider (a sample)", 0, 0.0, "no time is left; `make test-provider` runs it")])
         case ["--sample"] | ["--sample", "--unless-after", _]:

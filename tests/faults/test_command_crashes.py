@@ -85,6 +85,7 @@ def step_of(number: int) -> int:
 @pytest.mark.cloud
 @pytest.mark.story
 @pytest.mark.long
+@pytest.mark.real
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("point", "how"),

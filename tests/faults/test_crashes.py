@@ -110,6 +110,7 @@ def subject(lane: Lane, good: str, better: str, best: str) -> Iterator[Subject]:
 @pytest.mark.cloud
 @pytest.mark.story
 @pytest.mark.long
+@pytest.mark.real
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("crash", chosen(), ids=str)
 def test_users_stay_served_nothing_is_lost_and_the_next_update_gets_there(crash: Crash, subject: Subject) -> None:

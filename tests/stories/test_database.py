@@ -16,7 +16,7 @@ from tests.stories.cloud import client, tasks
 from tests.stories.test_migration import COMMAND, image, ran
 from tools.lane import PROJECT, Lane, Result, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(900), pytest.mark.real]
 
 DATABASE, CACHE = {"instanceClass": "db.t4g.micro"}, {"nodeType": "cache.t4g.micro"}
 STORES = {"database": DATABASE, "cache": CACHE}

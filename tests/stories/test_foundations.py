@@ -79,6 +79,7 @@ def test_ranges_of_testers_come_and_go_one_by_one(staging: Stack) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.real
 def test_rules_that_had_other_names_are_renamed_under_users(staging: Stack) -> None:
     """As in a stack that an earlier version made: there, they were numbered."""
 
@@ -143,6 +144,7 @@ def test_before_the_first_release_another_network_is_free(lane: Lane, good: str,
 
 
 @pytest.mark.long
+@pytest.mark.real
 def test_a_target_group_that_somebody_deleted_is_named_and_made_anew(staging: Stack) -> None:
     elb, idle, name = staging.lane.aws("elbv2"), idle_of(staging), f"{PROJECT}-{staging.name}"
     port = {"blue": 9001, "green": 9002}[idle]
@@ -201,6 +203,7 @@ def test_an_environment_whose_users_are_elsewhere_is_built_anew(lane: Lane, best
 
 
 @pytest.mark.long
+@pytest.mark.real
 def test_a_network_that_was_replaced_under_its_users_has_a_way_out(
     lane: Lane, good: str, better: str, best: str
 ) -> None:

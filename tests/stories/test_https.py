@@ -164,6 +164,7 @@ def test_how_users_come_in_has_to_be_said(lane: Lane) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.real
 def test_a_protected_load_balancer_outlives_a_destroy_and_says_how_it_may_go(lane: Lane, good: str) -> None:
     stack = lane.environment("keeper", like="staging", smoke=QUICK, deletionProtection=True)
     assert stack.up(imageDigest=good).ok

@@ -91,8 +91,9 @@ GATES = {
 SIGNALS = {"ctrl-c": signal.SIGINT, "kill-9": signal.SIGKILL}
 IN_EVERY_RUN = {"ctrl-c-switch"}
 """Next to the machine that dies in the switch. The others are long."""
+REAL = {"kill-9-rollout": (pytest.mark.real,)}
 CASES = [
-    pytest.param(how, gate, id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.long)
+    pytest.param(how, gate, id=name, marks=() if name in IN_EVERY_RUN else (pytest.mark.long, *REAL.get(name, ())))
     for gate in GATES
     for word, how in SIGNALS.items()
     for name in [f"{word}-{gate}"]

@@ -25,7 +25,7 @@ from tests.stories.cloud import (
 from tests.stories.known import Known
 from tools.lane import PROJECT, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600), pytest.mark.real]
 Prober = Callable[..., Probe]
 Unseen = Callable[..., str]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.stories.cloud import idle_of, tasks
 from tools.lane import PROJECT, Lane, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600), pytest.mark.long, pytest.mark.real]
 QUICK = {"deadlineSeconds": 3}
 SECRET = {"KEY": "arn:aws:ssm:us-east-1:000000000000:parameter/egress/key"}
 

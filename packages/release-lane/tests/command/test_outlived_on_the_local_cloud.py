@@ -87,6 +87,7 @@ def intervals(lane: Checkout) -> dict[str, int]:
     return {each["TargetGroupName"].rsplit("-", 1)[-1]: each["HealthCheckIntervalSeconds"] for each in found}
 
 
+@pytest.mark.real
 def test_a_provider_that_outlived_its_engine_in_create_service_is_named_and_ended(lane: Checkout) -> None:
     first = build(lane)
     with (
@@ -115,6 +116,7 @@ def test_a_provider_that_outlived_its_engine_in_create_service_is_named_and_ende
     assert created.items() <= services(lane).items(), "it is the same service"
 
 
+@pytest.mark.real
 def test_a_provider_that_outlived_its_engine_before_modify_target_group_never_does_it(lane: Checkout) -> None:
     with_releases(lane, 1)
     second = build(lane)
