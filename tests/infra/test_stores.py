@@ -14,6 +14,7 @@ import pytest
 from release_lane.decide.foundations import Egress
 from release_lane.decide.stores import COMPONENT, Kind
 from release_lane.errors import Refused, UsageError
+from release_lane.program import Tasks
 from release_lane.record.container import LABEL, OF_CACHE, OF_DATABASE, release_in
 from release_lane.record.placement import Colour
 from tests.program.mocks import (
@@ -163,6 +164,22 @@ def test_tasks_reach_them_from_every_way_out_that_a_colour_is_still_in() -> None
         if each.inputs["securityGroupId"] == guard
     }
     assert inside == {f"{NAME}-tasks-id", f"{NAME}-endpoints-tasks-id"}
+
+
+def test_tasks_that_a_template_keeps_in_a_group_of_its_own_may_connect_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def own(network: Any) -> Tasks:
+        return Tasks(network.public_subnets, network.tasks_group("own", "Own tasks", pulumi.ResourceOptions()), [])
+
+    monkeypatch.setattr("network.Network._tasks", own)
+    world = first(**BOTH)
+    for kind in Kind:
+        between = {
+            (each.inputs["securityGroupId"], each.inputs.get("referencedSecurityGroupId"))
+            for rules in ("IngressRule", "EgressRule")
+            for each in world.of_type(rules)
+        }
+        guard, tasks = f"{NAME}-{kind}-id", f"{NAME}-own-id"
+        assert {(guard, tasks), (tasks, guard)} <= between
 
 
 def test_in_a_network_that_exists_they_are_in_its_private_subnets() -> None:

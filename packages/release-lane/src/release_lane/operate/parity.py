@@ -70,7 +70,7 @@ def _around(store: str) -> tuple[str, ...]:
     return (
         f"{GROUP} {ENVIRONMENT}-{store}",
         f"{INGRESS} {ENVIRONMENT}-{store}-from-",
-        *(f"{EGRESS} {ENVIRONMENT}-{part}-to-{store}" for part in ("tasks", "endpoints-tasks")),
+        *(f"{EGRESS} {ENVIRONMENT}-{part}-to-{store}" for part in ("tasks", "endpoints-tasks", "own-tasks")),
         f"aws:ec2/subnet:Subnet {ENVIRONMENT}-stores-",
     )
 

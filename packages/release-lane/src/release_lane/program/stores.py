@@ -187,13 +187,18 @@ class Stores(pulumi.ComponentResource):
         return guard
 
     def _tasks(self, kind: Kind) -> Iterator[tuple[str, ec2.SecurityGroup, pulumi.ResourceOptions]]:
-        """Groups of tasks, each with its part of a name. Rules go with the way out whose tasks they are for."""
-        network = self._network
+        """Groups of tasks, each with its part of a name. Rules go with the way out whose tasks they are for. A template
+        may have a group of its own."""
+        network, known = self._network, list[ec2.SecurityGroup]()
         if hasattr(network, "open_group"):
+            known.append(network.open_group)
             yield "tasks", network.open_group, self._kept(kind)
         for way in network.tasks.ways:
             if isinstance(way, Endpoints):
+                known.append(way.tasks.group)
                 yield f"{Egress.ENDPOINTS}-tasks", way.tasks.group, way.child
+        if not any(network.tasks.group is each for each in known):
+            yield "own-tasks", network.tasks.group, self._kept(kind)
 
 
 def _may_read(secret: str) -> str:
