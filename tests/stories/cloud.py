@@ -164,3 +164,13 @@ def gateway(network: str) -> str:
         ["docker", "network", "inspect", network, "--format", "{{(index .IPAM.Config 0).Gateway}}"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
+
+
+def without_ciphertext(value: Any) -> Any:
+    """Part of a state as it is compared: of a secret, the engine writes another ciphertext each time."""
+    match value:
+        case dict():
+            return {key: without_ciphertext(each) for key, each in value.items() if key != "ciphertext"}
+        case list():
+            return [without_ciphertext(each) for each in value]
+    return value

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from release_lane.aws.cloud import MANIFESTS
 
-from tests.stories.cloud import idle_of, tasks
+from tests.stories.cloud import idle_of, tasks, without_ciphertext
 from tools.lane import Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600)]
@@ -44,16 +44,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 def kept(stack: Stack) -> dict[str, Any]:
     """What the state has of each resource. The order in which it lists them is the engine's, and so is the ciphertext
     of a secret: another one each time that the state is written."""
-    return {each["urn"]: _without_ciphertext(each) for each in stack.state.get("resources", [])}
-
-
-def _without_ciphertext(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _without_ciphertext(each) for key, each in value.items() if key != "ciphertext"}
-        case list():
-            return [_without_ciphertext(each) for each in value]
-    return value
+    return {each["urn"]: without_ciphertext(each) for each in stack.state.get("resources", [])}
 
 
 def refused(stack: Stack, **config: str) -> None:

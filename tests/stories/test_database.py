@@ -12,7 +12,7 @@ from release_lane.aws.existing import LOOKED_UP, existing
 from release_lane.record.container import LABEL, OF_CACHE, OF_DATABASE
 from release_lane.record.names import Access
 
-from tests.stories.cloud import client, tasks
+from tests.stories.cloud import client, tasks, without_ciphertext
 from tests.stories.test_migration import COMMAND, image, ran
 from tools.lane import PROJECT, Lane, Result, Stack
 
@@ -74,7 +74,7 @@ def resources(stack: Stack) -> dict[str, Any]:
     """What its state has of AWS and of the gates."""
     mine = [each for each in stack.state["resources"] if each["type"].startswith(("aws:", "release:"))]
     assert mine
-    return {each["urn"]: (each.get("inputs"), each.get("outputs")) for each in mine}
+    return {each["urn"]: without_ciphertext([each.get("inputs"), each.get("outputs")]) for each in mine}
 
 
 def refused(result: Result, said: str) -> None:
