@@ -8,11 +8,14 @@ Here they are recorded and answered whole; no packet goes through any of them, a
   detached from a VPC with a NAT gateway.
 - A gateway endpoint adds a route to the service's prefix list to its tables: one for each service and table.
 - An interface endpoint has one subnet in a zone at most; its private name is free in its VPC, which resolves names.
+- Network interfaces are found by filters, which ministack ignores: the AWS provider waits for those of a load balancer
+  that it deleted, and would wait for the endpoints of other environments.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNatGateway.html
 https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html
 https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -416,6 +420,71 @@ def _endpoint(one: Mapping[str, Any], ec2: Any) -> Tree:
     }
 
 
+# ---- network interfaces
+
+
+def _describe_network_interfaces(params: Params, ec2: Any) -> Tree:
+    wanted, filters = texts(params.tree("NetworkInterfaceId")), filters_in(params)
+    for id in wanted:
+        if id not in ec2._network_interfaces:
+            words = f"The networkInterface ID '{id}' does not exist"
+            raise ServiceError("InvalidNetworkInterfaceID.NotFound", words)
+    found = [each for id, each in ec2._network_interfaces.items() if not wanted or id in wanted]
+    tags = {name: [*values] for name, values in filters.items() if name.startswith("tag")}
+    matching = [
+        each
+        for each in found
+        if is_interface(each, {name: values for name, values in filters.items() if name not in tags})
+        and ec2._resource_matches_tag_filters(each["NetworkInterfaceId"], tags)
+    ]
+    return {"networkInterfaceSet": [_interface(each, ec2) for each in matching]}
+
+
+def is_interface(one: Mapping[str, Any], filters: Mapping[str, tuple[str, ...]]) -> bool:
+    """Do all filters, tags apart, match it? Values may have `*` and `?`. ServiceError for an unknown one."""
+    attachment = one.get("Attachment") or {}
+    seen = {
+        "network-interface-id": [one["NetworkInterfaceId"]],
+        "subnet-id": [one["SubnetId"]],
+        "vpc-id": [one["VpcId"]],
+        "description": [one["Description"]],
+        "status": [one["Status"]],
+        "interface-type": [one.get("InterfaceType", "interface")],
+        "group-id": [each["GroupId"] for each in one.get("Groups", ())],
+        "attachment.attachment-id": [attachment.get("AttachmentId", "")],
+        "attachment.instance-id": [attachment.get("InstanceId", "")],
+        "attachment.instance-owner-id": [attachment.get("InstanceOwnerId", "")],
+    }
+    for name in filters:
+        if name not in seen:
+            raise ServiceError("InvalidParameterValue", f"The filter '{name}' is invalid")
+    return all(
+        any(fnmatchcase(value, pattern) for value in seen[name] for pattern in patterns)
+        for name, patterns in filters.items()
+    )
+
+
+def _interface(one: Mapping[str, Any], ec2: Any) -> Tree:
+    attachment, address = one.get("Attachment"), one["PrivateIpAddress"]
+    return {
+        "networkInterfaceId": one["NetworkInterfaceId"],
+        "subnetId": one["SubnetId"],
+        "vpcId": one["VpcId"],
+        "availabilityZone": one.get("AvailabilityZone"),
+        "description": one["Description"],
+        "ownerId": one["OwnerId"],
+        "status": one["Status"],
+        "privateIpAddress": address,
+        "sourceDestCheck": bool(one.get("SourceDestCheck", True)),
+        "interfaceType": one.get("InterfaceType", "interface"),
+        "macAddress": one["MacAddress"],
+        "groupSet": [{"groupId": each["GroupId"], "groupName": each["GroupName"]} for each in one.get("Groups", ())],
+        "privateIpAddressesSet": [{"privateIpAddress": address, "primary": True}],
+        "attachment": {key[0].lower() + key[1:]: value for key, value in attachment.items()} if attachment else None,
+        "tagSet": _tags(one["NetworkInterfaceId"], ec2),
+    }
+
+
 def _groups(one: Mapping[str, Any], ec2: Any) -> list[str]:
     """Without any the VPC's default one is in force."""
     default = [
@@ -476,4 +545,5 @@ _HANDLERS: Mapping[str, Callable[[Params, Any], Tree]] = {
     "ModifyVpcEndpoint": _modify_vpc_endpoint,
     "DescribeVpcEndpoints": _describe_vpc_endpoints,
     "DeleteVpcEndpoints": _delete_vpc_endpoints,
+    "DescribeNetworkInterfaces": _describe_network_interfaces,
 }

@@ -14,6 +14,7 @@ from local_aws.emulator.egress import (
     check_zones,
     failure,
     filters_in,
+    is_interface,
     texts,
     xml,
 )
@@ -79,6 +80,27 @@ def test_a_private_name_is_free_in_a_vpc_that_resolves_names() -> None:
     check_private_name({**LOGS, "PrivateDnsEnabled": False}, {"VpcId": "vpc-1"}, [LOGS])
     assert code(lambda: check_private_name(LOGS, RESOLVES, [LOGS])) == "InvalidParameter"
     assert code(lambda: check_private_name(LOGS, {**RESOLVES, "EnableDnsHostnames": False}, [])) == "InvalidParameter"
+
+
+def test_network_interfaces_are_found_by_all_filters_and_a_filter_that_is_not_known_is_refused() -> None:
+    endpoint = {
+        "NetworkInterfaceId": "eni-1",
+        "SubnetId": "subnet-1",
+        "VpcId": "vpc-1",
+        "Description": "VPC Endpoint Interface vpce-1",
+        "Status": "in-use",
+        "Attachment": None,
+        "Groups": [{"GroupId": "sg-1", "GroupName": "endpoints"}],
+    }
+    for filters, found in (
+        ({}, True),
+        ({"vpc-id": ("vpc-1", "vpc-2"), "group-id": ("sg-1",)}, True),
+        ({"vpc-id": ("vpc-1",), "group-id": ("sg-2",)}, False),
+        ({"description": ("VPC Endpoint *",)}, True),
+        ({"description": ("ELB app/lane/1",), "attachment.instance-owner-id": ("amazon-aws",)}, False),
+    ):
+        assert is_interface(endpoint, filters) is found, filters  # type: ignore[arg-type]
+    assert code(lambda: is_interface(endpoint, {"colour": ("blue",)})) == "InvalidParameterValue"  # type: ignore[arg-type,return-value]
 
 
 def test_a_route_table_has_one_route_to_a_range() -> None:
