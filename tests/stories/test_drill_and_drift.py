@@ -58,8 +58,10 @@ def evidence(stack: Stack) -> Mapping[str, Any]:
 
 @pytest.mark.long
 def test_a_drill_moves_users_back_and_forward_without_a_failed_request_and_is_proven(
-    release: Command, staging: Stack, ledger: Callable[[], tuple[Entry, ...]]
+    release: Command, staging: Stack, unseen: Callable[..., str], ledger: Callable[[], tuple[Entry, ...]]
 ) -> None:
+    released = staging.up(imageDigest=unseen(staging))  # what users were rolled back from could not be drilled
+    assert released.ok, released.text
     no_alarm_fires(staging)
     before, ran = staging.outputs, {colour: tasks(staging, colour) for colour in ("blue", "green")}
     code, drill = release("drill", "--timeout", str(ANSWER_WITHIN))
