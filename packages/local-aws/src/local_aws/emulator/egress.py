@@ -430,18 +430,14 @@ def _describe_network_interfaces(params: Params, ec2: Any) -> Tree:
             words = f"The networkInterface ID '{id}' does not exist"
             raise ServiceError("InvalidNetworkInterfaceID.NotFound", words)
     found = [each for id, each in ec2._network_interfaces.items() if not wanted or id in wanted]
-    tags = {name: [*values] for name, values in filters.items() if name.startswith("tag")}
     matching = [
-        each
-        for each in found
-        if is_interface(each, {name: values for name, values in filters.items() if name not in tags})
-        and ec2._resource_matches_tag_filters(each["NetworkInterfaceId"], tags)
+        each for each in found if is_interface(each, filters) and _is_tagged(each["NetworkInterfaceId"], filters, ec2)
     ]
     return {"networkInterfaceSet": [_interface(each, ec2) for each in matching]}
 
 
 def is_interface(one: Mapping[str, Any], filters: Mapping[str, tuple[str, ...]]) -> bool:
-    """Do all filters, tags apart, match it? Values may have `*` and `?`. ServiceError for an unknown one."""
+    """Do all filters, tags apart, match it?"""
     attachment = one.get("Attachment") or {}
     seen = {
         "network-interface-id": [one["NetworkInterfaceId"]],
@@ -455,13 +451,7 @@ def is_interface(one: Mapping[str, Any], filters: Mapping[str, tuple[str, ...]])
         "attachment.instance-id": [attachment.get("InstanceId", "")],
         "attachment.instance-owner-id": [attachment.get("InstanceOwnerId", "")],
     }
-    for name in filters:
-        if name not in seen:
-            raise ServiceError("InvalidParameterValue", f"The filter '{name}' is invalid")
-    return all(
-        any(fnmatchcase(value, pattern) for value in seen[name] for pattern in patterns)
-        for name, patterns in filters.items()
-    )
+    return matches(seen, filters)
 
 
 def _interface(one: Mapping[str, Any], ec2: Any) -> Tree:
@@ -517,12 +507,25 @@ def texts(listed: Mapping[str, Any]) -> tuple[str, ...]:
 def _matches(
     one: Mapping[str, Any], id: str, filters: Mapping[str, tuple[str, ...]], keys: Mapping[str, str], ec2: Any
 ) -> bool:
-    """Filters by fields (`keys`: filter to key of the record) and by tags; another one would be ignored in silence."""
-    for name in filters:
-        if name not in keys and not name.startswith("tag"):
+    """Filters by fields (`keys`: filter to key of the record) and by tags."""
+    return matches({name: [one[key]] for name, key in keys.items()}, filters) and _is_tagged(id, filters, ec2)
+
+
+def matches(seen: Mapping[str, Iterable[str]], filters: Mapping[str, tuple[str, ...]]) -> bool:
+    """Do all filters match, tags apart? `seen`: what each filter looks at. Values may have `*` and `?`. ServiceError
+    for a filter that would be ignored in silence."""
+    asked = {name: values for name, values in filters.items() if not name.startswith("tag")}
+    for name in asked:
+        if name not in seen:
             raise ServiceError("InvalidParameterValue", f"The filter '{name}' is invalid")
-    tagged = bool(ec2._resource_matches_tag_filters(id, {name: [*values] for name, values in filters.items()}))
-    return tagged and all(one[keys[name]] in values for name, values in filters.items() if name in keys)
+    return all(
+        any(fnmatchcase(value, pattern) for value in seen[name] for pattern in patterns)
+        for name, patterns in asked.items()
+    )
+
+
+def _is_tagged(id: str, filters: Mapping[str, tuple[str, ...]], ec2: Any) -> bool:
+    return bool(ec2._resource_matches_tag_filters(id, {name: [*values] for name, values in filters.items()}))
 
 
 def _tag(params: Params, id: str, kind: str, ec2: Any) -> None:

@@ -114,7 +114,8 @@ class TrafficSwitch(Resource):
         kept = kept or _taken_up(cloud, given.standing)
         problem = settled(ctx, cloud, kept, given.located, given.known)
         if problem:
-            raise _not_as_recorded(problem, held=OF_HOLD[0] in kept)
+            recorded = Recorded.from_outputs(kept)
+            raise _not_as_recorded(problem, held=bool(recorded and recorded.hold))
         if given.drill is Drill.PASSED:
             kept = _with_drill(kept)
         RECORDING.done()
@@ -131,7 +132,7 @@ def _deviation(cloud_of: CloudOf, inputs: Props, outputs: Mapping[str, Any]) -> 
     return deviation(cloud_of(given.names), outputs, given.located, given.known)
 
 
-def _not_as_recorded(problem: Deviation, *, held: bool = False) -> CheckFailed:
+def _not_as_recorded(problem: Deviation, *, held: bool) -> CheckFailed:
     """An update that moves no traffic can only say what is wrong, and what would help. `held`: while a hold stands, no
     colour is free to start the recorded release on, so users go to the one that is well."""
     lasting = ", though AWS has been scaling it out for long" if problem.grows else ""
