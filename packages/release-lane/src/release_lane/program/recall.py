@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from pulumi_aws import cloudwatch, ec2, ecs, iam, lb, vpc
 
 from release_lane.decide.existing_network import ExistingNetwork, FoundNetwork
 from release_lane.decide.foundations import Foundations
@@ -109,15 +110,16 @@ def see(
     of the hold which stands, by this stack's record.
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
-    must be the environment's.
+    must be the environment's. Python loads what the template builds an environment with meanwhile.
     """
     asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict(), "certificate": certificate}
-    own, found, identity, resources, proven, said = _own_outputs_after(
+    own, found, identity, resources, proven, said, _ = _own_outputs_after(
         called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),
         called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
         _proven_by(source),
         _said_against(pulumi.get_stack(), digest, ledger if digest else "", names.access, excused=excused),
+        _load(),
     )
     _check(identity, names.access.account)
     recorded = Recorded.from_outputs(own)
@@ -136,6 +138,17 @@ def see(
         halts=Halts.from_dict(said),
         schema=Schema.from_resources(resources.get("outputs") or {}, names.migration),
     )
+
+
+async def _load() -> dict[str, Any]:
+    """`pulumi_aws` loads each of its packages when something of it is first used, the largest one for 0.3 s."""
+
+    def first_use() -> tuple[type, ...]:
+        used = vpc.SecurityGroupIngressRule, ec2.Vpc, lb.Listener, ecs.Service, cloudwatch.MetricAlarm, iam.Role
+        return used
+
+    await asyncio.to_thread(first_use)
+    return {}
 
 
 STACK_OUTPUTS = "pulumi:pulumi:readStackOutputs"
