@@ -100,7 +100,7 @@ class Stage:
     @property
     def gate(self) -> MigrationGate:
         gate = MigrationGate(lambda names: names, lambda _: self.tasks)  # type: ignore[arg-type,return-value]
-        gate.pause = 0.0
+        gate.pauses = (0.0, 0.0)
         return gate
 
     def run(self, given: MigrationInputs = GIVEN) -> dict[str, Any]:

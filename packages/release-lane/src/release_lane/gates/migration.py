@@ -25,15 +25,17 @@ from release_lane.record.container import MIGRATION
 from release_lane.record.inputs import GATE_OUTPUTS, MigrationInputs, is_active
 from release_lane.record.intended import LOGS
 from release_lane.record.revisions import GATE, PASSED, Migration, Schema
+from release_lane.watch.rollout import seldom
 
-PAUSE = 1.0
-"""Seconds between two looks at the task."""
+SOONEST, LATEST = 0.2, 1.0
+"""Seconds between two looks at the task, at least and at most: one that has nothing to do ends soon."""
 
 ENDS_WITHIN = 60.0
 """Seconds for a task that was asked to end: its container has 30 (`stopTimeout`), ECS takes a few."""
 
 LATE_LOOKS = 3
-"""Looks after the end of the task for lines that arrive late."""
+"""Looks after the end of a task that failed for lines that arrive late: a person needs them. One that succeeded is
+looked at once more."""
 
 MOST_SHOWN = 500
 """Lines that stay in the output of the update; later ones pass by."""
@@ -54,7 +56,7 @@ class MigrationGate(Gate):
     token = GATE
     shown = MigrationInputs.SHOWN
     computed = frozenset({*GATE_OUTPUTS, PASSED})
-    pause = PAUSE
+    pauses = (SOONEST, LATEST)
 
     def __init__(self, cloud_of: CloudOf = Cloud, tasks_of: TasksOf = _tasks_of) -> None:
         super().__init__(cloud_of)
@@ -73,7 +75,7 @@ class MigrationGate(Gate):
             str(given.task_definition), given.subnets, given.groups, by=_started_by(given.digest), token=RUN
         )
         RECORDING.note(migration={"from": migration.before, "to": migration.to, "command": words, "task": task})
-        Run(ctx, tasks, task, words, given.deadline, self.pause).to_its_end()
+        Run(ctx, tasks, task, words, given.deadline, *self.pauses).to_its_end()
         passed = Pass(digest=given.digest, run=RUN, manifests=image.manifests, migrated=migration.words())
         return passed, f"{words}: succeeded, {migration.words()}"
 
@@ -88,14 +90,15 @@ class MigrationGate(Gate):
 
 @dataclass
 class Run:
-    """One run of the command: `task` is its ARN, `deadline` in seconds."""
+    """One run of the command: `task` is its ARN, the last three are in seconds."""
 
     ctx: Context
     tasks: Tasks
     task: str
     words: str
     deadline: float
-    pause: float
+    soonest: float
+    latest: float
     now: Callable[[], float] = time.monotonic
     _token: str = ""
     _shown: int = 0
@@ -109,13 +112,13 @@ class Run:
             self._show()
             spent = self.now() - begun
             if seen.ended:
-                self._show_the_rest()
+                self._show_the_rest(seen)
                 self._judge(seen)
                 return
             said.say(f"migration: {self.words} runs ({spent:.0f} of {self.deadline:.0f} s)", self.task)
             if spent > self.deadline:
                 raise self._too_late(spent)
-            if self.ctx.cancelled.wait(self.pause):
+            if self.ctx.cancelled.wait(seldom(spent, self.soonest, self.latest)):
                 raise self._interrupted()
 
     def _show(self) -> None:
@@ -128,11 +131,12 @@ class Run:
             tell = self.ctx.info if self._shown <= MOST_SHOWN else self.ctx.say
             tell(f"migration: {line}")
 
-    def _show_the_rest(self) -> None:
+    def _show_the_rest(self, seen: OneOff) -> None:
         """After its end: the last lines may arrive a little later."""
-        for _ in range(LATE_LOOKS):
+        looks, pause = (1, self.soonest) if seen.exit_code == 0 else (LATE_LOOKS, self.latest)
+        for _ in range(looks):
             before = self._shown
-            if self.ctx.cancelled.wait(self.pause):
+            if self.ctx.cancelled.wait(pause):
                 return
             self._show()
             if before == self._shown > 0:
@@ -173,7 +177,7 @@ class Run:
             while not self.tasks.look(self.task).ended:
                 if self.now() - begun > ENDS_WITHIN:
                     return f"Its task {name} was asked to end, and still runs."
-                time.sleep(self.pause)
+                time.sleep(self.latest)
         except CloudError as error:
             return f"Whether its task {name} has ended is not known: {error.what_and_why}"
         self._show()
