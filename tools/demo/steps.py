@@ -14,7 +14,7 @@ from local_aws.errors import LocalError
 from release_lane.probe import Counts, Probe
 from release_lane.record.endpoint import Endpoint
 
-RATE = 100.0
+RATE = 50.0
 """Requests a second to each environment."""
 
 

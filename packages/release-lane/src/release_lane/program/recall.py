@@ -144,8 +144,7 @@ async def _load() -> dict[str, Any]:
     """`pulumi_aws` loads each of its packages when something of it is first used, the largest one for 0.3 s."""
 
     def first_use() -> tuple[type, ...]:
-        used = vpc.SecurityGroupIngressRule, ec2.Vpc, lb.Listener, ecs.Service, cloudwatch.MetricAlarm, iam.Role
-        return used
+        return vpc.SecurityGroupIngressRule, ec2.Vpc, lb.Listener, ecs.Service, cloudwatch.MetricAlarm, iam.Role
 
     await asyncio.to_thread(first_use)
     return {}
