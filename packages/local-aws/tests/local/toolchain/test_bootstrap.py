@@ -148,14 +148,26 @@ def test_a_step_that_fails_shows_the_end_of_its_output(bootstrap: ModuleType) ->
         bootstrap.step("thing", ["sh", "-c", "echo the reason >&2; exit 3"])
 
 
-def test_only_what_a_program_imports_at_once_of_the_large_sdk_is_compiled(bootstrap: ModuleType) -> None:
-    site = bootstrap.VENV / "lib/python3.11/site-packages"
-    for name in ("pulumi_aws/ecs", "pulumi_aws/sagemaker", "boto3"):
-        (site / name).mkdir(parents=True)
-    (site / "pulumi_aws/__init__.py").touch()
-    chosen = {str(Path(path).relative_to(site)) for path in bootstrap.worth_compiling()}
-    assert {"boto3", "pulumi_aws/ecs", "pulumi_aws/__init__.py"} <= chosen
-    assert "pulumi_aws/sagemaker" not in chosen
+@pytest.mark.parametrize("has_pip", [True, False])
+def test_the_environment_gets_its_installer_by_the_machines_pip_or_by_one_of_its_own(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, has_pip: bool
+) -> None:
+    steps: list[list[str]] = []
+
+    def step(name: str, command: list[str]) -> None:
+        steps.append(command)
+        if "install" in command:
+            raise bootstrap.CannotError(name, "that is far enough", "")
+
+    monkeypatch.setattr(bootstrap, "has_pip", lambda: has_pip)
+    monkeypatch.setattr(bootstrap, "step", step)
+    with pytest.raises(bootstrap.CannotError, match="installers"):
+        bootstrap.make_venv()
+    (make, install), own = steps, str(bootstrap.VENV / "bin/python")
+    assert ("--without-pip" in make) == has_pip
+    assert install[: install.index("install")] == (
+        [sys.executable, "-m", "pip", "--python", own] if has_pip else [own, "-m", "pip"]
+    )
 
 
 @pytest.mark.parametrize(("authorities", "shown"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
