@@ -162,6 +162,24 @@ def test_one_that_fails_says_its_exit_code_and_its_last_lines_and_leaves_users_a
     assert said.endswith("Kind: CheckFailed\nUsers: untouched")
 
 
+class LateLines(FakeTasks):
+    """Its only line arrives at the third time that it is asked for."""
+
+    asked = 0
+
+    def printed(self, task: str, token: str) -> Printed:
+        assert (task, token) == (ARN, "")
+        self.asked += 1
+        return Printed(lines=("ERROR: duplicate column",) if self.asked == 3 else (), token="")
+
+
+def test_late_lines_are_waited_for_where_a_person_needs_them() -> None:
+    assert "last log lines:\n    ERROR: duplicate column" in Stage(LateLines(exit_code=1)).refusal()
+    succeeded = LateLines()
+    Stage(succeeded).run()
+    assert succeeded.asked == 2, "at its end, and once more"
+
+
 def test_the_outcome_says_what_ran_also_of_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     noted: dict[str, Any] = {}
     monkeypatch.setattr(migration.RECORDING, "note", noted.update)
