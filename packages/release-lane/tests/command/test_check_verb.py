@@ -119,3 +119,30 @@ def test_an_interrupt_ends_what_runs(here: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130
     assert (here / "ended").exists()
+
+
+INTERRUPTED_ASIDE = """
+import pathlib, signal, sys, threading, time
+from release_lane.command.adapters.side_by_side import run_side_by_side
+here = pathlib.Path(sys.argv[1])
+signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever runs the tests may ignore it
+def interrupt():
+    while not (here / "began").exists():
+        time.sleep(0.02)
+    time.sleep(1)  # by now it waits
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    run_side_by_side({"tests": sys.argv[2]}, here, print)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_an_interrupt_that_wakes_nobody_is_seen(here: Path) -> None:
+    """As one that arrives just before the main thread begins to wait: Python notes it, and the wait goes on."""
+    command = "trap 'touch ended; exit 0' TERM; touch began; for i in $(seq 500); do sleep 0.02; done; touch unharmed"
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_ASIDE, str(here), command], timeout=PATIENCE)
+    assert done.returncode == 130
+    assert (here / "ended").exists()
+    assert not (here / "unharmed").exists()

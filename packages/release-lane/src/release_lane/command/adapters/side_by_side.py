@@ -7,11 +7,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
 from release_lane.operate.checks import Checked
+
+AT_MOST = 0.5
+"""Seconds that a wait lasts: an interrupt that arrives just before one begins is seen after it."""
 
 
 def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[[Checked], None]) -> list[Checked]:
@@ -23,8 +26,11 @@ def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[
         for command in commands.values():
             running.append(_start(command, folder))
         waiting = [pool.submit(_wait, name, each) for name, each in zip(commands, running, strict=True)]
-        for one in as_completed(waiting):
-            ended(one.result())
+        left = {*waiting}
+        while left:
+            done, left = wait(left, AT_MOST, FIRST_COMPLETED)
+            for one in done:
+                ended(one.result())
         return [one.result() for one in waiting]
     finally:
         for process in running:
@@ -32,6 +38,8 @@ def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGTERM)
         pool.shutdown()
+        for process in running:
+            process.wait()  # one that no thread waited for yet
 
 
 def _start(command: str, folder: Path) -> subprocess.Popen[str]:
