@@ -139,7 +139,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_that_wakes_nobody_is_seen(here: Path) -> None:
+def test_an_interrupt_that_ends_no_wait_is_seen(here: Path) -> None:
     """As one that arrives just before the main thread begins to wait: Python notes it, and the wait goes on."""
     command = "trap 'touch ended; exit 0' TERM; touch began; for i in $(seq 500); do sleep 0.02; done; touch unharmed"
     done = subprocess.run([sys.executable, "-c", INTERRUPTED_ASIDE, str(here), command], timeout=PATIENCE)
