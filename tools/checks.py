@@ -1,12 +1,12 @@
 """All checks, run side by side, with one summary at the end.
 
-python -m tools.checks           what the lane guarantees: lint, types, the rings without a cloud, command and stories
+python -m tools.checks           what the lane guarantees: lint, types, its rings without a cloud, command and stories
 python -m tools.checks --fast    lint, types and the ring of pure tests
 python -m tools.checks --rest    what the first one leaves out: the pipelines, the long stories, the local cloud's own
                                  suite, and locks, crashes and recovery once more, with states in S3
 python -m tools.checks --all     both
 python -m tools.checks NAME …    only these: lint format types pure rings command stories pipelines
-                                 long long-command local states
+                                 long long-command local-rings local states
 """
 
 from __future__ import annotations
@@ -98,13 +98,10 @@ OURS = tuple(folder for folder in FOLDERS if folder != OF_THE_CLOUD)
 LINT = Check("lint", tool("ruff", "check", "--quiet", "."))
 FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
-RINGS = Check(
-    "rings",
-    pytest("-m", "not cloud and not pipeline", "--numprocesses=3", "--dist=loadfile"),
-    show="as it comes",
-    proxied=True,
-    aside=True,
-)
+NO_CLOUD = ("-m", "not cloud and not pipeline", "--numprocesses=3", "--dist=loadfile")
+RINGS = Check("rings", pytest(*NO_CLOUD, *OURS), show="as it comes", proxied=True, aside=True)
+LOCAL_RINGS = replace(RINGS, name="local-rings", command=pytest(*NO_CLOUD, OF_THE_CLOUD))
+"""Those of the local cloud's own suite."""
 PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile"), show="as it comes")
 """The part of the rings that starts no process and opens no connection."""
 STORIES = Check("stories", pytest("-m", "cloud and story and not long", *OURS, "--durations=10"), show="as it comes")
@@ -133,15 +130,13 @@ PIPELINES = Check(
     show="at the end",
 )
 """Not among the rings: its tools are fetched, perhaps by a proxy, when they are asked for first."""
-EVERY = {
-    check.name: check
-    for check in (LINT, FORMAT, TYPES, PURE, RINGS, COMMAND, STORIES, PIPELINES, LONG, LONG_COMMAND, LOCAL, STATES)
-}
+OF_THE_LANE = (LINT, FORMAT, TYPES, PURE, RINGS, COMMAND, STORIES)
+EVERY = {check.name: check for check in (*OF_THE_LANE, PIPELINES, LONG, LONG_COMMAND, LOCAL_RINGS, LOCAL, STATES)}
 LANES = ((STORIES, LOCAL, LONG), (COMMAND, LONG_COMMAND, STATES))
 """What needs a local cloud. Each lane has one of its own, new for each check, so that the two run side by side: one
 works while the other one waits; what needs no cloud runs next to them, with what they leave of the processors. Of the
 first lane the output is shown as it comes."""
-REST = (PIPELINES, *LANES[0][1:], *LANES[1][1:])
+REST = (PIPELINES, LOCAL_RINGS, *LANES[0][1:], *LANES[1][1:])
 SETS = {
     "": tuple(check for check in EVERY.values() if check not in (PURE, *REST)),
     "--fast": (LINT, FORMAT, TYPES, PURE),

@@ -151,7 +151,7 @@ def expected(marks: set[str], folder: str) -> str:
     if "pipeline" in marks:
         return "pipelines"
     if "cloud" not in marks:
-        return "rings"
+        return "local-rings" if folder == OF_THE_CLOUD else "rings"
     if folder == OF_THE_CLOUD:
         return "local"
     story = "story" in marks

@@ -170,6 +170,21 @@ def test_the_environment_gets_its_installer_by_the_machines_pip_or_by_one_of_its
     )
 
 
+@pytest.mark.parametrize(("has_pip", "asked_for"), [(True, []), (False, ["python3-venv"])])
+def test_debians_part_of_venv_is_asked_for_where_nothing_else_can_bring_pip(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, has_pip: bool, asked_for: list[str]
+) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(bootstrap, "has_pip", lambda: has_pip)
+    monkeypatch.setattr(bootstrap, "can_make_venv", lambda: False)
+    monkeypatch.setattr(bootstrap, "packages_to_install", list)
+    monkeypatch.setattr(bootstrap, "venv_is_current", lambda: False)
+    monkeypatch.setattr(bootstrap, "install_packages", installed.extend)
+    monkeypatch.setattr(bootstrap, "make_venv", lambda: None)
+    assert bootstrap.prepare() == 0
+    assert installed == asked_for
+
+
 @pytest.mark.parametrize(("authorities", "shown"), [(["a company's"], {"UV_SYSTEM_CERTS": "true"}), ([], {})])
 def test_the_installer_trusts_whom_the_machine_trusts(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, authorities: list[str], shown: dict[str, str]

@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +105,9 @@ class _Relay:
                 break
             while self._show() and len(self._waiting) > CHUNK:
                 pass
-        return child.wait()
+        while (code := child.poll()) is None:  # no wait without a limit: a signal that comes just before it ends none
+            time.sleep(TICK)
+        return code
 
     def _show(self) -> bool:
         """Show what the display takes now, waiting for a tick at most; whether it took something."""

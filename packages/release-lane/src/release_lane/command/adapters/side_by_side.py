@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
+from release_lane.command.adapters.process import undisturbed
 from release_lane.operate.checks import Checked
 
 AT_MOST = 0.5
@@ -24,7 +25,8 @@ def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[
     pool = ThreadPoolExecutor(max_workers=max(1, len(commands)))
     try:
         for command in commands.values():
-            running.append(_start(command, folder))
+            with undisturbed():  # else one might run that this function knows nothing of
+                running.append(_start(command, folder))
         waiting = [pool.submit(_wait, name, each) for name, each in zip(commands, running, strict=True)]
         left = {*waiting}
         while left:
