@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ QUEUES = {"build": "artifacts", "staging": "staging"}
 pure = pytest.mark.pure
 
 
+@cache
 def read(path: Path) -> dict[str, Any]:
-    """A YAML file; `on` is read as a key and not as a truth value."""
+    """A YAML file, for reading only; `on` is read as a key and not as a truth value."""
     content = yaml.safe_load(path.read_text())
     return {"on" if key is True else key: value for key, value in content.items()}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +126,16 @@ def leaves(model: type[BaseModel], path: Path_ = ()) -> Iterator[tuple[Path_, An
             yield here, field.get_default(call_default_factory=True)
 
 
+@cache
+def example() -> dict[str, Any]:
+    """Its settings; for reading only."""
+    config: dict[str, Any] = next(iter(yaml.safe_load_all(EXAMPLE.read_text())))["config"]
+    return config
+
+
 def in_example(path: Path_) -> Any:
     """The example's value of a setting."""
-    document = next(iter(yaml.safe_load_all(EXAMPLE.read_text())))["config"]
-    value = document[PROJECT + path[0]]
+    value = example()[PROJECT + path[0]]
     for key in path[1:]:
         value = value[key]
     return value
