@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from local_aws.emulator.environment import Environment
 from local_aws.emulator.scaling import SERVICE as SCALING
+from local_aws.toolchain.cache import cache_folder
 
 MINISTACK = "1.5.33"
 REPLACED = ("ecs", "elasticloadbalancing", "monitoring", "acm", "rds", "elasticache")
@@ -100,7 +101,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
         raise Unfit(str(error)) from error
     ec2.install()
     iam.install()
-    ecr.install(environment.state / "ecr-layers")
+    ecr.install(environment.state / "ecr-layers", cache_folder())
     route53.install()
     sns.install(environment.time_scale)
     durable.install(own=frozenset(handlers))

@@ -17,8 +17,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,29 +29,72 @@ from urllib.parse import quote
 from local_aws.emulator.wire import Response, ServiceError, json_error, json_response
 
 
-class LayerFiles(MutableMapping[str, bytes]):
-    """One repository's layers: digest -> content, a file each."""
+class KnownLayers:
+    """Big layers that a registry of this machine had lately, by their digests, in the cache that clouds share.
+
+    Docker asks a registry for a layer before it compresses it, which takes seconds for a base image: in a new cloud
+    whose registry says that it has it, a first push is as quick as the next.
+    """
+
+    BIG = 8 << 20  # bytes; an application's own code is less, and goes with its cloud
+    KEPT = 30 * 24 * 3600  # seconds since one was used last
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        for path in folder.glob("*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - self.KEPT:
+                    path.unlink()
+
+    def remember(self, file: Path) -> None:
+        if file.stat().st_size >= self.BIG:
+            self._take(file, self._folder / file.name)
+
+    def give(self, file: Path) -> bool:
+        """Whether `file`, named by its digest, is there now."""
+        with suppress(FileNotFoundError):
+            self._take(self._folder / file.name, file)
+        return file.exists()
+
+    @staticmethod
+    def _take(source: Path, target: Path) -> None:
+        os.utime(source)
+        if target.exists():
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f"{target.name}.{os.getpid()}.new")
+        draft.unlink(missing_ok=True)
+        try:
+            os.link(source, draft)
+        except OSError:  # another file system
+            shutil.copyfile(source, draft)
+        draft.replace(target)
+
+
+class LayerFiles(MutableMapping[str, bytes]):
+    """One repository's layers: digest -> content, a file each."""
+
+    def __init__(self, folder: Path, known: KnownLayers) -> None:
+        self._folder, self._known = folder, known
 
     def _file(self, digest: str) -> Path:
         return self._folder / quote(digest, safe="")
 
     def __getitem__(self, digest: str) -> bytes:
-        try:
-            return self._file(digest).read_bytes()
-        except FileNotFoundError:
-            raise KeyError(digest) from None
+        if digest not in self:
+            raise KeyError(digest)
+        return self._file(digest).read_bytes()
 
     def __contains__(self, digest: object) -> bool:
-        return self._file(str(digest)).exists()
+        file = self._file(str(digest))
+        return file.exists() or self._known.give(file)
 
     def __setitem__(self, digest: str, content: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._file(f"{digest}.{os.getpid()}.new")
         draft.write_bytes(content)
         draft.replace(self._file(digest))
+        self._known.remember(self._file(digest))
 
     def __delitem__(self, digest: str) -> None:
         try:
@@ -67,8 +113,8 @@ class LayerFiles(MutableMapping[str, bytes]):
 class Layers:
     """What ministack keeps all layers in: repository -> layers, for the account and region of the request."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, known: KnownLayers) -> None:
+        self._folder, self._known = folder, known
 
     def __deepcopy__(self, _memo: object) -> dict[str, Any]:
         return {}  # ministack copies its state to store it as JSON; the files need no storing
@@ -79,19 +125,19 @@ class Layers:
     def get(self, repository: str, _default: object = None) -> LayerFiles:
         from ministack.core.responses import get_account_id, get_region
 
-        return LayerFiles(self._folder / get_account_id() / get_region() / quote(repository, safe=""))
+        return LayerFiles(self._folder / get_account_id() / get_region() / quote(repository, safe=""), self._known)
 
     def clear(self) -> None:
         for path in self._folder.glob("*/*/*/*"):
             path.unlink()
 
 
-def install(folder: Path) -> None:
-    """Put layers under `folder` and our handler before ministack's."""
+def install(folder: Path, cache: Path) -> None:
+    """Put layers under `folder` and our handler before ministack's. `cache`: what outlives this cloud."""
     from ministack import app
     from ministack.services import ecr
 
-    ecr._layer_blobs = Layers(folder)
+    ecr._layer_blobs = Layers(folder, KnownLayers(cache / "layers"))
     app.SERVICE_HANDLERS["ecr"] = handle_request
 
 
