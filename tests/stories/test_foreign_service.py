@@ -18,6 +18,7 @@ from release_lane.probe import Probe
 from release_lane.record.asking import Asked, Identify
 from release_lane.record.placement import Colour
 
+from tests.patience import ANSWER_WITHIN
 from tests.stories.cloud import idle_of, no_alarm_fires, running_digests, tasks, weights
 from tests.stories.known import Known
 from tools.lane import ROOT, Lane, Stack
@@ -102,7 +103,7 @@ def stack(known: Known, environment: Stack, lane: Lane, good: str) -> Stack:
 
 @pytest.fixture
 def users(stack: Stack) -> Iterator[Probe]:
-    with Probe(stack.url + "/?by=users", 100) as probe:
+    with Probe(stack.url + "/?by=users", 50, timeout=ANSWER_WITHIN) as probe:
         yield probe
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from release_lane.smoke.connecting import session_to
 
-from tests.patience import PATIENCE
+from tests.patience import ANSWER_WITHIN, PATIENCE
 from tests.stories.cloud import client, eventually, rule, weights
 from tests.tls import DAY, authority
 from tools.lane import PROJECT, Lane, Result, Stack
@@ -98,11 +98,11 @@ def test_port_80_redirects_for_good_and_browsers_remember_it(secure: Stack) -> N
 
 @pytest.mark.long
 def test_https_is_opened_to_users_of_plain_http_who_lose_no_request(plain: Stack, better: str) -> None:
-    before, came = rule(plain), plain.probe("/health", 50, expect=(301,))
+    before, came = rule(plain), plain.probe("/health", 50, expect=(301,), timeout=ANSWER_WITHIN)
     secure = by_https(plain.lane, plain.name)
     # Port 80 answers as ever, or redirects. Port 443 answers from its first good answer on, so also after a redirect,
     # for which a browser connects anew: a connection from before may be answered with the 503 of then.
-    with came, secure.probe("/health", 50, wait_ready=True, per_connection=1) as comes:
+    with came, secure.probe("/health", 50, wait_ready=True, per_connection=1, timeout=ANSWER_WITHIN) as comes:
         kept = secure.up()
         assert kept.ok, kept.text
         assert comes.wait_until_ready(PATIENCE)

@@ -23,7 +23,7 @@ from release_lane.record.journal import Abort, Journal, Phase
 from release_lane.record.placement import Colour
 from tests.command.deaths import children
 
-from tests.patience import PATIENCE
+from tests.patience import ANSWER_WITHIN, PATIENCE
 from tests.stories.cloud import client, eventually, idle_of, in_time, no_alarm_fires, rule, tasks, weights
 from tests.stories.known import Known
 from tests.stories.test_interrupted import way_back
@@ -64,7 +64,7 @@ def stack(known: Known, environment: Stack) -> Stack:
 
 def asking(stack: Stack) -> Probe:
     """Users, who ask for something that only users ask for."""
-    return Probe(stack.url + "/api/v1/status?by=users", 100)
+    return Probe(stack.url + "/api/v1/status?by=users", 50, timeout=ANSWER_WITHIN)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_hold_keeps_a_share_of_users_on_the_new_release_until_one_of_them_wins
             assert "release hold end" in refused.text
         code, checked, words = said(stack, "smoke")
         assert (code, checked["digest"], checked["nextTo"]) == (0, old, new), words
-        eventually("enough answers to count", lambda: step(users, "held").ok > 2000)
+        eventually("enough answers to count", lambda: step(users, "held").ok > 1000)
         users.mark("ended")
         assert 0.06 < share_of(users, "held", new) < 0.14
         code, won, words = said(stack, "hold end", "--winner", "new", "--reason", "more orders")
