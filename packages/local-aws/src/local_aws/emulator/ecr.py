@@ -33,7 +33,8 @@ class KnownLayers:
     """Big layers that a registry of this machine had lately, by their digests, in the cache that clouds share.
 
     Docker asks a registry for a layer before it compresses it, which takes seconds for a base image: in a new cloud
-    whose registry says that it has it, a first push is as quick as the next.
+    whose registry says that it has it, a first push is as quick as the next. A cache that cannot be used costs that
+    time and nothing else.
     """
 
     BIG = 8 << 20  # bytes; an application's own code is less, and goes with its cloud
@@ -42,17 +43,18 @@ class KnownLayers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         for path in folder.glob("*"):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 if path.stat().st_mtime < time.time() - self.KEPT:
                     path.unlink()
 
     def remember(self, file: Path) -> None:
         if file.stat().st_size >= self.BIG:
-            self._take(file, self._folder / file.name)
+            with suppress(OSError):
+                self._take(file, self._folder / file.name)
 
     def give(self, file: Path) -> bool:
         """Whether `file`, named by its digest, is there now."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             self._take(self._folder / file.name, file)
         return file.exists()
 

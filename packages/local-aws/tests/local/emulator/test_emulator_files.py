@@ -61,6 +61,13 @@ def test_a_layer_is_shared_across_file_systems_as_well(tmp_path: Path, monkeypat
     assert LayerFiles(tmp_path / "second", known)["sha256:big"] == BIG
 
 
+def test_a_layer_is_taken_where_the_cache_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    layers = LayerFiles(tmp_path / "repository", KnownLayers(tmp_path / "cache"))
+    layers["sha256:big"] = BIG
+    assert (layers["sha256:big"] == BIG, "sha256:other" in layers) == (True, False)
+
+
 def test_what_did_not_change_is_not_written_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True)
     class Value:
