@@ -35,6 +35,8 @@ class Set:
     cloud: Cloud
 
 
+LITTLE = 4.0
+"""Seconds of patience for what never comes. A try has a quarter of them: enough for an answer on a busy machine."""
 UNANSWERED = (Fault.NO_ANSWER, Fault.DONE_BUT_LATE)
 
 
@@ -104,7 +106,7 @@ def test_a_rule_that_was_created_by_hand_is_not_taken_for_ours(at: Set) -> None:
 def test_a_write_that_is_never_answered_counts_as_done_if_reading_says_so(at: Set, fault: Fault) -> None:
     for call in ("ModifyRule", "AddTags", "CreateRule"):
         at.proxy.inject(fault, f"elasticloadbalancing:{call}", times=ALWAYS)
-    with patience.at_most(0.7):
+    with patience.at_most(LITTLE):
         at.cloud.set_weights(RULE, GROUPS, all_on(Colour.GREEN))
         at.cloud.tag_rule(RULE, TAGS)
         at.aws.rule = False
@@ -115,7 +117,7 @@ def test_a_write_that_is_never_answered_counts_as_done_if_reading_says_so(at: Se
 @pytest.mark.parametrize("fault", [Fault.NO_ANSWER, Fault.RESET])
 def test_a_write_that_is_never_done_fails(at: Set, fault: Fault) -> None:
     at.proxy.inject(fault, "elasticloadbalancing:ModifyRule", times=ALWAYS)
-    with patience.at_most(0.7), pytest.raises(CloudError) as caught:
+    with patience.at_most(LITTLE), pytest.raises(CloudError) as caught:
         at.cloud.set_weights(RULE, GROUPS, all_on(Colour.GREEN))
     assert caught.value.unclear
     assert at.aws.writes == []
@@ -135,7 +137,7 @@ def test_a_write_that_is_never_done_fails(at: Set, fault: Fault) -> None:
 )
 def test_after_the_budget_the_call_the_tries_and_the_time_are_reported(at: Set, fault: Fault, why: str) -> None:
     at.proxy.inject(fault, "elasticloadbalancing:DescribeRules", times=ALWAYS)
-    with patience.at_most(2), pytest.raises(CloudError) as caught:
+    with patience.at_most(LITTLE), pytest.raises(CloudError) as caught:
         at.cloud.rule(LISTENER, GROUPS)
     tries = at.proxy.counted()["elasticloadbalancing:DescribeRules"]
     told = re.fullmatch(
