@@ -100,7 +100,7 @@ FORMAT = Check("format", tool("ruff", "format", "--check", "--quiet", "."))
 TYPES = Check("types", tool("mypy", "--no-error-summary"))
 NO_CLOUD = ("-m", "not cloud and not pipeline", "--numprocesses=3", "--dist=loadfile")
 RINGS = Check("rings", pytest(*NO_CLOUD, *OURS), show="as it comes", proxied=True, aside=True)
-LOCAL_RINGS = replace(RINGS, name="local-rings", command=pytest(*NO_CLOUD, OF_THE_CLOUD))
+LOCAL_RINGS = replace(RINGS, name="local-rings", command=pytest(*NO_CLOUD, OF_THE_CLOUD), show="at the end")
 """Those of the local cloud's own suite."""
 PURE = Check("pure", pytest("-m", "pure", "--numprocesses=2", "--dist=loadfile"), show="as it comes")
 """The part of the rings that starts no process and opens no connection."""
@@ -130,18 +130,19 @@ PIPELINES = Check(
     show="at the end",
 )
 """Not among the rings: its tools are fetched, perhaps by a proxy, when they are asked for first."""
-OF_THE_LANE = (LINT, FORMAT, TYPES, PURE, RINGS, COMMAND, STORIES)
-EVERY = {check.name: check for check in (*OF_THE_LANE, PIPELINES, LONG, LONG_COMMAND, LOCAL_RINGS, LOCAL, STATES)}
 LANES = ((STORIES, LOCAL, LONG), (COMMAND, LONG_COMMAND, STATES))
 """What needs a local cloud. Each lane has one of its own, new for each check, so that the two run side by side: one
 works while the other one waits; what needs no cloud runs next to them, with what they leave of the processors. Of the
 first lane the output is shown as it comes."""
+FAST = (LINT, FORMAT, TYPES, PURE)
+OF_THE_LANE = (LINT, FORMAT, TYPES, RINGS, COMMAND, STORIES)
 REST = (PIPELINES, LOCAL_RINGS, *LANES[0][1:], *LANES[1][1:])
+EVERY = {check.name: check for check in (*FAST, *OF_THE_LANE, *REST)}
 SETS = {
-    "": tuple(check for check in EVERY.values() if check not in (PURE, *REST)),
-    "--fast": (LINT, FORMAT, TYPES, PURE),
+    "": OF_THE_LANE,
+    "--fast": FAST,
     "--rest": REST,
-    "--all": tuple(check for check in EVERY.values() if check is not PURE),
+    "--all": (*OF_THE_LANE, *REST),
 }
 DOTS = re.compile(r"^[.sx]+(?: +\[ *\d+%\])?\n", re.MULTILINE)
 """Progress of pytest, which says nothing once it is over."""

@@ -175,7 +175,7 @@ def test_a_hold_keeps_a_share_of_users_on_the_new_release_until_one_of_them_wins
             assert "release hold end" in refused.text
         code, checked, words = said(stack, "smoke")
         assert (code, checked["digest"], checked["nextTo"]) == (0, old, new), words
-        eventually("enough answers to count", lambda: step(users, "held").ok > 1000)
+        eventually("enough answers to count", lambda: step(users, "held").ok > 2000)
         users.mark("ended")
         assert 0.06 < share_of(users, "held", new) < 0.14
         code, won, words = said(stack, "hold end", "--winner", "new", "--reason", "more orders")

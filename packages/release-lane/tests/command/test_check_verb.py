@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from release_lane.command.adapters import side_by_side
 from tests.command.checkout import until
 from tests.command.words import Stage
 
@@ -146,3 +147,21 @@ def test_an_interrupt_that_ends_no_wait_is_seen(here: Path) -> None:
     assert done.returncode == 130
     assert (here / "ended").exists()
     assert not (here / "unharmed").exists()
+
+
+def test_an_interrupt_while_a_check_is_started_ends_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(command: str, folder: Path) -> subprocess.Popen[str]:
+        started.append(begin(command, folder))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[-1]
+
+    begin = side_by_side._start
+    monkeypatch.setattr(side_by_side, "_start", start)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side.run_side_by_side({"tests": "sleep 600"}, here, print)
+    (check,) = started
+    ended = check.poll()
+    check.kill()
+    assert ended == -signal.SIGTERM

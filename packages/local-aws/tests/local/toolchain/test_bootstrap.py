@@ -172,9 +172,10 @@ def test_the_environment_gets_its_installer_by_the_machines_pip_or_by_one_of_its
 
 @pytest.mark.parametrize(("has_pip", "asked_for"), [(True, []), (False, ["python3-venv"])])
 def test_debians_part_of_venv_is_asked_for_where_nothing_else_can_bring_pip(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, has_pip: bool, asked_for: list[str]
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_pip: bool, asked_for: list[str]
 ) -> None:
     installed: list[str] = []
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "has_pip", lambda: has_pip)
     monkeypatch.setattr(bootstrap, "can_make_venv", lambda: False)
     monkeypatch.setattr(bootstrap, "packages_to_install", list)
