@@ -23,6 +23,8 @@ def certificate(lane: Lane) -> pulumi.Input[str]:
         records=[proof.resource_record_value],
         ttl=300,
         allow_overwrite=True,  # the same name's proof may be there, for a certificate before this one
+        # and other certificates of the name are renewed by it
+        opts=pulumi.ResourceOptions(retain_on_delete=True),
     )
     validated = acm.CertificateValidation(name, certificate_arn=requested.arn, validation_record_fqdns=[record.fqdn])
     arn: pulumi.Output[str] = validated.certificate_arn

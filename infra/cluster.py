@@ -8,7 +8,7 @@ import pulumi
 from pulumi_aws import cloudwatch, ecs, iam
 from release_lane.program import Lane
 
-PULLS_AND_LOGS = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+PULLS_AND_LOGS = "iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 TASKS_MAY_ASSUME = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -19,7 +19,7 @@ class Cluster:
     """All of these are ARNs but `log_group`. The service itself acts as `task_role`: give it rights here."""
 
     def __init__(self, lane: Lane) -> None:
-        self._name, self._kept = lane.names.cluster, lane.hold.protect()
+        self._name, self._kept, self._partition = lane.names.cluster, lane.hold.protect(), lane.names.access.partition
         self.arn: pulumi.Output[str] = ecs.Cluster(self._name, name=self._name, opts=self._kept).arn
         self.log_group = cloudwatch.LogGroup(
             self._name, name=lane.names.log_group, retention_in_days=30, opts=self._kept
@@ -30,8 +30,9 @@ class Cluster:
     def _execution_role(self, secrets_policy: str) -> pulumi.Output[str]:
         """ECS pulls the image, writes logs, and reads exactly the secrets that releases name."""
         role = self._role("execution")
+        policy_arn = f"arn:{self._partition}:{PULLS_AND_LOGS}"
         pulls = iam.RolePolicyAttachment(
-            f"{self._name}-execution", role=role.name, policy_arn=PULLS_AND_LOGS, opts=self._kept
+            f"{self._name}-execution", role=role.name, policy_arn=policy_arn, opts=self._kept
         )
         allowed = [pulls.id]
         if secrets_policy:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from release_lane.command.parser import VERBS
+from release_lane.gates.__main__ import VERSION
 
 pytestmark = pytest.mark.pure
 
@@ -127,12 +129,26 @@ def test_no_page_advises_to_discard_uncommitted_changes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
 def test_every_make_target_that_is_named_exists(path: Path) -> None:
-    named = {target for target, *_ in commands(path.read_text(), "make") if re.fullmatch("[a-z-]+", target)}
+    named = {word for words in commands(path.read_text(), "make") for word in words if re.fullmatch("[a-z-]+", word)}
     assert named <= targets()
 
 
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_all_packages_carry_the_version_that_the_changelog_describes_first() -> None:
+    latest = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    projects = [ROOT / "pyproject.toml", *(ROOT / "packages").glob("*/pyproject.toml")]
+    assert {tomllib.loads(each.read_text())["project"]["version"] for each in projects} == {VERSION} == {latest}
+    pinned = re.findall(r"(?:provider-kit|release-lane|local-aws)==([\d.]+)", "".join(map(Path.read_text, pins())))
+    assert set(pinned) == {latest}
+
+
+def pins() -> list[Path]:
+    """Where the packages are pinned by their version."""
+    template = ROOT / "packages/release-lane/src/release_lane/template/pyproject.toml"
+    return [*(ROOT / "packages").glob("*/pyproject.toml"), template, ROOT / "docs/guides/upgrading.md"]
 
 
 @pytest.mark.parametrize("verb", sorted(options()))

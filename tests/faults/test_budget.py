@@ -16,9 +16,9 @@ LATENCY = 0.4
 """Seconds a call: longer than it takes to begin those that are made side by side, on a busy machine as well."""
 
 NO_CHANGE = Budget(calls=16, in_sequence=6)
-TRAFFIC_ONLY = Budget(calls=30, in_sequence=14)
-PROMOTION = Budget(calls=40, in_sequence=18)
-"""Without the polls of the rollout gate."""
+TRAFFIC_ONLY = Budget(calls=30, in_sequence=11)
+PROMOTION = Budget(calls=36, in_sequence=14)
+"""Without the polls of the rollout gate. One more in sequence than measured: it is not exact which calls overlap."""
 
 
 def call(name: str, begun: float, ended: float, body: bytes = b"") -> Timed:

@@ -41,7 +41,8 @@ EXISTING = {"vpcId": VPC, "publicSubnets": PUBLIC, "privateSubnets": PRIVATE}
 
 def config(**settings: Any) -> dict[str, str]:
     return {
-        f"release-lane:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()
+        key if ":" in key else f"release-lane:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in settings.items()
     }
 
 
@@ -154,6 +155,21 @@ def test_the_load_balancer_reaches_tasks_only_on_whatever_port_a_release_brings(
     world = first()
     out = [each.inputs for each in world.of_type("SecurityGroupEgressRule") if each.name.startswith(f"{NAME}-balancer")]
     assert [(each["referencedSecurityGroupId"], each["ipProtocol"]) for each in out] == [(f"{NAME}-tasks-id", "-1")]
+
+
+def test_in_china_the_endpoints_of_the_registry_have_names_of_their_own() -> None:
+    world = first({"egress": "endpoints"}, **{"aws:region": "cn-north-1"})
+    names = {each.inputs["serviceName"] for each in world.of_type(":VpcEndpoint")}
+    registry = {f"cn.com.amazonaws.cn-north-1.ecr.{api}" for api in ("api", "dkr")}
+    assert names == registry | {f"com.amazonaws.cn-north-1.{service}" for service in ("logs", "s3")}
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_roles_take_the_policies_of_their_partition(region: str, partition: str) -> None:
+    attached = first(**{"aws:region": region}).one("rolePolicyAttachment:RolePolicyAttachment").inputs["policyArn"]
+    assert attached == f"arn:{partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 
 
 def test_a_store_of_secrets_has_an_endpoint_while_a_release_names_a_secret_there() -> None:

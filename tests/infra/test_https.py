@@ -77,6 +77,12 @@ def test_a_certificate_is_requested_and_used_once_its_domain_is_validated() -> N
     assert not [each for each in first(https=OWN).registered if ":acm/" in each.type or ":route53/" in each.type]
 
 
+def test_the_proof_of_a_domain_stays_when_its_certificate_goes() -> None:
+    """ACM renews other certificates of the domain by the same record."""
+    world = first(https=HTTPS)
+    assert [type for (type, _), options in world.options.items() if options.retained] == ["aws:route53/record:Record"]
+
+
 def test_browsers_remember_https_for_as_long_as_the_settings_say() -> None:
     """AWS keeps a header that is no longer given, so it is always given."""
     header = "routingHttpResponseStrictTransportSecurityHeaderValue"

@@ -58,6 +58,7 @@ class Options:
 
     parent: str
     protect: bool
+    retained: bool
     ignored: tuple[str, ...]
     aliases: tuple[str, ...]
     logs: tuple[str, ...]
@@ -79,6 +80,7 @@ class Monitor(engine_mocks.MockMonitor):
         self.mocks.options[request.type, request.name] = Options(
             parent=request.parent,
             protect=bool(request.protect),
+            retained=bool(request.retainOnDelete),
             ignored=tuple(request.ignoreChanges),
             aliases=tuple(alias.spec.name for alias in request.aliases),
             logs=tuple(urn.rsplit("::", 1)[-1] for urn in request.dependencies if "LogGroup::" in urn),

@@ -18,7 +18,7 @@ from release_lane.gates.adopt import examine_image
 from release_lane.gates.observe import describe_network, find_image, observe, read_labels
 from release_lane.gates.recording import RECORDING, begin, done, read_halts, refuse
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 
 
 def main() -> None:

@@ -16,11 +16,18 @@ from pulumi_aws import ec2, vpc
 from release_lane.decide.foundations import SLOTS, Egress
 from release_lane.program.hold import merged
 from release_lane.program.lane import Lane
+from release_lane.record.names import Access
 
 EVERYWHERE = "0.0.0.0/0"
 HTTPS = {"ip_protocol": "tcp", "from_port": 443, "to_port": 443}
 EVERY_TASK = ("ecr.api", "ecr.dkr", "logs")
 """Services of AWS that ECS needs to start a task: image, log."""
+
+
+def service_name(access: Access, service: str) -> str:
+    """Of a VPC endpoint. In China ECR's alone begin otherwise (AWS, "Interface VPC endpoints" of Amazon ECR)."""
+    china = "cn." if access.partition == "aws-cn" and service.startswith("ecr.") else ""
+    return f"{china}com.amazonaws.{access.region}.{service}"
 
 
 class Network(Protocol):
@@ -77,7 +84,7 @@ class PrivateSubnets(pulumi.ComponentResource):
         return ec2.VpcEndpoint(
             name,
             vpc_id=self.network.vpc_id,
-            service_name=f"com.amazonaws.{lane.names.access.region}.{service}",
+            service_name=service_name(lane.names.access, service),
             vpc_endpoint_type=type,
             tags={"Name": name},
             opts=pulumi.ResourceOptions(parent=self) if service in lane.secret_stores else self.child,

@@ -37,13 +37,9 @@ def environment_of(stack: str) -> str:
 
 def may_read(parameter: str, access: Access) -> dict[str, Any]:
     """An IAM policy for the service: this parameter and no other."""
-    partition = next((part for region, part in _PARTITIONS.items() if access.region.startswith(region)), "aws")
-    arn = f"arn:{partition}:ssm:{access.region}:{access.account}:parameter{parameter}"
+    arn = f"arn:{access.partition}:ssm:{access.region}:{access.account}:parameter{parameter}"
     allowed = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn}
     return {"Version": "2012-10-17", "Statement": [allowed]}
-
-
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 _PERCENT = re.compile(r"(\d{1,3})%")

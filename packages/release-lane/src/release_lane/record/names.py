@@ -8,6 +8,9 @@ from typing import Any
 
 from release_lane.record.placement import Colour
 
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+"""Of regions, by how their names begin; all others are in `aws`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -23,6 +26,11 @@ class Access:
     profile: str = ""
     external_id: str = ""
     session_name: str = ""
+
+    @property
+    def partition(self) -> str:
+        """What ARNs of the region begin with after `arn:`."""
+        return next((part for prefix, part in _PARTITIONS.items() if self.region.startswith(prefix)), "aws")
 
     def as_dict(self) -> dict[str, str]:
         """Plain JSON value, as gates and functions get it; the inverse is `from_dict`."""

@@ -46,10 +46,6 @@ class Reference:
         repository, _, tag = path.partition(":")
         return cls(host, repository, digest or tag or "latest")
 
-    @property
-    def by_digest(self) -> bool:
-        return self.version.startswith("sha256:")
-
     def at(self, version: str) -> str:
         return f"{self.host}/{self.repository}{'@' if version.startswith('sha256:') else ':'}{version}"
 
