@@ -92,6 +92,16 @@ VARIANTS = {
         " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
         "USER 10001:10001",
     ),
+    # The same, but it breaks such a request off without an answer.
+    "abrupt": (
+        "USER 0",
+        "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
+        " -e 's|^        problems = |        if request.query_params:\\n"
+        "            request.receive.__self__.transport.abort()\\n&|'"
+        " /srv/app/service.py"
+        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
+        "USER 10001:10001",
+    ),
     # Exits at once.
     "crasher": ('CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]',),
     # Runs, but its health check never answers 200.

@@ -143,21 +143,36 @@ def test_datapoints_of_both_colours_are_put_together_from_all_pages(aws: FakeAws
         {"green_p95": [(NOON, 0.2)], "blue_requests": [(NOON, 900.0)]},
     ]
     found = signals.traffic(CLOUD, BALANCER, since=NOON + 10, until=NOON + 200, period=60)
-    assert found == {
+    assert found.colours == {
         GREEN: (
             Datapoint(at=NOON, requests=100, errors=3, p95=0.2),
             Datapoint(at=NOON + 60, requests=50, errors=0, p95=None),
         ),
         BLUE: (Datapoint(at=NOON, requests=900, errors=0, p95=None),),
     }
+    assert found.balancer == {}
+
+
+def test_what_the_load_balancer_answered_itself_is_also_read_of_the_minutes_before(aws: FakeAws) -> None:
+    aws.pages = [
+        {"green_requests": [(NOON - 60, 800.0), (NOON, 100.0)]},
+        {"balancer_errors": [(NOON - 120, 4.0), (NOON, 9.0)]},
+    ]
+    found = signals.traffic(CLOUD, BALANCER, since=NOON + 10, until=NOON + 200, period=60)
+    assert found.balancer == {NOON - 120: 4.0, NOON: 9.0}
+    assert [point.at for point in found.colours[GREEN]] == [NOON]
 
 
 def test_it_is_asked_from_the_start_of_a_period_for_target_groups_by_name(aws: FakeAws) -> None:
     signals.traffic(CLOUD, BALANCER, since=NOON + 10, until=NOON + 200, period=60)
     (asked,) = aws.asked
-    assert (asked["StartTime"], asked["EndTime"]) == (time(NOON), time(NOON + 200))
+    assert (asked["StartTime"], asked["EndTime"]) == (time(NOON - 300), time(NOON + 200))
     queries = {each["Id"]: each["MetricStat"] for each in asked["MetricDataQueries"]}
-    assert set(queries) == {f"{colour}_{what}" for colour in Colour for what in ("requests", "errors", "p95")}
+    whose = {f"{colour}_{what}" for colour in Colour for what in ("requests", "errors", "p95")}
+    assert set(queries) == {*whose, "balancer_errors"}
+    own = queries["balancer_errors"]["Metric"]
+    assert own["MetricName"] == "HTTPCode_ELB_5XX_Count"
+    assert own["Dimensions"] == [{"Name": "LoadBalancer", "Value": "app/p-s/50dc6c495c0c9188"}]
     errors = queries["green_errors"]
     assert (errors["Period"], errors["Stat"], errors["Metric"]["MetricName"]) == (
         60,
@@ -179,6 +194,9 @@ def test_errors_that_cloudwatch_could_not_read_are_not_no_errors(
     aws.failing = {"green_errors": status}
     with pytest.raises(CloudError, match=f"HTTPCode_Target_5XX_Count of green: {status}"):
         signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
+    aws.pages, aws.failing = [{"balancer_errors": []}], {"balancer_errors": status}
+    with pytest.raises(CloudError, match=f"HTTPCode_ELB_5XX_Count of the load balancer: {status}"):
+        signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
 
 
 def test_metrics_that_cannot_be_read_for_a_moment_are_read_again(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +205,7 @@ def test_metrics_that_cannot_be_read_for_a_moment_are_read_again(aws: FakeAws, m
     aws.failing = {"green_errors": "InternalError"}
     aws.heals_after = 2
     found = signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
-    assert [point.errors for point in found[GREEN]] == [7]
+    assert [point.errors for point in found.colours[GREEN]] == [7]
     assert len(aws.asked) == 3
 
 
@@ -195,7 +213,7 @@ def test_data_of_which_more_pages_follow_is_read(aws: FakeAws) -> None:
     aws.pages = [{"green_requests": [(NOON, 100.0)]}, {"green_requests": [(NOON + 60, 50.0)]}]
     aws.failing = {"green_requests": "PartialData"}
     found = signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
-    assert [point.requests for point in found[GREEN]] == [100, 50]
+    assert [point.requests for point in found.colours[GREEN]] == [100, 50]
 
 
 # ---- scaling

@@ -25,6 +25,7 @@ from release_lane.record.placement import Release, all_on
 from release_lane.record.records import Observed, Side
 from release_lane.settings.notify import Event
 from release_lane.watch.judge import Datapoint, Health, Tally
+from release_lane.watch.looking import Traffic
 from tests.command.words import (
     BLUE,
     GREEN,
@@ -48,7 +49,9 @@ WELL = {BLUE: Health(wanted=2, healthy=2), GREEN: Health(wanted=2, healthy=2)}
 SICK = {**WELL, GREEN: Health(wanted=2, healthy=0)}
 RULE = ProductionRule(weights=all_on(GREEN), journal=situations.journal((BLUE, A), (GREEN, B), Phase.MOVED))
 BEGAN = 1767326400.0
-USERS = {GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
+USERS = Traffic(
+    colours={GREEN: tuple(Datapoint(at=BEGAN + 60 * minute, requests=100, errors=0, p95=0.1) for minute in range(60))}
+)
 CALM = Look(rule=RULE, health=WELL, traffic=USERS)
 BREACH = replace(CALM, health=SICK)
 BACK = becomes("staging", state(BLUE, A, B, A, idle=B), ran(*plan("traffic-only", BLUE, A, target=BLUE)))
@@ -163,14 +166,14 @@ def test_a_breach_of_a_release_that_is_no_longer_the_recorded_one_is_not_rolled_
 
 
 def test_without_users_the_verdict_is_no_data_and_3() -> None:
-    on = stage([replace(CALM, traffic={})])
+    on = stage([replace(CALM, traffic=Traffic())])
     assert on.run("watch", "staging", "--for", "5m", "--json") == 3
     assert on.data["verdict"] == "no data"
     assert on.engine.calls == []
 
 
 def test_how_much_longer_it_may_take_without_users_is_reported_first_and_what_to_do_in_the_end() -> None:
-    on = stage([replace(CALM, traffic={})])
+    on = stage([replace(CALM, traffic=Traffic())])
     on.run("watch", "staging", "--for", "30s")
     assert "for 30 s: " in on.err
     assert re.search(r"Up to \d min( \d+ s)? longer while there are too few users", on.err), on.err

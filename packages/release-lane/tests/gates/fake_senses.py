@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from provider_kit import Cancelled, Context
@@ -15,7 +15,7 @@ from release_lane.record.endpoint import Endpoint
 from release_lane.record.placement import Colour
 from release_lane.smoke.checks import Expected, Report
 from release_lane.watch.judge import Datapoint, Tally
-from release_lane.watch.looking import Probes
+from release_lane.watch.looking import Probes, Traffic
 from tests.gates.fake_cloud import FakeCloud
 
 AT_ONCE = Timing(settles_within=0.0, looks_again_for=0.0)
@@ -90,6 +90,8 @@ class FakeSenses:
     no_data: set[str] = field(default_factory=set)
     per_minute: dict[Colour, float] = field(default_factory=lambda: dict.fromkeys(Colour, 600.0))
     errors: dict[Colour, float] = field(default_factory=dict)
+    unanswered: float = 0.0
+    """A minute, which the load balancer answered itself."""
     late: float = 0.0
     checked: list[tuple[str, Expected]] = field(default_factory=list)
     on_check: Callable[[int], None] = lambda _: None
@@ -118,11 +120,11 @@ class FakeSenses:
 
         return Senses(clock=self.clock, alarms=alarms, traffic=self._traffic, probes=self._probes, checks=self._check)
 
-    def _traffic(self, since: float, until: float) -> Mapping[Colour, tuple[Datapoint, ...]]:
+    def _traffic(self, since: float, until: float) -> Traffic:
         self.asked.append((since, until))
         minutes = range(int(since // 60 * 60), int(until), 60)
         known = [minute for minute in minutes if minute + 60 + self.late <= until]
-        return {
+        colours = {
             colour: tuple(
                 Datapoint(at=minute, requests=requests, errors=self.errors.get(colour, 0.0), p95=0.1)
                 for minute in known
@@ -130,6 +132,7 @@ class FakeSenses:
             )
             for colour, requests in self.per_minute.items()
         }
+        return Traffic(colours=colours, balancer=dict.fromkeys(known, self.unanswered) if self.unanswered else {})
 
     def _probes(self, places: Sequence[Place]) -> FakeProber:
         assert self.prober is None, "one prober for the whole switch"

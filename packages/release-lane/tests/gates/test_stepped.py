@@ -429,6 +429,10 @@ def users_errors(stage: Stage) -> None:
     stage.senses.errors[GREEN] = 60.0
 
 
+def no_answers(stage: Stage) -> None:
+    stage.senses.unanswered = 18
+
+
 def users_stay_away(stage: Stage) -> None:
     stage.senses.per_minute[GREEN] = 0.0
 
@@ -447,6 +451,7 @@ BREACHES = [
     (an_alarm, "the alarm orders is firing"),
     (probes_fail, "probes of green's test listener failed, the last one with: HTTP 500"),
     (users_errors, "requests to green failed, but only 0.0 % of"),
+    (no_answers, "the load balancer itself answered 36 requests with 5xx in 120 s"),
     (users_stay_away, "no traffic: CloudWatch counted 0 user requests to green"),
     (hands_move_weights, "somebody else changed the weights"),
 ]

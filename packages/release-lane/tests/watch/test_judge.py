@@ -302,6 +302,60 @@ def test_being_slow_at_first_is_forgiven() -> None:
     assert isinstance(compared(cold, minutes(*[(900, 0)] * 3), after=200), Waiting)
 
 
+# ---- what the load balancer answered itself
+
+
+def unanswered(*counts: float, before: tuple[float, ...] = (), requests: float = 100) -> Judgement:
+    """So many a minute since the switch began, and in the minutes before it."""
+    first = BEGAN - 60 * len(before)
+    own = {first + 60 * number: count for number, count in enumerate([*before, *counts]) if count}
+    traffic = {GREEN: minutes(*[(requests, 0)] * len(counts)), BLUE: minutes(*[(9 * requests, 0)] * len(counts))}
+    baking = replace(BAKE, seconds=3600, began=BEGAN)
+    return judge(signals(60 * len(counts), traffic=traffic, balancer=own), baking)
+
+
+def test_answers_that_the_load_balancer_had_to_give_itself_are_a_breach() -> None:
+    """A target that breaks off or hangs: no count of its colour has them."""
+    assert reason(unanswered(4, 5)) == (
+        "the load balancer itself answered 9 requests with 5xx in 120 s, because targets broke off or gave no answer, "
+        "and 0 in as long a time before; green had 200 requests"
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "before", "requests"),
+    [
+        ((2,), (), 100),
+        ((2, 2), (), 100),
+        ((9,), (8.0, 7.0, 9.0, 8.0, 9.0), 100),
+        ((9,), (), 19),
+        ((0, 0), (50.0,), 100),
+    ],
+    ids=["few", "2 percent", "as many before", "too few requests", "only before"],
+)
+def test_some_of_them_or_as_many_as_before_are_none(
+    counts: tuple[float, ...], before: tuple[float, ...], requests: float
+) -> None:
+    assert isinstance(unanswered(*counts, before=before, requests=requests), Waiting)
+
+
+def test_more_of_them_than_before_are_a_breach() -> None:
+    before = (1.0, 2.0, 1.0, 0.0, 1.0)
+    assert "answered 4 requests with 5xx in 60 s" in reason(unanswered(4, before=before))
+    assert "and 1 in as long a time before" in reason(unanswered(4, before=before))
+    assert isinstance(unanswered(3, before=before), Waiting)
+
+
+def test_those_that_come_late_are_not_diluted_by_the_good_minutes_before() -> None:
+    assert "answered 11 requests with 5xx in 300 s" in reason(unanswered(*[0] * 40, 5, 6))
+
+
+def test_a_minute_of_which_the_requests_are_not_known_yet_does_not_count() -> None:
+    """Errors may be reported before the requests that they belong to."""
+    own = {BEGAN + 60 * 5: 9.0}
+    assert isinstance(judge(signals(361, balancer=own), replace(BAKE, seconds=3600, began=BEGAN)), Waiting)
+
+
 # ---- user traffic
 
 

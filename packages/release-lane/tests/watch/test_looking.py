@@ -8,7 +8,7 @@ import pytest
 from release_lane.record.alarms import Alarm
 from release_lane.record.placement import Colour
 from release_lane.watch.judge import Bake, Calm, Datapoint, Health, Signals, Tally, Waiting
-from release_lane.watch.looking import Looking, Reading
+from release_lane.watch.looking import Looking, Reading, Traffic
 from release_lane.watch.remembered import RollCall
 
 pytestmark = pytest.mark.pure
@@ -23,6 +23,7 @@ POINTS = {
     GREEN: tuple(Datapoint(at=at, requests=100, errors=4) for at in (60.0, 120.0)),
     BLUE: (Datapoint(at=120.0, requests=50, errors=0),),
 }
+TRAFFIC = Traffic(colours=POINTS, balancer={60.0: 2.0})
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Scene:
     """A watch of `looks` looks, 5 s apart; remembers what it was asked and what it was shown."""
 
     looks: int
-    readings: list[Reading] = field(default_factory=lambda: [Reading(health=HEALTH, traffic=POINTS)])
+    readings: list[Reading] = field(default_factory=lambda: [Reading(health=HEALTH, traffic=TRAFFIC)])
     now: float = LATER
     due: list[bool] = field(default_factory=list)
     seen: list[Signals] = field(default_factory=list)
@@ -74,6 +75,7 @@ def test_traffic_is_read_when_it_is_due_and_remembered_in_between() -> None:
     scene.run()
     assert scene.due == [True, *[False] * 5, True, False]
     assert all(signals.traffic[BLUE] == POINTS[BLUE] for signals in scene.seen)
+    assert all(signals.balancer == TRAFFIC.balancer for signals in scene.seen)
 
 
 def test_before_a_step_is_said_to_have_no_traffic_it_is_read_once_more() -> None:
@@ -101,7 +103,7 @@ def test_a_period_that_was_not_over_when_it_was_read_is_shown_once_it_is_read_ag
 def test_while_a_datapoint_may_be_late_own_probes_need_not_be_in_it() -> None:
     """200 s is 20 s after its minute, and it may be 120 s late."""
     own = {GREEN: {125: (10, 3)}}
-    scene = Scene(looks=1, now=200.0, readings=[Reading(health=HEALTH, traffic=POINTS, own=own)])
+    scene = Scene(looks=1, now=200.0, readings=[Reading(health=HEALTH, traffic=TRAFFIC, own=own)])
     scene.run()
     (point,) = scene.seen[0].traffic[GREEN]
     assert (point.requests, point.errors) == (90, 1)
@@ -111,7 +113,7 @@ def test_while_a_datapoint_may_be_late_own_probes_need_not_be_in_it() -> None:
 
 def test_own_probes_are_no_users() -> None:
     own = {GREEN: {125: (10, 3)}}
-    scene = Scene(looks=1, readings=[Reading(health=HEALTH, traffic=POINTS, own=own)])
+    scene = Scene(looks=1, readings=[Reading(health=HEALTH, traffic=TRAFFIC, own=own)])
     scene.run()
     (point,) = scene.seen[0].traffic[GREEN]
     assert (point.requests, point.errors) == (90, 1)

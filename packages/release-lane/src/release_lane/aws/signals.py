@@ -18,7 +18,8 @@ from release_lane.aws.session import client
 from release_lane.errors import CloudError, Interrupted
 from release_lane.record.alarms import Alarm, Watched
 from release_lane.record.placement import Colour
-from release_lane.watch.judge import Datapoint
+from release_lane.watch.judge import LIMITS, Datapoint
+from release_lane.watch.looking import Traffic
 
 NAMESPACE = "AWS/ApplicationELB"
 METRICS = {
@@ -27,6 +28,8 @@ METRICS = {
     "p95": ("TargetResponseTime", "p95"),
 }
 """Metric and statistic that are read of each colour."""
+OWN_ERRORS = ("HTTPCode_ELB_5XX_Count", "Sum")
+"""Of the load balancer as a whole: what it answered itself, because a target broke off or gave no answer in time."""
 
 READ, PASSING = ("Complete", "PartialData"), "InternalError"
 """Status codes of a result: read (partial data continues on the next page), and worth another try."""
@@ -70,19 +73,19 @@ def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
     )
 
 
-def traffic(
-    cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float
-) -> dict[Colour, tuple[Datapoint, ...]]:
-    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call.
+def traffic(cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float) -> Traffic:
+    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call; the
+    load balancer's own errors also of the periods before, with which they are compared.
 
     `CloudError` where CloudWatch could not read one of the metrics.
     """
-    begin = math.floor(since / period) * period
+    first = math.floor(since / period) * period
+    begin = first - LIMITS.lately * period
     queries = [
-        _query(f"{colour}_{what}", metric, _dimensions(balancer, colour), period)
+        _query(f"{colour}_{what}", metric, [_group(balancer, colour), _whole(balancer)], period)
         for colour in balancer.target_groups
         for what, metric in METRICS.items()
-    ]
+    ] + [_query("balancer_errors", OWN_ERRORS, [_whole(balancer)], period)]
     pages = client(cloud.names.access, "cloudwatch").get_paginator("get_metric_data")
     until_when = time.monotonic() + patience.current().seconds
     while True:
@@ -99,25 +102,27 @@ def traffic(
     for result in results:
         times = (at.timestamp() for at in result["Timestamps"])
         series[result["Id"]] |= dict(zip(times, result["Values"], strict=True))
-    return {colour: _points(*(series.get(f"{colour}_{what}", {}) for what in METRICS)) for colour in Colour}
+    colours = {colour: _points(first, *(series.get(f"{colour}_{what}", {}) for what in METRICS)) for colour in Colour}
+    return Traffic(colours=colours, balancer=series["balancer_errors"])
 
 
 def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> CloudError:
     """A metric that could not be read must not pass for one without errors."""
-    colour = result["Id"].partition("_")[0]
+    whose = result["Id"].partition("_")[0].replace("balancer", "the load balancer")
     metric = next(each["MetricStat"]["Metric"]["MetricName"] for each in queries if each["Id"] == result["Id"])
     return CloudError(
-        f"CloudWatch could not read {metric} of {colour}: {result['StatusCode']}.",
+        f"CloudWatch could not read {metric} of {whose}: {result['StatusCode']}.",
         why="; ".join(str(each.get("Value", "")) for each in result.get("Messages") or ()),
         next_step="run the update again when CloudWatch answers, with a role that may read metrics.",
     )
 
 
-def _points(requests: Series, errors: Series, p95: Series) -> tuple[Datapoint, ...]:
-    """A minute without requests has no datapoint; one without errors has no datapoint of errors."""
+def _points(first: float, requests: Series, errors: Series, p95: Series) -> tuple[Datapoint, ...]:
+    """From `first` on. A minute without requests has no datapoint; one without errors has no datapoint of errors."""
     return tuple(
         Datapoint(at=at, requests=requests.get(at, 0.0), errors=errors.get(at, 0.0), p95=p95.get(at))
         for at in sorted({*requests, *errors})
+        if at >= first
     )
 
 
@@ -127,13 +132,14 @@ def _query(id: str, metric: tuple[str, str], dimensions: list[dict[str, str]], p
     return {"Id": id, "MetricStat": {"Metric": wanted, "Period": int(period), "Stat": statistic}, "ReturnData": True}
 
 
-def _dimensions(balancer: Balancer, colour: Colour) -> list[dict[str, str]]:
-    """CloudWatch names load balancer and target group by the last parts of their ARNs."""
+def _group(balancer: Balancer, colour: Colour) -> dict[str, str]:
+    """A dimension. CloudWatch names load balancer and target group by the last parts of their ARNs."""
+    return {"Name": "TargetGroup", "Value": balancer.target_groups[colour].rpartition(":")[2]}
+
+
+def _whole(balancer: Balancer) -> dict[str, str]:
     parts = balancer.listener.partition(":listener/")[2].split("/")
-    return [
-        {"Name": "TargetGroup", "Value": balancer.target_groups[colour].rpartition(":")[2]},
-        {"Name": "LoadBalancer", "Value": "/".join(parts[:-1])},
-    ]
+    return {"Name": "LoadBalancer", "Value": "/".join(parts[:-1])}
 
 
 def _time(second: float) -> datetime.datetime:

@@ -32,7 +32,7 @@ class Limits:
     """With fewer requests than this on either colour they are not compared."""
     least_errors: int = 3
     lately: int = 5
-    """The last so many minutes are also compared by themselves."""
+    """The last so many minutes are also compared by themselves; and so many before the switch began."""
     error_points: float = 2.0
     """Percentage points by which the share of 5xx may be higher than the live colour's."""
     latency_factor: float = 1.5
@@ -113,6 +113,9 @@ class Datapoint:
 class Signals:
     """One reading. `now` and `step_began` in epoch seconds; `traffic` of the switch so far, without our own probes.
 
+    `balancer`: how many 5xx the load balancer answered itself, because a target gave no answer, by the epoch second at
+    which a period begins; from `Limits.lately` periods before the switch on. It does not say which colour's they were.
+
     The watching of a step begins when its weights are set and the smoke checks have passed. `unseen`: watched alarms
     that were not found, and in how many looks in a row.
     """
@@ -124,6 +127,7 @@ class Signals:
     unseen: Mapping[str, int] = field(default_factory=dict)
     probes: tuple[Tally, ...] = ()
     traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
+    balancer: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +199,7 @@ Pairs = Sequence[tuple[Datapoint, Datapoint]]
 
 def judge(signals: Signals, bake: Bake) -> Judgement:
     """Judge one look. A breach counts at once; everything else counts when the bake is over."""
-    breaches = (_unhealthy, _alarmed, _alarms_deleted, _probes_failed, _more_errors, _slower)
+    breaches = (_unhealthy, _alarmed, _alarms_deleted, _probes_failed, _more_errors, _no_answers, _slower)
     reason = next((reason for look in breaches if (reason := look(signals, bake))), "")
     if reason:
         return Breach(reason)
@@ -292,6 +296,30 @@ def _more_errors_in(pairs: Pairs, bake: Bake) -> str:
     return (
         f"{_percent(new):.1f} % of {new.requests:.0f} requests to {bake.receiving} failed, "
         f"but only {_percent(old):.1f} % of {old.requests:.0f} to {bake.receiving.other} in the same time"
+    )
+
+
+def _no_answers(signals: Signals, bake: Bake) -> str:
+    """5xx that the load balancer answered itself, beyond as many as in the minutes before the switch: all so far, and
+    the last ones. A target that breaks off or hangs is in no count of its colour's errors."""
+    points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
+    return next(
+        (found for each in (points, points[-bake.limits.lately :]) if (found := _unanswered(each, signals, bake))), ""
+    )
+
+
+def _unanswered(points: Sequence[Datapoint], signals: Signals, bake: Bake) -> str:
+    limits, requests = bake.limits, _sum(points).requests
+    errors = sum(signals.balancer.get(point.at, 0.0) for point in points)
+    first = math.floor(bake.began / bake.period) * bake.period
+    before = sum(count for at, count in signals.balancer.items() if at < first) / limits.lately * len(points)
+    more = errors - before
+    if requests < limits.least_requests or more < limits.least_errors or 100 * more <= limits.error_points * requests:
+        return ""
+    return (
+        f"the load balancer itself answered {errors:.0f} requests with 5xx in {len(points) * bake.period:.0f} s, "
+        f"because targets broke off or gave no answer, and {before:.0f} in as long a time before; {bake.receiving} had "
+        f"{requests:.0f} requests"
     )
 
 
@@ -405,6 +433,8 @@ def progress(signals: Signals, bake: Bake) -> str:
     if points:
         seen = _sum(points)
         parts.append(f"users: {seen.requests:.0f} requests, {seen.errors:.0f} errors")
+    if own := sum(signals.balancer.get(point.at, 0.0) for point in points):
+        parts.append(f"the load balancer's own errors: {own:.0f}")
     sent, failed = sum(tally.sent for tally in signals.probes), sum(tally.failed for tally in signals.probes)
     if sent:
         parts.append(f"own probes: {sent}, {failed} failed")

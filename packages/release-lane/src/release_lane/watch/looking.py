@@ -6,7 +6,7 @@ Reading, waiting and reporting are the caller's; here is what is remembered from
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from release_lane.record.alarms import Alarm, no_sign
@@ -14,12 +14,19 @@ from release_lane.record.placement import Colour
 from release_lane.watch.judge import Bake, Datapoint, Health, Signals, Tally, Waiting, complete, of_users
 from release_lane.watch.remembered import Lately, RollCall, Shortages
 
-Traffic = Mapping[Colour, tuple[Datapoint, ...]]
 Probes = Mapping[int, tuple[int, int]]
 """Epoch second to (probes sent, answered with 5xx): CloudWatch counts them among the users' requests."""
 
 Raw = TypeVar("Raw", bound="Reading")
 Decided = TypeVar("Decided")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What CloudWatch counted; `balancer` as in `Signals`."""
+
+    colours: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
+    balancer: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +58,7 @@ class Looking:
     metrics_every: float
     _shortages: Shortages = field(default_factory=Shortages)
     _lately: Lately = field(default_factory=Lately)
-    _traffic: Traffic = field(default_factory=dict)
+    _traffic: Traffic = field(default_factory=Traffic)
     _read_at: float = float("-inf")
 
     def until_decided(
@@ -88,7 +95,8 @@ class Looking:
 
     def _signals(self, reading: Reading, now: float, step_began: float) -> Signals:
         if reading.traffic is not None:
-            self._traffic = {c: complete(points, now, self.bake.period) for c, points in reading.traffic.items()}
+            colours = {c: complete(points, now, self.bake.period) for c, points in reading.traffic.colours.items()}
+            self._traffic = replace(reading.traffic, colours=colours)
         if silent := self.roll.newly_without_data(reading.alarms):
             self.note(no_sign(silent))
         return Signals(
@@ -98,7 +106,10 @@ class Looking:
             alarms=reading.alarms,
             unseen=self.roll.unseen(reading.alarms),
             probes=tuple(self._lately.seen(tally, now) for tally in reading.tallies),
-            traffic={colour: self._of_users(colour, points, reading) for colour, points in self._traffic.items()},
+            traffic={
+                colour: self._of_users(colour, points, reading) for colour, points in self._traffic.colours.items()
+            },
+            balancer=self._traffic.balancer,
         )
 
     def _of_users(self, colour: Colour, points: Iterable[Datapoint], reading: Reading) -> tuple[Datapoint, ...]:

@@ -36,7 +36,8 @@ HELP = "Watch the live release for a while, by the signals of a switch; roll bac
 DETAILS = """\
 The signals are healthy targets, CloudWatch alarms (`alarms` in the stack file), the traffic of
 users, and probes of its own: three failures in a row count, or more than 5 % in the last 60 s.
-Errors and latency of users count through the alarms. The verdict is one of
+Errors and latency of users count through the alarms; 5xx that the load balancer answers itself,
+because the service broke off or gave no answer, count by themselves. The verdict is one of
 
   calm        0  all signals were good
   breach      1  a signal failed; rolled back, unless --no-rollback
