@@ -30,6 +30,17 @@ class Place:
     stack: Stack
     registry: str
 
+    @property
+    def service(self) -> dict[str, str]:
+        """Its files. Docker makes two images of the same ones where two checkouts build at once, and takes either later
+        on: these are no other checkout's."""
+        service = f"{self.lane.mark}\n"
+        return {
+            "app/Dockerfile": "FROM scratch\nCOPY . /srv/\n",
+            "app/service.py": service,
+            "app/.gitignore": "*.bin\n",
+        }
+
     def git(self, *arguments: str) -> str:
         command = ["git", "-C", str(self.source), *arguments]
         return subprocess.run(
@@ -73,9 +84,6 @@ class Place:
         return subprocess.run(["docker", *arguments], env=environ, check=True, capture_output=True).stdout
 
 
-FILES = {"app/Dockerfile": "FROM scratch\nCOPY . /srv/\n", "app/service.py": "one\n", "app/.gitignore": "*.bin\n"}
-
-
 @pytest.fixture(scope="module")
 def place(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     source = tmp_path_factory.mktemp("commits")
@@ -92,7 +100,7 @@ def place(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
 def built(place: Place) -> Place:
     """Its last commit has a Dockerfile, and is built. Where a story left something else, it is built now."""
     if not place.built():
-        place.commit(**FILES)
+        place.commit(**place.service)
         with place.stack.started("refresh") as process:
             assert process.wait(PATIENCE).ok
         result = place.stack.up()
@@ -101,7 +109,7 @@ def built(place: Place) -> Place:
 
 
 def test_a_file_that_git_ignores_is_not_in_the_image(place: Place) -> None:
-    place.commit(**FILES)
+    place.commit(**place.service)
     (place.source / "app/old.bin").write_text("built by hand")
     result = place.stack.up()
     assert result.ok, result.text

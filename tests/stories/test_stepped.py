@@ -207,9 +207,7 @@ def test_a_hold_keeps_a_share_of_users_on_the_new_release_until_one_of_them_wins
     ("variant", "reason", "got"),
     [
         ("moody", r"requests to {idle} failed, but only 0.0 % of|the alarm \S+-{idle}-errors is firing", "status 500"),
-        pytest.param(
-            "abrupt", "the load balancer itself answered .* {idle} had", "status 502", marks=pytest.mark.long
-        ),
+        pytest.param("abrupt", "the load balancer itself answered .* {idle} had", "status 502", marks=pytest.mark.long),
     ],
 )
 def test_an_error_that_only_users_meet_rolls_the_traffic_back_at_the_first_step(
