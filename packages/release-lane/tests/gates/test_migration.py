@@ -53,6 +53,8 @@ class FakeTasks:
     """It ends only when it is stopped."""
     others: tuple[OneOff, ...] = ()
     refuses_to_stop: bool = False
+    unknown: Sequence[int] = ()
+    """At these looks ECS does not know it."""
     on_look: Any = lambda: None
     started: list[Any] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
@@ -65,10 +67,12 @@ class FakeTasks:
         self.started.append((task_definition, list(subnets), list(groups), by, token))
         return ARN
 
-    def look(self, task: str) -> OneOff:
+    def look(self, task: str) -> OneOff | None:
         assert task == ARN
         self.looks += 1
         self.on_look()
+        if self.looks in self.unknown:
+            return None
         if self.stops:
             return OneOff(arn=ARN, ended=True, exit_code=143)
         if self.hangs or self.looks < len(self.says):
@@ -96,11 +100,13 @@ class Stage:
     tasks: FakeTasks
     said: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    known_within: float = 60.0
 
     @property
     def gate(self) -> MigrationGate:
         gate = MigrationGate(lambda names: names, lambda _: self.tasks)  # type: ignore[arg-type,return-value]
         gate.pauses = (0.0, 0.0)
+        gate.known_within = self.known_within
         return gate
 
     def run(self, given: MigrationInputs = GIVEN) -> dict[str, Any]:
@@ -191,6 +197,26 @@ def test_one_whose_container_never_started_says_ecss_reason() -> None:
     said = Stage(FakeTasks(exit_code=None, stopped="CannotPullContainerError: not found")).refusal()
     assert "did not start" in said
     assert "Why: CannotPullContainerError: not found" in said
+
+
+def test_one_that_ecs_does_not_know_yet_is_waited_for() -> None:
+    stage = Stage(FakeTasks(says=[()] * 4, unknown=(1, 2)))
+    stage.run()
+    assert (stage.tasks.looks, stage.tasks.stops) == (4, [])
+
+
+def test_one_that_ecs_never_knows_is_asked_to_end() -> None:
+    stage = Stage(FakeTasks(unknown=range(100)), known_within=0.0)
+    told = stage.refusal()
+    assert "did not start" in told
+    assert "ECS did not know the task within 0 s; it was asked to end" in told
+    assert len(stage.tasks.stops) == 1
+
+
+def test_one_that_ecs_no_longer_knows_has_ended() -> None:
+    stage = Stage(FakeTasks(says=[()] * 9, unknown=(3,)))
+    assert "ECS does not know the task any more" in stage.refusal()
+    assert stage.tasks.stops == []
 
 
 def test_one_that_takes_too_long_is_stopped_and_fails() -> None:

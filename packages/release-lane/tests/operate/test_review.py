@@ -163,6 +163,14 @@ def test_everything_that_an_approver_must_not_miss() -> None:
     check("everything", text)
 
 
+def test_an_advisory_policy_is_no_alert_also_where_its_message_has_the_word() -> None:
+    advice = {"policyPackName": "house", "policyName": "tags", "enforcementLevel": "advisory",
+              "message": "tags (mandatory) are missing", "resourceUrn": "urn:x"}  # fmt: skip
+    text = markdown(review(PRODUCTION, log(*plan("keep", BLUE, A, target=None), {"policyEvent": advice})))
+    assert "tags (mandatory) are missing" in text
+    assert "mandatory policy is violated" not in text
+
+
 def test_what_https_means_for_users_is_said() -> None:
     more = [
         pre("create", "aws:acm/certificate:Certificate", "release-lane-production"),

@@ -133,7 +133,39 @@ def test_a_terminal_failure_ends_it_with_the_reason(seen: Reading, reason: str) 
 def test_one_failed_task_fails_a_colour_whose_other_tasks_are_healthy() -> None:
     crashed = task(3, status="STOPPED", stop_code="EssentialContainerExited", stopped_reason="exit code 137")
     outcome = judge(reading((task(1), crashed), (target(1),)), WANTED)
-    assert outcome == Failed("exit code 137", "task/3")
+    assert outcome == Failed("exit code 137", "task/3", exited=True)
+
+
+def starts(*reasons: str) -> Reading:
+    """One task is healthy; for the other ECS has tried so often."""
+    late = [
+        task(3 + number, status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=reason)
+        for number, reason in enumerate(reasons)
+    ]
+    return reading((task(1), *late), (target(1),))
+
+
+DENIED = "ResourceInitializationError: unable to pull secrets: AccessDeniedException: not authorized"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        DENIED,
+        "Timeout waiting for network interface provisioning to complete.",
+        "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout",
+    ],
+)
+def test_a_task_that_did_not_start_for_a_reason_that_may_pass_is_started_again_by_ecs(reason: str) -> None:
+    outcome = judge(starts(reason, reason), WANTED)
+    assert outcome == Waiting(f"1 of 2 tasks running, 1 healthy; ECS tries again after: {reason}")
+    assert judge(starts(reason, reason, reason), WANTED) == Failed(reason, "task/3")
+    assert judge(reading(tasks=(task(1), task(2), *starts(reason).tasks[1:])), WANTED) == Passed(NEW.id)
+
+
+def test_one_that_can_never_start_fails_at_once_also_next_to_one_that_may() -> None:
+    gone = "ResourceInitializationError: unable to pull secrets: ResourceNotFoundException: no such secret"
+    assert judge(starts(DENIED, gone), WANTED) == Failed(gone, "task/4")
 
 
 def test_the_failed_task_is_named_so_that_its_log_can_be_read() -> None:

@@ -50,8 +50,8 @@ class Tasks(Protocol):
     def start(self, task_definition: str, subnets: Sequence[str], groups: Sequence[str], *, by: str, token: str) -> str:
         """Start one; its ARN. A repeated call with the same `token` starts no second one."""
 
-    def look(self, task: str) -> OneOff:
-        """One task as it is now."""
+    def look(self, task: str) -> OneOff | None:
+        """One task as it is now; None if ECS does not know it: not yet, or no longer."""
 
     def stop(self, task: str, reason: str) -> None:
         """Ask its container to end (SIGTERM; SIGKILL after its stop timeout)."""
@@ -98,12 +98,11 @@ class OneOffTasks:
             )
         return answer["tasks"][0]["taskArn"]
 
-    def look(self, task: str) -> OneOff:
-        """DescribeTasks. ECS describes a task for an hour after its end."""
+    def look(self, task: str) -> OneOff | None:
+        """DescribeTasks. ECS describes a task for an hour after its end; and one that it has just started may be
+        missing for some seconds ("Eventual consistency" of RunTask)."""
         found = self._described([task])
-        if not found:
-            return OneOff(arn=task, ended=True, stopped="ECS does not know the task any more")
-        return self._read(found[0])
+        return self._read(found[0]) if found else None
 
     def stop(self, task: str, reason: str) -> None:
         """StopTask."""

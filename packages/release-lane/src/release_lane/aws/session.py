@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -67,9 +68,20 @@ def _session(access: Access) -> Any:
 
     renewing = get_session()
     renewing.register_component("data_loader", _data())
-    # botocore has no public way to give a session credentials that renew themselves.
-    renewing._credentials = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")  # type: ignore[attr-defined]
+    assumed = RefreshableCredentials.create_from_metadata(assume(), assume, "sts-assume-role")
+    renewing.register_component("credential_provider", Given(assumed))
     return boto3.session.Session(botocore_session=renewing, region_name=access.region)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where a session of botocore finds its credentials: these, which renew themselves."""
+
+    credentials: Any
+
+    def load_credentials(self) -> Any:
+        """As botocore's `CredentialResolver`."""
+        return self.credentials
 
 
 def _patient(session: Any, service: str) -> Any:

@@ -54,10 +54,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Message:
-    """A message of the program, a provider or the engine; `urn` is the resource it is about ("" for the program)."""
+    """A message of the program, a provider or the engine; `urn` is the resource it is about ("" for the program).
+
+    `mandatory`: of a policy that stops an update.
+    """
 
     text: str
     urn: str = ""
+    mandatory: bool = False
 
     @property
     def type(self) -> str:
@@ -201,8 +205,9 @@ def _errors(found: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _policy(event: Mapping[str, Any]) -> Message:
-    name = f"{event.get('policyPackName')}/{event.get('policyName')} ({event.get('enforcementLevel')})"
-    return Message(f"{name}: {_plain(str(event.get('message', '')))}", str(event.get("resourceUrn") or ""))
+    level = str(event.get("enforcementLevel"))
+    text = f"{event.get('policyPackName')}/{event.get('policyName')} ({level}): {_plain(str(event.get('message', '')))}"
+    return Message(text, str(event.get("resourceUrn") or ""), mandatory=level == "mandatory")
 
 
 def _touches(event: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from provider_kit import Cancelled, Context, Progress, Props
@@ -32,6 +33,9 @@ SOONEST, LATEST = 0.2, 1.0
 
 ENDS_WITHIN = 60.0
 """Seconds for a task that was asked to end: its container has 30 (`stopTimeout`), ECS takes a few."""
+
+KNOWN_WITHIN = 60.0
+"""Seconds until ECS knows a task that it has started."""
 
 LATE_LOOKS = 3
 """Looks after the end of a task that failed for lines that arrive late: a person needs them. One that succeeded is
@@ -57,6 +61,7 @@ class MigrationGate(Gate):
     shown = MigrationInputs.SHOWN
     computed = frozenset({*GATE_OUTPUTS, PASSED})
     pauses = (SOONEST, LATEST)
+    known_within = KNOWN_WITHIN
 
     def __init__(self, cloud_of: CloudOf = Cloud, tasks_of: TasksOf = _tasks_of) -> None:
         super().__init__(cloud_of)
@@ -75,7 +80,7 @@ class MigrationGate(Gate):
             str(given.task_definition), given.subnets, given.groups, by=_started_by(given.digest), token=RUN
         )
         RECORDING.note(migration={"from": migration.before, "to": migration.to, "command": words, "task": task})
-        Run(ctx, tasks, task, words, given.deadline, *self.pauses).to_its_end()
+        Run(ctx, tasks, task, words, given.deadline, *self.pauses, self.known_within).to_its_end()
         passed = Pass(digest=given.digest, run=RUN, manifests=image.manifests, migrated=migration.words())
         return passed, f"{words}: succeeded, {migration.words()}"
 
@@ -90,7 +95,7 @@ class MigrationGate(Gate):
 
 @dataclass
 class Run:
-    """One run of the command: `task` is its ARN, the last three are in seconds."""
+    """One run of the command: `task` is its ARN, the last four are in seconds."""
 
     ctx: Context
     tasks: Tasks
@@ -99,7 +104,9 @@ class Run:
     deadline: float
     soonest: float
     latest: float
+    known_within: float
     now: Callable[[], float] = time.monotonic
+    _known: bool = False
     _token: str = ""
     _shown: int = 0
     _last: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
@@ -108,9 +115,9 @@ class Run:
         """Show what it prints until it ended; raises unless it ended with 0 in time."""
         said, begun = Progress(self.ctx, self.now), self.now()
         while True:
-            seen = self.tasks.look(self.task)
-            self._show()
             spent = self.now() - begun
+            seen = self._look(spent)
+            self._show()
             if seen.ended:
                 self._show_the_rest(seen)
                 self._judge(seen)
@@ -120,6 +127,18 @@ class Run:
                 raise self._too_late(spent)
             if self.ctx.cancelled.wait(seldom(spent, self.soonest, self.latest)):
                 raise self._interrupted()
+
+    def _look(self, spent: float) -> OneOff:
+        """As ECS says, which may not know it yet. What it never knew is asked to end, in case it runs."""
+        if found := self.tasks.look(self.task):
+            self._known = True
+            return found
+        if self._known or spent <= self.known_within:
+            return OneOff(arn=self.task, ended=self._known, stopped="ECS does not know the task any more")
+        why = f"ECS did not know the task within {self.known_within:.0f} s; it was asked to end"
+        with suppress(CloudError):
+            self.tasks.stop(self.task, why)
+        return OneOff(arn=self.task, ended=True, stopped=why)
 
     def _show(self) -> None:
         """What it printed since the last look."""
@@ -174,7 +193,7 @@ class Run:
         name, begun = self.task.rsplit("/", 1)[-1], self.now()
         try:
             self.tasks.stop(self.task, reason)
-            while not self.tasks.look(self.task).ended:
+            while not self._look(0.0).ended:
                 if self.now() - begun > ENDS_WITHIN:
                     return f"Its task {name} was asked to end, and still runs."
                 time.sleep(self.latest)

@@ -134,15 +134,15 @@ def wait_for(
         match judge(reading, wanted):
             case Passed():
                 return reading
-            case Failed(reason, task, unhealthy):
-                raise _refusal(cloud, colour, reason, task, sick if unhealthy else "")
+            case Failed() as failed:
+                raise _refusal(cloud, colour, failed, sick if failed.unhealthy else "")
             case Waiting(progress):
                 still = sick if reading.unhealthy else ""
                 seen = f"{progress}; {still}" if still else progress
                 said.say(f"{colour}: {seen} ({spent:.0f} of {deadline:.0f} s)", seen)
                 if spent > deadline:
                     late = with_own_words(f"not fully healthy after {deadline:.0f} s: {progress}", reading)
-                    raise _refusal(cloud, colour, late, "", still)
+                    raise _refusal(cloud, colour, Failed(late), still)
         if ctx.cancelled.wait(min(pause(reading, now() - changed), max(SOONEST, deadline - spent))):
             raise Cancelled(f"The rollout gate was interrupted on {colour}.")
 
@@ -159,13 +159,13 @@ def _last_words(cloud: Cloud, task: str, *, spoke: bool) -> list[str]:
     return lines
 
 
-def _refusal(cloud: Cloud, colour: Colour, reason: str, task: str, sick: str) -> CheckFailed:
+def _refusal(cloud: Cloud, colour: Colour, failed: Failed, sick: str) -> CheckFailed:
     """`sick` is what the load balancer said of the tasks, "" where that is not the reason."""
-    lines = _last_words(cloud, task, spoke="container in task exited" in reason) if task else []
+    lines = _last_words(cloud, failed.task, spoke=failed.exited) if failed.task else []
     logs = f"\n  {LOGS}:\n    " + "\n    ".join(lines) if lines else ""
     return CheckFailed(
-        f"The rollout gate refused {colour}: {sick or reason}.{logs}",
-        why=reason if sick else "",
+        f"The rollout gate refused {colour}: {sick or failed.reason}.{logs}",
+        why=failed.reason if sick else "",
         next_step="fix the image or its configuration in the stack file, and release again; the idle colour is "
         "healed by the next update.",
         users=Users.UNTOUCHED,

@@ -146,7 +146,7 @@ def _loud(review: Review) -> Iterator[Block]:
         yield Alert(f"**CAREFUL: {len(lost)} of these delete something:** {named}")
     if review.drift:
         yield Alert(f"**Drift:** {quoted(review.drift)}.")
-    if stopping := [message for message in review.policies if "(mandatory)" in message.text]:
+    if stopping := [message for message in review.policies if message.mandatory]:
         yield Alert(f"**A mandatory policy is violated:** {quoted(stopping[0].text)}")
     if review.changes_users and review.subject.source and not review.proof and not review.was_live:
         yield Alert(f"**Unproven:** {review.subject.source} has no proof of this digest.")

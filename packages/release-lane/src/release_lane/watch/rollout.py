@@ -7,7 +7,7 @@ Sources: AWS ECS API reference (Task.stopCode, Container.imageDigest, Deployment
 from __future__ import annotations
 
 import itertools
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from release_lane.record.digest import short
@@ -146,12 +146,13 @@ class Waiting:
 class Failed:
     """A terminal failure: it will not succeed. `task` is the ARN of the task whose log lines help ("" if none).
 
-    `unhealthy`: the load balancer's health checks failed.
+    `unhealthy`: the load balancer's health checks failed. `exited`: its container ran, and ended by itself.
     """
 
     reason: str
     task: str = ""
     unhealthy: bool = False
+    exited: bool = False
 
 
 Outcome = Passed | Waiting | Failed
@@ -280,11 +281,31 @@ def _terminal_failure(reading: Reading, primary: Deployment, wanted: Wanted) -> 
         if task.status == "RUNNING" and task.digest not in wanted.manifests:
             ran = short(task.digest) if task.digest else "no image digest at all"
             return Failed(f"a task runs {ran}, which is not the requested image", task.arn)
-        if task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or _failed_health(task):
-            return Failed(task.stopped_reason or task.stop_code, task.arn, _failed_health(task))
+        exited = task.stop_code == "EssentialContainerExited"
+        if exited or _cannot_start(task, tasks) or _failed_health(task):
+            return Failed(task.stopped_reason or task.stop_code, task.arn, _failed_health(task), exited)
     if primary.state == "FAILED":
         return Failed(primary.reason or "ECS says that the deployment failed")
     return None
+
+
+PASSING = ("accessdenied", "timeout", "timed out", "deadline exceeded", "throttl", "rate exceeded", "toomanyrequests")
+"""In the reason of a task that did not start: what may pass. Rights of a role take seconds to spread."""
+
+MOST_STARTS = 3
+"""So many tasks may fail to start for a reason that may pass; ECS's circuit breaker counts as many at least."""
+
+
+def _may_pass(task: Task) -> bool:
+    """Did it fail to start for a reason that a task after it may not meet? ECS starts another one."""
+    reason = task.stopped_reason.lower()
+    return task.stop_code == "TaskFailedToStart" and any(word in reason for word in PASSING)
+
+
+def _cannot_start(task: Task, tasks: Sequence[Task]) -> bool:
+    if task.stop_code != "TaskFailedToStart":
+        return False
+    return not _may_pass(task) or sum(map(_may_pass, tasks)) >= MOST_STARTS
 
 
 def _failed_health(task: Task) -> bool:
@@ -296,4 +317,6 @@ def _progress(reading: Reading, primary: Deployment, wanted: Wanted) -> str:
     healthy = sum(reading.state_of(task) == "healthy" for task in ours)
     others = len(reading.running) - len(ours)
     leaving = f", {others} old to stop" if others else ""
-    return f"{len(ours)} of {wanted.tasks} tasks running, {healthy} healthy{leaving}"
+    late = [task.stopped_reason for task in reading.tasks if task.deployment == primary.id and _may_pass(task)]
+    again = f"; ECS tries again after: {late[-1]}" if late else ""
+    return f"{len(ours)} of {wanted.tasks} tasks running, {healthy} healthy{leaving}{again}"
