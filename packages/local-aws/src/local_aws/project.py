@@ -17,6 +17,7 @@ differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -241,12 +242,26 @@ def _yaml(path: Path) -> Mapping[str, Any]:
     try:
         found = yaml.load(path.read_text(encoding="utf-8"), _Verbatim)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise LocalError(f"{path} cannot be read.", why=str(error), next_step="correct the file") from error
+        raise LocalError(f"{path} cannot be read.", why=_mistake(error), next_step="correct the file") from None
     if found is None:
         return {}
     if not isinstance(found, Mapping):
         raise LocalError(f"{path} is not a mapping of settings.", next_step="correct the file")
     return found
+
+
+def _mistake(error: Exception) -> str:
+    """What is wrong and where, without the file's text, which PyYAML's own message repeats: a secret may stand there."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return str(error)
+    said = "; ".join(filter(None, (error.context, error.problem))) or "it is no YAML"
+    mark = error.problem_mark or error.context_mark
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return _QUOTED.sub("", said) + place
+
+
+_QUOTED = re.compile(r""" (['"])(?!<)(?:(?!\1).){2,}\1""")
+"""Names of an alias or a tag, which a value that begins with `*` or `!` is taken for."""
 
 
 def _wrong(what: str) -> LocalError:

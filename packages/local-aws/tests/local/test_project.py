@@ -181,7 +181,10 @@ def test_a_wrong_table_is_refused_with_what_is_wrong(root: Path, table: str, com
         read_project(root)
 
 
-def test_a_stack_file_that_cannot_be_read_is_named(root: Path) -> None:
-    (root / "Pulumi.staging.yaml").write_text("config: [")
-    with pytest.raises(LocalError, match=r"Pulumi\.staging\.yaml cannot be read"):
+@pytest.mark.parametrize("mistake", ["A: to: hunter2", 'A: "hunter2', "A: *hunter2", "A: !hunter2!x", "A: !!hunter2 x"])
+def test_a_stack_file_that_cannot_be_read_is_named_with_the_line_and_without_its_text(root: Path, mistake: str) -> None:
+    (root / "Pulumi.staging.yaml").write_text(f"config:\n  shop:env:\n    {mistake}\n")
+    with pytest.raises(LocalError, match=r"Pulumi\.staging\.yaml cannot be read") as refused:
         overlay(read_project(root), "staging")
+    assert "hunter2" not in f"{refused.value} {refused.value.why}"
+    assert "line " in refused.value.why

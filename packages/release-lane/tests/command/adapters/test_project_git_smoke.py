@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import traceback
 import shutil
 import signal
 import subprocess
@@ -144,6 +145,30 @@ def test_a_key_that_stands_twice_is_refused_with_file_and_lines(tmp_path: Path, 
     with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read") as refused:
         read_project(files(tmp_path, staging=text))
     assert re.search(words, refused.value.why)
+
+
+UNREADABLE = (
+    "A: to: hunter2",
+    'A: "hunter2',
+    "A: *hunter2",
+    "A: !hunter2!x",
+    "A: !!hunter2 x",
+    "A: @hunter2",
+    "A: |hunter2",
+    "? [A=hunter2, B]\n    : [",
+    "A=hunter2: x\n    A=hunter2: y",
+)
+"""Mistakes below `env`."""
+
+
+@pytest.mark.parametrize("line", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_refused_with_the_line_and_without_its_text(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UsageError, match=r"Pulumi\.staging\.yaml cannot be read") as refused:
+        read_project(files(tmp_path, staging=f"config:\n  lane:env:\n    {line}\n"))
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in f"{refused.value}{shown}"
+    assert re.search(r"lines? [0-9]", refused.value.why)
+    assert "\n" not in refused.value.why
 
 
 def test_a_key_may_stand_again_elsewhere_in_the_file(tmp_path: Path) -> None:

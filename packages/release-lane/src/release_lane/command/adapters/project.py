@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import yaml
 
-from release_lane.command.adapters.stack_file import read
+from release_lane.command.adapters.stack_file import mistake, read
 from release_lane.errors import UsageError
 from release_lane.operate.route import Route, route_of
 from release_lane.record.app import App
@@ -330,7 +330,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         found = read(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path.name} cannot be read.", why=str(error), next_step="correct the file.") from error
+        raise UsageError(f"{path.name} cannot be read.", why=mistake(error), next_step="correct the file.") from None
     if not isinstance(found, Mapping):
         raise UsageError(f"{path.name} is not a mapping of settings.", next_step="correct the file.")
     return found

@@ -317,7 +317,9 @@ def _answers_in(folder: Path) -> Answers:
     project = read_project(folder)
     try:
         return answers_in(project.name, {name: stack.config for name, stack in project.stacks.items()}, _ci(folder))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError):
         raise UsageError(
-            f"The stack files in {folder} cannot be read.", why=str(error), next_step="correct them."
-        ) from error
+            f"The stack files in {folder} cannot be compared.",
+            why="a setting in them is of another kind than it should be",
+            next_step="correct it (`release settings` has all keys); a preview names it.",
+        ) from None
