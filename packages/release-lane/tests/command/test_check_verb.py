@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,62 @@ def test_an_interrupt_ends_what_runs(here: Path) -> None:
     assert (here / "ended").exists()
 
 
+def runs(pid: int) -> bool:
+    """Is there the process, and is it no zombie?"""
+    said = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(said.strip()) and not said.startswith("Z")
+
+
+def test_what_a_check_leaves_in_the_background_keeps_nobody_waiting_and_is_ended(here: Path) -> None:
+    names(here, 'tests = "echo what it said; sleep 600 & echo $! > pid; exit 3"')
+    on = Stage()
+    assert on.run("check") == 1
+    assert "what it said" in on.err
+    left = int((here / "pid").read_text())
+    until(lambda: not runs(left), "it was ended")
+
+
+def test_what_ignores_sigterm_in_the_background_is_killed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "GRACE", 0.2)
+    deaf = "(trap '' TERM; touch deaf; while :; do sleep 0.02; done) & echo $! > pid"
+    names(here, f'tests = "{deaf}; while [ ! -e deaf ]; do sleep 0.02; done"')
+    assert Stage().run("check") == 0
+    left = int((here / "pid").read_text())
+    until(lambda: not runs(left), "it was killed")
+
+
+def test_what_left_the_checks_group_holds_its_output_and_keeps_nobody_waiting(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "GRACE", 0.2)
+    names(here, 'tests = "setsid sleep 600 & echo $! > pid; sleep 0.1"')
+    assert Stage().run("check") == 0
+    os.kill(int((here / "pid").read_text()), signal.SIGKILL)
+
+
+def test_what_still_writes_when_the_check_has_ended_is_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "MOMENT", PATIENCE)
+    names(here, 'tests = "exec > >(sleep 0.2; cat); echo to the last line; exit 3"')
+    on = Stage()
+    assert on.run("check") == 1
+    assert "to the last line" in on.err
+
+
+def test_an_interrupt_ends_a_check_that_ignores_sigterm(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "GRACE", 0.2)
+    deaf = "trap '' TERM; while [ ! -e pid ]; do sleep 0.02; done; touch began; while :; do sleep 0.02; done"
+
+    def interrupt() -> None:
+        until((here / "began").exists, "the check runs")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side.run_side_by_side({"tests": f"({deaf}) & echo $! > pid; trap '' TERM; wait"}, here, print)
+    left = int((here / "pid").read_text())
+    until(lambda: not runs(left), "it was killed")
+
+
 INTERRUPTED_ASIDE = """
 import pathlib, signal, sys, threading, time
 from release_lane.command.adapters.side_by_side import run_side_by_side
@@ -150,9 +207,9 @@ def test_an_interrupt_that_ends_no_wait_is_seen(here: Path) -> None:
 
 
 def test_an_interrupt_while_a_check_is_started_ends_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[str]] = []
+    started: list[subprocess.Popen[bytes]] = []
 
-    def start(command: str, folder: Path) -> subprocess.Popen[str]:
+    def start(command: str, folder: Path) -> subprocess.Popen[bytes]:
         started.append(begin(command, folder))
         os.kill(os.getpid(), signal.SIGINT)
         return started[-1]
