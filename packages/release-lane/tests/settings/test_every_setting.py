@@ -207,6 +207,9 @@ def config(path: str, value: Any) -> dict[str, str]:
     return {"aws:region": "us-east-1", "p:account": "000000000000", **role, f"p:{key}": text}
 
 
+INSECURE = {"p:insecure": "true"}
+
+
 def refusal(raw: dict[str, str], secret: tuple[str, ...] = ()) -> str:
     with pytest.raises(UsageError) as refused:
         parse(raw, "p", "staging", secret)
@@ -274,6 +277,44 @@ def test_a_secret_in_env_names_the_way() -> None:
 )
 def test_a_refusal_repeats_nothing_that_may_be_one(key: str, value: Any) -> None:
     assert CANARY not in refusal(config(key, value))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["migrate", f"postgres://shop:{CANARY}@db.internal/shop"],
+        ["alembic", "-x", f"url=postgresql+psycopg://shop:{CANARY}@db.internal/shop", "upgrade", "head"],
+        ["migrate", f"--password={CANARY}"],
+        ["migrate", "--db-password", CANARY],
+        ["migrate", f"--api-key='{CANARY}'"],
+        ["sh", "-c", f"PGPASSWORD={CANARY} psql -f up.sql"],
+        ["env", f"APP_TOKEN={CANARY}", "migrate"],
+        ["migrate", f"AKIA{'A' * 16}", CANARY],
+    ],
+    ids=str,
+)
+def test_a_command_that_holds_a_secret_is_refused_and_the_way_is_named(command: list[str]) -> None:
+    told = refusal(config("migration.command", command))
+    assert "migration.command: looks as if it held a secret" in told
+    assert "`secrets`" in told
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["alembic", "upgrade", "head"],
+        ["sh", "-c", "PGPASSWORD=$DB_PASSWORD psql -f up.sql"],
+        ["sh", "-c", 'migrate --password "$DB_PASSWORD" --token=${TOKEN}'],
+        ["sh", "-c", "migrate postgres://shop:$DB_PASSWORD@$DATABASE_HOST/shop"],
+        ["migrate", "postgres://shop@db.internal/shop", "--secret", "shop-database"],
+        ["migrate", "--password-file", "/run/password", "--token", f"{SSM}/token"],
+        ["psql", "--no-password", "shop"],
+    ],
+    ids=str,
+)
+def test_a_command_that_only_names_where_a_secret_is_is_taken(command: list[str]) -> None:
+    parse(INSECURE | config("migration.command", command), "p", "staging")
 
 
 @pytest.mark.parametrize("key", sorted(VARIABLES))

@@ -28,7 +28,7 @@ from release_lane.program.recall import access, call, called, check_provider_acc
 from release_lane.record.adoption import Adoption, unseen, with_adoption
 from release_lane.record.commit import is_commit
 from release_lane.settings.artifacts import ArtifactsSettings
-from release_lane.settings.variables import looks_secret
+from release_lane.settings.secrecy import looks_secret
 
 EXPIRE_UNTAGGED = {
     "rules": [

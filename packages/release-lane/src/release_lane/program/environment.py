@@ -28,7 +28,7 @@ from release_lane.record.names import Names
 from release_lane.record.records import Recorded
 from release_lane.settings import limits
 from release_lane.settings.model import EnvironmentSettings
-from release_lane.settings.variables import looks_secret
+from release_lane.settings.secrecy import looks_secret
 
 
 def read_environment(settings: EnvironmentSettings) -> tuple[Environment, Doable, Recorded | None]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from release_lane.settings.secrecy import holds_secret
 from release_lane.settings.section import Section, sound
 
 LONGEST = 4096
@@ -19,6 +20,12 @@ def command_problem(words: tuple[str, ...]) -> str:
         return "should have no empty word, and no NUL"
     if sum(map(len, words)) > LONGEST:
         return f"should have at most {LONGEST} characters in all; put more into a script of the image"
+    if holds_secret(words):
+        return (
+            "looks as if it held a secret (not shown; change it if it was one), and stands in clear in state, task "
+            "definition and ledger. Give it by `secrets`, and let the program read it from its variable, or a shell: "
+            '[sh, -c, "migrate --password=$DB_PASSWORD"]'
+        )
     return ""
 
 

@@ -107,22 +107,6 @@ def _kind(value: Any) -> str:
     )
 
 
-_SECRET_NAME = re.compile(r"(.*_)?(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|SECRET_KEY|PRIVATE_KEY)", re.IGNORECASE)
-
-_SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]*:[^/\s@]+@")
-
-
-def looks_secret(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Variables that may well be secrets: by their name, or an access key, a private key, a password in an address.
-
-    Only worth a note, since many are none.
-    """
-    found = (
-        name for name, value in env.items() if value and (_SECRET_NAME.fullmatch(name) or _SECRET_VALUE.search(value))
-    )
-    return tuple(sorted(found))
-
-
 ROLE_POLICIES = 10_240
 """Characters, blanks not counted, of all inline policies of a role
 (AWS/IAM/latest/UserGuide/reference_iam-quotas.html)."""

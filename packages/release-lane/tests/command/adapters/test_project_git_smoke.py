@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import traceback
 import shutil
 import signal
 import subprocess
 import threading
 import time
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 

@@ -1,5 +1,5 @@
-"""Commands of the shell, run side by side on this machine; neither they nor what they left in the background outlive the
-call, unless it began a session of its own."""
+"""Commands of the shell, run side by side on this machine. Neither they nor what they left in the background outlive
+the call, unless it began a session of its own."""
 
 from __future__ import annotations
 
