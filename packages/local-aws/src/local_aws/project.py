@@ -251,7 +251,7 @@ def _yaml(path: Path) -> Mapping[str, Any]:
 
 
 def _mistake(error: Exception) -> str:
-    """What is wrong and where, without the file's text, which PyYAML's own message repeats: a secret may stand there."""
+    """What is wrong and where, without the file's text, which PyYAML's own message repeats: it may hold a secret."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return str(error)
     said = "; ".join(filter(None, (error.context, error.problem))) or "it is no YAML"

@@ -279,6 +279,50 @@ def test_a_refusal_repeats_nothing_that_may_be_one(key: str, value: Any) -> None
     assert CANARY not in refusal(config(key, value))
 
 
+LONG = "z" * 60
+ADDRESSES = (
+    f"postgres://shop:{CANARY}@db.internal/shop",
+    f"redis://:{CANARY}@cache.internal",
+    f"https://{CANARY}@git.example.test/shop",
+    f"postgres://shop:{CANARY}{LONG}@db.internal/shop",
+    f"migrate --password={CANARY}",
+    f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}",
+)
+STRUCTURED = sorted({path.split(".")[0] for path in ALL if "." in path})
+
+
+def said(raw: dict[str, str]) -> str:
+    """The refusal; "" where the value is taken."""
+    try:
+        parse(raw, "p", "staging")
+    except UsageError as refused:
+        return str(refused)
+    return ""
+
+
+@pytest.mark.parametrize("path", sorted({*ALL, *STRUCTURED}))
+def test_no_refusal_repeats_what_looks_like_a_secret(path: str) -> None:
+    first = ADDRESSES[0]
+    inside = ([[first]], {"A": first}, {first: "x"}, {"A": [first]}, [{"what": first}])
+    for value in (*ADDRESSES, *([each] for each in ADDRESSES), *inside):
+        assert CANARY not in said(config(path, value))
+
+
+@pytest.mark.parametrize("key", STRUCTURED)
+def test_text_in_place_of_a_section_is_not_repeated(key: str) -> None:
+    assert CANARY not in refusal(config(key, CANARY))
+    assert CANARY not in refusal(config(key, [CANARY]))
+
+
+def test_text_in_place_of_a_list_is_not_repeated() -> None:
+    assert CANARY not in refusal(config("migration.command", f"migrate {CANARY}"))
+
+
+def test_a_value_that_looks_like_no_secret_is_shown() -> None:
+    assert "not 'many'" in refusal(config("service.cpu", "many"))
+    assert "not 201" in refusal(config("service.desiredCount", 201))
+
+
 @pytest.mark.parametrize(
     "command",
     [

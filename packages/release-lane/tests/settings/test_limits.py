@@ -9,6 +9,7 @@ from release_lane.record.placement import Service
 from release_lane.settings import alarms, artifacts, limits, network, service, variables
 from release_lane.settings.limits import PROGRAM
 from release_lane.settings.network import MOST_RANGES
+from release_lane.settings.secrecy import looks_secret
 from release_lane.settings.variables import ADDED, TASK_DEFINITION
 
 pytestmark = pytest.mark.pure
@@ -81,7 +82,7 @@ def test_what_looks_like_a_secret_is_named_and_what_does_not_is_left_alone() -> 
         "KEY": "AKIA",
         "DB": "postgres://db/app",
     }
-    assert variables.looks_secret({**secret, **plain}) == tuple(sorted(secret))
+    assert looks_secret({**secret, **plain}) == tuple(sorted(secret))
 
 
 def test_a_task_definition_has_64_kib_less_what_aws_adds() -> None:

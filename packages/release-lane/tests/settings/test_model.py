@@ -127,7 +127,7 @@ def test_the_idle_colour_keeps_everything_unless_a_number_of_tasks_is_given(said
     [
         ({"shift": {"steps": ["10", 100]}}, "shift.steps.0: Input should be a valid integer, not '10'"),
         ({"shift": {"steps": [True, 100]}}, "shift.steps.0: Input should be a valid integer, not True"),
-        ({"shift": {"steps": []}}, "shift.steps: List should have at least 1 item after validation, not 0, not []"),
+        ({"shift": {"steps": []}}, "shift.steps: List should have at least 1 item after validation, not 0"),
         ({"shift": {"steps": "10,100"}}, "shift.steps: Input should be a valid list, not '10,100'"),
         ({"shift": {"steps": [0, 100]}}, "shift.steps.0: Input should be greater than or equal to 1, not 0"),
         *(

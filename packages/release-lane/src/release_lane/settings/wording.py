@@ -8,12 +8,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from release_lane.errors import UsageError
+from release_lane.settings.secrecy import concealed, may_be_shown
 
 
 def wrong(problems: Sequence[str], where: str, file: str) -> UsageError:
     """The error that names the file and every problem. `where`: in which settings."""
     return UsageError(
-        f"The stack's settings are wrong {where}:\n" + "\n".join(f"  {line}" for line in problems),
+        f"The stack's settings are wrong {where}:\n" + "\n".join(f"  {concealed(line)}" for line in problems),
         next_step=f"correct {file} (all keys: `release settings`).",
     )
 
@@ -30,10 +31,10 @@ def encrypted(key: str, project: str) -> str:
     return f"{key.removeprefix(f'{project}:')}: {said}{way.get(key, '')}"
 
 
-NEVER_SHOWN = frozenset({"env", "secrets", "notify", "app"})
-"""Sections that may hold a secret by mistake. No message repeats their values, only names."""
+NEVER_SHOWN = frozenset({"env", "secrets", "notify", "app", "migration"})
+"""Sections whose values may be a secret of any shape. No message repeats them, only names."""
 
-SHOWN = (["notify", "events"], ["app", "folder"], ["app", "dockerfile"])
+SHOWN = (["notify", "events"], ["app", "folder"], ["app", "dockerfile"], ["migration", "deadlineSeconds"])
 """Keys of these sections that hold none."""
 
 LONGEST_SHOWN = 60
@@ -54,22 +55,26 @@ def words(problem: Any, model: type[BaseModel]) -> str:
         case "string_type" if isinstance(problem["input"], int | float):
             return f"{path}: should be text: put it in quotes{_shown(problem)}"
         case "model_type":
-            return f"{path}: should be a mapping of settings{_shown(problem)}"
+            return f"{path}: should be a mapping of settings"
     message = problem["msg"].replace("tuple", "list").replace("Tuple", "List")
     return f"{path}: {message}{_shown(problem)}"
 
 
 def shown_name(text: str) -> str:
     """A key as it may be shown: a whole `NAME=value` may stand there."""
-    return text if "=" not in text else text.split("=", 1)[0] + "=…"
+    name, equals, _ = text.partition("=")
+    return (name if may_be_shown(name) else "…") + ("=…" if equals else "")
 
 
 def _shown(problem: Any) -> str:
-    """What stands there instead, where it can be no secret."""
+    """What stands there instead, where it can be no secret: a number, a truth, a text that does not look like one."""
+    given = problem["input"]
+    if not isinstance(given, str | int | float) or (isinstance(given, str) and not may_be_shown(given)):
+        return ""
     path = [*map(str, problem["loc"])]
     if NEVER_SHOWN & {*path[:1]} and path[:2] not in SHOWN:
         return ""
-    text = repr(problem["input"])
+    text = repr(given)
     return f", not {text}" if len(text) <= LONGEST_SHOWN else f", not {text[: LONGEST_SHOWN - 1]}…"
 
 
