@@ -43,6 +43,14 @@ def test_adopt_hands_on_what_a_person_says_of_commit_and_source() -> None:
     assert len(on.data["unchecked"]) == 1
 
 
+@pytest.mark.parametrize("user", ["ann:hunter2", "hunter2", "ann:hun@hunter2"])
+def test_what_somebody_logs_in_with_does_not_reach_the_engine(user: str) -> None:
+    on = stage(becomes("artifacts", adopted(), ran()))
+    assert on.run("adopt", IMAGE, "--source", f"https://{user}@example.test/shop") == 0
+    (call,) = on.engine.calls
+    assert call[2] == {"adopt": IMAGE, "adoptSource": "https://example.test/shop"}
+
+
 def test_adopt_says_that_a_commit_is_unknown() -> None:
     on = stage(becomes("artifacts", adopted(commit="", source="", by=""), ran()))
     assert on.run("adopt", IMAGE) == 0
@@ -65,6 +73,8 @@ def test_adopt_does_not_repeat_what_the_program_warned_of() -> None:
     [
         (["ghcr.io/acme/shop:latest"], "names no digest"),
         (["https://ghcr.io/acme/shop@" + C.digest], "is not the name of an image"),
+        ([f"https://ann:hunter2@{IMAGE}"], "before its host (not shown)"),
+        ([f"ann:hun@hunter2@{IMAGE}"], "before its host (not shown)"),
         (["ghcr.io/acme/shop@sha256:abc"], "sha256: must be followed by 64 lower-case hex digits"),
         ([IMAGE, "--commit", "abc1234"], "is not the full name of a commit"),
         ([IMAGE, "--commit", "main"], "is not the full name of a commit"),
@@ -74,6 +84,7 @@ def test_what_cannot_be_adopted_is_refused_before_the_engine_starts(argv: list[s
     on = stage()
     assert on.run("adopt", *argv) == 2
     assert words in on.err
+    assert "hunter2" not in on.err
     assert on.engine.calls == []
 
 

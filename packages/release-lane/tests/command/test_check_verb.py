@@ -129,7 +129,7 @@ def runs(pid: int) -> bool:
     return bool(said.strip()) and not said.startswith("Z")
 
 
-def test_what_a_check_leaves_in_the_background_keeps_nobody_waiting_and_is_ended(here: Path) -> None:
+def test_a_check_does_not_wait_for_what_it_leaves_in_the_background_and_that_is_ended(here: Path) -> None:
     names(here, 'tests = "echo what it said; sleep 600 & echo $! > pid; exit 3"')
     on = Stage()
     assert on.run("check") == 1
@@ -147,7 +147,7 @@ def test_what_ignores_sigterm_in_the_background_is_killed(here: Path, monkeypatc
     until(lambda: not runs(left), "it was killed")
 
 
-def test_what_left_the_checks_group_holds_its_output_and_keeps_nobody_waiting(
+def test_a_check_does_not_wait_for_what_left_its_group_and_holds_its_output(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(side_by_side, "GRACE", 0.2)

@@ -163,7 +163,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     ],
     "adopt": ["shop:latest", "shop@sha256:1"],
     "adoptCommit": ["main", "abc"],
-    "adoptSource": ["x" * 301],
+    "adoptSource": ["x" * 301, f"https://u:{CANARY}@h/x", f"https://{CANARY}@h/x", f"u:{CANARY}@h/x"],
     "app.folder": ["", "/srv", "a\nb"],
     "app.dockerfile": ["", "/srv/Dockerfile", "../Dockerfile"],
     "app.buildArgs": [{"A-B": "1"}, {"A": 1}, {"COMMIT": "1"}, {"A": "\0"}],

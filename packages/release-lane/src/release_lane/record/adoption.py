@@ -51,6 +51,12 @@ class Reference:
 
 def parse_reference(text: str) -> Reference:
     """Read `[HOST/]NAME[:TAG]@sha256:…` (without a host: Docker Hub); `UsageError` for all else, tags above all."""
+    if (public := _without_user(text)) != text:
+        raise UsageError(
+            f"{public!r} is not the name of an image.",
+            why="a user or a password stands before its host (not shown): it would be kept in state and history",
+            next_step="leave it out; `skopeo login` logs in to a registry.",
+        )
     name, at, digest = text.partition("@")
     if not at:
         raise UsageError(
@@ -149,14 +155,22 @@ def adoption_of(reference: Reference, found: Examined, *, commit: str = "", sour
         )
     by_label = label if is_commit(label) else ""
     by = "label" if by_label else "person" if commit else ""
-    where = _public(source or found.labels.get(SOURCE, ""))
+    where = public_address(source or found.labels.get(SOURCE, ""))
     origin = Adopted(image=str(reference), source=where, commit_by=by)
     return Adoption(digest=reference.digest, commit=by_label or commit, origin=origin)
 
 
-def _public(address: str) -> str:
+def public_address(address: str) -> str:
     """An address on one line, without credentials: it is kept and shown."""
-    return re.sub(r"//[^/@\s]*@", "//", " ".join(address.split()))[:LONGEST_SOURCE]
+    return _without_user(" ".join(address.split()))[:LONGEST_SOURCE]
+
+
+def _without_user(address: str) -> str:
+    """Without what stands before the host. That of `git@host:path` is no secret, and stays."""
+    return _USER.sub("", address)
+
+
+_USER = re.compile(r"(?<=//)[^/\s]*@(?!sha256:)|^[^/\s@:]*:[^/\s]*@(?!sha256:)")
 
 
 def wrong_platform(image: str, found: str) -> ReleaseError:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from release_lane.errors import ReleaseError
-from release_lane.record.adoption import LONGEST_SOURCE, parse_reference
+from release_lane.record.adoption import LONGEST_SOURCE, parse_reference, public_address
 from release_lane.record.app import App
+from release_lane.settings.secrecy import may_be_shown
 from release_lane.settings.section import Section, Stack, sound
 from release_lane.settings.variables import Variable
 from release_lane.settings.wording import shown_name
@@ -47,6 +48,16 @@ def repository(name: str) -> str:
     )
 
 
+def source_address(address: str) -> str:
+    """It is kept and shown: no user, password or token."""
+    if public_address(address) == " ".join(address.split()) and may_be_shown(address):
+        return ""
+    return (
+        "holds what somebody logs in with (not shown), and the engine's history keeps what an update was given: leave "
+        "it out, and change it if it was a secret"
+    )
+
+
 def _reference(text: str) -> str:
     try:
         parse_reference(text)
@@ -78,7 +89,7 @@ class ArtifactsSettings(Stack):
     source: str = ""
     adopt: Annotated[str, AfterValidator(_reference)] = ""
     adopt_commit: str = Field(default="", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")
-    adopt_source: str = Field(default="", max_length=LONGEST_SOURCE)
+    adopt_source: Annotated[str, Field(max_length=LONGEST_SOURCE), sound(source_address)] = ""
     repository: Repository = ""
 
 

@@ -12,7 +12,7 @@ from release_lane.command.tools import Tools
 from release_lane.engine.events import Message
 from release_lane.engine.outcome import failure
 from release_lane.errors import CloudError, Interrupted, UsageError
-from release_lane.record.adoption import Adoption, adoption_in, parse_reference, unseen
+from release_lane.record.adoption import Adoption, adoption_in, parse_reference, public_address, unseen
 from release_lane.record.commit import is_commit
 
 ORDER = 20
@@ -49,7 +49,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(tools: Tools, arguments: argparse.Namespace) -> int:
     """Update the artifacts stack; print the digest, which the registry has confirmed."""
     reference = parse_reference(arguments.image)
-    given = {"adopt": arguments.image, "adoptCommit": _commit(arguments.commit), "adoptSource": arguments.source}
+    source = public_address(arguments.source)  # before it is an argument of the engine, and in its history
+    given = {"adopt": arguments.image, "adoptCommit": _commit(arguments.commit), "adoptSource": source}
     stack = tools.project.builds
     tools.engine.ready()
     tools.existing(stack)
