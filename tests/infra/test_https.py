@@ -128,6 +128,17 @@ def test_a_certificate_that_a_browser_would_refuse_is_refused_before_anything_is
     assert world.asked["certificate"] == OWN["certificateArn"]
 
 
+@pytest.mark.parametrize("config", [{**HTTPS, "domain": "new.example.com"}, {**OWN, "domain": "new.example.com"}])
+def test_a_domain_under_live_users_changes_only_with_a_certificate_of_both_names(config: dict[str, str]) -> None:
+    at = standing_on(domain="shop.example.com")
+    for seen in ({"secured": True}, {"secured": True, "certificateNames": ["new.example.com"]}):
+        with pytest.raises(Refused, match="would give live users a certificate error"):
+            live(at, seen, https=config)
+    both = {"secured": True, "certificateNames": ["shop.example.com", "new.example.com"]}
+    assert listeners(live(at, both, https={**OWN, "domain": "new.example.com"})).keys() > {"https"}
+    assert listeners(live(at, {"secured": True}, https=config, allowReplace=True)).keys() > {"https"}
+
+
 def test_https_for_live_users_adds_a_listener_and_keeps_the_one_they_come_by() -> None:
     before, after = listeners(live()), listeners(live(https=HTTPS))
     assert after.keys() - before.keys() == {"https"}

@@ -11,9 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from release_lane.aws import observe
 from release_lane.aws.cloud import Balancer, Cloud, submit
 from release_lane.aws.observe import account_checked_meanwhile, observed
 from release_lane.errors import CloudError, Refused
+from release_lane.record.certificate import Certificate
 from release_lane.record.container import container_definition, repository_in
 from release_lane.record.digest import Digest
 from release_lane.record.names import Access, Names
@@ -99,6 +101,18 @@ def test_the_health_checks_come_with_the_target_groups() -> None:
     assert cloud.target_groups() == {Colour.BLUE: "arn:blue", Colour.GREEN: "arn:green"}
     seen = Observed.from_dict(observed(cloud)).checks
     assert seen == {Colour.BLUE: GroupCheck(path="/health", interval=7, timeout=2, healthy=3, unhealthy=4)}
+
+
+def test_of_a_certificate_it_is_said_what_it_is_for_and_whether_it_is_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"arn:ours": Certificate(status="ISSUED", names=("shop.example.com", "www.example.com"))}
+    monkeypatch.setattr(observe, "certificate_in", lambda _, arn: there.get(arn, Certificate()))
+    cloud = OneEnvironment("", running(INDEX))
+    cloud.names = replace(cloud.names, domain="shop.example.com")
+    found = {arn: Observed.from_dict(observed(cloud, certificate=arn)) for arn in ("arn:ours", "arn:gone", "")}
+    assert found["arn:ours"].certificate_names == ("shop.example.com", "www.example.com")
+    assert found["arn:gone"].certificate_problem == "it does not exist in this account and region"
+    assert [each.certificate_problem for each in (found["arn:ours"], found[""])] == ["", ""]
+    assert found[""].certificate_names == ()
 
 
 def described(interval: int) -> dict[str, Any]:

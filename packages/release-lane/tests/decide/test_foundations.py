@@ -9,7 +9,7 @@ import pytest
 from release_lane.decide.choice import Verdict
 from release_lane.decide.decision import Deploy, Heal, Keep, Prepare, Refuse, Requested, TrafficOnly, decide
 from release_lane.decide.foundations import Egress, Foundations, Site, moved, zones_of
-from release_lane.errors import ReleaseError
+from release_lane.errors import ReleaseError, Users
 from release_lane.record.hold import Hold
 from release_lane.record.journal import Phase
 from release_lane.record.records import GroupCheck, Observed, Recorded
@@ -336,6 +336,68 @@ def test_a_rebuild_that_was_killed_after_the_network_goes_on() -> None:
     decision = decided(built=HALF_BUILT, site=ELSEWHERE, allow_replace=True).decision
     assert isinstance(decision, Deploy)
     assert decision.rebuilds
+
+
+# ---- The name that users come by
+
+SHOP, NEW = "shop.example.com", "new.example.com"
+NAMED = replace(BUILT, domain=SHOP)
+
+
+def renamed(*certified: str, seen: Observed = LIVE, built: Foundations = NAMED, **asked: Any) -> Verdict:
+    """`https.domain` says NEW; the certificate that the settings name is for these names."""
+    found = replace(seen, certificate_names=certified)
+    return decided(seen=found, built=built, **{"site": replace(HERE, domain=NEW), **asked})
+
+
+@pytest.mark.parametrize("certified", [(), (NEW,), ("*.other.example.com", NEW)], ids=str)
+@pytest.mark.parametrize("asked", [{}, {"digest": C.digest}, {"digest": A.digest, "rollback_from": B.digest}], ids=str)
+def test_a_certificate_that_is_not_of_the_name_users_come_by_is_refused(
+    certified: tuple[str, ...], asked: dict[str, Any]
+) -> None:
+    error = refusal(renamed(*certified, **asked))
+    assert f"they come by https://{SHOP}, https.domain says {NEW}" in error.what
+    assert f"--domain-name {SHOP} --subject-alternative-names {NEW}" in error.next_step
+    assert error.users is Users.UNTOUCHED
+
+
+@pytest.mark.parametrize("certified", [(SHOP, NEW), (NEW, SHOP), ("*.example.com",)], ids=str)
+def test_a_certificate_of_both_names_takes_users_from_one_to_the_other(certified: tuple[str, ...]) -> None:
+    verdict = renamed(*certified)
+    assert isinstance(verdict.decision, Keep)
+    assert [note for note in verdict.notes if "the certificate is of both" in note] == [*verdict.notes]
+    assert verdict.notes
+
+
+def test_leave_to_replace_takes_the_old_name_and_builds_nothing_anew() -> None:
+    verdict = renamed(allow_replace=True)
+    assert isinstance(verdict.decision, Keep)
+    assert any(f"who comes by https://{SHOP} gets a certificate error" in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"site": replace(HERE, domain=SHOP)},
+        {"built": BUILT},
+        {"seen": observed(None, None, None)},
+    ],
+    ids=["the same name, by another certificate", "they come by plain HTTP", "no user is served"],
+)
+def test_where_no_user_loses_a_name_any_certificate_will_do(asked: dict[str, Any]) -> None:
+    verdict = renamed(NEW, **asked)
+    assert not any("https.domain" in note for note in verdict.notes)
+    if isinstance(verdict.decision, Refuse):
+        assert "certificate" not in verdict.decision.error.what
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"), [(f"https://{SHOP}", SHOP), ("http://lb-7.example", ""), (None, "")], ids=str
+)
+def test_the_switch_of_a_state_says_by_which_name_users_come(url: str | None, domain: str) -> None:
+    switch = "release:index:TrafficSwitch"
+    state = {f"urn:pulumi:staging::p::{switch}::x": {"type": switch, "outputs": {"url": url} if url else {}}}
+    assert Foundations.from_resources(state).domain == domain
 
 
 # ---- A state that does not know what serves

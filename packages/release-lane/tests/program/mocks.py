@@ -247,9 +247,10 @@ def standing_on(
     vpc: str = "vpc-1",
     blue: str = "nat",
     green: str = "nat",
+    domain: str = "",
 ) -> dict[str, Any]:
     """The state of an environment, as far as the program reads it. `blue`, `green`: the way out of a colour's tasks,
-    "" for public addresses, which 0.2.0 gave them."""
+    "" for public addresses, which 0.2.0 gave them. `domain`: the name that users come by, "" for plain HTTP."""
     name = f"release-lane-{stack}"
 
     def urn(component: str, kind: str, name: str) -> str:
@@ -274,7 +275,10 @@ def standing_on(
         rule = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
         found += [("Network", rule, f"{name}-{part}-out", {"ipProtocol": "-1"}) for part in ("balancer", "tasks")]
         found.append(("Network", "aws:ec2/securityGroup:SecurityGroup", f"{name}-tasks", {}))
-    return {urn(component, kind, name): {"type": kind, "outputs": o} for component, kind, name, o in found}
+    state = {urn(component, kind, name): {"type": kind, "outputs": o} for component, kind, name, o in found}
+    switch = "release:index:TrafficSwitch"
+    url = f"https://{domain}" if domain else "http://lb.test"
+    return {**state, f"urn:pulumi:{stack}::release-lane::{switch}::{name}": {"type": switch, "outputs": {"url": url}}}
 
 
 ARTIFACTS = {"artifacts": {"repositoryUrl": "registry.test/release-lane/app"}}

@@ -55,7 +55,7 @@ def of_one_release_or_less(each: Registered) -> bool:
         or (kind == "SecurityGroupIngressRule" and "-test-" in each.name)
         # They are for the secrets that releases read; without any there are none.
         or kind == "RolePolicy"
-        # The new one is there, and the listener has it, before the old one goes.
+        # The new one is there, and the listener has it, before the old one goes: `names` says for whom it is.
         or kind in {"Certificate", "CertificateValidation", "Record"}
         or (kind == "VpcEndpoint" and each.name.endswith(SECRET_STORES))
         or kind in {"Network", "Balancer", "Colour", "Stores", "Stack", "Nat", "NatPerZone", "Endpoints"}
@@ -74,8 +74,8 @@ STORES = {
 """A database and a cache."""
 
 
-def with_stores() -> dict[str, Any]:
-    """The state of an environment that has both."""
+def with_stores(domain: str = "") -> dict[str, Any]:
+    """The state of an environment that has both. `domain`: users come by HTTPS, by this name."""
     made = {
         Kind.DATABASE: {"instanceClass": "db.t4g.micro", "engineVersion": "17", "allocatedStorage": 20.0},
         Kind.CACHE: {"nodeType": "cache.t4g.micro", "engineVersion": "8.1"},
@@ -84,12 +84,13 @@ def with_stores() -> dict[str, Any]:
     found = {
         f"{urn}{kind.type}::release-lane-staging-{kind}": {"type": kind.type, "outputs": made[kind]} for kind in made
     }
-    return {**standing_on(), **found}
+    return {**standing_on(domain=domain), **found}
 
 
 def stored(config: Mapping[str, str] | None = None, **over: Any) -> World:
     """`live` with both."""
-    return live({**STORES, **(config or {})}, with_stores(), **over)
+    domain = HTTPS["domain"] if over.get("secured") else ""
+    return live({**STORES, **(config or {})}, with_stores(domain), **over)
 
 
 def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | None = None, **over: Any) -> World:
@@ -200,10 +201,19 @@ def given(path: Path_, value: Any) -> dict[str, str]:
     return {PROJECT + path[0]: value if isinstance(value, str) else json.dumps(value)}
 
 
+def names(world: World) -> set[str]:
+    """What the certificate of the listener that users of HTTPS come by is for."""
+    used = {each.inputs.get("certificateArn") for each in world.of_type("listener:Listener")} - {None}
+    requested = {
+        each.inputs["domainName"] for each in world.of_type("certificate:Certificate") if f"arn:{each.name}" in used
+    }
+    return requested or ({*world.observed.get("certificateNames", ())} if used else set())
+
+
 def undermined(before: World, after: World) -> list[str]:
     """What users stand on in `before` and the engine would replace or delete on the way to `after`."""
     now = {(each.type, each.name): each for each in after.registered}
-    found = []
+    found = [f"the certificate of {name}" for name in sorted(names(before) - names(after))]
     for each in before.registered:
         key = (each.type, each.name)
         if of_one_release_or_less(each):
@@ -232,8 +242,9 @@ def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchan
         config |= {PROJECT + "imageDigest": THIRD}
     if path == ("holdOf",):
         config |= {PROJECT + "holdEnd": "new"}
+    certified = [HTTPS["domain"]] if path == ("https", "certificateArn") else []
     try:
-        after = stored(config, secured=path[0] == "https")
+        after = stored(config, secured=path[0] == "https", certificateNames=certified)
     except ReleaseError:
         return
     assert undermined(secured if path[0] == "https" else unchanged, after) == []

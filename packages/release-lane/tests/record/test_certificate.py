@@ -22,6 +22,7 @@ def test_a_certificate_of_the_name_is_fit(names: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("over", "said"),
     [
+        ({"status": "", "names": (), "ends": 0.0}, "does not exist in this account and region"),
         ({"ends": NOW - 1}, "expired"),
         ({"status": "EXPIRED"}, "expired"),
         ({"status": "PENDING_VALIDATION"}, "not issued (ACM says PENDING_VALIDATION)"),

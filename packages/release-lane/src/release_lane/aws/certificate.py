@@ -5,25 +5,22 @@ Source: AWS/acm/latest/APIReference/API_DescribeCertificate.html.
 
 from __future__ import annotations
 
-import time
-
 from release_lane.aws.session import client
 from release_lane.record.certificate import Certificate
 from release_lane.record.names import Access
 
 
-def certificate_problem(access: Access, arn: str, domain: str) -> str:
-    """Why it is not fit for `domain`; "" if it is."""
+def certificate_in(access: Access, arn: str) -> Certificate:
+    """As ACM has it; without a status where it does not exist in this account and region."""
     acm = client(access, "acm")
     try:
         found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
     except acm.exceptions.ResourceNotFoundException:
-        return "it does not exist in this account and region"
+        return Certificate()
     ends = found.get("NotAfter")
     names = (found.get("DomainName"), *(found.get("SubjectAlternativeNames") or ()))
-    certificate = Certificate(
+    return Certificate(
         status=str(found.get("Status") or ""),
         names=tuple(dict.fromkeys(str(name) for name in names if name)),
         ends=ends.timestamp() if ends else 0.0,
     )
-    return certificate.problem(domain, time.time())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
 
-from release_lane.aws.certificate import certificate_problem
+from release_lane.aws.certificate import certificate_in
 from release_lane.aws.cloud import Balancer, Cloud, submit
 from release_lane.aws.labels import labels_of
 from release_lane.aws.scaling import scaling
@@ -40,12 +41,12 @@ def observed(
 
     Keys: listenerArn, loadBalancer, secured, rule {weights, tags} or None, colours {blue, green}, image {digest, tags,
     labels (`Labels.as_dict`)} of `digest` or None, alarms (those of `watched` that exist), missingAlarms, located
-    (`Located.as_dict`), checks (each target group's health check, by colour), and certificateProblem: why the
-    `certificate` (an ARN) is not fit for the name that users come by. Scalable targets are read where a `digest` is
-    given, where they are asked for (`scaled`), and where the colours differ in size.
+    (`Located.as_dict`), checks (each target group's health check, by colour), and of the
+    `certificate` (an ARN) certificateNames, the names it is for, and certificateProblem: why it is not fit for the name
+    that users come by. Scalable targets are read where a `digest` is given, where they are asked for (`scaled`), and
+    where the colours differ in size.
     """
-    access, domain = cloud.names.access, cloud.names.domain
-    fit = submit(partial(certificate_problem, access, certificate, domain)) if certificate else None
+    described_certificate = submit(partial(certificate_in, cloud.names.access, certificate)) if certificate else None
     image = submit(partial(cloud.image, digest=digest, whole=False)) if digest else None
     declared = submit(partial(labels_of, cloud, digest)) if digest else None
     described = submit(cloud.described_groups)
@@ -61,6 +62,7 @@ def observed(
     found = image.result() if image else None
     labels = declared.result().as_dict() if declared and found else None
     known = heard.result() if heard else ()
+    given = described_certificate.result() if described_certificate else None
     _add_scaling(cloud, sides, targets.result() if targets else None)
     for colour in Colour:
         sides[colour]["missing"] = _missing(cloud, balancer, colour, exists=sides[colour]["exists"])
@@ -79,7 +81,8 @@ def observed(
         "image": {"digest": found.digest, "tags": list(found.tags), "labels": labels} if found else None,
         "alarms": [alarm.as_dict() for alarm in known],
         "missingAlarms": list(watched.missing(known)),
-        "certificateProblem": fit.result() if fit else "",
+        "certificateNames": list(given.names) if given else [],
+        "certificateProblem": given.problem(cloud.names.domain, time.time()) if given else "",
         "located": balancer.located.as_dict(),
         "checks": {str(colour): _check(group) for colour, group in described.result().items()},
     }

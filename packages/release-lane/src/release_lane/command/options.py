@@ -137,7 +137,8 @@ def add_allow_replace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-replace",
         action="store_true",
-        help="rebuild everything where the stack file has another network; users get errors during the rebuild",
+        help="rebuild everything where the stack file has another network; users get errors during the rebuild. Where "
+        "it has another https.domain: give up the old name, whose users get a certificate error",
     )
 
 

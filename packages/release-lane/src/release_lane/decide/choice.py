@@ -49,7 +49,7 @@ class Requested:
     live one). `relations`: another commit to how this one stands to it; `allow_older` is the digest live now, where an
     older commit may replace it.
     `site` is what the settings want the environment to stand on (None where that was not asked); `allow_replace` says
-    that it may be built anew, because it has no users.
+    that it may be built anew, because it has no users, and that no user comes by a name whose certificate would go.
     `alarm_memory`: for so many seconds an alarm may fire about something that is over.
     `drill` is the half of a drill that this update is; `requires_drill`: a new image must have had one where it is
     promoted from.

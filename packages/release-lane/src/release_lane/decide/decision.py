@@ -38,6 +38,7 @@ from release_lane.decide.lineage import said_of_order
 from release_lane.decide.migration import rule_on_schema
 from release_lane.decide.parity import check_parity
 from release_lane.decide.rebuilding import (
+    check_domain,
     check_foundations,
     check_parts,
     check_state,
@@ -96,6 +97,7 @@ def decide(
     try:
         interrupted_stores = check_stores(recorded, observed, requested, stands_on)
         verdict = _decide(case)
+        named = check_domain(observed, requested, stands_on)
         check_foundations(verdict.decision, observed, stands_on, requested.environment)
         exceptions = check_forward(case, verdict)
         # A drill moves between two releases that were approved here, and so does the end of a hold.
@@ -109,7 +111,7 @@ def decide(
         unchecked = (*_unchecked(case, verdict), *undeclared, *schema.unchecked, *exceptions)
         if goes_back(verdict.decision, verdict.standing):
             interrupted_stores = ()  # they stay as they are
-        notes = (*verdict.notes, *interrupted_stores, *lost, *notes, *schema.notes)
+        notes = (*verdict.notes, *named, *interrupted_stores, *lost, *notes, *schema.notes)
         return replace(verdict, notes=notes, unchecked=unchecked, migration=schema.migration)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from release_lane.decide.stores import COMPONENT as STORES
 from release_lane.decide.stores import Kind, Stores, stores_in
@@ -21,6 +22,7 @@ from release_lane.record.records import GroupCheck
 NETWORK = "release-lane:infra:Network"
 BALANCER = "release-lane:infra:Balancer"
 COLOUR = "release-lane:infra:Colour"
+SWITCH = "release:index:TrafficSwitch"
 SLOTS = ("a", "b", "c")
 """Endings of the subnets' logical names, whatever zones they are in."""
 
@@ -83,7 +85,8 @@ class Foundations:
     where its tasks have public addresses, as an earlier version gave them. `held`: what network and load balancer
     consist of, by type and logical name, without what is added and removed while users are served: testers' ingress
     rules, endpoints of secret stores, and ways out that no service uses.
-    `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well.
+    `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well. `domain`: the name
+    that users come by, as the switch recorded it ("" where they come by plain HTTP).
     `kept`: AWS refuses to delete the load balancer. `checks`: the health check of each target group, by its name.
     `stores`: database and cache.
     """
@@ -101,6 +104,7 @@ class Foundations:
     held: frozenset[str] = frozenset()
     secure: bool = False
     tls: bool = False
+    domain: str = ""
     kept: bool = False
     checks: Mapping[str, GroupCheck] = field(default_factory=dict)
     stores: Stores = field(default_factory=dict)
@@ -141,6 +145,7 @@ class Foundations:
             kept=bool(balancer.get("enableDeletionProtection")),
             secure=any(int(outputs.get("port") or 0) == HTTPS_PORT for outputs in listeners),
             tls=any(outputs.get("protocol") == "HTTPS" for outputs in listeners),
+            domain=_domain(resources),
             balancer_vpc=str(balancer.get("vpcId") or ""),
             group_vpcs=frozenset(str(outputs.get("vpcId") or "") for outputs in groups) - {""},
             doors={_door(outputs): name for name, outputs in rules.items()},
@@ -171,7 +176,7 @@ class Site:
     """What the settings want an environment to stand on. `vpc`: one that exists already, "" for its own.
 
     `zones` by name, or `count` of them; without both: those that it has, or any two.
-    `secure`: users come by HTTPS. `stores`: database and cache.
+    `domain`: the name that users come by, "" for plain HTTP. `stores`: database and cache.
     """
 
     region: str
@@ -179,8 +184,13 @@ class Site:
     zones: tuple[str, ...] = ()
     count: int = 0
     vpc: str = ""
-    secure: bool = False
+    domain: str = ""
     stores: Stores = field(default_factory=dict)
+
+    @property
+    def secure(self) -> bool:
+        """Do users come by HTTPS?"""
+        return bool(self.domain)
 
 
 @dataclass(frozen=True)
@@ -275,6 +285,13 @@ def _egress_of(services: Mapping[str, Outputs], resources: Mapping[str, Any]) ->
         name: (outputs.get("networkConfiguration") or {}).get("subnets") or () for name, outputs in services.items()
     }
     return {name: ways[subnets[0]] for name, subnets in inside.items() if subnets and subnets[0] in ways}
+
+
+def _domain(resources: Mapping[str, Any]) -> str:
+    """Of the URL that the switch recorded last."""
+    urls = [(each.get("outputs") or {}).get("url") for each in resources.values() if each["type"] == SWITCH]
+    url = urlsplit(str(urls[0] or "") if urls else "")
+    return (url.hostname or "") if url.scheme == "https" else ""
 
 
 def _only(found: Mapping[str, Outputs]) -> Outputs:

@@ -13,10 +13,12 @@ from release_lane.decide.refusals import (
     serves_unknown,
     shrinks_store,
     torn,
+    would_misname,
     would_replace,
     would_unsecure,
 )
 from release_lane.decide.stores import Kind, changes
+from release_lane.record.certificate import covers
 from release_lane.record.placement import Colour
 from release_lane.record.records import Observed, Recorded
 
@@ -48,6 +50,25 @@ def check_stores(
         raise shrinks_store(back)
     said = "AWS does it at once, and connections to it break; it may be away for minutes"
     return tuple(f"{each}: {said}" for each in found)
+
+
+def check_domain(observed: Observed, requested: Requested, stands_on: Foundations | None) -> tuple[str, ...]:
+    """What another domain means for users who come by HTTPS, in sentences.
+
+    `Refused` where the listeners would get a certificate that is not of the name that users come by, unless that was
+    allowed: it is changed in place, before any gate, and no gate asks by the old name.
+    """
+    site = requested.site
+    if stands_on is None or site is None or not serving(observed):
+        return ()
+    now, wanted = stands_on.domain, site.domain
+    if not now or not wanted or now == wanted:
+        return ()
+    if any(covers(name, now) for name in observed.certificate_names):
+        return (f"https.domain from {now} to {wanted}: the certificate is of both, so users may come by either",)
+    if not requested.allow_replace:
+        raise would_misname(now, wanted)
+    return (f"https.domain from {now} to {wanted}: who comes by https://{now} gets a certificate error (allowReplace)",)
 
 
 def rebuilds(

@@ -8,7 +8,7 @@ from release_lane.decide.foundations import Foundations, Moved
 from release_lane.decide.freeze import Frozen
 from release_lane.decide.stores import Change, Kind
 from release_lane.decide.whereabouts import Drift, percent
-from release_lane.errors import CheckFailed, CloudError, Refused
+from release_lane.errors import CheckFailed, CloudError, Refused, Users
 from release_lane.record.alarms import Alarm, Start, alarms_named
 from release_lane.record.digest import short
 from release_lane.record.halts import why
@@ -334,6 +334,20 @@ def would_unsecure() -> Refused:
         why="links to https:// would get no answer, and a browser that remembers to come by HTTPS only (hstsSeconds) "
         "does not come by plain HTTP",
         next_step="restore https in the stack file. To serve plain HTTP, make a new environment next to this one.",
+    )
+
+
+def would_misname(now: str, wanted: str) -> Refused:
+    """Another domain, with a certificate that is not of the name that users come by."""
+    return Refused(
+        f"This would give live users a certificate error: they come by https://{now}, https.domain says {wanted}, and "
+        f"the certificate would not be of {now}. Nothing was changed.",
+        why="the listeners have one certificate, which is changed in place, and no gate asks by the old name",
+        next_step="give https.certificateArn (in place of https.hostedZone) a certificate of both names: `aws acm "
+        f"request-certificate --domain-name {now} --subject-alternative-names {wanted} --validation-method DNS`. Once "
+        f"no user comes by {now}, any certificate of {wanted} will do. If none does already: `--allow-replace`, or "
+        "`pulumi up -c allowReplace=true`.",
+        users=Users.UNTOUCHED,
     )
 
 

@@ -155,7 +155,7 @@ def _site(settings: EnvironmentSettings, names: Names) -> Site:
         zones=wanted.named,
         count=wanted.count,
         vpc=vpc,
-        secure=bool(names.domain),
+        domain=names.domain,
         stores=settings.stores,
     )
 

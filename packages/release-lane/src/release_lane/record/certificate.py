@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """A certificate as ACM describes it: its status (ISSUED, …), the names it is for, when it ends (epoch seconds)."""
+    """A certificate as ACM describes it: its status (ISSUED, …; "" if there is none), the names it is for, when it ends
+    (epoch seconds)."""
 
-    status: str
-    names: Sequence[str]
+    status: str = ""
+    names: Sequence[str] = ()
     ends: float = 0.0
 
     def problem(self, domain: str, now: float) -> str:
         """Why a browser that asks for `domain` would refuse it now; "" if it would not."""
+        if not self.status:
+            return "it does not exist in this account and region"
         if self.status == "EXPIRED" or 0 < self.ends < now:
             return "it has expired"
         if self.status != "ISSUED":

@@ -345,9 +345,9 @@ class Observed:
     """The cloud as it is now. `weights` is None while the production rule does not exist.
 
     `alarms` are those that were asked about and exist, `missing_alarms` the adopter's that do not. `load_balancer` is
-    its DNS name ("" if there is none). `secured`: users come by HTTPS. `certificate_problem`: why the certificate of
-    the settings is not fit for the name that users come by ("" if it is). `located` is handed on to the gates.
-    `checks`: the health checks of the target groups that exist.
+    its DNS name ("" if there is none). `secured`: users come by HTTPS. `certificate_names`: what the certificate
+    of the settings is for, and `certificate_problem`: why it is not fit for the name that users come by ("" if it is).
+    `located` is handed on to the gates. `checks`: the health checks of the target groups that exist.
     """
 
     weights: Weights | None
@@ -356,6 +356,7 @@ class Observed:
     listener: bool = True
     load_balancer: str = ""
     secured: bool = False
+    certificate_names: tuple[str, ...] = ()
     certificate_problem: str = ""
     alarms: tuple[Alarm, ...] = ()
     missing_alarms: tuple[str, ...] = ()
@@ -370,6 +371,7 @@ class Observed:
             listener=bool(value.get("listenerArn")),
             load_balancer=str(value.get("loadBalancer") or ""),
             secured=bool(value.get("secured")),
+            certificate_names=tuple(str(name) for name in value.get("certificateNames") or ()),
             certificate_problem=str(value.get("certificateProblem") or ""),
             weights={Colour(c): int(w) for c, w in rule["weights"].items()} if rule else None,
             journal=Journal.from_tags(rule["tags"]) if rule else None,
