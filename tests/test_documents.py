@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from release_lane.command.adapters.backend import LOCKS, NOTES
 from release_lane.command.parser import VERBS
 from release_lane.gates.__main__ import VERSION
 
@@ -19,6 +20,7 @@ GUARANTEES = ROOT / "docs/guarantees.md"
 SETTINGS = ROOT / "docs/stack-settings.example.yaml"
 LOCAL = ROOT / "packages/local-aws/src/local_aws/__main__.py"
 COMMAND = ROOT / "docs/guides/command.md"
+ON_AWS = ROOT / "docs/guides/on-aws.md"
 
 FOLDERS = "app|docs|infra|local_aws|packages|provider_kit|release_lane|smoke|tests|tools"
 HOMES = (ROOT, ROOT / "tests", *(ROOT / "packages").glob("*/src"), *(ROOT / "packages").glob("*/tests"))
@@ -135,6 +137,16 @@ def test_every_make_target_that_is_named_exists(path: Path) -> None:
 
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("folder", [".pulumi/stacks", LOCKS, NOTES])
+def test_roles_may_read_and_write_what_engine_and_command_keep_in_the_backend(folder: str) -> None:
+    """An update of one stack reads those of the whole project, and writes its own."""
+    state = [line for line in ON_AWS.read_text().splitlines() if line.startswith("- State, to ")]
+    reading, writing = (CODE.findall(line) for line in state)
+    assert {"s3:GetObject", f"{folder}/<project>/*"} <= set(reading)
+    assert {"s3:PutObject", "s3:DeleteObject"} <= set(writing)
+    assert [right for right in writing if right.startswith(f"{folder}/<project>/<stack>")]
 
 
 def test_all_packages_carry_the_version_that_the_changelog_describes_first() -> None:

@@ -20,6 +20,10 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from release_lane.engine.locks import Holder, Note, read_lock
 from release_lane.errors import CloudError
 
+LOCKS = ".pulumi/locks/organization"
+NOTES = ".release-lane/updates"
+"""Folders; below each a project, then a stack. docs/guides/on-aws.md grants the rights to them."""
+
 SOON = 600.0
 """Seconds within which an engine takes its lock after it was started. An older note is of another process."""
 
@@ -179,7 +183,7 @@ class RealBackend:
         if objects is None:
             return None
         with _failing_as_cloud_error(f"The locks of {stack} cannot be read"):
-            folder = f".pulumi/locks/organization/{self.project}/{stack}"
+            folder = f"{LOCKS}/{self.project}/{stack}"
             texts = [objects.read(f"{folder}/{name}") for name in objects.names(folder) if name.endswith(".json")]
         found = tuple(read_lock(text) for text in texts if text is not None)
         return self.explained(stack, found) if found else ()
@@ -213,7 +217,7 @@ class RealBackend:
         return note if note and _explains(note, holder) else None
 
     def _name(self, stack: str, host: str, pid: int) -> str:
-        return f".release-lane/updates/{self.project}/{stack}/{re.sub(r'[^A-Za-z0-9.-]', '-', host)}-{pid}.json"
+        return f"{NOTES}/{self.project}/{stack}/{re.sub(r'[^A-Za-z0-9.-]', '-', host)}-{pid}.json"
 
 
 def _with_note(holder: Holder, note: Note | None) -> Holder:
