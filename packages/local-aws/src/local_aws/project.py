@@ -9,6 +9,7 @@ differs here: the settings of `[tool.local-aws.settings]`, this cloud's region, 
                                             # ElastiCache's Valkey
     [tool.local-aws.settings]               # in every stack file here: key of the project (or full key) = value
     account = "000000000000"
+    "limits.seconds" = 5                    # one entry of a map, in the files that have this map
     [tool.local-aws.settings-of.staging]    # the same, in one stack's file
     replicas = 1
     [tool.local-aws.environment]            # more variables for `.local/env`; {stacks} is the overlays' folder
@@ -132,7 +133,9 @@ def overlay(project: Project, stack: str) -> str:
     path = project.stack_file(stack)
     content = dict(_yaml(path))
     given = {key: value for key, value in (content.get("config") or {}).items() if key not in CREDENTIALS}
-    config = {**given, **project.settings, **project.settings_of.get(stack, {})}
+    config = given
+    for key, value in (*project.settings.items(), *project.settings_of.get(stack, {}).items()):
+        config = _with(config, key, value)
     if "aws:region" in config:
         config["aws:region"] = REGION
     if encrypted := [str(key) for key, value in config.items() if _encrypted(value)]:
@@ -145,6 +148,15 @@ def overlay(project: Project, stack: str) -> str:
     whole = {**kept, "config": config, "encryptionsalt": SALT}
     text = yaml.dump(whole, Dumper=_AsWritten, sort_keys=False, allow_unicode=True)
     return f"# Written by `local-aws up` from {path.name}. Change that one, then run `local-aws up` again.\n{text}"
+
+
+def _with(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """With another value. A key with dots leads to one entry of a map, if the map is there."""
+    first, _, rest = key.partition(".")
+    if not rest:
+        return {**config, key: value}
+    below = config.get(first)
+    return {**config, first: _with(below, rest, value)} if isinstance(below, Mapping) else dict(config)
 
 
 def write_overlays(project: Project, into: Path) -> None:

@@ -73,6 +73,18 @@ def test_one_stack_may_have_settings_of_its_own(root: Path) -> None:
         read_project(root)
 
 
+def test_a_key_with_dots_sets_one_entry_of_a_map_in_the_files_that_have_this_map(root: Path) -> None:
+    given = '[tool.local-aws.settings]\n"service.memory" = 512\n"smoke.deadlineSeconds" = 5\n"aws:region.a" = 1\n'
+    (root / "pyproject.toml").write_text(given + '[tool.local-aws.settings-of.staging]\n"service.memory" = 1024\n')
+    staging, production = (yaml.safe_load(overlay(read_project(root), each)) for each in ("staging", "production"))
+    assert staging["config"] == {
+        "aws:region": "us-east-1",
+        "shop:account": "123456789012",
+        "shop:service": {"cpu": 256, "memory": 1024},
+    }
+    assert production["config"] == {}
+
+
 def test_an_overlay_has_the_settings_of_here_and_nothing_of_the_accounts_secrets(root: Path) -> None:
     (root / "pyproject.toml").write_text(TABLE)
     assert yaml.safe_load(overlay(read_project(root), "staging")) == {

@@ -242,8 +242,7 @@ def test_a_team_gets_the_versions_that_this_repository_is_tried_with() -> None:
     assert own["dependency-groups"]["dev"] == [f"local-aws=={VERSION}"]
     assert root["project"]["version"] == VERSION
     local = root["tool"]["local-aws"]
-    for of_stack in local["settings-of"].values():
-        del of_stack["smoke"]  # a team's checks get the time that its stack files give them
+    local["settings"]["smoke.deadlineSeconds"] *= 2  # a team's checks may be slower than those of the sample
     assert own["tool"]["local-aws"] == {key: local[key] for key in ("settings", "settings-of", "environment")}
 
 
