@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from release_lane.settings.model import ALL_PER_RUN
 
 pytestmark = pytest.mark.pure
 
@@ -261,26 +262,6 @@ def test_there_are_stack_files() -> None:
 
 
 @pytest.mark.parametrize("path", stack_files(), ids=relative)
-@pytest.mark.parametrize(
-    "key",
-    [
-        "imageDigest",
-        "rollbackFrom",
-        "forwardFrom",
-        "redeployFrom",
-        "onDrift",
-        "onAlarm",
-        "holdEnd",
-        "holdOf",
-        "allowOlder",
-        "allowReplace",
-        "drill",
-        "throughFreeze",
-        "withoutLedger",
-        "sealed",
-        "source",
-        "adopt",
-    ],
-)
+@pytest.mark.parametrize("key", ALL_PER_RUN)
 def test_what_is_given_per_run_is_never_committed(path: Path, key: str) -> None:
     assert f"release-lane:{key}" not in yaml.safe_load(path.read_text())["config"]

@@ -12,6 +12,7 @@ import pytest
 from release_lane.command.adapters.backend import LOCKS, NOTES
 from release_lane.command.parser import VERBS
 from release_lane.gates.__main__ import VERSION
+from release_lane.settings.model import ALL_PER_RUN
 
 pytestmark = pytest.mark.pure
 
@@ -20,6 +21,7 @@ GUARANTEES = ROOT / "docs/guarantees.md"
 SETTINGS = ROOT / "docs/stack-settings.example.yaml"
 LOCAL = ROOT / "packages/local-aws/src/local_aws/__main__.py"
 COMMAND = ROOT / "docs/guides/command.md"
+AGENTS = ROOT / "AGENTS.md"
 ON_AWS = ROOT / "docs/guides/on-aws.md"
 
 FOLDERS = "app|docs|infra|local_aws|packages|provider_kit|release_lane|smoke|tests|tools"
@@ -147,6 +149,23 @@ def test_roles_may_read_and_write_what_engine_and_command_keep_in_the_backend(fo
     assert {"s3:GetObject", f"{folder}/<project>/*"} <= set(reading)
     assert {"s3:PutObject", "s3:DeleteObject"} <= set(writing)
     assert [right for right in writing if right.startswith(f"{folder}/<project>/<stack>")]
+
+
+@pytest.mark.parametrize(("page", "begins"), [(AGENTS, "- Commit `"), (COMMAND, "- Keys for one run (`")])
+def test_every_key_for_one_run_is_listed_where_pages_list_them(page: Path, begins: str) -> None:
+    (line,) = (each for each in page.read_text().splitlines() if each.startswith(begins))
+    listed = re.split(r" in a stack file|\)", line)[0]
+    assert sorted(CODE.findall(listed)) == sorted(ALL_PER_RUN)
+
+
+def test_the_settings_page_marks_every_key_for_one_run() -> None:
+    """Those that stand below its words on them, in each of its documents."""
+    marked = re.compile(r"[Gg]iven (?:these )?per run and\s+(?:# )?never committed")
+    found: set[str] = set()
+    for document in SETTINGS.read_text().split("\n---\n"):
+        below = marked.split(document, maxsplit=1)[1]
+        found |= set(re.findall(r"^ +(?:# )?release-lane:(\w+):", below, re.MULTILINE))
+    assert found - {"role", "account"} == set(ALL_PER_RUN)
 
 
 def test_all_packages_carry_the_version_that_the_changelog_describes_first() -> None:

@@ -19,7 +19,7 @@ from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Service
 from release_lane.settings.artifacts import ArtifactsSettings
 from release_lane.settings.flags import FlagsSettings
-from release_lane.settings.model import EnvironmentSettings, Settings, parse
+from release_lane.settings.model import ALL_PER_RUN, EnvironmentSettings, Settings, parse
 from release_lane.settings.service import FARGATE_MEMORY
 from release_lane.settings.variables import RESERVED
 
@@ -465,6 +465,11 @@ def test_the_annotated_example_shows_the_defaults() -> None:
     for key in ("role", "artifacts", "service", "health_check", "smoke", "rollout"):
         assert getattr(shown, key) == getattr(plain, key), key
     assert shown.network.cidr == plain.network.cidr
+
+
+def test_every_key_for_one_update_is_a_setting() -> None:
+    models = (EnvironmentSettings, ArtifactsSettings, FlagsSettings)
+    assert {*ALL_PER_RUN} <= {field.alias for model in models for field in model.model_fields.values()}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)

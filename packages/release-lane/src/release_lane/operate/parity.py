@@ -46,7 +46,7 @@ from release_lane.record.container import LABEL
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour
 from release_lane.record.revisions import LEADS_TO
-from release_lane.settings.model import EnvironmentSettings
+from release_lane.settings.model import PER_RUN, EnvironmentSettings
 
 TASK_DEFINITION, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
 TARGETS, LISTENER = "aws:lb/targetGroup:TargetGroup", "aws:lb/listener:Listener"
@@ -59,8 +59,7 @@ NATURAL = (
     *("https.domain", "https.certificateArn", "https.hostedZone"),
     *("approval", "requireDrill", "freeze", "parity", "ledger", "testAccess"),
     *("accessLogs", "notify", "alarms.actions", "deletionProtection", "database.deletionProtection"),
-    *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "allowOlder", "allowReplace"),
-    *("holdEnd", "holdOf", "drill", "throughFreeze", "withoutLedger", "sealed"),
+    *PER_RUN,
 )
 """Settings that are left out, for the reasons above; a path stands for all below it."""
 

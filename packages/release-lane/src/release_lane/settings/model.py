@@ -156,6 +156,15 @@ class EnvironmentSettings(Stack):
         return Digest(self.image_digest) if self.image_digest else None
 
 
+PER_RUN = (
+    *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "holdEnd", "holdOf"),
+    *("allowOlder", "allowReplace", "drill", "throughFreeze", "withoutLedger", "sealed"),
+)
+"""Keys of an environment that are given for one update, and never committed in a stack file."""
+
+ALL_PER_RUN = (*PER_RUN, "flags", "undoFlags", "source", "adopt", "adoptCommit", "adoptSource")
+"""The same of all stacks."""
+
 Settings = EnvironmentSettings | ArtifactsSettings | FlagsSettings
 Model = TypeVar("Model", bound=BaseModel)
 
