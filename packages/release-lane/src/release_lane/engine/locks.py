@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
+from release_lane.engine.texts import HOLDER, LOCKED
 from release_lane.errors import Refused
 
-_LOCKED = re.compile(r"created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
-_OTHER_WORDS = ("the stack is currently locked by", "Another update is currently in progress")
 _FRACTION = re.compile(r"\.\d+")
 
 _RUNS = ("PULUMI_CI_BUILD_URL", "CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL")
@@ -125,15 +124,12 @@ SOMEBODY = Holder(user="somebody", host="an unknown host", pid=0, since="an unkn
 
 
 def lock_holders(stderr: str) -> tuple[Holder, ...]:
-    """Who holds the lock, if that is why the engine gave up; else none.
-
-    The engine has no other way to say it than this text (pkg/backend/diy/lock.go, checkForLock).
-    """
-    if not any(words in stderr for words in _OTHER_WORDS):
+    """Who holds the lock, if that is why the engine gave up; else none."""
+    if not any(words in stderr for words in LOCKED):
         return ()
     found = tuple(
         Holder(user=each["user"], host=each["host"], pid=int(each["pid"]), since=each["since"])
-        for each in _LOCKED.finditer(stderr)
+        for each in HOLDER.finditer(stderr)
     )
     return found or (SOMEBODY,)
 

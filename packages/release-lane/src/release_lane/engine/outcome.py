@@ -9,13 +9,11 @@ where the message came from: the program refuses, a gate says no, anything else 
 from __future__ import annotations
 
 from release_lane.engine.events import EngineLog, Message
+from release_lane.engine.texts import PROGRAM_FAILED
 from release_lane.errors import CheckFailed, CloudError, Parts, Refused, ReleaseError, read
 
 GATES = "release:index:"
 """Type tokens of the gates begin with this."""
-
-_BUG = "Program failed with an unhandled exception"
-"""The engine's own words (sdk/python/cmd/pulumi-language-python-exec)."""
 
 _PASSED_ON = {
     "aws": "fix what it names; the same command then goes on from what this one did.",
@@ -37,7 +35,7 @@ def failure(log: EngineLog, stderr: str) -> ReleaseError:
 
 
 def _classified(message: Message) -> ReleaseError:
-    if message.text.startswith(_BUG):
+    if message.text.startswith(PROGRAM_FAILED):
         return CloudError(
             f"The program itself failed: {message.text.splitlines()[-1].strip()}",
             why="this is a mistake in the program, not in what was asked for; its traceback is above",

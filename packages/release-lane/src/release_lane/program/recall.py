@@ -16,6 +16,7 @@ from pulumi_aws import cloudwatch, ec2, ecs, iam, lb, vpc
 
 from release_lane.decide.existing_network import ExistingNetwork, FoundNetwork
 from release_lane.decide.foundations import Foundations
+from release_lane.engine.texts import UNKNOWN_STACK, without_wrapping
 from release_lane.errors import CloudError, Refused, ReleaseError, UsageError, parse
 from release_lane.record.alarms import Watched
 from release_lane.record.commit import is_commit
@@ -246,10 +247,9 @@ async def called(token: str, args: Mapping[str, Any]) -> dict[str, Any]:
 def as_reported(token: str, error: Exception) -> ReleaseError:
     """The error that the provider's function failed with, kind and all, without the engine's wrapping around it."""
     text = str(error)
-    if "unknown stack" in text:
+    if UNKNOWN_STACK in text:
         return UsageError(text)
-    said = text.removeprefix(f"invoke of {token} failed: ").removeprefix(f"invocation of {token} returned an error: ")
-    said = said.strip()
+    said = without_wrapping(token, text)
     return parse(said) or CloudError(said)
 
 

@@ -24,6 +24,7 @@ from release_lane.disk.scratch import scratch, sweep
 from release_lane.engine.events import EngineLog, read_log
 from release_lane.engine.locks import Note, Origin
 from release_lane.engine.state import StackState
+from release_lane.engine.texts import NOT_LOCKED, STACK_EXISTS
 from release_lane.errors import CloudError, UsageError
 from release_lane.record.ledger import ACTOR_VARIABLE, Actor
 from release_lane.settings.limits import configuration
@@ -185,14 +186,14 @@ class PulumiEngine:
             (copied.folder / f"Pulumi.{stack}.yaml").write_bytes(settings.read_bytes())
             at = {"PULUMI_BACKEND_URL": backend_url(self.environ, self.project.root)}
             done = self._ask(*arguments, folder=copied.folder, more=at)
-        if done.returncode != 0 and "already exists" not in done.stderr:
+        if done.returncode != 0 and STACK_EXISTS not in done.stderr:
             raise _failed(f"The stack {stack} could not be created.", done)
 
     def unlock(self, stack: str) -> None:
         """`pulumi cancel`; a stack that is not locked is fine."""
         with undisturbed():
             done = self._ask("cancel", "--yes", "--stack", stack)
-        if done.returncode != 0 and "not currently locked" not in done.stderr + done.stdout:
+        if done.returncode != 0 and NOT_LOCKED not in done.stderr + done.stdout:
             raise _failed(f"The lock of {stack} could not be removed.", done)
 
     def put_state(self, stack: str, state: Mapping[str, Any]) -> None:
