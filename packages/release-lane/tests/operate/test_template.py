@@ -182,6 +182,7 @@ def test_what_files_do_not_say_has_its_default() -> None:
         ("--account", {"accounts": {"test": "1234"}}),
         ("--account", {"accounts": {"tset": "111111111111"}}),
         ("--domain", {"domain": "https://shop"}),
+        ("--domain", {"domain": f"{'a' * 49}.long.example.com"}),
         ("--hosted-zone", {"hosted_zone": "example.com"}),
         ("--hosted-zone", {"certificate": "arn:aws:acm:eu-central-1:111111111111:certificate/1"}),
         ("--certificate", {"hosted_zone": "", "certificate": "arn:aws:acm:us-east-1:111111111111:certificate/1"}),

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from release_lane.record.container import container_definition
 from release_lane.record.placement import Colour, Release, Service
-from release_lane.settings import alarms, artifacts, network, service, variables
+from release_lane.settings import alarms, artifacts, https, network, service, variables
 from tests.contract.aws import Aws
 from tests.contract.balancing import Balancing
 from tests.contract.contracts import contract
@@ -183,6 +183,21 @@ def test_a_security_group_has_60_rules_of_ranges(aws: Aws, stage: Stage) -> None
     ec2.authorize_security_group_ingress(**wanted(*(f"192.0.2.{number}/32" for number in range(60))))
     code = "RulesPerSecurityGroupLimitExceeded"
     refused(code, ec2.authorize_security_group_ingress, **wanted("198.51.100.0/24"))
+
+
+@contract(
+    says="A certificate that is requested has at most 64 characters in its first name; more is "
+    "InvalidDomainValidationOptionsException.",
+    source=f"{AWS}/acm/latest/APIReference/API_RequestCertificate.html",
+    otherwise="an environment would be made half before its certificate is refused",
+    used_by=("release_lane/settings/https.py", "infra/balancer.py"),
+    note="the page has the limit, and not the code",
+)
+def test_a_requested_certificate_has_64_characters_in_its_first_name(aws: Aws) -> None:
+    long = f"{'a' * 49}.long.example.com"
+    assert https.requested(long)
+    code = "InvalidDomainValidationOptionsException"
+    refused(code, unchecked(aws).client("acm").request_certificate, DomainName=long, ValidationMethod="DNS")
 
 
 @contract(

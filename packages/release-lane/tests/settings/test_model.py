@@ -518,6 +518,16 @@ def test_https_is_a_domain_and_how_its_certificate_is_come_by(how: dict[str, str
     assert (found.https.domain, found.https.hsts_seconds) == (DOMAIN, 0)
 
 
+@pytest.mark.parametrize(("length", "how"), [(64, {"hostedZone": "Z1"}), (253, {"certificateArn": CERTIFICATE})])
+def test_a_name_has_64_characters_where_its_certificate_is_requested_and_253_where_it_is_there(
+    length: int, how: dict[str, str]
+) -> None:
+    parts = "a" * 63 + "." + "b" * 63 + "." + "c" * 63 + "." + "d" * 61
+    name = parts[-length:].lstrip(".")
+    assert len(name) == length
+    assert environment(https={"domain": name, **how}).https.domain == name
+
+
 @pytest.mark.parametrize(
     ("https", "said"),
     [
@@ -528,6 +538,7 @@ def test_https_is_a_domain_and_how_its_certificate_is_come_by(how: dict[str, str
             "https.hostedZone: is for a certificate",
         ),
         ({"domain": "*.example.com", "hostedZone": "Z1"}, "https.domain: should be the name"),
+        ({"domain": f"{'a' * 49}.long.example.com", "hostedZone": "Z1"}, "https.domain: has 66 characters, and ACM"),
         (
             {"domain": DOMAIN, "certificateArn": CERTIFICATE.replace("us-east-1", "eu-west-1")},
             "https.certificateArn: is in eu-west-1",

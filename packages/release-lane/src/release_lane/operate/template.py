@@ -16,7 +16,7 @@ from release_lane.record.app import App
 from release_lane.record.asking import HEALTH_PATH, Identify
 from release_lane.settings import limits
 from release_lane.settings.artifacts import path_below, relative_folder, repository
-from release_lane.settings.https import certificate, certificate_region, domain, hosted_zone
+from release_lane.settings.https import certificate, certificate_region, domain, hosted_zone, requested
 from release_lane.settings.service import health_path, status_path
 
 TEMPLATE_PROJECT = "release-lane"
@@ -112,7 +112,10 @@ def problems(answers: Answers) -> list[str]:
         + ["should be two different names, none of them artifacts" if len({ARTIFACTS, first, second}) < 3 else ""],
         "--account": [limits.account(account) for account in answers.accounts.values()]
         + [f"{name} is none of {', '.join(answers.stacks)}" for name in answers.accounts if name not in answers.stacks],
-        "--domain": [domain(answers.domain) if answers.domain else ""],
+        "--domain": [
+            (domain(answers.domain) if answers.domain else "")
+            or (requested(answers.domain) if answers.hosted_zone and not answers.certificate else "")
+        ],
         "--hosted-zone": [
             hosted_zone(answers.hosted_zone),
             "is for a certificate that is requested, but --certificate names one"

@@ -16,7 +16,7 @@ DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](
 def domain(text: str) -> str:
     """One name, in lower case as DNS compares it; no wildcard, since users come by one name (RFC 1035, 2.3.1).
 
-    ACM takes 253 characters for a certificate's name (AWS/acm/latest/APIReference/API_RequestCertificate.html).
+    A name has 253 characters, and so may that of a certificate which ACM has; `requested` is the limit of others.
     """
     if DOMAIN.fullmatch(text):
         return ""
@@ -26,6 +26,21 @@ def domain(text: str) -> str:
             "insecure: true in place of https"
         )
     return "should be the name that users come by, in lower case, like shop.example.com (no https://, no wildcard)"
+
+
+LONGEST_REQUESTED = 64
+"""Characters of the first name of a certificate that is requested, its common name
+(AWS/acm/latest/APIReference/API_RequestCertificate.html, DomainName)."""
+
+
+def requested(domain: str) -> str:
+    """Can a certificate be requested for it?"""
+    if len(domain) <= LONGEST_REQUESTED:
+        return ""
+    return (
+        f"has {len(domain)} characters, and ACM takes {LONGEST_REQUESTED} for a certificate that is requested; for a "
+        "longer name give certificateArn in place of hostedZone"
+    )
 
 
 _CERTIFICATE = re.compile(rf"{PARTITION}:acm:(?P<region>[a-z0-9-]+):[0-9]{{12}}:certificate/[A-Za-z0-9-]+")
@@ -95,6 +110,8 @@ def https_problems(https: HttpsSettings | None, region: str, *, asked: bool, ins
         problems.append(f"https.hostedZone: is missing: {way}")
     elif https.certificate_arn and https.hosted_zone:
         problems.append("https.hostedZone: is for a certificate that is requested, but certificateArn names one")
+    elif problem := requested(https.domain) if https.hosted_zone else "":
+        problems.append(f"https.domain: {problem}")
     if problem := certificate_region(https.certificate_arn, region):
         problems.append(f"https.certificateArn: {problem}")
     return problems

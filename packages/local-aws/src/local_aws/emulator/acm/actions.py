@@ -22,6 +22,7 @@ Body = Mapping[str, Any]
 Answer = dict[str, Any]
 DOMAIN = re.compile(r"(\*\.)?(((?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])\.)+((?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9])")
 MOST_NAMES, MOST_TAGS = 10, 50
+LONGEST_FIRST = 64  # characters of the common name; other names have 253
 SAME_REQUEST_WITHIN = 3600.0  # seconds for which a token means the same request
 OPTIONS = {"CertificateTransparencyLoggingPreference": "ENABLED", "Export": "DISABLED"}
 LISTED_BY_DEFAULT = ("RSA_1024", "RSA_2048")
@@ -103,6 +104,11 @@ def _check_names(names: Sequence[str]) -> None:
                 f"1 validation error detected: Value '{name}' at 'domainName' failed to satisfy constraint: "
                 "Member must satisfy regular expression pattern: a fully qualified domain name",
             )
+    if len(names[0]) > LONGEST_FIRST:
+        raise ServiceError(
+            "InvalidDomainValidationOptionsException",
+            f"The first domain name can be no longer than {LONGEST_FIRST} characters.",
+        )
     if len(names) > MOST_NAMES:
         raise ServiceError(
             "LimitExceededException", f"The certificate has {len(names)} domain names; the quota is {MOST_NAMES}."

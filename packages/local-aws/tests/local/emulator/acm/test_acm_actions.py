@@ -95,6 +95,7 @@ def test_the_same_request_with_the_same_token_is_one_certificate_for_an_hour(acc
         ({"DomainName": "localhost"}, "ValidationException", "fully qualified"),
         ({"DomainName": "-a.test"}, "ValidationException", "fully qualified"),
         ({"DomainName": "a.*.test"}, "ValidationException", "fully qualified"),
+        ({"DomainName": f"{'a' * 60}.test"}, "InvalidDomainValidationOptionsException", "no longer than 64"),
         ({"DomainName": None}, "ValidationException", "null at 'domainName'"),
         ({"ValidationMethod": "EMAIL"}, "ValidationException", "validates by DNS only"),
         ({"KeyAlgorithm": "RSA_1024"}, "ValidationException", "RSA_1024"),
@@ -106,6 +107,11 @@ def test_the_same_request_with_the_same_token_is_one_certificate_for_an_hour(acc
 def test_what_cannot_be_requested_is_refused(account: Account, given: Any, code: str, said: str) -> None:
     wanted = {"DomainName": "shop.test", "ValidationMethod": "DNS", **given}
     assert said in refused(account, code, "RequestCertificate", **wanted)
+
+
+def test_names_after_the_first_may_be_longer_than_its_64_characters(account: Account) -> None:
+    first, second = f"{'a' * 59}.test", f"{'a' * 63}.{'b' * 60}.test"
+    assert account.shown(account.request(first, second))["SubjectAlternativeNames"] == [first, second]
 
 
 # ---------------------------------------------------------------- imports
