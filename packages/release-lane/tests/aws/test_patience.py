@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+from provider_kit import Context, UserError
 from release_lane.aws import patience, session
 from release_lane.aws.cloud import Cloud
-from release_lane.errors import CloudError, Interrupted
+from release_lane.errors import CloudError, Interrupted, UsageError
+from release_lane.gates.observe import find_image
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, all_on
 
@@ -249,3 +251,24 @@ def test_patience_is_configured_in_seconds(monkeypatch: pytest.MonkeyPatch) -> N
     assert patience.current().timeouts == (2.0, 2.0)
     monkeypatch.delenv(patience.SECONDS_VARIABLE)
     assert patience.current().timeouts == (patience.CONNECT_WITHIN, patience.ANSWER_WITHIN)
+
+
+@pytest.mark.parametrize("text", ["1m", "0", "-1", "nan", "inf", "3601", "60 s"])
+def test_what_is_no_time_is_refused_with_the_variables_name_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(patience.SECONDS_VARIABLE, text)
+    with pytest.raises(UsageError, match=re.escape(f"at most 3600, not {text!r}")) as refused:
+        patience.current()
+    assert "RELEASE_LANE_AWS_PATIENCE" in refused.value.what
+
+
+def test_a_plain_update_says_so_as_well(at: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the provider's process that asks AWS there; the engine shows its words."""
+    monkeypatch.setenv(patience.SECONDS_VARIABLE, "1m")
+    session.forget()
+    asked = {**at.cloud.names.access.as_dict(), "repository": "p/app", "tag": "a"}
+    with pytest.raises(UserError) as refused:
+        find_image(Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None), asked)
+    assert "RELEASE_LANE_AWS_PATIENCE" in str(refused.value)
+    assert "Kind: UsageError" in str(refused.value)

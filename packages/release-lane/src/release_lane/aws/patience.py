@@ -21,13 +21,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
-from release_lane.errors import CloudError, Interrupted
+from release_lane.errors import CloudError, Interrupted, UsageError
 
 INTERRUPTED = threading.Event()
 """Set when the update that this process serves is interrupted. From then on only insisting calls are retried."""
 
 SECONDS_VARIABLE = "RELEASE_LANE_AWS_PATIENCE"
 DEFAULT_SECONDS = 45.0
+MOST_SECONDS = 3600.0
 LONGEST_PAUSE = 5
 """Seconds between two tries at most, so that a cloud that answers again is noticed soon."""
 CONNECT_WITHIN, ANSWER_WITHIN = 3.0, 10.0
@@ -50,13 +51,28 @@ class Patience:
 
     @staticmethod
     def configured() -> Patience:
-        """`RELEASE_LANE_AWS_PATIENCE`, or what docs/aws.md says."""
-        return Patience(seconds=float(os.environ.get(SECONDS_VARIABLE) or DEFAULT_SECONDS))
+        """`RELEASE_LANE_AWS_PATIENCE`, or what docs/aws.md says; `UsageError` for what is no such time."""
+        text = os.environ.get(SECONDS_VARIABLE, "").strip()
+        return Patience(seconds=_seconds(text) if text else DEFAULT_SECONDS)
 
     @property
     def timeouts(self) -> tuple[float, float]:
         """Seconds to connect and to be answered, short enough for several tries."""
         return min(CONNECT_WITHIN, self.seconds / 4), min(ANSWER_WITHIN, self.seconds / 4)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= MOST_SECONDS:
+        return seconds
+    raise UsageError(
+        f"The variable {SECONDS_VARIABLE} should be seconds, more than 0 and at most {MOST_SECONDS:.0f}, not {text!r}.",
+        why="it says for how long a call of AWS is tried again",
+        next_step=f"set it to a number without a unit, such as 60, or unset it ({DEFAULT_SECONDS:.0f}).",
+    )
 
 
 _CURRENT: ContextVar[Patience | None] = ContextVar("patience", default=None)
