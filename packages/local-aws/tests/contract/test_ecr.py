@@ -234,6 +234,21 @@ def test_a_lifecycle_policy_is_kept_as_given(stage: Stage, aws: Aws) -> None:
 
 
 @contract(
+    says="A repository that has images is not deleted, unless that is forced (RepositoryNotEmptyException).",
+    source=f"{API}/API_DeleteRepository.html",
+    otherwise="another `repository` in the settings of the artifacts stack, or its destroy, would delete the images of "
+    "live tasks",
+    used_by=(ARTIFACTS, "release_lane/decide/registry.py"),
+)
+def test_a_repository_with_images_is_not_deleted(stage: Stage, aws: Aws) -> None:
+    ecr, kept = aws.client("ecr"), stage.image
+    with pytest.raises(ecr.exceptions.RepositoryNotEmptyException):
+        ecr.delete_repository(repositoryName=kept.repository)
+    (shown,) = ecr.describe_images(repositoryName=kept.repository, imageIds=[{"imageTag": kept.tag}])["imageDetails"]
+    assert shown["imageDigest"] == kept.digest
+
+
+@contract(
     says="GetAuthorizationToken gives `AWS:<password>` in base64, and the registry that it is for.",
     source=f"{API}/API_GetAuthorizationToken.html",
     otherwise="the artifacts stack could not push, and no image could be adopted",

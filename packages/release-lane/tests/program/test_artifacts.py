@@ -13,10 +13,10 @@ from typing import Any
 import pulumi
 import pytest
 from release_lane.disk.git import environment
-from release_lane.errors import UsageError
+from release_lane.errors import Refused, UsageError
 from release_lane.program.artifacts import build_artifacts
 from release_lane.settings.artifacts import AppSettings, ArtifactsSettings
-from tests.program.mocks import ACCOUNT, FIRST, SECOND, Registered, World
+from tests.program.mocks import ACCOUNT, FIRST, SECOND, Monitor, Registered, World
 
 pytestmark = pytest.mark.program
 
@@ -25,6 +25,9 @@ ME = {
     "GIT_CONFIG_GLOBAL": os.devnull,
 }  # fmt: skip
 REGISTRY = "registry.test/release-lane/app"
+ECR = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/release-lane/app"
+MADE = {"artifacts": {"repositoryUrl": ECR}}
+"""The outputs of a stack whose repository has images."""
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Registry(World):
                 digest = self.images.get(args.args["tag"], "")
                 tags = sorted(tag for tag, each in self.images.items() if each == digest)
                 return {"digest": digest, "tags": tags, "repository": not self.lost}
+            case "release:index:examineImage":
+                return {"digest": FIRST, "commit": "d" * 40, "image": args.args["image"]}
             case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
                 return {"userName": "AWS", "password": "secret"}
         return super().call(args)
@@ -57,6 +62,8 @@ class Registry(World):
             if self.arrives:
                 self.images[args.inputs["imageName"].rpartition(":")[2]] = self.arrives
             return made, {**outputs, "repoDigest": f"{REGISTRY}@{self.pushed}"}
+        if args.typ == "release:index:AdoptedImage":
+            return made, {**outputs, "digest": self.arrives}
         return made, {**outputs, "repositoryUrl": REGISTRY, "registryId": ACCOUNT}
 
     @property
@@ -69,30 +76,38 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.decode().strip()
 
 
+def checkout(folder: Path, **files: str) -> Path:
+    """A repository of one commit, with a service in app/, and these files."""
+    for name, text in {"app/Dockerfile": "FROM scratch\n", "app/.gitignore": "*.bin\n", **files}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "first")
+    return folder
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
-    (tmp_path / "app/.gitignore").write_text("*.bin\n")
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", "--all")
-    git(tmp_path, "commit", "--quiet", "--message", "first")
+    checkout(tmp_path)
     (tmp_path / "app/old.bin").write_text("built by hand")
     return tmp_path
 
 
-def exported(world: Registry, source: Path, **app: Any) -> Mapping[str, Any]:
-    """Run the program; what it exports."""
+def exported(
+    world: Registry, source: Path, config: Mapping[str, Any] | None = None, region: str = "us-east-1", **app: Any
+) -> Mapping[str, Any]:
+    """Run the program; what it exports. `config`: further settings of the stack file."""
     found: dict[str, Any] = {}
 
     @pulumi.runtime.test
     def body() -> pulumi.Output[None]:
-        given = AppSettings(**app)
-        build_artifacts(ArtifactsSettings(role="artifacts", account=ACCOUNT, source=str(source), app=given))
+        settings = {"role": "artifacts", "account": ACCOUNT, "source": str(source), "app": AppSettings(**app)}
+        build_artifacts(ArtifactsSettings(**{**settings, **(config or {})}))
         return pulumi.Output.all(**pulumi.runtime.get_root_resource().outputs).apply(found.update)  # type: ignore[union-attr]
 
-    pulumi.runtime.set_mocks(world, project="release-lane", stack="artifacts")
-    pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
+    pulumi.runtime.set_mocks(world, project="release-lane", stack="artifacts", monitor=Monitor(world))
+    pulumi.runtime.set_all_config({"aws:region": region})
     body()
     return found
 
@@ -177,8 +192,8 @@ def test_what_cannot_be_built_is_refused_before_anything_is_registered(source: P
 
 @pytest.mark.parametrize(
     ("recorded", "warned"),
-    [(REGISTRY, 1), ("", 0), ("registry.test/another/name", 0)],
-    ids=["deleted", "the first build", "a new name"],
+    [(REGISTRY, 1), ("", 0)],
+    ids=["deleted", "the first build"],
 )
 def test_a_repository_that_was_deleted_is_reported_with_the_way_to_make_it_anew(
     recorded: str, warned: int, source: Path, monkeypatch: pytest.MonkeyPatch
@@ -189,3 +204,36 @@ def test_a_repository_that_was_deleted_is_reported_with_the_way_to_make_it_anew(
     assert exported(world, source)["imageDigest"] == FIRST
     assert [text for text in said if "pulumi refresh --stack artifacts" in text] == said
     assert len(said) == warned
+
+
+# ---- the repository that environments have their images from
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["there", "deleted"])
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"config": {"repository": "acme/images"}}, "repository from release-lane/app to acme/images"),
+        ({"region": "eu-west-1"}, "aws:region from us-east-1 to eu-west-1"),
+    ],
+    ids=["name", "region"],
+)
+@pytest.mark.parametrize("adopts", [{}, {"adopt": f"ghcr.io/acme/shop@{FIRST}"}], ids=["build", "adopt"])
+def test_another_repository_is_refused_before_anything_is_registered(
+    adopts: dict[str, Any], asked: dict[str, Any], said: str, lost: bool, source: Path
+) -> None:
+    world = Registry(lost=lost, outputs=MADE)
+    config = {**asked.get("config", {}), **adopts}
+    with pytest.raises(Refused, match="would replace the repository") as refused:
+        exported(world, source, **{**asked, "config": config})
+    assert said in refused.value.what
+    assert not world.registered
+
+
+@pytest.mark.parametrize(("outputs", "protected"), [({}, False), (MADE, True)], ids=["the first build", "later ones"])
+def test_the_engine_neither_replaces_nor_deletes_a_repository_that_has_images(
+    outputs: dict[str, Any], protected: bool, source: Path
+) -> None:
+    world = Registry(outputs=outputs)
+    exported(world, source)
+    assert world.options["aws:ecr/repository:Repository", "app"].protect is protected

@@ -38,6 +38,8 @@ from tests.program.mocks import (
     run,
     standing_on,
 )
+from tests.program.test_artifacts import MADE, checkout, exported
+from tests.program.test_artifacts import Registry as Artifacts
 
 pytestmark = pytest.mark.program
 TABLES = {each.token: each for each in TYPES}
@@ -248,6 +250,40 @@ def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchan
     except ReleaseError:
         return
     assert undermined(secured if path[0] == "https" else unchanged, after) == []
+
+
+OF_ARTIFACTS: dict[Path_, Any] = {
+    ("account",): "111111111111",
+    ("app", "folder"): "shop",
+    ("app", "dockerfile"): "release.Dockerfile",
+    ("app", "buildArgs"): {"EDITION": "2"},
+    ("source",): "elsewhere",
+    ("adopt",): f"ghcr.io/acme/shop@{FIRST}",
+    ("adoptCommit",): "d" * 40,
+    ("adoptSource",): "https://github.com/acme/shop",
+    ("repository",): "acme/images",
+}
+"""Another value of each setting of the artifacts stack than its default."""
+
+
+@pytest.mark.parametrize("path", [path for path, _ in leaves(ArtifactsSettings) if path not in APART], ids=".".join)
+def test_no_setting_undermines_the_images_of_live_tasks(path: Path_, tmp_path: Path) -> None:
+    files = {"shop/Dockerfile": "FROM scratch\n", "app/release.Dockerfile": "FROM scratch\n"}
+    source = checkout(tmp_path, **files)
+    value = str(source) if path == ("source",) else OF_ARTIFACTS[path]
+    before = Artifacts(outputs=MADE)
+    after = Artifacts(outputs=MADE, account=value if path == ("account",) else ACCOUNT)
+    exported(before, source)
+    for key in reversed(path):
+        value = {key: value}
+    try:
+        exported(after, source, value)
+    except ReleaseError:
+        assert path in {("account",), ("repository",)}
+        return
+    assert undermined(before, after) == []
+    assert before.registered
+    assert after.options["aws:ecr/repository:Repository", "app"].protect
 
 
 @pytest.mark.parametrize(

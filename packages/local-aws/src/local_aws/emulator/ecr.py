@@ -9,7 +9,8 @@
 - DescribeImageScanFindings answers, where the repository scans on push. There is no scanner here: the findings are
   those that the image's label FINDINGS names, and the answer says so.
 
-Immutable tags are refused by ministack itself; a test holds it to that.
+Another image under an immutable tag, and the deletion of a repository with images, are refused by ministack itself;
+tests hold it to that.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from release_lane.decide.stores import COMPONENT as STORES
 from release_lane.decide.stores import Kind, Stores, stores_in
@@ -290,8 +289,8 @@ def _egress_of(services: Mapping[str, Outputs], resources: Mapping[str, Any]) ->
 def _domain(resources: Mapping[str, Any]) -> str:
     """Of the URL that the switch recorded last."""
     urls = [(each.get("outputs") or {}).get("url") for each in resources.values() if each["type"] == SWITCH]
-    url = urlsplit(str(urls[0] or "") if urls else "")
-    return (url.hostname or "") if url.scheme == "https" else ""
+    scheme, _, host = str(urls[0] or "").partition("://") if urls else ("", "", "")
+    return host.partition("/")[0] if scheme == "https" else ""
 
 
 def _only(found: Mapping[str, Outputs]) -> Outputs:

@@ -306,6 +306,19 @@ def would_replace(changes: Sequence[Moved]) -> Refused:
     )
 
 
+def would_move_registry(changes: Sequence[Moved]) -> Refused:
+    """Settings of the artifacts stack that would replace its repository."""
+    return Refused(
+        f"This would replace the repository that environments have their images from: {'; '.join(map(str, changes))}. "
+        "Nothing was changed.",
+        why="a repository can be neither renamed nor moved; the images of live tasks, and of those that users may be "
+        "rolled back to, are in this one, and AWS deletes none that has images",
+        next_step=f"set {', '.join(each.setting for each in changes)} back to what it was. To move: a new artifacts "
+        'stack, into which `release adopt` copies the images (docs/guides/by-hand.md, "Another repository").',
+        users=Users.UNTOUCHED,
+    )
+
+
 def would_delete(parts: Sequence[str]) -> Refused:
     """The program no longer registers what its users stand on."""
     return Refused(

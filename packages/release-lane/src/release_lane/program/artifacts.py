@@ -19,12 +19,13 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
+from release_lane.decide.registry import Registry, check_registry
 from release_lane.disk.export import export
 from release_lane.disk.git import Commit, to_build
 from release_lane.disk.scratch import scratch
 from release_lane.errors import CloudError, ReleaseError
 from release_lane.program.place import project_root
-from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment, own_outputs
+from release_lane.program.recall import access, call, called, check_provider_account, need_no_environment
 from release_lane.record.adoption import Adoption, unseen, with_adoption
 from release_lane.record.commit import is_commit
 from release_lane.settings.artifacts import ArtifactsSettings
@@ -51,19 +52,19 @@ EXPIRE_UNTAGGED = {
 def build_artifacts(settings: ArtifactsSettings) -> None:
     """Registry and image; outputs imageDigest, commit, otherCommits, imageUri, repositoryUrl, context."""
     check_provider_account(settings.account)
-    need_no_environment()
+    recorded = need_no_environment()
+    where, url = _registry(settings), str(recorded.get("repositoryUrl") or "")
+    check_registry(url, Registry(account=settings.account, region=where["region"], repository=where["repository"]))
     if settings.adopt:
-        _adopt(settings)
+        _adopt(settings, where, recorded)
         return
     source = Path(settings.source).resolve() if settings.source else project_root()
     commit = to_build(source, settings.app.what())
     _warn_of_secrets(commit.app.build_args)
-    where = _registry(settings)
     name, question = where["repository"], {**where, "tag": commit.sha}
     found = Found.read(call(FIND_IMAGE, question))
-    recorded = own_outputs()
-    _tell_of_lost_repository(name, found, str(recorded.get("repositoryUrl") or ""))
-    repository = _repository(name)
+    _tell_of_lost_repository(name, found, known=bool(url))
+    repository = _repository(name, known=bool(url))
 
     async def confirmed(reference: str) -> Found:
         try:
@@ -101,13 +102,11 @@ class AdoptedImage(pulumi.CustomResource):
         super().__init__("release:index:AdoptedImage", "adopted", props)
 
 
-def _adopt(settings: ArtifactsSettings) -> None:
+def _adopt(settings: ArtifactsSettings, where: dict[str, Any], recorded: Mapping[str, Any]) -> None:
     """Take over an image that was built elsewhere. It is looked at before anything is registered."""
-    where = _registry(settings)
     asked = {"image": settings.adopt, "commit": settings.adopt_commit, "source": settings.adopt_source}
     adoption = Adoption.from_dict(call("release:index:examineImage", {**where, **asked}))
-    recorded = own_outputs()
-    repository = _repository(where["repository"])
+    repository = _repository(where["repository"], known=bool(recorded.get("repositoryUrl")))
     image = AdoptedImage({**where, "repository": repository.name, "adoption": adoption.as_dict()})
     for sentence in unseen(adoption.commit, adoption.origin):
         pulumi.log.warn(f"Not checked: {sentence}.")
@@ -130,12 +129,14 @@ def _export(repository: ecr.Repository, digest: pulumi.Output[str], commit: str,
     pulumi.export("imageUri", pulumi.Output.concat(repository.repository_url, "@", digest))
 
 
-def _repository(name: str) -> ecr.Repository:
+def _repository(name: str, *, known: bool) -> ecr.Repository:
+    """`known`: environments may have images of it by now, so the engine must not replace or delete it."""
     repository = ecr.Repository(
         "app",
         name=name,
         image_tag_mutability="IMMUTABLE",
         image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+        opts=pulumi.ResourceOptions(protect=known),
     )
     ecr.LifecyclePolicy("app", repository=repository.name, policy=json.dumps(EXPIRE_UNTAGGED, sort_keys=True))
     return repository
@@ -164,9 +165,9 @@ class Found:
         return tuple(tag for tag in self.tags if tag != commit and is_commit(tag))
 
 
-def _tell_of_lost_repository(name: str, found: Found, recorded: str) -> None:
+def _tell_of_lost_repository(name: str, found: Found, *, known: bool) -> None:
     """The engine does not make it again while the state has it, and only `refresh` looks; outputs cannot tell."""
-    if not found.repository and recorded.endswith(f"/{name}"):
+    if known and not found.repository:
         pulumi.warn(
             f"The repository {name} was made by this stack, but the registry does not have it: somebody deleted it. "
             f"If the push finds none, `pulumi refresh --stack {pulumi.get_stack()}`, then build: it is made again."

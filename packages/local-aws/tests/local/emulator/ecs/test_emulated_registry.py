@@ -80,6 +80,15 @@ def test_a_deleted_image_can_no_longer_be_pulled(
     assert ended["stoppedReason"].startswith("CannotPullContainerError: ")
 
 
+def test_a_repository_with_images_is_deleted_only_by_force(
+    ecr: Any, emulator: Emulator, image: str, docker_client: docker.DockerClient
+) -> None:
+    push(emulator, docker_client, image, "v1", "kept")
+    with pytest.raises(ecr.exceptions.RepositoryNotEmptyException):
+        ecr.delete_repository(repositoryName=REPOSITORY)
+    assert digest_of(ecr, "v1")
+
+
 def test_a_layer_is_handed_out_at_its_download_url_and_only_if_it_is_there(
     ecr: Any, emulator: Emulator, image: str, docker_client: docker.DockerClient
 ) -> None:
