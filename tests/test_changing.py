@@ -43,7 +43,7 @@ PROMISED = {
     "another smoke check": 1,
     "another wording of the review": 1,
     "a new verb": 1,
-    "a new setting of the service": 2,
+    "a new setting of your own": 2,
     "a new gate": 2,
     "a new aws resource in an environment": 1,
     "another environment": 1,
@@ -285,8 +285,8 @@ def test_a_verb_is_a_file_that_the_command_finds_and_runs(tmp_path: Path) -> Non
 
 
 @pytest.mark.program
-def test_a_setting_of_the_service_reaches_the_colour_that_is_written(tmp_path: Path) -> None:
-    title = "a new setting of the service"
+def test_a_setting_of_your_own_reaches_the_colour_that_is_written(tmp_path: Path) -> None:
+    title = "a new setting of your own"
     change(copied(tmp_path, "infra", "Pulumi.production.yaml"), title, stack="production")
     assert settings_of(tmp_path, "production")
     given = yaml.safe_load((tmp_path / "Pulumi.production.yaml").read_text())["config"]["team:maximumPercent"]
