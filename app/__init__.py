@@ -1,1 +1,1 @@
-"""The sample service: checksums of whatever is posted. Imports nothing of the rest of the repository."""
+"""The sample service: checksums of texts that are posted. Imports nothing of the rest of the repository."""

@@ -98,10 +98,10 @@ class Balancer(pulumi.ComponentResource):
         return given if logs.bucket else None
 
     def _production_listener(self) -> lb.Listener:
-        nobody = lb.ListenerDefaultActionFixedResponseArgs(
+        no_release = lb.ListenerDefaultActionFixedResponseArgs(
             content_type="text/plain", message_body="No release is live here yet.", status_code="503"
         )
-        unavailable = lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=nobody)
+        unavailable = lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=no_release)
         https = self._lane.settings.https
         if not https.domain:
             return self._listen("users", HTTP_PORT, unavailable, self._tls, self._listener)

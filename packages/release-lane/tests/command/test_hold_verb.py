@@ -197,7 +197,7 @@ def test_smoke_accepts_answers_of_both_releases() -> None:
     on = stage()
     assert on.run("smoke", "production") == 0
     new = Expected(digest=C.digest, colour="blue", commit=C.commit)
-    both = Expected(digest=B.digest, colour="green", commit=B.commit, beside=new)
+    both = Expected(digest=B.digest, colour="green", commit=B.commit, next_to=new)
     assert on.smoke.asked == [(Endpoint("http://127.0.10.1"), both)]
     assert f"for {B.digest[:19]} on green or {C.digest[:19]} on blue" in on.out
 

@@ -1,4 +1,4 @@
-"""Whatever is asked for, killed, broken or changed by hand: the invariants of decisions, over any sequence.
+"""After any request, kill, fault or change by hand: the invariants of decisions, over any sequence.
 
 `HYPOTHESIS_PROFILE=thorough pytest THIS_FILE` tries thousands of sequences.
 """

@@ -218,7 +218,7 @@ def test_the_release_that_wins_is_the_one_that_was_decided_about() -> None:
     assert isinstance(decision(HOLDS, ask(hold_end=Winner.NEW, hold_of=C.digest)), TrafficOnly)
     assert "Another release is held" in refusal(HOLDS, ask(hold_end=Winner.NEW, hold_of=A.digest)).what
     back = decision(HOLDS, ask(hold_end=Winner.OLD, hold_of=A.digest))
-    assert isinstance(back, TrafficOnly), "users go back whatever is held"
+    assert isinstance(back, TrafficOnly), "users go back from every held release"
     assert back.target is BLUE
 
 

@@ -85,7 +85,7 @@ def test_the_switch_ends_at_the_hold_and_records_both_releases(stage: Stage) -> 
 def test_both_releases_may_answer_the_checks_of_the_last_step(stage: Stage) -> None:
     stage.perform(BEGINS)
     new = Expected(digest=B.digest, colour="green", commit=B.commit)
-    both = replace(new, beside=Expected(digest=A.digest, colour="blue", commit=A.commit))
+    both = replace(new, next_to=Expected(digest=A.digest, colour="blue", commit=A.commit))
     assert stage.senses.checked == [("http://127.0.0.1", both), ("http://127.0.0.1:9002", new)]
 
 

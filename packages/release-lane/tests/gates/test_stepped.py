@@ -145,7 +145,7 @@ def test_the_ledger_gets_the_moment_at_which_the_first_users_met_the_release(
 def test_while_two_releases_share_the_live_url_the_new_one_is_checked_by_itself_too(stage: Stage) -> None:
     stage.perform()
     new = Expected(digest=B.digest, colour="green", commit=B.commit)
-    both = replace(new, beside=Expected(digest=A.digest, colour="blue", commit=A.commit))
+    both = replace(new, next_to=Expected(digest=A.digest, colour="blue", commit=A.commit))
     live, alone = "http://127.0.0.1", "http://127.0.0.1:9002"
     assert stage.senses.checked == [(live, both), (alone, new), (live, both), (alone, new), (live, new)]
 

@@ -72,15 +72,15 @@ def test_the_switch_is_described_by_both_ends_and_where_users_are() -> None:
 
 # ---- What became of it
 
-WISH = Abort(B.id, "ann")
+REQUEST = Abort(B.id, "ann")
 OLDER = journal((GREEN, C), (BLUE, A), Phase.MOVED)
 
 
 @pytest.mark.parametrize(
     ("there", "running", "seen"),
     [
-        (rule(DIVIDED, abort=WISH), True, Waiting()),
-        (rule(all_on(BLUE), abort=WISH), True, Waiting()),
+        (rule(DIVIDED, abort=REQUEST), True, Waiting()),
+        (rule(all_on(BLUE), abort=REQUEST), True, Waiting()),
         (rule(DIVIDED), True, Waiting()),
         (rule(all_on(BLUE), Phase.RESTORED), True, Back(BLUE)),
         (rule(all_on(BLUE), Phase.RESTORED), False, Back(BLUE)),
@@ -90,7 +90,7 @@ OLDER = journal((GREEN, C), (BLUE, A), Phase.MOVED)
         (rule(all_on(GREEN), Phase.MOVED), True, TooLate()),
         (rule(all_on(GREEN), Phase.MOVED), False, TooLate()),
         (rule(all_on(GREEN)), False, NotBack("users are on green")),
-        (rule(DIVIDED, abort=WISH), False, NotBack("users are divided: blue 90%, green 10%")),
+        (rule(DIVIDED, abort=REQUEST), False, NotBack("users are divided: blue 90%, green 10%")),
         (rule(all_on(GREEN), Phase.RESTORED), True, NotBack("users are on green")),
     ],
     ids=[

@@ -199,7 +199,7 @@ def test_wrong_settings_are_not_called_a_refusal() -> None:
     assert "**This release is not possible.**" in refusal(PRODUCTION, UsageError("service.cpu: should be one of 256"))
 
 
-# ---- What must hold whatever is in it ------------------------------------------------------------------------
+# ---- What must hold of every review ------------------------------------------------------------------------
 
 
 def test_values_of_properties_are_never_shown() -> None:

@@ -92,7 +92,7 @@ def test_the_checks_get_what_must_answer() -> None:
 
 @pytest.mark.pure
 def test_the_checks_get_a_second_release_that_may_answer() -> None:
-    both = Expected(digest="sha256:aa", beside=Expected(digest="sha256:bb", colour="blue"))
+    both = Expected(digest="sha256:aa", next_to=Expected(digest="sha256:bb", colour="blue"))
     assert both.options() == [
         *("--expect-digest", "sha256:aa"),
         *("--beside-digest", "sha256:bb", "--beside-colour", "blue"),

@@ -59,8 +59,8 @@ async def handle_request(
             case "CreateSubnet":
                 vpc = ec2._vpcs.get(params.text("VpcId"))
                 within = str(vpc["CidrBlock"]) if vpc else ""
-                beside = [each["CidrBlock"] for each in ec2._subnets.values() if each["VpcId"] == params.text("VpcId")]
-                check_subnet(params.text("CidrBlock"), within, beside)
+                taken = [each["CidrBlock"] for each in ec2._subnets.values() if each["VpcId"] == params.text("VpcId")]
+                check_subnet(params.text("CidrBlock"), within, taken)
             case "CreateVpc":
                 check_vpc(params.text("CidrBlock"))
             case "AuthorizeSecurityGroupIngress" | "ModifySecurityGroupRules":
@@ -80,7 +80,7 @@ async def handle_request(
     return answer
 
 
-def check_subnet(cidr: str, within: str, beside: Iterable[str]) -> None:
+def check_subnet(cidr: str, within: str, taken: Iterable[str]) -> None:
     """`within`: the VPC's range, "" where ministack says by itself that there is no such VPC."""
     try:
         wanted = ipaddress.IPv4Network(cidr)
@@ -88,7 +88,7 @@ def check_subnet(cidr: str, within: str, beside: Iterable[str]) -> None:
         return  # ministack says what is wrong, or takes its default
     if within and not wanted.subnet_of(ipaddress.IPv4Network(within)):
         raise ServiceError("InvalidSubnet.Range", f"The CIDR '{cidr}' is invalid.")
-    if any(wanted.overlaps(ipaddress.IPv4Network(each)) for each in beside):
+    if any(wanted.overlaps(ipaddress.IPv4Network(each)) for each in taken):
         raise ServiceError("InvalidSubnet.Conflict", f"The CIDR '{cidr}' conflicts with another subnet")
 
 

@@ -104,7 +104,7 @@ def test_what_is_optional_is_installed_by_root_and_not_asked_of_a_user(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
-    monkeypatch.setattr(bootstrap, "WISHED", {**bootstrap.WISHED, str(tools / "keyring.gpg"): "a-keyring"})
+    monkeypatch.setattr(bootstrap, "OPTIONAL", {**bootstrap.OPTIONAL, str(tools / "keyring.gpg"): "a-keyring"})
     (tools / "keyring.gpg").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert bootstrap.packages_to_install() == ["mmdebstrap", "rsync", "skopeo", "uidmap"]

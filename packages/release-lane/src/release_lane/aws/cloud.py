@@ -69,7 +69,7 @@ def submit(work: Callable[[], Result]) -> Future[Result]:
 
 
 def ahead(look: Callable[[], Result]) -> Callable[[], Result]:
-    """The same look, of which the first begins now, next to whatever comes in between."""
+    """The same look, of which the first begins now, next to all calls in between."""
     return starting_with(submit(look), look)
 
 

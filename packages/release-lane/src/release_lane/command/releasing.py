@@ -272,18 +272,18 @@ def update(
     `waited` is called after each wait for the lock, before the engine is started again.
     """
     end = tools.machine.now() + wait
-    told: frozenset[tuple[str, int]] = frozenset()
+    reported: frozenset[tuple[str, int]] = frozenset()
     while True:
         run = tools.engine.update(stack, config, message)
         holders = lock_holders(run.stderr) if run.exit_code and run.signal is None else ()
         if not holders:
             return run
-        told = _wait(tools, stack, tools.backend.explained(stack, holders), end, told)
+        reported = _wait(tools, stack, tools.backend.explained(stack, holders), end, reported)
         waited()
 
 
 def _wait(
-    tools: Tools, stack: str, holders: tuple[Holder, ...], end: float, told: frozenset[tuple[str, int]]
+    tools: Tools, stack: str, holders: tuple[Holder, ...], end: float, reported: frozenset[tuple[str, int]]
 ) -> frozenset[tuple[str, int]]:
     """Until the lock is free, or may be (where the backend does not say); the processes that were reported so far."""
     while holders:
@@ -292,16 +292,16 @@ def _wait(
         if gone or left <= 0:
             raise locked(stack, holders, gone=gone)
         processes = frozenset((holder.host, holder.pid) for holder in holders)
-        if not processes <= told:
+        if not processes <= reported:
             tools.terminal.say(f"{stack} is being updated by {'; '.join(map(str, holders))}; waiting for it.")
-            told |= processes
+            reported |= processes
         # A random pause: two waiting commands would otherwise try at the same moments, and both fail.
         tools.machine.sleep(min(POLL * (0.75 + tools.machine.chance() / 2), left))
         try:
             holders = tools.backend.holders(stack) or ()
         except CloudError:  # the engine reports it, if it persists
             holders = ()
-    return told
+    return reported
 
 
 def failed(tools: Tools, change: Change, run: Run, *, heal: bool) -> ReleaseError:

@@ -49,7 +49,7 @@ def _check_size(case: Case, hold: Hold) -> None:
 
 def check_hold_end(case: Case, hold: Hold | None, *, gone_to: str = "") -> None:
     """Raises `Refused` where a hold is to be ended that does not stand, is of another release than was decided about,
-    or cannot end for this winner any more. Users go back whatever is held.
+    or cannot end for this winner any more. Users go back from every held release.
 
     `gone_to`: the id of the release that all users are on already, "" where that is not so.
     """

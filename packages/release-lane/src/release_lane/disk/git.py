@@ -27,7 +27,7 @@ LOG = ("log", "--no-show-signature")
 SHALLOW = "this checkout is shallow, so its history is cut off (fetch it all: `git fetch --unshallow`)"
 
 FOLDER, PROGRAM, LINK, SUBMODULE = "040000", "100755", "120000", "160000"
-"""Modes of a tree's entries; whatever else there is, is a file."""
+"""Modes of a tree's entries; every other one is a file."""
 
 
 def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

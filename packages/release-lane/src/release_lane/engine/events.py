@@ -132,8 +132,8 @@ def _refreshed(events: Iterable[Mapping[str, Any]]) -> Iterator[Step]:
 def _outputs(found: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Of a step that really is done. A stack that was registered and never got that far has none."""
     stacks = [each["metadata"] for each in found if not each.get("planning")]
-    told = [each.get("new") or {} for each in stacks if each.get("type") == STACK]
-    return next((new["outputs"] for new in reversed(told) if new.get("outputs")), None)
+    reported = [each.get("new") or {} for each in stacks if each.get("type") == STACK]
+    return next((new["outputs"] for new in reversed(reported) if new.get("outputs")), None)
 
 
 def _event(line: str) -> dict[str, Any] | None:

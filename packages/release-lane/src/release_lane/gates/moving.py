@@ -362,7 +362,7 @@ class Switching:
         if weights == all_on(move.live):
             return senses.checks(self.ctx, live, meant, deadline)
         if move.asked_alike:
-            senses.checks(self.ctx, live, replace(meant, beside=move.next_to()), deadline)
+            senses.checks(self.ctx, live, replace(meant, next_to=move.next_to()), deadline)
         alone = of_colour(self.cloud.names, self.before.dns_name, move.live)
         return senses.checks(self.ctx, alone, meant, deadline)
 
@@ -370,7 +370,7 @@ class Switching:
         """The weights became what was set, and there is no abort request."""
         timing = self.timing
         balancer = _again(self.ctx, look, lambda found: _has(found, weights), timing.settles_within, timing)
-        self.watch.heed(balancer.rule)
+        self.watch.honour(balancer.rule)
         if not _has(balancer, weights):
             found = balancer.rule.weights if balancer.rule else None
             changed = CheckFailed(f"The weights did not become what was set: {words(found)}")

@@ -129,11 +129,11 @@ class Watch:
         if self.prober:
             self.prober.fresh()
             self._looking.afresh()
-        told = Progress(self.ctx, self.senses.clock.now)
+        reporter = Progress(self.ctx, self.senses.clock.now)
 
         def go_on(waiting: Waiting, signals: Signals) -> None:
             share = stage.weights[self.bake.receiving]
-            told.say(
+            reporter.say(
                 f"step {stage.number} of {stage.of}: {self.bake.receiving} {share} %, {waiting.why}; "
                 f"{progress(signals, self.bake)}",
                 meaning=_DIGITS.sub("", waiting.why),
@@ -148,7 +148,7 @@ class Watch:
         del reading
         return judge(signals, self.bake)
 
-    def heed(self, rule: Rule | None) -> None:
+    def honour(self, rule: Rule | None) -> None:
         """`Interrupted` if there is a request to abort this switch."""
         request = Abort.from_tags(rule.tags) if rule else None
         if request and request.release_id == self.release_id:
@@ -158,7 +158,7 @@ class Watch:
         at = self.balancer.located
         health, alarms = submit(partial(self.cloud.health, at.target_groups)), submit(self.senses.alarms)
         rule = self.cloud.rule(at.listener, at.target_groups, at.rule)
-        self.heed(rule)
+        self.honour(rule)
         self._as_set(rule, stage)
         return Reading(
             health=health.result(),

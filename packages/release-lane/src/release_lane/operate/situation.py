@@ -336,11 +336,11 @@ def _alarms(at: Situation, wanted: Wanted) -> Iterator[Check]:
         yield Check(
             level=Level.NO, about="Alarms", text=f"{alarm.words()}; a release that is its fix: --on-alarm proceed"
         )
-    if quiet := without_data([each for each in at.alarms if each.colour in {None, *serving}]):
-        yield Check(Level.OPEN, "Alarms", f"no data: {', '.join(quiet)}")
+    if no_data := without_data([each for each in at.alarms if each.colour in {None, *serving}]):
+        yield Check(Level.OPEN, "Alarms", f"no data: {', '.join(no_data)}")
     if not at.alarms:
         yield Check(Level.OPEN, "Alarms", "no alarm has a say in this environment")
-    elif not firing and not quiet:
+    elif not firing and not no_data:
         yield Check(
             level=Level.OK, about="Alarms", text=f"{len(at.alarms)} of them, none that concerns users is firing"
         )

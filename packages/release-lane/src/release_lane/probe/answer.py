@@ -92,7 +92,7 @@ def _chunks(rest: bytes) -> bytes | None:
 def _answer(status: int, fields: dict[bytes, bytes], body: bytes, keep_alive: bool) -> Answer:
     inside = _status_in(body)
     said = Said.of(inside, {name.decode(): value.decode("latin-1") for name, value in fields.items()})
-    digest, colour = (head or told for head, told in zip(said.header, said.status, strict=True))
+    digest, colour = (head or body for head, body in zip(said.header, said.status, strict=True))
     where = {"header": said.header, "status": said.status}
     return Answer(
         status,

@@ -31,14 +31,14 @@ class Expected:
     colour: str = ""
     commit: str = ""
     asked: Asked = field(default_factory=Asked)
-    beside: Expected | None = None
+    next_to: Expected | None = None
     against: Endpoint | None = None
 
     def options(self) -> list[str]:
         """As options of `pytest smoke`."""
         compared = [] if self.against is None else ["-p", COMPARING, "--against", self.against.url]
-        beside = self.beside._options("beside") if self.beside else []
-        return [*self.asked.options(), *self._options("expect"), *beside, *compared]
+        next_to = self.next_to._options("beside") if self.next_to else []
+        return [*self.asked.options(), *self._options("expect"), *next_to, *compared]
 
     def _options(self, word: str) -> list[str]:
         given = {"digest": self.digest, "colour": self.colour, "commit": self.commit}

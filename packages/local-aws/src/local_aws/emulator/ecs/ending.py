@@ -29,7 +29,7 @@ class Ender:
                 self._tools.containers.stop(container.docker_id, patience)
 
     def end(self, task: Task) -> None:
-        """Whatever is left of the task goes, at once."""
+        """All that is left of the task goes, at once."""
         self._store.change_task(task.arn, last_status=TaskStatus.DEPROVISIONING)
         self._registration.deregister(task)
         for container in task.containers:

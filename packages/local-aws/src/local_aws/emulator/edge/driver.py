@@ -383,7 +383,7 @@ class Driver:
                     return None
                 if name := backend_of(event):
                     names.add(name)
-                self._events.setblocking(False)  # whatever else has come already
+                self._events.setblocking(False)  # all that has come already
         except BlockingIOError:
             return names
         except TimeoutError:

@@ -67,7 +67,7 @@ targets = st.dictionaries(st.integers(1, 9), st.booleans(), max_size=9)
 
 
 @given(st.lists(targets, max_size=12))
-def test_whatever_comes_and_goes_every_target_has_one_slot_of_its_own(history: list[Mapping[int, bool]]) -> None:
+def test_through_all_comings_and_goings_every_target_has_one_slot_of_its_own(history: list[Mapping[int, bool]]) -> None:
     table: Table = {}
     for moment in history:
         before = table

@@ -168,8 +168,8 @@ class RealCloud:
         from release_lane.aws.registry import registry_of
         from release_lane.gates.skopeo import skopeo
 
-        nobody = Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None)
-        with _failing_as_cloud_error(), skopeo(nobody, registry_of(access)) as run:
+        unwatched = Context(config={}, cancelled=threading.Event(), log=lambda *_, **__: None)
+        with _failing_as_cloud_error(), skopeo(unwatched, registry_of(access)) as run:
             return Labels.of(run.examine(reference).labels)
 
     def make_ledger(self, access: Access, bucket: str, *, days: int, compliance: bool) -> list[str]:
@@ -201,7 +201,7 @@ def _failing_as_cloud_error() -> Iterator[None]:
         ) from error
 
 
-NOBODY = Observed(weights=None, journal=None, listener=False)
+NOTHING_THERE = Observed(weights=None, journal=None, listener=False)
 
 
 @dataclass
@@ -231,7 +231,7 @@ class FakeCloud:
         """As given; `each` happens first."""
         self.looks += 1
         self.each(self)
-        return self.environments.get(names.cluster, NOBODY)
+        return self.environments.get(names.cluster, NOTHING_THERE)
 
     def existing(self, names: Names, type_: str, inputs: Mapping[str, Any]) -> Existing | None:
         """As given; only services are looked up."""

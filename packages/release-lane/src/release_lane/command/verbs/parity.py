@@ -56,14 +56,14 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     before, state = side_by_side(lambda: tools.existing(there), lambda: tools.existing(here))
     _need_quiet(tools, there, here)
     found = compare(compared(tools, there, before), compared(tools, here, state))
-    told = {
+    reported = {
         "environment": here,
         "with": there,
         "differences": [row.as_dict() for row in found.rows],
         "gone": [each.what for each in found.gone],
         "unchecked": list(found.unchecked),
     }
-    tools.terminal.emit(told, _text(there, here, found))
+    tools.terminal.emit(reported, _text(there, here, found))
     return CheckFailed.exit_code if found.undeclared else 0
 
 

@@ -80,16 +80,16 @@ def _built_last(tools: Tools) -> Digest:
 def _awaited(tools: Tools, digest: Digest, wait: float) -> Scan:
     """The scan once it has ended, or as it is after `wait` seconds."""
     stack = tools.project.stacks[tools.project.builds]
-    began, told = tools.machine.now(), False
+    began, reported = tools.machine.now(), False
     while True:
         scan = tools.cloud.scan(stack.access, stack.repository, digest)
         so_far = tools.machine.now() - began
         limit = min(wait, BEGINS_WITHIN) if scan.status == NOT_FOUND else wait if scan.waits else 0.0
         if so_far >= limit:
             return scan
-        if not told:
+        if not reported:
             tools.terminal.say(f"Waiting for the registry's scan, {spoken(limit)} at most.")
-            told = True
+            reported = True
         tools.machine.sleep(EVERY)
 
 

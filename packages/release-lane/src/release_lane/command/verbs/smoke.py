@@ -67,7 +67,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
         )
     if report.checks == 0:
         raise CheckFailed("There are no smoke checks in smoke/.", next_step="write one, see smoke/test_service.py.")
-    both = (each for each in (expected, expected.beside) if each and each.digest)
+    both = (each for each in (expected, expected.next_to) if each and each.digest)
     name = " or ".join(f"{short(each.digest)} on {each.colour}" for each in both)
     name = f" for {name}" if name else ""
     tools.terminal.emit(
@@ -76,7 +76,7 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
             "checks": report.checks,
             "digest": expected.digest or None,
             "colour": expected.colour or None,
-            **({"nextTo": expected.beside.digest} if expected.beside else {}),
+            **({"nextTo": expected.next_to.digest} if expected.next_to else {}),
             "unchecked": list(report.unchecked),
             "tables": [table.as_dict() for table in report.tables],
         },
@@ -121,7 +121,7 @@ def _of(tools: Tools, name: str) -> tuple[Endpoint, Expected]:
             "at the URL of users.",
             next_step="check each at its test listener: `release smoke --url …` (testUrls of `release status`).",
         )
-    return recorded_endpoint(state.outputs), replace(expected, beside=alike[0]) if alike else expected
+    return recorded_endpoint(state.outputs), replace(expected, next_to=alike[0]) if alike else expected
 
 
 def _answers(colour: Colour, release: Release) -> Expected:
