@@ -230,6 +230,14 @@ def test_a_folder_without_a_project_cannot_be_compared(tmp_path: Path) -> None:
     assert "Pulumi.yaml cannot be read" in on.err
 
 
+def test_a_setting_of_another_kind_is_not_repeated_by_a_comparison(shop: Path) -> None:
+    (shop / "Pulumi.staging.yaml").write_text("config:\n  shop:service: {port: hunter2}\n")
+    on = Stage()
+    assert on.run("init", str(shop), "--diff", "--debug") == 2
+    assert "cannot be compared" in on.err
+    assert "hunter2" not in on.err
+
+
 # ---- one source
 
 

@@ -6,7 +6,8 @@ A new setting needs a row in SETTINGS.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from release_lane.errors import UsageError
 from release_lane.settings.artifacts import ArtifactsSettings
 from release_lane.settings.credentials import VARIABLES
 from release_lane.settings.flags import FlagsSettings
-from release_lane.settings.model import EnvironmentSettings, parse
+from release_lane.settings.model import EnvironmentSettings, environment_in, parse, part
 
 pytestmark = pytest.mark.pure
 
@@ -198,8 +199,8 @@ def config(path: str, value: Any) -> dict[str, str]:
     """A stack's configuration with one value."""
     key, *inner = path.split(".")
     given = value
-    for part in reversed(inner):
-        given = {part: given}
+    for name in reversed(inner):
+        given = {name: given}
     if path.startswith("network.existing.") and inner[-1] != "vpcId":
         given["existing"]["vpcId"] = "vpc-0123456789abcdef0"
     text = given if isinstance(given, str) else json.dumps(given)
@@ -312,6 +313,14 @@ def test_no_refusal_repeats_what_looks_like_a_secret(path: str) -> None:
 def test_text_in_place_of_a_section_is_not_repeated(key: str) -> None:
     assert CANARY not in refusal(config(key, CANARY))
     assert CANARY not in refusal(config(key, [CANARY]))
+
+
+@pytest.mark.parametrize("read", [lambda given: part(given, "database", "f"), lambda given: environment_in(given, "f")])
+def test_nor_does_a_traceback_of_the_command(read: Callable[[dict[str, Any]], object]) -> None:
+    """`--debug` shows one."""
+    with pytest.raises(UsageError) as refused:
+        read({"database": ADDRESSES[0]})
+    assert CANARY not in "".join(traceback.format_exception(refused.value))
 
 
 def test_text_in_place_of_a_list_is_not_repeated() -> None:

@@ -215,7 +215,7 @@ def part(values: Mapping[str, Any], key: str, file: str) -> Any:
         return getattr(model.model_validate({"account": "0" * 12, "role": role, **given}), (_FIELDS | _BUILT)[key])
     except ValidationError as error:
         problems = [words(each, model) for each in error.errors()]
-        raise wrong(problems, f"({file})", file) from error
+        raise wrong(problems, f"({file})", file) from None  # pydantic's own words repeat every value
 
 
 def environment_in(values: Mapping[str, Any], file: str) -> EnvironmentSettings:
@@ -224,7 +224,7 @@ def environment_in(values: Mapping[str, Any], file: str) -> EnvironmentSettings:
     try:
         return EnvironmentSettings.model_validate({**given, "account": "0" * 12})
     except ValidationError as error:
-        raise wrong([words(each, EnvironmentSettings) for each in error.errors()], f"({file})", file) from error
+        raise wrong([words(each, EnvironmentSettings) for each in error.errors()], f"({file})", file) from None
 
 
 _FIELDS, _BUILT = (
