@@ -209,6 +209,7 @@ def test_a_hold_keeps_a_share_of_users_on_the_new_release_until_one_of_them_wins
         ("moody", r"requests to {idle} failed, but only 0.0 % of|the alarm \S+-{idle}-errors is firing", "status 500"),
         pytest.param("abrupt", "the load balancer itself answered .* {idle} had", "status 502", marks=pytest.mark.long),
     ],
+    ids=["an error", "broken off"],
 )
 def test_an_error_that_only_users_meet_rolls_the_traffic_back_at_the_first_step(
     stack: Stack, lane: Lane, good: str, users: Probe, variant: str, reason: str, got: str
