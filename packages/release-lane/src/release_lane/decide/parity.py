@@ -18,7 +18,7 @@ from release_lane.record.placement import Release, Service
 ENVIRONMENT = "environment"
 """Stands for the name of an environment in names and values that are compared."""
 
-HIDDEN = ("env", "secrets", "notify")
+HIDDEN = ("env", "secrets", "notify", "migration")
 """Sections that may hold a secret by mistake."""
 
 _ARN = re.compile(r"\b(arn:aws[a-z-]*:[a-z0-9-]+):[a-z0-9-]*:\d*:")
