@@ -52,6 +52,21 @@ def test_what_is_wrong_is_said_with_key_and_subnet(subnets: dict[str, FoundSubne
     assert said in refusal(**subnets)
 
 
+THREE = ExistingNetwork(vpc="vpc-1", public=("s-1", "s-2", "s-5"), private=("s-3", "s-4", "s-6"))
+
+
+def test_two_subnets_of_the_load_balancer_in_one_zone_are_named() -> None:
+    """AWS would say so half-way through the first update. Tasks may have several subnets of a zone."""
+    for zone, double in (("a", "s-1 and s-5 are in a"), ("b", "s-2 and s-5 are in b")):
+        more = {"s-5": replace(PUBLIC, zone=zone), "s-6": replace(PRIVATE, zone=zone)}
+        with pytest.raises(Refused) as refused:
+            check_existing(THREE, FoundNetwork(cidr="10.0.0.0/16", subnets={**THERE, **more}))
+        assert f"publicSubnets: {double}; a load balancer takes one subnet of a zone" in refused.value.what
+        assert "privateSubnets" not in refused.value.what
+    apart = {"s-5": replace(PUBLIC, zone="c"), "s-6": PRIVATE}
+    check_existing(THREE, FoundNetwork(cidr="10.0.0.0/16", subnets={**THERE, **apart}))
+
+
 def test_all_problems_are_said_at_once() -> None:
     told = refusal(s_1=None, s_3=PUBLIC)
     assert told.count(";") == 1

@@ -143,6 +143,27 @@ def test_names_are_short_and_plain(aws: Aws, stage: Stage) -> None:
 
 
 @contract(
+    says="A load balancer takes one subnet of a zone; several of one are InvalidConfigurationRequest, also where it "
+    "has subnets in two zones.",
+    source=f"{AWS}/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html",
+    otherwise="the first update of an environment in a network that exists would fail half way",
+    used_by=("release_lane/decide/existing_network.py",),
+    note="the page says that one subnet is given of each zone; the error's code is known from reports of others",
+)
+def test_a_load_balancer_takes_one_subnet_of_a_zone(aws: Aws, stage: Stage) -> None:
+    ec2, there = aws.client("ec2"), stage.network
+    (first,) = ec2.describe_subnets(SubnetIds=[there.subnets[0]])["Subnets"]
+    another = ec2.create_subnet(
+        VpcId=there.vpc,
+        CidrBlock="10.77.52.0/24",
+        AvailabilityZone=first["AvailabilityZone"],
+        TagSpecifications=stage.tagged("subnet"),
+    )["Subnet"]["SubnetId"]
+    create = aws.client("elbv2").create_load_balancer
+    refused("InvalidConfigurationRequest", create, Name=aws.named("one-zone"), Subnets=[*there.subnets, another])
+
+
+@contract(
     says="A VPC's range is an IPv4 range between /16 and /28; what is none is InvalidParameterValue, what is larger or "
     "smaller InvalidVpc.Range.",
     source=f"{AWS}/vpc/latest/userguide/vpc-cidr-blocks.html",

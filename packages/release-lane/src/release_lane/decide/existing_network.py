@@ -75,7 +75,20 @@ def _problems(wanted: ExistingNetwork, found: FoundNetwork) -> Iterator[str]:
         zones = {each.zone for each in there.values()}
         if len(there) == len(ids) and len(zones) < LEAST_ZONES:
             yield f"{key}: all are in {', '.join(zones)}; they have to be in {LEAST_ZONES} zones at least"
+        elif kind == "public":
+            yield from (f"{key}: {problem}" for problem in _doubled(there))
         yield from (problem for id, each in there.items() if (problem := _way(kind, id, each)))
+
+
+def _doubled(subnets: Mapping[str, FoundSubnet]) -> Iterator[str]:
+    """Zones with several of them: CreateLoadBalancer takes one subnet of a zone
+    (elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html)."""
+    by_zone: dict[str, list[str]] = {}
+    for id, each in subnets.items():
+        by_zone.setdefault(each.zone, []).append(id)
+    for zone, ids in by_zone.items():
+        if len(ids) > 1:
+            yield f"{' and '.join(ids)} are in {zone}; a load balancer takes one subnet of a zone"
 
 
 def _way(kind: str, id: str, subnet: FoundSubnet) -> str:

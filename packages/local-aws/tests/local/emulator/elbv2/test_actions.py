@@ -84,6 +84,7 @@ def test_creating_again_in_other_words_is_refused(account: Account) -> None:
         ({"Name": "internal-a"}, "ValidationError", "internal-"),
         ({"Subnets": ["subnet-a"]}, "ValidationError", "At least two subnets"),
         ({"Subnets": ["subnet-b", "subnet-c"]}, "ValidationError", "two different Availability Zones"),
+        ({"Subnets": ["subnet-a", "subnet-b", "subnet-c"]}, "InvalidConfigurationRequest", "the same Availability"),
         ({"Subnets": ["subnet-a", "subnet-z"]}, "SubnetNotFound", "subnet-z"),
         ({"Subnets": []}, "ValidationError", "At least two subnets"),
         ({"Type": "network"}, "ValidationError", "does not carry load balancers of type 'network'"),
@@ -95,6 +96,12 @@ def test_creating_again_in_other_words_is_refused(account: Account) -> None:
 def test_load_balancers_that_are_refused(account: Account, given: Any, code: str, said: str) -> None:
     wanted = {"Name": "lb", "Subnets": ["subnet-a", "subnet-b"], **given}
     assert said in refused(account, code, "CreateLoadBalancer", **wanted)
+
+
+def test_a_load_balancer_is_moved_to_no_two_subnets_of_one_zone(account: Account) -> None:
+    arn, three = account.load_balancer(), ["subnet-a", "subnet-b", "subnet-c"]
+    refused(account, "InvalidConfigurationRequest", "SetSubnets", LoadBalancerArn=arn, Subnets=three)
+    account.do("SetSubnets", LoadBalancerArn=arn, Subnets=["subnet-a", "subnet-c"])
 
 
 def test_a_load_balancer_takes_its_listeners_and_rules_along(account: Account) -> None:

@@ -71,8 +71,14 @@ def _network(params: Params, call: Call) -> Network:
     mapped = tuple(one.required("SubnetId") for one in params.structs("SubnetMappings"))
     ids = params.texts("Subnets") or mapped
     network = call.network(ids) if ids else None
-    if network is None or len({subnet.zone for subnet in network.subnets}) < 2:
+    zones = {subnet.zone for subnet in network.subnets} if network else set()
+    if network is None or len(zones) < 2:
         raise wrong("At least two subnets in two different Availability Zones must be specified")
+    if len(zones) < len(network.subnets):
+        raise ServiceError(
+            "InvalidConfigurationRequest",
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        )
     return network
 
 
