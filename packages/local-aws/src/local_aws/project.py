@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,8 @@ def overlay(project: Project, stack: str) -> str:
     given = {key: value for key, value in (content.get("config") or {}).items() if key not in CREDENTIALS}
     config = given
     for key, value in (*project.settings.items(), *project.settings_of.get(stack, {}).items()):
-        config = _with(config, key, value)
+        project_name, colon, name = key.rpartition(":")
+        config = _with(config, [f"{project_name}{colon}{name.split('.')[0]}", *name.split(".")[1:]], value)
     if "aws:region" in config:
         config["aws:region"] = REGION
     if encrypted := [str(key) for key, value in config.items() if _encrypted(value)]:
@@ -150,11 +151,11 @@ def overlay(project: Project, stack: str) -> str:
     return f"# Written by `local-aws up` from {path.name}. Change that one, then run `local-aws up` again.\n{text}"
 
 
-def _with(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """With another value. A key with dots leads to one entry of a map, if the map is there."""
-    first, _, rest = key.partition(".")
+def _with(config: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+    """With another value. More than one key leads to an entry of a map, if the map is there."""
+    first, *rest = keys
     if not rest:
-        return {**config, key: value}
+        return {**config, first: value}
     below = config.get(first)
     return {**config, first: _with(below, rest, value)} if isinstance(below, Mapping) else dict(config)
 

@@ -85,6 +85,14 @@ def test_a_key_with_dots_sets_one_entry_of_a_map_in_the_files_that_have_this_map
     assert production["config"] == {}
 
 
+def test_a_dot_in_a_projects_name_is_a_part_of_it(root: Path) -> None:
+    settings = root / "Pulumi.yaml"
+    settings.write_text(settings.read_text().replace("name: shop", "name: my.shop"))
+    (root / "Pulumi.staging.yaml").write_text('config:\n  my.shop:account: "123456789012"\n')
+    (root / "pyproject.toml").write_text('[tool.local-aws.settings]\naccount = "000000000000"\n')
+    assert yaml.safe_load(overlay(read_project(root), "staging"))["config"] == {"my.shop:account": "000000000000"}
+
+
 def test_an_overlay_has_the_settings_of_here_and_nothing_of_the_accounts_secrets(root: Path) -> None:
     (root / "pyproject.toml").write_text(TABLE)
     assert yaml.safe_load(overlay(read_project(root), "staging")) == {

@@ -70,6 +70,11 @@ def test_a_task_that_ended_is_read_with_its_own_containers_exit_code() -> None:
     )
 
 
+def test_a_stop_of_one_that_ecs_does_not_know_is_reported() -> None:
+    with pytest.raises(CloudError, match="did not stop the task 4f2b"):
+        At(stop_task=NotThere("The referenced task was not found.")).tasks.stop(ARN, "too late")
+
+
 def test_one_that_ecs_does_not_know_is_none() -> None:
     assert At(describe_tasks={"tasks": []}).tasks.look(ARN) is None
 

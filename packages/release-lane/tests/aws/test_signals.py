@@ -150,7 +150,7 @@ def test_datapoints_of_both_colours_are_put_together_from_all_pages(aws: FakeAws
         ),
         BLUE: (Datapoint(at=NOON, requests=900, errors=0, p95=None),),
     }
-    assert found.balancer == {}
+    assert found.unanswered == {}
 
 
 def test_what_the_load_balancer_answered_itself_is_also_read_of_the_minutes_before(aws: FakeAws) -> None:
@@ -159,7 +159,8 @@ def test_what_the_load_balancer_answered_itself_is_also_read_of_the_minutes_befo
         {"balancer_errors": [(NOON - 120, 4.0), (NOON, 9.0)]},
     ]
     found = signals.traffic(CLOUD, BALANCER, since=NOON + 10, until=NOON + 200, period=60)
-    assert found.balancer == {NOON - 120: 4.0, NOON: 9.0}
+    assert found.unanswered == {NOON: 9.0}
+    assert found.before == Datapoint(at=NOON - 300, requests=800, errors=4)
     assert [point.at for point in found.colours[GREEN]] == [NOON]
 
 

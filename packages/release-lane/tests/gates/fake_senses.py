@@ -132,7 +132,7 @@ class FakeSenses:
             )
             for colour, requests in self.per_minute.items()
         }
-        return Traffic(colours=colours, balancer=dict.fromkeys(known, self.unanswered) if self.unanswered else {})
+        return Traffic(colours=colours, unanswered=dict.fromkeys(known, self.unanswered))
 
     def _probes(self, places: Sequence[Place]) -> FakeProber:
         assert self.prober is None, "one prober for the whole switch"

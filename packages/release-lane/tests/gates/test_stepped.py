@@ -334,10 +334,10 @@ def test_a_cloudwatch_that_does_not_answer_is_reported_before_anybody_depends_on
 
 
 def test_credentials_have_to_last_for_all_checks_and_the_longest_bakes() -> None:
-    bake = MOVE.bake((), 0.0)
+    bake = MOVE.bake((), 0.0, had_users=False)
     assert MOVE.longest(bake) == 3 * (2 * 10 + 120 + 60 + 120)
     quick = replace(MOVE, course=Course(home=BLUE))
-    assert quick.longest(quick.bake((), 0.0)) == 20
+    assert quick.longest(quick.bake((), 0.0, had_users=False)) == 20
 
 
 @pytest.mark.parametrize("phase", [None, Phase.MOVED, Phase.RESTORED], ids=str)

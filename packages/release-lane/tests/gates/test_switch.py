@@ -633,6 +633,22 @@ def nothing_released(at: FakeCloud) -> str:
 
 
 @pytest.mark.pure
+def test_another_name_of_users_is_recorded_by_an_update_that_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals and checks go by the recorded one."""
+    at = live()
+    at.sides[BLUE] = holding(A, "ecs-svc/1")
+    at.names = replace(names(443), domain="www.example.com")
+    given = inputs(active=False, environment=at.names.as_dict())
+    outputs = {**RECORD.as_outputs(), "url": "https://shop.example.com"}
+    old = State(id="traffic-switch", inputs=given, outputs=outputs)
+    assert switch(at).diff(context(), old, given, []) == [Change("url")]
+    monkeypatch.setattr("release_lane.gates.switch.open_https", lambda *_: None)
+    left = switch(at).update(context(), old, given)
+    assert left["url"] == "https://www.example.com"
+    assert switch(at).diff(context(), replace(old, outputs=left), given, []) == []
+
+
+@pytest.mark.pure
 def test_a_drill_that_passed_is_recorded_by_an_update_that_moves_nothing_once_reality_is_as_recorded() -> None:
     begun = Proof(digest=A.digest, commit="", release_id=A.id, at="now", drilling="then")
     record = replace(RECORD, evidence=(begun,))

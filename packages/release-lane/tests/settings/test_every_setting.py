@@ -323,6 +323,12 @@ def test_nor_does_a_traceback_of_the_command(read: Callable[[dict[str, Any]], ob
     assert CANARY not in "".join(traceback.format_exception(refused.value))
 
 
+def test_a_refusal_without_the_value_still_says_what_is_wrong() -> None:
+    told = refusal(config("env", {f"API_TOKEN={CANARY}": "x"}))
+    assert "env.API_TOKEN=…: " in told
+    assert "is not a name of an environment variable" in told
+
+
 def test_text_in_place_of_a_list_is_not_repeated() -> None:
     assert CANARY not in refusal(config("migration.command", f"migrate {CANARY}"))
 
@@ -342,6 +348,8 @@ def test_a_value_that_looks_like_no_secret_is_shown() -> None:
         ["migrate", f"--api-key='{CANARY}'"],
         ["sh", "-c", f"PGPASSWORD={CANARY} psql -f up.sql"],
         ["env", f"APP_TOKEN={CANARY}", "migrate"],
+        ["env", f"AWS_SECRET_ACCESS_KEY={CANARY}", "migrate"],
+        ["migrate", "--client-secret", CANARY],
         ["migrate", f"AKIA{'A' * 16}", CANARY],
     ],
     ids=str,
@@ -363,6 +371,11 @@ def test_a_command_that_holds_a_secret_is_refused_and_the_way_is_named(command: 
         ["migrate", "postgres://shop@db.internal/shop", "--secret", "shop-database"],
         ["migrate", "--password-file", "/run/password", "--token", f"{SSM}/token"],
         ["psql", "--no-password", "shop"],
+        ["liquibase", "--password", "env:DB_PASSWORD", "update"],
+        ["sh", "-c", "PASSWORD=/run/secrets/x migrate"],
+        ["sh", "-c", "DB_PASSWORD=\\$X migrate"],
+        ["sqitch", "deploy", "--set", "password=:x"],
+        ["migrate", "--token=false", "--reset-password", "true", "--idempotency-token", "release"],
     ],
     ids=str,
 )

@@ -305,45 +305,67 @@ def test_being_slow_at_first_is_forgiven() -> None:
 # ---- what the load balancer answered itself
 
 
-def unanswered(*counts: float, before: tuple[float, ...] = (), requests: float = 100) -> Judgement:
-    """So many a minute since the switch began, and in the minutes before it."""
-    first = BEGAN - 60 * len(before)
-    own = {first + 60 * number: count for number, count in enumerate([*before, *counts]) if count}
+def unanswered(
+    *counts: float, usual: tuple[float, float] = (0, 0), requests: float = 100, failed: int = 0, **bake: Any
+) -> Judgement:
+    """So many a minute since the watch began. Blue has nine times as many requests. `usual`: requests and errors
+    before."""
+    own = {BEGAN + 60 * number: count for number, count in enumerate(counts)}
     traffic = {GREEN: minutes(*[(requests, 0)] * len(counts)), BLUE: minutes(*[(9 * requests, 0)] * len(counts))}
-    baking = replace(BAKE, seconds=3600, began=BEGAN)
-    return judge(signals(60 * len(counts), traffic=traffic, balancer=own), baking)
+    before = Datapoint(at=BEGAN - 300, requests=usual[0], errors=usual[1])
+    seen = signals(60 * len(counts), traffic=traffic, unanswered=own, before=before, probes_failed=failed)
+    return judge(seen, replace(BAKE, seconds=3600, **bake))
 
 
 def test_answers_that_the_load_balancer_had_to_give_itself_are_a_breach() -> None:
     """A target that breaks off or hangs: no count of its colour has them."""
     assert reason(unanswered(4, 5)) == (
-        "the load balancer itself answered 9 requests with 5xx in 120 s, because targets broke off or gave no answer, "
-        "and 0 in as long a time before; green had 200 requests"
+        "the load balancer itself answered 9 requests with 5xx in 120 s, because targets broke off or gave no answer; "
+        "by the minutes before, 0 were to be expected; green had 200 requests"
     )
 
 
 @pytest.mark.parametrize(
-    ("counts", "before", "requests"),
+    ("counts", "given"),
     [
-        ((2,), (), 100),
-        ((2, 2), (), 100),
-        ((9,), (8.0, 7.0, 9.0, 8.0, 9.0), 100),
-        ((9,), (), 19),
-        ((0, 0), (50.0,), 100),
+        ((2,), {}),
+        ((2, 2), {}),
+        ((9,), {"requests": 19}),
+        ((30, 30), {"usual": (5000, 150)}),
+        ((34,), {"usual": (50_000, 150), "requests": 1000}),
+        ((112,), {"usual": (50_000, 500), "requests": 1120}),
+        ((9,), {"usual": (0, 40)}),
+        ((3,), {"failed": 1}),
+        ((15,), {"had_users": True}),
     ],
-    ids=["few", "2 percent", "as many before", "too few requests", "only before"],
+    ids=[
+        "few",
+        "2 percent",
+        "too few requests",
+        "as many as ever",
+        "by chance",
+        "more traffic",
+        "before alone",
+        "own probes",
+        "of both colours, where that had users before",
+    ],
 )
-def test_some_of_them_or_as_many_as_before_are_none(
-    counts: tuple[float, ...], before: tuple[float, ...], requests: float
-) -> None:
-    assert isinstance(unanswered(*counts, before=before, requests=requests), Waiting)
+def test_what_is_usual_or_few_is_none(counts: tuple[float, ...], given: dict[str, Any]) -> None:
+    assert isinstance(unanswered(*counts, **given), Waiting)
 
 
-def test_more_of_them_than_before_are_a_breach() -> None:
-    before = (1.0, 2.0, 1.0, 0.0, 1.0)
-    assert "answered 4 requests with 5xx in 60 s" in reason(unanswered(4, before=before))
-    assert "and 1 in as long a time before" in reason(unanswered(4, before=before))
-    assert isinstance(unanswered(3, before=before), Waiting)
+@pytest.mark.parametrize(
+    ("counts", "given"),
+    [
+        ((60,), {"usual": (50_000, 150), "requests": 1000}),
+        ((14,), {"usual": (5000, 5)}),
+        ((21,), {"had_users": True}),
+        ((21,), {"had_users": True, "usual": (5000, 105)}),
+    ],
+    ids=["many more", "more than the few", "2 percent of all", "its own from before are not usual"],
+)
+def test_more_than_usual_is_a_breach(counts: tuple[float, ...], given: dict[str, Any]) -> None:
+    assert f"answered {counts[0]} requests with 5xx in 60 s" in reason(unanswered(*counts, **given))
 
 
 def test_those_that_come_late_are_not_diluted_by_the_good_minutes_before() -> None:
@@ -353,7 +375,7 @@ def test_those_that_come_late_are_not_diluted_by_the_good_minutes_before() -> No
 def test_a_minute_of_which_the_requests_are_not_known_yet_does_not_count() -> None:
     """Errors may be reported before the requests that they belong to."""
     own = {BEGAN + 60 * 5: 9.0}
-    assert isinstance(judge(signals(361, balancer=own), replace(BAKE, seconds=3600, began=BEGAN)), Waiting)
+    assert isinstance(judge(signals(361, unanswered=own), replace(BAKE, seconds=3600)), Waiting)
 
 
 # ---- user traffic

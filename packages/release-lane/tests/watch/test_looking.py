@@ -23,7 +23,7 @@ POINTS = {
     GREEN: tuple(Datapoint(at=at, requests=100, errors=4) for at in (60.0, 120.0)),
     BLUE: (Datapoint(at=120.0, requests=50, errors=0),),
 }
-TRAFFIC = Traffic(colours=POINTS, balancer={60.0: 2.0})
+TRAFFIC = Traffic(colours=POINTS, unanswered={60.0: 2.0}, before=Datapoint(at=0.0, requests=9.0, errors=1.0))
 
 
 @dataclass
@@ -75,7 +75,7 @@ def test_traffic_is_read_when_it_is_due_and_remembered_in_between() -> None:
     scene.run()
     assert scene.due == [True, *[False] * 5, True, False]
     assert all(signals.traffic[BLUE] == POINTS[BLUE] for signals in scene.seen)
-    assert all(signals.balancer == TRAFFIC.balancer for signals in scene.seen)
+    assert all((signals.unanswered, signals.before) == (TRAFFIC.unanswered, TRAFFIC.before) for signals in scene.seen)
 
 
 def test_before_a_step_is_said_to_have_no_traffic_it_is_read_once_more() -> None:

@@ -105,8 +105,11 @@ class OneOffTasks:
         return self._read(found[0]) if found else None
 
     def stop(self, task: str, reason: str) -> None:
-        """StopTask."""
-        self._cloud.ecs.stop_task(cluster=self._cluster, task=task, reason=reason[:255])
+        """StopTask. `CloudError` also where ECS does not know the task."""
+        try:
+            self._cloud.ecs.stop_task(cluster=self._cluster, task=task, reason=reason[:255])
+        except self._cloud.ecs.exceptions.ClientError as error:
+            raise CloudError(f"ECS did not stop the task {task.rsplit('/', 1)[-1]}.", why=str(error)) from error
 
     def printed(self, task: str, token: str) -> Printed:
         """GetLogEvents, oldest first; nothing while there is no stream, or where it cannot be read."""

@@ -74,8 +74,8 @@ def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
 
 
 def traffic(cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float) -> Traffic:
-    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call; the
-    load balancer's own errors also of the periods before, with which they are compared.
+    """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call; and
+    what the load balancer answered itself, also in the periods before, which say what is usual.
 
     `CloudError` where CloudWatch could not read one of the metrics.
     """
@@ -103,7 +103,10 @@ def traffic(cloud: Cloud, balancer: Balancer, *, since: float, until: float, per
         times = (at.timestamp() for at in result["Timestamps"])
         series[result["Id"]] |= dict(zip(times, result["Values"], strict=True))
     colours = {colour: _points(first, *(series.get(f"{colour}_{what}", {}) for what in METRICS)) for colour in Colour}
-    return Traffic(colours=colours, balancer=series["balancer_errors"])
+    own, both = series["balancer_errors"], [series.get(f"{colour}_requests", {}) for colour in Colour]
+    earlier = sum(count for each in both for at, count in each.items() if at < first)
+    before = Datapoint(at=begin, requests=earlier, errors=sum(count for at, count in own.items() if at < first))
+    return Traffic(colours=colours, unanswered={at: count for at, count in own.items() if at >= first}, before=before)
 
 
 def _unreadable(result: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> CloudError:

@@ -106,7 +106,6 @@ class Run:
     latest: float
     known_within: float
     now: Callable[[], float] = time.monotonic
-    _known: bool = False
     _token: str = ""
     _shown: int = 0
     _last: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
@@ -131,11 +130,10 @@ class Run:
     def _look(self, spent: float) -> OneOff:
         """As ECS says, which may not know it yet. What it never knew is asked to end, in case it runs."""
         if found := self.tasks.look(self.task):
-            self._known = True
             return found
-        if self._known or spent <= self.known_within:
-            return OneOff(arn=self.task, ended=self._known, stopped="ECS does not know the task any more")
-        why = f"ECS did not know the task within {self.known_within:.0f} s; it was asked to end"
+        if spent <= self.known_within:
+            return OneOff(arn=self.task)
+        why = f"ECS does not know the task {self.known_within:.0f} s after its start; it was asked to end"
         with suppress(CloudError):
             self.tasks.stop(self.task, why)
         return OneOff(arn=self.task, ended=True, stopped=why)
@@ -193,9 +191,10 @@ class Run:
         name, begun = self.task.rsplit("/", 1)[-1], self.now()
         try:
             self.tasks.stop(self.task, reason)
-            while not self._look(0.0).ended:
+            while (found := self.tasks.look(self.task)) is None or not found.ended:
                 if self.now() - begun > ENDS_WITHIN:
-                    return f"Its task {name} was asked to end, and still runs."
+                    still = "still runs" if found else "ECS does not know it"
+                    return f"Its task {name} was asked to end, and {still}."
                 time.sleep(self.latest)
         except CloudError as error:
             return f"Whether its task {name} has ended is not known: {error.what_and_why}"

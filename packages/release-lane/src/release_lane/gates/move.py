@@ -102,8 +102,8 @@ class Move:
         """Are there steps or a bake, so that users are on the release for more than a moment before it is recorded?"""
         return bool(self.course.bake) or len(self.stages) > 1 or self.course.hold is not None
 
-    def bake(self, alarms: tuple[Alarm, ...], began: float) -> Bake:
-        """What is watched after each step. `alarms` as they are when the switch begins."""
+    def bake(self, alarms: tuple[Alarm, ...], began: float, *, had_users: bool) -> Bake:
+        """What is watched after each step. `alarms` as they are when the switch begins. `had_users`: this release."""
         excused = [alarm for alarm in alarms if alarm.firing and self.excuses(alarm)]
         return Bake(
             receiving=self.live,
@@ -113,6 +113,7 @@ class Move:
             began=began,
             alarm_delay=self.datapoints * self.period + self.lateness,
             before=frozenset(alarm.episode for alarm in excused),
+            had_users=had_users,
         )
 
     def excuses(self, alarm: Alarm) -> bool:

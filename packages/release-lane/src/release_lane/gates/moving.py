@@ -62,7 +62,8 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
     _honour_abort(ctx, cloud, before, move, senses)
     _still_passed(ctx, move, colour, timing)
     alarms = _heard(ctx, before, move, replace(senses, alarms=alarms_now), timing)
-    bake = move.bake(alarms, senses.clock.now())
+    had_users = bool(before.rule and before.rule.weights.get(move.live))
+    bake = move.bake(alarms, senses.clock.now(), had_users=had_users)
     credentials_last(cloud.names.access, timing.credentials_margin + move.longest(bake))
     if ctx.cancelled.is_set():
         raise Cancelled("The switch was interrupted before it moved any traffic.")

@@ -48,6 +48,8 @@ class TrafficSwitch(Resource):
         if inputs.get("drill"):
             return [Change("drill")]
         problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs))
+        if problem is None and _renamed(inputs, old.outputs):
+            return [Change("url")]
         if problem is None:
             RECORDING.done()  # an update that moves no traffic ends here
             return []
@@ -120,6 +122,12 @@ class TrafficSwitch(Resource):
             kept = _with_drill(kept)
         RECORDING.done()
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
+
+
+def _renamed(inputs: Props, outputs: Mapping[str, Any]) -> bool:
+    """Do users come by another name than the recorded one?"""
+    names = environment_of(inputs)
+    return bool(names.domain) and outputs.get("url") != production(names, "").url
 
 
 def _of_hold(outputs: Mapping[str, Any]) -> Props:

@@ -23,14 +23,16 @@ def looks_secret(env: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-_WORD = r"(?:PASSW(?:OR)?D|TOKEN|API[_-]?KEY)"
+_WORD = r"(?:PASSW(?:OR)?D|(?<!IDEMPOTENCY.)TOKEN|API[_-]?KEY|SECRET[_-]ACCESS[_-]KEY|CLIENT[_-]?SECRET)"
 
 _ARGUMENT = re.compile(
     rf"{_KEY}|://[^/\s:@]*:(?![$`])[^/\s@]+@"
-    rf"|(?:(?<![\w$-])\w*{_WORD}=|(?<![\w-])-{{1,2}}(?!-|no-)[\w-]*{_WORD}[= ])[\"']?(?![\"'$`-]|arn:)\S",
+    rf"|(?:(?<![\w$-])\w*{_WORD}=|(?<![\w-])-{{1,2}}(?!-|no-)[\w-]*{_WORD}[= ])[\"']?"
+    r"(?![\"'$`…:/\\-]|arn:|env:|file:|(?:true|false)\b)\S",
     re.IGNORECASE,
 )
-"""The same as arguments have it: `--password x`, `PGPASSWORD=x`. What a shell puts in from a variable is none."""
+"""The same as arguments have it: `--password x`, `PGPASSWORD=x`. What a shell puts in from a variable is none,
+and neither is a file's path."""
 
 
 def holds_secret(words: Sequence[str]) -> bool:

@@ -32,7 +32,7 @@ class Limits:
     """With fewer requests than this on either colour they are not compared."""
     least_errors: int = 3
     lately: int = 5
-    """The last so many minutes are also compared by themselves; and so many before the switch began."""
+    """The last so many minutes are also compared by themselves; so many before the watch began say what is usual."""
     error_points: float = 2.0
     """Percentage points by which the share of 5xx may be higher than the live colour's."""
     latency_factor: float = 1.5
@@ -109,12 +109,16 @@ class Datapoint:
         return Datapoint(at=self.at, requests=self.requests + doubt, errors=self.errors + doubt)
 
 
+NOTHING = Datapoint(at=0.0, requests=0.0, errors=0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Signals:
     """One reading. `now` and `step_began` in epoch seconds; `traffic` of the switch so far, without our own probes.
 
-    `balancer`: how many 5xx the load balancer answered itself, because a target gave no answer, by the epoch second at
-    which a period begins; from `Limits.lately` periods before the switch on. It does not say which colour's they were.
+    `unanswered`: how many 5xx the load balancer answered itself, because a target gave no answer, by the epoch second
+    at which a period begins; `before`: these, and the requests of both colours, in the periods before the watch began.
+    `probes_failed` since then.
 
     The watching of a step begins when its weights are set and the smoke checks have passed. `unseen`: watched alarms
     that were not found, and in how many looks in a row.
@@ -127,7 +131,9 @@ class Signals:
     unseen: Mapping[str, int] = field(default_factory=dict)
     probes: tuple[Tally, ...] = ()
     traffic: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
-    balancer: Mapping[float, float] = field(default_factory=dict)
+    unanswered: Mapping[float, float] = field(default_factory=dict)
+    before: Datapoint = NOTHING
+    probes_failed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +142,7 @@ class Bake:
 
     `period` is the length of a datapoint and `lateness` how late it may come, in seconds. `before`: alarms that were
     firing when the switch began; each is excused until it was OK and fires again. `asks_traffic`: a step without user
-    traffic is a breach.
+    traffic is a breach. `had_users`: the receiving colour, in the minutes before this switch.
 
     `alarm_delay` is the warm-up window: for so many seconds after `began` (epoch seconds) an alarm of the receiving
     colour may be about the time before it had traffic, when its tasks were starting.
@@ -150,6 +156,7 @@ class Bake:
     alarm_delay: float = 0.0
     before: frozenset[tuple[str, float]] = frozenset()
     asks_traffic: bool = True
+    had_users: bool = False
     limits: Limits = LIMITS
 
     def ends(self, step_began: float) -> float:
@@ -300,26 +307,34 @@ def _more_errors_in(pairs: Pairs, bake: Bake) -> str:
 
 
 def _no_answers(signals: Signals, bake: Bake) -> str:
-    """5xx that the load balancer answered itself, beyond as many as in the minutes before the switch: all so far, and
-    the last ones. A target that breaks off or hangs is in no count of its colour's errors."""
+    """5xx that the load balancer answered itself, beyond what is usual: in all minutes so far, and in the last ones.
+
+    A target that breaks off or hangs is in no count of its colour's errors.
+    """
     points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
-    return next(
-        (found for each in (points, points[-bake.limits.lately :]) if (found := _unanswered(each, signals, bake))), ""
-    )
+    windows = (points, points[-bake.limits.lately :])
+    return next((reason for each in windows if (reason := _unanswered(each, signals, bake))), "")
 
 
 def _unanswered(points: Sequence[Datapoint], signals: Signals, bake: Bake) -> str:
-    limits, requests = bake.limits, _sum(points).requests
-    errors = sum(signals.balancer.get(point.at, 0.0) for point in points)
-    first = math.floor(bake.began / bake.period) * bake.period
-    before = sum(count for at, count in signals.balancer.items() if at < first) / limits.lately * len(points)
-    more = errors - before
-    if requests < limits.least_requests or more < limits.least_errors or 100 * more <= limits.error_points * requests:
+    """Which colour's they were is not known: all that are more than usual count as the receiving one's, unless it had
+    users before, so that nothing is usual."""
+    limits, minutes = bake.limits, {point.at for point in points}
+    here = _sum(points).requests
+    there = sum(each.requests for each in signals.traffic.get(bake.receiving.other, ()) if each.at in minutes)
+    errors = sum(signals.unanswered.get(at, 0.0) for at in minutes)
+    before = signals.before
+    times = (here + there) / before.requests if before.requests else len(points) / limits.lately
+    usual = 0.0 if bake.had_users else before.errors * times
+    by_chance = 3 * math.sqrt(usual * (1 + times))
+    more = errors - usual - signals.probes_failed
+    share = limits.error_points / 100 * (here + there if bake.had_users else here)
+    if here < limits.least_requests or more < max(limits.least_errors, by_chance) or more <= share:
         return ""
     return (
         f"the load balancer itself answered {errors:.0f} requests with 5xx in {len(points) * bake.period:.0f} s, "
-        f"because targets broke off or gave no answer, and {before:.0f} in as long a time before; {bake.receiving} had "
-        f"{requests:.0f} requests"
+        f"because targets broke off or gave no answer; by the minutes before, {usual:.0f} were to be expected; "
+        f"{bake.receiving} had {here:.0f} requests"
     )
 
 
@@ -433,7 +448,7 @@ def progress(signals: Signals, bake: Bake) -> str:
     if points:
         seen = _sum(points)
         parts.append(f"users: {seen.requests:.0f} requests, {seen.errors:.0f} errors")
-    if own := sum(signals.balancer.get(point.at, 0.0) for point in points):
+    if own := sum(signals.unanswered.get(point.at, 0.0) for point in points):
         parts.append(f"the load balancer's own errors: {own:.0f}")
     sent, failed = sum(tally.sent for tally in signals.probes), sum(tally.failed for tally in signals.probes)
     if sent:

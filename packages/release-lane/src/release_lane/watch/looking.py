@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from release_lane.record.alarms import Alarm, no_sign
 from release_lane.record.placement import Colour
-from release_lane.watch.judge import Bake, Datapoint, Health, Signals, Tally, Waiting, complete, of_users
+from release_lane.watch.judge import NOTHING, Bake, Datapoint, Health, Signals, Tally, Waiting, complete, of_users
 from release_lane.watch.remembered import Lately, RollCall, Shortages
 
 Probes = Mapping[int, tuple[int, int]]
@@ -23,10 +23,11 @@ Decided = TypeVar("Decided")
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """What CloudWatch counted; `balancer` as in `Signals`."""
+    """What CloudWatch counted; `unanswered` and `before` as in `Signals`."""
 
     colours: Mapping[Colour, tuple[Datapoint, ...]] = field(default_factory=dict)
-    balancer: Mapping[float, float] = field(default_factory=dict)
+    unanswered: Mapping[float, float] = field(default_factory=dict)
+    before: Datapoint = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,8 @@ class Looking:
     _lately: Lately = field(default_factory=Lately)
     _traffic: Traffic = field(default_factory=Traffic)
     _read_at: float = float("-inf")
+    _failed_earlier: int = 0
+    _failed: int = 0
 
     def until_decided(
         self,
@@ -92,11 +95,13 @@ class Looking:
     def afresh(self) -> None:
         """Another step begins, and with it another count of probes."""
         self._lately = Lately()
+        self._failed_earlier, self._failed = self._failed_earlier + self._failed, 0
 
     def _signals(self, reading: Reading, now: float, step_began: float) -> Signals:
         if reading.traffic is not None:
             colours = {c: complete(points, now, self.bake.period) for c, points in reading.traffic.colours.items()}
             self._traffic = replace(reading.traffic, colours=colours)
+        self._failed = sum(tally.failed for tally in reading.tallies)
         if silent := self.roll.newly_without_data(reading.alarms):
             self.note(no_sign(silent))
         return Signals(
@@ -109,7 +114,9 @@ class Looking:
             traffic={
                 colour: self._of_users(colour, points, reading) for colour, points in self._traffic.colours.items()
             },
-            balancer=self._traffic.balancer,
+            unanswered=self._traffic.unanswered,
+            before=self._traffic.before,
+            probes_failed=self._failed_earlier + self._failed,
         )
 
     def _of_users(self, colour: Colour, points: Iterable[Datapoint], reading: Reading) -> tuple[Datapoint, ...]:

@@ -289,11 +289,21 @@ def _terminal_failure(reading: Reading, primary: Deployment, wanted: Wanted) -> 
     return None
 
 
-PASSING = ("accessdenied", "timeout", "timed out", "deadline exceeded", "throttl", "rate exceeded", "toomanyrequests")
+PASSING = (
+    "accessdenied",
+    "unable to assume the role",
+    "timeout",
+    "timed out",
+    "deadline exceeded",
+    "throttl",
+    "rate exceeded",
+    "toomanyrequests",
+)
 """In the reason of a task that did not start: what may pass. Rights of a role take seconds to spread."""
 
 MOST_STARTS = 3
-"""So many tasks may fail to start for a reason that may pass; ECS's circuit breaker counts as many at least."""
+"""So many tasks may fail to start for a reason that may pass. ECS's circuit breaker counts as many at least, so where
+three or more are started at once, and all fail, that is the end."""
 
 
 def _may_pass(task: Task) -> bool:
