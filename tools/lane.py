@@ -97,7 +97,8 @@ VARIANTS = {
         "USER 0",
         "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
         " -e 's|^        problems = |        if request.query_params:\\n"
-        '            __import__("asyncio").current_task().get_coro().cr_frame.f_locals["self"].transport.abort()\\n&|\''
+        '            __import__("asyncio").current_task().get_coro().cr_frame.f_locals["self"].transport.abort()'
+        "\\n&|'"
         " /srv/app/service.py"
         " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
         "USER 10001:10001",
