@@ -7,6 +7,9 @@ AvailabilityZone. A metric without a value in a period has no datapoint then; th
 that page calls "always reported" in one place and reported "only when requests are flowing" in another. The numbers of
 healthy and unhealthy targets are there in every period, looked at once a second.
 
+Where a target breaks a request off, HAProxy answers 502 on a new connection. One that was used before it closes without
+an answer, as HTTP allows, and counts nothing; AWS answers and counts 502 on both.
+
 A fixed response or redirect of a rule counts as an answer of the load balancer (HTTPCode_ELB_…), as its access log
 shows it on AWS. Not published: what is not in `GROUP`, `TARGET_CODES`, `OWN_CODES` below.
 """
