@@ -57,8 +57,13 @@ PLAIN: Mapping[str, Any] = {
     "database": None,
     "cache": None,
     "migration": None,
+    # Containers that starve start late, which is no fault of a release.
+    "rollout": {"graceSeconds": 120},
 }
 """Settings of an environment of a rehearsal, in place of those of the stack files. None: without."""
+
+SOON: Mapping[str, Any] = {"graceSeconds": 30}
+"""The setting `rollout` where a release is to be refused for its health checks: after so many seconds."""
 
 SLOW = ("slow-1", "slow-2", "slow-3")
 """The same, but a container does nothing for STARTS_AFTER seconds before its service starts."""

@@ -23,7 +23,7 @@ from tests.stories.cloud import (
     weights,
 )
 from tests.stories.known import Known
-from tools.lane import PROJECT, Stack
+from tools.lane import PROJECT, SOON, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.long, pytest.mark.timeout(600), pytest.mark.real]
 Prober = Callable[..., Probe]
@@ -52,7 +52,7 @@ def test_an_update_whose_image_never_got_healthy_fails_and_stops_no_healthy_task
     live = stack.outputs["liveColour"]
     serving, before = tasks(stack, live), service(stack, live)
     prober = probe(stack)
-    refused = stack.up(imageDigest=sick)
+    refused = stack.with_settings(rollout=SOON).up(imageDigest=sick)
     assert not refused.ok
     assert "rollout gate refused" in refused.text
     assert stack.outputs["imageDigest"] == better == stack.served()["digest"]

@@ -33,7 +33,7 @@ from tools.bench.report import Results
 from tools.bench.slow import farther_away
 from tools.bench.weights import bare_moves
 from tools.demo.source import GOOD, Source
-from tools.lane import Lane, Stack
+from tools.lane import SOON, Lane, Stack
 from tools.torn import push_torn
 
 PARTS = ("updates", "peers", "refusals", "weights", "users", "sizes", "reviews")
@@ -158,7 +158,7 @@ def _refusals(ready: Prepared, say: Say) -> list[Refused]:
     return [
         refused(ready.one, "that exits at once", ready.variant("crasher")),
         refused(ready.one, "that cannot be pulled", torn),
-        refused(ready.one, "whose health check fails", ready.variant("sick")),
+        refused(ready.one.with_settings(rollout=SOON), "whose health check fails", ready.variant("sick")),
         refused(ready.one, "whose status says error", ready.variant("liar"), status=True),
     ]
 
