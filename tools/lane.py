@@ -70,6 +70,20 @@ SLOW = ("slow-1", "slow-2", "slow-3")
 STARTS_AFTER = 10.0
 """Fargate takes half a minute and more until a container starts; here one starts in a second."""
 
+
+def _patched(file: str, how: str) -> tuple[str, ...]:
+    """Lines that change a file of the sample by `sed -i HOW`."""
+    compiled = "/venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app"
+    return ("USER 0", f"RUN sed -i {how} /srv/app/{file} && {compiled}", "USER 10001:10001")
+
+
+def _to_users(does: str) -> tuple[str, ...]:
+    """Lines that make the sample do so at a request of its status with a query."""
+    asked = "-e 's/async def status()/async def status(request: Request)/'"
+    done = f"-e 's|^        problems = |        if request.query_params:\\n            {does}\\n&|'"
+    return _patched("service.py", f"{asked} {done}")
+
+
 VARIANTS = {
     **{name: (f"LABEL edition={number}", *TAKES) for number, name in enumerate(EDITIONS, start=2)},
     **{
@@ -82,32 +96,11 @@ VARIANTS = {
         for name in SLOW
     },
     # Healthy, but its status says error: the self-check's reference value is another one.
-    "liar": (
-        "USER 0",
-        "RUN sed -i 's/ba7816bf8f01cfea/0000000000000000/' /srv/app/selfcheck.py"
-        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
-        "USER 10001:10001",
-    ),
+    "liar": _patched("selfcheck.py", "'s/ba7816bf8f01cfea/0000000000000000/'"),
     # Healthy, and its status is ok; but a request with a query, as only users send it, is answered with 500.
-    "moody": (
-        "USER 0",
-        "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
-        " -e 's|^        problems = |        if request.query_params:\\n            raise HTTPException(500)\\n&|'"
-        " /srv/app/service.py"
-        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
-        "USER 10001:10001",
-    ),
+    "moody": _to_users("raise HTTPException(500)"),
     # The same, but it breaks such a request off without an answer.
-    "abrupt": (
-        "USER 0",
-        "RUN sed -i -e 's/async def status()/async def status(request: Request)/'"
-        " -e 's|^        problems = |        if request.query_params:\\n"
-        '            __import__("asyncio").current_task().get_coro().cr_frame.f_locals["self"].transport.abort()'
-        "\\n&|'"
-        " /srv/app/service.py"
-        " && /venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /srv/app",
-        "USER 10001:10001",
-    ),
+    "abrupt": _to_users('__import__("asyncio").current_task().get_coro().cr_frame.f_locals["self"].transport.abort()'),
     # Exits at once.
     "crasher": ('CMD ["/venv/bin/python", "-c", "raise SystemExit(\'no database here\')"]',),
     # Runs, but its health check never answers 200.

@@ -135,8 +135,9 @@ def overlay(project: Project, stack: str) -> str:
     given = {key: value for key, value in (content.get("config") or {}).items() if key not in CREDENTIALS}
     config = given
     for key, value in (*project.settings.items(), *project.settings_of.get(stack, {}).items()):
-        project_name, colon, name = key.rpartition(":")
-        config = _with(config, [f"{project_name}{colon}{name.split('.')[0]}", *name.split(".")[1:]], value)
+        of, colon, name = key.rpartition(":")
+        first, *below = name.split(".")
+        config = _with(config, [f"{of}{colon}{first}", *below], value)
     if "aws:region" in config:
         config["aws:region"] = REGION
     if encrypted := [str(key) for key, value in config.items() if _encrypted(value)]:

@@ -48,9 +48,9 @@ class TrafficSwitch(Resource):
         if inputs.get("drill"):
             return [Change("drill")]
         problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs))
-        if problem is None and _renamed(inputs, old.outputs):
-            return [Change("url")]
         if problem is None:
+            if _renamed(inputs, old.outputs):
+                return [Change("url")]
             RECORDING.done()  # an update that moves no traffic ends here
             return []
         if problem.plain:

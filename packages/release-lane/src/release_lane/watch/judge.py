@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from release_lane.record.alarms import Alarm, alarms_named, newly_firing
 from release_lane.record.placement import Colour
@@ -200,6 +201,7 @@ class Breach:
 
 Judgement = Calm | Waiting | Breach
 
+Minute = TypeVar("Minute")
 Pairs = Sequence[tuple[Datapoint, Datapoint]]
 """The receiving colour and the other one in the same periods, oldest first."""
 
@@ -290,7 +292,7 @@ def _more_errors(signals: Signals, bake: Bake) -> str:
 def _too_many_errors(signals: Signals, bake: Bake) -> list[Pairs]:
     """The same minutes where they are a breach if no count is in doubt."""
     pairs = _same_minutes(signals, bake)
-    return [each for each in (pairs, pairs[-bake.limits.lately :]) if _more_errors_in(each, bake)]
+    return [each for each in _windows(pairs, bake) if _more_errors_in(each, bake)]
 
 
 def _more_errors_in(pairs: Pairs, bake: Bake) -> str:
@@ -312,8 +314,7 @@ def _no_answers(signals: Signals, bake: Bake) -> str:
     A target that breaks off or hangs is in no count of its colour's errors.
     """
     points = complete(signals.traffic.get(bake.receiving, ()), signals.now, bake.period)
-    windows = (points, points[-bake.limits.lately :])
-    return next((reason for each in windows if (reason := _unanswered(each, signals, bake))), "")
+    return next((reason for each in _windows(points, bake) if (reason := _unanswered(each, signals, bake))), "")
 
 
 def _unanswered(points: Sequence[Datapoint], signals: Signals, bake: Bake) -> str:
@@ -355,6 +356,11 @@ def _slower(signals: Signals, bake: Bake) -> str:
 
 
 # ---- Traffic
+
+
+def _windows(minutes: Sequence[Minute], bake: Bake) -> tuple[Sequence[Minute], Sequence[Minute]]:
+    """All minutes so far, and the last ones by themselves."""
+    return minutes, minutes[-bake.limits.lately :]
 
 
 def complete(points: Sequence[Datapoint], now: float, period: float) -> tuple[Datapoint, ...]:
