@@ -128,7 +128,7 @@ class Run:
                 raise self._interrupted()
 
     def _look(self, spent: float) -> OneOff:
-        """As ECS says, which may not know it yet. What it never knew is asked to end, in case it runs."""
+        """As ECS says, which may not know it yet. What it does not know later on is asked to end, in case it runs."""
         if found := self.tasks.look(self.task):
             return found
         if spent <= self.known_within:
