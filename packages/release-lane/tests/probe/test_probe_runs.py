@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,8 @@ from pathlib import Path
 import pytest
 from release_lane.errors import CloudError
 from release_lane.probe import Counts, Probe
+from release_lane.probe.engine import Engine
+from release_lane.probe.settings import Settings
 from tests.probe.probe_server import Server, serving
 
 from tests.patience import PATIENCE
@@ -148,10 +152,46 @@ def test_users_of_a_service_that_hangs_up_come_back(server: Server) -> None:
 
 def test_an_answer_that_does_not_come_is_a_timeout(server: Server) -> None:
     server.mode = "hold"
-    with Probe(server.url, 100, timeout=0.3) as probe:
-        enough(probe)
+    with Probe(server.url, RATE, timeout=1.0) as probe:
+        until(lambda: latest(probe).reasons.get("timeout", 0) >= 30)
         report = probe.stop()
-    assert report.total.reasons == {"timeout": report.total.sent}
+    assert sum(report.total.reasons.values()) == report.total.sent
+    assert report.total.reasons.keys() <= {"timeout", "timeout while connecting"}, "a busy machine connects late"
+
+
+def test_a_server_that_does_not_accept_is_a_timeout_while_connecting() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        for taking in (first, second):  # a backlog of 0 has room for one
+            taking.setblocking(False)
+            taking.connect_ex(full.getsockname())
+        with Probe(f"http://127.0.0.1:{full.getsockname()[1]}/", RATE, timeout=0.3) as probe:
+            enough(probe)
+            report = probe.stop()
+    assert report.total.reasons == {"timeout while connecting": report.total.sent}
+
+
+@pytest.mark.parametrize("passes", [0.5, 1.5, 2.5, 3.5, 4.5])
+def test_a_starved_prober_counts_each_request_once(server: Server, passes: float) -> None:
+    """Its loop is slow, so the time is up at any moment of connecting, once just when the connection was made."""
+    server.mode, slow = "hold", 0.03
+    asked: list[Counts] = []
+
+    async def probe() -> Counts:
+        engine = Engine(Settings(url=server.url, rate=0, users=1, timeout=passes * slow))
+
+        def starve() -> None:
+            time.sleep(slow)
+            asked.append(engine.report().total)
+            engine.loop.call_soon(starve if len(asked) < 60 else engine.stop)
+
+        starve()
+        await engine.run()
+        return engine.report().total
+
+    total = asyncio.run(probe())
+    assert sum(total.reasons.values()) == total.sent > 3
+    assert total.reasons.keys() <= {"timeout", "timeout while connecting"}
+    assert max(counts.in_flight for counts in asked) == 1, "one user asks for one thing at a time"
 
 
 def test_a_request_that_finds_no_free_connection_has_failed(server: Server) -> None:

@@ -145,15 +145,19 @@ class Engine:
             self.fail(flight, f"none of {self.settings.connections} connections was free")
 
     async def _connect(self, flight: Flight) -> None:
+        connection = Connection(self, flight)
         try:
             async with asyncio.timeout(self.settings.timeout):
                 host, port = self._address
                 await self.loop.create_connection(
-                    lambda: Connection(self, flight), host, port, ssl=self._tls, server_hostname=self._name
+                    lambda: connection, host, port, ssl=self._tls, server_hostname=self._name
                 )
         except TimeoutError:
-            self._gone()
-            self.fail(flight, "timeout while connecting")
+            self.fail(flight, unanswered(connected=connection.made))
+            if connection.made:  # in the same moment; it says itself when it is lost
+                connection.abort()
+            else:
+                self._gone()
         except ssl.SSLCertVerificationError as error:
             self._gone()
             self.fail(flight, f"its certificate is not valid: {error.verify_message}")
@@ -167,7 +171,7 @@ class Engine:
         while self._flights and (self._flights[0].done or self._flights[0].due < oldest):
             flight = self._flights.popleft()
             if not flight.done:
-                self.fail(flight, "timeout")
+                self.fail(flight, unanswered(connected=flight.connection is not None))
                 if flight.connection:
                     flight.connection.abort()
 
@@ -236,6 +240,10 @@ class Engine:
             self._send(self.loop.time())
 
 
+def unanswered(*, connected: bool) -> str:
+    return "timeout" if connected else "timeout while connecting"
+
+
 def trusting() -> ssl.SSLContext:
     """Verifies certificates by the authorities that the smoke checks trust (requests reads this variable), or else by
     this machine's."""
@@ -264,13 +272,16 @@ class Connection(asyncio.Protocol):
         self._used = 0
         self._transport: asyncio.Transport | None = None
 
+    @property
+    def made(self) -> bool:
+        return self._transport is not None
+
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         if self._flight and not self._flight.done:
             self.send(self._flight)
         else:  # it took so long that the request has been given up
-            self._flight = None
-            self._engine.free(self)
+            self.abort()
 
     def send(self, flight: Flight) -> None:
         assert self._transport is not None
