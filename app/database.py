@@ -61,8 +61,15 @@ class Database:
     """`Records`; connects when it is asked first. `login` blocks, so it is called in a thread: at the first connection,
     and again when the server refuses what it gave, because passwords rotate."""
 
-    def __init__(self, where: Mapping[str, Any], login: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        where: Mapping[str, Any],
+        login: Callable[[], Mapping[str, str]],
+        waits: float = WAITS,
+        answers: float = ANSWERS,
+    ) -> None:
         self._where, self._login = where, login
+        self._waits, self._answers = waits, answers
         self._known: Mapping[str, str] = {}
         self._reading = asyncio.Lock()
         self._failed = ""  # why the last connection could not be made
@@ -101,14 +108,14 @@ class Database:
         asked = asyncio.create_task(self._execute(statement, values))
         self._asked.add(asked)
         asked.add_done_callback(self._ended)
-        done, _ = await asyncio.wait({asked}, timeout=ANSWERS)
+        done, _ = await asyncio.wait({asked}, timeout=self._answers)
         if not done:
             asked.cancel()
-            raise Unavailable(self._failed or f"no answer within {ANSWERS:.0f} s")
+            raise Unavailable(self._failed or f"no answer within {self._answers:.0f} s")
         try:
             return asked.result()
         except PoolTimeout:
-            raise Unavailable(self._failed or f"no connection was free within {WAITS:.0f} s") from None
+            raise Unavailable(self._failed or f"no connection was free within {self._waits:.0f} s") from None
         except psycopg.Error as error:
             raise Unavailable(_first_line(error)) from error
 
@@ -128,10 +135,10 @@ class Database:
                 connection_class=self._connecting(),
                 min_size=1,
                 max_size=AT_ONCE,
-                timeout=WAITS,
+                timeout=self._waits,
                 # A server that was restarted leaves dead connections behind, and a long outage should end soon.
                 check=AsyncConnectionPool.check_connection,
-                reconnect_timeout=WAITS,
+                reconnect_timeout=self._waits,
                 open=False,
             )
         await self._pool.open()  # once; nothing when it is

@@ -29,9 +29,9 @@ class Flags:
                 log.warning("flags stay as they were: %s", error)
             self.problem = f"{type(error).__name__}: {error}"
 
-    def follow(self, ended: threading.Event) -> None:
+    def follow(self, ended: threading.Event, every: float = EVERY) -> None:
         """Read again and again."""
-        while not ended.wait(EVERY):
+        while not ended.wait(every):
             self.refresh()
 
     def on(self, name: str, who: str) -> bool:

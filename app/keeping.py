@@ -56,6 +56,7 @@ class Cache(Protocol):
 class Keeping:
     records: Records | None = None
     cache: Cache | None = None
+    fresh: float = FRESH
     _looked: tuple[float, asyncio.Task[Status]] | None = field(default=None, init=False, repr=False)
 
     async def add(self, result: Result) -> None:
@@ -91,7 +92,7 @@ class Keeping:
     async def status(self) -> Status:
         """How both are; what is wrong with what the service needs; and with what it can do without."""
         now = time.monotonic()
-        if not self._looked or now - self._looked[0] > FRESH:
+        if not self._looked or now - self._looked[0] > self.fresh:
             self._looked = now, asyncio.create_task(self._look())
         return await asyncio.shield(self._looked[1])
 

@@ -24,7 +24,12 @@ HEX = re.compile(r"[0-9a-f]{1,128}")
 LARGEST_BODY = 100 * 1024 * 1024  # bytes; hashed as they arrive, never held
 
 
-def create_app(settings: Settings, flags: Flags | None = None, keeping: Keeping | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    flags: Flags | None = None,
+    keeping: Keeping | None = None,
+    largest_body: int = LARGEST_BODY,
+) -> FastAPI:
     flags, keeping = flags or Flags(), keeping or Keeping()
 
     @asynccontextmanager
@@ -32,7 +37,7 @@ def create_app(settings: Settings, flags: Flags | None = None, keeping: Keeping 
         yield
         await keeping.close()
 
-    api = FastAPI(title="Checksums", version=settings.commit, max_body_size=LARGEST_BODY, lifespan=lifespan)
+    api = FastAPI(title="Checksums", version=settings.commit, max_body_size=largest_body, lifespan=lifespan)
     about = {
         "commit": settings.commit,
         "digest": settings.digest,

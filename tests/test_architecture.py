@@ -97,6 +97,12 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
+def of_tests() -> list[Path]:
+    """All that tests consist of, from the root."""
+    folders = (ROOT / "tests", *(ROOT / "packages").glob("*/tests"))
+    return sorted(path.relative_to(ROOT) for folder in folders for path in folder.rglob("*.py"))
+
+
 def ours(path: Path) -> list[str]:
     return [name for name in imported(path) if name.split(".")[0] in OURS]
 
@@ -246,6 +252,36 @@ def test_the_reader_of_imports_sees_every_form(text: str, name: str) -> None:
 def test_a_package_is_not_its_namesake() -> None:
     assert within("release_lane.command.main", "release_lane.command")
     assert not within("release_lane.commander", "release_lane.command")
+
+
+# ---- what tests may do
+
+
+def set_from_outside(text: str) -> Iterator[str]:
+    """Constants of modules that a test sets, by `setattr(module, "NAME", …)` or `setattr("module.NAME", …)`."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+            names = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
+            yield from (name for name in map(str, names) if name.rpartition(".")[2].isupper())
+
+
+@pytest.mark.parametrize("path", of_tests(), ids=str)
+def test_a_test_gives_a_constant_as_an_argument_and_sets_none(path: Path) -> None:
+    """What another value is good for can be asked for; and two tests can never see each other's."""
+    assert not [*set_from_outside((ROOT / path).read_text())]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('monkeypatch.setattr(notify, "ANSWER_WITHIN", 0.1)', ["ANSWER_WITHIN"]),
+        ('monkeypatch.setattr("app.flags.EVERY", 0.1)', ["app.flags.EVERY"]),
+        ('setattr(notify, "TRIES", 1)', ["TRIES"]),
+        ('monkeypatch.setattr(notify, "_post", "BROKEN")', []),
+    ],
+)
+def test_the_reader_of_tests_sees_what_is_set(text: str, names: list[str]) -> None:
+    assert [*set_from_outside(text)] == names
 
 
 # ---- stack files

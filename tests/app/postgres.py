@@ -174,9 +174,11 @@ class Given:
     def settings(self) -> Settings:
         return Settings.from_environment(self.environ)
 
-    def database(self, **other: str | int) -> Database:
-        """As the service opens it, but for some parts of its connection."""
-        return Database({**where(self.settings), **other}, lambda: login(self.settings, self.environ))
+    def database(self, waits: float = PATIENCE, answers: float = PATIENCE, **other: str | int) -> Database:
+        """As the service opens it, but for some parts of its connection, and with patience: a busy machine is no
+        outage."""
+        asked = {**where(self.settings), **other}
+        return Database(asked, lambda: login(self.settings, self.environ), waits, answers)
 
     def migration(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
         """The command of Alembic, with the variables that the migration's task has."""

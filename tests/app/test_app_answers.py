@@ -89,9 +89,8 @@ def test_an_unknown_algorithm_is_answered_with_those_there_are(client: TestClien
     assert answer.json()["detail"] == "algorithm 'rot13': should be one of sha256, sha3-256, sha512"
 
 
-def test_a_body_above_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.service.LARGEST_BODY", 3)
-    small = TestClient(create_app(SETTINGS))
+def test_a_body_above_the_limit_is_refused() -> None:
+    small = TestClient(create_app(SETTINGS, largest_body=3))
     assert small.post("/api/v1/checksums", content=b"abc").status_code == 200
     assert small.post("/api/v1/checksums", content=b"abcd").status_code == 413
 

@@ -101,7 +101,7 @@ def test_a_cache_that_fails_breaks_nothing_and_is_named() -> None:
 
 
 @pytest.mark.pure
-def test_the_status_looks_once_for_all_that_ask_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_looks_once_for_all_that_ask_within_a_second() -> None:
     """Anyone may ask for it: the database must not pay for each time."""
     looks = 0
 
@@ -116,11 +116,9 @@ def test_the_status_looks_once_for_all_that_ask_within_a_second(monkeypatch: pyt
         await asyncio.gather(*(keeping.status() for _ in range(3)))
         await keeping.status()
 
-    monkeypatch.setattr("app.keeping.FRESH", 1e9)
-    asyncio.run(asked(Keeping(Counting())))
+    asyncio.run(asked(Keeping(Counting(), fresh=1e9)))
     assert looks == 1
-    monkeypatch.setattr("app.keeping.FRESH", -1)
-    asyncio.run(asked(Keeping(Counting())))
+    asyncio.run(asked(Keeping(Counting(), fresh=-1)))
     assert looks == 5
 
 

@@ -24,23 +24,13 @@ pytestmark = pytest.mark.provider
 ABC = "/api/v1/checksums/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no outage."""
-    monkeypatch.setattr("app.database.WAITS", PATIENCE)
-    monkeypatch.setattr("app.database.ANSWERS", PATIENCE)
-    monkeypatch.setattr("app.keeping.FRESH", 0)
-
-
-@pytest.fixture
-def impatient(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """An outage is one sooner than in the service."""
-    monkeypatch.setattr("app.database.WAITS", 0.5)
+SOON = 0.5
+"""Seconds after which an outage is one, sooner than in the service."""
 
 
 @contextmanager
 def serving(database: Database) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), keeping=Keeping(database))) as client:
+    with TestClient(create_app(Settings(), keeping=Keeping(database, fresh=0))) as client:
         yield client
 
 
@@ -60,9 +50,8 @@ def outage(client: TestClient, problem: str) -> None:
     assert client.get("/health").json() == {"status": "ok"}, "a database's outage must not stop tasks"
 
 
-@pytest.mark.usefixtures("impatient")
 def test_without_a_server_endpoints_that_need_it_answer_503_and_health_stays_ok(empty: Given) -> None:
-    with serving(empty.database(port=free_port())) as client:
+    with serving(empty.database(SOON, port=free_port())) as client:
         outage(client, "onnection refused")
 
 
@@ -96,30 +85,26 @@ def test_a_refused_login_is_tried_again_with_the_secret_of_now(migrated: Given) 
         assert migrated.secrets.asked == before + 1
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_secret_that_stays_wrong_is_a_problem_and_no_loop(empty: Given) -> None:
     empty.secrets.secret = {"username": empty.name, "password": "wrong"}
-    with serving(empty.database()) as client:
+    with serving(empty.database(SOON)) as client:
         outage(client, "password authentication failed")
     assert "wrong" not in repr(client.get), "no secret in what is shown"
     assert empty.secrets.asked < 20
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_secret_that_cannot_be_read_is_a_problem(empty: Given) -> None:
     def denied() -> dict[str, str]:
         raise OSError("HTTP Error 400: AccessDeniedException")
 
-    with serving(Database(where(empty.settings), denied)) as client:
+    with serving(Database(where(empty.settings), denied, SOON, PATIENCE)) as client:
         outage(client, "AccessDeniedException")
 
 
-def test_an_answer_that_takes_long_is_an_outage(migrated: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_takes_long_is_an_outage(migrated: Given) -> None:
     async def add() -> None:
-        database = migrated.database()
+        database = migrated.database(answers=SOON)
         try:
-            await database.check()
-            monkeypatch.setattr("app.database.ANSWERS", 0.5)
             await database.add(Result(algorithm="sha256", checksum="aa", bytes=1))
         finally:
             await database.close()
@@ -130,16 +115,14 @@ def test_an_answer_that_takes_long_is_an_outage(migrated: Given, monkeypatch: py
             asyncio.run(add())
 
 
-def test_the_server_is_spoken_to_by_tls_and_has_to_prove_itself_where_that_is_asked(
-    empty: Given, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_server_is_spoken_to_by_tls_and_has_to_prove_itself_where_that_is_asked(empty: Given) -> None:
     if empty.server.host != "localhost":
         pytest.skip("a server of another's, with another certificate")
     proven = Settings.from_environment({**empty.environ, "DATABASE_CA": str(authority().bundle)})
     login = {"user": empty.server.user, "password": empty.server.password}
 
-    async def encrypted(how: dict[str, object]) -> bool:
-        database = Database(how, lambda: login)
+    async def encrypted(how: dict[str, object], waits: float = PATIENCE) -> bool:
+        database = Database(how, lambda: login, waits, PATIENCE)
         try:
             row = await database._ask("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", {})
             return bool(row and row[0])
@@ -148,11 +131,10 @@ def test_the_server_is_spoken_to_by_tls_and_has_to_prove_itself_where_that_is_as
 
     assert asyncio.run(encrypted(where(empty.settings)))
     assert asyncio.run(encrypted(where(proven)))
-    monkeypatch.setattr("app.database.WAITS", 0.5)
     with pytest.raises(Unavailable, match="does not match host name"):
-        asyncio.run(encrypted(where(proven) | {"host": "127.0.0.1"}))
+        asyncio.run(encrypted(where(proven) | {"host": "127.0.0.1"}, SOON))
     with pytest.raises(Unavailable, match=r"no encryption|no pg_hba.conf entry"):
-        asyncio.run(encrypted(where(empty.settings) | {"sslmode": "disable"}))
+        asyncio.run(encrypted(where(empty.settings) | {"sslmode": "disable"}, SOON))
 
 
 def test_a_service_without_a_database_loads_no_driver() -> None:
@@ -166,5 +148,5 @@ def test_a_service_without_a_database_loads_no_driver() -> None:
         done = subprocess.run(command, cwd=ROOT, env={**environ, **given}, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    assert loaded() == "Keeping(records=None, cache=None) []"
+    assert loaded() == "Keeping(records=None, cache=None, fresh=1.0) []"
     assert loaded(DATABASE_HOST="db", CACHE_HOST="cache").endswith("['psycopg', 'valkey']")

@@ -118,8 +118,7 @@ def test_a_user_stays_in_a_share_that_grows() -> None:
     assert not Flags().on("a", "1"), "a flag that was never set is off"
 
 
-def test_they_are_read_until_the_service_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.flags.EVERY", 0.001)
+def test_they_are_read_until_the_service_ends() -> None:
     ended, reads = threading.Event(), list[int]()
 
     def read() -> str:
@@ -127,7 +126,7 @@ def test_they_are_read_until_the_service_ends(monkeypatch: pytest.MonkeyPatch) -
         ended.set()
         return "{}"
 
-    Flags(read).follow(ended)
+    Flags(read).follow(ended, every=0.001)
     assert len(reads) == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import pytest
@@ -50,10 +51,11 @@ def at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         monkeypatch.setenv(patience.SECONDS_VARIABLE, "60")
-        if getattr(request.node, "callspec", None) and request.node.callspec.params.get("fault") in UNANSWERED:
-            monkeypatch.setattr(patience, "ANSWER_WITHIN", 1.0)
         session.forget()
-        yield Set(aws, proxy, Cloud(named()))
+        unanswered = getattr(request.node, "callspec", None) and request.node.callspec.params.get("fault") in UNANSWERED
+        usual = patience.Patience.configured()
+        with patience.held(replace(usual, answer_within=1.0)) if unanswered else nullcontext():
+            yield Set(aws, proxy, Cloud(named()))
     session.forget()
     patience.INTERRUPTED.clear()
 
@@ -160,10 +162,9 @@ def test_a_refusal_is_not_asked_again(at: Set) -> None:
 
 def test_a_cloud_that_does_not_exist_is_reported_sooner(at: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(session, "IDENTITY_WITHIN", 0.5)
     session.forget()
     with pytest.raises(CloudError, match=r"sts:GetCallerIdentity within \d+ s") as caught:
-        Cloud(at.cloud.names)
+        session.check_account(at.cloud.names.access, within=0.5)
     assert "127.0.0.1:9" in caught.value.why
     assert not caught.value.unclear
 
@@ -175,7 +176,7 @@ def test_an_interrupt_ends_the_waiting(at: Set) -> None:
     """Without it this would go on for an hour."""
     at.proxy.inject(Fault.THROTTLED, times=ALWAYS)
     threading.Timer(0.3, patience.INTERRUPTED.set).start()
-    with patience._holds(patience.Patience(seconds=3600)), pytest.raises(Interrupted, match="DescribeRules"):
+    with patience.held(patience.Patience(seconds=3600)), pytest.raises(Interrupted, match="DescribeRules"):
         at.cloud.rule(LISTENER, GROUPS)
 
 

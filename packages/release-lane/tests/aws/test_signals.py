@@ -200,12 +200,11 @@ def test_errors_that_cloudwatch_could_not_read_are_not_no_errors(
         signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
 
 
-def test_metrics_that_cannot_be_read_for_a_moment_are_read_again(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "PAUSE", 0.0)
+def test_metrics_that_cannot_be_read_for_a_moment_are_read_again(aws: FakeAws) -> None:
     aws.pages = [{"green_requests": [(NOON, 100.0)], "green_errors": [(NOON, 7.0)]}]
     aws.failing = {"green_errors": "InternalError"}
     aws.heals_after = 2
-    found = signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60)
+    found = signals.traffic(CLOUD, BALANCER, since=NOON, until=NOON + 200, period=60, pause=0.0)
     assert [point.errors for point in found.colours[GREEN]] == [7]
     assert len(aws.asked) == 3
 

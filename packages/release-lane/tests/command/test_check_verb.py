@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from release_lane.command.adapters import side_by_side
+from release_lane.command.adapters.side_by_side import run_side_by_side
 from tests.command.checkout import until
 from tests.command.words import Stage
 
@@ -138,34 +139,29 @@ def test_a_check_does_not_wait_for_what_it_leaves_in_the_background_and_that_is_
     until(lambda: not runs(left), "it was ended")
 
 
-def test_what_ignores_sigterm_in_the_background_is_killed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "GRACE", 0.2)
+def test_what_ignores_sigterm_in_the_background_is_killed(here: Path) -> None:
     deaf = "(trap '' TERM; touch deaf; while :; do sleep 0.02; done) & echo $! > pid"
-    names(here, f'tests = "{deaf}; while [ ! -e deaf ]; do sleep 0.02; done"')
-    assert Stage().run("check") == 0
+    commands = {"tests": f"{deaf}; while [ ! -e deaf ]; do sleep 0.02; done"}
+    (checked,) = run_side_by_side(commands, here, print, grace=0.2)
+    assert checked.code == 0
     left = int((here / "pid").read_text())
     until(lambda: not runs(left), "it was killed")
 
 
-def test_a_check_does_not_wait_for_what_left_its_group_and_holds_its_output(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(side_by_side, "GRACE", 0.2)
-    names(here, 'tests = "setsid sleep 600 & echo $! > pid; sleep 0.1"')
-    assert Stage().run("check") == 0
+def test_a_check_does_not_wait_for_what_left_its_group_and_holds_its_output(here: Path) -> None:
+    commands = {"tests": "setsid sleep 600 & echo $! > pid; sleep 0.1"}
+    (checked,) = run_side_by_side(commands, here, print, grace=0.2)
+    assert checked.code == 0
     os.kill(int((here / "pid").read_text()), signal.SIGKILL)
 
 
-def test_what_still_writes_when_the_check_has_ended_is_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "MOMENT", PATIENCE)
-    names(here, 'tests = "exec > >(sleep 0.2; cat); echo to the last line; exit 3"')
-    on = Stage()
-    assert on.run("check") == 1
-    assert "to the last line" in on.err
+def test_what_still_writes_when_the_check_has_ended_is_read(here: Path) -> None:
+    commands = {"tests": "exec > >(sleep 0.2; cat); echo to the last line; exit 3"}
+    (checked,) = run_side_by_side(commands, here, print, moment=PATIENCE)
+    assert (checked.code, checked.output) == (3, "to the last line\n")
 
 
-def test_an_interrupt_ends_a_check_that_ignores_sigterm(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "GRACE", 0.2)
+def test_an_interrupt_ends_a_check_that_ignores_sigterm(here: Path) -> None:
     deaf = "trap '' TERM; while [ ! -e pid ]; do sleep 0.02; done; touch began; while :; do sleep 0.02; done"
 
     def interrupt() -> None:
@@ -174,7 +170,7 @@ def test_an_interrupt_ends_a_check_that_ignores_sigterm(here: Path, monkeypatch:
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        side_by_side.run_side_by_side({"tests": f"({deaf}) & echo $! > pid; trap '' TERM; wait"}, here, print)
+        run_side_by_side({"tests": f"({deaf}) & echo $! > pid; trap '' TERM; wait"}, here, print, grace=0.2)
     left = int((here / "pid").read_text())
     until(lambda: not runs(left), "it was killed")
 
@@ -217,7 +213,7 @@ def test_an_interrupt_while_a_check_is_started_ends_it(here: Path, monkeypatch: 
     begin = side_by_side._start
     monkeypatch.setattr(side_by_side, "_start", start)
     with pytest.raises(KeyboardInterrupt):
-        side_by_side.run_side_by_side({"tests": "sleep 600"}, here, print)
+        run_side_by_side({"tests": "sleep 600"}, here, print)
     (check,) = started
     ended = check.poll()
     check.kill()

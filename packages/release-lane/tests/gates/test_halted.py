@@ -11,7 +11,6 @@ import pytest
 from provider_kit import Context
 from release_lane.aws import session
 from release_lane.errors import CheckFailed, Interrupted, Refused, Users
-from release_lane.gates import moving
 from release_lane.gates.move import Move
 from release_lane.gates.recording import Recording
 from release_lane.ledger.halts import halts_in
@@ -38,14 +37,13 @@ LINE, DIGEST = of_line("production", State.STOPPED), of_digest(B.digest, State.Q
 class Ledgered(Stage):
     """A switch whose intent is in a ledger, and whose watch sees errors of green if `errors`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.objects = Memory()
         self.recording = Recording(store_of=lambda _: in_memory(self.objects))
         self.warned: list[str] = []
         ctx = Context(config={}, cancelled=threading.Event(), log=self._log)
         self.recording.begin(ctx, replace(INTENDED, release=B))
-        monkeypatch.setattr(moving, "RECORDING", self.recording)
 
     def _log(self, text: str, urn: str, **more: Any) -> None:
         del urn, more
@@ -66,7 +64,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledgered]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     session.forget()
-    yield Ledgered(monkeypatch)
+    yield Ledgered()
     session.forget()
 
 

@@ -12,12 +12,14 @@ from provider_kit import Cancelled, Context, State, UserError
 from provider_kit.values import UNKNOWN
 from release_lane.aws.one_off import OneOff, Printed
 from release_lane.errors import CloudError
-from release_lane.gates import migration
 from release_lane.gates.migration import MigrationGate
 from release_lane.gates.passes import RUN, Pass
+from release_lane.gates.recording import Recording
+from release_lane.ledger.memory import Memory
 from release_lane.record.inputs import MigrationInputs
 from release_lane.record.names import Access, Names
 from release_lane.record.revisions import PASSED
+from tests.gates.test_recording import Update
 
 pytestmark = pytest.mark.pure
 
@@ -101,10 +103,11 @@ class Stage:
     said: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     known_within: float = 60.0
+    recording: Recording = field(default_factory=Recording)
 
     @property
     def gate(self) -> MigrationGate:
-        gate = MigrationGate(lambda names: names, lambda _: self.tasks)  # type: ignore[arg-type,return-value]
+        gate = MigrationGate(lambda names: names, lambda _: self.tasks, self.recording)  # type: ignore[arg-type,return-value]
         gate.pauses = (0.0, 0.0)
         gate.known_within = self.known_within
         return gate
@@ -186,10 +189,11 @@ def test_late_lines_are_waited_for_where_a_person_needs_them() -> None:
     assert succeeded.asked == 2, "at its end, and once more"
 
 
-def test_the_outcome_says_what_ran_also_of_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted: dict[str, Any] = {}
-    monkeypatch.setattr(migration.RECORDING, "note", noted.update)
-    Stage(FakeTasks(exit_code=1)).refusal()
+def test_the_outcome_says_what_ran_also_of_one_that_failed() -> None:
+    update = Update(Memory())
+    update.begin()
+    Stage(FakeTasks(exit_code=1), recording=update.recording).refusal()
+    noted = update.entries[-1].details
     assert noted["migration"] == {"from": "r1", "to": "r2", "command": "alembic upgrade head", "task": ARN}
 
 

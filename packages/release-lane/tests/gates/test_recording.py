@@ -169,9 +169,7 @@ def test_a_process_that_ends_without_an_outcome_says_so(update: Update, ending: 
 
 
 @pytest.fixture
-def own(monkeypatch: pytest.MonkeyPatch, update: Update) -> Update:
-    monkeypatch.setattr(gate, "RECORDING", update.recording)
-    monkeypatch.setattr(recording, "RECORDING", update.recording)
+def own(update: Update) -> Update:
     update.begin()
     return update
 
@@ -196,21 +194,21 @@ def test_whatever_a_gate_ends_with_is_the_outcome(
     own: Update, error: Exception, raised: type[Exception], result: Result
 ) -> None:
     with pytest.raises(raised):
-        gate.reported(lambda: fails(error))
+        gate.reported(lambda: fails(error), own.recording)
     assert own.entries[-1].result is result
     assert own.entries[-1].of == 1
 
 
 def test_a_program_that_ends_after_the_intent_is_its_outcome(own: Update) -> None:
-    recording.refuse(own.ctx, {**INTENDED.as_dict(), "error": str(Refused("Protected things would be deleted."))})
+    deletes = str(Refused("Protected things would be deleted."))
+    recording.refuse(own.ctx, {**INTENDED.as_dict(), "error": deletes}, own.recording)
     assert [entry.result for entry in own.entries] == [Result.NONE, Result.REFUSED]
     assert own.entries[-1].of == 1
 
 
-def test_a_decision_that_refuses_is_an_entry_by_itself(monkeypatch: pytest.MonkeyPatch, update: Update) -> None:
-    monkeypatch.setattr(recording, "RECORDING", update.recording)
+def test_a_decision_that_refuses_is_an_entry_by_itself(update: Update) -> None:
     refused = replace(INTENDED, release=None, digest=A.digest, details={})
-    recording.refuse(update.ctx, {**refused.as_dict(), "error": str(Refused("It was never proven."))})
+    recording.refuse(update.ctx, {**refused.as_dict(), "error": str(Refused("It was never proven."))}, update.recording)
     (entry,) = update.entries
     assert (entry.kind, entry.of, entry.result) == (EntryKind.OUTCOME, 0, Result.REFUSED)
     assert (entry.digest, entry.details["why"]) == (A.digest, "It was never proven.")

@@ -13,7 +13,6 @@ from provider_kit import Cancelled, Context
 from release_lane.aws import session
 from release_lane.decide.shift import Course
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
-from release_lane.gates import moving
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
@@ -77,6 +76,7 @@ class Stage:
     said: list[str] = field(default_factory=list)
     lasting: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    recording: Recording = field(default_factory=Recording)
 
     def perform(self, move: Move = MOVE) -> Recorded | None:
         def log(text: str, urn: str, *, severity: str, ephemeral: bool) -> None:
@@ -84,7 +84,8 @@ class Stage:
             (self.said if ephemeral else self.lasting).append(text)
 
         ctx = Context(config={}, cancelled=self.cancelled, log=log, name="traffic-switch")
-        return Recorded.from_outputs(perform(ctx, self.cloud, move, self.senses.of, AT_ONCE))  # type: ignore[arg-type]
+        done = perform(ctx, self.cloud, move, self.senses.of, AT_ONCE, self.recording)  # type: ignore[arg-type]
+        return Recorded.from_outputs(done)
 
     def fails(self, error: type[Exception], move: Move = MOVE) -> Any:
         with pytest.raises(error) as failed:
@@ -126,12 +127,9 @@ def test_users_are_moved_step_by_step_and_watched_after_each(stage: Stage) -> No
     assert stage.journal == replace(TO_B, phase=Phase.MOVED)
 
 
-def test_the_ledger_gets_the_moment_at_which_the_first_users_met_the_release(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_ledger_gets_the_moment_at_which_the_first_users_met_the_release(stage: Stage) -> None:
     objects = Memory()
-    kept = Recording(store_of=lambda _: in_memory(objects), environ={})
-    monkeypatch.setattr(moving, "RECORDING", kept)
+    kept = stage.recording = Recording(store_of=lambda _: in_memory(objects), environ={})
     ctx = Context(config={}, cancelled=stage.cancelled, log=lambda *_, **__: None)
     kept.begin(ctx, Intended(ledger="memory", access=stage.cloud.names.access, environment="production", release=B))
     stage.perform()

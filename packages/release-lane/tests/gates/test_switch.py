@@ -19,6 +19,7 @@ from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.passes import RUN, Pass
 from release_lane.gates.reality import Deviation, deviation, settled
+from release_lane.gates.recording import Recording
 from release_lane.gates.switch import TrafficSwitch
 from release_lane.gates.timing import Timing
 from release_lane.ledger.memory import Memory
@@ -572,8 +573,8 @@ def test_reality_is_compared_with_the_record(change: dict[str, Any], shown: str 
     assert found is None if shown is None else found is not None and found.what.startswith(shown) and not found.grows
 
 
-def switch(at: FakeCloud) -> TrafficSwitch:
-    return TrafficSwitch(lambda _: at)  # type: ignore[arg-type,return-value]
+def switch(at: FakeCloud, recording: Recording | None = None) -> TrafficSwitch:
+    return TrafficSwitch(lambda _: at, recording or Recording())  # type: ignore[arg-type,return-value]
 
 
 RECORDED = {**RECORD.as_outputs(), "url": "http://x"}
@@ -582,19 +583,18 @@ RECORDED = {**RECORD.as_outputs(), "url": "http://x"}
 @pytest.mark.pure
 @pytest.mark.parametrize("changes", [False, True], ids=["as recorded at once", "as recorded in the end"])
 def test_an_update_that_moves_no_traffic_has_ended_well_in_the_ledger_once_all_is_as_recorded(
-    changes: bool, monkeypatch: pytest.MonkeyPatch
+    changes: bool,
 ) -> None:
     """The other one: the switch's diff saw a colour that AWS scales out, or users who still come by plain HTTP."""
     healing = Update(Memory())
     healing.begin()
-    monkeypatch.setattr("release_lane.gates.switch.RECORDING", healing.recording)
     sides = {BLUE: holding(A, "ecs-svc/1"), GREEN: holding(B, "ecs-svc/2", colour_number=2)}
     at = FakeCloud(names=names(80), sides=sides, releases={BLUE: A, GREEN: B}, weights=all_on(BLUE))
     old = State(id="traffic-switch", inputs=inputs(active=False), outputs=RECORDED)
     if changes:
-        switch(at).update(context(), old, inputs(active=False))
+        switch(at, healing.recording).update(context(), old, inputs(active=False))
     else:
-        assert switch(at).diff(context(), old, inputs(active=False), []) == []
+        assert switch(at, healing.recording).diff(context(), old, inputs(active=False), []) == []
     assert [entry.result for entry in healing.entries] == ["", "done"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -69,7 +71,8 @@ def test_the_local_cloud_of_another_checkout_is_refused(monkeypatch: pytest.Monk
 def test_next_to_a_plugin_of_a_killed_update_nothing_is_asked_or_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = Plugin(pid=77, began=1, name="pulumi-resource-aws", since="2026-01-02T03:04:05+00:00")
     monkeypatch.setattr(alone, "without_engine", lambda stack: (plugin,) if stack.name == "staging" else ())
-    monkeypatch.setattr(alone, "PATIENCE", 0.0)
+    module = importlib.import_module("release_lane.program.run")  # the package gives the function this name
+    monkeypatch.setattr(module, "need_to_be_alone", partial(alone.need_to_be_alone, 0.0))
     called: list[Lane] = []
     with pytest.raises(pulumi.RunError, match=r"pulumi-resource-aws \(process 77\)") as ended:
         program(called.append)

@@ -72,8 +72,7 @@ def test_commands_that_are_missing_are_named_by_their_package(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(bootstrap, "COMMANDS", {"no-such-command": "a-package", "neither": "a-package"})
-    assert bootstrap.missing_packages() == ["a-package"]
+    assert bootstrap.missing_packages({"no-such-command": "a-package", "neither": "a-package"}) == ["a-package"]
 
 
 def test_where_there_is_no_apt_it_says_what_is_needed(
@@ -97,15 +96,20 @@ def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def only_in(folder: Path) -> Callable[[str], str | None]:
-    return lambda command: str(folder / command) if (folder / command).exists() else None
+    """A machine whose commands, and other files, are those of the folder."""
+
+    def find(command: str) -> str | None:
+        found = folder / Path(command).name
+        return str(found) if found.exists() else None
+
+    return find
 
 
 def test_what_is_optional_is_installed_by_root_and_not_asked_of_a_user(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
-    monkeypatch.setattr(bootstrap, "OPTIONAL", {**bootstrap.OPTIONAL, str(tools / "keyring.gpg"): "a-keyring"})
-    (tools / "keyring.gpg").touch()
+    (tools / "debian-archive-keyring.gpg").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert bootstrap.packages_to_install() == ["mmdebstrap", "rsync", "skopeo", "uidmap"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -118,7 +122,10 @@ def test_a_user_learns_the_one_command_that_brings_all(
     monkeypatch.setattr(bootstrap, "find", only_in(tools))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (tools / "haproxy").unlink()
-    with pytest.raises(bootstrap.CannotError, match=r"sudo apt-get install .* haproxy mmdebstrap rsync skopeo uidmap"):
+    with pytest.raises(
+        bootstrap.CannotError,
+        match=r"sudo apt-get install .* haproxy debian-archive-keyring mmdebstrap rsync skopeo uidmap",
+    ):
         bootstrap.install_packages(bootstrap.packages_to_install())
 
 
@@ -135,11 +142,8 @@ def test_dockers_client_comes_along_where_it_is_a_package_of_its_own(
     assert installed.endswith("docker.io docker-cli" if is_there else "docker.io")
 
 
-def test_an_old_python_is_refused_in_one_line(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(bootstrap, "LEAST_PYTHON", (99, 0))
-    assert bootstrap.main([]) == 2
+def test_an_old_python_is_refused_in_one_line(bootstrap: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bootstrap.main([], least_python=(99, 0)) == 2
     assert "Python 99.0 or newer is needed" in capsys.readouterr().err
 
 
@@ -172,10 +176,9 @@ def test_the_environment_gets_its_installer_by_the_machines_pip_or_by_one_of_its
 
 @pytest.mark.parametrize(("has_pip", "asked_for"), [(True, []), (False, ["python3-venv"])])
 def test_debians_part_of_venv_is_asked_for_where_nothing_else_can_bring_pip(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_pip: bool, asked_for: list[str]
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, has_pip: bool, asked_for: list[str]
 ) -> None:
     installed: list[str] = []
-    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "has_pip", lambda: has_pip)
     monkeypatch.setattr(bootstrap, "can_make_venv", lambda: False)
     monkeypatch.setattr(bootstrap, "packages_to_install", list)

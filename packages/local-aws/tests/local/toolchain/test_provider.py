@@ -21,6 +21,7 @@ from local_aws.standins.aws.functions import FUNCTIONS
 from local_aws.standins.aws.provider import TYPES
 from local_aws.standins.install import install
 from local_aws.standins.versions import plugin_version
+from local_aws.toolchain import provider
 from local_aws.toolchain.cache import Say
 from local_aws.toolchain.provider import ensure_provider, ready, types
 from local_aws.toolchain.provider.build import (
@@ -160,7 +161,9 @@ def test_it_is_built_once_of_the_services_in_use_and_left_without_its_sources(tm
 def test_a_new_type_of_a_service_needs_no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builder = Builder()
     before = ensure_provider(tmp_path, Said(), NOBODY, NOWHERE, builder)
-    monkeypatch.setitem(types.SERVED["ecs"], "aws_ecs_capacity_provider", "ecs/capacityProvider:CapacityProvider")
+    serving = json.loads(types.served())
+    serving["resources"]["aws_ecs_capacity_provider"] = "aws:ecs/capacityProvider:CapacityProvider"
+    monkeypatch.setattr(provider, "served", lambda: json.dumps(serving))
     assert ready(tmp_path, NOBODY) is None
     after = ensure_provider(tmp_path, Said(), NOBODY, NOWHERE, builder)
     assert after.folder != before.folder
@@ -171,7 +174,7 @@ def test_a_new_type_of_a_service_needs_no_build(tmp_path: Path, monkeypatch: pyt
 def test_another_service_is_another_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builder = Builder()
     ensure_provider(tmp_path, Said(), NOBODY, NOWHERE, builder)
-    monkeypatch.setattr(types, "BESIDES", types.BESIDES | {"sqs"})
+    monkeypatch.setattr(provider, "services", lambda: types.services() | {"sqs"})
     ensure_provider(tmp_path, Said(), NOBODY, NOWHERE, builder)
     assert builder.built[1] - builder.built[0] == {"sqs"}
 

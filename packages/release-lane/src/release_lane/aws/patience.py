@@ -44,9 +44,11 @@ _KEY = "release-lane"
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """Seconds that one call may take in all. `insists`: it is retried even after the update was interrupted."""
+    """Seconds that one call may take in all, and at most that one try may wait for its answer. `insists`: it is retried
+    even after the update was interrupted."""
 
     seconds: float
+    answer_within: float = ANSWER_WITHIN
     insists: bool = False
 
     @staticmethod
@@ -58,7 +60,7 @@ class Patience:
     @property
     def timeouts(self) -> tuple[float, float]:
         """Seconds to connect and to be answered, short enough for several tries."""
-        return min(CONNECT_WITHIN, self.seconds / 4), min(ANSWER_WITHIN, self.seconds / 4)
+        return min(CONNECT_WITHIN, self.seconds / 4), min(self.answer_within, self.seconds / 4)
 
 
 def _seconds(text: str) -> float:
@@ -87,19 +89,20 @@ def current() -> Patience:
 def at_most(seconds: float) -> Iterator[None]:
     """Inside, no call is retried for longer than this."""
     now = current()
-    with _holds(replace(now, seconds=min(now.seconds, seconds))):
+    with held(replace(now, seconds=min(now.seconds, seconds))):
         yield
 
 
 @contextmanager
 def insisting() -> Iterator[None]:
     """Inside, calls are retried although the update was interrupted: traffic is being rolled back."""
-    with _holds(replace(current(), insists=True)):
+    with held(replace(current(), insists=True)):
         yield
 
 
 @contextmanager
-def _holds(patience: Patience) -> Iterator[None]:
+def held(patience: Patience) -> Iterator[None]:
+    """Inside, calls of this thread have this patience."""
     token = _CURRENT.set(patience)
     try:
         yield

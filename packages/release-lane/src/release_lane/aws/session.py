@@ -116,9 +116,9 @@ def client(access: Access, service: str) -> Any:
 
 
 @cache
-def check_account(access: Access) -> str:
-    """The account of these credentials, by AWS; `Refused` unless it is the stack's own."""
-    with patience.at_most(IDENTITY_WITHIN):
+def check_account(access: Access, within: float = IDENTITY_WITHIN) -> str:
+    """The account of these credentials, by AWS in so many seconds; `Refused` unless it is the stack's own."""
+    with patience.at_most(within):
         account = str(client(access, "sts").get_caller_identity()["Account"])
     if account != access.account:
         raise Refused(

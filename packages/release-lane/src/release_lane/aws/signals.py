@@ -73,7 +73,9 @@ def _alarm(value: Mapping[str, Any], watched: Watched) -> Alarm:
     )
 
 
-def traffic(cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float) -> Traffic:
+def traffic(
+    cloud: Cloud, balancer: Balancer, *, since: float, until: float, period: float, pause: float = PAUSE
+) -> Traffic:
     """Datapoints of both colours from the period in which `since` lies to the epoch second `until`, in one call; and
     what the load balancer answered itself, also in the periods before, which say what is usual.
 
@@ -94,9 +96,9 @@ def traffic(cloud: Cloud, balancer: Balancer, *, since: float, until: float, per
         unread = next((each for each in results if each.get("StatusCode", "Complete") not in READ), None)
         if unread is None:
             break
-        if unread["StatusCode"] != PASSING or time.monotonic() + PAUSE > until_when:
+        if unread["StatusCode"] != PASSING or time.monotonic() + pause > until_when:
             raise _unreadable(unread, queries)
-        if patience.INTERRUPTED.wait(PAUSE):
+        if patience.INTERRUPTED.wait(pause):
             raise Interrupted("Interrupted while waiting for CloudWatch's metrics.")
     series: dict[str, dict[float, float]] = {query["Id"]: {} for query in queries}
     for result in results:

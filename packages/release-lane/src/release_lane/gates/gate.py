@@ -16,7 +16,7 @@ from provider_kit import UNKNOWN, Cancelled, Change, Context, Props, Resource, S
 from release_lane.aws.cloud import Cloud
 from release_lane.errors import CloudError, Interrupted, ReleaseError, Users, parse
 from release_lane.gates.passes import Pass
-from release_lane.gates.recording import RECORDING
+from release_lane.gates.recording import RECORDING, Recording
 from release_lane.record.inputs import GATE_OUTPUTS, is_active, pass_of_before
 from release_lane.record.names import Names
 
@@ -26,8 +26,9 @@ CloudOf = Callable[[Names], Cloud]
 """Opens the environment of these names."""
 
 
-def reported(work: Callable[[], Result]) -> Result:
-    """Run it; a ReleaseError reaches the person as its message alone, and so does what AWS refused.
+def reported(work: Callable[[], Result], recording: Recording = RECORDING) -> Result:
+    """Run it; a ReleaseError reaches the person as its message alone, and so does what AWS refused. `recording` gets
+    each failure.
 
     What does not say so itself left the users' traffic untouched: only a switch changes weights, and it always says.
     """
@@ -35,19 +36,19 @@ def reported(work: Callable[[], Result]) -> Result:
         return work()
     except ReleaseError as error:
         error.users = error.users or Users.UNTOUCHED
-        RECORDING.failed(error)
+        recording.failed(error)
         raise UserError(str(error)) from error
     except Cancelled as error:
         interrupted = parse(str(error)) or Interrupted(str(error), users=Users.UNTOUCHED)
-        RECORDING.failed(interrupted)
+        recording.failed(interrupted)
         raise Cancelled(str(interrupted)) from error
     except Exception as error:
         refused = readable(error)
         if refused is None:
-            RECORDING.failed(parse(str(error)) or CloudError(f"{type(error).__name__}: {error}", users=Users.UNSURE))
+            recording.failed(parse(str(error)) or CloudError(f"{type(error).__name__}: {error}", users=Users.UNSURE))
             raise
         said = CloudError(refused, users=Users.UNTOUCHED)
-        RECORDING.failed(said)
+        recording.failed(said)
         raise UserError(str(said)) from error
 
 
@@ -58,8 +59,9 @@ class Gate(Resource):
     shown: ClassVar[tuple[str, ...]]
     """Inputs whose change an approver should see in the diff."""
 
-    def __init__(self, cloud_of: CloudOf = Cloud) -> None:
+    def __init__(self, cloud_of: CloudOf = Cloud, recording: Recording = RECORDING) -> None:
         self.cloud_of = cloud_of
+        self.recording = recording
 
     @abstractmethod
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
@@ -94,7 +96,7 @@ class Gate(Resource):
     def _run(self, ctx: Context, inputs: Props) -> Props:
         if not is_active(inputs):
             return _left({}, "not asked for in this update")
-        seen, detail = reported(lambda: self.passes(ctx, inputs))
+        seen, detail = reported(lambda: self.passes(ctx, inputs), self.recording)
         passed = seen.after(pass_of_before(inputs))
         if seen.unchecked:
             detail = f"{detail}; not checked: {'; '.join(seen.unchecked)}"

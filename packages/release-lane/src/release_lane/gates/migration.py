@@ -21,7 +21,7 @@ from release_lane.aws.patience import insisting
 from release_lane.errors import CheckFailed, CloudError, Interrupted, Refused, Users
 from release_lane.gates.gate import CloudOf, Gate
 from release_lane.gates.passes import RUN, Pass, demand
-from release_lane.gates.recording import RECORDING
+from release_lane.gates.recording import RECORDING, Recording
 from release_lane.record.container import MIGRATION
 from release_lane.record.inputs import GATE_OUTPUTS, MigrationInputs, is_active
 from release_lane.record.intended import LOGS
@@ -63,8 +63,10 @@ class MigrationGate(Gate):
     pauses = (SOONEST, LATEST)
     known_within = KNOWN_WITHIN
 
-    def __init__(self, cloud_of: CloudOf = Cloud, tasks_of: TasksOf = _tasks_of) -> None:
-        super().__init__(cloud_of)
+    def __init__(
+        self, cloud_of: CloudOf = Cloud, tasks_of: TasksOf = _tasks_of, recording: Recording = RECORDING
+    ) -> None:
+        super().__init__(cloud_of, recording)
         self._tasks_of = tasks_of
 
     def passes(self, ctx: Context, inputs: Props) -> tuple[Pass, str]:
@@ -79,7 +81,7 @@ class MigrationGate(Gate):
         task = tasks.start(
             str(given.task_definition), given.subnets, given.groups, by=_started_by(given.digest), token=RUN
         )
-        RECORDING.note(migration={"from": migration.before, "to": migration.to, "command": words, "task": task})
+        self.recording.note(migration={"from": migration.before, "to": migration.to, "command": words, "task": task})
         Run(ctx, tasks, task, words, given.deadline, *self.pauses, self.known_within).to_its_end()
         passed = Pass(digest=given.digest, run=RUN, manifests=image.manifests, migrated=migration.words())
         return passed, f"{words}: succeeded, {migration.words()}"

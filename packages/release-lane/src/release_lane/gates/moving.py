@@ -28,7 +28,7 @@ from release_lane.gates.faults import fault_of
 from release_lane.gates.move import Move
 from release_lane.gates.passes import together
 from release_lane.gates.reality import where, words
-from release_lane.gates.recording import RECORDING
+from release_lane.gates.recording import RECORDING, Recording
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
 from release_lane.gates.undoing import Timeline, roll_back
@@ -51,7 +51,14 @@ Seen = TypeVar("Seen")
 SensesOf = Callable[[Cloud, Balancer, Watched, float], Senses]
 
 
-def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses.of, timing: Timing = TIMING) -> Props:
+def perform(
+    ctx: Context,
+    cloud: Cloud,
+    move: Move,
+    senses_of: SensesOf = Senses.of,
+    timing: Timing = TIMING,
+    recording: Recording = RECORDING,
+) -> Props:
     """Check, journal, move, watch; the new record. Any breach after that rolls back the traffic."""
     place = where(cloud, move.located)
     senses = senses_of(cloud, place, move.watched, move.period)
@@ -70,17 +77,17 @@ def perform(ctx: Context, cloud: Cloud, move: Move, senses_of: SensesOf = Senses
     roll = RollCall([alarm.name for alarm in alarms])
     switch = Switching.of(ctx, cloud, move, before, senses, bake, roll, timing)
     if move.course.steps:
-        _not_halted(before, move)
+        _not_halted(before, move, recording)
         _begin(cloud, before, move)
     try:
         report = switch.all_steps()
     except Exception as breach:
         ended = roll_back(ctx, cloud, move, before, breach, switch.timeline)
-        RECORDING.fault(fault_of(breach, ended, move))
+        recording.fault(fault_of(breach, ended, move))
         raise ended from breach
     finally:
         switch.end()
-        RECORDING.note(timeline=switch.timeline.lines(), probes=switch.probes(), **_met(switch.timeline))
+        recording.note(timeline=switch.timeline.lines(), probes=switch.probes(), **_met(switch.timeline))
     return _record(cloud, before, move, report)
 
 
@@ -115,7 +122,7 @@ def _unmoved(balancer: Balancer, move: Move) -> None:
         )
 
 
-def _not_halted(before: Balancer, move: Move) -> None:
+def _not_halted(before: Balancer, move: Move, recording: Recording) -> None:
     """Neither was the line stopped since the decision, nor the digest put into quarantine. Ways back and the end of an
     interrupted switch pass: one that died before it moved any traffic left nothing to end."""
     journal = Journal.from_tags(before.rule.tags) if before.rule else None
@@ -123,7 +130,7 @@ def _not_halted(before: Balancer, move: Move) -> None:
     begun = journal and journal.phase is Phase.MOVING and journal.to.release_id == move.release.id
     if (divided and begun) or not move.goes_forward:
         return
-    halts = RECORDING.halts()
+    halts = recording.halts()
     if said := halts.quarantined or halts.stopped:
         quarantine = quarantined(move.release.digest, said)
         error = quarantine if halts.quarantined else line_stopped(said, move.standing)

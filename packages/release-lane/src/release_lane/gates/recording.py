@@ -189,11 +189,11 @@ RECORDING = Recording()
 """Of this process, and with it of this update."""
 
 
-def begin(ctx: Context, args: Props) -> Props:
+def begin(ctx: Context, args: Props, recording: Recording = RECORDING) -> Props:
     """`release:index:begin`: args of `Intended.as_dict`; returns the `sequence` of the intent."""
     from release_lane.gates.gate import reported
 
-    return reported(lambda: {"sequence": RECORDING.begin(ctx, Intended.from_dict(args)).sequence})
+    return reported(lambda: {"sequence": recording.begin(ctx, Intended.from_dict(args)).sequence}, recording)
 
 
 def read_halts(ctx: Context, args: Props) -> Props:
@@ -211,18 +211,18 @@ def read_halts(ctx: Context, args: Props) -> Props:
     return reported(look)
 
 
-def done(ctx: Context, args: Props) -> Props:
+def done(ctx: Context, args: Props, recording: Recording = RECORDING) -> Props:
     """`release:index:done`: what this update began is done. For a program whose stack has no switch, which says it for
     an environment."""
     del ctx, args
-    RECORDING.done()
+    recording.done()
     return {}
 
 
-def refuse(ctx: Context, args: Props) -> Props:
+def refuse(ctx: Context, args: Props, recording: Recording = RECORDING) -> Props:
     """`release:index:refuse`: args of `Intended.as_dict`, and `error`: the program's error as text."""
     error = parse(str(args["error"]))
-    RECORDING.refused(ctx, Intended.from_dict(args), error or CloudError(str(args["error"]), users=Users.UNTOUCHED))
+    recording.refused(ctx, Intended.from_dict(args), error or CloudError(str(args["error"]), users=Users.UNTOUCHED))
     return {}
 
 

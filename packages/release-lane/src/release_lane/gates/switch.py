@@ -20,7 +20,7 @@ from release_lane.gates.https import open_https
 from release_lane.gates.move import Move
 from release_lane.gates.moving import perform
 from release_lane.gates.reality import Deviation, deviation, settled
-from release_lane.gates.recording import RECORDING
+from release_lane.gates.recording import RECORDING, Recording
 from release_lane.record.endpoint import production
 from release_lane.record.evidence import Drill, with_passed_drill
 from release_lane.record.hold import how_to_end
@@ -34,8 +34,9 @@ class TrafficSwitch(Resource):
     token = "release:index:TrafficSwitch"
     computed = frozenset(OUTPUTS)
 
-    def __init__(self, cloud_of: CloudOf = Cloud) -> None:
+    def __init__(self, cloud_of: CloudOf = Cloud, recording: Recording = RECORDING) -> None:
         self.cloud_of = cloud_of
+        self.recording = recording
 
     def diff(self, ctx: Context, old: State, inputs: Props, ignore: Sequence[str]) -> list[Change]:
         """While active always a change; otherwise reality decides: it must be what was recorded."""
@@ -47,11 +48,11 @@ class TrafficSwitch(Resource):
             return [Change(path) for path in changed] or [Change("active")]
         if inputs.get("drill"):
             return [Change("drill")]
-        problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs))
+        problem = reported(lambda: _deviation(self.cloud_of, inputs, old.outputs), self.recording)
         if problem is None:
             if _renamed(inputs, old.outputs):
                 return [Change("url")]
-            RECORDING.done()  # an update that moves no traffic ends here
+            self.recording.done()  # an update that moves no traffic ends here
             return []
         if problem.plain:
             return [Change("url")]
@@ -64,10 +65,10 @@ class TrafficSwitch(Resource):
         """What will be recorded; what carries a time (evidence, a hold) only after the update."""
         if not is_active(inputs):
             return super().preview(ctx, inputs, old) | (_of_hold(old.outputs) if old else {})
-        given = reported(lambda: SwitchInputs.from_dict(inputs))
+        given = reported(lambda: SwitchInputs.from_dict(inputs), self.recording)
         if isinstance(given.pass_of_before, Mapping):
             # The gates' outputs are known in a preview only if they will not run in the update.
-            reported(lambda: Move.of(given))
+            reported(lambda: Move.of(given), self.recording)
         recorded = after(given.standing, given.live, given.release, given.course, given.drill, at="")
         kept = {"url": old.outputs.get("url", UNKNOWN) if old else UNKNOWN}
         timed = {"evidence": UNKNOWN, **({"hold": UNKNOWN} if recorded.hold else {})}
@@ -75,11 +76,11 @@ class TrafficSwitch(Resource):
 
     def create(self, ctx: Context, inputs: Props) -> tuple[str, Props]:
         """Move users for the first time (or take up a record that the state had lost)."""
-        return ctx.name, reported(lambda: self._apply(ctx, inputs, {}))
+        return ctx.name, reported(lambda: self._apply(ctx, inputs, {}), self.recording)
 
     def update(self, ctx: Context, old: State, inputs: Props) -> Props:
         """Move users, or (inactive) fail because reality is not what was recorded."""
-        return reported(lambda: self._apply(ctx, inputs, old.outputs))
+        return reported(lambda: self._apply(ctx, inputs, old.outputs), self.recording)
 
     def read(self, ctx: Context, id: str, props: Props, inputs: Props) -> tuple[Props, Props] | None:
         """The record stays the record: the next update reports drift, a refresh does not swallow it."""
@@ -100,7 +101,7 @@ class TrafficSwitch(Resource):
             if rule:
                 cloud.delete_rule(rule.arn)
 
-        reported(remove)
+        reported(remove, self.recording)
 
     def _apply(self, ctx: Context, inputs: Props, old: Mapping[str, Any]) -> Props:
         given = SwitchInputs.from_dict(inputs)
@@ -109,8 +110,8 @@ class TrafficSwitch(Resource):
         if given.names.domain:
             open_https(ctx, cloud, given)
         if move:
-            outputs = perform(ctx, cloud, move)
-            RECORDING.done(Recorded.from_outputs(outputs))
+            outputs = perform(ctx, cloud, move, recording=self.recording)
+            self.recording.done(Recorded.from_outputs(outputs))
             return outputs
         kept = {key: old[key] for key in self.computed if key in old} | _of_hold(old)
         kept = kept or _taken_up(cloud, given.standing)
@@ -120,7 +121,7 @@ class TrafficSwitch(Resource):
             raise _not_as_recorded(problem, held=bool(recorded and recorded.hold))
         if given.drill is Drill.PASSED:
             kept = _with_drill(kept)
-        RECORDING.done()
+        self.recording.done()
         return {**kept, "url": production(cloud.names, "").url} if given.names.domain else kept
 
 

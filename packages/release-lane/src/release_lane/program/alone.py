@@ -14,11 +14,11 @@ PATIENCE = 10.0
 """Seconds for plugins that end by themselves when their engine is gone, as the gates do."""
 
 
-def need_to_be_alone() -> None:
-    """Say which stack this is, and wait for what is left of killed updates; `Refused` if that stays."""
+def need_to_be_alone(patience: float = PATIENCE) -> None:
+    """Say which stack this is, and wait so many seconds for what is left of killed updates; `Refused` if that stays."""
     stack = stack_of(os.environ, pulumi.get_project(), pulumi.get_stack())
     leave_trace(stack)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while left := without_engine(stack):
         if time.monotonic() > end:
             raise outlived(stack.name, left)

@@ -16,6 +16,8 @@ from release_lane.operate.notices import Notice
 from release_lane.record.names import Access
 from release_lane.settings.notify import Event, NotifySettings
 
+from tests.patience import PATIENCE
+
 pytestmark = pytest.mark.cli
 
 ACCESS = Access(region="us-east-1", account="000000000000")
@@ -61,8 +63,8 @@ def hook(request: pytest.FixtureRequest) -> Iterator[Hook]:
     made.server.server_close()
 
 
-def send(url: str) -> tuple[str, ...]:
-    return RealNotifier().send(NotifySettings(webhook=url), ACCESS, NOTICE)
+def send(url: str, answer_within: float = PATIENCE) -> tuple[str, ...]:
+    return RealNotifier(answer_within).send(NotifySettings(webhook=url), ACCESS, NOTICE)
 
 
 def test_a_webhook_gets_json_that_says_it_all(hook: Hook) -> None:
@@ -100,10 +102,9 @@ def test_what_is_said_of_a_failure_holds_no_token(hook: Hook) -> None:
     assert "T0KEN" not in problem
 
 
-def test_a_webhook_that_never_answers_does_not_hold_up_a_release(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "ANSWER_WITHIN", 0.1)
+def test_a_webhook_that_never_answers_does_not_hold_up_a_release(hook: Hook) -> None:
     hook.server.shutdown()  # it still accepts connections, and never answers one
-    (problem,) = send(hook.url)
+    (problem,) = send(hook.url, answer_within=0.1)
     assert "did not answer" in problem
 
 
@@ -115,7 +116,7 @@ def test_an_address_where_nothing_listens_is_reported() -> None:
 
 
 def test_any_other_mistake_is_named_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(url: str, message: str) -> None:
+    def broken(url: str, message: str, _: float) -> None:
         raise RuntimeError(f"{url} {message}")
 
     monkeypatch.setattr(notify, "_post", broken)

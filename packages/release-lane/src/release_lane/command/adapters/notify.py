@@ -31,14 +31,17 @@ class Notifier(Protocol):
 
 
 class RealNotifier:
-    """Publishes to SNS, posts JSON to the webhook; one retry each."""
+    """Publishes to SNS, posts JSON to the webhook; one retry each. A webhook has so many seconds for each try."""
+
+    def __init__(self, answer_within: float = ANSWER_WITHIN) -> None:
+        self.answer_within = answer_within
 
     def send(self, to: NotifySettings, access: Access, notice: Notice) -> tuple[str, ...]:
         """One after the other."""
         message = json.dumps(notice.as_dict(datetime.now(UTC).isoformat(timespec="seconds")))
         ways: list[tuple[str, str, Callable[[], None]]] = [
             ("topic", to.topic, lambda: _publish(access, to.topic, notice, message)),
-            ("webhook", to.webhook, lambda: _post(_url(access, to.webhook), message)),
+            ("webhook", to.webhook, lambda: _post(_url(access, to.webhook), message, self.answer_within)),
         ]
         return tuple(problem for name, given, way in ways if given and (problem := _tried(name, way)))
 
@@ -110,7 +113,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _post(url: str, message: str) -> None:
+def _post(url: str, message: str, within: float) -> None:
     """One POST; a second one if the first was not answered, or with 5xx or 429."""
     opener = urllib.request.build_opener(_NoRedirects)
     host = urlsplit(url).hostname
@@ -120,7 +123,7 @@ def _post(url: str, message: str) -> None:
             url, data=message.encode(), method="POST", headers={"Content-Type": "application/json"}
         )
         try:
-            with opener.open(request, timeout=ANSWER_WITHIN):
+            with opener.open(request, timeout=within):
                 return
         except urllib.error.HTTPError as error:
             error.close()

@@ -26,7 +26,14 @@ TICK = 0.02
 """Seconds between two looks at whether a group is gone."""
 
 
-def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[[Checked], None]) -> list[Checked]:
+def run_side_by_side(
+    commands: Mapping[str, str],
+    folder: Path,
+    ended: Callable[[Checked], None],
+    *,
+    moment: float = MOMENT,
+    grace: float = GRACE,
+) -> list[Checked]:
     """Run each in `folder`, with no input; `ended` is called as they end, with stdout and stderr in one. In the order
     of `commands`. If this process is interrupted, so are they."""
     running: list[subprocess.Popen[bytes]] = []
@@ -36,7 +43,7 @@ def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[
         for name, command in commands.items():
             with undisturbed():  # else one might run that this function knows nothing of
                 running.append(_start(command, folder))
-                waiting.append(pool.submit(_wait, name, running[-1]))
+                waiting.append(pool.submit(_wait, name, running[-1], moment, grace))
         left = {*waiting}
         while left:
             done, left = wait(left, AT_MOST, FIRST_COMPLETED)
@@ -45,7 +52,7 @@ def run_side_by_side(commands: Mapping[str, str], folder: Path, ended: Callable[
         return [one.result() for one in waiting]
     finally:
         with undisturbed():  # it ends within seconds
-            _stop([process for process in running if process.poll() is None])
+            _stop([process for process in running if process.poll() is None], grace)
             pool.shutdown()
 
 
@@ -56,7 +63,7 @@ def _start(command: str, folder: Path) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def _wait(name: str, process: subprocess.Popen[bytes]) -> Checked:
+def _wait(name: str, process: subprocess.Popen[bytes], moment: float, grace: float) -> Checked:
     """Until the command itself has ended: what it left running may hold its output open for ever."""
     begin = time.monotonic()
     said: list[bytes] = []
@@ -64,8 +71,8 @@ def _wait(name: str, process: subprocess.Popen[bytes]) -> Checked:
     reader.start()
     code = process.wait()
     seconds = time.monotonic() - begin
-    _end_group(process.pid)
-    reader.join(GRACE)
+    _end_group(process.pid, moment, grace)
+    reader.join(grace)
     return Checked(name=name, code=code, seconds=seconds, output=_text(said))
 
 
@@ -79,11 +86,11 @@ def _text(said: list[bytes]) -> str:
     return b"".join(said).decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+def _stop(processes: list[subprocess.Popen[bytes]], grace: float) -> None:
     """End those that run, at the same time; what they leave is ended by who waits for them."""
     for process in processes:
         _signal(process.pid, signal.SIGTERM)
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + grace
     for process in processes:
         try:
             process.wait(max(0.0, until - time.monotonic()))
@@ -92,9 +99,9 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _end_group(group: int) -> None:
+def _end_group(group: int, moment: float, grace: float) -> None:
     """End what a command left running in its group."""
-    for sent, within in ((0, MOMENT), (signal.SIGTERM, GRACE), (signal.SIGKILL, MOMENT)):
+    for sent, within in ((0, moment), (signal.SIGTERM, grace), (signal.SIGKILL, moment)):
         until = time.monotonic() + within
         there = _signal(group, sent)
         while there and time.monotonic() < until:
