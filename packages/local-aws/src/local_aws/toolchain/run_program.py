@@ -56,12 +56,17 @@ def exit_code(given: object) -> int:
             return 1
 
 
-if __name__ == "__main__":
-    threading.Thread(target=end_with, args=(language_host(),), daemon=True).start()
-    gc.set_threshold(100_000, 50, 100)
-    code = main()
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter's own end does
-    atexit._run_exitfuncs()
+def leave(ended: list[int]) -> None:
+    """What the interpreter's own end comes to, without taking millions of objects apart."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(ended[0])
+
+
+if __name__ == "__main__":
+    ended = [1]
+    # Called last, as it is registered first: after threads and what the program registered, as at any end of Python.
+    atexit.register(leave, ended)
+    threading.Thread(target=end_with, args=(language_host(),), daemon=True).start()
+    gc.set_threshold(100_000, 50, 100)
+    ended[0] = main()
