@@ -1,9 +1,9 @@
 """A Python base image for image builds, even where no registry can be reached: the build argument BASE_IMAGE.
 
-The official `python:3.11-slim-bookworm` is taken where it is present or can be pulled. Otherwise a Debian
-of the same release with the same Python is made from Debian's own packages (mmdebstrap), kept as a tar in
-the cache, and imported as `local-aws/base:<id of its recipe>`. This machine's CA certificates go into
-it, so that pip inside a build reaches the same index as this machine.
+The official `python:3.11-slim-bookworm` is taken where it is present or can be pulled. Otherwise a Debian of the same
+release with the same Python is made from Debian's own packages (mmdebstrap), kept as a tar in the cache until Docker
+has not taken it for 30 days, and imported as `local-aws/base:<id of its recipe>`. This machine's CA certificates go
+into it, so that pip inside a build reaches the same index as this machine.
 
     python -m local_aws.base_image                the reference, on stdout (progress on stderr)
     python -m local_aws.base_image --build-args   the build arguments that fit, as one JSON object
@@ -30,7 +30,7 @@ from provider_kit.streams import outliving
 
 from local_aws import docker_fit
 from local_aws.errors import LocalError
-from local_aws.toolchain.cache import Say, cache_folder, only_one
+from local_aws.toolchain.cache import Say, cache_folder, forget_unused, only_one
 from local_aws.trust import without_ours
 
 OFFICIAL = "python:3.11-slim-bookworm"
@@ -119,6 +119,8 @@ def choose(
             if images.pull(official):
                 return official
             fill(recipe, tar, make, say)
+        os.utime(tar)
+        forget_unused(tar.parent.glob("*.tar"))
         images.load(tar, made)
     say(made)
     return made

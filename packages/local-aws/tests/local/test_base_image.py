@@ -19,6 +19,7 @@ from local_aws.base_image import (
     make_tar,
     mmdebstrap_command,
     not_made,
+    tar_of,
     this_machine,
 )
 from local_aws.errors import LocalError
@@ -101,6 +102,16 @@ def test_a_new_docker_gets_it_from_the_cache(tmp_path: Path) -> None:
     choose(RECIPE, tmp_path, FakeImages(), make, nobody)
     assert choose(RECIPE, tmp_path, new_docker, make, nobody) == RECIPE.reference
     assert (new_docker.pulls, make.runs) == ([], 1)
+
+
+@pytest.mark.pure
+def test_what_was_not_used_for_a_month_is_forgotten_when_another_one_is(tmp_path: Path) -> None:
+    first, second = replace(RECIPE, mirror="http://one.example"), replace(RECIPE, mirror="http://two.example")
+    for recipe in (first, second):
+        choose(recipe, tmp_path, FakeImages(), FakeMmdebstrap(), nobody)
+        os.utime(tar_of(recipe, tmp_path), times=(0, 0))
+    choose(second, tmp_path, FakeImages(), FakeMmdebstrap(), nobody)
+    assert [path.name for path in (tmp_path / "base").glob("*.tar")] == [f"{second.id}.tar"], "it was used just now"
 
 
 @pytest.mark.pure

@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import suppress
@@ -28,6 +27,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local_aws.emulator.wire import Response, ServiceError, json_error, json_response
+from local_aws.toolchain.cache import forget_unused
 
 
 class KnownLayers:
@@ -39,14 +39,10 @@ class KnownLayers:
     """
 
     BIG = 8 << 20  # bytes; an application's own code is less, and goes with its cloud
-    KEPT = 30 * 24 * 3600  # seconds since one was used last
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        for path in folder.glob("*"):
-            with suppress(OSError):
-                if path.stat().st_mtime < time.time() - self.KEPT:
-                    path.unlink()
+        forget_unused(folder.glob("*"))
 
     def remember(self, file: Path) -> None:
         if file.stat().st_size >= self.BIG:

@@ -6,11 +6,15 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 Say = Callable[[str], None]
+
+KEPT = 30 * 24 * 3600.0
+"""Seconds that a file stays which can be had again: since one was used last, which `os.utime` says."""
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -36,6 +40,14 @@ def take_over(earlier: Path, folder: Path) -> None:
         draft.chmod(0o755)
         draft.rename(folder)
     shutil.rmtree(draft, ignore_errors=True)
+
+
+def forget_unused(files: Iterable[Path], seconds: float = KEPT) -> None:
+    """Delete those that were not used for so long. What cannot be deleted stays."""
+    for path in files:
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - seconds:
+                path.unlink()
 
 
 @contextmanager
