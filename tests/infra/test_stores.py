@@ -373,6 +373,25 @@ def test_a_rollback_waits_for_no_change_of_them_and_the_next_update_makes_it(
     assert sum("database.instanceClass" in each for each in said) == 1, "the rollback interrupts nothing"
 
 
+def test_a_rollback_waits_for_no_first_one_and_the_next_update_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", said.append)
+    back = live(holding(Kind.CACHE), imageDigest=FIRST, rollbackFrom=SECOND)
+    assert not [each for each in back.registered if "database" in each.name or each.type.startswith("aws:rds")]
+    assert back.options[Kind.CACHE.type, f"{NAME}-cache"].protect, "what is there stays"
+    assert any("No way back waits until AWS has made `database`" in each for each in said)
+    none = live(standing_on(), imageDigest=FIRST, rollbackFrom=SECOND, deletionProtection=True)
+    assert not [each for each in none.registered if each.type == COMPONENT]
+    assert "keptDatabase" not in none.one("TrafficSwitch").inputs, "AWS keeps nothing that there is not"
+    assert live(holding(Kind.CACHE)).one("aws:rds/instance:Instance")
+
+
+def test_a_rollback_goes_on_with_one_that_a_killed_update_began() -> None:
+    urn = f"urn:pulumi:staging::release-lane::{COMPONENT}$aws:ec2/securityGroup:SecurityGroup::{NAME}-database"
+    begun = {**holding(Kind.CACHE), urn: {"type": "aws:ec2/securityGroup:SecurityGroup", "outputs": {}}}
+    assert live(begun, imageDigest=FIRST, rollbackFrom=SECOND).one("aws:rds/instance:Instance")
+
+
 def test_storage_never_shrinks() -> None:
     with pytest.raises(Refused, match=r"database\.storageGb from 50 to 20"):
         live(holding(Kind.DATABASE, allocatedStorage=50.0))

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from release_lane.decide.stores import COMPONENT as STORES
-from release_lane.decide.stores import Kind, Stores, stores_in
+from release_lane.decide.stores import Kind, Stores, begun_in, belongs, stores_in
 from release_lane.record.names import HTTPS_PORT
 from release_lane.record.records import GroupCheck
 
@@ -87,7 +87,7 @@ class Foundations:
     `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well. `domain`: the name
     that users come by, as the switch recorded it ("" where they come by plain HTTP).
     `kept`: AWS refuses to delete the load balancer. `checks`: the health check of each target group, by its name.
-    `stores`: database and cache.
+    `stores`: database and cache. `begun`: which of them the state has anything of.
     """
 
     region: str = ""
@@ -107,6 +107,7 @@ class Foundations:
     kept: bool = False
     checks: Mapping[str, GroupCheck] = field(default_factory=dict)
     stores: Stores = field(default_factory=dict)
+    begun: frozenset[Kind] = frozenset()
 
     def overlooks(self, group: str, found: GroupCheck | None, wanted: GroupCheck) -> bool:
         """Does the state have the wanted health check already, but not AWS (`found`)? Then no update writes it."""
@@ -160,6 +161,7 @@ class Foundations:
                 if _is_held(urn, str(each["type"]), components, [kind for kind in Kind if kind not in stores])
             ),
             stores=stores,
+            begun=begun_in(resources),
             parts=frozenset(
                 [
                     *(group(str(outputs.get("name"))) for outputs in groups),
@@ -267,7 +269,7 @@ def _is_held(urn: str, type_: str, components: Collection[str], without: Collect
     """Do users stand on it? No user needs what belongs to a database or cache that is not there."""
     name = _name(urn)
     shared = any(f"::{component}$" in urn for component in (NETWORK, BALANCER))
-    of_none = not shared and any(re.search(rf"-{kind}($|-from-)", name) for kind in without)
+    of_none = not shared and any(belongs(kind, name) for kind in without)
     rule_of_testers = type_.endswith(":SecurityGroupIngressRule") and re.search(r"-test-\d+-", name)
     of_secrets = type_.endswith(":VpcEndpoint") and name.endswith(SECRET_STORES)
     return any(f"::{component}$" in urn for component in components) and not (rule_of_testers or of_secrets or of_none)

@@ -4,6 +4,7 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,6 +62,17 @@ def stores_in(resources: Mapping[str, Any]) -> Stores:
         if f"::{COMPONENT}$" in urn and each["type"] == kind.type
     }
     return {kind: _store(kind, outputs) for kind, outputs in found.items()}
+
+
+def belongs(kind: Kind, name: str) -> bool:
+    """Does a resource of database and cache with this logical name belong to this one alone?"""
+    return re.search(rf"-{kind}($|-from-)", name) is not None
+
+
+def begun_in(resources: Mapping[str, Any]) -> frozenset[Kind]:
+    """Those of which the state has anything: they are there, or an update that was killed began to make them."""
+    names = [urn.rsplit("::", 1)[-1] for urn in resources if f"::{COMPONENT}$" in urn]
+    return frozenset(kind for kind in Kind if any(belongs(kind, name) for name in names))
 
 
 def _store(kind: Kind, outputs: Mapping[str, Any]) -> Store:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -27,7 +28,7 @@ from release_lane.program.hold import Hold, frozen, merged
 from release_lane.program.intent import Intent
 from release_lane.program.migrating import Quarters, Roles, migrate, nowhere
 from release_lane.program.outputs import switch_and_outputs, test_urls
-from release_lane.program.plan import Doable, Environment, Plan, plan_of
+from release_lane.program.plan import Doable, Environment, Plan, made_later, plan_of, without_stores
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition, secret_resources
 from release_lane.record.endpoint import LOAD_BALANCER
@@ -70,8 +71,12 @@ class Lane:
         return lane
 
     def __init__(self, environment: Environment, decision: Doable, standing: Recorded | None) -> None:
-        self._environment, self._standing = environment, standing
         self._plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
+        if later := made_later(environment, self._plan):
+            environment = replace(environment, settings=without_stores(environment.settings, later))
+            named = " and ".join(f"`{kind}`" for kind in later)
+            pulumi.log.info(f"No way back waits until AWS has made {named} of the stack file: the next update does.")
+        self._environment, self._standing = environment, standing
         self._ready: GateResource | None = None
         """The last gate before tasks are started."""
         self._quarters: Quarters | None = None
@@ -153,7 +158,7 @@ class Lane:
         """For what a database or cache consists of (None: for what they share), once it exists."""
         there = self._environment.stands_on.stores
         exists = kind in there if kind else bool(there)
-        back = self._plan is not None and self._plan.course.goes_back
+        back = self._plan is not None and self._plan.goes_back
         # No way back waits for a change of the database: it is made by the next update.
         stays = frozen(unless=not (exists and back))
         return merged(pulumi.ResourceOptions(protect=self.hold.shared and exists), stays)

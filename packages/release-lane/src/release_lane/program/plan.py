@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from release_lane.decide.decision import Deploy, Finish, Heal, Keep, Prepare, TrafficOnly
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.shift import Course, Shift, course
+from release_lane.decide.stores import Kind
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.names import Names
 from release_lane.record.placement import Colour, Release
@@ -66,9 +68,14 @@ class Plan:
     """Where users are before they are moved, if they are on the other colour."""
 
     @property
+    def goes_back(self) -> bool:
+        """Are users to be moved back? That waits for nothing that the next update can do."""
+        return self.course.goes_back
+
+    @property
     def compares(self) -> bool:
         """Are answers compared with those that users get now? Not where they go back, which has to be quick."""
-        return self.kind in (DecisionKind.DEPLOY, DecisionKind.TRAFFIC_ONLY) and not self.course.goes_back
+        return self.kind in (DecisionKind.DEPLOY, DecisionKind.TRAFFIC_ONLY) and not self.goes_back
 
     @property
     def gated(self) -> bool:
@@ -128,3 +135,17 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
         ):
             tasks = observed.sides[target].wanted
             return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, moves=True)
+
+
+def made_later(environment: Environment, plan: Plan | None) -> tuple[Kind, ...]:
+    """Database and cache that the settings ask for and this update leaves to the next one: no way back waits until AWS
+    has made one."""
+    if plan is None or not plan.goes_back:
+        return ()
+    return tuple(kind for kind in environment.settings.stores if kind not in environment.stands_on.begun)
+
+
+def without_stores(settings: EnvironmentSettings, kinds: Sequence[Kind]) -> EnvironmentSettings:
+    """The settings as if they did not ask for these."""
+    usual = EnvironmentSettings.model_fields
+    return settings.model_copy(update={str(kind): usual[kind].default for kind in kinds})
