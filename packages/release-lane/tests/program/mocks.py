@@ -121,6 +121,8 @@ class World(engine_mocks.Mocks):
     halts_asked: list[Mapping[str, Any]] = field(default_factory=list)
 
     labels: Labels = field(default_factory=Labels)
+    labels_of: dict[str, Labels] = field(default_factory=dict)
+    """Of some images, by digest, in place of `labels`."""
     """What an image declares."""
     labels_asked: list[tuple[str, str]] = field(default_factory=list)
     """Repository and digest of each image whose labels were asked for."""
@@ -149,7 +151,7 @@ class World(engine_mocks.Mocks):
                 return self.halts.as_dict()
             case "release:index:readLabels":
                 self.labels_asked.append((args.args["repository"], args.args["digest"]))
-                return self.labels.as_dict()
+                return self.labels_of.get(args.args["digest"], self.labels).as_dict()
             case "release:index:describeNetwork":
                 return dict(self.network)
             case "pulumi:pulumi:readStackResourceOutputs":

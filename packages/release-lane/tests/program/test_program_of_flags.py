@@ -13,10 +13,11 @@ from release_lane.program import run
 from release_lane.record.contract import Labels
 from release_lane.record.flags import FlagRecord
 from release_lane.record.halts import Halts
+from release_lane.record.hold import Hold
 from release_lane.record.intended import Intended
 from release_lane.record.ledger import Draft, EntryKind
 from release_lane.record.placement import Colour
-from tests.program.mocks import ACCOUNT, ARTIFACTS, FIRST, World, outputs_of, release
+from tests.program.mocks import ACCOUNT, ARTIFACTS, FIRST, SECOND, World, outputs_of, release
 from tests.program.test_run import nothing
 
 pytestmark = pytest.mark.program
@@ -141,7 +142,9 @@ def test_an_exception_from_a_freeze_window_is_recorded() -> None:
     assert any(each.endswith(": it cannot wait") for each in details["unchecked"])
 
 
-@pytest.mark.parametrize(("flags", "says"), [("a,c", ""), ("", "does not declare c"), ("a", "declares a"), (None, "")])
+@pytest.mark.parametrize(
+    ("flags", "says"), [("a,c", ""), ("", "production declares c"), ("a", "declares a"), (None, "")]
+)
 def test_a_flag_that_the_live_image_does_not_declare_is_refused(flags: str | None, says: str) -> None:
     there = declaring(flags)
     if not says:
@@ -152,6 +155,21 @@ def test_a_flag_that_the_live_image_does_not_declare_is_refused(flags: str | Non
             exported(there, flags='{"c": "on"}')
         assert there.registered == []
     assert there.labels_asked == [("release-lane/app", FIRST)]
+
+
+@pytest.mark.parametrize(("new", "says"), [("c", ""), ("d", "production declares c"), (None, "declares a")])
+def test_while_a_hold_stands_a_flag_of_either_release_is_known(new: str | None, says: str) -> None:
+    there = declaring("a")
+    hold = Hold(percent=10, colour=Colour.GREEN, release=release(SECOND), since="2026-01-02T03:04:05+00:00")
+    there.outputs["production"] |= {"hold": hold.as_dict()}
+    there.labels_of[SECOND] = Labels(found={} if new is None else {"dev.release-lane.flags": new})
+    if says == "production declares c":
+        with pytest.raises(pulumi.RunError, match=says):
+            exported(there, flags='{"c": "on"}')
+    else:
+        exported(there, flags='{"c": "on"}')
+        assert value(there)["c"] == 100
+    assert there.labels_asked == [("release-lane/app", FIRST), ("release-lane/app", SECOND)]
 
 
 def test_to_turn_off_what_is_there_the_registry_is_not_asked() -> None:

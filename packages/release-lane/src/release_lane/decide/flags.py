@@ -18,6 +18,7 @@ LARGEST = 4096
 (AWS/systems-manager/latest/userguide/parameter-store-advanced-parameters.html)."""
 
 DECLARES_NONE = "it declares none"
+NOTHING_LIVE = "nothing is live"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +135,7 @@ def _stopped(plan: FlagPlan, environment: str, entry: Entry) -> Refused:
 def _undeclared(names: Collection[str], case: FlagCase) -> Refused:
     known = ", ".join(sorted(case.declared or ())) or "none"
     return Refused(
-        f"The live image of {case.environment} does not declare {', '.join(names)}.",
+        f"No live image of {case.environment} declares {', '.join(names)}.",
         why=f"a flag that the service does not read would change nothing; it declares {known}",
         next_step="correct the name, or release the image that declares it first. Nothing was changed.",
     )

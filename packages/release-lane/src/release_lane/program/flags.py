@@ -12,10 +12,18 @@ from typing import Any
 import pulumi
 from pulumi_aws import ssm
 
-from release_lane.decide.flags import DECLARES_NONE, FlagCase, FlagPlan, check_flags, names_matter, plan_flags
+from release_lane.decide.flags import (
+    DECLARES_NONE,
+    NOTHING_LIVE,
+    FlagCase,
+    FlagPlan,
+    check_flags,
+    names_matter,
+    plan_flags,
+)
 from release_lane.errors import CloudError
 from release_lane.program.intent import Intent
-from release_lane.program.recall import access, called, line_of, live_labels, need_no_environment
+from release_lane.program.recall import access, called, labels_of_live, line_of, need_no_environment
 from release_lane.record.contract import Contract
 from release_lane.record.digest import short
 from release_lane.record.flags import FlagRecord, environment_of
@@ -66,11 +74,18 @@ def _case(settings: FlagsSettings, environment: str, plan: FlagPlan) -> FlagCase
 
 
 def _declared(settings: FlagsSettings, environment: str) -> tuple[tuple[str, ...] | None, str]:
-    """The flags that the live image declares; None, and why, where they are not known."""
-    digest, labels = live_labels(environment, settings.artifacts, access(settings.account))
-    if labels.unread:
-        return None, labels.unread
-    return Contract.of(labels.found, short(digest)).flags, DECLARES_NONE
+    """The flags that the live image declares (or one of two, while a hold stands); None, and why, where they are not
+    known."""
+    live = labels_of_live(environment, settings.artifacts, access(settings.account))
+    if not live:
+        return None, NOTHING_LIVE
+    declared: set[str] = set()
+    for digest, labels in live.items():
+        flags = None if labels.unread else Contract.of(labels.found, short(digest)).flags
+        if flags is None:
+            return None, labels.unread or DECLARES_NONE
+        declared |= {*flags}
+    return tuple(sorted(declared)), ""
 
 
 def _missing(settings: FlagsSettings) -> tuple[str, ...]:

@@ -188,14 +188,14 @@ def line_of(environment: str, ledger: str, access: Access) -> Halts:
     return Halts.from_dict(said)
 
 
-def live_labels(environment: str, artifacts: str, access: Access) -> tuple[str, Labels]:
-    """The digest that is live in an environment ("" for none), and what its image declares."""
+def labels_of_live(environment: str, artifacts: str, access: Access) -> dict[str, Labels]:
+    """What users of an environment are on, by digest, and what each image declares: two while a hold stands."""
     recorded = Recorded.from_outputs(_outputs_in(call(STACK_OUTPUTS, {"name": _full_name(environment)})))
     if recorded is None:
-        return "", Labels(unread="nothing is live")
-    digest, repository = recorded.live.digest, artifacts_of(artifacts).repository.partition("/")[2]
-    asked = {**access.as_dict(), "repository": repository, "digest": digest}
-    return digest, Labels.from_dict(call("release:index:readLabels", asked))
+        return {}
+    asked = {**access.as_dict(), "repository": artifacts_of(artifacts).repository.partition("/")[2]}
+    digests = dict.fromkeys(release.digest for release in recorded.serves.values())
+    return {each: Labels.from_dict(call("release:index:readLabels", {**asked, "digest": each})) for each in digests}
 
 
 def _check(identity: Mapping[str, Any], expected: str) -> None:
