@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,22 @@ def test_a_finished_switch_makes_up_for_the_bake_that_it_had_not_ended(phase: Ph
     verdict = decide(RECORD, cloud, request())
     assert isinstance(verdict.decision, Finish)
     assert planned(verdict.decision, cloud, verdict.standing) == Course(steps=(), bake=bake, home=GREEN)
+
+
+@pytest.mark.parametrize("phase", [Phase.MOVING, Phase.MOVED])
+def test_a_finished_rollback_is_one_and_takes_no_user_back_to_what_it_left(phase: Phase) -> None:
+    cloud = observed(A, B, BLUE, journal((GREEN, B), (BLUE, A), phase))
+    for asked in ({}, {"digest": A.digest, "rollback_from": B.digest}):
+        verdict = decide(RECORD, cloud, replace(request(), **asked))
+        assert isinstance(verdict.decision, Finish)
+        assert planned(verdict.decision, cloud, verdict.standing) == Course(steps=(), home=None, goes_back=True)
+
+
+def test_a_switch_forward_again_that_is_finished_is_no_way_back() -> None:
+    back = replace(RECORD, live_colour=BLUE, live=A, history=(A, B, A))
+    cloud = observed(A, B, GREEN, journal((BLUE, A), (GREEN, B), Phase.MOVING))
+    verdict = decide(back, cloud, request())
+    assert planned(verdict.decision, cloud, verdict.standing) == Course(steps=(), bake=60, home=BLUE)
 
 
 def test_adopting_moves_no_traffic_and_rolls_none_back() -> None:

@@ -206,13 +206,20 @@ Decision = Prepare | Keep | Heal | Deploy | TrafficOnly | Finish | Refuse
 
 
 def goes_back(decision: Decision, standing: Recorded | None) -> bool:
-    """Does it bring users back to a release that was live before, by a rollback, an undo or a restore?"""
+    """Does it bring users back to a release that was live before, by a rollback, an undo or a restore? One that was
+    interrupted after it had moved them still does."""
     match decision:
         case Deploy(release=release, rollback=rollback) | TrafficOnly(release=release, rollback=rollback):
             return rollback or (standing is not None and release.id == standing.live.id)
         case Finish(release=release):
-            return standing is not None and release.id == standing.live.id
+            return standing is not None and (release.id == standing.live.id or _came_before(release, standing))
     return False
+
+
+def _came_before(release: Release, standing: Recorded) -> bool:
+    """Was it live before what is recorded? Then only a rollback can have gone there."""
+    past = standing.was_live(release.digest)
+    return past is not None and past.id == release.id and not standing.left_by_rollback(release.digest)
 
 
 @dataclass(frozen=True, kw_only=True)

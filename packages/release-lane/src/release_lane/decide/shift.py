@@ -40,8 +40,10 @@ def course(decision: Moving, standing: Recorded | None, observed: Observed, shif
             journal = observed.journal
             if journal is None or (journal.to.colour, journal.to.release_id) != (target, release.id):
                 return Course(steps=(), goes_back=True)  # adopted, or restored with nothing to move
-            unwatched = standing is not None and not back and journal.phase is Phase.MOVING
-            return Course(steps=(), bake=shift.bake if unwatched else 0.0, home=home, goes_back=back)
+            if back:  # users stay where it brought them: what it left is no home
+                return Course(steps=(), home=home if home is target else None, goes_back=True)
+            unwatched = standing is not None and journal.phase is Phase.MOVING
+            return Course(steps=(), bake=shift.bake if unwatched else 0.0, home=home)
         case Deploy(target=target) | TrafficOnly(target=target):
             if back or standing is None or not weights.get(target.other):
                 return Course(home=home, goes_back=back)
