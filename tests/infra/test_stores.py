@@ -386,10 +386,23 @@ def test_a_rollback_waits_for_no_first_one_and_the_next_update_makes_it(monkeypa
     assert live(holding(Kind.CACHE)).one("aws:rds/instance:Instance")
 
 
-def test_a_rollback_goes_on_with_one_that_a_killed_update_began() -> None:
+def test_a_rollback_leaves_what_is_around_one_that_aws_did_not_make_as_it_is() -> None:
+    """It is refused again, or takes its ten minutes; what is around it may be in use."""
     urn = f"urn:pulumi:staging::release-lane::{COMPONENT}$aws:ec2/securityGroup:SecurityGroup::{NAME}-database"
     begun = {**holding(Kind.CACHE), urn: {"type": "aws:ec2/securityGroup:SecurityGroup", "outputs": {}}}
-    assert live(begun, imageDigest=FIRST, rollbackFrom=SECOND).one("aws:rds/instance:Instance")
+    back = live(begun, imageDigest=FIRST, rollbackFrom=SECOND)
+    assert not back.of_type("aws:rds/instance:Instance")
+    assert back.one("aws:rds/subnetGroup:SubnetGroup")
+    assert f"{NAME}-database" in [each.name for each in back.of_type("SecurityGroup")]
+
+
+def test_an_environment_that_is_restored_gets_all_of_it_at_once() -> None:
+    """It is going back as well, but no user waits anywhere else; its tasks need them."""
+    outputs = {**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}
+    lost = World(outputs=outputs, observed=observed(image=SECOND), state={})
+    restored = run(lost, config(**BOTH, onDrift="restore"))
+    assert restored.one("aws:rds/instance:Instance")
+    assert variables(restored, "green")["DATABASE_HOST"] == "db.test"
 
 
 def test_storage_never_shrinks() -> None:

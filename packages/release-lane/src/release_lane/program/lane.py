@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 class Lane:
     """One environment in this update: `settings` and `names` to build it from, `hold` for what is shared.
 
+    `half_made`: database and cache whose surroundings stay as they are in this update, and which it does not make.
     Of its network: the `zones` of its own, or the `existing` one; `cidr`, its address range; `egress`: first the one
     that the settings ask for, then those of colours that have not moved there yet.
     """
@@ -58,6 +59,7 @@ class Lane:
     cidr: str
     egress: tuple[Egress, ...]
     hold: Hold
+    half_made: tuple[Kind, ...]
     released: bool
     """Was `release` called?"""
     intent: Intent
@@ -72,7 +74,9 @@ class Lane:
 
     def __init__(self, environment: Environment, decision: Doable, standing: Recorded | None) -> None:
         self._plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
+        self.half_made: tuple[Kind, ...] = ()
         if later := made_later(environment, self._plan):
+            self.half_made = tuple(kind for kind in later if kind in environment.stands_on.begun)
             environment = replace(environment, settings=without_stores(environment.settings, later))
             named = " and ".join(f"`{kind}`" for kind in later)
             pulumi.log.info(f"No way back waits until AWS has made {named} of the stack file: the next update does.")

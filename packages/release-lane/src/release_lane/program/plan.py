@@ -139,10 +139,10 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
 
 def made_later(environment: Environment, plan: Plan | None) -> tuple[Kind, ...]:
     """Database and cache that the settings ask for and this update leaves to the next one: no way back waits until AWS
-    has made one."""
-    if plan is None or not plan.goes_back:
+    has made one, or fails because AWS does not."""
+    if plan is None or not plan.goes_back or plan.first:
         return ()
-    return tuple(kind for kind in environment.settings.stores if kind not in environment.stands_on.begun)
+    return tuple(kind for kind in environment.settings.stores if kind not in environment.stands_on.stores)
 
 
 def without_stores(settings: EnvironmentSettings, kinds: Sequence[Kind]) -> EnvironmentSettings:

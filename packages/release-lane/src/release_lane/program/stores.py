@@ -21,6 +21,7 @@ from release_lane.program.hold import merged
 from release_lane.program.lane import Lane
 
 DATABASE_PORT, CACHE_PORT = 5432, 6379
+PORTS = {Kind.DATABASE: DATABASE_PORT, Kind.CACHE: CACHE_PORT}
 NAME = USER = "app"
 """Of the one database in the instance, and of the user who owns it."""
 
@@ -40,7 +41,7 @@ class Cluster(Protocol):
 
 def database_and_cache(lane: Lane, network: Inside, cluster: Cluster) -> list[pulumi.Resource]:
     """What the stack file asks for: one component, or none."""
-    return [Stores(lane, network, cluster)] if lane.settings.stores else []
+    return [Stores(lane, network, cluster)] if lane.settings.stores or lane.half_made else []
 
 
 class Stores(pulumi.ComponentResource):
@@ -59,6 +60,8 @@ class Stores(pulumi.ComponentResource):
             self._database(subnets)
         if Kind.CACHE in wanted:
             self._cache(subnets)
+        for kind in lane.half_made:
+            self._around(kind, subnets)
         self.register_outputs({})
 
     # ---- The two
@@ -66,9 +69,7 @@ class Stores(pulumi.ComponentResource):
     def _database(self, subnets: list[pulumi.Output[str]]) -> None:
         lane, settings, kind = self._lane, self._lane.settings.database, Kind.DATABASE
         kept, name, tags = self._kept(kind), lane.names.store, {"Name": self._name}
-        guard = self._guard(kind, DATABASE_PORT)
-        about = {"name": name, "description": f"Database of {self._name}", "tags": tags}
-        inside = rds.SubnetGroup(f"{self._name}-{kind}", **about, subnet_ids=subnets, opts=kept)
+        guard, inside = self._around(kind, subnets)
         instance = rds.Instance(
             f"{self._name}-{kind}",
             identifier=name,
@@ -82,7 +83,7 @@ class Stores(pulumi.ComponentResource):
             username=USER,
             manage_master_user_password=True,
             port=DATABASE_PORT,
-            db_subnet_group_name=inside.name,
+            db_subnet_group_name=inside,
             vpc_security_group_ids=[guard.id],
             publicly_accessible=False,
             multi_az=settings.multi_zone,
@@ -107,12 +108,11 @@ class Stores(pulumi.ComponentResource):
     def _cache(self, subnets: list[pulumi.Output[str]]) -> None:
         settings, kind = self._lane.settings.cache, Kind.CACHE
         kept, name, tags = self._kept(kind), self._lane.names.store, {"Name": self._name}
-        guard = self._guard(kind, CACHE_PORT)
-        about = {"description": f"Cache of {self._name}", "tags": tags}
-        inside = elasticache.SubnetGroup(f"{self._name}-{kind}", name=name, **about, subnet_ids=subnets, opts=kept)
+        guard, inside = self._around(kind, subnets)
         group = elasticache.ReplicationGroup(
             f"{self._name}-{kind}",
-            **about,
+            description=f"Cache of {self._name}",
+            tags=tags,
             replication_group_id=name,
             engine="valkey",
             engine_version=settings.engine_version,
@@ -121,7 +121,7 @@ class Stores(pulumi.ComponentResource):
             automatic_failover_enabled=settings.multi_zone,
             multi_az_enabled=settings.multi_zone,
             port=CACHE_PORT,
-            subnet_group_name=inside.name,
+            subnet_group_name=inside,
             security_group_ids=[guard.id],
             at_rest_encryption_enabled=True,
             transit_encryption_enabled=True,
@@ -131,6 +131,19 @@ class Stores(pulumi.ComponentResource):
         host, port = group.primary_endpoint_address, group.port.apply(_whole)
         self._lane.gives({"CACHE_HOST": host, "CACHE_PORT": port, "CACHE_TLS": "true"})
         self._lane.exports(kind, {"host": host, "port": port})
+
+    def _around(self, kind: Kind, subnets: list[pulumi.Output[str]]) -> tuple[ec2.SecurityGroup, pulumi.Output[str]]:
+        """What has to be there before it: its security group, and its group of subnets, by name."""
+        of = {Kind.DATABASE: rds.SubnetGroup, Kind.CACHE: elasticache.SubnetGroup}[kind]
+        inside = of(
+            f"{self._name}-{kind}",
+            name=self._lane.names.store,
+            description=f"{kind.capitalize()} of {self._name}",
+            subnet_ids=subnets,
+            tags={"Name": self._name},
+            opts=self._kept(kind),
+        )
+        return self._guard(kind, PORTS[kind]), inside.name
 
     def _readable(self, secret: pulumi.Output[str], kept: pulumi.ResourceOptions) -> pulumi.Output[str]:
         """The secret's ARN, once tasks may read it."""
