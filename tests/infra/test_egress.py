@@ -249,6 +249,17 @@ def test_a_colour_that_is_only_scaled_stays_in_its_subnets() -> None:
     assert protected(world, Egress.NAT) == {True}
 
 
+def test_a_rollback_waits_for_no_new_way_out() -> None:
+    """Tasks that it starts go where their colour has been."""
+    back = live(standing_on(), imageDigest=FIRST, rollbackFrom=SECOND, network={"egress": "endpoints"})
+    assert ways(back) == ["nat"]
+    assert ways(live(standing_on(), network={"egress": "endpoints"})) == ["endpoints", "nat"]
+    zone = live(standing_on(), imageDigest=FIRST, rollbackFrom=SECOND, network={"zones": 3})
+    assert {each.name for each in zone.of_type("subnet:Subnet")} == {
+        f"{NAME}-{of}{z}" for of in ("", "nat-") for z in "ab"
+    }
+
+
 def test_a_third_zone_is_added_and_the_others_stay() -> None:
     two, three = live(standing_on()), live(standing_on(), network={"zones": 3})
     before = {(each.type, each.name): each.inputs for each in two.of_type("subnet:Subnet")}

@@ -18,7 +18,9 @@ LISTENER = "aws:lb/listener:Listener"
 
 
 def settings(**config: Any) -> dict[str, str]:
-    return {f"release-lane:{key}": json.dumps(value) for key, value in config.items()}
+    return {
+        f"release-lane:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
 
 
 def first(**config: Any) -> World:
@@ -143,6 +145,20 @@ def test_https_for_live_users_adds_a_listener_and_keeps_the_one_they_come_by() -
     before, after = listeners(live()), listeners(live(https=HTTPS))
     assert after.keys() - before.keys() == {"https"}
     assert (after["users"]["port"], after["users"]["protocol"]) == (80, "HTTP")
+
+
+def test_a_rollback_opens_no_https_and_waits_for_no_certificate() -> None:
+    """What users come by is what the bad release answers on: it would have to pass the checks first."""
+    back = {"imageDigest": FIRST, "rollbackFrom": SECOND}
+    for https in (HTTPS, OWN):
+        world = live(seen={"certificateProblem": "it is not issued yet"}, https=https, **back)
+        assert listeners(world) == listeners(live(insecure=True, **back))
+        assert not world.of_type("acm/certificate")
+        assert "domain" not in world.one("TrafficSwitch").inputs["environment"]
+    begun = live(with_https(), https=HTTPS, **back)
+    assert "https" in listeners(begun), "what is there stays"
+    with pytest.raises(Refused, match="it is not issued yet"):
+        live(seen={"certificateProblem": "it is not issued yet"}, https=OWN)
 
 
 def test_what_https_adds_may_go_again_until_users_come_by_it() -> None:

@@ -370,7 +370,13 @@ def test_a_rollback_waits_for_no_change_of_them_and_the_next_update_makes_it(
     for kind in Kind:
         assert back.options[kind.type, f"{NAME}-{kind}"].ignored == ("*",)
         assert forward.options[kind.type, f"{NAME}-{kind}"].ignored == ()
+    after = live(**larger, asItStands="true")
     assert sum("database.instanceClass" in each for each in said) == 1, "the rollback interrupts nothing"
+    unkept = {"database": {**DATABASE, "deletionProtection": False}}
+    for keys, kept in (({"imageDigest": FIRST, "rollbackFrom": SECOND}, True), ({}, False)):
+        switch = live(holding(*Kind, deletionProtection=True), **unkept, **keys).one("TrafficSwitch")
+        assert ("keptDatabase" in switch.inputs) is kept, "as AWS has it after the update"
+    assert after.options[Kind.DATABASE.type, f"{NAME}-{Kind.DATABASE}"].ignored == ("*",), "nor what follows on it"
 
 
 def test_a_rollback_waits_for_no_first_one_and_the_next_update_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +385,7 @@ def test_a_rollback_waits_for_no_first_one_and_the_next_update_makes_it(monkeypa
     back = live(holding(Kind.CACHE), imageDigest=FIRST, rollbackFrom=SECOND)
     assert not [each for each in back.registered if "database" in each.name or each.type.startswith("aws:rds")]
     assert back.options[Kind.CACHE.type, f"{NAME}-cache"].protect, "what is there stays"
-    assert any("No way back waits until AWS has made `database`" in each for each in said)
+    assert any("the next update makes `database`" in each for each in said)
     none = live(standing_on(), imageDigest=FIRST, rollbackFrom=SECOND, deletionProtection=True)
     assert not [each for each in none.registered if each.type == COMPONENT]
     assert "keptDatabase" not in none.one("TrafficSwitch").inputs, "AWS keeps nothing that there is not"

@@ -226,6 +226,17 @@ def test_after_a_release_the_idle_colour_is_reduced_at_once_where_the_stack_want
     assert on.data["idle"].startswith("The idle colour keeps 1 task of the previous release (idle.afterWatch)")
 
 
+def test_what_follows_on_a_rollback_by_itself_takes_up_nothing_new_either() -> None:
+    """At night a database would be restarted by it, because its section was changed by day."""
+    back = ran(*plan("traffic-only", BLUE, A, target=BLUE))
+    on = stage(back, REDUCED, idle_tasks=1)
+    assert on.run("rollback", "staging") == 0
+    assert configs(on.engine)[1:] == [{"asItStands": "true"}]
+    refused = stage(refused_by_gate("The rollout gate refused blue: it is odd."), HEALED)
+    assert refused.run("rollback", "staging") == 1
+    assert configs(refused.engine)[1:] == [{"asItStands": "true"}]
+
+
 @pytest.mark.parametrize(
     ("argv", "over"),
     [(["deploy", "staging"], {}), (["deploy", "staging", "--no-heal"], {"idle_tasks": 1})],

@@ -37,6 +37,7 @@ SETTINGS: dict[str, list[Any] | str] = {
     "holdOf": ["latest", "sha256:1"],
     "allowOlder": ["latest"],
     "allowReplace": ENUM,
+    "asItStands": ENUM,
     "drill": ENUM,
     "requireDrill": ENUM,
     "parity.required": ENUM,

@@ -66,8 +66,11 @@ class Change:
 
     @property
     def excused(self) -> Mapping[str, str]:
-        """What an update that follows on this one is given as well: the ledger is away for both."""
-        return {key: given for key, given in self.config.items() if key == "withoutLedger"}
+        """What an update that follows on this one by itself is given as well: the ledger is away for both, and after a
+        way back nothing new of the stack file is taken up."""
+        kept = {key: given for key, given in self.config.items() if key == "withoutLedger"}
+        back = self.verb == "rollback" and not (self.again or self.digest_only)
+        return {**kept, **({"asItStands": "true"} if back else {})}
 
     @property
     def message(self) -> str:

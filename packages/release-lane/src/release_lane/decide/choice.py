@@ -78,6 +78,8 @@ class Requested:
     promotes_from: str | None = None
     site: Site | None = None
     allow_replace: bool = False
+    as_it_stands: bool = False
+    """What both colours share is left as it is: the update follows on a way back."""
     relations: Mapping[str, Relation] = field(default_factory=dict)
     allow_older: Digest | None = None
     drill: Drill | None = None

@@ -97,6 +97,7 @@ def decide(
     try:
         interrupted_stores = check_stores(recorded, observed, requested, stands_on)
         verdict = _decide(case)
+        _check_certificate(verdict, observed, stands_on)
         named = check_domain(observed, requested, stands_on)
         check_foundations(verdict.decision, observed, stands_on, requested.environment)
         exceptions = check_forward(case, verdict)
@@ -109,7 +110,7 @@ def decide(
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         unchecked = (*_unchecked(case, verdict), *undeclared, *schema.unchecked, *exceptions)
-        if goes_back(verdict.decision, verdict.standing):
+        if requested.as_it_stands or goes_back(verdict.decision, verdict.standing):
             interrupted_stores = ()  # they stay as they are
         notes = (*verdict.notes, *named, *interrupted_stores, *lost, *notes, *schema.notes)
         return replace(verdict, notes=notes, unchecked=unchecked, migration=schema.migration)
@@ -117,10 +118,15 @@ def decide(
         return Verdict(decision=Refuse(error=error), standing=recorded)
 
 
+def _check_certificate(verdict: Verdict, observed: Observed, stands_on: Foundations | None) -> None:
+    """No way back opens HTTPS, so the certificate for it does not matter there yet."""
+    unopened = stands_on is not None and not (observed.secured or stands_on.speaks_tls)
+    if observed.certificate_problem and not (unopened and goes_back(verdict.decision, verdict.standing)):
+        raise unfit_certificate(observed.certificate_problem)
+
+
 def _decide(case: Case) -> Verdict:
     check_state(case.observed, case.stands_on)
-    if case.observed.certificate_problem:
-        raise unfit_certificate(case.observed.certificate_problem)
     anew = rebuilds(case.recorded, case.observed, case.requested, case.stands_on)
     if case.recorded and not case.observed.listener and not case.restoring:
         raise nothing_found(case.recorded)

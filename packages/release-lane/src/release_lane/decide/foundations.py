@@ -118,6 +118,11 @@ class Foundations:
         return frozenset(each for each in self.held if secured or not each.endswith(HTTPS))
 
     @property
+    def speaks_tls(self) -> bool:
+        """Is there a listener of HTTPS, or one that speaks TLS?"""
+        return self.secure or self.tls
+
+    @property
     def torn(self) -> bool:
         """Was the network replaced, but not the load balancer or a target group?"""
         built = {vpc for vpc in (self.balancer_vpc, *self.group_vpcs) if vpc}

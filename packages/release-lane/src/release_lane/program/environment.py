@@ -65,7 +65,8 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 
 
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
-    source = settings.promotes_from if settings.image_digest else None
+    # A rollback needs no proof of another environment, which may be gone.
+    source = settings.promotes_from if settings.image_digest and not settings.rollback_from else None
     watched = settings.alarms.watched(names)
     seen = see(
         names,
@@ -101,6 +102,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         allow_older=settings.allow_older,  # type: ignore[arg-type]  # parsed by the settings
         site=_site(settings, names),
         allow_replace=settings.allow_replace,
+        as_it_stands=settings.as_it_stands,
         drill=settings.drill,
         requires_drill=settings.require_drill,
         freeze=settings.freeze.freeze(),

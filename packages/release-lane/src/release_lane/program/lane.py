@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -28,7 +27,7 @@ from release_lane.program.hold import Hold, frozen, merged
 from release_lane.program.intent import Intent
 from release_lane.program.migrating import Quarters, Roles, migrate, nowhere
 from release_lane.program.outputs import switch_and_outputs, test_urls
-from release_lane.program.plan import Doable, Environment, Plan, made_later, plan_of, without_stores
+from release_lane.program.plan import Doable, Environment, Plan, as_it_stands, plan_of, takes_up_nothing
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition, secret_resources
 from release_lane.record.endpoint import LOAD_BALANCER
@@ -74,12 +73,11 @@ class Lane:
 
     def __init__(self, environment: Environment, decision: Doable, standing: Recorded | None) -> None:
         self._plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
-        self.half_made: tuple[Kind, ...] = ()
-        if later := made_later(environment, self._plan):
-            self.half_made = tuple(kind for kind in later if kind in environment.stands_on.begun)
-            environment = replace(environment, settings=without_stores(environment.settings, later))
-            named = " and ".join(f"`{kind}`" for kind in later)
-            pulumi.log.info(f"No way back waits until AWS has made {named} of the stack file: the next update does.")
+        environment, later = as_it_stands(environment, self._plan)
+        self.half_made = tuple(kind for kind in Kind if kind in later and kind in environment.stands_on.begun)
+        if later:
+            named = ", ".join(f"`{section}`" for section in later)
+            pulumi.log.info(f"No way back takes up what is new in the stack file: the next update makes {named}.")
         self._environment, self._standing = environment, standing
         self._ready: GateResource | None = None
         """The last gate before tasks are started."""
@@ -145,8 +143,12 @@ class Lane:
         """None in a network that exists already. What is built anew has no use for earlier ones."""
         if self.existing:
             return ()
-        used = {*self._environment.stands_on.egress.values()} if not (self._plan and self._plan.rebuilds) else set()
+        plan, uses = self._plan, self._environment.stands_on.egress
+        used = {*uses.values()} if not (plan and plan.rebuilds) else set()
         wanted = self.settings.network.egress
+        if plan and takes_up_nothing(self._environment, plan):  # a colour stays where it is: users wait for no gateway
+            at = [uses.get(self.names.services[colour]) for colour in (plan.target, plan.target.other)]
+            wanted = next(filter(None, at), wanted) if used else wanted
         return (wanted, *sorted(used - {wanted}))
 
     def hold_egress(self, way: Egress) -> pulumi.ResourceOptions:
@@ -162,9 +164,8 @@ class Lane:
         """For what a database or cache consists of (None: for what they share), once it exists."""
         there = self._environment.stands_on.stores
         exists = kind in there if kind else bool(there)
-        back = self._plan is not None and self._plan.goes_back
         # No way back waits for a change of the database: it is made by the next update.
-        stays = frozen(unless=not (exists and back))
+        stays = frozen(unless=not (exists and takes_up_nothing(self._environment, self._plan)))
         return merged(pulumi.ResourceOptions(protect=self.hold.shared and exists), stays)
 
     @property

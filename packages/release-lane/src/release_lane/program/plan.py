@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from release_lane.decide.decision import Deploy, Finish, Heal, Keep, Prepare, TrafficOnly
 from release_lane.decide.foundations import Foundations
 from release_lane.decide.shift import Course, Shift, course
-from release_lane.decide.stores import Kind
 from release_lane.record.decisions import DecisionKind
-from release_lane.record.names import Names
+from release_lane.record.names import HTTP_PORT, Names
 from release_lane.record.placement import Colour, Release
 from release_lane.record.records import Observed, Recorded
 from release_lane.record.revisions import Migration, Schema
@@ -137,15 +135,32 @@ def _plan_of(decision: Doable, standing: Recorded | None, observed: Observed) ->
             return Plan(kind=kind, reason=reason, target=target, release=release, tasks=tasks, moves=True)
 
 
-def made_later(environment: Environment, plan: Plan | None) -> tuple[Kind, ...]:
-    """Database and cache that the settings ask for and this update leaves to the next one: no way back waits until AWS
-    has made one, or fails because AWS does not."""
-    if plan is None or not plan.goes_back or plan.first:
-        return ()
-    return tuple(kind for kind in environment.settings.stores if kind not in environment.stands_on.stores)
+HTTPS = "https"
+"""The section of the stack file."""
 
 
-def without_stores(settings: EnvironmentSettings, kinds: Sequence[Kind]) -> EnvironmentSettings:
-    """The settings as if they did not ask for these."""
+def takes_up_nothing(environment: Environment, plan: Plan | None) -> bool:
+    """Does all that colours share stay as it is, whatever the stack file asks for by now? On a way back, and in the
+    update that follows on one by itself. An environment that is built anew has no users who wait."""
+    return plan is not None and not plan.first and (plan.goes_back or environment.settings.as_it_stands)
+
+
+def as_it_stands(environment: Environment, plan: Plan | None) -> tuple[Environment, tuple[str, ...]]:
+    """The environment of this update, and the sections of the stack file whose resources are left to the next one.
+
+    No way back waits until AWS has made a first database or cache, a certificate or the gateways of another zone, or
+    fails because AWS makes none.
+    """
+    if not takes_up_nothing(environment, plan):
+        return environment, ()
+    settings, there = environment.settings, environment.stands_on
+    stores = [str(kind) for kind in settings.stores if kind not in there.stores]
+    opens = settings.https.domain and not (environment.observed.secured or there.speaks_tls)
+    later = (*stores, *([HTTPS] if opens else ()))
     usual = EnvironmentSettings.model_fields
-    return settings.model_copy(update={str(kind): usual[kind].default for kind in kinds})
+    return replace(
+        environment,
+        settings=settings.model_copy(update={each: usual[each].default for each in later}),
+        names=replace(environment.names, domain="", users_port=HTTP_PORT) if opens else environment.names,
+        zones=environment.zones[: len(there.zones) or None],
+    ), later

@@ -78,6 +78,7 @@ class EnvironmentSettings(Stack):
     hold_of: DigestText | None = None
     allow_older: DigestText | None = None
     allow_replace: bool = False
+    as_it_stands: bool = False
     drill: Drill | None = None
     through_freeze: Annotated[str, sound(reason)] = ""
     without_ledger: Annotated[str, sound(reason)] | None = None
@@ -158,7 +159,7 @@ class EnvironmentSettings(Stack):
 
 PER_RUN = (
     *("imageDigest", "rollbackFrom", "forwardFrom", "redeployFrom", "onDrift", "onAlarm", "holdEnd", "holdOf"),
-    *("allowOlder", "allowReplace", "drill", "throughFreeze", "withoutLedger", "sealed"),
+    *("allowOlder", "allowReplace", "asItStands", "drill", "throughFreeze", "withoutLedger", "sealed"),
 )
 """Keys of an environment that are given for one update, and never committed in a stack file."""
 
