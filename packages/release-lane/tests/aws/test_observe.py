@@ -11,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from release_lane.aws import observe
+from release_lane.aws import observe, patience
 from release_lane.aws.cloud import Balancer, Cloud, submit
 from release_lane.aws.observe import account_checked_meanwhile, observed
 from release_lane.errors import CloudError, Refused
+from release_lane.record.alarms import Watched
 from release_lane.record.certificate import Certificate
 from release_lane.record.container import container_definition, repository_in
+from release_lane.record.contract import Labels
 from release_lane.record.digest import Digest
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release, Service
@@ -234,3 +236,31 @@ def test_nothing_is_known_of_a_colour_that_is_not_fully_healthy_or_not_of_one_im
     side = Observed.from_dict(observed(OneEnvironment("lane/app", running(PLATFORM)))).sides[Colour.BLUE]
     assert side.known is not None
     assert replace(side, **change).known is None
+
+
+def test_for_a_way_back_nothing_has_to_answer_that_it_can_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A region's registry or CloudWatch may be away just when users have to go back."""
+    watched = Watched(own={"blue-errors": Colour.BLUE}, theirs=("orders",))
+
+    def away(*_: Any, **__: Any) -> Any:
+        assert patience.current().seconds <= patience.SPARED_WITHIN
+        raise CloudError("AWS did not do it within 10 s")
+
+    cloud = OneEnvironment("lane/app", running(INDEX))
+    for name in ("certificate_in", "alarms", "scaling"):
+        monkeypatch.setattr(observe, name, away)
+    monkeypatch.setattr(cloud, "image", away)
+    monkeypatch.setattr(observe, "labels_of", lambda *_: Labels())
+    monkeypatch.setenv(patience.SECONDS_VARIABLE, "10")
+    with pytest.raises(CloudError):
+        observed(cloud, INDEX, watched, "arn:certificate")
+    found = observed(cloud, INDEX, watched, "arn:certificate", back=True)
+    seen = Observed.from_dict(found)
+    assert (seen.alarms, seen.missing_alarms, seen.certificate_problem) == ((), (), "")
+    assert found["image"]["digest"] == INDEX, "what runs was in the registry; a gate asks again where tasks start"
+    assert sorted(each.partition(" (")[0] for each in found["unseen"]) == [
+        "the alarms",
+        "the certificate",
+        "the image in the registry",
+        "what scales the services",
+    ]

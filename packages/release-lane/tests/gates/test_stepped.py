@@ -725,6 +725,22 @@ UNDO = replace(MOVE, expected=DIVIDED, standing=replace(RECORD, live_colour=GREE
 UNDO = replace(UNDO, course=Course(home=GREEN, goes_back=True))
 
 
+def test_a_way_back_does_not_wait_for_the_alarms(stage: Stage) -> None:
+    """CloudWatch may be away just then."""
+
+    def away() -> Any:
+        raise CloudError("AWS did not do cloudwatch:DescribeAlarms within 10 s")
+
+    senses_of = stage.senses.of
+    stage.senses.of = lambda *given: replace(senses_of(*given), alarms=away)  # type: ignore[method-assign]
+    back = replace(MOVE, course=Course(home=BLUE, goes_back=True))
+    assert stage.perform(back)
+    assert stage.cloud.weights == all_on(GREEN)
+    assert any("The alarms were not read" in each for each in stage.lasting)
+    stage.cloud.weights = all_on(BLUE)
+    assert "DescribeAlarms" in stage.fails(CloudError, replace(MOVE, course=Course(home=BLUE))).what
+
+
 def test_an_undo_whose_check_fails_leaves_users_on_the_recorded_release(stage: Stage) -> None:
     """And says so in the journal: it is over."""
     divided(stage)

@@ -152,6 +152,7 @@ def test_going_back_to_what_the_idle_colour_holds_starts_nothing() -> None:
     assert world.one("TrafficSwitch").inputs["decision"] == "traffic-only"
     assert world.one("Rollout").inputs["starts"] is False
     assert world.one(":Image").inputs["active"] is False
+    assert world.asked["back"] is True, "it waits for no registry and no CloudWatch"
 
 
 def test_the_switch_gets_what_an_update_is_of_a_drill() -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from release_lane.aws import patience
 from release_lane.aws.certificate import certificate_in
-from release_lane.aws.cloud import Balancer, Cloud, submit
+from release_lane.aws.cloud import Balancer, Cloud, Image, submit
 from release_lane.aws.labels import labels_of
 from release_lane.aws.scaling import scaling
 from release_lane.aws.session import check_account
 from release_lane.aws.signals import alarms
 from release_lane.decide import foundations as parts
+from release_lane.errors import CloudError
 from release_lane.record.alarms import Watched
 from release_lane.record.container import release_in, repository_in
 from release_lane.record.names import Access, Names
@@ -34,8 +37,36 @@ AS_AWS_NAMES_THEM = (
 Seen = TypeVar("Seen")
 
 
+@dataclass
+class Spared:
+    """Looks that users do not have to wait for: what could not be seen is said, and taken as it should be."""
+
+    back: bool
+    unseen: list[str] = field(default_factory=list)
+
+    def submit(self, what: str, look: Callable[[], Seen], instead: Seen) -> Future[Seen]:
+        """Begin to look; on a way back `instead` is what is seen where AWS does not answer soon, or refuses."""
+        return submit(partial(self._look, what, look, instead) if self.back else look)
+
+    def _look(self, what: str, look: Callable[[], Seen], instead: Seen) -> Seen:
+        from botocore.exceptions import ClientError
+
+        try:
+            with patience.at_most(patience.SPARED_WITHIN):
+                return look()
+        except (CloudError, ClientError) as away:
+            self.unseen.append(f"{what} ({away.what if isinstance(away, CloudError) else away})")
+            return instead
+
+
 def observed(
-    cloud: Cloud, digest: str = "", watched: Watched = NOTHING_WATCHED, certificate: str = "", *, scaled: bool = False
+    cloud: Cloud,
+    digest: str = "",
+    watched: Watched = NOTHING_WATCHED,
+    certificate: str = "",
+    *,
+    scaled: bool = False,
+    back: bool = False,
 ) -> dict[str, Any]:
     """Look now; `release_lane.record.records.Observed.from_dict` reads the answer.
 
@@ -44,10 +75,18 @@ def observed(
     (`Located.as_dict`), checks (each target group's health check, by colour), and of the
     `certificate` (an ARN) certificateNames, the names it is for, and certificateProblem: why it is not fit for the name
     that users come by. Scalable targets are read where a `digest` is given, where they are asked for (`scaled`), and
-    where the colours differ in size.
+    where the colours differ in size. `back`: users are to go back, so registry, alarms, scalable targets and the
+    certificate need not answer; `unseen` says which of them did not.
     """
-    described_certificate = submit(partial(certificate_in, cloud.names.access, certificate)) if certificate else None
-    image = submit(partial(cloud.image, digest=digest, whole=False)) if digest else None
+    spared, fit, unscaled = (
+        Spared(back),
+        partial(certificate_in, cloud.names.access, certificate),
+        dict[Colour, Scaling](),
+    )
+    there: Image | None = Image(digest=digest, tags=(), manifests=frozenset({digest}))
+    described_certificate = spared.submit("the certificate", fit, None) if certificate else None
+    asked = partial(cloud.image, digest=digest, whole=False)
+    image = spared.submit("the image in the registry", asked, there) if digest else None
     declared = submit(partial(labels_of, cloud, digest)) if digest else None
     described = submit(cloud.described_groups)
 
@@ -55,13 +94,14 @@ def observed(
         return {colour: group["TargetGroupArn"] for colour, group in described.result().items()}
 
     readings = submit(partial(_sides, cloud, groups))
-    heard = submit(partial(alarms, cloud, watched)) if watched.names else None
-    targets = submit(partial(scaling, cloud)) if digest or scaled else None
+    heard = spared.submit("the alarms", partial(alarms, cloud, watched), None) if watched.names else None
+    targets = spared.submit("what scales the services", partial(scaling, cloud), unscaled) if digest or scaled else None
     balancer = cloud.balancer(groups=groups)
     sides = readings.result()
     found = image.result() if image else None
     labels = declared.result().as_dict() if declared and found else None
     known = heard.result() if heard else ()
+    missing = () if known is None else watched.missing(known)
     given = described_certificate.result() if described_certificate else None
     _add_scaling(cloud, sides, targets.result() if targets else None)
     for colour in Colour:
@@ -79,11 +119,12 @@ def observed(
         else None,
         "colours": sides,
         "image": {"digest": found.digest, "tags": list(found.tags), "labels": labels} if found else None,
-        "alarms": [alarm.as_dict() for alarm in known],
-        "missingAlarms": list(watched.missing(known)),
+        "alarms": [alarm.as_dict() for alarm in known or ()],
+        "missingAlarms": list(missing),
         "certificateNames": list(given.names) if given else [],
         "certificateProblem": given.problem(cloud.names.domain, time.time()) if given else "",
         "located": balancer.located.as_dict(),
+        "unseen": spared.unseen,
         "checks": {str(colour): _check(group) for colour, group in described.result().items()},
     }
 

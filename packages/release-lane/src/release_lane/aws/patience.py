@@ -34,6 +34,9 @@ LONGEST_PAUSE = 5
 CONNECT_WITHIN, ANSWER_WITHIN = 3.0, 10.0
 """Seconds that one try may take to connect, and then to be answered."""
 
+SPARED_WITHIN = 10.0
+"""Seconds for what a way back asks about and can do without."""
+
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 SURELY_NOT_DONE = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"})
 """botocore's errors after which the request never reached AWS."""

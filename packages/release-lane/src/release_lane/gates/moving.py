@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from provider_kit import Cancelled, Context, Props
 
 from release_lane.aws.cloud import Balancer, Cloud, ahead, starting_with, submit
+from release_lane.aws.patience import SPARED_WITHIN, at_most
 from release_lane.aws.session import credentials_last
 from release_lane.decide.conditions import start_of_live
 from release_lane.decide.refusals import alarms_firing, line_stopped, quarantined, unwatchable
@@ -63,7 +64,9 @@ def perform(
     place = where(cloud, move.located)
     senses = senses_of(cloud, place, move.watched, move.period)
     # Side by side; judged one after the other.
-    colour, alarms_now = ahead(partial(_look_at, cloud, place, move)), ahead(senses.alarms)
+    colour = ahead(partial(_look_at, cloud, place, move))
+    with at_most(SPARED_WITHIN) if move.course.goes_back else contextlib.nullcontext():
+        alarms_now = ahead(senses.alarms)
     before = _found(cloud, place, move)
     _unmoved(before, move)
     _honour_abort(ctx, cloud, before, move, senses)
@@ -217,7 +220,13 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: T
     def enough(found: tuple[Alarm, ...]) -> bool:
         return lenient or not move.watched.unseen(found)
 
-    alarms = _again(ctx, senses.alarms, enough, timing.looks_again_for, timing)
+    try:
+        alarms = _again(ctx, senses.alarms, enough, timing.looks_again_for, timing)
+    except CloudError as away:
+        if not move.course.goes_back:
+            raise
+        ctx.warn(f"The alarms were not read, which no way back waits for: {away.what}")
+        return ()
     if unseen := move.watched.unseen(alarms):
         refusal = unwatchable(unseen)
         if not lenient:

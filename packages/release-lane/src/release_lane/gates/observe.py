@@ -15,8 +15,8 @@ from release_lane.record.names import Access, Names
 
 
 def observe(ctx: Context, args: Props) -> Props:
-    """`release:index:observe`: args `environment`, `digest` or "", `alarms` (`Watched.as_dict`), and the ARN of a
-    `certificate` or "".
+    """`release:index:observe`: args `environment`, `digest` or "", `alarms` (`Watched.as_dict`), the ARN of a
+    `certificate` or "", and whether users are to go `back`.
 
     Returns what `release_lane.aws.observe.observed` does; `Observed.from_dict` (record.records) reads it.
     """
@@ -26,7 +26,8 @@ def observe(ctx: Context, args: Props) -> Props:
     def look() -> Props:
         names = Names.from_dict(args["environment"])
         watched, certificate = Watched.from_dict(args.get("alarms") or {}), str(args.get("certificate") or "")
-        return account_checked_meanwhile(names, lambda cloud: observed(cloud, digest, watched, certificate))
+        back = bool(args.get("back"))
+        return account_checked_meanwhile(names, lambda cloud: observed(cloud, digest, watched, certificate, back=back))
 
     return reported(look)
 

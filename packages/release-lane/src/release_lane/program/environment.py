@@ -76,6 +76,7 @@ def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) 
         settings.https.certificate_arn,
         settings.ledger or "",
         excused=settings.without_ledger is not None,
+        back=settings.rollback_from is not None or settings.hold_end is Winner.OLD,
         held=settings.hold_end is Winner.NEW,
     )
     adoption = adoption_in(artifacts.adopted, settings.image_digest or "")

@@ -103,17 +103,25 @@ def see(
     ledger: str,
     *,
     excused: bool,
+    back: bool = False,
     held: bool = False,
 ) -> Seen:
     """Ask for all of it at once. `source` is the stack to promote `digest` from, if that matters; `watched` are the
     alarms that have a say; `certificate` is the ARN that the settings name ("" for none); `ledger` is asked whether it
-    says anything against the digest ("" for none), and must answer unless it is `excused`. `held`: the digest is that
+    says anything against the digest ("" for none), and must answer unless it is `excused`. `back`: users are to
+    go back, for which not all of AWS has to answer. `held`: the digest is that
     of the hold which stands, by this stack's record.
 
     The AWS provider is asked for its account as well (providers have to start, which takes longer than any answer); it
     must be the environment's. Python loads what the template builds an environment with meanwhile.
     """
-    asked = {"environment": names.as_dict(), "digest": digest, "alarms": watched.as_dict(), "certificate": certificate}
+    asked: dict[str, Any] = {
+        "environment": names.as_dict(),
+        "digest": digest,
+        "alarms": watched.as_dict(),
+        "certificate": certificate,
+    }
+    asked |= {"back": True} if back else {}
     own, found, identity, resources, proven, said, _ = _own_outputs_after(
         called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),
@@ -123,6 +131,8 @@ def see(
         _load(),
     )
     _check(identity, names.access.account)
+    for unseen in found.get("unseen") or ():
+        pulumi.log.warn(f"Not seen, and not needed for a way back: {unseen}.")
     recorded = Recorded.from_outputs(own)
     if held and recorded and recorded.hold:
         of_held = _said_against(pulumi.get_stack(), recorded.hold.release.digest, ledger, names.access, excused=excused)
