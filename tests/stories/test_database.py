@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from release_lane.aws import session
 from release_lane.aws.existing import LOOKED_UP, existing
+from release_lane.decide.foundations import Egress
+from release_lane.decide.stores import Kind
 from release_lane.record.container import LABEL, OF_CACHE, OF_DATABASE
 from release_lane.record.names import Access
 
@@ -124,6 +126,28 @@ def test_what_would_replace_one_is_refused_in_previews_as_well(
     refused(other.up(), said)
     refused(other.up(imageDigest=stored.outputs["previousDigest"], rollbackFrom=stored.outputs["imageDigest"]), said)
     assert resources(stored) == before
+
+
+def test_a_rollback_takes_up_nothing_that_was_merged_meanwhile(lane: Lane, good: str) -> None:
+    """Not even what takes AWS minutes: users wait for it. The next update makes all of it."""
+    stack = lane.environment("merged")
+    first, second = (image(lane, good, f"merged-{number}", to="r1", needs="r1") for number in (0, 1))
+    for digest in (first, second):
+        released = stack.up(imageDigest=digest)
+        assert released.ok, released.text
+    before, types = resources(stack), {kind.type for kind in Kind} | {Egress.ENDPOINTS.component}
+    merged = stack.with_settings(**STORES, network={"egress": "endpoints"})
+    back = merged.up(imageDigest=first, rollbackFrom=second)
+    assert back.ok, back.text
+    assert "Decision: traffic-only" in back.text
+    assert "the next update makes `database`, `cache`" in back.text
+    assert stack.outputs["imageDigest"] == first
+    assert resources(stack).keys() == before.keys()
+    assert not types & {each["type"] for each in stack.state["resources"]}
+    forward = merged.up()
+    assert forward.ok, forward.text
+    assert types <= {each["type"] for each in stack.state["resources"]}
+    assert stack.outputs["imageDigest"] == first
 
 
 def test_what_a_killed_creation_left_is_found_in_aws(stored: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
