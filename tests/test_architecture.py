@@ -258,11 +258,15 @@ def test_a_package_is_not_its_namesake() -> None:
 
 
 def set_from_outside(text: str) -> Iterator[str]:
-    """Constants of modules that a test sets, by `setattr(module, "NAME", …)` or `setattr("module.NAME", …)`."""
+    """Constants of modules that a test sets: `setattr(module, "NAME", …)`, `setattr("module.NAME", …)`, and
+    `module.NAME = …`."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
             names = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
             yield from (name for name in map(str, names) if name.rpartition(".")[2].isupper())
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            set_ = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (each.attr for each in set_ if isinstance(each, ast.Attribute) and each.attr.isupper())
 
 
 @pytest.mark.parametrize("path", of_tests(), ids=str)
@@ -277,6 +281,8 @@ def test_a_test_gives_a_constant_as_an_argument_and_sets_none(path: Path) -> Non
         ('monkeypatch.setattr(notify, "ANSWER_WITHIN", 0.1)', ["ANSWER_WITHIN"]),
         ('monkeypatch.setattr("app.flags.EVERY", 0.1)', ["app.flags.EVERY"]),
         ('setattr(notify, "TRIES", 1)', ["TRIES"]),
+        ("notify.TRIES = 1", ["TRIES"]),
+        ("TRIES = notify.TRIES", []),
         ('monkeypatch.setattr(notify, "_post", "BROKEN")', []),
     ],
 )

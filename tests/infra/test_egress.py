@@ -254,6 +254,11 @@ def test_a_rollback_waits_for_no_new_way_out() -> None:
     back = live(standing_on(), imageDigest=FIRST, rollbackFrom=SECOND, network={"egress": "endpoints"})
     assert ways(back) == ["nat"]
     assert ways(live(standing_on(), network={"egress": "endpoints"})) == ["endpoints", "nat"]
+    made = standing_on() | {
+        urn: each for urn, each in standing_on(blue="endpoints", green="endpoints").items() if "infra:Endpoints$" in urn
+    }
+    kept = live(made, imageDigest=FIRST, rollbackFrom=SECOND, network={"egress": "endpoints"})
+    assert ways(kept) == ["endpoints", "nat"], "the next update would make them again"
     zone = live(standing_on(), imageDigest=FIRST, rollbackFrom=SECOND, network={"zones": 3})
     assert {each.name for each in zone.of_type("subnet:Subnet")} == {
         f"{NAME}-{of}{z}" for of in ("", "nat-") for z in "ab"

@@ -31,9 +31,13 @@ def first(**config: Any) -> World:
 
 def live(state: dict[str, Any] | None = None, seen: dict[str, Any] | None = None, **config: Any) -> World:
     """SECOND serves from green."""
-    outputs = {**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}
     found = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN) | (seen or {})
-    return run(World(outputs=outputs, observed=found, state=state), settings(**config))
+    return run(World(outputs=outputs_of_staging(), observed=found, state=state), settings(**config))
+
+
+def outputs_of_staging() -> dict[str, Any]:
+    """As they are recorded."""
+    return {**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))}
 
 
 def listeners(world: World) -> dict[str, Any]:
@@ -155,10 +159,27 @@ def test_a_rollback_opens_no_https_and_waits_for_no_certificate() -> None:
         assert listeners(world) == listeners(live(insecure=True, **back))
         assert not world.of_type("acm/certificate")
         assert "domain" not in world.one("TrafficSwitch").inputs["environment"]
-    begun = live(with_https(), https=HTTPS, **back)
-    assert "https" in listeners(begun), "what is there stays"
+    assert "https" not in listeners(live(with_https(), https=HTTPS, **back)), "begun and never opened"
+    assert "https" in listeners(live(with_https(), {"secured": True}, https=HTTPS, **back))
     with pytest.raises(Refused, match="it is not issued yet"):
         live(seen={"certificateProblem": "it is not issued yet"}, https=OWN)
+
+
+def test_what_follows_on_a_rollback_opens_no_https_either_and_what_is_built_anew_does() -> None:
+    unfit = {"certificateProblem": "it is not issued yet"}
+    assert "https" not in listeners(live(seen=unfit, https=OWN, asItStands=True))
+    lost = World(outputs=outputs_of_staging(), observed={**observed(image=SECOND), **unfit}, state={})
+    with pytest.raises(Refused, match="it is not issued yet"):
+        run(lost, settings(https=OWN, onDrift="restore"))
+
+
+def test_a_rollback_leaves_the_load_balancer_as_it_is() -> None:
+    """AWS may refuse what was merged, such as a bucket that it may not write to."""
+    logs = {"accessLogs": {"bucket": "shop-logs"}, "insecure": True}
+    back = live(imageDigest=FIRST, rollbackFrom=SECOND, **logs)
+    balancer = ("aws:lb/loadBalancer:LoadBalancer", NAME)
+    assert back.options[balancer].ignored == ("*",)
+    assert live(**logs).options[balancer].ignored == ()
 
 
 def test_what_https_adds_may_go_again_until_users_come_by_it() -> None:

@@ -142,6 +142,16 @@ def test_a_rollback_ends_it_in_favour_of_the_old_release() -> None:
     assert f"To go forward again later: `release promote production --digest {C.digest} --again`." in on.out
 
 
+def test_of_two_configurations_of_one_image_no_fault_is_the_images() -> None:
+    """It stays live: in quarantine no environment could release it."""
+    objects = Memory()
+    found = held(A, B, by=release("b", desired_count=3))
+    on = stage(ENDED_OLD, found=found, ledger_url="s3://shop-releases", ledger=objects)
+    assert on.run("rollback", "production", "--yes", "--fault", "it loses orders") == 2
+    assert "the image stays live" in on.err
+    assert on.engine.calls == []
+
+
 def test_a_rollback_for_a_fault_puts_the_held_release_into_quarantine() -> None:
     objects = Memory()
     on = stage(ENDED_OLD, ledger_url="s3://shop-releases", ledger=objects)

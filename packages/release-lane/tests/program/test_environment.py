@@ -473,6 +473,17 @@ def test_a_question_that_fails_ends_the_program_with_its_own_error(
     assert not world.registered
 
 
+def test_a_rollback_does_not_need_the_stack_that_it_was_promoted_from() -> None:
+    """It may have been removed since; only a release that goes forward needs its proof."""
+    there = Failing(
+        outputs={**ARTIFACTS, "staging": outputs_of(release(SECOND), Colour.GREEN, release(FIRST))},
+        observed=observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=FIRST),
+    )
+    there.asked_in_vain, there.words = ("pulumi:pulumi:readStackOutputs", "/dev"), "unknown stack 'dev'"
+    asked = {"release-lane:imageDigest": FIRST, "release-lane:promotesFrom": "dev"}
+    assert run(there, {**asked, "release-lane:rollbackFrom": SECOND}).one("TrafficSwitch")
+
+
 def test_another_account_than_the_stacks_is_refused() -> None:
     with pytest.raises(ReleaseError, match="works in account 999999999999"):
         run(World(outputs=ARTIFACTS, observed=observed(), account="999999999999"))

@@ -379,6 +379,8 @@ def test_the_end_of_a_hold_is_all_that_an_update_does() -> None:
     assert environment(holdEnd="old").hold_end == "old"
     assert environment(holdEnd="new", holdOf=DIGEST).hold_of == DIGEST
     assert problem(holdEnd="new").startswith("holdOf: is missing")
+    for more in ({"imageDigest": DIGEST}, {"holdEnd": "old"}):
+        assert "asItStands: is for what follows on a way back" in problem(asItStands=True, **more)
     assert problem(holdOf=DIGEST).startswith("holdOf: says which release is held")
     for more in ({"imageDigest": DIGEST}, {"onDrift": "restore"}, {"drill": "passed"}):
         assert problem(holdEnd="old", **more).startswith("holdEnd: ends the hold and does nothing else")

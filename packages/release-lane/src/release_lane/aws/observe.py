@@ -20,6 +20,7 @@ from release_lane.decide import foundations as parts
 from release_lane.errors import CloudError
 from release_lane.record.alarms import Watched
 from release_lane.record.container import release_in, repository_in
+from release_lane.record.contract import Labels
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import GroupCheck, Scaling
@@ -59,6 +60,9 @@ class Spared:
             return instead
 
 
+NOT_SPARED = Spared(back=False)
+
+
 def observed(
     cloud: Cloud,
     digest: str = "",
@@ -87,15 +91,17 @@ def observed(
     described_certificate = spared.submit("the certificate", fit, None) if certificate else None
     asked = partial(cloud.image, digest=digest, whole=False)
     image = spared.submit("the image in the registry", asked, there) if digest else None
-    declared = submit(partial(labels_of, cloud, digest)) if digest else None
+    unread = Labels(unread="the registry did not answer")
+    declared = spared.submit("its labels", partial(labels_of, cloud, digest), unread) if digest else None
     described = submit(cloud.described_groups)
 
     def groups() -> Mapping[Colour, str]:
         return {colour: group["TargetGroupArn"] for colour, group in described.result().items()}
 
-    readings = submit(partial(_sides, cloud, groups))
+    readings = submit(partial(_sides, cloud, groups, spared))
     heard = spared.submit("the alarms", partial(alarms, cloud, watched), None) if watched.names else None
-    targets = spared.submit("what scales the services", partial(scaling, cloud), unscaled) if digest or scaled else None
+    asked_scaling = digest or scaled or back
+    targets = spared.submit("what scales the services", partial(scaling, cloud), unscaled) if asked_scaling else None
     balancer = cloud.balancer(groups=groups)
     sides = readings.result()
     found = image.result() if image else None
@@ -169,20 +175,20 @@ def _add_scaling(cloud: Cloud, sides: dict[str, Any], known: dict[Colour, Scalin
         sides[colour]["scaling"] = {"least": found.least, "most": found.most}
 
 
-def _sides(cloud: Cloud, groups: Callable[[], Mapping[Colour, str]]) -> dict[str, Any]:
+def _sides(cloud: Cloud, groups: Callable[[], Mapping[Colour, str]], spared: Spared) -> dict[str, Any]:
     readings = cloud.read_both(groups)
-    pending = {colour: submit(partial(_side, cloud, reading)) for colour, reading in readings.items()}
+    pending = {colour: submit(partial(_side, cloud, reading, spared)) for colour, reading in readings.items()}
     return {str(colour): future.result() for colour, future in pending.items()}
 
 
-def _side(cloud: Cloud, reading: Reading) -> dict[str, Any]:
+def _side(cloud: Cloud, reading: Reading, spared: Spared) -> dict[str, Any]:
     definitions = cloud.containers(reading.task_definition)
     release = release_in(definitions, cloud.names.container)
     repository = repository_in(definitions, cloud.names.container)
     primary = reading.primary
     return {
         "exists": reading.exists,
-        "digest": common_digest(cloud, reading, release.digest if release else "", repository),
+        "digest": common_digest(cloud, reading, release.digest if release else "", repository, spared),
         "release": release.as_dict() if release else None,
         "wanted": reading.wanted,
         "running": len(reading.running),
@@ -194,14 +200,17 @@ def _side(cloud: Cloud, reading: Reading) -> dict[str, Any]:
     }
 
 
-def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str) -> str:
+def common_digest(cloud: Cloud, reading: Reading, named: str, repository: str, spared: Spared = NOT_SPARED) -> str:
     """The digest that all running tasks have in common; `named` if they run the manifest of one of its platforms.
 
-    `repository` is the one in their task definition: the command knows no other.
+    `repository` is the one in their task definition: the command knows no other. On a way back, where the registry
+    does not say which manifests an image has, tasks that all run one are taken to run the one that is named.
     """
     digests = {task.digest for task in reading.running}
     if not digests or digests == {named}:
         return named if digests else ""
-    if named and digests <= cloud.manifests(named, repository):
+    alike = frozenset({named, *digests} if len(digests) == 1 else {named})
+    look = partial(cloud.manifests, named, repository)
+    if named and digests <= spared.submit("the platforms of the image", look, alike).result():
         return named
     return digests.pop() if len(digests) == 1 else "several"

@@ -69,7 +69,7 @@ class Change:
         """What an update that follows on this one by itself is given as well: the ledger is away for both, and after a
         way back nothing new of the stack file is taken up."""
         kept = {key: given for key, given in self.config.items() if key == "withoutLedger"}
-        back = self.verb == "rollback" and not (self.again or self.digest_only)
+        back = "rollbackFrom" in self.config or self.config.get("holdEnd") == Winner.OLD
         return {**kept, **({"asItStands": "true"} if back else {})}
 
     @property

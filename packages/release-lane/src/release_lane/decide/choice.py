@@ -218,6 +218,13 @@ def goes_back(decision: Decision, standing: Recorded | None) -> bool:
     return False
 
 
+def takes_up_nothing(decision: Decision, standing: Recorded | None, *, follows: bool) -> bool:
+    """Does all that both colours share stay as it is, whatever the stack file asks for by now? On a way back, and in
+    the update that `follows` on one by itself; not where an environment is built anew, which has no users who wait."""
+    anew = isinstance(decision, Deploy) and decision.live is None
+    return not anew and (follows or goes_back(decision, standing))
+
+
 def _came_before(release: Release, standing: Recorded) -> bool:
     """Was it live before what is recorded? Then only a rollback can have gone there."""
     past = standing.was_live(release.digest)

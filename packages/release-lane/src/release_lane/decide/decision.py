@@ -27,6 +27,7 @@ from release_lane.decide.choice import (
     Verdict,
     goes_back,
     order_matters,
+    takes_up_nothing,
 )
 from release_lane.decide.conditions import check_conditions
 from release_lane.decide.contract import check_contract
@@ -97,7 +98,9 @@ def decide(
     try:
         interrupted_stores = check_stores(recorded, observed, requested, stands_on)
         verdict = _decide(case)
-        _check_certificate(verdict, observed, stands_on)
+        stays = takes_up_nothing(verdict.decision, verdict.standing, follows=requested.as_it_stands)
+        if observed.certificate_problem and (observed.secured or not stays):  # no way back opens HTTPS
+            raise unfit_certificate(observed.certificate_problem)
         named = check_domain(observed, requested, stands_on)
         check_foundations(verdict.decision, observed, stands_on, requested.environment)
         exceptions = check_forward(case, verdict)
@@ -110,19 +113,12 @@ def decide(
         lost = check_parts(verdict.decision, observed, stands_on)
         notes = check_conditions(verdict.decision, verdict.standing, observed, requested)
         unchecked = (*_unchecked(case, verdict), *undeclared, *schema.unchecked, *exceptions)
-        if requested.as_it_stands or goes_back(verdict.decision, verdict.standing):
-            interrupted_stores = ()  # they stay as they are
+        if stays:
+            interrupted_stores = ()
         notes = (*verdict.notes, *named, *interrupted_stores, *lost, *notes, *schema.notes)
         return replace(verdict, notes=notes, unchecked=unchecked, migration=schema.migration)
     except ReleaseError as error:
         return Verdict(decision=Refuse(error=error), standing=recorded)
-
-
-def _check_certificate(verdict: Verdict, observed: Observed, stands_on: Foundations | None) -> None:
-    """No way back opens HTTPS, so the certificate for it does not matter there yet."""
-    unopened = stands_on is not None and not (observed.secured or stands_on.speaks_tls)
-    if observed.certificate_problem and not (unopened and goes_back(verdict.decision, verdict.standing)):
-        raise unfit_certificate(observed.certificate_problem)
 
 
 def _decide(case: Case) -> Verdict:

@@ -81,9 +81,9 @@ class Foundations:
     `zones` of the subnets, in the order of their names. `vpc` is the network's; `balancer_vpc` and `group_vpcs` are
     those of the load balancer and of the target groups. `doors`: the logical name of each range's ingress rule.
     `parts`: target groups, listeners and services, by name. `egress`: each service's way out, by its logical name; none
-    where its tasks have public addresses, as an earlier version gave them. `held`: what network and load balancer
-    consist of, by type and logical name, without what is added and removed while users are served: testers' ingress
-    rules, endpoints of secret stores, and ways out that no service uses.
+    where its tasks have public addresses, as an earlier version gave them. `ways`: all that exist. `held`: what network
+    and load balancer consist of, by type and logical name, without what is added and removed while users are served:
+    testers' ingress rules, endpoints of secret stores, and ways out that no service uses.
     `secure`: there is a listener of HTTPS. `tls`: any listener speaks TLS, a test listener as well. `domain`: the name
     that users come by, as the switch recorded it ("" where they come by plain HTTP).
     `kept`: AWS refuses to delete the load balancer. `checks`: the health check of each target group, by its name.
@@ -100,6 +100,7 @@ class Foundations:
     doors: Mapping[Door, str] = field(default_factory=dict)
     parts: frozenset[str] = frozenset()
     egress: Mapping[str, Egress] = field(default_factory=dict)
+    ways: frozenset[Egress] = frozenset()
     held: frozenset[str] = frozenset()
     secure: bool = False
     tls: bool = False
@@ -116,11 +117,6 @@ class Foundations:
     def needed(self, *, secured: bool) -> frozenset[str]:
         """Of what is held, what users stand on. `secured`: they come by HTTPS."""
         return frozenset(each for each in self.held if secured or not each.endswith(HTTPS))
-
-    @property
-    def speaks_tls(self) -> bool:
-        """Is there a listener of HTTPS, or one that speaks TLS?"""
-        return self.secure or self.tls
 
     @property
     def torn(self) -> bool:
@@ -160,6 +156,7 @@ class Foundations:
                 if (check := GroupCheck.read(outputs.get("healthCheck") or {}, IN_THE_STATE))
             },
             egress=egress,
+            ways=frozenset(way for way in Egress if _held_by(way.component, "Subnet", resources)),
             held=frozenset(
                 identity(str(each["type"]), _name(urn))
                 for urn, each in resources.items()

@@ -220,12 +220,15 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: T
     def enough(found: tuple[Alarm, ...]) -> bool:
         return lenient or not move.watched.unseen(found)
 
+    from botocore.exceptions import ClientError
+
     try:
         alarms = _again(ctx, senses.alarms, enough, timing.looks_again_for, timing)
-    except CloudError as away:
+    except (CloudError, ClientError) as away:
         if not move.course.goes_back:
             raise
-        ctx.warn(f"The alarms were not read, which no way back waits for: {away.what}")
+        why = away.what if isinstance(away, CloudError) else str(away)
+        ctx.warn(f"The alarms were not read, which no way back waits for: {why}")
         return ()
     if unseen := move.watched.unseen(alarms):
         refusal = unwatchable(unseen)

@@ -65,8 +65,7 @@ def names_of(settings: EnvironmentSettings, repository: str) -> Names:
 
 
 def _decided(settings: EnvironmentSettings, names: Names, artifacts: Artifacts) -> tuple[Verdict, Environment]:
-    # A rollback needs no proof of another environment, which may be gone.
-    source = settings.promotes_from if settings.image_digest and not settings.rollback_from else None
+    source = settings.promotes_from if settings.image_digest else None
     watched = settings.alarms.watched(names)
     seen = see(
         names,

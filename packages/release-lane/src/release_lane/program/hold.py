@@ -17,17 +17,19 @@ class Hold:
     `shared`: the engine must not replace or delete it (its `protect`). `settled`: users were served before this update;
     only then are listeners held as well (a load balancer takes its listeners along when it is replaced, and the engine
     asks the state about those), and nothing follows a network that is replaced. `secured`: they come by HTTPS.
+    `stays`: users go back to what runs already, so nothing of it but listeners is changed either.
     `leaves_tls`: listeners of an HTTPS that never opened to users are to speak plain HTTP again.
     """
 
     shared: bool
     settled: bool
+    stays: bool = False
     secured: bool = False
     leaves_tls: bool = False
 
     def protect(self) -> pulumi.ResourceOptions:
         """For everything that both colours stand on."""
-        return pulumi.ResourceOptions(protect=self.shared)
+        return merged(pulumi.ResourceOptions(protect=self.shared), frozen(unless=not self.stays))
 
     def protect_listener(self) -> pulumi.ResourceOptions:
         """For listeners."""

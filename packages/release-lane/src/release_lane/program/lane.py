@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import iam
 
+from release_lane.decide.choice import takes_up_nothing
 from release_lane.decide.existing_network import ExistingNetwork
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.foundations import SECRET_STORES, Egress, identity
@@ -27,7 +28,7 @@ from release_lane.program.hold import Hold, frozen, merged
 from release_lane.program.intent import Intent
 from release_lane.program.migrating import Quarters, Roles, migrate, nowhere
 from release_lane.program.outputs import switch_and_outputs, test_urls
-from release_lane.program.plan import Doable, Environment, Plan, as_it_stands, plan_of, takes_up_nothing
+from release_lane.program.plan import Doable, Environment, Plan, as_it_stands, plan_of
 from release_lane.program.side import Held, Side
 from release_lane.record.container import container_definition, secret_resources
 from release_lane.record.endpoint import LOAD_BALANCER
@@ -73,7 +74,8 @@ class Lane:
 
     def __init__(self, environment: Environment, decision: Doable, standing: Recorded | None) -> None:
         self._plan = plan_of(decision, standing, environment.observed, environment.settings.wanted_shift)
-        environment, later = as_it_stands(environment, self._plan)
+        stays = takes_up_nothing(decision, standing, follows=environment.settings.as_it_stands)
+        environment, later = as_it_stands(environment) if stays else (environment, ())
         self.half_made = tuple(kind for kind in Kind if kind in later and kind in environment.stands_on.begun)
         if later:
             named = ", ".join(f"`{section}`" for section in later)
@@ -143,12 +145,12 @@ class Lane:
         """None in a network that exists already. What is built anew has no use for earlier ones."""
         if self.existing:
             return ()
-        plan, uses = self._plan, self._environment.stands_on.egress
-        used = {*uses.values()} if not (plan and plan.rebuilds) else set()
-        wanted = self.settings.network.egress
-        if plan and takes_up_nothing(self._environment, plan):  # a colour stays where it is: users wait for no gateway
-            at = [uses.get(self.names.services[colour]) for colour in (plan.target, plan.target.other)]
-            wanted = next(filter(None, at), wanted) if used else wanted
+        plan, there, wanted = self._plan, self._environment.stands_on, self.settings.network.egress
+        used = {*there.egress.values()} if not (plan and plan.rebuilds) else set()
+        if plan and used and self._environment.stays:  # a colour stays where it is: users wait for no gateway
+            used |= {wanted} & there.ways  # the next update would make it again
+            at = [there.egress.get(self.names.services[colour]) for colour in (plan.target, plan.target.other)]
+            wanted = next(filter(None, at), wanted)
         return (wanted, *sorted(used - {wanted}))
 
     def hold_egress(self, way: Egress) -> pulumi.ResourceOptions:
@@ -165,7 +167,7 @@ class Lane:
         there = self._environment.stands_on.stores
         exists = kind in there if kind else bool(there)
         # No way back waits for a change of the database: it is made by the next update.
-        stays = frozen(unless=not (exists and takes_up_nothing(self._environment, self._plan)))
+        stays = frozen(unless=not (exists and self._environment.stays))
         return merged(pulumi.ResourceOptions(protect=self.hold.shared and exists), stays)
 
     @property
@@ -389,6 +391,7 @@ def _hold(plan: Plan | None, standing: Recorded | None, environment: Environment
     return Hold(
         shared=settled or (served and standing is None),
         settled=settled,
+        stays=environment.stays and settled and not (plan and plan.starts),
         secured=environment.observed.secured,
         leaves_tls=environment.stands_on.tls and not environment.names.domain,
     )

@@ -11,7 +11,7 @@ from release_lane.decide.decision import OnAlarm
 from release_lane.decide.stores import Kind
 from release_lane.program.gating import GateResource, traffic_switch
 from release_lane.program.hold import Hold
-from release_lane.program.plan import Environment, Plan, takes_up_nothing
+from release_lane.program.plan import Environment, Plan
 from release_lane.record.alarms import Watched
 from release_lane.record.endpoint import of_colour
 from release_lane.record.inputs import SwitchInputs, WatchInputs
@@ -73,15 +73,15 @@ def _inputs(
         located=located,
         known=None if plan.moves else environment.observed.sides[live].known,
         drill=environment.settings.drill,
-        kept_database=_kept_database(environment, plan),
+        kept_database=_kept_database(environment),
         pass_of_before=checked.passedFor,
     )
 
 
-def _kept_database(environment: Environment, plan: Plan) -> str:
+def _kept_database(environment: Environment) -> str:
     """The name of a database that AWS refuses to delete after this update, "" for none."""
     settings, there = environment.settings, environment.stands_on.stores.get(Kind.DATABASE)
-    kept = there.kept if there and takes_up_nothing(environment, plan) else settings.keeps_database
+    kept = there.kept if there and environment.stays else settings.keeps_database
     return environment.names.store if Kind.DATABASE in settings.stores and kept else ""
 
 

@@ -38,6 +38,8 @@ class Environment:
     """What no gate will see of the release that users are moved to."""
     schema: Schema | None = None
     migration: Migration | None = None
+    stays: bool = False
+    """Does all that both colours share stay as it is (`as_it_stands`)?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,23 +141,15 @@ HTTPS = "https"
 """The section of the stack file."""
 
 
-def takes_up_nothing(environment: Environment, plan: Plan | None) -> bool:
-    """Does all that colours share stay as it is, whatever the stack file asks for by now? On a way back, and in the
-    update that follows on one by itself. An environment that is built anew has no users who wait."""
-    return plan is not None and not plan.first and (plan.goes_back or environment.settings.as_it_stands)
-
-
-def as_it_stands(environment: Environment, plan: Plan | None) -> tuple[Environment, tuple[str, ...]]:
-    """The environment of this update, and the sections of the stack file whose resources are left to the next one.
+def as_it_stands(environment: Environment) -> tuple[Environment, tuple[str, ...]]:
+    """The environment without what the stack file asks for and is not there, and the sections that are left out so.
 
     No way back waits until AWS has made a first database or cache, a certificate or the gateways of another zone, or
     fails because AWS makes none.
     """
-    if not takes_up_nothing(environment, plan):
-        return environment, ()
     settings, there = environment.settings, environment.stands_on
     stores = [str(kind) for kind in settings.stores if kind not in there.stores]
-    opens = settings.https.domain and not (environment.observed.secured or there.speaks_tls)
+    opens = settings.https.domain and not environment.observed.secured
     later = (*stores, *([HTTPS] if opens else ()))
     usual = EnvironmentSettings.model_fields
     return replace(
@@ -163,4 +157,5 @@ def as_it_stands(environment: Environment, plan: Plan | None) -> tuple[Environme
         settings=settings.model_copy(update={each: usual[each].default for each in later}),
         names=replace(environment.names, domain="", users_port=HTTP_PORT) if opens else environment.names,
         zones=environment.zones[: len(there.zones) or None],
+        stays=True,
     ), later

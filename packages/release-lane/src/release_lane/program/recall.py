@@ -126,7 +126,7 @@ def see(
         called("release:index:observe", asked),
         called(CALLER_IDENTITY, {}),
         called(STACK_RESOURCES, {"stackName": _full_name(pulumi.get_stack())}),
-        _proven_by(source),
+        _proven_by(source, spared=back),
         _said_against(pulumi.get_stack(), digest, ledger if digest else "", names.access, excused=excused),
         _load(),
     )
@@ -271,13 +271,16 @@ def _outputs_in(answer: Mapping[str, Any]) -> dict[str, Any]:
     return dict(answer.get("outputs") or {})
 
 
-async def _proven_by(source: str | None) -> dict[str, Any]:
-    """The outputs of the stack that a digest is promoted from; empty where it is promoted from none."""
+async def _proven_by(source: str | None, *, spared: bool) -> dict[str, Any]:
+    """The outputs of the stack that a digest is promoted from; empty where it is promoted from none, and on a way back,
+    which needs no proof, where it is gone."""
     if not source:
         return {}
     try:
         return _outputs_in(await called(STACK_OUTPUTS, {"name": _full_name(source)}))
     except UsageError as error:
+        if spared:
+            return {}
         raise _no_stack(source, "a digest is promoted from there") from error
 
 

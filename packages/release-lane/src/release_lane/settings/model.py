@@ -307,6 +307,8 @@ def _across(settings: EnvironmentSettings, stack: str, region: str, *, https_ask
         problems.append("rollbackFrom: says what is left, but imageDigest does not say where to go")
     if settings.drill in (Drill.BACK, Drill.FORWARD) and not settings.rollback_from:
         problems.append(f"drill: {settings.drill} moves traffic; give imageDigest and rollbackFrom as well")
+    if settings.as_it_stands and (settings.image_digest or settings.hold_end or settings.drill):
+        problems.append("asItStands: is for what follows on a way back; leave out imageDigest, holdEnd and drill")
     if settings.require_drill and not settings.promotes_from:
         problems.append("requireDrill: asks for a drill in the environment before, but promotesFrom names none")
     if settings.redeploy_from and not settings.image_digest:

@@ -23,7 +23,7 @@ from release_lane.command.tools import Tools
 from release_lane.decide.difference import settings_apart
 from release_lane.decide.refusals import hold_stands
 from release_lane.engine.state import StackState
-from release_lane.errors import Refused
+from release_lane.errors import Refused, UsageError
 from release_lane.record.digest import Digest, parse_digest, short
 from release_lane.record.hold import Winner
 from release_lane.record.records import Recorded
@@ -77,6 +77,12 @@ def run(tools: Tools, arguments: argparse.Namespace) -> int:
     tools.engine.ready()
     before = tools.existing(environment)
     digest, recorded = goal(given, before.recorded, environment)
+    if arguments.fault and digest == recorded.newest.digest:
+        raise UsageError(
+            "--fault would put the image that stays live into quarantine. Nothing was changed.",
+            why="both releases have the same image; only their configuration differs, and the image stays live",
+            next_step=f"`release rollback {environment}` without it.",
+        )
     if arguments.fault:
         needed_ledger(tools, environment)
     elif recorded.hold is None:
@@ -107,8 +113,9 @@ def back_to(
 ) -> tuple[dict[str, Any], str]:
     """Roll back without asking; the report, as data and in words. `fault`: what was seen of what is left."""
     reason = f"`release watch` saw: {fault}"
+    said = fault if digest != recorded.newest.digest and tools.ledger(environment) else ""  # of an image that is left
     acting = tools.acting(replace(tools.actor, verb=NAME, who=tools.who, run=tools.origin.run, reason=reason))
-    change = _change(environment, digest, recorded, fault if tools.ledger(environment) else "")
+    change = _change(environment, digest, recorded, said)
     change = replace(change, unattended="it did not answer when `release watch` rolled back")
     return carried_out(acting, change, before, wait=wait, heals=True)
 
