@@ -179,6 +179,9 @@ def test_a_rollback_leaves_the_load_balancer_as_it_is() -> None:
     back = live(imageDigest=FIRST, rollbackFrom=SECOND, **logs)
     balancer = ("aws:lb/loadBalancer:LoadBalancer", NAME)
     assert back.options[balancer].ignored == ("*",)
+    gates = {each: options for each, options in back.options.items() if each[0].startswith("release:index:")}
+    assert len(gates) >= 4
+    assert {options.ignored for options in gates.values()} == {()}, "they and the switch are what moves users"
     assert live(**logs).options[balancer].ignored == ()
 
 

@@ -82,8 +82,6 @@ def traffic_switch(
     inputs: SwitchInputs, everything: Sequence[pulumi.Resource], hold: Hold, *, exported: tuple[str, ...]
 ) -> TrafficSwitchResource:
     """Users are moved after everything else of the stack is as it should be. Without the switch they have no rule."""
-    return TrafficSwitchResource(
-        inputs.as_dict(),
-        exported,
-        pulumi.ResourceOptions.merge(pulumi.ResourceOptions(depends_on=list(everything)), hold.protect()),
-    )
+    # Protected as all that is shared, and never left as it is.
+    opts = pulumi.ResourceOptions(depends_on=list(everything), protect=hold.shared)
+    return TrafficSwitchResource(inputs.as_dict(), exported, opts)
