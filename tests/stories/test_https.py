@@ -142,16 +142,21 @@ def test_a_certificate_that_a_browser_would_refuse_changes_nothing(
 
 
 @pytest.mark.long
-def test_users_stay_on_plain_http_where_the_certificate_is_not_trusted(lane: Lane, good: str) -> None:
-    """ACM has it and calls it issued, but no browser knows its authority."""
+def test_users_stay_on_plain_http_where_the_certificate_is_not_trusted(lane: Lane, good: str, better: str) -> None:
+    """ACM has it and calls it issued, but no browser knows its authority. A rollback goes on by plain HTTP all the
+    same: what was begun of HTTPS need not answer for it."""
     stack = lane.environment("astray", like="staging", smoke={"deadlineSeconds": 1})
     assert stack.up(imageDigest=good).ok
+    assert stack.up(imageDigest=better).ok
     https = {"domain": DOMAIN, "certificateArn": imported(lane, DOMAIN)}
     wrong = lane.stack(stack.name, "staging", smoke={"deadlineSeconds": 1}, insecure=None, https=https)
     refused(
         wrong.up(), "HTTPS was not opened", "the certificate is not valid: self-signed certificate in certificate chain"
     )
     back = lane.stack(stack.name, "staging", smoke=QUICK)
+    assert back.served()["digest"] == better
+    rolled = wrong.up(imageDigest=good, rollbackFrom=better)
+    assert rolled.ok, rolled.text
     assert back.served()["digest"] == good
     undone = back.up()
     assert undone.ok, undone.text
