@@ -241,26 +241,28 @@ def test_nothing_is_known_of_a_colour_that_is_not_fully_healthy_or_not_of_one_im
 def test_for_a_way_back_nothing_has_to_answer_that_it_can_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """A region's registry or CloudWatch may be away just when users have to go back."""
     watched = Watched(own={"blue-errors": Colour.BLUE}, theirs=("orders",))
-
-    waited: list[float] = []
-
-    def away(*_: Any, **__: Any) -> Any:
-        waited.append(patience.current().seconds)
-        raise CloudError("AWS did not do it")
-
-    cloud = OneEnvironment("lane/app", running(PLATFORM))
-    monkeypatch.setattr(cloud, "manifests", away)
-    for name in ("certificate_in", "alarms", "scaling"):
-        monkeypatch.setattr(observe, name, away)
-    monkeypatch.setattr(cloud, "image", away)
     monkeypatch.setattr(observe, "labels_of", lambda *_: Labels())
+
+    def away(waited: list[float]) -> OneEnvironment:
+        """Its own answers never come; looks write down for how long they wait."""
+
+        def look(*_: Any, **__: Any) -> Any:
+            waited.append(patience.current().seconds)
+            raise CloudError("AWS did not do it")
+
+        cloud = OneEnvironment("lane/app", running(PLATFORM))
+        for name in ("certificate_in", "alarms", "scaling"):
+            monkeypatch.setattr(observe, name, look)
+        for name in ("image", "manifests"):
+            monkeypatch.setattr(cloud, name, look)
+        return cloud
+
+    forward, back = list[float](), list[float]()
     with pytest.raises(CloudError):
-        observed(cloud, INDEX, watched, "arn:certificate")
-    assert max(waited) > patience.SPARED_WITHIN
-    waited.clear()
-    found = observed(cloud, INDEX, watched, "arn:certificate", back=True)
-    assert waited
-    assert max(waited) <= patience.SPARED_WITHIN
+        observed(away(forward), INDEX, watched, "arn:certificate")
+    assert max(forward) > patience.SPARED_WITHIN
+    found = observed(away(back), INDEX, watched, "arn:certificate", back=True)
+    assert max(back) <= patience.SPARED_WITHIN
     seen = Observed.from_dict(found)
     assert (seen.alarms, seen.missing_alarms, seen.certificate_problem) == ((), (), "")
     assert found["image"]["digest"] == INDEX, "what runs was in the registry; a gate asks again where tasks start"

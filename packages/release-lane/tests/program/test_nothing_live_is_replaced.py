@@ -172,6 +172,7 @@ ELSEWHERE = {
     ("cache", "nodeType"): "cache.m7g.large",
     ("cache", "engineVersion"): "8.2",
     ("cache", "multiZone"): True,
+    ("asItStands",): True,
     ("holdEnd",): "old",
     ("holdOf",): SECOND,
 }
