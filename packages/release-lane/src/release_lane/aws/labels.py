@@ -24,15 +24,16 @@ LARGEST = 4 * 1024 * 1024
 CHUNK = 65_536
 
 
-def labels_of(cloud: Cloud, digest: str) -> Labels:
-    """What an image of the environment's own repository declares; of an index, the image that tasks run.
+def labels_of(cloud: Cloud, digest: str, within: float = LABELS_WITHIN) -> Labels:
+    """What an image of the environment's own repository declares; of an index, the image that tasks run. Each call is
+    repeated for so many seconds.
 
     Raises nothing for what cannot be read: what follows from that is a decision.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        with patience.at_most(LABELS_WITHIN):
+        with patience.at_most(within):
             return Labels.of(_labels(cloud, digest))
     except (BotoCoreError, ClientError, CloudError, OSError, ValueError) as error:
         why = error.what_and_why if isinstance(error, CloudError) else str(error)

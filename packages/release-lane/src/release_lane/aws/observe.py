@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from release_lane.aws import patience
 from release_lane.aws.certificate import certificate_in
 from release_lane.aws.cloud import Balancer, Cloud, Image, submit
-from release_lane.aws.labels import labels_of
+from release_lane.aws.labels import LABELS_WITHIN, labels_of
 from release_lane.aws.scaling import scaling
 from release_lane.aws.session import check_account
 from release_lane.aws.signals import alarms
@@ -20,7 +20,6 @@ from release_lane.decide import foundations as parts
 from release_lane.errors import CloudError
 from release_lane.record.alarms import Watched
 from release_lane.record.container import release_in, repository_in
-from release_lane.record.contract import Labels
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour
 from release_lane.record.records import GroupCheck, Scaling
@@ -82,17 +81,14 @@ def observed(
     where the colours differ in size. `back`: users are to go back, so registry, alarms, scalable targets and the
     certificate need not answer; `unseen` says which of them did not.
     """
-    spared, fit, unscaled = (
-        Spared(back),
-        partial(certificate_in, cloud.names.access, certificate),
-        dict[Colour, Scaling](),
-    )
-    there: Image | None = Image(digest=digest, tags=(), manifests=frozenset({digest}))
+    spared = Spared(back)
+    fit = partial(certificate_in, cloud.names.access, certificate)
     described_certificate = spared.submit("the certificate", fit, None) if certificate else None
-    asked = partial(cloud.image, digest=digest, whole=False)
-    image = spared.submit("the image in the registry", asked, there) if digest else None
-    unread = Labels(unread="the registry did not answer")
-    declared = spared.submit("its labels", partial(labels_of, cloud, digest), unread) if digest else None
+    there: Image | None = Image(digest=digest, tags=(), manifests=frozenset({digest}))
+    in_registry = partial(cloud.image, digest=digest, whole=False)
+    image = spared.submit("the image in the registry", in_registry, there) if digest else None
+    within = patience.SPARED_WITHIN if back else LABELS_WITHIN
+    declared = submit(partial(labels_of, cloud, digest, within)) if digest else None
     described = submit(cloud.described_groups)
 
     def groups() -> Mapping[Colour, str]:
@@ -100,8 +96,8 @@ def observed(
 
     readings = submit(partial(_sides, cloud, groups, spared))
     heard = spared.submit("the alarms", partial(alarms, cloud, watched), None) if watched.names else None
-    asked_scaling = digest or scaled or back
-    targets = spared.submit("what scales the services", partial(scaling, cloud), unscaled) if asked_scaling else None
+    scales, unscaled = partial(scaling, cloud), dict[Colour, Scaling]()
+    targets = spared.submit("what scales the services", scales, unscaled) if digest or scaled or back else None
     balancer = cloud.balancer(groups=groups)
     sides = readings.result()
     found = image.result() if image else None

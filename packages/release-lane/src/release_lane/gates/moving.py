@@ -32,7 +32,7 @@ from release_lane.gates.reality import where, words
 from release_lane.gates.recording import RECORDING, Recording
 from release_lane.gates.rollout import manifests_of
 from release_lane.gates.timing import TIMING, Timing
-from release_lane.gates.undoing import Timeline, roll_back
+from release_lane.gates.undoing import Timeline, reason_of, roll_back
 from release_lane.gates.watching import Senses, Stage, Watch
 from release_lane.probe.sampling import Place
 from release_lane.record.alarms import Alarm, Watched, forbidding, no_sign, without_data
@@ -227,8 +227,7 @@ def _heard(ctx: Context, before: Balancer, move: Move, senses: Senses, timing: T
     except (CloudError, ClientError) as away:
         if not move.course.goes_back:
             raise
-        why = away.what if isinstance(away, CloudError) else str(away)
-        ctx.warn(f"The alarms were not read, which no way back waits for: {why}")
+        ctx.warn(f"The alarms were not read, which no way back waits for: {reason_of(away)}")
         return ()
     if unseen := move.watched.unseen(alarms):
         refusal = unwatchable(unseen)

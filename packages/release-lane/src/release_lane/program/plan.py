@@ -68,14 +68,9 @@ class Plan:
     """Where users are before they are moved, if they are on the other colour."""
 
     @property
-    def goes_back(self) -> bool:
-        """Are users to be moved back? That waits for nothing that the next update can do."""
-        return self.course.goes_back
-
-    @property
     def compares(self) -> bool:
         """Are answers compared with those that users get now? Not where they go back, which has to be quick."""
-        return self.kind in (DecisionKind.DEPLOY, DecisionKind.TRAFFIC_ONLY) and not self.goes_back
+        return self.kind in (DecisionKind.DEPLOY, DecisionKind.TRAFFIC_ONLY) and not self.course.goes_back
 
     @property
     def gated(self) -> bool:
