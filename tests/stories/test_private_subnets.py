@@ -65,13 +65,20 @@ def test_a_live_environment_changes_its_egress_with_two_releases(lane: Lane, goo
     assert back.ok, back.text
     assert egress(stack)[0] == 1, "the release that a rollback went back to still uses it"
 
-    for digest in (best, better):
-        moved = closed.up(imageDigest=digest, **({"rollbackFrom": best} if digest == better else {}))
+    assert closed.up(imageDigest=best).ok
+    restarted = closed.up(imageDigest=better, rollbackFrom=best)
+    assert restarted.ok, restarted.text
+    assert subnets(stack, stack.outputs["liveColour"]) == {"nat-a", "nat-b"}, "no way back changes a colour's egress"
+
+    *_, last = forward = [lane.derive(edition, good) for edition in ("third", "fourth")]
+    for digest in forward:
+        moved = closed.up(imageDigest=digest)
         assert moved.ok, moved.text
+        assert subnets(stack, stack.outputs["liveColour"]) == {"endpoints-a", "endpoints-b"}
     after = closed.up()
     assert after.ok, after.text
     assert egress(stack) == (0, {*ALWAYS, "ssm"}), "what no colour uses any more is deleted"
-    assert stack.served()["digest"] == better
+    assert stack.served()["digest"] == last
     assert closed.up("--expect-no-changes").ok
 
 
