@@ -252,8 +252,8 @@ def _outputs(type_: type[AwsResource], outputs: Props) -> Iterator[tuple[str, An
 
 EMPTY = (None, "", [], {}, False, 0)
 MADE_UP = re.compile(
-    r"(?<=-)[0-9a-f]{6}$|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[a-z]{10}(?=\.acm-validations)|[0-9a-f]{8,}"
-    r"|\b[A-Z0-9]{16,}\b|\d+"
+    r"(?<=-)[0-9a-f]{6}$|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[a-z]{10}(?=\.acm-validations)"
+    r"|\b[A-Z0-9]{16,}\b|[0-9a-f]{8,}|\d+"  # in this order: such a name may begin with digits alone
 )
 
 

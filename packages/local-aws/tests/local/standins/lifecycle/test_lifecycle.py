@@ -19,6 +19,7 @@ from provider_kit.values import SPELLED_OUT
 from tests.kit.serving import UNKNOWN_STRING, Client, Refusal, secret
 from tests.local.standins.lifecycle import cache_cases, database_cases, network_cases, service_cases
 from tests.local.standins.lifecycle.case import Case
+from tests.local.standins.lifecycle.course import MADE_UP
 from tests.local.standins.lifecycle.engine import Managed
 from tests.local.standins.lifecycle.recording import Calls, after_the_first_change, trouble
 from tests.local.standins.lifecycle.world import World
@@ -68,6 +69,11 @@ def made(client: Client, case: Case, world: World) -> tuple[Managed, Props]:
 
 def test_every_type_is_here() -> None:
     assert {case.token for case in CASES} == TYPE.keys()
+
+
+@pytest.mark.parametrize("made_up", ["db-AB0C1D2E3F4A5B6C7D8E9F0A1B", "db-0123456789ABCDEF0A1B2C3D4E"])
+def test_a_name_that_aws_makes_up_is_compared_with_no_other(made_up: str) -> None:
+    assert MADE_UP.sub("#", made_up) == "db-#"
 
 
 @pytest.mark.parametrize("token", TYPE)
