@@ -111,18 +111,8 @@ LONG_COMMAND = Check(
     "long-command", pytest("-m", "cloud and not story and long", *OURS, "--durations=10"), show="at the end"
 )  # fmt: skip
 LOCAL = Check("local", pytest("-m", "cloud", OF_THE_CLOUD, "--durations=10"), show="as it comes")
-OF_STATES = (
-    "packages/release-lane/tests/command/test_on_the_local_cloud.py",
-    "packages/release-lane/tests/command/test_recover_on_the_local_cloud.py",
-    "tests/faults/test_command_crashes.py",
-    "tests/faults/test_crashes.py",
-    "tests/stories/test_bad_input.py::test_a_locked_stack_names_who_holds_the_lock",
-    "tests/stories/test_interrupted.py",
-    "tests/workflows/test_cancelled_job.py::test_a_cancelled_deployment_leaves_no_lock_and_no_engine",
-)
-"""The stories of locks, crashes and recovery: what the backend of the states has a part in."""
 STATES = Check(
-    "states", ("env", "STATE=s3", *pytest("-m", "cloud", *OF_STATES, "--durations=10")), show="at the end"
+    "states", ("env", "STATE=s3", *pytest("-m", "states", *OURS, "--durations=10")), show="at the end"
 )  # fmt: skip
 PIPELINES = Check(
     "pipelines",

@@ -21,7 +21,7 @@ from local_aws.progress import Progress
 from tests.faults.crash import follow, logged, victims
 from tests.faults.points import Point, writes
 from tests.faults.proxy import FaultProxy
-from tests.faults.stories import STORIES, Images, Scene
+from tests.faults.stories import MIGRATION, STORIES, Images, Scene
 from tests.patience import PATIENCE
 from tools.demo.source import Source
 from tools.lane import ROOT, Lane
@@ -78,16 +78,20 @@ def record(lane: Lane, source: Path) -> tuple[dict[str, dict[str, int]], dict[Po
             assert result.ok is (name not in ("refusal", "overdue")), result.text
             found[name] = proxy.counted()
             if name == "by_hand":
-                passed = pass_boundaries(scene, lane.derive("best", good))
+                passed = pass_boundaries(scene, lane.derive("best", good), lane.derive("third", good))
             print(f"{name}: {result.seconds:.1f} s, {sum(found[name].values())} calls", file=sys.stderr)
     return {name: dict(found[name]) for name in STORIES}, passed
 
 
-def pass_boundaries(scene: Scene, digest: str) -> dict[Point, list[str]]:
-    """Deploy and look: each boundary when it comes for the first time, with the processes that live then."""
+def pass_boundaries(scene: Scene, first: str, digest: str) -> dict[Point, list[str]]:
+    """Deploy and look: each boundary when it comes for the first time, with the processes that live then. `first` is
+    what migrated before it."""
     passed: dict[Point, list[str]] = {}
+    migrating = scene.behind().with_settings(migration=MIGRATION)
+    before = migrating.up(imageDigest=first)
+    assert before.ok, before.text
     scene.proxy.begin()
-    with logged(scene.behind(), imageDigest=digest) as (running, log):
+    with logged(migrating, imageDigest=digest) as (running, log):
         for point in follow(log, lambda: running.process.poll() is not None):
             passed.setdefault(point, sorted(victims(running.process.pid)))
         result = running.wait(PATIENCE)

@@ -91,6 +91,7 @@ def step_of(number: int) -> int:
     ("point", "how"),
     CASES if how_many(CASES, FEW) == len(CASES) else [CASES[step_of(n + 4)] for n in range(how_many(CASES, FEW))],
 )
+@pytest.mark.states
 def test_users_stay_served_recover_clears_it_and_the_next_release_gets_there(
     point: Point, how: signal.Signals, checkout: Checkout, probe: Probe
 ) -> None:

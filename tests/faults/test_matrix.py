@@ -158,6 +158,7 @@ def _is_true(case: Case, scene: Scene, engine: SmallEngine, ended: Ended, may_se
 @pytest.mark.cloud
 @pytest.mark.long
 @pytest.mark.story
+@pytest.mark.real
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", sampled(whole(every_call()), WHOLE_SAMPLE), ids=str)
 def test_the_same_with_the_whole_engine(case: Case, scene: Scene) -> None:

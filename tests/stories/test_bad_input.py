@@ -94,6 +94,7 @@ def test_a_cloud_that_does_not_answer_is_reported(empty: Stack) -> None:
     assert untouched(empty)
 
 
+@pytest.mark.states
 def test_a_locked_stack_names_who_holds_the_lock(empty: Stack) -> None:
     lock = f".pulumi/locks/organization/{PROJECT}/{empty.name}/0b7b5d1e-0000-4000-8000-000000000000.json"
     held = {"pid": 4711, "username": "ada", "hostname": "ci-7", "timestamp": "2026-01-02T03:04:05Z"}

@@ -3,6 +3,8 @@ certificate that a browser would refuse."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,13 +52,13 @@ def refused(result: Result, *words: str) -> None:
         assert word in result.text, result.text
 
 
-def answer(stack: Stack, path: str, port: int = 443) -> requests.Response:
+def answer(stack: Stack, path: str, port: int = 443, trusts: Path | None = None) -> requests.Response:
     """What a browser gets that does not follow redirects."""
     at = stack.endpoint
     if port == 80:
         return requests.get(f"http://{at.connect_to}{path}", headers={"Host": DOMAIN}, timeout=5, allow_redirects=False)
     with session_to(at) as session:
-        return session.get(at.url + path, timeout=5, verify=stack.lane.variables["REQUESTS_CA_BUNDLE"])
+        return session.get(at.url + path, timeout=5, verify=str(trusts or stack.lane.variables["REQUESTS_CA_BUNDLE"]))
 
 
 def imported(lane: Lane, name: str, lasts: float = DAY) -> str:
@@ -90,6 +92,36 @@ def test_users_of_https_lose_no_request_in_a_release_and_a_rollback(
     assert again.ok, again.text
 
 
+@pytest.mark.long
+@pytest.mark.real
+def test_a_certificate_of_the_teams_own_takes_the_place_of_another_under_users(
+    secure: Stack, good: str, better: str, probe: Any, tmp_path: Path
+) -> None:
+    """Users lose no request while the listeners' certificate is another one, in a release with it, nor on the way back
+    to one by DNS."""
+    own, trusted = authority().bundle, tmp_path / "trusted.pem"
+    trusted.write_text(Path(secure.lane.variables["REQUESTS_CA_BUNDLE"]).read_text() + own.read_text())
+    lane = replace(secure.lane, variables={**secure.lane.variables, "REQUESTS_CA_BUNDLE": str(trusted)})
+    wanted = lane.stack(
+        secure.name,
+        "staging",
+        smoke=QUICK,
+        insecure=None,
+        https={"domain": DOMAIN, "certificateArn": imported(lane, DOMAIN), "hstsSeconds": 300},
+    )
+    users = probe(wanted)
+    for changed in (wanted.up(), wanted.up(imageDigest=better)):
+        assert changed.ok, changed.text
+        assert answer(wanted, "/health", trusts=own).ok, "users are shown the team's own certificate"
+    assert wanted.served()["digest"] == better
+    by_dns = replace(by_https(secure.lane, secure.name), lane=lane)
+    for back in (by_dns.up(imageDigest=good, rollbackFrom=better), by_dns.up()):
+        assert back.ok, back.text
+    assert answer(secure, "/health").ok
+    report = users.stop()
+    assert report.flawless, report
+
+
 def test_port_80_redirects_for_good_and_browsers_remember_it(secure: Stack) -> None:
     there = answer(secure, "/api/v1/status?a=b", port=80)
     assert (there.status_code, there.headers["Location"]) == (301, f"https://{DOMAIN}:443/api/v1/status?a=b")
@@ -97,6 +129,7 @@ def test_port_80_redirects_for_good_and_browsers_remember_it(secure: Stack) -> N
 
 
 @pytest.mark.long
+@pytest.mark.real
 def test_https_is_opened_to_users_of_plain_http_who_lose_no_request(plain: Stack, better: str) -> None:
     before, came = rule(plain), plain.probe("/health", 50, expect=(301,), timeout=ANSWER_WITHIN)
     secure = by_https(plain.lane, plain.name)

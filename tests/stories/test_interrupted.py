@@ -18,7 +18,7 @@ from tests.stories.cloud import cleared, eventually, idle_of, in_time, running_d
 from tests.stories.slow_registry import SlowRegistry
 from tools.lane import Lane, Running, Stack
 
-pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600), pytest.mark.states]
 Prober = Callable[..., Probe]
 
 

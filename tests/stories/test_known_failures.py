@@ -131,6 +131,7 @@ def test_users_on_a_group_without_a_healthy_target_stop_the_release(stack: Stack
     assert healed.ok, healed.text
 
 
+@pytest.mark.states
 def test_after_an_interrupted_run_a_rollback_leaves_the_release_it_was_asked_to_leave(
     stack: Stack, better: str, unseen: Unseen, probe: Prober
 ) -> None:

@@ -47,6 +47,7 @@ def results(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(each["kind"], each["verb"], each["result"]) for each in found["entries"]]
 
 
+@pytest.mark.states
 def test_refused_and_killed_updates_are_in_the_history_which_an_edit_breaks(
     staging: Stack, liar: str, tmp_path: Path
 ) -> None:

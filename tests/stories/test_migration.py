@@ -103,6 +103,7 @@ def test_what_the_labels_forbid_is_refused_before_anything_changes(migrating: St
     assert len(ran(stack)) == count
 
 
+@pytest.mark.states
 def test_a_migration_whose_engine_is_killed_is_ended_and_the_next_update_runs_it_again(
     migrating: Stack, lane: Lane, good: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -38,6 +39,43 @@ def egress(stack: Stack) -> tuple[int, set[str]]:
     gateways = ec2.describe_nat_gateways(Filters=[*here, {"Name": "state", "Values": ["available"]}])["NatGateways"]
     endpoints = ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"]
     return len(gateways), {each["ServiceName"].split(".", 3)[3] for each in endpoints}
+
+
+def routes(stack: Stack) -> dict[str, str]:
+    """Of each private subnet's zone the zone of the NAT gateway that its default route leads to; last letters."""
+    name, ec2 = f"{PROJECT}-{stack.name}", stack.lane.aws("ec2")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name]}])["Vpcs"]
+    here = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+    zone = {each["SubnetId"]: each["AvailabilityZone"][-1] for each in ec2.describe_subnets(Filters=here)["Subnets"]}
+    gateways = ec2.describe_nat_gateways(Filters=[*here, {"Name": "state", "Values": ["available"]}])["NatGateways"]
+    stands = {each["NatGatewayId"]: zone[each["SubnetId"]] for each in gateways}
+    return {
+        zone[of["SubnetId"]]: stands[route["NatGatewayId"]]
+        for table in ec2.describe_route_tables(Filters=here)["RouteTables"]
+        for route in table["Routes"]
+        if "NatGatewayId" in route
+        for of in table["Associations"]
+    }
+
+
+def described(stack: Stack) -> dict[str, Any]:
+    """Its load balancer."""
+    (found,) = stack.lane.aws("elbv2").describe_load_balancers(Names=[f"{PROJECT}-{stack.name}"])["LoadBalancers"]
+    return dict(found)
+
+
+def _bucket_for_logs(lane: Lane) -> str:
+    """A bucket in which load balancers may write."""
+    s3, bucket = lane.aws("s3"), f"access-logs-{lane.mark}"
+    s3.create_bucket(Bucket=bucket)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/wide/AWSLogs/000000000000/*",
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return bucket
 
 
 ALWAYS = {"ecr.api", "ecr.dkr", "logs", "s3"}
@@ -80,6 +118,42 @@ def test_a_live_environment_changes_its_egress_with_two_releases(lane: Lane, goo
     assert egress(stack) == (0, {*ALWAYS, "ssm"}), "what no colour uses any more is deleted"
     assert stack.served()["digest"] == last
     assert closed.up("--expect-no-changes").ok
+
+
+def test_a_live_environment_gets_a_third_zone_with_a_way_out_and_access_logs(
+    lane: Lane, good: str, better: str, probe: Any
+) -> None:
+    network = {"egress": "nat-per-zone", "zones": 2}
+    stack = lane.environment("wide", like="staging", smoke=QUICK, network=network)
+    assert stack.up(imageDigest=good).ok
+    assert routes(stack) == {"a": "a", "b": "b"}
+    serving = tasks(stack, stack.outputs["liveColour"])
+
+    bucket = _bucket_for_logs(lane)
+    wide = lane.stack(
+        stack.name,
+        "staging",
+        smoke=QUICK,
+        network={**network, "zones": 3},
+        accessLogs={"bucket": bucket, "prefix": "wide"},
+    )
+    users = probe(wide)
+    added = wide.up()
+    assert added.ok, added.text
+    assert routes(stack) == {"a": "a", "b": "b", "c": "c"}, "each zone has a way out of its own"
+    assert tasks(stack, stack.outputs["liveColour"]) == serving
+    balancer = described(stack)
+    assert {zone["ZoneName"][-1] for zone in balancer["AvailabilityZones"]} == {"a", "b", "c"}
+    attributes = lane.aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])
+    kept = {each["Key"]: each["Value"] for each in attributes["Attributes"]}
+    assert [kept[f"access_logs.s3.{key}"] for key in ("enabled", "bucket", "prefix")] == ["true", bucket, "wide"]
+    released = wide.up(imageDigest=better)
+    assert released.ok, released.text
+    assert subnets(stack, stack.outputs["liveColour"]) == {f"nat-per-zone-{zone}" for zone in "abc"}
+    report = users.stop()
+    assert report.flawless, report
+    again = wide.up("--expect-no-changes")
+    assert again.ok, again.text
 
 
 def test_a_network_that_exists_is_checked_and_left_alone(lane: Lane, good: str) -> None:

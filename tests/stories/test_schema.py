@@ -280,6 +280,7 @@ def test_a_lock_that_is_held_until_the_deadline_ends_with_the_task(expanded: Sta
         as_it_was(stack)
 
 
+@pytest.mark.states
 def test_a_migration_killed_with_the_engine_is_rolled_back_and_the_next_update_runs_it(
     expanded: Stack, editions: Editions
 ) -> None:

@@ -276,6 +276,7 @@ def killed_at_half(stack: Stack, digest: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.states
 def test_killed_at_half_the_next_update_finishes_it(stack: Stack, unseen: Unseen, users: Probe) -> None:
     best = unseen(stack)
     killed_at_half(stack, best)
@@ -287,6 +288,7 @@ def test_killed_at_half_the_next_update_finishes_it(stack: Stack, unseen: Unseen
 
 
 @pytest.mark.long
+@pytest.mark.states
 def test_killed_at_half_it_is_undone_by_asking_for_what_is_recorded(stack: Stack, unseen: Unseen) -> None:
     live, third = stack.outputs["imageDigest"], unseen(stack)
     with asking(stack) as users:
@@ -325,6 +327,7 @@ def test_a_person_aborts_it(stack: Stack, lane: Lane, unseen: Unseen, users: Pro
 
 
 @pytest.mark.long
+@pytest.mark.states
 def test_ctrl_c_while_it_is_watched_rolls_the_traffic_back(stack: Stack, unseen: Unseen, users: Probe) -> None:
     live, third = stack.outputs["imageDigest"], unseen(stack)
     with at_half(stack, third) as running:

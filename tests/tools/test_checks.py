@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -144,6 +145,35 @@ def test_every_test_is_run_by_exactly_one_check(marks: set[str], folder: str) ->
     are rings.)"""
     of_tests = [check for check in chosen(["--all"]) if "pytest" in check.command and check is not STATES]
     assert [check.name for check in of_tests if runs(check, marks, folder)] == [expected(marks, folder)]
+
+
+STRIKES = re.compile(r"SIGKILL|SIGINT|\blocks\(|\.locks\b|way_back\(|killed_at_half\(")
+BY_ITSELF = {"test_outlived_on_the_local_cloud.py"}
+"""Goes through both backends already."""
+
+
+@pytest.mark.pure
+def test_every_story_of_locks_and_crashes_runs_with_the_states_in_s3_as_well() -> None:
+    marked, struck = set(), set()
+    for path in ROOT.glob("**/tests/**/test_*.py"):
+        if path.is_relative_to(ROOT / OF_THE_CLOUD) or path.name in BY_ITSELF:
+            continue
+        tree = ast.parse(path.read_text())
+        of_all = [each for each in tree.body if ast.unparse(each).startswith("pytestmark")]
+        for test in tree.body:
+            if not isinstance(test, ast.FunctionDef) or not test.name.startswith("test_"):
+                continue
+            marks = {mark for each in (*of_all, *test.decorator_list) for mark in MARK.findall(ast.unparse(each))}
+            if "states" in marks:
+                assert "cloud" in marks, test.name
+                marked.add(test.name)
+            if "cloud" in marks and STRIKES.search(ast.unparse(test)):
+                struck.add(test.name)
+    assert struck
+    assert struck <= marked
+
+
+MARK = re.compile(r"pytest\.mark\.(\w+)")
 
 
 def expected(marks: set[str], folder: str) -> str:

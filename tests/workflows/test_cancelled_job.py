@@ -170,6 +170,7 @@ def test_under_jenkins_output_and_exit_code_are_those_of_the_command(
 
 @pytest.mark.cloud
 @pytest.mark.long
+@pytest.mark.states
 def test_a_cancelled_deployment_leaves_no_lock_and_no_engine(tmp_path: Path) -> None:
     with on_the_local_cloud(tmp_path / "checkout") as lane:
         digest = lane.release("build").ok().out.strip()

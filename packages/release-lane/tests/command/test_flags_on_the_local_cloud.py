@@ -54,6 +54,7 @@ def parameter(lane: Checkout) -> object:
     return json.loads(found)
 
 
+@pytest.mark.states
 def test_a_flag_is_turned_off_while_an_update_of_the_environment_holds_its_lock(lane: Checkout) -> None:
     first = lane.release("build").ok().out.strip()
     lane.release("deploy", "staging", "--digest", first).ok()

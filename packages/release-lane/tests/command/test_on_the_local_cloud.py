@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from tests.command.checkout import FAULT, Checkout, on_the_local_cloud, says, until
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.states]
 
 
 class Story:

@@ -1,7 +1,6 @@
 """Engines that die while their provider is at work, with the states in S3 and secrets under a KMS key, as on AWS.
 
-Each story begins with as many releases in staging as it needs. `make test` runs the first one; the others are long, and
-all of them run with the states in a folder as well.
+Each story begins with as many releases in staging as it needs. All of them run with the states in a folder as well.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from tests.command.deaths import Mute, children, the_machine_dies
 
 from tests.held import IMPORTED, held_by
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600), pytest.mark.states]
 
 
 class Story:
