@@ -20,9 +20,9 @@ from network import Door, Network
 TARGET_PORT = 80
 """Constant on purpose: ECS registers the container's own port, so a release may change it on the idle colour alone."""
 
-TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-"""TLS 1.3 and 1.2, the latter with forward secrecy only
-(https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+"""What AWS recommends: TLS 1.3 and 1.2, the latter with forward secrecy only, post-quantum keys for clients that have
+them (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
 
 
 def doors(lane: Lane) -> Iterator[Door]:

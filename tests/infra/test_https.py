@@ -12,6 +12,9 @@ from tests.program.mocks import ARTIFACTS, FIRST, SECOND, World, observed, outpu
 
 pytestmark = pytest.mark.program
 HTTPS: dict[str, Any] = {"domain": "shop.example.com", "hostedZone": "Z0123456789"}
+RECOMMENDED = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+"""By AWS, read in November 2026 (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
+
 OWN = {"domain": "shop.example.com", "certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1"}
 NAME = "release-lane-staging"
 LISTENER = "aws:lb/listener:Listener"
@@ -69,7 +72,7 @@ def test_all_listeners_but_the_redirect_speak_tls_by_one_certificate_and_a_curre
     for part in ("https", "test-blue", "test-green"):
         assert found[part]["protocol"] == "HTTPS"
         assert found[part]["certificateArn"] == OWN["certificateArn"]
-        assert found[part]["sslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2-")
+        assert found[part]["sslPolicy"] == RECOMMENDED
 
 
 def test_a_certificate_is_requested_and_used_once_its_domain_is_validated() -> None:
