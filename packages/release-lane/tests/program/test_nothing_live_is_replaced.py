@@ -7,7 +7,8 @@ registers, and what replaces a resource in the stand-ins' tables. So a new one o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from local_aws.standins.aws.provider import TYPES
 from pydantic import BaseModel
 from release_lane.decide.foundations import SECRET_STORES, Egress
 from release_lane.decide.stores import COMPONENT, Kind
-from release_lane.errors import Refused, ReleaseError
+from release_lane.errors import Refused, UsageError
 from release_lane.program.artifacts import build_artifacts
-from release_lane.record.placement import Colour
+from release_lane.record.decisions import DecisionKind
+from release_lane.record.placement import Colour, all_on
+from release_lane.record.records import Recorded
+from release_lane.record.seal import bound
 from release_lane.settings.artifacts import ArtifactsSettings
 from release_lane.settings.model import EnvironmentSettings
 from tests.program.mocks import (
@@ -40,6 +44,7 @@ from tests.program.mocks import (
 )
 from tests.program.test_artifacts import MADE, checkout, exported
 from tests.program.test_artifacts import Registry as Artifacts
+from tests.program.test_holding import holding
 
 pytestmark = pytest.mark.program
 TABLES = {each.token: each for each in TYPES}
@@ -91,29 +96,98 @@ def with_stores(domain: str = "") -> dict[str, Any]:
 
 def stored(config: Mapping[str, str] | None = None, **over: Any) -> World:
     """`live` with both."""
-    domain = HTTPS["domain"] if over.get("secured") else ""
-    return live({**STORES, **(config or {})}, with_stores(domain), **over)
+    return live({**STORES, **(config or {})}, with_stores(), **over)
 
 
-def live(config: Mapping[str, str] | None = None, state: Mapping[str, Any] | None = None, **over: Any) -> World:
-    """SECOND serves from green, blue holds FIRST; the registry has THIRD, which every other stack has proven."""
-    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=THIRD)
-    proven = outputs_of(release(THIRD), Colour.BLUE)
-    record = outputs_of(release(SECOND), Colour.GREEN, release(FIRST))
-    stacks = {**dict.fromkeys(("production", "dev"), proven), **ARTIFACTS, "staging": record}
-    return run(World(outputs=stacks, observed={**seen, **over}, state=state), config)
+def live(
+    config: Mapping[str, str] | None = None,
+    state: Mapping[str, Any] | None = None,
+    network: Mapping[str, Any] | None = None,
+    **over: Any,
+) -> World:
+    """SECOND serves from green, blue holds FIRST; the registry has what is asked for, else THIRD, which every other
+    stack has proven."""
+    asked = (config or {}).get(PROJECT + "imageDigest", THIRD)
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.GREEN, image=asked)
+    world = World(outputs=STACKS, observed={**seen, **over}, state=state, network=network or {})
+    return run(world, config)
 
 
-@pytest.fixture(scope="module")
-def unchanged() -> World:
-    """What an update registers that asks for nothing."""
-    return stored({})
+def proven(outputs: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """A stack's outputs in which this digest passed every gate, and a drill."""
+    passed = {"digest": digest, "releaseId": release(digest).id, "drilled": "2026-11-29T20:00:00Z"}
+    return {**outputs, "evidence": [passed]}
 
 
-@pytest.fixture(scope="module")
-def secured() -> World:
-    """The same where users come by HTTPS."""
-    return stored({PROJECT + "https": json.dumps(HTTPS)}, secured=True)
+RECORD = proven(outputs_of(release(SECOND), Colour.GREEN, release(FIRST)), SECOND)
+STACKS = {
+    **dict.fromkeys(("production", "dev"), proven(outputs_of(release(THIRD), Colour.BLUE), THIRD)),
+    **ARTIFACTS,
+    "registry": {"repositoryUrl": "registry.test/release-lane/other"},
+    "staging": RECORD,
+}
+
+
+def secured(config: Mapping[str, str]) -> World:
+    """`stored` where users come by HTTPS. A certificate that is named is of both names."""
+    asked = {**STORES, PROJECT + "https": json.dumps(HTTPS), **config}
+    named = "certificateArn" in asked[PROJECT + "https"]
+    both = [HTTPS["domain"], ELSEWHERE["https", "domain"]] if named else []
+    return live(asked, with_stores(HTTPS["domain"]), secured=True, certificateNames=both)
+
+
+def in_existing(config: Mapping[str, str]) -> World:
+    """`stored` in a network that exists."""
+    known = in_example(("network", "existing"))
+    state = {urn: each for urn, each in with_stores().items() if "infra:Network" not in urn and "infra:Nat" not in urn}
+    for each in state.values():
+        each["outputs"] |= {"vpcId": known["vpcId"]} if "vpcId" in each["outputs"] else {}
+    ways = {"publicSubnets": "igw-1", "privateSubnets": "nat-1"}
+    subnets = {
+        id: {"vpc": known["vpcId"], "zone": f"us-east-1{zone}", "way": way}
+        for key, way in ways.items()
+        for ids in (known[key], ELSEWHERE["network", "existing", key])
+        for zone, id in zip("ab", ids, strict=True)
+    }
+    asked = {**STORES, PROJECT + "network": json.dumps({"existing": known}), **config}
+    return live(asked, state, {"cidr": "10.99.0.0/16", "subnets": subnets})
+
+
+def held(config: Mapping[str, str]) -> World:
+    """A hold stands: FIRST on blue is live, SECOND on green has a share of the users."""
+    return run(holding(state=with_stores()), {**STORES, **config})
+
+
+def came_back(config: Mapping[str, str]) -> World:
+    """Users were rolled back from SECOND, which green still holds, to FIRST on blue."""
+    seen = observed(blue=release(FIRST), green=release(SECOND), live=Colour.BLUE, image=SECOND)
+    record = outputs_of(release(FIRST), Colour.BLUE, release(SECOND))
+    history = [release(each).as_dict() for each in (FIRST, SECOND, FIRST)]
+    stacks = {**STACKS, "staging": {**record, "liveHistory": history}}
+    return run(World(outputs=stacks, observed=seen, state=with_stores()), {**STORES, **config})
+
+
+Scene = Callable[[Mapping[str, str]], World]
+
+
+def scene_of(path: Path_) -> Scene:
+    """The environment in which a setting means something."""
+    match path:
+        case ("https", *_):
+            return secured
+        case ("network", "existing", _):
+            return in_existing
+        case ("holdEnd",) | ("holdOf",):
+            return held
+        case ("forwardFrom",):
+            return came_back
+    return stored
+
+
+@cache
+def unchanged(scene: Scene) -> World:
+    """What an update registers there that asks for nothing."""
+    return scene({})
 
 
 # ---- Settings
@@ -144,17 +218,31 @@ def in_example(path: Path_) -> Any:
     return value
 
 
+SEALED = bound(
+    DecisionKind.KEEP,
+    Colour.GREEN,
+    release(SECOND).id,
+    all_on(Colour.GREEN),
+    Recorded.from_outputs(RECORD),
+)
+"""Of an update that changes no release."""
+
 ELSEWHERE = {
     ("service", "memory"): 1024,
     ("service", "healthPath"): "/healthz",
     ("service", "statusPath"): "/status",
     ("smoke", "identify"): "header",
     ("service", "cpu"): 512,
+    ("promotesFrom",): "dev",
+    ("alarms", "periodSeconds"): 120,
+    ("network", "existing", "vpcId"): "vpc-0fedcba9876543210",
+    ("network", "existing", "publicSubnets"): ["subnet-0123456789abcdef4", "subnet-0123456789abcdef5"],
+    ("network", "existing", "privateSubnets"): ["subnet-0123456789abcdef6", "subnet-0123456789abcdef7"],
     ("network", "cidr"): "10.30.0.0/16",
     ("account",): "111111111111",
     ("artifacts",): "registry",
     ("idle", "afterWatch"): 1,
-    ("network", "zones"): ["us-east-1a", "us-east-1c"],
+    ("network", "zones"): 3,
     ("accessLogs", "enabled"): False,
     ("https", "domain"): "www.example.com",
     ("https", "hostedZone"): "Z9",
@@ -163,7 +251,10 @@ ELSEWHERE = {
     ("approval", "validFor"): "8h",
     ("approval", "distinct"): False,
     ("approval", "required"): True,
+    ("rollbackFrom",): SECOND,
+    ("forwardFrom",): FIRST,
     ("redeployFrom",): SECOND,
+    ("sealed",): SEALED,
     ("given",): ["DATABASE_HOST"],
     ("database", "instanceClass"): "db.m7g.large",
     ("database", "engineVersion"): "18",
@@ -189,19 +280,42 @@ def another(path: Path_, default: Any) -> Any:
 
 
 HTTPS = {"domain": "shop.example.com", "hostedZone": "Z0123456789ABCDEFGHIJ"}
-"""Other settings of HTTPS stand next to these."""
+
+SECTIONS: dict[str, dict[str, Any]] = {
+    "https": {"https": HTTPS},
+    **{key.removeprefix(PROJECT): {key.removeprefix(PROJECT): json.loads(value)} for key, value in STORES.items()},
+}
+"""Next to each setting of these sections."""
+
+BESIDE: dict[Path_, dict[str, Any]] = {
+    ("https", "domain"): {"https": {"certificateArn": ELSEWHERE["https", "certificateArn"]}},
+    ("https", "certificateArn"): {"https": {"domain": HTTPS["domain"]}},
+    ("service", "cpu"): {"service": {"memory": 1024}},
+    ("healthCheck", "timeoutSeconds"): {"healthCheck": {"intervalSeconds": 10}},
+    ("accessLogs", "prefix"): {"accessLogs": {"bucket": "shop-access-logs"}},
+    ("accessLogs", "enabled"): {"accessLogs": {"bucket": "shop-access-logs"}},
+    ("requireDrill",): {"promotesFrom": "dev"},
+    ("parity", "required"): {"promotesFrom": "dev"},
+    ("network", "existing", "vpcId"): {"network": {"existing": in_example(("network", "existing"))}},
+    ("network", "existing", "publicSubnets"): {"network": {"existing": in_example(("network", "existing"))}},
+    ("network", "existing", "privateSubnets"): {"network": {"existing": in_example(("network", "existing"))}},
+    ("rollbackFrom",): {"imageDigest": FIRST},
+    ("forwardFrom",): {"imageDigest": SECOND},
+    ("redeployFrom",): {"imageDigest": FIRST, "service": {"memory": 1024}},
+    ("drill",): {"imageDigest": FIRST, "rollbackFrom": SECOND},
+    ("holdOf",): {"holdEnd": "new"},
+}
+"""What a setting needs next to it to be right."""
 
 
 def given(path: Path_, value: Any) -> dict[str, str]:
-    """A stack file in which this one setting is given."""
-    if path[0] == "https":
-        beside = {"domain": HTTPS["domain"]} if path[1] == "certificateArn" else HTTPS
-        return {PROJECT + "https": json.dumps({**beside, path[1]: value})}
-    if PROJECT + path[0] in STORES:
-        return {PROJECT + path[0]: json.dumps({**json.loads(STORES[PROJECT + path[0]]), path[1]: value})}
-    for key in reversed(path[1:]):
-        value = {key: value}
-    return {PROJECT + path[0]: value if isinstance(value, str) else json.dumps(value)}
+    """A stack file in which this one setting is given, and what it needs."""
+    asked = deepcopy(BESIDE.get(path) or SECTIONS.get(path[0], {}))
+    section = asked
+    for key in path[:-1]:
+        section = section.setdefault(key, {})
+    section[path[-1]] = value
+    return {PROJECT + key: each if isinstance(each, str) else json.dumps(each) for key, each in asked.items()}
 
 
 def names(world: World) -> set[str]:
@@ -237,20 +351,48 @@ APART = {("role",), ("insecure",)}
 SETTINGS = {path: default for path, default in leaves(EnvironmentSettings) if path not in APART}
 
 
-@pytest.mark.parametrize("release_too", [False, True], ids=["by itself", "with a release"])
-@pytest.mark.parametrize("path", SETTINGS, ids=".".join)
-def test_no_setting_undermines_live_users(path: Path_, release_too: bool, unchanged: World, secured: World) -> None:
+ALONE = {("holdEnd",), ("holdOf",), ("asItStands",)}
+"""They go with no release."""
+
+CASES = [
+    pytest.param(path, release_too, id=f"{'.'.join(path)}{' with a release' if release_too else ''}")
+    for path in SETTINGS
+    for release_too in (False, True)
+    if not release_too or (path not in {*ALONE, ("imageDigest",)} and "imageDigest" not in BESIDE.get(path, {}))
+]
+
+_BOTH, _WITH_A_RELEASE = (False, True), (True,)
+REFUSED: dict[tuple[Path_, bool], str] = {
+    (path, release_too): words
+    for path, when, words in (
+        (("account",), _BOTH, "the stack belongs to 111111111111"),
+        (("sealed",), _WITH_A_RELEASE, "no longer the one that was reviewed"),
+        (("approval", "required"), _WITH_A_RELEASE, "only with the seal of its review"),
+        (("network", "cidr"), _BOTH, "network.cidr from 10.20.0.0/16 to 10.30.0.0/16"),
+        (("network", "existing", "vpcId"), _BOTH, "network.existing from vpc-0123456789abcdef0 to vpc-0fedcba98765432"),
+    )
+    for release_too in when
+}
+"""What a decision refuses, by itself or with a release, and in which words: another account is another environment; a
+seal holds for the one decision that was reviewed, and where one is required nothing goes forward without; range and VPC
+cannot be changed under users. All else has to go through."""
+
+
+@pytest.mark.parametrize(("path", "release_too"), CASES)
+def test_no_setting_undermines_live_users(path: Path_, release_too: bool) -> None:
     config = {**({PROJECT + "imageDigest": THIRD} if release_too else {}), **given(path, another(path, SETTINGS[path]))}
-    if path in {("rollbackFrom",), ("redeployFrom",), ("imageDigest",)}:
-        config |= {PROJECT + "imageDigest": THIRD}
-    if path == ("holdOf",):
-        config |= {PROJECT + "holdEnd": "new"}
-    certified = [HTTPS["domain"]] if path == ("https", "certificateArn") else []
-    try:
-        after = stored(config, secured=path[0] == "https", certificateNames=certified)
-    except ReleaseError:
-        return
-    assert undermined(secured if path[0] == "https" else unchanged, after) == []
+    scene = scene_of(path)
+    if (path, release_too) in REFUSED:
+        with pytest.raises(Refused, match=REFUSED[path, release_too]):
+            scene(config)
+    else:
+        assert undermined(unchanged(scene), scene(config)) == []
+
+
+@pytest.mark.parametrize("path", sorted(ALONE), ids=".".join)
+def test_what_goes_with_no_release_is_wrong_next_to_one(path: Path_) -> None:
+    with pytest.raises(UsageError, match="leave out imageDigest"):
+        scene_of(path)({PROJECT + "imageDigest": THIRD, **given(path, ELSEWHERE[path])})
 
 
 OF_ARTIFACTS: dict[Path_, Any] = {
@@ -277,26 +419,28 @@ def test_no_setting_undermines_the_images_of_live_tasks(path: Path_, tmp_path: P
     exported(before, source)
     for key in reversed(path):
         value = {key: value}
-    try:
-        exported(after, source, value)
-    except ReleaseError:
-        assert path in {("account",), ("repository",)}
+    if path in {("account",), ("repository",)}:
+        with pytest.raises(Refused):
+            exported(after, source, value)
         return
+    exported(after, source, value)
     assert undermined(before, after) == []
     assert before.registered
     assert after.options["aws:ecr/repository:Repository", "app"].protect
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("key", "value", "said"),
     [
-        (("network", "cidr"), "network.cidr from 10.20.0.0/16 to 10.30.0.0/16"),
-        (("network", "zones"), "network.zones from us-east-1a, us-east-1b to us-east-1a, us-east-1c"),
+        ("cidr", "10.30.0.0/16", "network.cidr from 10.20.0.0/16 to 10.30.0.0/16"),
+        ("zones", ["us-east-1a", "us-east-1c"], "network.zones from us-east-1a, us-east-1b to us-east-1a, us-east-1c"),
     ],
 )
 @pytest.mark.parametrize("release_too", [False, True])
-def test_another_network_is_refused_with_the_setting_and_both_values(path: Path_, said: str, release_too: bool) -> None:
-    config = given(path, ELSEWHERE[path]) | ({PROJECT + "imageDigest": THIRD} if release_too else {})
+def test_another_network_is_refused_with_the_setting_and_both_values(
+    key: str, value: Any, said: str, release_too: bool
+) -> None:
+    config = given(("network", key), value) | ({PROJECT + "imageDigest": THIRD} if release_too else {})
     with pytest.raises(Refused, match="would replace what live users stand on") as refused:
         live(config)
     assert said in refused.value.what
@@ -333,8 +477,7 @@ def test_an_environment_that_serves_cannot_become_another_kind_of_stack() -> Non
 
 
 def test_while_users_are_served_the_engine_protects_all_that_they_stand_on() -> None:
-    https = {PROJECT + "https": json.dumps(HTTPS)}
-    worlds = (stored({}), stored({PROJECT + "imageDigest": THIRD}), stored(https, secured=True))
+    worlds = (stored({}), stored({PROJECT + "imageDigest": THIRD}), secured({}))
     for world in worlds:
         bare = {
             each.name
