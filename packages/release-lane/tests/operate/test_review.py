@@ -249,9 +249,27 @@ def test_what_a_change_of_the_network_costs_is_said_in_one_sentence() -> None:
     assert said in markdown(replace(review(PRODUCTION, promotion()), others=steps))
 
 
-def test_an_endpoint_whose_subnets_a_preview_cannot_know_is_counted_in_one_zone() -> None:
-    step = network_step("create", "vpcEndpoint", vpcEndpointType="Interface", subnetIds=UNKNOWN)
-    assert "(+1 interface endpoint in one zone;" in monthly([step])
+def endpoints(subnets: Any, old: Any = None) -> str:
+    """What the review says of the three that every task needs."""
+    given = {"vpcEndpointType": "Interface", "subnetIds": subnets}
+    step = network_step("create" if old is None else "update", "vpcEndpoint", **given)
+    before = {} if old is None else {"vpcEndpointType": "Interface", "subnetIds": old}
+    return monthly([replace(step, old_inputs=before)] * 3)
+
+
+def test_endpoints_in_subnets_that_are_still_to_be_made_are_counted_in_each() -> None:
+    """As the engine with the real provider previews a first environment: a list of values that are not known."""
+    said = "Network: {:+.2f} US dollars a month ({:+d} interface endpoint in one zone;"
+    assert endpoints([UNKNOWN, UNKNOWN]).startswith(said.format(43.80, 6))
+    assert endpoints([UNKNOWN] * 3).startswith(said.format(65.70, 9))
+    assert endpoints(["s-1", "s-2", UNKNOWN], ["s-1", "s-2"]).startswith(said.format(21.90, 3))
+
+
+def test_where_a_preview_does_not_know_in_how_many_zones_an_endpoint_is_the_least_is_said() -> None:
+    said = "Network: at least {:+.2f} US dollars a month ("
+    assert endpoints(UNKNOWN).startswith(said.format(21.90) + "+3 interface endpoint in one zone;")
+    assert endpoints(UNKNOWN, ["s-1", "s-2"]).startswith(said.format(-21.90) + "-3 interface endpoint in one zone;")
+    assert endpoints(UNKNOWN, ["s-1"]).startswith(said.format(0) + "list prices")
 
 
 def test_what_costs_nothing_by_the_hour_is_not_remarked_upon() -> None:

@@ -35,22 +35,36 @@ ENDPOINT = Price("interface endpoint in one zone", 0.01, "https://aws.amazon.com
 def monthly(steps: Iterable[Step]) -> str:
     """One sentence; "" where none of the steps changes what the network costs."""
     changed: Counter[Price] = Counter()
+    unknown = False
     for step in steps:
-        changed.update(_counted(step.type, step.inputs if step.op != "delete" else {}))
+        inputs = step.inputs if step.op != "delete" else {}
+        changed.update(_counted(step.type, inputs))
         changed.subtract(_counted(step.type, step.old_inputs if step.op != "create" else {}))
+        unknown |= _is_interface(step.type, inputs) and isinstance(inputs.get("subnetIds"), str)
     parts = [f"{number:+d} {price.what}" for price, number in changed.items() if number]
+    if not (parts or unknown):
+        return ""
     dollars = sum(price.an_hour * number * HOURS for price, number in changed.items())
-    return f"Network: {dollars:+.2f} US dollars a month ({'; '.join(parts)}; {AS_OF})." if parts else ""
+    least = "at least " if unknown else ""
+    return f"Network: {least}{dollars:+.2f} US dollars a month ({'; '.join([*parts, AS_OF])})."
+
+
+def _is_interface(type_: str, inputs: Mapping[str, Any]) -> bool:
+    return type_.endswith(":VpcEndpoint") and inputs.get("vpcEndpointType") == "Interface"
 
 
 def _counted(type_: str, inputs: Mapping[str, Any]) -> dict[Price, int]:
-    """How many of what is charged are in one resource."""
+    """How many of what is charged are in one resource.
+
+    A preview knows how many subnets there will be, though not their ids. Where a program hands on the whole list as one
+    value that is not known yet (a text), it is one at least.
+    """
     match type_.rsplit(":", 1)[-1] if inputs else "":
         case "NatGateway":
             return {NAT: 1}
         case "Eip":
             return {ADDRESS: 1}
-        case "VpcEndpoint" if inputs.get("vpcEndpointType") == "Interface":
+        case "VpcEndpoint" if _is_interface(type_, inputs):
             subnets = inputs.get("subnetIds") or ()
-            return {ENDPOINT: 1 if isinstance(subnets, str) else len(subnets)}  # a text: not known in a preview
+            return {ENDPOINT: 1 if isinstance(subnets, str) else len(subnets)}
     return {}
