@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from tests.faults.wire import Call
 
+LATENCY = 0.4
+"""Seconds a call: longer than it takes to begin those that are made side by side, on a busy machine as well."""
+
 
 @dataclass(frozen=True)
 class Timed:
@@ -43,15 +46,19 @@ def chain(calls: Sequence[Timed]) -> list[str]:
 def besides_polls(calls: Sequence[Timed]) -> list[Timed]:
     """Without the looks that the rollout gate makes while it waits: of several in a row only the last one counts."""
     counted: list[Timed] = []
-    for looks, moments in itertools.groupby(_side_by_side(calls), key=_only_looks):
-        row = list(moments)
+    for looks, several in itertools.groupby(moments(calls), key=_only_looks):
+        row = list(several)
         whole = [number for number, moment in enumerate(row) if any(map(_lists_stopped, moment))]
         polls = range(whole[0], whole[-1]) if looks and whole else ()
         counted += [call for number, moment in enumerate(row) if number not in polls for call in moment]
     return counted
 
 
-LOOK = {"ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks", "elasticloadbalancing:DescribeTargetHealth"}
+LOOK = {
+    *("ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"),
+    *("elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+}
+"""Target groups are looked for only where this update made them."""
 
 
 def _only_looks(moment: Sequence[Timed]) -> bool:
@@ -63,7 +70,7 @@ def _lists_stopped(timed: Timed) -> bool:
     return timed.call.name == "ecs:ListTasks" and b"STOPPED" in timed.call.body
 
 
-def _side_by_side(calls: Sequence[Timed]) -> Iterator[list[Timed]]:
+def moments(calls: Sequence[Timed]) -> Iterator[list[Timed]]:
     """The calls in groups: between two groups none is under way."""
     group: list[Timed] = []
     for call in sorted(calls, key=lambda each: each.begun):

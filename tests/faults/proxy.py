@@ -111,7 +111,8 @@ class Request:
     @property
     def call(self) -> Call | None:
         """Which call it is, if it is one of ours."""
-        return read_call(self.path, self.headers, self.body) if AGENT in self.headers.get("User-Agent", "") else None
+        ours = AGENT in self.headers.get("User-Agent", "")
+        return read_call(self.path, self.headers, self.body, self.method) if ours else None
 
 
 @dataclass
@@ -300,7 +301,7 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self._body()
             try:
                 answer = proxy.answer(Request(self.command, self.path, dict(self.headers), body))
             except _Drop as drop:
@@ -313,6 +314,19 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
+
+        def _body(self) -> bytes:
+            """Whole. What comes in chunks, as a layer of an image does, goes on in one piece."""
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            del self.headers["Transfer-Encoding"]
+            parts = []
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass  # trailers
+            return b"".join(parts)
 
         do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve
 

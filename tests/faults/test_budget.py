@@ -7,13 +7,10 @@ import time
 
 import pytest
 
-from tests.faults.budget import Budget, Timed, besides_polls, chain
+from tests.faults.budget import LATENCY, Budget, Timed, besides_polls, chain
 from tests.faults.stories import Scene, Story, keep, traffic_only
 from tests.faults.wire import Call
 from tools.lane import Result, Stack
-
-LATENCY = 0.4
-"""Seconds a call: longer than it takes to begin those that are made side by side, on a busy machine as well."""
 
 NO_CHANGE = Budget(calls=16, in_sequence=6)
 TRAFFIC_ONLY = Budget(calls=30, in_sequence=11)

@@ -23,6 +23,12 @@ CALLS: list[tuple[str, str, dict[str, Any], str]] = [
     ("ecr", "batch_get_image", {"repositoryName": "p/app", "imageIds": [{"imageTag": "v1"}]}, "ecr:BatchGetImage"),
     ("logs", "get_log_events", {"logGroupName": "g", "logStreamName": "s"}, "logs:GetLogEvents"),
     ("cloudwatch", "describe_alarms", {}, "monitoring:DescribeAlarms"),
+    ("s3", "put_object", {"Bucket": "b", "Key": "entries/1.json", "Body": b"{}"}, "s3:PutObject"),
+    ("s3", "get_object", {"Bucket": "b", "Key": "entries/1.json"}, "s3:GetObject"),
+    ("s3", "list_objects_v2", {"Bucket": "b", "Prefix": "entries/"}, "s3:ListObjectsV2"),
+    ("s3", "list_object_versions", {"Bucket": "b", "Prefix": "entries/"}, "s3:ListObjectVersions"),
+    ("s3", "get_bucket_versioning", {"Bucket": "b"}, "s3:GetBucketVersioning"),
+    ("s3", "create_bucket", {"Bucket": "b"}, "s3:CreateBucket"),
 ]
 
 
@@ -30,7 +36,7 @@ def client(service: str, answered: Callable[[AWSRequest], Answer]) -> Any:
     """A botocore client whose requests never leave the process."""
     session = botocore.session.Session()
     session.set_credentials("AKIA1", "secret")
-    config = botocore.config.Config(retries={"total_max_attempts": 1})
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
     made = session.create_client(service, region_name="us-east-1", config=config)
 
     def send(request: Any, **_: Any) -> Any:
@@ -51,9 +57,10 @@ def test_what_botocore_sends_is_reported_by_its_name_and_what_it_gets_is_an_erro
 
     def throttled(request: Any) -> Answer:
         headers = {key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
-        body = request.body if isinstance(request.body, bytes) else (request.body or "").encode()
+        sent = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        body = sent if isinstance(sent, bytes) else sent.encode()
         path = "/" + request.url.split("/", 3)[3]
-        call = read_call(path, headers, body)
+        call = read_call(path, headers, body, request.method)
         assert call is not None
         seen.append(call)
         return error(call, 400, "ThrottlingException", "Rate exceeded")
