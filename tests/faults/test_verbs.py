@@ -19,8 +19,8 @@ AT_MOST = {
     "promote": Budget(calls=40, in_sequence=18),
     "heal, nothing to do": Budget(calls=16, in_sequence=6),
 }
-"""Besides the ledger; whatever is recorded. A no-change update is one without a digest: `deploy` asks the registry for
-the one it is given."""
+"""Besides the ledger, whatever was recorded. An update with nothing to do is one without a digest: `deploy` asks the
+registry for the one that it is given."""
 
 
 @pytest.mark.pure
@@ -44,38 +44,38 @@ def test_the_page_says_what_is_recorded() -> None:
     assert table(RECORDED) + "\n" in PAGE.read_text()
 
 
-class Told:
-    """The story as far as it was told."""
+class SoFar:
+    """The story as far as it went."""
 
     def __init__(self, lane: Counting) -> None:
         self._rest = story(lane)
         self._known: dict[str, list[Timed]] = {}
 
     def calls(self, name: str) -> list[Timed]:
-        """Those of this part; what comes before it is told first."""
+        """Those of this part; what comes before it goes first."""
         while name not in self._known:
-            told, calls = next(self._rest)
-            self._known[told] = calls
+            part, calls = next(self._rest)
+            self._known[part] = calls
         return self._known[name]
 
     def parts(self) -> list[str]:
-        """All of it, told to its end."""
+        """All of it, up to its end."""
         self._known.update(self._rest)
         return list(self._known)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def so_far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoFar]:
     for lane in counting(tmp_path_factory.mktemp("verbs") / "checkout"):
-        yield Told(lane)
+        yield SoFar(lane)
 
 
 @pytest.mark.cloud
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_verb_makes_no_more_calls_than_recorded(told: Told, name: str) -> None:
-    calls = told.calls(name)
+def test_a_verb_makes_no_more_calls_than_recorded(so_far: SoFar, name: str) -> None:
+    calls = so_far.calls(name)
     now, most = spent(calls), RECORDED[name]
     over = {
         of: f"{got} instead of {limit}"
@@ -92,6 +92,6 @@ def test_a_verb_makes_no_more_calls_than_recorded(told: Told, name: str) -> None
 
 @pytest.mark.cloud
 @pytest.mark.long
-@pytest.mark.timeout(600)
-def test_each_part_of_the_story_is_recorded(told: Told) -> None:
-    assert told.parts() == list(RECORDED)
+@pytest.mark.timeout(1200)
+def test_each_part_of_the_story_is_recorded(so_far: SoFar) -> None:
+    assert so_far.parts() == list(RECORDED)
