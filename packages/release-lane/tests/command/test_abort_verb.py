@@ -29,22 +29,23 @@ def seen(users: Weights | Any, phase: Phase) -> Observed:
 MOVING = seen({BLUE: 90, GREEN: 10}, Phase.MOVING)
 RESTORED = seen(BLUE, Phase.RESTORED)
 MOVED = seen(GREEN, Phase.MOVED)
+TORN = seen({BLUE: 90, GREEN: 10}, Phase.RESTORED)
+PRODUCTION = "release-lane-production"
 
 
 def stage(now: Observed = MOVING, then: Observed = RESTORED, *, after: int = 3, **over: Any) -> Stage:
     """Production with a switch under way; so many looks after the request the rule says `then`."""
-    name = "release-lane-production"
 
     def heard(cloud: FakeCloud) -> None:
         asked = cloud.looks
 
         def look(each: FakeCloud) -> None:
             if each.looks >= asked + after:
-                each.environments[name] = then
+                each.environments[PRODUCTION] = then
 
         cloud.each = look
 
-    cloud = FakeCloud(environments={name: now}, on_abort=heard)
+    cloud = FakeCloud(environments={PRODUCTION: now}, on_abort=heard)
     held = over.pop("held", (ANN,))
     backend = over.pop("backend", None) or FakeBackend(held={"production": held} if held else {})
     owners = over.pop("owners", {4711: Owner.RUNS})
@@ -82,6 +83,21 @@ def test_an_update_that_ends_without_rolling_the_traffic_back_is_reported() -> N
     assert on.run("abort", "production", "--yes") == 3
     assert "users are divided" in on.err
     assert "release recover production" in on.err
+
+
+def test_weights_of_before_the_way_back_with_a_journal_of_after_it_are_looked_at_again() -> None:
+    on = stage()
+    on.cloud.on_abort = lambda cloud: cloud.environments.update({PRODUCTION: TORN})
+    on.cloud.each = lambda cloud: cloud.environments.update({PRODUCTION: RESTORED}) if cloud.looks == 3 else None
+    assert on.run("abort", "production", "--yes") == 0, on.err
+    assert on.cloud.looks == 3
+
+
+def test_what_was_restored_elsewhere_is_reported_once_a_second_look_says_the_same() -> None:
+    on = stage(then=TORN)
+    assert on.run("abort", "production", "--yes") == 3
+    assert "users are divided" in on.err
+    assert on.cloud.looks == 5
 
 
 def test_a_switch_that_never_answers_is_given_up() -> None:

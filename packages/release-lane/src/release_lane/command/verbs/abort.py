@@ -8,7 +8,7 @@ from release_lane.command.options import add_environment
 from release_lane.command.tools import Tools
 from release_lane.engine.locks import Holder
 from release_lane.errors import CloudError, Refused
-from release_lane.operate.aborting import Back, NotBack, TooLate, Waiting, described, outcome, under_way
+from release_lane.operate.aborting import Back, NotBack, Outcome, TooLate, Waiting, described, outcome, under_way
 from release_lane.record.journal import Abort, Journal
 from release_lane.record.names import Names
 
@@ -62,12 +62,17 @@ def _holders(tools: Tools, environment: str) -> tuple[Holder, ...] | None:
 
 def _awaited(tools: Tools, environment: str, names: Names, switch: Journal) -> Back | TooLate | NotBack:
     end = tools.machine.now() + ANSWERED_WITHIN
+    before: Outcome | None = None
     while True:
         # Read the lock first: if it is freed between the two reads, the rule is still the final one.
         holders = _holders(tools, environment)
-        seen = outcome(switch, tools.cloud.production_rule(names), running=holders is None or bool(holders))
-        if not isinstance(seen, Waiting):
+        running = holders is None or bool(holders)
+        seen = outcome(switch, tools.cloud.production_rule(names), running=running)
+        # Weights are read before tags: while an update runs, those may be of before the way back, these of after it.
+        torn = running and isinstance(seen, NotBack) and seen != before
+        if not torn and not isinstance(seen, Waiting):
             return seen
+        before = seen
         if tools.machine.now() > end:
             raise CloudError(
                 f"The switch of {environment} did not answer within {ANSWERED_WITHIN:.0f} s.",
