@@ -111,7 +111,7 @@ def test_after_a_rollback_no_drill_leads_users_to_what_they_were_rolled_back_fro
 @pytest.mark.parametrize("proven", [[proof(A)], [proof(A), replace(proof(B), release_id="other")]])
 def test_a_drill_is_of_a_release_whose_proof_can_say_so(proven: list[Proof]) -> None:
     record = replace(LIVE, evidence=tuple(proven))
-    assert "no traffic-only rollback" in refused(decision(record, observed(A, B, GREEN), BACK)).what
+    assert "the record has no proof of" in refused(decision(record, observed(A, B, GREEN), BACK)).what
 
 
 def test_the_undoing_of_an_interrupted_switch_is_no_drill() -> None:

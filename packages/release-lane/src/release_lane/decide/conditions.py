@@ -7,6 +7,7 @@ from release_lane.decide.refusals import (
     alarms_firing,
     alarms_stop_drill,
     no_drill_to_pass,
+    no_proof_to_add_to,
     no_rollback_to_drill,
     no_such_alarms,
     no_way_back,
@@ -49,8 +50,10 @@ def _drill(decision: Decision, standing: Recorded | None, drill: Drill) -> None:
     match drill:
         case Drill.BACK if standing and standing.previous and standing.left_by_rollback(standing.previous.digest):
             raise no_rollback_to_drill(standing.previous.digest, standing.live.digest)
+        case Drill.BACK if standing and not standing.proof:
+            raise no_proof_to_add_to(standing.live.digest)
         case Drill.BACK:
-            if not (to and standing and standing.proof and standing.previous and to == standing.previous.id):
+            if not (to and standing and standing.previous and to == standing.previous.id):
                 raise no_way_back(decision.kind, standing)
         case Drill.FORWARD:
             if not (to and standing and standing.left_by_drill and to == standing.left_by_drill.release_id):

@@ -125,6 +125,15 @@ def no_way_back(decision: str, standing: Recorded | None) -> Refused:
     )
 
 
+def no_proof_to_add_to(live: str) -> Refused:
+    """A drill of a release of which the record has no proof that could say so."""
+    return Refused(
+        f"There is nothing to drill: the record has no proof of {short(live)}, which is live.",
+        why="the drill would be recorded in the proof that the gates of a release leave",
+        next_step="drill after the next release.",
+    )
+
+
 def no_rollback_to_drill(left: str, live: str) -> Refused:
     """A drill whose way back would lead users to what they were rolled back from."""
     return Refused(
