@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from release_lane.decide.flags import FlagCase, FlagPlan, check_flags, names_matter, plan_flags, undeclared
+from release_lane.decide.flags import LARGEST, FlagCase, FlagPlan, check_flags, names_matter, plan_flags, undeclared
 from release_lane.decide.forward import of_one_switch
 from release_lane.decide.freeze import Freeze, Window
 from release_lane.errors import Refused
@@ -67,6 +67,19 @@ def test_turning_off_is_never_stopped_and_turning_on_goes_forward(asked: Asked, 
         return
     with pytest.raises(Refused, match=refused):
         check_flags(plan(asked), case)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(LARGEST, True), (LARGEST + 1, False)])
+def test_flags_fit_into_one_parameter_to_the_last_byte(size: int, fits: bool) -> None:
+    """Turning off is no exception: AWS would refuse it as well."""
+    empty = len(FlagRecord(flags={"": 0}).as_parameter())
+    wide = FlagPlan(before=RECORD, after=FlagRecord(flags={"x" * (size - empty): 0}))
+    assert len(wide.after.as_parameter().encode()) == size
+    if fits:
+        return check_flags(wide, replace(OPEN, declared=None)) and None
+    with pytest.raises(Refused, match=r"The flags would have 4097 bytes, but an SSM parameter takes 4096\."):
+        check_flags(wide, replace(OPEN, declared=None))
+    return None
 
 
 def test_a_flag_that_went_through_a_freeze_leaves_its_reason() -> None:

@@ -9,7 +9,7 @@ import pytest
 from release_lane.decide.choice import Verdict
 from release_lane.decide.decision import Keep, Prepare, Refuse, Requested, decide
 from release_lane.decide.foundations import Foundations, Site
-from release_lane.decide.stores import COMPONENT, Kind, Store, stores_in
+from release_lane.decide.stores import COMPONENT, Kind, Store, least_storage, stores_in
 from release_lane.record.records import Observed, Recorded
 from tests.decide.situations import GREEN, SERVICE, A, B, observed, recorded
 
@@ -138,6 +138,16 @@ def test_storage_and_versions_only_grow(kind: Kind, there: Any, wanted: Any, sai
     assert said in refused(live(now, then))
     grown = live(then, now)
     assert isinstance(grown.decision, Keep)
+
+
+@pytest.mark.parametrize(("has", "asked", "least"), [(20, 21, 22), (50, 54, 55), (101, 111, 112), (100, 109, 110)])
+def test_storage_grows_by_a_tenth_at_least(has: int, asked: int, least: int) -> None:
+    now = {Kind.DATABASE: replace(DATABASE, storage=has)}
+    told = refused(live(now, {Kind.DATABASE: replace(DATABASE, storage=asked)}))
+    assert f"database.storageGb from {has} to {asked}" in told
+    assert f"set database.storageGb to {least} or more, or back to {has}" in told
+    assert least_storage(has) == least
+    assert isinstance(live(now, {Kind.DATABASE: replace(DATABASE, storage=least)}).decision, Keep)
 
 
 @pytest.mark.parametrize(

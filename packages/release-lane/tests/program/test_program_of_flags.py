@@ -125,6 +125,14 @@ def test_turning_on_goes_forward(over: Mapping[str, Any], own: Mapping[str, str]
     assert there.registered == []
 
 
+def test_flags_that_no_parameter_takes_are_refused_before_anything_is_registered() -> None:
+    there = declaring(None)
+    many = {f"{'x' * 60}{number}": "off" for number in range(80)}
+    with pytest.raises(pulumi.RunError, match="an SSM parameter takes 4096"):
+        exported(there, flags=json.dumps(many))
+    assert there.registered == []
+
+
 def test_a_line_is_that_of_the_environment_and_a_refusal_is_in_the_ledger() -> None:
     there = world(halts=Halts(stopped=STOPPED))
     with pytest.raises(pulumi.RunError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from release_lane.record.placement import Service
-from release_lane.settings import alarms, artifacts, limits, network, service, variables
+from release_lane.settings import alarms, artifacts, cache, database, limits, network, service, variables
 from release_lane.settings.limits import PROGRAM
 from release_lane.settings.network import MOST_RANGES
 from release_lane.settings.secrecy import looks_secret
@@ -252,6 +252,62 @@ def test_actions_are_arns_and_topics_are_in_the_alarms_region(arn: str, ok: bool
 )  # fmt: skip
 def test_names_of_repositories(name: str, ok: bool) -> None:
     assert bool(artifacts.repository(name)) is not ok
+
+
+@pytest.mark.parametrize(
+    ("version", "ok"), [("14", False), ("15", True), ("19", True), ("24", True), ("25", False), ("71", False)]
+)
+def test_versions_of_a_database_reach_some_years_ahead_and_no_further(version: str, ok: bool) -> None:
+    assert bool(database.version_problem(version)) is not ok
+
+
+@pytest.mark.parametrize(
+    ("version", "ok"),
+    [("7.1", False), ("7.2", True), ("8.0", True), ("9.1", True), ("14.9", True), ("15.0", False), ("08.1", False)],
+)
+def test_so_do_those_of_a_cache(version: str, ok: bool) -> None:
+    assert bool(cache.version_problem(version)) is not ok
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("db.t4g.micro", ""),
+        ("db.m9x-flex.24xlarge", ""),
+        ("db.t2.micro", "of a generation that takes no PostgreSQL"),
+        ("db.r4.large", "of a generation that takes no PostgreSQL"),
+        ("db.r5.large.tpc1.mem2x", "should be a class of RDS instances"),
+        ("db.serverless", "should be a class of RDS instances"),
+    ],
+)
+def test_classes_of_databases(text: str, said: str) -> None:
+    told = database.class_problem(text)
+    assert said in told
+    assert bool(told) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cache.t4g.micro", ""),
+        ("cache.c9x-flex.large", ""),
+        ("cache.t2.micro", "makes no new nodes"),
+        ("cache.r6gd.xlarge", "needs data tiering"),
+        ("cache.t4g", "should be a type of ElastiCache nodes"),
+    ],
+)
+def test_types_of_cache_nodes(text: str, said: str) -> None:
+    told = cache.type_problem(text)
+    assert said in told
+    assert bool(told) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "ok"),
+    [("shop-staging", True), ("1shop-staging", False), ("shop--staging", False), ("shop-staging-", False)],
+)
+def test_names_of_databases_and_caches(text: str, ok: bool) -> None:
+    assert bool(limits.store(text)) is not ok
 
 
 @pytest.mark.parametrize(

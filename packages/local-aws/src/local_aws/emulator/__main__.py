@@ -63,7 +63,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             f"ministack {installed} has a service {SCALING!r} of its own, which ours would hide.\n"
             "Next: read it; remove local_aws/emulator/scaling.py if it will do."
         )
-    for name in (*REPLACED, "ec2", "ecr", "iam", "route53", "s3", "sns"):
+    for name in (*REPLACED, "ec2", "ecr", "iam", "route53", "s3", "sns", "ssm"):
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"
@@ -91,7 +91,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     """Start `services` in order, serve until a signal, stop them in reverse. `prepare` comes first."""
     from ministack import app
 
-    from local_aws.emulator import durable, ec2, ecr, iam, route53, scaling, seams, sns
+    from local_aws.emulator import durable, ec2, ecr, iam, route53, scaling, seams, sns, ssm
 
     environment = Environment.read(os.environ)
     check_ministack(version("ministack"), app.SERVICE_HANDLERS)
@@ -104,6 +104,7 @@ def serve(handlers: Mapping[str, Handler], services: list[OwnService]) -> None:
     ecr.install(environment.state / "ecr-layers", cache_folder())
     route53.install()
     sns.install(environment.time_scale)
+    ssm.install()
     durable.install(own=frozenset(handlers))
     scaling.install(environment.state)
     app.SERVICE_HANDLERS.update(handlers)

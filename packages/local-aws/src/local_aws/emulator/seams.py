@@ -113,6 +113,9 @@ SEAMS: Mapping[str, str] = {
     "services.sns:_subscribe": "db260c543268",
     "services.sns:_topics": "AccountRegionScopedDict",
     "services.sns:handle_request": "a6cb34ecce86",
+    "services.ssm:_default_tier": "5e007f7d2586",
+    "services.ssm:_parameters": "AccountRegionScopedDict",
+    "services.ssm:handle_request": "ca18fc988ca9",
 }
 """`module:name`, below `ministack`, to what it was when the corrections were written: a fingerprint, or a type."""
 
@@ -358,6 +361,16 @@ CORRECTIONS: tuple[Correction, ...] = (
             "services.sns:_list_subscriptions_by_topic",
             "services.sns:_list_tags_for_resource",
             "services.sns:_topics",
+        ),
+    ),
+    Correction(
+        "a parameter's value is no larger than its tier takes",
+        "local_aws/emulator/ssm.py",
+        (
+            "app:SERVICE_HANDLERS",
+            "services.ssm:handle_request",
+            "services.ssm:_default_tier",
+            "services.ssm:_parameters",
         ),
     ),
     Correction(

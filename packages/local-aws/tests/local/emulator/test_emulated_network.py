@@ -1,4 +1,4 @@
-"""EC2, IAM and ECR where ministack was corrected: what may be made, and what is too much or no name."""
+"""EC2, IAM, ECR and SSM where ministack was corrected: what may be made, and what is too much or no name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from local_aws.emulator.ec2 import (
 )
 from local_aws.emulator.ecr import check_name
 from local_aws.emulator.iam import check_policies
+from local_aws.emulator.ssm import check_value
 from local_aws.emulator.wire import ServiceError
 
 pytestmark = pytest.mark.pure
@@ -83,6 +84,13 @@ def test_a_role_has_10240_characters_of_policies_without_blanks() -> None:
     check_policies("r", {"a": "x" * 10_000 + " " * 900, "b": "y" * 240})
     with pytest.raises(ServiceError, match="Maximum policy size of 10240 bytes exceeded for role r"):
         check_policies("r", {"a": "x" * 10_000, "b": "y" * 241})
+
+
+@pytest.mark.parametrize(("tier", "most"), [("Standard", 4096), ("Advanced", 8192), ("Intelligent-Tiering", 8192)])
+def test_a_parameter_takes_as_many_characters_as_its_tier(tier: str, most: int) -> None:
+    check_value("ä" * most, tier)
+    with pytest.raises(ServiceError, match=f"a maximum parameter value of {most} characters"):
+        check_value("x" * (most + 1), tier)
 
 
 @pytest.mark.parametrize("name", ["My/app", "a", "a//b", "x" * 257])

@@ -7,6 +7,7 @@ from release_lane.decide.foundations import Foundations, moved
 from release_lane.decide.refusals import (
     MAKE_ANEW,
     drops_store,
+    grows_too_little,
     kept_balancer,
     lost_parts,
     moves_store,
@@ -48,6 +49,8 @@ def check_stores(
     found = changes(stands_on.stores, site.stores)
     if back := [each for each in found if each.back]:
         raise shrinks_store(back)
+    if few := [each for each in found if each.least]:
+        raise grows_too_little(few[0])
     said = "AWS does it at once, and connections to it break; it may be away for minutes"
     return tuple(f"{each}: {said}" for each in found)
 

@@ -424,6 +424,15 @@ def shrinks_store(changes: Sequence[Change]) -> Refused:
     )
 
 
+def grows_too_little(change: Change) -> Refused:
+    """Storage, by less than AWS adds at once."""
+    return Refused(
+        f"This cannot be done: {change}. Nothing was changed.",
+        why="RDS adds a tenth of what is there at least",
+        next_step=f"set {change.setting} to {change.least} or more, or back to {change.now}.",
+    )
+
+
 def kept_database(name: str) -> Refused:
     """AWS would not delete the database, so nothing else may go before."""
     return Refused(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -88,12 +88,13 @@ def _store(kind: Kind, outputs: Mapping[str, Any]) -> Store:
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """What settings want of one that is there already. `setting`: its path in the stack file. `back`: to less than it
-    has, which AWS does not do."""
+    has, which AWS does not do. `least`: it asks for more, but not for this much, the least that AWS makes of it."""
 
     setting: str
     now: str
     wanted: str
     back: bool = False
+    least: int = 0
 
     def __str__(self) -> str:
         return f"{self.setting} from {self.now} to {self.wanted}"
@@ -111,5 +112,13 @@ def _changes(kind: Kind, has: Store, asked: Store) -> Iterator[Change]:
     if has.order != asked.order:
         back = asked.order < has.order
         yield Change(setting=f"{kind}.engineVersion", now=has.version, wanted=asked.version, back=back)
-    if asked.storage < has.storage:
-        yield Change(setting=f"{kind}.storageGb", now=str(has.storage), wanted=str(asked.storage), back=True)
+    least = least_storage(has.storage)
+    if asked.storage < least and asked.storage != has.storage:
+        change = Change(setting=f"{kind}.storageGb", now=str(has.storage), wanted=str(asked.storage))
+        yield replace(change, back=True) if asked.storage < has.storage else replace(change, least=least)
+
+
+def least_storage(has: int) -> int:
+    """RDS adds 10 % at least. Less is an error (AWS/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.html); or it
+    is rounded up (API_ModifyDBInstance.html), and then the stack file would ask for less than there is."""
+    return -(-has * 11 // 10)

@@ -7,19 +7,40 @@ from typing import Annotated
 
 from release_lane.settings.section import Section, sound
 
-_TYPE = re.compile(r"cache(\.[a-z0-9-]+){2}")
-_VERSION = re.compile(r"7\.2|([89]|[1-9][0-9])\.[0-9]")
+_TYPE = re.compile(r"cache\.([a-z0-9-]+)\.[a-z0-9]+")
+_VERSION = re.compile(r"([1-9][0-9]?)\.[0-9]")
+
+CLOSED = frozenset({"t1", "t2", "m1", "m2", "m3", "c1", "r3"})
+"""Earlier generations of nodes, of which ElastiCache makes no new ones
+(AWS/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html)."""
+
+TIERED = "r6gd"
+"""Its nodes need data tiering, which this program does not ask for
+(AWS/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html)."""
+
+OLDEST, NEWEST = "7.2", 9 + 5
+"""ElastiCache named 7.2, and majors from 8 to 9, when this was written
+(AWS/AmazonElastiCache/latest/dg/engine-versions.html). Five more majors are taken, as of the database (database.py)."""
 
 
 def type_problem(text: str) -> str:
     """A type of nodes, as ElastiCache names them (AWS/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html); ""
     for no cache."""
-    return "" if not text or _TYPE.fullmatch(text) else "should be a type of ElastiCache nodes, like cache.t4g.micro"
+    if not text:
+        return ""
+    if not (found := _TYPE.fullmatch(text)):
+        return "should be a type of ElastiCache nodes, like cache.t4g.micro"
+    if found[1] in CLOSED:
+        return "is of a generation of which ElastiCache makes no new nodes: cache.t4g.micro is of one that it does"
+    return "needs data tiering, which is not offered here: cache.r7g.large does not" * (found[1] == TIERED)
 
 
 def version_problem(text: str) -> str:
-    """A version of Valkey (AWS/AmazonElastiCache/latest/dg/engine-versions.html)."""
-    return "" if _VERSION.fullmatch(text) else 'should be a version of Valkey from 7.2 on, like "8.1"'
+    """A version of Valkey, without its patch (AWS/AmazonElastiCache/latest/dg/engine-versions.html)."""
+    found = _VERSION.fullmatch(text)
+    if text == OLDEST or (found and 8 <= int(found[1]) <= NEWEST):
+        return ""
+    return f'should be {OLDEST} or a version of Valkey from 8.0 to {NEWEST}.9, like "8.1"'
 
 
 class CacheSettings(Section):

@@ -28,7 +28,11 @@ VERSION = "8.1"
 MOST_NODES = 6
 CACHE_ID = re.compile(r"(?=.{1,40}$)[A-Za-z](?:-?[A-Za-z0-9])*")
 GROUP_NAME = re.compile(r"[A-Za-z0-9-]{1,255}")
-NODE_TYPE = re.compile(r"cache\.[a-z0-9]+\.[a-z0-9]+")
+NODE_TYPE = re.compile(r"cache\.([a-z0-9-]+)\.[a-z0-9]+")
+CLOSED = {"t1", "t2", "m1", "m2", "m3", "c1", "r3"}
+"""Generations of which no new node is made (dg/CacheNodes.SupportedTypes.html, API_CacheNode.html)."""
+TIERED = "r6gd"
+"""Its nodes need DataTieringEnabled, which is not carried here (API_CreateReplicationGroup.html)."""
 TIME = r"([01]\d|2[0-3]):[0-5]\d"
 DAILY = re.compile(rf"{TIME}-{TIME}")
 WEEKLY = re.compile(rf"(mon|tue|wed|thu|fri|sat|sun):{TIME}-(mon|tue|wed|thu|fri|sat|sun):{TIME}")
@@ -209,12 +213,9 @@ def _options(given: Given, before: Options | None) -> Options:
         maintenance_window="sun:07:00-sun:08:00",
         minor_upgrades=True,
     )
-    size = given.text("CacheNodeType", plain.node_type)
-    if not NODE_TYPE.fullmatch(size):
-        raise invalid(f"Invalid CacheNodeType: {size}")
     return Options(
         description=given.text("ReplicationGroupDescription", plain.description),
-        node_type=size,
+        node_type=_node_type(given.text("CacheNodeType", plain.node_type)),
         failover=given.flag("AutomaticFailoverEnabled", plain.failover),
         multi_zone=given.flag("MultiAZEnabled", plain.multi_zone),
         groups=given.texts("SecurityGroupIds", "SecurityGroupId") or plain.groups,
@@ -223,6 +224,15 @@ def _options(given: Given, before: Options | None) -> Options:
         maintenance_window=_window(given, "PreferredMaintenanceWindow", WEEKLY, plain.maintenance_window),
         minor_upgrades=given.flag("AutoMinorVersionUpgrade", plain.minor_upgrades),
     )
+
+
+def _node_type(text: str) -> str:
+    found = NODE_TYPE.fullmatch(text)
+    if not found or found[1] in CLOSED:
+        raise invalid(f"Invalid CacheNodeType: {text}")
+    if found[1] == TIERED:
+        raise ServiceError("InvalidParameterCombination", f"DataTieringEnabled must be true for the node type {text}.")
+    return text
 
 
 def _window(given: Given, name: str, form: re.Pattern[str], before: str) -> str:

@@ -28,7 +28,10 @@ ENGINE, MAJOR = "postgres", "17"
 IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9]){0,62}")
 GROUP_NAME = re.compile(r"[A-Za-z0-9._ -]{1,255}")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-CLASS = re.compile(r"db\.[a-z0-9]+\.[a-z0-9]+")
+CLASS = re.compile(r"db\.([a-z0-9-]+)\.[a-z0-9]+")
+CLOSED = {"t1", "t2", "m1", "m2", "m3", "m4", "r3", "r4"}
+"""Generations that take no PostgreSQL of today (UserGuide/Concepts.DBInstanceClass.Support.html)."""
+STORAGE = range(20, 65_537)
 RESERVED = {"postgres", "admin", "rdsadmin", "public", "template0", "template1", "user"}
 """Words that a master user cannot be called here; AWS refuses more."""
 
@@ -121,8 +124,7 @@ def modify_instance(state: State, given: Given, call: Call) -> Outcome:
     if not given.flag("ManageMasterUserPassword", True):
         raise invalid("The local cloud lets RDS manage the password: ManageMasterUserPassword must be true.")
     options = _options(given, before.options)
-    if options.storage < before.options.storage:
-        raise ServiceError("InvalidParameterCombination", "Allocated storage cannot be reduced.")
+    _check_growth(before.options.storage, options.storage)
     _check_version(given)
     rotated = Status.RESETTING if _rotates(given) else before.status
     after = replace(before, options=options, status=rotated)
@@ -248,6 +250,36 @@ def _identifier(text: str, parameter: str = "DBInstanceIdentifier") -> str:
     return text.lower()
 
 
+def _check_growth(has: int, asked: int) -> None:
+    """By 10 % at least, as UserGuide/USER_PIOPS.ModifyingExisting.html says. (API_ModifyDBInstance.html has less
+    rounded up.)"""
+    if asked < has:
+        raise ServiceError("InvalidParameterCombination", "Allocated storage cannot be reduced.")
+    if has < asked and asked * 10 < has * 11:
+        raise ServiceError(
+            "InvalidParameterCombination", f"Allocated storage must be increased by at least 10 percent of {has}."
+        )
+
+
+def _class(text: str) -> str:
+    if not (found := CLASS.fullmatch(text)):
+        raise invalid(f"Invalid DB Instance class: {text}")
+    if found[1] in CLOSED:
+        raise ServiceError(
+            "InvalidParameterCombination",
+            "RDS does not support creating a DB instance with the following combination: "
+            f"DBInstanceClass={text}, Engine={ENGINE}, EngineVersion={MAJOR}.",
+        )
+    return text
+
+
+def _storage(given: Given, before: int) -> int:
+    asked = given.number("AllocatedStorage", before, -(10**9), 10**9)
+    if asked not in STORAGE:
+        raise ServiceError("InvalidParameterCombination", f"Invalid storage size for engine name {ENGINE}: {asked}")
+    return asked
+
+
 def _options(given: Given, before: Options | None) -> Options:
     """What the request says; what it does not say stays, or is AWS's default."""
     plain = before or Options(
@@ -261,12 +293,9 @@ def _options(given: Given, before: Options | None) -> Options:
         minor_upgrades=True,
         groups=(),
     )
-    size = given.text("DBInstanceClass", plain.instance_class)
-    if not CLASS.fullmatch(size):
-        raise invalid(f"Invalid DB Instance class: {size}")
     return Options(
-        instance_class=size,
-        storage=given.number("AllocatedStorage", plain.storage, 20, 65536),
+        instance_class=_class(given.text("DBInstanceClass", plain.instance_class)),
+        storage=_storage(given, plain.storage),
         storage_type=given.text("StorageType", plain.storage_type),
         backup_days=given.number("BackupRetentionPeriod", plain.backup_days, 0, 35),
         deletion_protection=given.flag("DeletionProtection", plain.deletion_protection),

@@ -97,6 +97,8 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"NumCacheClusters": 2, "MultiAZEnabled": True}, "automatic failover"),
     ({"NumCacheClusters": 7}, "Invalid value for NumCacheClusters: 7"),
     ({"CacheNodeType": "t4g.micro"}, "Invalid CacheNodeType: t4g.micro"),
+    ({"CacheNodeType": "cache.t2.micro"}, "Invalid CacheNodeType: cache.t2.micro"),
+    ({"CacheNodeType": "cache.r6gd.xlarge"}, "DataTieringEnabled must be true"),
     ({"SnapshotRetentionLimit": 36}, "Invalid value for SnapshotRetentionLimit: 36"),
     ({"SnapshotWindow": "5-6"}, "Invalid SnapshotWindow: 5-6"),
     ({"PreferredMaintenanceWindow": "05:00-06:00"}, "Invalid PreferredMaintenanceWindow"),

@@ -65,9 +65,11 @@ def test_a_server_that_does_not_start_says_why(account: Account) -> None:
         ({"ManageMasterUserPassword": False}, "InvalidParameterCombination"),
         ({"MasterUserPassword": "hunter2hunter2"}, "InvalidParameterCombination"),
         ({"MasterUsername": "admin"}, "InvalidParameterValue"),
-        ({"AllocatedStorage": 5}, "InvalidParameterValue"),
+        ({"AllocatedStorage": 19}, "InvalidParameterCombination"),
+        ({"AllocatedStorage": 65_537}, "InvalidParameterCombination"),
         ({"BackupRetentionPeriod": 36}, "InvalidParameterValue"),
         ({"DBInstanceClass": "huge"}, "InvalidParameterValue"),
+        ({"DBInstanceClass": "db.t2.micro"}, "InvalidParameterCombination"),
         ({"PubliclyAccessible": True}, "InvalidParameterValue"),
         ({"DBSubnetGroupName": "nowhere"}, "DBSubnetGroupNotFoundFault"),
         ({"StorageThroughput": 125}, "InvalidParameterCombination"),
@@ -106,6 +108,21 @@ def test_what_may_change_changes_in_place(account: Account) -> None:
     assert (shown["DeletionProtection"], shown["BackupRetentionPeriod"]) == (True, 14)
     assert [each["VpcSecurityGroupId"] for each in shown["VpcSecurityGroups"]] == ["sg-2"]
     assert (shown["DBInstanceClass"], account.later) == ("db.t4g.micro", []), "what was not named stays"
+
+
+def test_storage_grows_by_a_tenth_and_never_shrinks(account: Account) -> None:
+    account.create()
+    account.catch_up()
+
+    def ask(storage: int) -> None:
+        account.call("ModifyDBInstance", DBInstanceIdentifier="shop-orders", AllocatedStorage=storage)
+
+    for storage in (19, 21):
+        with pytest.raises(Refused, match="^InvalidParameterCombination"):
+            ask(storage)
+    ask(20)
+    ask(22)
+    assert account.shown()["AllocatedStorage"] == 22
 
 
 def test_an_image_of_another_version_is_no_database_of_that_one(account: Account) -> None:
