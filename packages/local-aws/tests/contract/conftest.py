@@ -57,6 +57,19 @@ def stage(aws: Aws) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
+def store_subnets(aws: Aws, stage: Stage) -> str:
+    """The name of two groups of subnets in two zones: one for databases, one for caches."""
+    name, subnets = aws.named("stores"), list(stage.network.subnets)
+    aws.client("rds").create_db_subnet_group(
+        DBSubnetGroupName=name, DBSubnetGroupDescription="contract suite", SubnetIds=subnets, Tags=aws.tags()
+    )
+    aws.client("elasticache").create_cache_subnet_group(
+        CacheSubnetGroupName=name, CacheSubnetGroupDescription="contract suite", SubnetIds=subnets, Tags=aws.tags()
+    )
+    return name
+
+
+@pytest.fixture(scope="session")
 def actors(aws: Aws, stage: Stage) -> Iterator[tuple[Actor, Actor]]:
     """Two tasks that can be registered anywhere; each gets its instructions by a listener of its own."""
     assert stage.balancer

@@ -293,6 +293,38 @@ KINDS = (
     Kind("queue", _queues, _call("sqs", "delete_queue", "QueueUrl")),
     Kind("bucket", _buckets, _delete_bucket),
     Kind("role", _named("iam", "list_roles", "Roles", "RoleName", "RoleName"), _delete_role),
+    Kind(
+        "database",
+        _named("rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier", "DBInstanceIdentifier"),
+        _call("rds", "delete_db_instance", "DBInstanceIdentifier", SkipFinalSnapshot=True),
+    ),
+    Kind(
+        "cache",
+        _named(
+            "elasticache",
+            "describe_replication_groups",
+            "ReplicationGroups",
+            "ReplicationGroupId",
+            "ReplicationGroupId",
+        ),
+        _call("elasticache", "delete_replication_group", "ReplicationGroupId"),
+    ),
+    Kind(
+        "subnet group of databases",
+        _named("rds", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName", "DBSubnetGroupName"),
+        _call("rds", "delete_db_subnet_group", "DBSubnetGroupName"),
+    ),
+    Kind(
+        "subnet group of caches",
+        _named(
+            "elasticache",
+            "describe_cache_subnet_groups",
+            "CacheSubnetGroups",
+            "CacheSubnetGroupName",
+            "CacheSubnetGroupName",
+        ),
+        _call("elasticache", "delete_cache_subnet_group", "CacheSubnetGroupName"),
+    ),
     Kind("NAT gateway", _nat_gateways, _call("ec2", "delete_nat_gateway", "NatGatewayId")),
     Kind(
         "address",

@@ -10,7 +10,8 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from tests.contract.contracts import ROOT, Chapter, Contract, all_contracts, chapters, exists
+from tests.contract.account.world import SERVICES
+from tests.contract.contracts import ELSEWHERE, ROOT, Chapter, Contract, all_contracts, chapters, exists
 from tests.contract.page import PAGE, render
 from tests.contract.untested import UNTESTED
 
@@ -18,23 +19,8 @@ pytestmark = pytest.mark.pure
 
 CONTRACTS = [*all_contracts(), *UNTESTED]
 SOURCE = re.compile(r"https://docs\.aws\.amazon\.com/[\w./-]+\.html(#[\w-]+)?")
-RELYING = (ROOT / "packages/release-lane/src", ROOT / "infra")
-SERVICES = (
-    "sts",
-    "ecs",
-    "elbv2",
-    "ecr",
-    "logs",
-    "cloudwatch",
-    "sns",
-    "s3",
-    "application-autoscaling",
-    "iam",
-    "ssm",
-    "secretsmanager",
-    "acm",
-    "route53",
-)
+RELYING = [path for folder in ("packages/release-lane/src", "infra", "app") for path in (ROOT / folder).rglob("*.py")]
+CONTRACT = sorted([*Path(__file__).parent.glob("*.py"), *ELSEWHERE])
 
 
 def test_the_page_is_what_the_contracts_say() -> None:
@@ -66,10 +52,24 @@ def test_each_behaviour_is_stated_once() -> None:
 # ---- nothing is relied on in silence
 
 
+def services(files: list[Path]) -> Iterator[str]:
+    """Of which these files make a client: `client(access, "ecs")`, `ask("ecs")`."""
+    known = botocore.session.get_session().get_available_services()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case (
+                    ast.Call(func=ast.Name(id="client" | "ask"), args=[*_, ast.Constant(value=str(name))])
+                    | ast.Call(func=ast.Attribute(attr="client"), args=[ast.Constant(value=str(name)), *_])
+                ) if name in known:
+                    yield name
+
+
 def operations() -> set[str]:
-    """All operations of these services, as boto3's clients name them."""
+    """All operations of the services that are relied on, as boto3's clients name them."""
     session = botocore.session.get_session()
-    return {xform_name(name) for service in SERVICES for name in session.get_service_model(service).operation_names}
+    models = [session.get_service_model(service) for service in set(services(RELYING))]
+    return {xform_name(name) for model in models for name in model.operation_names}
 
 
 def called(files: list[Path]) -> Iterator[str]:
@@ -85,9 +85,16 @@ def called(files: list[Path]) -> Iterator[str]:
 
 
 def test_every_call_to_aws_is_tried_by_a_contract() -> None:
-    relying = set(called([path for folder in RELYING for path in folder.rglob("*.py")]))
-    tried = set(called(sorted(Path(__file__).parent.glob("*.py"))))
-    assert {"describe_rules", "list_tasks", "modify_rule"} <= relying, "or this test would see nothing"
+    assert {"ecs", "elbv2", "rds", "elasticache", "ec2", "cloudtrail"} <= {*services(RELYING)}, "or it would see less"
+    relying, tried = set(called(RELYING)), set(called(CONTRACT))
+    assert {"describe_rules", "list_tasks", "modify_rule", "describe_db_instances"} <= relying, (
+        "or it would see nothing"
+    )
     assert not relying - tried, (
         "write a contract in packages/local-aws/tests/contract that says what is expected of these calls"
     )
+
+
+def test_aws_check_knows_where_each_service_of_the_contract_would_be_asked() -> None:
+    """It refuses where a settings file leads one of them elsewhere."""
+    assert {*services(CONTRACT)} - {*SERVICES} == set()

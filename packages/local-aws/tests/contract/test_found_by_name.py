@@ -138,7 +138,7 @@ def test_what_exists_is_not_made_again(aws: Aws, stage: Stage, elb: Balancing) -
 
 @contract(
     says="A security group takes no rule that it has (protocol, ports and source), and no rule is changed into another "
-    "one that is there: InvalidPermission.Duplicate.",
+    "one that is there: InvalidPermission.Duplicate. DescribeSecurityGroupRules lists those of a group, by their ids.",
     source=f"{EC2}/API_AuthorizeSecurityGroupIngress.html",
     otherwise="numbered rules would move up when one is taken out of a list, and an update would stop half-way",
     used_by=("infra/network.py", *LOOKS),
@@ -152,6 +152,8 @@ def test_a_range_is_let_in_once(aws: Aws, stage: Stage) -> None:
     )
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[first])["SecurityGroupRules"]
     asked = {"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 7.0, "toPort": 7.0, "cidrIpv4": "192.0.2.0/24"}
+    there = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    assert made[0]["SecurityGroupRuleId"] in [each["SecurityGroupRuleId"] for each in there]
     assert _found(ec2, asked) == made[0]["SecurityGroupRuleId"]
     assert _found(ec2, {**asked, "toPort": 8.0}) is None
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[second])

@@ -57,11 +57,4 @@ UNTESTED = (
         used_by=("app/aws.py",),
         note="the local cloud gives credentials and endpoint as variables, and looks at no right",
     ),
-    Contract(
-        says="A parameter of the standard tier takes a value of 4 KB at most.",
-        source="https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
-        otherwise="too many flags would be refused by AWS instead of in words",
-        used_by=("release_lane/decide/flags.py",),
-        note="the local cloud takes any",
-    ),
 )

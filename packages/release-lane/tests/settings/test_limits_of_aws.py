@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from release_lane.decide.flags import LARGEST
 from release_lane.record.container import container_definition
 from release_lane.record.placement import Colour, Release, Service
-from release_lane.settings import alarms, artifacts, https, network, service, variables
+from release_lane.settings import alarms, artifacts, cache, database, https, limits, network, service, variables
 from tests.contract.aws import Aws
 from tests.contract.balancing import Balancing
 from tests.contract.contracts import contract
@@ -286,3 +287,184 @@ def test_what_is_no_arn_is_published_as_a_name(aws: Aws, stage: Stage) -> None:
     made = aws.client("ecs").register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"]
     shown = aws.client("ecs").describe_task_definition(taskDefinition=made)["taskDefinition"]
     assert shown["containerDefinitions"][0]["secrets"] == [{"name": "A", "valueFrom": literal}]
+
+
+@contract(
+    says="A parameter of the standard tier takes a value of 4 KB; more is ValidationException.",
+    source=f"{AWS}/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
+    otherwise="too many flags would be refused by AWS instead of in words",
+    used_by=("release_lane/decide/flags.py",),
+    note="an account may have set another default tier, which takes more; the code is known from reports of others",
+)
+def test_a_parameter_takes_4_kb(aws: Aws) -> None:
+    given = {"Name": f"/{aws.named('wide')}/flags", "Type": "String", "Tier": "Standard"}
+    put = aws.client("ssm").put_parameter
+    refused("ValidationException", put, Value="x" * (LARGEST + 1), **given)
+    put(Value="x" * LARGEST, Tags=aws.tags(), **given)
+    refused("ValidationException", put, Value="x" * (LARGEST + 1), Overwrite=True, **given)
+
+
+def instance(aws: Aws, group: str, **over: Any) -> dict[str, Any]:
+    """As the program asks for a database."""
+    return {
+        "DBInstanceIdentifier": aws.named("limits"),
+        "DBInstanceClass": "db.t4g.micro",
+        "Engine": "postgres",
+        "EngineVersion": "17",
+        "AllocatedStorage": 20,
+        "StorageType": "gp3",
+        "StorageEncrypted": True,
+        "MasterUsername": "app",
+        "ManageMasterUserPassword": True,
+        "DBSubnetGroupName": group,
+        "Tags": aws.tags(),
+        **over,
+    }
+
+
+def replication_group(aws: Aws, group: str, **over: Any) -> dict[str, Any]:
+    """As the program asks for a cache."""
+    return {
+        "ReplicationGroupId": aws.named("limits"),
+        "ReplicationGroupDescription": "limits",
+        "Engine": "valkey",
+        "EngineVersion": "8.1",
+        "CacheNodeType": "cache.t4g.micro",
+        "NumCacheClusters": 1,
+        "CacheSubnetGroupName": group,
+        "AtRestEncryptionEnabled": True,
+        "TransitEncryptionEnabled": True,
+        "Tags": aws.tags(),
+        **over,
+    }
+
+
+NO_IDENTIFIERS = ("1rlc", "rlc--a", "rlc-a-", "rlc_a")
+
+
+@contract(
+    says="The name of a database begins with a letter, has letters, digits and hyphens, 63 at most, and no two hyphens "
+    "in a row or one at its end; another is InvalidParameterValue.",
+    source=f"{AWS}/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
+    otherwise="an environment would be made half before its database is refused",
+    used_by=("release_lane/settings/limits.py", "release_lane/program/stores.py"),
+)
+def test_a_database_has_a_plain_name(aws: Aws, store_subnets: str) -> None:
+    create = aws.client("rds").create_db_instance
+    for name in (*NO_IDENTIFIERS, "x" * 64):
+        assert limits.store(name) or limits.prefix(name)
+        refused("InvalidParameterValue", create, **instance(aws, store_subnets, DBInstanceIdentifier=name))
+
+
+@contract(
+    says="So does that of a cache, of 40 at most; another is InvalidParameterValue.",
+    source=f"{AWS}/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html",
+    otherwise="an environment would be made half before its cache is refused",
+    used_by=("release_lane/settings/limits.py", "release_lane/program/stores.py"),
+)
+def test_a_cache_has_a_plain_and_shorter_name(aws: Aws, store_subnets: str) -> None:
+    create = aws.client("elasticache").create_replication_group
+    for name in (*NO_IDENTIFIERS, "x" * 41):
+        assert limits.store(name) or limits.prefix(name)
+        refused("InvalidParameterValue", create, **replication_group(aws, store_subnets, ReplicationGroupId=name))
+
+
+def database_takes(**given: Any) -> bool:
+    """By the settings."""
+    try:
+        database.DatabaseSettings(**{"instance_class": "db.t4g.micro", **given})
+    except ValueError:
+        return False
+    return True
+
+
+@contract(
+    says="Storage (gp3) of PostgreSQL is 20 to 65,536 GiB, and backups are kept for 35 days at most; the first is "
+    "InvalidParameterCombination, the second InvalidParameterValue.",
+    source=f"{AWS}/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
+    otherwise=HALF_WAY,
+    used_by=("release_lane/settings/database.py",),
+    note="the codes are not on the page; that of storage is known from reports of others",
+)
+def test_a_database_has_20_gib_and_backups_of_35_days(aws: Aws, store_subnets: str) -> None:
+    create = aws.client("rds").create_db_instance
+    for storage in (19, 65_537):
+        assert not database_takes(storage_gb=storage)
+        refused("InvalidParameterCombination", create, **instance(aws, store_subnets, AllocatedStorage=storage))
+    assert not database_takes(backup_days=36)
+    refused("InvalidParameterValue", create, **instance(aws, store_subnets, BackupRetentionPeriod=36))
+
+
+@contract(
+    says="A class that RDS does not have is InvalidParameterValue, and one whose generation takes no such PostgreSQL "
+    "InvalidParameterCombination.",
+    source=f"{AWS}/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Support.html",
+    otherwise=HALF_WAY,
+    used_by=("release_lane/settings/database.py",),
+    note="the page has the generations, and not the codes",
+)
+def test_a_database_is_of_a_generation_that_takes_it(aws: Aws, store_subnets: str) -> None:
+    create = aws.client("rds").create_db_instance
+    for size, code in (("db.micro", "InvalidParameterValue"), ("db.t2.micro", "InvalidParameterCombination")):
+        assert database.class_problem(size)
+        refused(code, create, **instance(aws, store_subnets, DBInstanceClass=size))
+
+
+@contract(
+    says="A major version of PostgreSQL that RDS does not have is InvalidParameterCombination; nothing is made.",
+    source=f"{AWS}/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-versions.html",
+    otherwise=HALF_WAY,
+    used_by=("release_lane/settings/database.py",),
+    note="the page has the versions, the code is known from reports of others. The settings take some that RDS may "
+    "have later: what it does not have yet, it refuses",
+)
+def test_a_version_that_rds_has_not_is_refused(aws: Aws, store_subnets: str) -> None:
+    assert database.version_problem("99")
+    create = aws.client("rds").create_db_instance
+    for version in ("99", str(database.NEWEST)):
+        refused("InvalidParameterCombination", create, **instance(aws, store_subnets, EngineVersion=version))
+
+
+@contract(
+    says="A type of nodes that ElastiCache does not have, or of which it makes no new ones, is refused; so is one with "
+    "data tiering that is not asked for with it.",
+    source=f"{AWS}/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html",
+    otherwise=HALF_WAY,
+    used_by=("release_lane/settings/cache.py",),
+    note="API_CreateReplicationGroup.html has the tiering; the code is on neither page: InvalidParameterValue or "
+    "InvalidParameterCombination",
+)
+def test_a_cache_is_of_a_type_that_is_made(aws: Aws, store_subnets: str) -> None:
+    create = aws.client("elasticache").create_replication_group
+    for size in ("cache.micro", "cache.t2.micro", "cache.r6gd.xlarge"):
+        assert cache.type_problem(size)
+        with pytest.raises(ClientError, match=r"\(InvalidParameter(Value|Combination)\)"):
+            create(**replication_group(aws, store_subnets, CacheNodeType=size))
+
+
+@contract(
+    says="A version of Valkey that ElastiCache does not have is InvalidParameterCombination; nothing is made.",
+    source=f"{AWS}/AmazonElastiCache/latest/dg/engine-versions.html",
+    otherwise=HALF_WAY,
+    used_by=("release_lane/settings/cache.py",),
+    note="the page has the versions, and not the code",
+)
+def test_a_version_that_elasticache_has_not_is_refused(aws: Aws, store_subnets: str) -> None:
+    assert cache.version_problem("99.9")
+    create = aws.client("elasticache").create_replication_group
+    for version in ("99.9", f"{cache.NEWEST}.9"):
+        refused("InvalidParameterCombination", create, **replication_group(aws, store_subnets, EngineVersion=version))
+
+
+@contract(
+    says="Another node that takes over needs two of them, and automatic failover; otherwise it is "
+    "InvalidParameterCombination.",
+    source=f"{AWS}/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html",
+    otherwise=HALF_WAY,
+    used_by=("release_lane/program/stores.py",),
+    note="the page has the conditions, and not the code",
+)
+def test_a_cache_in_two_zones_has_two_nodes(aws: Aws, store_subnets: str) -> None:
+    create, code = aws.client("elasticache").create_replication_group, "InvalidParameterCombination"
+    refused(code, create, **replication_group(aws, store_subnets, AutomaticFailoverEnabled=True, MultiAZEnabled=True))
+    refused(code, create, **replication_group(aws, store_subnets, NumCacheClusters=2, MultiAZEnabled=True))

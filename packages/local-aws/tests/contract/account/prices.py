@@ -39,6 +39,11 @@ PRICES = (
     Price("Fargate, GB of memory", 0.004445, 0.5 * TASKS_AT_ONCE, "https://aws.amazon.com/fargate/pricing/"),
     Price("public IPv4 addresses", 0.005, 2 + TASKS_AT_ONCE, "https://aws.amazon.com/vpc/pricing/"),
 )
+STORES = (
+    Price("RDS, db.t4g.micro and 20 GB", 0.016 + 20 * 0.115 / 730, 0.5, "https://aws.amazon.com/rds/pricing/"),
+    Price("ElastiCache for Valkey, cache.t4g.micro", 0.0128, 0.5, "https://aws.amazon.com/elasticache/pricing/"),
+)
+"""They are there for a part of the run."""
 THE_REST = 0.01
 """US dollars: registry, logs, secrets, parameters and the bucket hold next to nothing for an hour."""
 
@@ -54,7 +59,7 @@ class Estimate:
         """US dollars for each; AWS charges a load balancer by the hour that has begun."""
         hours = self.minutes / 60
         begun = float(-(-self.minutes // 60))
-        return [(BALANCER, BALANCER.of(begun)), *((price, price.of(hours)) for price in PRICES)]
+        return [(BALANCER, BALANCER.of(begun)), *((price, price.of(hours)) for price in (*PRICES, *STORES))]
 
     @property
     def dollars(self) -> float:

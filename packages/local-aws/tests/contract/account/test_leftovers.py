@@ -111,6 +111,12 @@ def test_kinds_go_before_what_they_lie_in() -> None:
         ("subnet", "route table"),
         ("subnet", "VPC"),
         ("internet gateway", "VPC"),
+        ("database", "subnet group of databases"),
+        ("cache", "subnet group of caches"),
+        ("subnet group of databases", "subnet"),
+        ("subnet group of caches", "subnet"),
+        ("database", "security group"),
+        ("cache", "security group"),
         ("security group", "VPC"),
     ):
         assert before(first, second), f"{first} before {second}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.account.prices import PRICES, SET_UP_AND_CLEAN_UP, Estimate, estimate
+from tests.contract.account.prices import PRICES, SET_UP_AND_CLEAN_UP, STORES, Estimate, estimate
 from tests.contract.contracts import Contract, all_contracts
 
 pytestmark = pytest.mark.pure
@@ -26,15 +26,19 @@ def test_a_load_balancer_is_paid_by_the_hour_that_has_begun() -> None:
 
 
 def test_an_hour_costs_what_its_parts_cost() -> None:
-    """0.0225 + 0.008 + 1.5 vCPU x 0.04048 + 3 GB x 0.004445 + 8 addresses x 0.005, and a cent."""
-    assert Estimate(60).dollars == pytest.approx(0.0225 + 0.008 + 0.06072 + 0.013335 + 0.04 + 0.01)
+    """0.0225 + 0.008 + 1.5 vCPU x 0.04048 + 3 GB x 0.004445 + 8 addresses x 0.005, half an
+    hour of a database and of a cache, and a cent."""
+    stores = 0.5 * (0.016 + 0.0031507 + 0.0128)
+    assert Estimate(60).dollars == pytest.approx(0.0225 + 0.008 + 0.06072 + 0.013335 + 0.04 + stores + 0.01, abs=1e-6)
 
 
 def test_every_price_names_the_page_that_it_is_from() -> None:
-    assert {price.source.partition("/pricing")[0] for price in PRICES} <= {
+    assert {price.source.partition("/pricing")[0] for price in (*PRICES, *STORES)} <= {
         "https://aws.amazon.com/elasticloadbalancing",
         "https://aws.amazon.com/fargate",
         "https://aws.amazon.com/vpc",
+        "https://aws.amazon.com/rds",
+        "https://aws.amazon.com/elasticache",
     }
     text = "\n".join(Estimate(60).lines())
     assert "https://aws.amazon.com/fargate/pricing/" in text

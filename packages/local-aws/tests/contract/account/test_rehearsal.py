@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 EVERY_KIND = (
     "test_a_task_names_the_deployment_that_started_it or test_secrets_reach_the_container or "
     "test_earlier_versions_can_be_read or test_an_alarm_that_does_not_exist_is_left_out or "
-    "test_a_message_reaches_the_subscriptions_of_its_topic"
+    "test_a_message_reaches_the_subscriptions_of_its_topic or test_the_password_is_in_a_secret_of_rds or "
+    "test_a_cache_is_found_by_its_name"
 )
 """Between them they make something of every kind."""
 
@@ -51,6 +52,10 @@ def inventory(aws: Aws) -> set[str]:
         ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmArn"),
         ("sns", "list_topics", "Topics", "TopicArn"),
         ("sqs", "list_queues", "QueueUrls", ""),
+        ("rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
+        ("rds", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
+        ("elasticache", "describe_replication_groups", "ReplicationGroups", "ReplicationGroupId"),
+        ("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName"),
         ("ecs", "list_clusters", "clusterArns", ""),
         ("ecs", "list_task_definitions", "taskDefinitionArns", ""),
     ]
@@ -126,7 +131,7 @@ def serves(aws: Aws, run: Run) -> bool:
 def test_a_whole_run_leaves_nothing(aws: Aws, tmp_path: Path, same_as_before: Callable[[], None]) -> None:
     code, said = done(aws, tmp_path, "--yes", "--only", EVERY_KIND)
     assert code == 0, said
-    assert "5 of 5 contracts hold in account 000000000000, us-east-1." in said
+    assert "7 of 7 contracts hold in account 000000000000, us-east-1." in said
     assert "Nothing is left." in said
     same_as_before()
 

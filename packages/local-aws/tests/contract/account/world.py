@@ -36,6 +36,12 @@ SERVICES = (
     "sns",
     "sqs",
     "cloudwatch",
+    "cloudtrail",
+    "application-autoscaling",
+    "acm",
+    "route53",
+    "rds",
+    "elasticache",
 )
 CLEAN_UP_PATIENCE = 1800.0
 """Seconds; on AWS a load balancer's addresses are given back after minutes."""

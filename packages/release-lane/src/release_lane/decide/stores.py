@@ -119,6 +119,6 @@ def _changes(kind: Kind, has: Store, asked: Store) -> Iterator[Change]:
 
 
 def least_storage(has: int) -> int:
-    """RDS adds 10 % at least. Less is an error (AWS/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.html); or it
-    is rounded up (API_ModifyDBInstance.html), and then the stack file would ask for less than there is."""
+    """RDS adds 10 % at least (AWS/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.html). Less is an error; or,
+    by API_ModifyDBInstance.html, it is rounded up, and then the stack file would ask for less than there is."""
     return -(-has * 11 // 10)
