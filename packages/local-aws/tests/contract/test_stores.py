@@ -113,6 +113,7 @@ def database(aws: Aws, stage: Stage, store_subnets: str) -> str:
 def shown(aws: Aws, name: str) -> dict[str, Any]:
     (found,) = aws.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
     assert found["DBInstanceIdentifier"] == name
+    assert found["DBInstanceStatus"] != "failed", found.get("StatusInfos")
     return dict(found)
 
 

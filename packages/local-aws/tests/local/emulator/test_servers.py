@@ -32,12 +32,13 @@ ORDERS = Server(
 
 @dataclass
 class FakeDocker:
-    """Docker's client, for one container. `answers`: exit codes, one a look."""
+    """Docker's client, for one container. `answers`: exit codes, one a look. `lost`: so many answers do not come through."""
 
     answers: list[int] = field(default_factory=lambda: [2, 0])
     exists: bool = False
     runs: bool = False
     ends: bool = False
+    lost: int = 0
     calls: list[str] = field(default_factory=list)
     given: dict[str, Any] = field(default_factory=dict)
     files: dict[str, tuple[int, bytes]] = field(default_factory=dict)
@@ -81,7 +82,8 @@ class FakeDocker:
 
     def exec_start(self, id: str) -> bytes:
         self.calls.append(f"run {id}")
-        return b"said\n"
+        self.lost -= 1
+        return b"" if self.lost >= 0 else b"said\n"
 
     def exec_inspect(self, _id: str) -> dict[str, int]:
         return {"ExitCode": self.answers.pop(0)}
@@ -217,3 +219,18 @@ def test_the_image_is_made_by_the_interpreter_of_the_command(tmp_path: Path, mon
     python.write_text("#!/bin/sh\necho 'Debian is away' >&2; exit 3\n")
     with pytest.raises(Failed, match="Debian is away"):
         image_of("database")
+
+
+def test_what_docker_lost_of_an_answer_is_asked_again() -> None:
+    client = FakeDocker(exists=True, runs=True, answers=[0] * 30, lost=2)
+    assert Servers("c1", "lane", client).told("database", "shop-orders", "version") == "said"
+    assert client.calls == ["run version"] * 3
+    client.lost = 1000
+    assert Servers("c1", "lane", client).told("database", "shop-orders", "version") == "", "it is not asked for ever"
+
+
+def test_what_failed_is_not_asked_again() -> None:
+    client = FakeDocker(exists=True, runs=True, answers=[3], lost=1)
+    with pytest.raises(Failed):
+        Servers("c1", "lane", client).told("database", "shop-orders", "version")
+    assert client.calls == ["run version"]

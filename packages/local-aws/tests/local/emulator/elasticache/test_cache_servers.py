@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,8 +56,8 @@ class FakeServers:
     def remove(self, kind: str, id: str) -> None:
         self.calls.append(f"remove {kind} {id}")
 
-    def ask(self, kind: str, id: str, script: str, environment: Mapping[str, str] | None = None) -> str:
-        assert (kind, id, script, environment) == ("cache", "shop-001", "valkey-server --version", None)
+    def told(self, kind: str, id: str, script: str) -> str:
+        assert (kind, id, script) == ("cache", "shop-001", "valkey-server --version")
         return "Valkey server v=8.1.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1\n"
 
 
