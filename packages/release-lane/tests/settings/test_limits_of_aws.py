@@ -346,7 +346,7 @@ def no_names(aws: Aws, longest: int) -> list[str]:
 
 
 @contract(
-    says="The name of a database has letters, digits and hyphens, 63 at most, and no two hyphens in a row or one at its "
+    says="The name of a database has letters, digits and hyphens, 63 at most, no two hyphens in a row and none at its "
     "end; another is InvalidParameterValue.",
     source=f"{AWS}/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
     otherwise="an environment would be made half before its database is refused",

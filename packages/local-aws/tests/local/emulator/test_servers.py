@@ -32,7 +32,7 @@ ORDERS = Server(
 
 @dataclass
 class FakeDocker:
-    """Docker's client, for one container. `answers`: exit codes, one a look. `lost`: so many answers do not come through."""
+    """Docker's client, for one container. `answers`: exit codes, one a look. `lost`: so many answers are."""
 
     answers: list[int] = field(default_factory=lambda: [2, 0])
     exists: bool = False
