@@ -25,7 +25,8 @@ Kind = TypeVar("Kind", Instance, SubnetGroup)
 ENGINE, MAJOR = "postgres", "17"
 """The one engine, and the version that server_images.py makes. Its minor version is the server's to say."""
 
-IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9]){0,62}")
+IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
+LONGEST = {"DBInstanceIdentifier": 63, "FinalDBSnapshotIdentifier": 255}
 GROUP_NAME = re.compile(r"[A-Za-z0-9._ -]{1,255}")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 CLASS = re.compile(r"db\.([a-z0-9-]+)\.[a-z0-9]+")
@@ -241,7 +242,7 @@ def _named(parameter: str, name: str, reserved: set[str]) -> str:
 
 def _identifier(text: str, parameter: str = "DBInstanceIdentifier") -> str:
     """In lower case, as AWS stores it."""
-    if not IDENTIFIER.fullmatch(text):
+    if not IDENTIFIER.fullmatch(text) or len(text) > LONGEST[parameter]:
         raise invalid(
             f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; must "
             "contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "

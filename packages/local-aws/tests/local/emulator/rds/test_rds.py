@@ -59,6 +59,7 @@ def test_a_server_that_does_not_start_says_why(account: Account) -> None:
     [
         ({"DBInstanceIdentifier": "1orders"}, "InvalidParameterValue"),
         ({"DBInstanceIdentifier": "shop--orders"}, "InvalidParameterValue"),
+        ({"DBInstanceIdentifier": "shop-" + "o" * 59}, "InvalidParameterValue"),
         ({"Engine": "mysql"}, "InvalidParameterValue"),
         ({"EngineVersion": "16"}, "InvalidParameterCombination"),
         ({"EngineVersion": "17.4"}, "InvalidParameterCombination"),
