@@ -26,7 +26,7 @@ FILES = "/local-aws"
 """The folder of a server's files in its container."""
 STARTS_WITHIN, ENDS_WITHIN, PAUSE = 120.0, 30.0, 0.1
 """Seconds for a server to answer, to end in order, and between two looks."""
-TOLD_WITHIN = 20
+TRIES = 20
 """Times that a script is run until what it prints comes through."""
 
 
@@ -102,10 +102,10 @@ class Servers:
             raise Failed(said)
         return said
 
-    def told(self, kind: str, id: str, script: str) -> str:
+    def answer_of(self, kind: str, id: str, script: str) -> str:
         """The same of a script that always prints something. Docker at times loses what a short command prints, on a
         busy machine (moby/moby#27289): then it is asked again. Raises Failed."""
-        return next(filter(None, (self.ask(kind, id, script) for _ in range(TOLD_WITHIN))), "")
+        return next(filter(None, (self.ask(kind, id, script) for _ in range(TRIES))), "")
 
     def remove(self, kind: str, id: str, volume: str = "") -> None:
         """With what it keeps. Gone is fine."""

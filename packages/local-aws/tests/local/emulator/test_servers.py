@@ -223,14 +223,16 @@ def test_the_image_is_made_by_the_interpreter_of_the_command(tmp_path: Path, mon
 
 def test_what_docker_lost_of_an_answer_is_asked_again() -> None:
     client = FakeDocker(exists=True, runs=True, answers=[0] * 30, lost=2)
-    assert Servers("c1", "lane", client).told("database", "shop-orders", "version") == "said"
+    assert Servers("c1", "lane", client).answer_of("database", "shop-orders", "version") == "said"
     assert client.calls == ["run version"] * 3
     client.lost = 1000
-    assert Servers("c1", "lane", client).told("database", "shop-orders", "version") == "", "it is not asked for ever"
+    assert Servers("c1", "lane", client).answer_of("database", "shop-orders", "version") == "", (
+        "it is not asked for ever"
+    )
 
 
 def test_what_failed_is_not_asked_again() -> None:
     client = FakeDocker(exists=True, runs=True, answers=[3], lost=1)
     with pytest.raises(Failed):
-        Servers("c1", "lane", client).told("database", "shop-orders", "version")
+        Servers("c1", "lane", client).answer_of("database", "shop-orders", "version")
     assert client.calls == ["run version"]

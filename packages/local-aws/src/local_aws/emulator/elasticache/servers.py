@@ -80,7 +80,7 @@ class Caches:
             self._servers.start(self._server(cache, member), self._image)
         for number in range(cache.nodes + 1, MOST_NODES + 1):
             self._servers.remove(KIND, cache.member(number))
-        return version_in(self._servers.told(KIND, cache.members[0], "valkey-server --version"))
+        return version_in(self._servers.answer_of(KIND, cache.members[0], "valkey-server --version"))
 
     def remove(self, cache: ReplicationGroup) -> None:
         for member in cache.members:

@@ -81,7 +81,7 @@ class Databases:
 
     def start(self, instance: Instance, password: str) -> str:
         self._servers.start(self._server(instance, password), self._image)
-        return version_in(self._servers.told(KIND, instance.id, f"{BIN}/postgres --version"))
+        return version_in(self._servers.answer_of(KIND, instance.id, f"{BIN}/postgres --version"))
 
     def set_password(self, instance: Instance, password: str) -> None:
         statement = f"ALTER ROLE {quoted(instance.user)} PASSWORD {literal(password)};"

@@ -56,7 +56,7 @@ class FakeServers:
     def remove(self, kind: str, id: str) -> None:
         self.calls.append(f"remove {kind} {id}")
 
-    def told(self, kind: str, id: str, script: str) -> str:
+    def answer_of(self, kind: str, id: str, script: str) -> str:
         assert (kind, id, script) == ("cache", "shop-001", "valkey-server --version")
         return "Valkey server v=8.1.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1\n"
 
