@@ -32,7 +32,9 @@ def type_problem(text: str) -> str:
         return "should be a type of ElastiCache nodes, like cache.t4g.micro"
     if found[1] in CLOSED:
         return "is of a generation of which ElastiCache makes no new nodes: cache.t4g.micro is of one that it does"
-    return "needs data tiering, which is not offered here: cache.r7g.large does not" * (found[1] == TIERED)
+    if found[1] == TIERED:
+        return "needs data tiering, which is not offered here: cache.r7g.large does not"
+    return ""
 
 
 def version_problem(text: str) -> str:

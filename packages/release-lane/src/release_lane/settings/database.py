@@ -35,7 +35,9 @@ def class_problem(text: str) -> str:
         return ""
     if not (found := _CLASS.fullmatch(text)):
         return "should be a class of RDS instances, like db.t4g.micro"
-    return f"is of a generation that takes no PostgreSQL from {OLDEST} on: db.t4g.micro does" * (found[1] in CLOSED)
+    if found[1] in CLOSED:
+        return f"is of a generation that takes no PostgreSQL from {OLDEST} on: db.t4g.micro does"
+    return ""
 
 
 def version_problem(text: str) -> str:
