@@ -19,6 +19,7 @@ from release_lane.engine.events import UNCHANGED
 GATES = "release:index:"
 _VARYING = (
     (re.compile(r"<\{%.*?%\}>"), ""),
+    (re.compile(r"; nothing listens on \d+"), ""),  # said of a container that takes its time to start
     (re.compile(r"sha256:[0-9a-f]+"), "<digest>"),
     (re.compile(r"\b[0-9a-f]{40}\b"), "<commit>"),
     (re.compile(r"\b(blue|green)\b"), "<colour>"),
