@@ -1,8 +1,10 @@
 """What earlier versions left behind is read as what it meant then.
 
 `fixtures/<version>` holds parts of a state, the containers of both task definitions and the tags of the production
-rule. Those of the two commits are as these versions left them on the local cloud (`fixtures/capture.py`); those of
-0.2.0 are what its writers write. What they mean is spelled out here, by hand.
+rule. Those of 0.3.0 are as that version left them on the local cloud (`fixtures/capture.py`), with a database and
+migrations; those of the two commits as well, by an earlier form of that file (commit b05f6de5). Those of 0.2.0 are what
+its writers write. What they mean is spelled out here, by hand; the other things that 0.3.0 left are in
+test_kept_moments.py.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +21,33 @@ from provider_kit import Context, Resource, State
 from release_lane.engine.state import Held, StackState
 from release_lane.errors import Refused
 from release_lane.gates.image import Image
+from release_lane.gates.migration import MigrationGate
 from release_lane.gates.passes import Pass
 from release_lane.gates.rollout import Rollout
 from release_lane.gates.smoke import SmokeGate
 from release_lane.gates.switch import TrafficSwitch
 from release_lane.record.alarms import Watched
 from release_lane.record.asking import Asked, Identify
-from release_lane.record.container import LABEL, container_definition, release_in
+from release_lane.record.container import LABEL, OF_DATABASE, container_definition, release_in
 from release_lane.record.course import Course
 from release_lane.record.decisions import DecisionKind
 from release_lane.record.digest import Digest
 from release_lane.record.evidence import NOT_RECORDED, Proof
-from release_lane.record.inputs import SCHEMA, ImageInputs, RolloutInputs, SmokeInputs, SwitchInputs, WatchInputs
+from release_lane.record.inputs import (
+    SCHEMA,
+    ImageInputs,
+    MigrationInputs,
+    RolloutInputs,
+    SmokeInputs,
+    SwitchInputs,
+    WatchInputs,
+)
 from release_lane.record.journal import End, Journal, Phase
 from release_lane.record.names import Access, Names
 from release_lane.record.placement import Colour, Release, Service, all_on
 from release_lane.record.records import OUTPUTS, Known, Located, Recorded
+from release_lane.record.revisions import Revisions, Schema
+from release_lane.record.table import Table
 from tests.gates.fake_cloud import FakeCloud, holding
 
 pytestmark = pytest.mark.pure
@@ -79,6 +92,16 @@ class Version:
     """What the image gate was given, and its pass says."""
     first_unchecked: tuple[str, ...]
     """What the proof of the first release says."""
+    checks: tuple[str, ...] = ()
+    """Of the proofs of both."""
+    migrated: tuple[str, str] = ("", "")
+    tables: tuple[Table, ...] = ()
+    """What the smoke checks of the second release reported."""
+    located: Located = field(default_factory=Located)
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    """What was handed on of where the environment is, and of what passed."""
+    given: tuple[str, ...] = ()
+    """Variables of the environment in the containers."""
 
     def __str__(self) -> str:
         return self.name
@@ -118,14 +141,24 @@ class Version:
 
     @property
     def proofs(self) -> tuple[Proof, Proof]:
-        unchecked = (self.first_unchecked, self.unchecked)
         first, second = (
             Proof(
-                digest=release.digest, commit=release.commit, release_id=id_, at=at, smoke=self.smoke, unchecked=missed
+                digest=release.digest,
+                commit=release.commit,
+                release_id=id_,
+                at=at,
+                smoke=self.smoke,
+                checks=self.checks,
+                migrated=migrated,
             )
-            for release, id_, at, missed in zip((self.good, self.better), self.ids, self.at, unchecked, strict=True)
+            for release, id_, at, migrated in zip(
+                (self.good, self.better), self.ids, self.at, self.migrated, strict=True
+            )
         )
-        return first, second
+        return (
+            replace(first, unchecked=self.first_unchecked),
+            replace(second, unchecked=self.unchecked, tables=self.tables),
+        )
 
     @property
     def first(self) -> Recorded:
@@ -147,11 +180,30 @@ class Version:
 
     @property
     def of_image(self) -> Pass:
-        return Pass(digest=self.better.digest, run=self.run, unchecked=self.seen)
+        known = frozenset({str(self.better.digest)} if self.tasks else ())
+        return Pass(digest=self.better.digest, run=self.run, unchecked=self.seen, manifests=known)
+
+    @property
+    def of_migration(self) -> Pass:
+        return replace(self.of_image, migrated=self.migrated[1])
 
     @property
     def of_rollout(self) -> Pass:
-        return replace(self.of_image, colour="green", taskDefinition=self.task_definition, deployment=self.deployment)
+        return replace(
+            self.of_migration,
+            colour="green",
+            taskDefinition=self.task_definition,
+            deployment=self.deployment,
+            tasks=self.tasks,
+        )
+
+    @property
+    def of_smoke(self) -> Pass:
+        return replace(self.of_rollout, tables=self.tables)
+
+    @property
+    def gate_before_rollout(self) -> str:
+        return "Migration" if self.given else "Image"
 
     @property
     def switch(self) -> SwitchInputs:
@@ -173,6 +225,7 @@ class Version:
                 alarms=Watched(own=alarms), proceeds=False, period=WATCH_PERIOD, late=WATCH_LATE, datapoints=1
             ),
             idle_tasks=None,
+            located=self.located,
             pass_of_before=self.gate("SmokeGate").outputs["passedFor"],
         )
 
@@ -182,6 +235,58 @@ WATCH_PERIOD, WATCH_LATE = 60.0, 120.0
 
 def release(digest: str, commit: str) -> Release:
     return Release(digest=Digest(f"sha256:{digest}"), commit=commit, service=SERVICE)
+
+
+def migrating(digest: str, name: str, revision: str) -> Release:
+    """One of 0.3.0, whose image leads the schema to a revision. Its commit is the name of its image."""
+    key = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kept-aba2-c3c5a2"
+    return replace(
+        release(digest, name.encode().hex().ljust(40, "0")),
+        service=replace(SERVICE, secrets={"KEY": key}),
+        revisions=Revisions(needs=("r1", "r2"), provides=revision),
+    )
+
+
+OF_TEMPLATE = ("url", "testUrls", "loadBalancer", "database")
+"""Outputs of a stack that are no part of the record."""
+NO_VERSION = "secrets without a version in the ARN may change under this release: KEY"
+BALANCER = "app/release-lane-kept-aba2/015bb650380f2643"
+IN_AWS = "arn:aws:elasticloadbalancing:us-east-1:000000000000"
+GOOD = "74eddd8ac8e859e198bc567b66e0879d44732fe09809f5486638fa26d489abc8"
+BETTER = "f47b117b06f45fca616cefb25dfea99d3bd68cf8e0f47caf555cc2fd11105cbc"
+CHECKS = (
+    "test_health_answers",
+    "test_status_says_ok",
+    *(f"test_every_answer_comes_from_the_release_that_was_meant[{part}]" for part in ("digest", "colour", "commit")),
+    *(f"test_every_answer_names_a_release[{part}]" for part in ("digest", "colour")),
+    *(f"test_headers_and_body_name_the_same_release[{part}]" for part in ("digest", "colour")),
+    "test_an_unknown_path_gives_404",
+    *(f"test_it_computes_checksums[{algorithm}]" for algorithm in ("sha256", "sha3-256")),
+    "test_it_says_which_algorithms_it_knows",
+)
+
+
+def compared(live: str, new: str) -> Table:
+    return Table(
+        title="Recorded requests, answered by the live release and by the new one",
+        head=("what", "live", "new", "verdict"),
+        rows=(
+            ("sha256 of abc", "200", "200", "same"),
+            ("sha3-256 of abc", "200", "200", "same"),
+            ("latency, median", live, new, "within 2 times and 1 s"),
+            (
+                *("share of answers with the expected checksum", "1", "1"),
+                "held: baseline 1, tolerance 0, higher is better",
+            ),
+        ),
+    )
+
+
+def unordered(release: Release) -> str:
+    return (
+        f"the order of commits is not known: Not a valid commit name {release.commit}; a history of another repository "
+        "has to be fetched into this checkout: `git fetch REPOSITORY`"
+    )
 
 
 VERSIONS = [
@@ -239,6 +344,35 @@ VERSIONS = [
         seen=(),
         first_unchecked=(),
     ),
+    Version(
+        name="0.3.0",
+        mark="aba2",
+        good=migrating(GOOD, "good", "r1"),
+        better=migrating(BETTER, "better", "r2"),
+        ids=("00bf76ff911d", "5b4c29f26c42"),
+        at=("2026-11-30T19:33:25+00:00", "2026-11-30T19:34:08+00:00"),
+        smoke="13 checks passed",
+        run="5f551f6f724845248c8f4bec8938a3f7",
+        deployment="ecs-svc/4962276427818242362",
+        reason="a new image",
+        unchecked=(NO_VERSION, unordered(migrating(BETTER, "better", "r2"))),
+        seen=(NO_VERSION,),
+        first_unchecked=(NO_VERSION, "recorded requests: nothing is live that they could be compared with"),
+        checks=CHECKS,
+        migrated=("from an unknown revision to r1", "from r1 to r2"),
+        tables=(compared("37 ms", "24 ms"),),
+        located=Located(
+            dns_name="127.0.11.1",
+            listener=f"{IN_AWS}:listener/{BALANCER}/7b21dfd6b2e75018",
+            rule=f"{IN_AWS}:listener-rule/{BALANCER}/7b21dfd6b2e75018/117051d3f8556a23",
+            target_groups={
+                BLUE: f"{IN_AWS}:targetgroup/release-lane-kept-aba2-blue/aced04c6f14398bf",
+                GREEN: f"{IN_AWS}:targetgroup/release-lane-kept-aba2-green/107844d8705a0ce5",
+            },
+        ),
+        tasks={"172.22.0.5": f"sha256:{BETTER}", "172.22.0.6": f"sha256:{BETTER}"},
+        given=OF_DATABASE,
+    ),
 ]
 """What each version wrote. A new layout gets a folder and an entry of its own; no other is changed."""
 
@@ -271,7 +405,7 @@ def test_the_record_is_written_as_it_was(version: Version) -> None:
     """Another stack, or a script, finds each output under its name and with its meaning."""
     outputs = version.state.outputs
     written = {**version.record.as_outputs(), "url": outputs["url"]}
-    assert set(written) == set(OUTPUTS) == set(outputs) - {"testUrls"}
+    assert set(written) == set(OUTPUTS) == {"url", *(outputs.keys() - {*OF_TEMPLATE})}
     assert {key: written[key] for key in OUTPUTS if key != "evidence"} == {
         key: outputs[key] for key in OUTPUTS if key != "evidence"
     }
@@ -303,6 +437,7 @@ def test_an_upgrade_writes_the_same_container(version: Version) -> None:
     not written again until the next release."""
     for colour, held in ((BLUE, version.good), (GREEN, version.better)):
         (kept,) = version.read("containers")[colour]
+        values = {each["name"]: each["value"] for each in kept["environment"]}
         written = container_definition(
             held,
             colour,
@@ -310,6 +445,7 @@ def test_an_upgrade_writes_the_same_container(version: Version) -> None:
             container="app",
             log_group=f"/release-lane/kept-{version.mark}",
             region="us-east-1",
+            given={name: values[name] for name in version.given},
         )
         if version.name != "234bf85":
             assert written["dockerLabels"][LABEL] == kept["dockerLabels"][LABEL]
@@ -357,7 +493,8 @@ def test_the_rollout_gates_inputs_are_read(version: Version) -> None:
         starts=True,
         corrects=True,
         retry_of="",
-        pass_of_before=version.gate("Image").outputs["passedFor"],
+        located=version.located,
+        pass_of_before=version.gate(version.gate_before_rollout).outputs["passedFor"],
     )
 
 
@@ -371,6 +508,9 @@ def test_the_smoke_gates_inputs_are_read(version: Version) -> None:
         deadline=10.0,
         commit=BETTER_COMMIT,
         asked=Asked(health_path="/health", status_path="/api/v1/status", identify=Identify.STATUS),
+        compares=bool(version.tables),
+        live=BLUE if version.tables else None,
+        located=version.located,
         pass_of_before=version.gate("Rollout").outputs["passedFor"],
     )
 
@@ -389,18 +529,50 @@ def test_the_word_for_a_traffic_only_switch_was_another_one() -> None:
 def test_the_passes_are_read(version: Version) -> None:
     assert Pass.from_dict(version.gate("Image").outputs["passedFor"]) == version.of_image
     assert Pass.from_dict(version.gate("Rollout").outputs["passedFor"]) == version.of_rollout
-    assert Pass.from_dict(version.gate("SmokeGate").outputs["passedFor"]) == version.of_rollout
+    assert Pass.from_dict(version.gate("SmokeGate").outputs["passedFor"]) == version.of_smoke
+
+
+def test_the_migration_gates_inputs_are_read() -> None:
+    version = VERSIONS[-1]
+    gate = version.gate("Migration")
+    assert MigrationInputs.from_dict(gate.inputs) == MigrationInputs(
+        active=True,
+        names=version.names,
+        digest=version.better.digest,
+        command=("/bin/sh", "-c", "echo $MIGRATES; exec /venv/bin/alembic upgrade head"),
+        task_definition=f"arn:aws:ecs:us-east-1:000000000000:task-definition/{version.prefix}-migration:2",
+        subnets=["subnet-19030a19fa085d8aa", "subnet-697b070c45b200504"],
+        groups=["sg-c38c51bc7d084afc5"],
+        deadline=60.0,
+        to="r2",
+        passed=("r1",),
+        pass_of_before=version.gate("Image").outputs["passedFor"],
+    )
+    assert Pass.from_dict(gate.outputs["passedFor"]) == version.of_migration
+
+
+def test_the_schema_of_a_database_is_read() -> None:
+    """By the output of the gate and the label of the task definition: one says what succeeded, one what began."""
+    assert VERSIONS[-1].state.schema == Schema(passed=("r1", "r2"), begun="r2")
 
 
 def test_this_version_writes_its_own_layout_until_it_gets_another_number() -> None:
     """A change of what is written is noticed here: then keep it as a new version's, and leave the old ones."""
     version = VERSIONS[-1]
-    kinds = {"Image": ImageInputs, "Rollout": RolloutInputs, "SmokeGate": SmokeInputs, "TrafficSwitch": SwitchInputs}
+    kinds: dict[str, Any] = {
+        "Image": ImageInputs,
+        "Migration": MigrationInputs,
+        "Rollout": RolloutInputs,
+        "SmokeGate": SmokeInputs,
+        "TrafficSwitch": SwitchInputs,
+    }
     for kind, inputs in kinds.items():
         kept = version.gate(kind).inputs
-        assert inputs.from_dict(kept).as_dict() == kept
+        written = inputs.from_dict(kept).as_dict()
+        # The engine keeps no input that is null.
+        assert {key: value for key, value in written.items() if value is not None} == kept
     outputs = version.state.outputs
-    assert {**version.record.as_outputs(), "url": outputs["url"], "testUrls": outputs["testUrls"]} == outputs
+    assert {**version.record.as_outputs(), **{key: outputs[key] for key in OF_TEMPLATE}} == outputs
 
 
 # ---- what the gates do with what an earlier version left
@@ -428,7 +600,9 @@ def kept_by_this_version(version: Version) -> dict[str, Mapping[str, Any]]:
         active=False, names=names, digest=digest, colour=live, tasks=2, task_definition="arn:runs", deadline=300
     )
     smoke = SmokeInputs(active=False, names=names, digest=digest, colour=live, deadline=10)
-    switch = replace(version.switch, active=False, decision=DecisionKind.KEEP, standing=version.record)
+    switch = replace(
+        version.switch, active=False, decision=DecisionKind.KEEP, standing=version.record, located=Located()
+    )
     return {
         "Image": image.as_dict(),
         "Rollout": rollout.as_dict(),
@@ -449,6 +623,15 @@ def test_an_update_with_nothing_to_do_changes_no_gate_of_an_earlier_version(vers
     now = kept_by_this_version(version)
     changes = {kind: gate.diff(context(), version.gate(kind), dict(now[kind]), []) for kind, gate in gates.items()}
     assert changes == {kind: [] for kind in gates}
+    assert at.writes == []
+
+
+def test_an_update_that_runs_no_migration_changes_nothing_of_the_last_one() -> None:
+    version = VERSIONS[-1]
+    at, old = cloud(version), version.gate("Migration")
+    now = replace(MigrationInputs.from_dict(old.inputs), active=False, to="", passed=("r1", "r2"))
+    gate = MigrationGate(lambda _: at)  # type: ignore[arg-type,return-value]
+    assert gate.diff(context(), old, now.as_dict(), []) == []
     assert at.writes == []
 
 
@@ -490,6 +673,22 @@ KNOWN = Known(image="sha256:1", release="r", task_definition="arn:x", deployment
 
 WRITTEN: list[tuple[Any, Any]] = [
     (ImageInputs, ImageInputs(active=True, names=VERSIONS[0].names, digest="sha256:1", unchecked=("a", "b"))),
+    (
+        MigrationInputs,
+        MigrationInputs(
+            active=True,
+            names=VERSIONS[0].names,
+            digest="sha256:1",
+            command=("migrate", "up"),
+            task_definition="arn:x",
+            subnets=["subnet-1"],
+            groups=["sg-1"],
+            deadline=1.5,
+            to="r2",
+            passed=("r0", "r1"),
+            pass_of_before={"run": "x"},
+        ),
+    ),
     (
         RolloutInputs,
         RolloutInputs(
