@@ -50,6 +50,10 @@ def prepare(environment: Environment) -> None:
     environment.state.mkdir(parents=True, exist_ok=True)
 
 
+CORRECTED = ("ec2", "ecr", "iam", "route53", "s3", "sns", "ssm")
+"""Services of ministack's own that ours stand in front of."""
+
+
 def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
     """Raises Unfit unless this is the ministack whose service table we know."""
     if installed != MINISTACK:
@@ -63,7 +67,7 @@ def check_ministack(installed: str, table: Mapping[str, Any]) -> None:
             f"ministack {installed} has a service {SCALING!r} of its own, which ours would hide.\n"
             "Next: read it; remove local_aws/emulator/scaling.py if it will do."
         )
-    for name in (*REPLACED, "ec2", "ecr", "iam", "route53", "s3", "sns", "ssm"):
+    for name in (*REPLACED, *CORRECTED):
         if name not in table:
             raise Unfit(
                 f"ministack {installed} has no service {name!r} to replace.\n"

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from local_aws.emulator.__main__ import MINISTACK, REPLACED, Unfit, check_ministack
+from local_aws.emulator.__main__ import CORRECTED, MINISTACK, REPLACED, Unfit, check_ministack
 from local_aws.emulator.durable import action_of, changes
 from local_aws.emulator.ecs.model import (
     Container,
@@ -102,7 +102,7 @@ def test_environment_has_defaults_and_refuses_a_time_that_stands_still() -> None
         Environment.read({"LOCAL_TIME_SCALE": "0"})
 
 
-TABLE = dict.fromkeys((*REPLACED, "ec2", "ecr", "iam", "route53", "s3", "sns"))
+TABLE = dict.fromkeys((*REPLACED, *CORRECTED))
 
 
 def test_only_the_known_ministack_is_fit() -> None:
