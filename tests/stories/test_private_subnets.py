@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.stories.cloud import idle_of, tasks
-from tools.lane import PROJECT, Lane, Stack
+from tools.lane import GIVE_UP_AFTER, PROJECT, Lane, Stack
 
 pytestmark = [pytest.mark.cloud, pytest.mark.story, pytest.mark.timeout(600), pytest.mark.long, pytest.mark.real]
 QUICK = {"deadlineSeconds": 3}
@@ -154,6 +154,9 @@ def test_a_live_environment_gets_a_third_zone_with_a_way_out_and_access_logs(
     assert report.flawless, report
     again = wide.up("--expect-no-changes")
     assert again.ok, again.text
+    with wide.started("refresh", "--expect-no-changes", "--diff") as refresh:
+        looked = refresh.wait(GIVE_UP_AFTER)
+    assert looked.ok, looked.text
 
 
 def test_a_network_that_exists_is_checked_and_left_alone(lane: Lane, good: str) -> None:
