@@ -95,7 +95,7 @@ def test_users_of_https_lose_no_request_in_a_release_and_a_rollback(
 @pytest.mark.long
 @pytest.mark.real
 def test_a_certificate_of_the_teams_own_takes_the_place_of_another_under_users(
-    secure: Stack, good: str, better: str, probe: Any, tmp_path: Path
+    secure: Stack, good: str, best: str, probe: Any, tmp_path: Path
 ) -> None:
     """Users lose no request while the listeners' certificate is another one, in a release with it, nor on the way back
     to one by DNS."""
@@ -110,12 +110,12 @@ def test_a_certificate_of_the_teams_own_takes_the_place_of_another_under_users(
         https={"domain": DOMAIN, "certificateArn": imported(lane, DOMAIN), "hstsSeconds": 300},
     )
     users = probe(wanted)
-    for changed in (wanted.up(), wanted.up(imageDigest=better)):
+    for changed in (wanted.up(), wanted.up(imageDigest=best)):
         assert changed.ok, changed.text
         assert answer(wanted, "/health", trusts=own).ok, "users are shown the team's own certificate"
-    assert wanted.served()["digest"] == better
+    assert wanted.served()["digest"] == best
     by_dns = replace(by_https(secure.lane, secure.name), lane=lane)
-    for back in (by_dns.up(imageDigest=good, rollbackFrom=better), by_dns.up()):
+    for back in (by_dns.up(imageDigest=good, rollbackFrom=best), by_dns.up()):
         assert back.ok, back.text
     assert answer(secure, "/health").ok
     report = users.stop()
