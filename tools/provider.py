@@ -64,14 +64,14 @@ LONGEST = (
 """Files of stories that take minutes, the longest one first: what begins last is waited for by all."""
 WHOLE = (
     *(f"tests/stories/test_{name}.py" for name in LONGEST),
+    *("tests/faults/test_crashes.py", "tests/faults/test_command_crashes.py"),
+    "tests/faults/test_matrix.py::test_the_same_with_the_whole_engine",  # the others do without a provider of AWS
     *sorted(
         str(path.relative_to(ROOT))
         for folder in ("tests/stories", COMMAND)
         for path in (ROOT / folder).glob("test_*.py")
         if path.stem.removeprefix("test_") not in LONGEST
     ),
-    *("tests/faults/test_crashes.py", "tests/faults/test_command_crashes.py"),
-    "tests/faults/test_matrix.py::test_the_same_with_the_whole_engine",  # the others do without a provider of AWS
 )
 STANDINS = "packages/local-aws/tests/local/standins"
 LIKE_STANDINS = (f"{STANDINS}/real", f"{STANDINS}/lifecycle/test_like_the_real_provider.py")

@@ -54,7 +54,7 @@ def every_crash() -> list[Crash]:
 
 
 def chosen() -> list[Crash]:
-    """All of them in the soak; else each process in turn, by both signals, from all over the list."""
+    """All of them in the soak; else each process in turn and both signals, from all over the list."""
     crashes = every_crash()
     number = how_many(crashes, SAMPLE)
     return crashes if number == len(crashes) else [_sampled(crashes, turn, number) for turn in range(number)]
@@ -85,7 +85,7 @@ def test_every_process_is_a_victim_somewhere() -> None:
 
 @pytest.mark.pure
 @pytest.mark.parametrize("number", [SAMPLE, 20])
-def test_a_sample_has_each_process_by_both_signals(number: int) -> None:
+def test_a_sample_has_every_process_and_both_signals(number: int) -> None:
     crashes = every_crash()
     sample = [_sampled(crashes, turn, number) for turn in range(number)]
     assert len({*sample}) == number
