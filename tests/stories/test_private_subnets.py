@@ -31,23 +31,30 @@ def subnets(stack: Stack, colour: str) -> set[str]:
     return {each.removeprefix(f"{name}-") for each in names}
 
 
+def in_vpc(stack: Stack) -> list[dict[str, Any]]:
+    """What finds things in the environment's VPC."""
+    named = [{"Name": "tag:Name", "Values": [f"{PROJECT}-{stack.name}"]}]
+    (vpc,) = stack.lane.aws("ec2").describe_vpcs(Filters=named)["Vpcs"]
+    return [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+
+
+def nat_gateways(stack: Stack) -> list[dict[str, Any]]:
+    """Those that are there: deleted ones can be seen for an hour."""
+    there = [*in_vpc(stack), {"Name": "state", "Values": ["available"]}]
+    return list(stack.lane.aws("ec2").describe_nat_gateways(Filters=there)["NatGateways"])
+
+
 def egress(stack: Stack) -> tuple[int, set[str]]:
     """How many NAT gateways the environment has, and for which services endpoints."""
-    name, ec2 = f"{PROJECT}-{stack.name}", stack.lane.aws("ec2")
-    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name]}])["Vpcs"]
-    here = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
-    gateways = ec2.describe_nat_gateways(Filters=[*here, {"Name": "state", "Values": ["available"]}])["NatGateways"]
+    ec2, here, gateways = stack.lane.aws("ec2"), in_vpc(stack), nat_gateways(stack)
     endpoints = ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"]
     return len(gateways), {each["ServiceName"].split(".", 3)[3] for each in endpoints}
 
 
 def routes(stack: Stack) -> dict[str, str]:
     """Of each private subnet's zone the zone of the NAT gateway that its default route leads to; last letters."""
-    name, ec2 = f"{PROJECT}-{stack.name}", stack.lane.aws("ec2")
-    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name]}])["Vpcs"]
-    here = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+    ec2, here, gateways = stack.lane.aws("ec2"), in_vpc(stack), nat_gateways(stack)
     zone = {each["SubnetId"]: each["AvailabilityZone"][-1] for each in ec2.describe_subnets(Filters=here)["Subnets"]}
-    gateways = ec2.describe_nat_gateways(Filters=[*here, {"Name": "state", "Values": ["available"]}])["NatGateways"]
     stands = {each["NatGatewayId"]: zone[each["SubnetId"]] for each in gateways}
     return {
         zone[of["SubnetId"]]: stands[route["NatGatewayId"]]

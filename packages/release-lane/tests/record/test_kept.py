@@ -73,10 +73,30 @@ ORDER_UNKNOWN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
-    """What two releases of one environment left: `good` on blue, then `better` on green."""
+class Left:
+    """What an environment left in one folder of the fixtures."""
 
     name: str
+
+    def read(self, name: str) -> Any:
+        return json.loads((FIXTURES / self.name / f"{name}.json").read_text())
+
+    @property
+    def state(self) -> StackState:
+        kept = self.read("state")
+        return StackState.of(kept["stack"], "release-lane", kept)
+
+    def gate(self, kind: str) -> State:
+        """As the engine hands it to the provider."""
+        resources = self.read("state")["deployment"]["resources"]
+        (found,) = [each for each in resources if each["type"] == f"release:index:{kind}"]
+        return State(id=found["id"], inputs=found["inputs"], outputs=found["outputs"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(Left):
+    """What two releases of one environment left: `good` on blue, then `better` on green."""
+
     mark: str
     good: Release
     better: Release
@@ -109,20 +129,6 @@ class Version:
     @property
     def prefix(self) -> str:
         return f"release-lane-kept-{self.mark}"
-
-    def read(self, name: str) -> Any:
-        return json.loads((FIXTURES / self.name / f"{name}.json").read_text())
-
-    @property
-    def state(self) -> StackState:
-        kept = self.read("state")
-        return StackState.of(kept["stack"], "release-lane", kept)
-
-    def gate(self, kind: str) -> State:
-        """As the engine hands it to the provider."""
-        resources = self.read("state")["deployment"]["resources"]
-        found = next(each for each in resources if each["type"] == f"release:index:{kind}")
-        return State(id=found["id"], inputs=found["inputs"], outputs=found["outputs"])
 
     @property
     def names(self) -> Names:

@@ -4,13 +4,12 @@ while a hold stood, in the ledger, next to a lock, and in the stack of flags (`f
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from provider_kit import State
 from release_lane.engine.locks import Note
-from release_lane.engine.state import Held, StackState
+from release_lane.engine.state import Held
 from release_lane.ledger.folder import Folder
 from release_lane.ledger.halts import halts_in
 from release_lane.ledger.store import Ledger
@@ -33,6 +32,7 @@ from tests.record.test_kept import (
     NO_VERSION,
     OF_TEMPLATE,
     VERSIONS,
+    Left,
     compared,
     migrating,
     unordered,
@@ -48,24 +48,8 @@ ENVIRONMENT, FOLDER = "kept-aba2", FIXTURES / "0.3.0"
 LEDGER = Ledger(objects=Folder(FOLDER / "ledger"), url="")
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Left):
     """One of the folders."""
-
-    name: str
-
-    def read(self, name: str) -> Any:
-        return json.loads((FOLDER / self.name / f"{name}.json").read_text())
-
-    @property
-    def state(self) -> StackState:
-        kept = self.read("state")
-        return StackState.of(kept["stack"], "release-lane", kept)
-
-    def gate(self, kind: str) -> State:
-        resources = self.read("state")["deployment"]["resources"]
-        (found,) = [each for each in resources if each["type"] == f"release:index:{kind}"]
-        return State(id=found["id"], inputs=found["inputs"], outputs=found["outputs"])
 
     @property
     def running(self) -> dict[Any, Release | None]:
@@ -74,7 +58,7 @@ class Moment:
         return {colour: release_in(containers[colour], "app") for colour in (BLUE, GREEN)}
 
 
-ROLLED_BACK, HELD = Moment("rolled-back"), Moment("held")
+ROLLED_BACK, HELD = Moment(name="0.3.0/rolled-back"), Moment(name="0.3.0/held")
 
 
 # ---- after a drill and a rollback
