@@ -18,7 +18,7 @@ from release_lane.program import LEAST_REQUESTS, AlarmKind, Colour, Lane, alarm_
 from balancer import Balancer
 
 OVER, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
-Alarms = dict[str, cloudwatch.MetricAlarm]
+Alarms = dict[str, pulumi.Resource]
 Arguments = dict[str, Any]
 """Of MetricAlarm."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -59,6 +60,19 @@ def test_wrong_settings_are_reported_before_anything_is_asked_or_registered() ->
 def test_a_template_that_forgets_the_release_is_an_error() -> None:
     with pytest.raises(pulumi.RunError, match=r"without `lane\.release"):
         program(nothing)
+
+
+@pytest.mark.parametrize("wanted", ["", "1"])
+def test_what_the_sdk_says_of_each_step_is_spared_unless_it_is_wanted(
+    wanted: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RELEASE_LANE_DEBUG", wanted)
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(pulumi.RunError):
+        program(lambda lane: pulumi.log.info(f"built {lane.names.cluster}"))
+    said = [record.getMessage() for record in caplog.records]
+    assert any(each.startswith("built ") for each in said)
+    assert any("Invoking function" in each for each in said) is bool(wanted)
 
 
 def test_the_local_cloud_of_another_checkout_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
