@@ -65,6 +65,26 @@ def test_what_its_update_wrote_is_not_written_again() -> None:
     assert [entry.id for entry in entries(on)] == ["p"]
 
 
+@pytest.mark.parametrize(("others", "own"), [(1, 0), (7, 0), (8, 1)])
+def test_its_entry_is_found_below_those_that_others_wrote_meanwhile(others: int, own: int) -> None:
+    """All entries but the newest are read at once, and of a long ledger no more than a few."""
+    ledger, promoted = by_its_update(PROMOTED)
+    for number in range(20):
+        in_memory(ledger).append(Draft(id=f"before{number}", kind=EntryKind.INTENT, at="", environment="other"))
+
+    def with_others(engine: FakeEngine) -> Run:
+        run = promoted(engine)
+        for number in range(others):
+            in_memory(ledger).append(Draft(id=f"after{number}", kind=EntryKind.INTENT, at="", environment="other"))
+        ledger.calls.clear()
+        return run  # type: ignore[no-any-return]
+
+    on = stage(with_others, ledger_url=URL, ledger=ledger)
+    assert on.run("promote", "production", "--yes") == 0
+    assert len(entries(on)) == 21 + others + own
+    assert ledger.calls[:9] == ["newest", *["read"] * 8]
+
+
 def test_nor_is_a_no_that_its_update_wrote() -> None:
     ledger, refused = by_its_update(refused_by_gate())
     on = stage(refused, ran(*plan("heal", GREEN, B, target=GREEN)), ledger_url=URL, ledger=ledger)

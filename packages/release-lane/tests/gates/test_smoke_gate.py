@@ -94,6 +94,8 @@ def test_a_refusal_says_how_to_look_and_until_when(cloud: FakeCloud) -> None:
 
 LIVE = {"compares": True, "live": Colour.BLUE}
 STATUS = {"requests": [{"name": "status", "path": "/api/v1/status"}]}
+PATIENCE = 4.0
+"""Seconds; shorter than an answer may take."""
 IDENTITY = {"ignored": ["digest", "colour", "commit"]}
 
 
@@ -156,6 +158,23 @@ def test_a_difference_that_is_allowed_passes(both: FakeCloud, project: Path) -> 
     out = compared(both)
     assert out["passedFor"]["tables"][0]["rows"] == [["status", "200", "200", "within tolerances (3 fields differ)"]]
     assert out["passedFor"]["unchecked"] == ["the commit is unknown"]
+
+
+def test_both_are_asked_at_the_same_moment(both: FakeCloud, project: Path) -> None:
+    """Of a distant service each answer takes a while, and what slows one slows both."""
+    (project.parent / "test_release.py").unlink()  # no other check asks
+    project.write_text(json.dumps({**STATUS, **IDENTITY}))
+    together = threading.Barrier(2)
+
+    def met(cloud: FakeCloud) -> FakeCloud:
+        together.wait(PATIENCE)
+        return cloud
+
+    blue = replace(both, releases={Colour.BLUE: A}, weights=all_on(Colour.BLUE))
+    with site(lambda: met(both)) as new, site(lambda: met(blue)) as live:
+        both.names = replace(both.names, test_ports={GREEN: new, Colour.BLUE: live})
+        (table,) = compared(both)["passedFor"]["tables"]
+    assert table["rows"] == [["status", "200", "200", "within tolerances (3 fields differ)"]]
 
 
 def test_without_a_live_release_it_is_said_that_nothing_was_compared(cloud: FakeCloud) -> None:

@@ -7,7 +7,6 @@ import argparse
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from release_lane.command.tools import Tools
@@ -79,12 +78,9 @@ def _says_it(entry: Entry, actor: Actor, result: Result) -> bool:
 
 
 def _recent(store: Store) -> Iterator[Entry]:
-    """The newest entries, newest first, each read when it is asked for."""
-
-    def back() -> Iterator[Entry]:
-        entry = store.newest()
-        while entry:
-            yield entry
-            entry = store.entry(entry.sequence - 1) if entry.sequence > 1 else None
-
-    return islice(back(), LOOKED_AT)
+    """The newest entries, newest first. Most often the first one is the one: the others are read if they are asked for,
+    all at once."""
+    newest = store.newest()
+    if newest:
+        yield newest
+        yield from store.some(range(newest.sequence - 1, max(newest.sequence - LOOKED_AT, 0), -1))

@@ -59,6 +59,9 @@ class Store(Protocol):
     def entry(self, sequence: int) -> Entry:
         """One of them."""
 
+    def some(self, sequences: Iterable[int]) -> tuple[Entry, ...]:
+        """Several of them, in this order."""
+
     def newest(self) -> Entry | None:
         """The newest entry; its `open` says which intents have no outcome."""
 
@@ -99,9 +102,13 @@ class Ledger:
 
     def entry(self, sequence: int) -> Entry:
         """By its name."""
+        (found,) = self.some([sequence])
+        return found
+
+    def some(self, sequences: Iterable[int]) -> tuple[Entry, ...]:
+        """By their names, side by side."""
         with self._answering("read"):
-            name = name_of(sequence)
-            return _entry_in(Written(name=name, content=self.objects.read(name)))
+            return tuple(map(_entry_in, self._read([name_of(each) for each in sequences])))
 
     def newest(self) -> Entry | None:
         """By a listing of one name, and a read."""
@@ -137,7 +144,9 @@ class Ledger:
     def _written(self, last: int | None) -> tuple[Written, ...]:
         """Oldest first. A name that is none of an entry comes first: it has no place."""
         names = sorted(self.objects.names(ENTRIES), key=lambda name: sequence_in(name) or 0)
-        names = names[-last:] if last else names
+        return self._read(names[-last:] if last else names)
+
+    def _read(self, names: Sequence[str]) -> tuple[Written, ...]:
         context = copy_context()
         with ThreadPoolExecutor(READERS) as pool:
             contents = list(pool.map(lambda name: context.copy().run(self.objects.read, name), names))

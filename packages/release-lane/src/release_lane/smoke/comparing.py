@@ -7,6 +7,7 @@ The smoke gate loads it where a release goes forward. A team's checks need nothi
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,17 +63,17 @@ class Compared(pytest.Item):
         return recording
 
     def _exchanges(self, recording: Recording, live: Endpoint, connect_to: str) -> list[Exchange]:
-        """Every request once to warm both up, then round by round, the two in turn: what slows one slows both."""
+        """Every request once to warm both up, then round by round, of both at once: what slows one slows both."""
         within = float(self.config.getoption("--answer-within", default=5.0))
         new = Endpoint(str(self.config.getoption("--url")).rstrip("/"), connect_to)
-        with session_to(live) as one, session_to(new) as other:
+        with session_to(live) as one, session_to(new) as other, ThreadPoolExecutor(2) as both:
             sites = ((one, live, within), (other, new, within))
-            for request in recording.requests:
-                [_answer(*site, request) for site in sites]
-            rounds = [
-                [[_answer(*site, request) for site in sites] for request in recording.requests]
-                for _ in range(recording.rounds)
-            ]
+
+            def ask(request: Request) -> list[Answer]:
+                asked = [both.submit(_answer, *site, request) for site in sites]
+                return [each.result() for each in asked]
+
+            _, *rounds = [[ask(each) for each in recording.requests] for _ in range(1 + recording.rounds)]
         return [
             Exchange(
                 request=request,
