@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 
@@ -51,16 +52,21 @@ def _build(environment: Callable[[Lane], None]) -> None:
 def _spare_narration() -> None:
     """The SDK tells the engine of each step with each resource, and waits for it to have heard: some 250 calls for an
     environment, a tenth of a rollback's time (ADR 0023). The engine drops them, but for `--debug`; who wants to read
-    them there sets RELEASE_LANE_DEBUG.
+    them there sets RELEASE_LANE_DEBUG. What the template says itself is said.
     """
-    if not os.environ.get("RELEASE_LANE_DEBUG"):
-        pulumi.log.debug = _unsaid
+    if os.environ.get("RELEASE_LANE_DEBUG"):
+        return
+    say = pulumi.log.debug
 
+    def unless_narrated(
+        msg: str, resource: pulumi.Resource | None = None, stream_id: int | None = None, ephemeral: bool | None = None
+    ) -> None:
+        frame = inspect.currentframe()
+        caller = frame.f_back if frame else None
+        if caller is None or not str(caller.f_globals.get("__name__")).startswith("pulumi."):
+            say(msg, resource, stream_id, ephemeral)
 
-def _unsaid(
-    msg: str, resource: pulumi.Resource | None = None, stream_id: int | None = None, ephemeral: bool | None = None
-) -> None:
-    """In place of `pulumi.log.debug`."""
+    pulumi.log.debug = unless_narrated
 
 
 def _settings() -> Settings:
