@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import pulumi
 import pytest
 
 
@@ -24,9 +23,3 @@ def loop() -> Iterator[None]:
 def in_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine runs a program in its own folder."""
     monkeypatch.chdir(Path(__file__).resolve().parents[4] / "infra")
-
-
-@pytest.fixture(autouse=True)
-def narrating(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program silences the SDK for its process; the next test begins with the SDK as it was."""
-    monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)

@@ -23,7 +23,7 @@ def run(environment: Callable[[Lane], None]) -> None:
 
     A `ReleaseError` ends the program as a `pulumi.RunError`: three lines, without a traceback.
     """
-    _spare_narration()
+    pulumi.log.debug = _unless_narrated
     try:
         _build(environment)
     except ReleaseError as error:
@@ -49,24 +49,21 @@ def _build(environment: Callable[[Lane], None]) -> None:
             build_flags(settings)
 
 
-def _spare_narration() -> None:
-    """The SDK tells the engine of each step with each resource, and waits for it to have heard: some 250 calls for an
-    environment, a tenth of a rollback's time (ADR 0023). The engine drops them, but for `--debug`; who wants to read
-    them there sets RELEASE_LANE_DEBUG. What the template says itself is said.
+_SAY = pulumi.log.debug
+
+
+def _unless_narrated(
+    msg: str, resource: pulumi.Resource | None = None, stream_id: int | None = None, ephemeral: bool | None = None
+) -> None:
+    """In place of `pulumi.log.debug`: the SDK tells the engine of each step with each resource, and waits for it to
+    have heard: some 250 calls for an environment, a tenth of a rollback's time (ADR 0023). The engine drops them, but
+    for `--debug`; who wants to read them there sets RELEASE_LANE_DEBUG. What the template says itself is said.
     """
-    if os.environ.get("RELEASE_LANE_DEBUG"):
-        return
-    say = pulumi.log.debug
-
-    def unless_narrated(
-        msg: str, resource: pulumi.Resource | None = None, stream_id: int | None = None, ephemeral: bool | None = None
-    ) -> None:
-        frame = inspect.currentframe()
-        caller = frame.f_back if frame else None
-        if caller is None or not str(caller.f_globals.get("__name__")).startswith("pulumi."):
-            say(msg, resource, stream_id, ephemeral)
-
-    pulumi.log.debug = unless_narrated
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame else None
+    narrated = caller is not None and str(caller.f_globals.get("__name__")).startswith("pulumi.")
+    if not narrated or os.environ.get("RELEASE_LANE_DEBUG"):
+        _SAY(msg, resource, stream_id, ephemeral)
 
 
 def _settings() -> Settings:
