@@ -85,6 +85,23 @@ def test_its_entry_is_found_below_those_that_others_wrote_meanwhile(others: int,
     assert ledger.calls[:9] == ["newest", *["read"] * 8]
 
 
+def test_an_entry_below_its_own_that_cannot_be_read_does_not_matter() -> None:
+    ledger, promoted = by_its_update(PROMOTED)
+    strange = in_memory(ledger).append(Draft(id="strange", kind=EntryKind.INTENT, at="", environment="other"))
+    in_memory(ledger).append(Draft(id="before", kind=EntryKind.INTENT, at="", environment="other"))
+
+    def with_another(engine: FakeEngine) -> Run:
+        run = promoted(engine)
+        in_memory(ledger).append(Draft(id="after", kind=EntryKind.INTENT, at="", environment="other"))
+        ledger.objects[strange.name] = b"no entry"
+        return run  # type: ignore[no-any-return]
+
+    on = stage(with_another, ledger_url=URL, ledger=ledger)
+    assert on.run("promote", "production", "--yes") == 0
+    assert "The ledger does not have this call" not in on.err
+    assert [entry.id for entry in entries(on)] == ["before", "p", "after"]
+
+
 def test_nor_is_a_no_that_its_update_wrote() -> None:
     ledger, refused = by_its_update(refused_by_gate())
     on = stage(refused, ran(*plan("heal", GREEN, B, target=GREEN)), ledger_url=URL, ledger=ledger)

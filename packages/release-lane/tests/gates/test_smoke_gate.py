@@ -94,9 +94,9 @@ def test_a_refusal_says_how_to_look_and_until_when(cloud: FakeCloud) -> None:
 
 LIVE = {"compares": True, "live": Colour.BLUE}
 STATUS = {"requests": [{"name": "status", "path": "/api/v1/status"}]}
+IDENTITY = {"ignored": ["digest", "colour", "commit"]}
 PATIENCE = 4.0
 """Seconds; shorter than an answer may take."""
-IDENTITY = {"ignored": ["digest", "colour", "commit"]}
 
 
 @pytest.fixture

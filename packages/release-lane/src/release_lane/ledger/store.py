@@ -59,8 +59,8 @@ class Store(Protocol):
     def entry(self, sequence: int) -> Entry:
         """One of them."""
 
-    def some(self, sequences: Iterable[int]) -> tuple[Entry, ...]:
-        """Several of them, in this order."""
+    def some(self, sequences: Iterable[int]) -> Iterator[Entry]:
+        """Several of them, in this order. One that cannot be read is an error when its turn comes."""
 
     def newest(self) -> Entry | None:
         """The newest entry; its `open` says which intents have no outcome."""
@@ -105,10 +105,10 @@ class Ledger:
         (found,) = self.some([sequence])
         return found
 
-    def some(self, sequences: Iterable[int]) -> tuple[Entry, ...]:
+    def some(self, sequences: Iterable[int]) -> Iterator[Entry]:
         """By their names, side by side."""
         with self._answering("read"):
-            return tuple(map(_entry_in, self._read([name_of(each) for each in sequences])))
+            yield from map(_entry_in, self._read([name_of(each) for each in sequences]))
 
     def newest(self) -> Entry | None:
         """By a listing of one name, and a read."""
